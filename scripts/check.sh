@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Checks format, licence lines, includes and clang-tidy; CI runs the same.
+# usage: scripts/check.sh [--fix] [--no-tidy] [FILE...]
+#   --fix      let clang-format rewrite what it would complain about
+#   --no-tidy  leave out clang-tidy, which takes minutes
+#   FILE...    check these files only (default: every source file)
+set -eu
+
+fix=no
+tidy=yes
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --fix) fix=yes ;;
+    --no-tidy) tidy=no ;;
+    -h | --help) sed -n '3,7s/^# //p' "$0"; exit 0 ;;
+    -*) echo "check.sh: unknown option '$1' (see --help)" >&2; exit 2 ;;
+    *) break ;;
+  esac
+  shift
+done
+
+list=$(mktemp -d)
+trap 'rm -rf "$list"' EXIT
+[ $# -eq 0 ] || realpath -- "$@" >"$list/given"
+cd "$(dirname "$0")/.."
+if [ -e "$list/given" ]; then
+  grep -E '\.[hc]pp$' "$list/given" >"$list/cxx" || true
+  grep -vE '\.md$' "$list/given" >"$list/licensed" || true
+else
+  find simulator latency_model nas tests -name '*.[hc]pp' | sort >"$list/cxx"
+  find simulator latency_model nas tests scripts .ci CMakeLists.txt hw_configs networks -type f \
+    ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/golden/*' ! -name '*.pyc' |
+    sort >"$list/licensed"
+fi
+grep -E '(^|/)(simulator|latency_model|nas)/.*\.cpp$' "$list/cxx" | grep -v '/tests/\|^tests/' \
+  >"$list/tidy" || true
+failed=no
+
+if [ "$fix" = yes ]; then
+  xargs -r clang-format -i <"$list/cxx"
+else
+  echo "check.sh: clang-format, $(wc -l <"$list/cxx") files"
+  xargs -r clang-format --dry-run -Werror <"$list/cxx" || failed=yes
+fi
+
+echo "check.sh: licence lines, $(wc -l <"$list/licensed") files"
+while read -r file; do
+  if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
+    echo "$file:1: no SPDX-License-Identifier line"
+    failed=yes
+  fi
+done <"$list/licensed"
+
+echo "check.sh: includes"
+python3 -B scripts/check_includes.py || failed=yes
+
+if [ "$tidy" = yes ]; then
+  echo "check.sh: clang-tidy, $(wc -l <"$list/tidy") files"
+  [ -e build/release/compile_commands.json ] || cmake --preset release >/dev/null
+  # Its "N warnings generated" counts what it does not show.
+  xargs -r -n 1 -P "$(nproc)" clang-tidy -p build/release --quiet <"$list/tidy" >"$list/out" 2>&1 ||
+    failed=yes
+  grep -vE '^[0-9]+ warnings? (and [0-9]+ errors? )?generated\.$' "$list/out" || true
+fi
+
+if [ "$failed" = yes ]; then
+  echo "check.sh: FAILED" >&2
+  exit 1
+fi
+echo "check.sh: ok"

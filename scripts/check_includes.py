@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Fail when a room includes a room above it. Run by ctest (label: lint)."""
+import argparse
+import pathlib
+import re
+import sys
+
+# Each room may include itself and what it lists, nothing else.
+ALLOWED = {
+    "simulator/common": [],
+    "simulator/network": ["simulator/common"],
+    "simulator/hardware": ["simulator/network", "simulator/common"],
+    "simulator/mapping": ["simulator/hardware", "simulator/network", "simulator/common"],
+    "simulator/engine": ["simulator/mapping", "simulator/hardware", "simulator/network",
+                         "simulator/common"],
+    "simulator/trace": ["simulator/engine/events.hpp", "simulator/network", "simulator/common"],
+    "simulator/cli": ["simulator", "latency_model"],
+    "latency_model": ["simulator/trace", "simulator/mapping", "simulator/hardware",
+                      "simulator/network", "simulator/common"],
+    "nas": ["latency_model", "simulator/hardware", "simulator/network", "simulator/common"],
+}
+
+# System headers that only the named rooms may see.
+RESERVED = {
+    "systemc": ["simulator/engine"],
+    "torch": ["nas"],
+    "boost/program_options": ["simulator/cli", "nas"],
+    "spdlog": ["simulator/cli", "nas"],
+}
+
+
+def inside(path, prefixes):
+    """True if `path` is one of `prefixes` or lies below one."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
+
+
+def complaints(root):
+    for room, allowed in ALLOWED.items():
+        for path in sorted((root / room).rglob("*.[hc]pp")):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                where = f"{path.relative_to(root)}:{number}"
+                own = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
+                if own and not inside(own[1], [room, *allowed]):
+                    yield f"{where}: {room} must not include {own[1]}"
+                system = re.match(r"\s*#\s*include\s*<([^>]+?)(?:\.hpp|\.h)?>", line)
+                for header, rooms in RESERVED.items():
+                    if system and inside(system[1], [header]) and room not in rooms:
+                        yield f"{where}: {room} must not include <{header}>"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=pathlib.Path, help="source tree to check",
+                        default=pathlib.Path(__file__).resolve().parent.parent)
+    found = list(complaints(parser.parse_args().root))
+    print(*found, sep="\n", end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

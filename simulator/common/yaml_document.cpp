@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/common/yaml_document.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <set>
+#include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::size_t kMaxPrintedBytes = 60;
+
+[[noreturn]] void refuse(const std::string& name, int line, const std::string& what) {
+  throw InputError(fmt::format("{}:{}: {}", name, std::max(line, 1), what));
+}
+
+/// Builds the tree from the parser's events. YAML::Load is not used: it would follow aliases, keep
+/// the first of two equal keys without a word, and lose the line of a key.
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(const std::string& name) : name_(name) {}
+
+  YamlNode take_root() { return std::move(root_); }
+  const YAML::Mark& last_quoted() const { return last_quoted_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (num_documents_++ > 0) fail(mark, "more than one document in the file");
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add(mark, "", anchor, YamlNode::Kind::kNull);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    fail(mark, "aliases ('*name') are not supported; repeat the value");
+  }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+    fail(mark, "anchors ('&name') are not supported; repeat the value");
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    if (tag == "!") last_quoted_ = mark;
+    if (expects_key()) {
+      check_node(mark, tag, anchor);
+      add_key(mark, value);
+      return;
+    }
+    YamlNode& node = add(mark, tag, anchor, YamlNode::Kind::kScalar);
+    node.scalar = value;
+    node.quoted = tag == "!";  // what yaml-cpp reports for every scalar that is not plain
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, add(mark, tag, anchor, YamlNode::Kind::kSequence));
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, add(mark, tag, anchor, YamlNode::Kind::kMapping));
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  /// A sequence or mapping whose end has not been seen. Pointers stay valid: a node's children only
+  /// grow while none of them is open.
+  struct Open {
+    YamlNode* node = nullptr;
+    std::set<std::string> names;  // keys so far
+  };
+
+  [[noreturn]] void fail(const YAML::Mark& mark, const std::string& what) const {
+    refuse(name_, mark.line + 1, what);
+  }
+
+  bool expects_key() const {
+    return !open_.empty() && open_.back().node->kind == YamlNode::Kind::kMapping &&
+           open_.back().node->keys.size() == open_.back().node->children.size();
+  }
+
+  void check_node(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    if (anchor != 0) fail(mark, "anchors ('&name') are not supported; repeat the value");
+    if (!tag.empty() && tag != "?" && tag != "!") fail(mark, "tags ('!type') are not supported");
+    if (++num_nodes_ > kMaxYamlNodes) {
+      fail(mark, fmt::format("more than {} values in the file", kMaxYamlNodes));
+    }
+  }
+
+  YamlNode& add(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                YamlNode::Kind kind) {
+    check_node(mark, tag, anchor);
+    if (expects_key()) fail(mark, "a key must be a plain word");
+    YamlNode& node = open_.empty() ? root_ : open_.back().node->children.emplace_back();
+    node.kind = kind;
+    node.line = mark.line + 1;
+    return node;
+  }
+
+  void add_key(const YAML::Mark& mark, const std::string& key) {
+    if (key == "<<") fail(mark, "merge keys ('<<') are not supported; repeat the values");
+    Open& mapping = open_.back();
+    if (!mapping.names.insert(key).second) {
+      const auto& keys = mapping.node->keys;
+      const auto first = std::find_if(keys.begin(), keys.end(),
+                                      [&key](const YamlNode::Key& k) { return k.name == key; });
+      fail(mark, fmt::format("{}: key given twice, first on line {}", printable(key), first->line));
+    }
+    mapping.node->keys.push_back({key, mark.line + 1});
+  }
+
+  void open(const YAML::Mark& mark, YamlNode& node) {
+    open_.push_back({&node, {}});
+    if (open_.size() > static_cast<std::size_t>(kMaxYamlDepth)) {
+      fail(mark, fmt::format("nested deeper than {} levels", kMaxYamlDepth));
+    }
+  }
+
+  void close() { open_.pop_back(); }
+
+  const std::string& name_;
+  YamlNode root_;
+  YAML::Mark last_quoted_;
+  std::vector<Open> open_;
+  int num_documents_ = 0;
+  int num_nodes_ = 0;
+};
+
+/// Refuses what yaml-cpp handles badly, before it sees the text.
+void check_bytes(const std::string& text, const std::string& name) {
+  int line = 1;
+  int depth = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    // Byte 4 is the end of the file for yaml-cpp, which would drop the rest without a word.
+    const bool is_space = c == '\n' || c == '\r' || c == '\t';
+    if ((static_cast<unsigned char>(c) < 0x20 && !is_space) || c == 0x7f) {
+      refuse(name, line, fmt::format("control character 0x{:02x}", static_cast<int>(c)));
+    }
+    // Its scanner reads a run of open brackets to the end and takes 200 times their size in memory
+    // before the parser sees the first. Brackets in quotes and comments count too, hence the
+    // margin.
+    if (c == '[' || c == '{') ++depth;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    if (depth > 8 * kMaxYamlDepth) {
+      refuse(name, line, fmt::format("brackets nested deeper than {} levels", kMaxYamlDepth));
+    }
+  }
+}
+
+/// yaml-cpp closes a quote that is still open at the end of the file: a truncated file would read.
+void check_last_quote(const std::string& text, const std::string& name, const YAML::Mark& mark) {
+  const auto begin = static_cast<std::size_t>(mark.pos);
+  if (mark.pos < 0 || begin >= text.size()) return;
+  const char quote = text[begin];
+  if (quote != '"' && quote != '\'') return;  // a block scalar, or nothing was quoted
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 == text.size() || text[i + 1] != '\'') return;
+      ++i;  // '' stands for one quote
+    }
+  }
+  refuse(name, mark.line + 1, "the quote is not closed");
+}
+
+std::string errno_text() { return std::strerror(errno); }
+
+/// Closes a file descriptor at the end of a scope.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string too_large(const std::string& path) {
+  return fmt::format("{}: larger than {} bytes", path, kMaxYamlBytes);
+}
+
+}  // namespace
+
+const YamlNode* YamlNode::find(const std::string& key) const {
+  for (std::size_t i = 0; i < keys.size() && i < children.size(); ++i) {
+    if (keys[i].name == key) return &children[i];
+  }
+  return nullptr;
+}
+
+YamlNode parse_yaml(const std::string& text, const std::string& name) {
+  if (text.size() > kMaxYamlBytes) throw InputError(too_large(name));
+  check_bytes(text, name);
+  TreeBuilder builder(name);
+  bool has_document = false;
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) has_document = true;
+  } catch (const YAML::Exception& e) {
+    refuse(name, e.mark.line + 1, e.msg);
+  }
+  if (!has_document) refuse(name, 1, "the file is empty");
+  check_last_quote(text, name, builder.last_quoted());
+  YamlNode root = builder.take_root();
+  if (root.kind != YamlNode::Kind::kMapping) {
+    refuse(name, root.line, "expected a mapping at the top level");
+  }
+  return root;
+}
+
+std::string read_text_file(const std::string& path) {
+  // O_NONBLOCK: opening a pipe without a writer must fail below, not wait here.
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) throw InputError(path + ": cannot open file: " + errno_text());
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) throw InputError(path + ": " + errno_text());
+  if (S_ISDIR(status.st_mode)) throw InputError(path + ": is a directory, expected a file");
+  if (!S_ISREG(status.st_mode)) throw InputError(path + ": is not a regular file");
+  if (static_cast<std::size_t>(status.st_size) > kMaxYamlBytes) throw InputError(too_large(path));
+
+  std::string text;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t count = ::read(file.get(), buffer, sizeof(buffer));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw InputError(path + ": cannot read file: " + errno_text());
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+    if (text.size() > kMaxYamlBytes) throw InputError(too_large(path));
+  }
+}
+
+std::string printable(const std::string& text) {
+  std::string result = text.substr(0, kMaxPrintedBytes);
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
+  }
+  return text.size() > kMaxPrintedBytes ? result + "..." : result;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tilewake {
+
+/// One node of a YAML document: a plain tree of values, every node with its line.
+struct YamlNode {
+  enum class Kind { kNull, kScalar, kSequence, kMapping };
+  struct Key {
+    std::string name;
+    int line = 0;
+  };
+
+  Kind kind = Kind::kNull;
+  bool quoted = false;  // of a scalar: "3" is text, 3 is a number
+  int line = 0;         // counted from 1
+  std::string scalar;
+  std::vector<Key> keys;           // of a mapping, in file order
+  std::vector<YamlNode> children;  // elements of a sequence, or the value of each key
+
+  /// The value of `key` in this mapping, or null.
+  const YamlNode* find(const std::string& key) const;
+};
+
+/// What a file may cost at most: input is untrusted, and no sensible file comes near these.
+inline constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
+inline constexpr int kMaxYamlDepth = 32;
+inline constexpr int kMaxYamlNodes = 1 << 19;
+
+/// Parses exactly one document whose root is a mapping with unique, scalar keys.
+///
+/// Refused, each with `name:line: what`: syntax errors, control characters, anchors, aliases and
+/// merge keys (a short file can unfold to gigabytes), explicit tags, further documents, an empty
+/// file, and whatever exceeds the limits above.
+YamlNode parse_yaml(const std::string& text, const std::string& name);
+
+/// Reads a file of at most `kMaxYamlBytes`. Anything but a regular file is refused, so that a
+/// directory, a device or a pipe nobody writes to cannot hang the program.
+std::string read_text_file(const std::string& path);
+
+/// `text` fit for an error message: shortened, control and non-ASCII bytes replaced by '?'.
+std::string printable(const std::string& text);
+
+}  // namespace tilewake

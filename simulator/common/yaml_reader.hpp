@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+
+struct YamlNode;
+
+/// A view of one mapping in a YAML file that remembers the file name and the key path, so every
+/// complaint reads `file:line: key.path: what is wrong`.
+///
+/// Each key must be asked for exactly by name; `finish()` then rejects keys nobody asked for, which
+/// turns a typo into an error instead of a default. Copies share the document and are cheap.
+///
+/// Values are read strictly. Integers are decimal (`12`, `-3`; not 0x10, 010, 1e3 or "12"), numbers
+/// are finite, booleans are `true` or `false`, an empty value is an error and not a default.
+/// The limits on the file as a whole are in yaml_document.hpp.
+class YamlReader {
+ public:
+  static YamlReader from_file(const std::string& path);
+
+  /// Same, from text already in memory; `name` stands in for the file in errors.
+  static YamlReader from_text(const std::string& text, const std::string& name);
+
+  /// Reads a mandatory scalar: std::string, bool, double or an integer type (whose whole range is
+  /// accepted, up to that of std::int64_t). Throws InputError if absent or mistyped.
+  template <typename T>
+  T required(const std::string& key) {
+    return convert<T>(key, value_of(key));
+  }
+
+  /// Reads a scalar that has a documented default.
+  template <typename T>
+  T optional(const std::string& key, T fallback) {
+    const YamlNode* value = lookup(key);
+    return value != nullptr ? convert<T>(key, *value) : std::move(fallback);
+  }
+
+  /// Reads an integer from min..max, both included.
+  std::int64_t integer(const std::string& key, std::int64_t min, std::int64_t max);
+  std::int64_t integer(const std::string& key, std::int64_t min, std::int64_t max,
+                       std::int64_t fallback);
+
+  /// Reads a finite number from min..max, both included.
+  double number(const std::string& key, double min, double max);
+  double number(const std::string& key, double min, double max, double fallback);
+
+  /// Reads one integer or a sequence of at least one: `3` and `[3]` give the same.
+  std::vector<std::int64_t> integers(const std::string& key, std::int64_t min, std::int64_t max);
+  std::vector<double> numbers(const std::string& key, double min, double max);
+  std::vector<std::string> strings(const std::string& key);
+  std::vector<std::string> strings(const std::string& key, std::vector<std::string> fallback);
+
+  /// Reads a word out of `choices`, any range of pairs {name, value}; the error lists the names.
+  template <typename Choices>
+  auto choice(const std::string& key, const Choices& choices) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : choices) names.emplace_back(name);
+    const std::size_t index = choice_index(key, names);
+    return std::next(std::begin(choices), static_cast<std::ptrdiff_t>(index))->second;
+  }
+  template <typename Choices, typename E>
+  E choice(const std::string& key, const Choices& choices, E fallback) {
+    return lookup(key) != nullptr ? choice(key, choices) : fallback;
+  }
+
+  /// Descends into a nested mapping.
+  YamlReader section(const std::string& key);
+
+  /// Descends into a sequence of mappings; the readers' paths end in `key[0]`, `key[1]`, ...
+  std::vector<YamlReader> items(const std::string& key);
+
+  /// Whether the key is there. Does not count as reading it.
+  bool has(const std::string& key) const;
+
+  /// Whether the key holds a sequence rather than a scalar. Does not count as reading it.
+  bool is_sequence(const std::string& key) const;
+
+  /// All keys in file order, for mappings whose keys are data. Does not count as reading them.
+  std::vector<std::string> keys() const;
+
+  /// Throws InputError unless `ok`; `rule` says what the value must satisfy.
+  void check(bool ok, const std::string& key, const std::string& rule) const {
+    if (!ok) fail(key, rule);
+  }
+
+  /// Throws InputError at `key` (or at the mapping itself when it is absent or empty).
+  [[noreturn]] void fail(const std::string& key, const std::string& what) const;
+
+  /// Throws InputError naming the first key that was never read.
+  void finish() const;
+
+  const std::string& file() const;
+  /// Line of the mapping, or of one of its keys, counted from 1.
+  int line() const;
+  int line(const std::string& key) const;
+  /// Path of the mapping: "", "dram", "layers[3]", ...
+  const std::string& path() const { return path_; }
+
+ private:
+  struct Document;
+
+  YamlReader(std::shared_ptr<const Document> document, std::string path, const YamlNode& node);
+
+  const YamlNode* lookup(const std::string& key);
+  const YamlNode& value_of(const std::string& key);
+  std::string path_of(const std::string& key) const;
+
+  template <typename T>
+  T convert(const std::string& key, const YamlNode& value) const {
+    if constexpr (std::same_as<T, bool>) {
+      return to_bool(key, value);
+    } else if constexpr (std::integral<T>) {
+      using Limits = std::numeric_limits<T>;
+      constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
+      constexpr std::int64_t kHigh =
+          std::cmp_less(kMax, Limits::max()) ? kMax : static_cast<std::int64_t>(Limits::max());
+      return static_cast<T>(
+          to_integer(path_of(key), value, static_cast<std::int64_t>(Limits::min()), kHigh));
+    } else if constexpr (std::same_as<T, double>) {
+      return to_number(path_of(key), value, std::numeric_limits<double>::lowest(),
+                       std::numeric_limits<double>::max());
+    } else {
+      static_assert(std::same_as<T, std::string>, "not a type a scalar can be read as");
+      return to_text(path_of(key), value);
+    }
+  }
+
+  bool to_bool(const std::string& key, const YamlNode& value) const;
+  std::int64_t to_integer(const std::string& path, const YamlNode& value, std::int64_t min,
+                          std::int64_t max) const;
+  double to_number(const std::string& path, const YamlNode& value, double min, double max) const;
+  std::string to_text(const std::string& path, const YamlNode& value) const;
+  std::size_t choice_index(const std::string& key, const std::vector<std::string_view>& names);
+
+  /// Calls `read(path, element)` for the scalar or for every element of the sequence at `key`.
+  template <typename Read>
+  void for_each_element(const std::string& key, Read read);
+
+  [[noreturn]] void fail_at(int line, const std::string& path, const std::string& what) const;
+
+  std::shared_ptr<const Document> document_;
+  std::string path_;
+  const YamlNode* node_;  // owned by document_
+  std::set<std::string> seen_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/dma.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "simulator/engine/clock.hpp"
+
+namespace tilewake {
+
+Dma::Dma(const sc_core::sc_module_name& name) : sc_module(name) {}
+
+void Dma::reset(EventSink& sink) {
+  sink_ = &sink;
+  queue_end_ = 0;
+  in_flight_.clear();
+}
+
+void Dma::finish() { tell_completed(std::numeric_limits<std::int64_t>::max()); }
+
+void Dma::tell_completed(std::int64_t until) {
+  std::erase_if(in_flight_, [&](const Transfer& t) {
+    if (t.end > until) return false;
+    const DmaRequest& r = t.request;
+    const Event event{Unit::kDram, EventKind::kTransfer, r.cause, r.slot, r.layer, t.begin, t.end,
+                      r.bytes};
+    sink_->on_event(event);
+    Event fill = event;
+    fill.unit = buffers[r.buffer]->unit();
+    sink_->on_event(fill);
+    return true;
+  });
+}
+
+void Dma::read(const DmaRequest& request) {
+  const std::int64_t now = now_cycles();
+  tell_completed(now);
+  const std::int64_t ready = now + dram->read_latency_cycles(request.bytes);
+  const std::int64_t duration = dram->transfer_cycles(request.bytes);
+  BufferIf& buffer = *buffers[request.buffer];
+  std::int64_t begin = 0;
+  if (request.priority == DmaRequest::Priority::kQueued) {
+    begin = std::max(ready, queue_end_);
+    queue_end_ = begin + duration;
+  } else {
+    begin = std::max(ready, buffer.latest_fill());
+    for (int i = 0; i < buffers.size(); ++i)
+      if (i != request.buffer) buffers[i]->delay_fills(begin, duration);
+    for (Transfer& t : in_flight_) {
+      if (t.request.buffer == request.buffer || t.end <= begin) continue;
+      if (t.begin >= begin) t.begin += duration;
+      t.end += duration;
+    }
+    queue_end_ = std::max(begin + duration, queue_end_ + duration);
+  }
+  buffer.schedule_fill(request.slot, begin + duration);
+  sink_->on_event({Unit::kDma, EventKind::kRequest, request.cause, request.slot, request.layer, now,
+                   begin + duration, request.counted ? request.bytes : 0});
+  in_flight_.push_back({request, begin, begin + duration});
+}
+
+}  // namespace tilewake

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+
+#include "simulator/engine/dram.hpp"
+#include "simulator/engine/events.hpp"
+#include "simulator/engine/on_chip_buffer.hpp"
+
+namespace tilewake {
+
+struct DmaRequest {
+  enum class Priority {
+    kQueued,     // behind everything requested before
+    kPreempting  // before all that is queued, also in the middle of a transfer
+  };
+  int buffer = 0;  // index in the order in which buffers were bound
+  int slot = 0;
+  std::int64_t bytes = 0;
+  Priority priority = Priority::kQueued;
+  int layer = -1;  // who asked, for the trace
+  Cause cause = Cause::kFeatures;
+  bool counted = true;  // among the bytes of the trace
+};
+
+/// How a core asks for data. Requests never block, and any number may be outstanding.
+class DmaIf : public virtual sc_core::sc_interface {
+ public:
+  virtual void read(const DmaRequest& request) = 0;
+};
+
+/// Moves data from DRAM into on-chip buffers.
+///
+/// Timing, for a request of n bytes issued at cycle `now`:
+///   queued:      starts at s = max(now + latency(n), end of all queued before), ends at s +
+///   transfer(n) preempting:  starts at s = max(now + latency(n), last fill of the same buffer);
+///   every fill of
+///                another buffer that would end after s ends transfer(n) later
+/// Preempting requests wait for each other only: the reference lets weights pass features that way.
+class Dma : public sc_core::sc_module, public DmaIf {
+ public:
+  sc_core::sc_port<DramIf> dram{"dram"};
+  sc_core::sc_port<BufferIf, 0> buffers{"buffers"};
+
+  explicit Dma(const sc_core::sc_module_name& name);
+
+  /// Nothing in flight; events of the next run go to `sink`.
+  void reset(EventSink& sink);
+  /// Tells of all transfers that are still in flight. Call when nothing will be requested any more.
+  void finish();
+
+  void read(const DmaRequest& request) override;
+
+ private:
+  struct Transfer {
+    DmaRequest request;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+  void tell_completed(std::int64_t until);
+
+  EventSink* sink_ = nullptr;
+  std::int64_t queue_end_ = 0;
+  std::vector<Transfer> in_flight_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace tilewake {
+
+/// A part of the machine that events are told of; one track a unit (and index) in the timeline.
+enum class Unit { kSequencer, kPeArray, kFmem, kWmem, kBmmem, kDma, kDram };
+
+enum class EventKind {
+  kLayer,    // kSequencer: one layer from its first to its last cycle
+  kCompute,  // kPeArray: a run of issue slots; `amount` = slots that compute, without stalls
+  kSetup,  // kPeArray: cycles that neither compute nor wait: bubbles, filling and emptying the pipe
+  kStall,  // kPeArray: waiting; `cause` says for what
+  kRequest,  // kDma: a read request issued at `begin_cycle`; `amount` = bytes, `cause` = its target
+  kTransfer,  // kDram: `amount` bytes on the data bus; also kFmem/kWmem/kBmmem: a slot being filled
+  kStore      // kDma: `amount` bytes written to DRAM by a layer
+};
+
+/// What a stall waits for, or what a transfer brings.
+enum class Cause { kNone, kFeatures, kWeights, kBias, kWrite };
+
+/// Something a module did, in NPU cycles since the start of the run; half-open [begin, end).
+struct Event {
+  Unit unit = Unit::kSequencer;
+  EventKind kind = EventKind::kLayer;
+  Cause cause = Cause::kNone;
+  int index = 0;   // bank or slot of the unit
+  int layer = -1;  // index into Program::layers of the layer that caused it
+  std::int64_t begin_cycle = 0;
+  std::int64_t end_cycle = 0;
+  std::int64_t amount = 0;
+};
+
+/// Where modules tell what they do. Called in order of completion, not of begin_cycle.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_event(const Event& event) = 0;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include <systemc>
+
+#include "simulator/engine/events.hpp"
+#include "simulator/engine/midap/slot_schedule.hpp"
+#include "simulator/engine/midap/weight_controller.hpp"
+#include "simulator/engine/on_chip_buffer.hpp"
+#include "simulator/hardware/midap_config.hpp"
+
+namespace tilewake::midap {
+
+/// How the sequencer drives the array. Every call blocks for the cycles it takes.
+class CimArrayIf : public virtual sc_core::sc_interface {
+ public:
+  virtual void start_layer(const MidapLayer& layer) = 0;
+  /// Finishes the computation that was started; one empty slot if there is none.
+  virtual void drain() = 0;
+  /// Sets a PROCESS up, to be run by the calls that follow.
+  virtual void start_process(const MidapBehaviour& process, int first_fragment, bool first,
+                             bool last) = 0;
+  /// Runs until the last pass has issued a slot of output column `out_x`, at most to the end.
+  virtual void run_until_column(std::int64_t out_x) = 0;
+  /// Reduces what is reduced on the way, and empties the pipe.
+  virtual void finish_layer() = 0;
+};
+
+/// The CIMs, the extended CIM and their pipe: one issue slot a cycle, written seven stages later.
+///
+/// Timing law, a cycle: the write stage takes the output of the slot issued six cycles before, the
+/// bias is read for the slot issued four cycles before, and a slot is issued, which reads FMEM,
+/// then WMEM. Each of these may wait, and everything waits with it. Between two cycles in which
+/// somebody may have to wait, any number of slots is one step of the kernel.
+class CimArray : public sc_core::sc_module, public CimArrayIf {
+ public:
+  sc_core::sc_port<BufferIf> fmem{"fmem"};
+  sc_core::sc_port<BufferIf> wmem{"wmem"};
+  sc_core::sc_port<BufferIf> bmmem{"bmmem"};
+  sc_core::sc_port<WeightControllerIf> weights{"weights"};
+
+  CimArray(const sc_core::sc_module_name& name, const MidapConfig& config);
+
+  void reset(EventSink& sink);
+  void start_layer(const MidapLayer& layer) override;
+  void drain() override;
+  void start_process(const MidapBehaviour& process, int first_fragment, bool first,
+                     bool last) override;
+  void run_until_column(std::int64_t out_x) override;
+  void finish_layer() override;
+
+ private:
+  /// An output on its way to the write stage; kept only where writes can hold the pipe.
+  struct Arrival {
+    std::int64_t at = 0;  // pipe cycle
+    std::int64_t num_writes = 1;
+  };
+  struct Process {
+    SlotSchedule schedule;
+    bool first = false;
+    bool last = false;
+    std::int64_t pass = 0;    // being issued
+    std::int64_t issued = 0;  // slots of it
+    std::int64_t lead = 0;    // lead slot of it
+    bool pass_started = false;
+  };
+
+  void start_pass();
+  void issue(std::int64_t count);
+  void run_pass();
+  bool reach_column(std::int64_t out_x);
+  void end_process();
+  void step_to(std::int64_t pipe_cycle, EventKind kind);
+  void advance(std::int64_t count, EventKind kind);
+  std::int64_t writes_per_output(std::int64_t pass) const;
+  bool writes_can_stall() const;
+  void queue_arrivals();
+  void tell(EventKind kind, Cause cause, std::int64_t begin, std::int64_t end,
+            std::int64_t amount) const;
+  void flush_activity();
+  void tell_stores() const;
+  void wait_for(BufferIf& buffer, int slot, Cause cause);
+
+  const MidapConfig config_;
+  EventSink* sink_ = nullptr;
+  const MidapLayer* layer_ = nullptr;
+  std::optional<Process> process_;
+  bool bubble_free_ = false;  // a matrix product was drained: no more empty slots in this layer
+  RowRead last_read_;
+  std::int64_t pipe_ = 0;  // cycles of the pipe in this layer, without waiting
+
+  std::vector<FirstRead> bank_reads_;  // of the pass, still to come
+  std::size_t next_bank_read_ = 0;
+  bool weight_read_pending_ = false;
+  std::deque<std::int64_t> bias_reads_;  // pipe cycles
+  std::deque<Arrival> arrivals_;
+  std::int64_t write_queue_free_at_ = 0;
+
+  EventKind activity_ = EventKind::kCompute;  // told in one piece when it ends
+  std::int64_t activity_begin_ = 0;
+  std::int64_t activity_cycles_ = 0;
+};
+
+}  // namespace tilewake::midap

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/midap/sequencer.hpp"
+
+#include "simulator/engine/clock.hpp"
+
+namespace tilewake::midap {
+
+Sequencer::Sequencer(const sc_core::sc_module_name& name, int fmem_buffer)
+    : sc_module(name), fmem_buffer_(fmem_buffer) {
+  SC_THREAD(serve);
+}
+
+void Sequencer::start(const MidapProgram& program, EventSink& sink) {
+  program_ = &program;
+  sink_ = &sink;
+  started_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Sequencer::serve() {
+  while (true) {
+    if (program_ == nullptr) wait(started_);  // armed before the first start already
+    if (program_ == nullptr) continue;
+    for (const MidapLayer& layer : program_->layers) {
+      const std::int64_t begin = now_cycles();
+      run_layer(layer);
+      sink_->on_event({Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, layer.program_layer,
+                       begin, now_cycles(), 0});
+    }
+    program_ = nullptr;
+  }
+}
+
+void Sequencer::run_layer(const MidapLayer& layer) {
+  array->start_layer(layer);
+  int consumed = 0;
+  const std::size_t num_behaviours = layer.behaviours.size();
+  for (std::size_t i = 0; i < num_behaviours; ++i) {
+    const MidapBehaviour& behaviour = layer.behaviours[i];
+    if (behaviour.kind == MidapBehaviour::Kind::kProcess) {
+      array->drain();
+      array->start_process(behaviour, consumed, consumed == 0, i + 1 == num_behaviours);
+      consumed = behaviour.fragment;
+    } else {
+      if (behaviour.condition < 0) {
+        array->drain();
+      } else {
+        array->run_until_column(behaviour.condition);
+      }
+      load(layer, behaviour.fragment);
+    }
+  }
+  array->finish_layer();
+}
+
+void Sequencer::load(const MidapLayer& layer, int fragment) {
+  const MidapFragment& f = layer.input_fragments[static_cast<std::size_t>(fragment)];
+  const std::int64_t bytes = (f.tail - f.head) * layer.in_height * layer.in_channels;
+  dma->read({fmem_buffer_, f.bank, bytes, DmaRequest::Priority::kQueued, layer.program_layer,
+             Cause::kFeatures});
+}
+
+}  // namespace tilewake::midap

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/midap/weight_controller.hpp"
+
+namespace tilewake::midap {
+
+WeightController::WeightController(const sc_core::sc_module_name& name, int wmem_buffer,
+                                   int bmmem_buffer)
+    : sc_module(name), wmem_buffer_(wmem_buffer), bmmem_buffer_(bmmem_buffer) {}
+
+void WeightController::reset() {
+  layer_ = nullptr;
+  weight_slot_ = kNone;
+  bias_slot_ = 1;
+}
+
+void WeightController::request_weights(std::int64_t bytes) {
+  const int slot = weight_slot_ == kNone ? 0 : 1 - weight_slot_;
+  dma->read({wmem_buffer_, slot, bytes, DmaRequest::Priority::kPreempting, layer_->program_layer,
+             Cause::kWeights});
+}
+
+void WeightController::request_bias(std::int64_t bytes, bool counted) {
+  dma->read({bmmem_buffer_, 1 - bias_slot_, bytes, DmaRequest::Priority::kQueued,
+             layer_->program_layer, Cause::kBias, counted});
+}
+
+void WeightController::request_next_layer() {
+  if (layer_->next_weights.present) request_weights(layer_->next_weights.request_bytes);
+}
+
+void WeightController::start_layer(const MidapLayer& layer) {
+  layer_ = &layer;
+  if (layer.weights.present) {
+    if (!layer.prepared) {
+      weight_slot_ = kNone;
+      request_weights(layer.weights.request_bytes);
+      // The reference fetches the first layer's own biases but does not count them.
+      if (layer.weights.has_bias) request_bias(layer.weights.bias_bytes, false);
+    }
+    if (layer.weights.has_bias) bias_slot_ = 1 - bias_slot_;
+  }
+  if (layer.next_weights.has_bias) request_bias(layer.next_weights.bias_bytes, true);
+}
+
+void WeightController::start_pass(std::int64_t pass, std::int64_t num_passes, bool first_process,
+                                  bool last_process) {
+  if (!layer_->weights.present) return;
+  switch (layer_->kind) {
+    case MidapKind::kGemm:
+    case MidapKind::kConv:
+      start_conv_pass(pass, num_passes, first_process, last_process);
+      break;
+    case MidapKind::kExtended:
+      // All depthwise weights came in one piece; the other slot is free at once.
+      if (first_process && pass == 0) {
+        switch_weights();
+        request_next_layer();
+      }
+      break;
+    case MidapKind::kElementwise:
+      switch_weights();
+      if (last_process && pass + 1 == num_passes) {
+        request_next_layer();
+      } else {
+        request_weights(layer_->weights.request_bytes);
+      }
+      break;
+  }
+}
+
+void WeightController::start_conv_pass(std::int64_t pass, std::int64_t num_passes,
+                                       bool first_process, bool last_process) {
+  const bool resident = layer_->weights.once && !first_process;
+  // Resident weights lie alternately in both slots; the first group is in the one in use if the
+  // last group was, too.
+  if (!(resident && pass == 0) || num_passes % 2 == 0) switch_weights();
+  if (pass + 1 < num_passes || !last_process) {
+    const bool comes_around = pass + 1 == num_passes;
+    if (!resident && !(comes_around && layer_->weights.once))
+      request_weights(layer_->weights.request_bytes);
+  } else {
+    request_next_layer();
+  }
+}
+
+}  // namespace tilewake::midap

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/simulator.hpp"
+
+#include <variant>
+
+#include <systemc>
+
+#include "simulator/common/error.hpp"
+#include "simulator/engine/clock.hpp"
+#include "simulator/engine/core.hpp"
+#include "simulator/engine/dma.hpp"
+#include "simulator/engine/dram.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Hands events on in cycles since the start of the run.
+class RunSink final : public EventSink {
+ public:
+  RunSink(EventSink& sink, std::int64_t origin) : sink_(sink), origin_(origin) {}
+
+  void on_event(const Event& event) override {
+    Event shifted = event;
+    shifted.begin_cycle -= origin_;
+    shifted.end_cycle -= origin_;
+    if (event.kind == EventKind::kLayer && shifted.end_cycle > total_cycles_)
+      total_cycles_ = shifted.end_cycle;
+    sink_.on_event(shifted);
+  }
+  std::int64_t total_cycles() const { return total_cycles_; }
+
+ private:
+  EventSink& sink_;
+  const std::int64_t origin_;
+  std::int64_t total_cycles_ = 0;
+};
+
+struct Memory {
+  std::unique_ptr<sc_core::sc_module> module;
+  DramIf* interface = nullptr;
+};
+
+// To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
+Memory make(const LatencyBandwidthDramConfig& config) {
+  auto dram = std::make_unique<LatencyBandwidthDram>("dram", config);
+  DramIf* interface = dram.get();
+  return {std::move(dram), interface};
+}
+
+}  // namespace
+
+class Simulator::Top {
+ public:
+  explicit Top(const HardwareConfig& hardware)
+      : memory(std::visit([](const auto& config) { return make(config); }, hardware.dram)),
+        core(make_core(hardware, dma)) {
+    dma.dram(*memory.interface);
+  }
+
+  Dma dma{"dma"};
+  Memory memory;
+  std::unique_ptr<Core> core;
+};
+
+Simulator::Simulator(const HardwareConfig& hardware) : top_(std::make_unique<Top>(hardware)) {}
+Simulator::~Simulator() = default;
+
+RunResult Simulator::run(const Program& program, EventSink& sink) {
+  RunSink run_sink(sink, now_cycles());
+  const std::uint64_t steps_before = sc_core::sc_delta_count();
+  top_->memory.interface->reset();
+  top_->dma.reset(run_sink);
+  top_->core->start(program, run_sink);
+  sc_core::sc_start();
+  if (!top_->core->done())
+    throw SimulationError("the machine waits for something that never comes");
+  top_->dma.finish();
+  return {run_sink.total_cycles(), sc_core::sc_delta_count() - steps_before};
+}
+
+}  // namespace tilewake

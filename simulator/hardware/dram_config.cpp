@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/hardware/dram_config.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "simulator/common/math.hpp"
+#include "simulator/common/yaml_reader.hpp"
+
+namespace tilewake {
+namespace {
+
+// Generous, but such that no product of what passes overflows 64 bits.
+constexpr std::int64_t kMaxCount = 1024;
+constexpr double kMaxClockMhz = 1e5;
+constexpr double kMaxDelayCycles = 1e6;
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+
+// What a latency saturates at: beyond any run, and sums of a few still fit 64 bits.
+constexpr std::int64_t kMaxLatencyCycles = std::int64_t{1} << 60;
+
+double exact_bytes_per_cycle(const LatencyBandwidthDramConfig& c) {
+  const std::int64_t bytes_per_clock = c.num_channels * c.bus_bytes * c.beats_per_clock;
+  return static_cast<double>(bytes_per_clock) * c.clock_mhz / c.npu_clock_mhz;
+}
+
+DramConfig read_latency_bandwidth(YamlReader& yaml, double npu_clock_mhz) {
+  LatencyBandwidthDramConfig c;
+  c.num_channels = yaml.integer("num_channels", 1, kMaxCount);
+  c.bus_bytes = yaml.integer("bus_bytes", 1, kMaxCount);
+  c.clock_mhz = yaml.number("clock_mhz", 1, kMaxClockMhz);
+  c.beats_per_clock = yaml.integer("beats_per_clock", 1, 16);
+  c.first_access_cycles = yaml.number("first_access_cycles", 0, kMaxDelayCycles);
+  c.row_cycles = yaml.number("row_cycles", 0, kMaxDelayCycles);
+  c.row_bytes = yaml.integer("row_bytes", 1, kMaxBytes);
+  c.first_row_bytes = yaml.integer("first_row_bytes", 0, kMaxBytes);
+  c.refresh_cycles = yaml.number("refresh_cycles", 0, kMaxDelayCycles);
+  c.refresh_bytes = yaml.integer("refresh_bytes", 1, kMaxBytes);
+  c.first_refresh_bytes = yaml.integer("first_refresh_bytes", 0, kMaxBytes);
+  c.npu_clock_mhz = npu_clock_mhz;
+
+  yaml.check(c.bytes_per_cycle() >= 1, "clock_mhz",
+             "too slow: all channels together must deliver a byte per NPU cycle");
+  return c;
+}
+
+using DramReader = DramConfig (*)(YamlReader& yaml, double npu_clock_mhz);
+
+// To add a DRAM model: one alternative of DramConfig, one reader above, one line here, one section
+// in hw_configs/README.md, one channel in simulator/engine/.
+constexpr std::pair<std::string_view, DramReader> kDramReaders[] = {
+    {"latency_bandwidth", read_latency_bandwidth},
+};
+
+}  // namespace
+
+std::int64_t LatencyBandwidthDramConfig::bytes_per_cycle() const {
+  // A ratio of clocks that is a whole number must not be rounded down to the one below.
+  constexpr double kRoundingError = 1e-12;
+  return static_cast<std::int64_t>(exact_bytes_per_cycle(*this) * (1.0 + kRoundingError));
+}
+
+std::int64_t LatencyBandwidthDramConfig::latency_cycles(std::int64_t bytes) const {
+  assert(bytes >= 0);
+  const auto further = [bytes](std::int64_t first, std::int64_t each) {
+    return static_cast<double>(std::max<std::int64_t>(0, ceil_div(bytes - first, each)));
+  };
+  const double cycles =
+      std::ceil(first_access_cycles + row_cycles * further(first_row_bytes, row_bytes) +
+                refresh_cycles * further(first_refresh_bytes, refresh_bytes));
+  return cycles < static_cast<double>(kMaxLatencyCycles) ? static_cast<std::int64_t>(cycles)
+                                                         : kMaxLatencyCycles;
+}
+
+std::int64_t LatencyBandwidthDramConfig::transfer_cycles(std::int64_t bytes) const {
+  assert(bytes >= 0);
+  return ceil_div(bytes, bytes_per_cycle());
+}
+
+DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz) {
+  const DramReader read = yaml.choice("model", kDramReaders);
+  DramConfig config = read(yaml, npu_clock_mhz);
+  yaml.finish();
+  return config;
+}
+
+double peak_bytes_per_cycle(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return static_cast<double>(model.bytes_per_cycle()); },
+                    dram);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+namespace tilewake {
+
+class YamlReader;
+
+/// DRAM as a latency that depends on the request size and a bandwidth: no banks, no scheduling.
+///
+///   latency(n)  = ceil(first_access_cycles + row_cycles * ceil((n - first_row_bytes) / row_bytes)
+///                      + refresh_cycles * max(0, ceil((n - first_refresh_bytes) / refresh_bytes)))
+///   transfer(n) = ceil(n / bytes_per_cycle())
+///
+/// Cycles are NPU cycles. Writes take no time (they are counted).
+struct LatencyBandwidthDramConfig {
+  std::int64_t num_channels = 0;
+  std::int64_t bus_bytes = 0;  // width of one channel
+  double clock_mhz = 0.0;      // of the data bus
+  std::int64_t beats_per_clock = 0;
+  double first_access_cycles = 0.0;  // of every request
+  double row_cycles = 0.0;           // of each further row
+  std::int64_t row_bytes = 0;
+  std::int64_t first_row_bytes = 0;  // served before the first further row
+  double refresh_cycles = 0.0;
+  std::int64_t refresh_bytes = 0;  // moved between two refreshes
+  std::int64_t first_refresh_bytes = 0;
+  double npu_clock_mhz = 0.0;  // copied from the machine: cycles are counted in it
+
+  /// Whole bytes a NPU cycle: the peak rounded down, as the reference simulator does.
+  std::int64_t bytes_per_cycle() const;
+  std::int64_t latency_cycles(std::int64_t bytes) const;
+  std::int64_t transfer_cycles(std::int64_t bytes) const;
+};
+
+/// One alternative a DRAM model.
+using DramConfig = std::variant<LatencyBandwidthDramConfig>;
+
+/// Parses and validates the `dram:` section; `dram.model` chooses the alternative.
+DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz);
+
+/// Upper bound of what the memory delivers, in bytes per NPU cycle.
+double peak_bytes_per_cycle(const DramConfig& dram);
+
+}  // namespace tilewake

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/midap/graph.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/common/math.hpp"
+
+namespace tilewake::midap {
+namespace {
+
+/// Input channels up to which a convolution on the network input becomes a matrix product.
+constexpr std::int64_t kMaxGemmChannels = 3;
+
+NodeType type_of(const Layer& layer) {
+  switch (layer.op) {
+    case Op::kConv2d:
+      // One filter a channel is a depthwise convolution whatever the file calls it.
+      return layer.groups > 1 && layer.groups == layer.ifm.channels &&
+                     layer.groups == layer.ofm.channels
+                 ? NodeType::kDepthwise
+                 : NodeType::kConv;
+    case Op::kFullyConnected:
+      return NodeType::kConv;
+    case Op::kDepthwiseConv2d:
+      return NodeType::kDepthwise;
+    case Op::kMaxPool:
+    case Op::kAvgPool:
+    case Op::kGlobalAvgPool:
+      return NodeType::kPool;
+    case Op::kAdd:
+    case Op::kMul:
+      return NodeType::kElementwise;
+    case Op::kConcat:
+      return NodeType::kConcat;
+  }
+  throw InputError(layer.name + ": unknown op");
+}
+
+Node make_node(int id, const Layer& layer) {
+  Node node;
+  node.id = id;
+  node.tensor = id;
+  node.layer = id - 1;
+  node.name = layer.name;
+  node.type = type_of(layer);
+  for (const int input : layer.inputs) node.inputs.push_back(input + 1);
+  node.width = layer.ofm.width;
+  node.height = layer.ofm.height;
+  node.op_channels = node.channels = layer.ofm.channels;
+  node.kernel_width = layer.kernel_width;
+  node.kernel_height = layer.kernel_height;
+  node.stride = layer.stride;
+  node.dilation = layer.dilation;
+  node.padding = layer.padding;
+  node.has_bias = layer.has_weights() && layer.bias;
+  if (layer.op == Op::kGlobalAvgPool || layer.op == Op::kFullyConnected) {
+    // One window over the whole map; for a 1x1 map this is the 1x1 convolution.
+    node.kernel_width = layer.ifm.width;
+    node.kernel_height = layer.ifm.height;
+  }
+  return node;
+}
+
+/// A concat that only feeds another concat writes straight into it: its inputs take its place.
+void flatten_nested_concats(std::vector<Node>& nodes) {
+  std::vector<int> num_consumers(nodes.size(), 0);
+  for (const Node& node : nodes)
+    for (const int input : node.inputs) ++num_consumers[static_cast<std::size_t>(input)];
+  for (Node& node : nodes) {
+    if (node.type != NodeType::kConcat) continue;
+    std::vector<int> inputs;
+    for (const int input : node.inputs) {
+      Node& inner = nodes[static_cast<std::size_t>(input)];
+      if (inner.type == NodeType::kConcat && num_consumers[static_cast<std::size_t>(input)] == 1) {
+        inputs.insert(inputs.end(), inner.inputs.begin(), inner.inputs.end());
+        inner.inputs.clear();
+        inner.tensor = node.id;
+      } else {
+        inputs.push_back(input);
+      }
+    }
+    node.inputs = std::move(inputs);
+  }
+}
+
+/// A global pool rides on its producer: always the producer's first consumer.
+void fuse_global_pools(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (node.type != NodeType::kPool ||
+        graph.network->layers[static_cast<std::size_t>(node.layer)].op != Op::kGlobalAvgPool) {
+      continue;
+    }
+    Node& producer = graph.at(node.inputs[0]);
+    if (!producer.runs() || producer.fused_pool >= 0) continue;
+    node.type = NodeType::kFusedPool;
+    producer.fused_pool = node.id;
+    producer.next.push_back(node.id);
+  }
+}
+
+void connect_consumers(Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    if (node.type == NodeType::kFusedPool) continue;
+    for (const int input : node.inputs) graph.at(input).next.push_back(node.id);
+  }
+}
+
+/// Lays the input of a first convolution with few channels out as a matrix (im2col, off line).
+void make_gemms(Graph& graph) {
+  Node& input = graph.at(0);
+  if (input.next.size() != 1) return;
+  Node& node = graph.at(input.next[0]);
+  if (node.type != NodeType::kConv) return;
+  const Layer& layer = graph.network->layers[static_cast<std::size_t>(node.layer)];
+  if (layer.ifm.channels / layer.groups > kMaxGemmChannels || layer.groups != 1) return;
+  node.gemm = true;
+  input.width = node.width * node.height;
+  input.height = 1;
+  input.channels = node.kernel_width * node.kernel_height * layer.ifm.channels;
+}
+
+/// Runs on the extended CIM, one lane a channel. A fused pool is stored as if it did.
+bool is_extended(const Node& node) {
+  return node.type == NodeType::kDepthwise || node.type == NodeType::kPool ||
+         node.type == NodeType::kElementwise || node.type == NodeType::kFusedPool;
+}
+
+/// Every consumer pads the channels of what it reads to its own lanes.
+void pad_channels(Graph& graph) {
+  const MidapConfig& c = *graph.config;
+  for (Node& node : graph.nodes) {
+    const bool narrow =
+        (node.type == NodeType::kConv && !node.gemm) || node.type == NodeType::kConcat;
+    const std::int64_t lanes = narrow ? c.num_cims : c.system_width;
+    for (const int input : node.inputs) {
+      Node& producer = graph.at(input);
+      producer.channels = round_up(producer.channels, lanes);
+    }
+    if (is_extended(node)) node.channels = round_up(node.channels, lanes);
+    node.slice_begin = 0;
+    node.slice_end = node.channels;  // as known now: consumers that follow do not change it
+  }
+}
+
+void size_weights(Graph& graph, Node& node) {
+  const MidapConfig& c = *graph.config;
+  const Layer& layer = graph.network->layers[static_cast<std::size_t>(node.layer)];
+  const std::int64_t in_channels = graph.tensor_of(node.inputs[0]).channels;
+  if (node.type == NodeType::kDepthwise) {
+    const std::int64_t channels = round_up(node.op_channels, c.system_width);
+    node.filter_bytes = node.weight_bytes = node.kernel_width * node.kernel_height * channels;
+    if (node.weight_bytes > c.wmem_extended_bank_bytes) {
+      throw InputError(fmt::format(
+          "layer {}: {} bytes of depthwise weights do not fit the extended WMEM bank of {} bytes",
+          node.name, node.weight_bytes, c.wmem_extended_bank_bytes));
+    }
+    node.channels = std::max(node.channels, channels);
+  } else {
+    const std::int64_t channels = round_up(node.op_channels, c.num_cims);
+    // A grouped convolution reads only its share of the channels, a row at a time.
+    const std::int64_t share =
+        layer.groups > 1 ? round_up(layer.ifm.channels / layer.groups, c.num_cims) : in_channels;
+    node.filter_bytes =
+        node.gemm ? in_channels
+                  : node.kernel_width * round_up(node.kernel_height * share, c.system_width);
+    node.weight_bytes = channels * node.filter_bytes;
+    if (node.filter_bytes > c.wmem_bank_bytes) {
+      throw InputError(
+          fmt::format("layer {}: one filter of {} bytes does not fit a WMEM bank of {} bytes",
+                      node.name, node.filter_bytes, c.wmem_bank_bytes));
+    }
+    node.once = node.weight_bytes <= 2 * c.num_cims * c.wmem_bank_bytes;
+    node.channels = std::max(node.channels, channels);
+  }
+}
+
+void place_concat_inputs(Graph& graph, const Node& concat) {
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> offsets;
+  for (const int input : concat.inputs) {
+    offsets.push_back(offset);
+    offset += graph.at(input).op_channels;
+  }
+  std::int64_t end = concat.channels;
+  for (std::size_t i = concat.inputs.size(); i-- > 0;) {
+    Node& producer = graph.at(concat.inputs[i]);
+    if (producer.next.size() == 1 && (producer.runs() || producer.type == NodeType::kFusedPool)) {
+      producer.tensor = concat.id;
+      producer.slice_begin = offsets[i];
+      producer.slice_end = end;
+      end = offsets[i];
+    } else {
+      producer.copies.push_back({concat.id, offsets[i], end});
+    }
+  }
+}
+
+void order_elementwise_operands(Graph& graph, Node& node) {
+  const Node& a = graph.at(node.inputs[0]);
+  const Node& b = graph.at(node.inputs[1]);
+  if (a.width == b.width && a.height == b.height) return;
+  if (a.width * a.height < b.width * b.height) std::swap(node.inputs[0], node.inputs[1]);
+  node.broadcast = node.once = true;
+  graph.at(node.inputs[1]).dram = true;
+}
+
+void count_banks(const Graph& graph, Node& node) {
+  const std::int64_t column = node.height * node.channels;
+  if (column > graph.config->fmem_bank_bytes) {
+    throw InputError(
+        fmt::format("layer {}: one column of its feature map ({} bytes) does not fit a FMEM bank "
+                    "of {} bytes",
+                    node.id == 0 ? "input" : node.name, column, graph.config->fmem_bank_bytes));
+  }
+  node.bank_columns = graph.config->fmem_bank_bytes / column;
+  if (node.type != NodeType::kInput) node.bank_columns = std::min(node.bank_columns, node.width);
+  const bool only_reduced = node.fused_pool >= 0 && node.next.size() == 1;
+  node.num_fragments = only_reduced ? 0 : ceil_div(node.width, node.bank_columns);
+  node.total_bytes = node.width * column;
+  node.full_bytes = node.bank_columns * column;
+  node.rest_bytes = node.width % node.bank_columns * column;
+}
+
+void check_second_operand(const Graph& graph, const Node& node) {
+  const Node& operand = graph.tensor_of(node.inputs[1]);
+  const std::int64_t plane = operand.height * operand.channels;
+  if (plane > graph.config->wmem_extended_bank_bytes) {
+    throw InputError(fmt::format(
+        "layer {}: a column of its second operand ({} bytes) does not fit the extended WMEM bank "
+        "of {} bytes",
+        node.name, plane, graph.config->wmem_extended_bank_bytes));
+  }
+}
+
+}  // namespace
+
+Graph prepare_graph(const Network& network, const MidapConfig& config) {
+  Graph graph{&network, &config, {}};
+  Node input;
+  input.name = "input";
+  input.width = network.input.width;
+  input.height = network.input.height;
+  input.op_channels = input.channels = network.input.channels;
+  graph.nodes.push_back(input);
+  for (std::size_t i = 0; i < network.layers.size(); ++i)
+    graph.nodes.push_back(make_node(static_cast<int>(i) + 1, network.layers[i]));
+
+  flatten_nested_concats(graph.nodes);
+  fuse_global_pools(graph);
+  connect_consumers(graph);
+  make_gemms(graph);
+  pad_channels(graph);
+
+  graph.at(0).dram = true;
+  count_banks(graph, graph.at(0));
+  for (Node& node : graph.nodes) {
+    if (node.type == NodeType::kInput || node.tensor != node.id) continue;
+    if (node.next.empty() || (node.fused_pool >= 0 && node.next.size() > 1)) node.dram = true;
+    if (node.has_weights()) size_weights(graph, node);
+    if (node.type == NodeType::kConcat) place_concat_inputs(graph, node);
+    if (node.type == NodeType::kElementwise) order_elementwise_operands(graph, node);
+    count_banks(graph, node);
+  }
+  for (Node& node : graph.nodes) {
+    if (node.type == NodeType::kElementwise) check_second_operand(graph, node);
+    for (const int in : node.inputs) node.depth = std::max(node.depth, graph.at(in).depth + 1);
+  }
+  return graph;
+}
+
+}  // namespace tilewake::midap

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "simulator/hardware/midap_config.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake::midap {
+
+/// The rules of the reference compiler lead nowhere for this graph; the mapper then falls back to
+/// the plain schedule and says so. Never leaves the mapper.
+class PlanFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class NodeType {
+  kInput,
+  kConv,         // conv2d and fully_connected; `gemm` marks the im2col'ed first layer
+  kDepthwise,    // depthwise_conv2d
+  kPool,         // max, avg and global pools that run by themselves
+  kFusedPool,    // global pool computed on the way by its producer
+  kElementwise,  // add and mul
+  kConcat        // never executed: its producers write into one tensor
+};
+
+/// A place that receives an output beside the node's own tensor: a slice of a concat whose input is
+/// used elsewhere too.
+struct OutputCopy {
+  int concat = -1;
+  std::int64_t slice_begin = 0;
+  std::int64_t slice_end = 0;
+};
+
+/// A layer (or the network input) with the extents of its output tensor as MIDAP stores it.
+struct Node {
+  int id = 0;
+  int layer = kNetworkInput;  // index into Network::layers
+  NodeType type = NodeType::kInput;
+  std::string name;
+  std::vector<int> inputs;  // elementwise: [0] is read from FMEM, [1] comes through WMEM
+  std::vector<int> next;    // consumers; a fused pool is always the first
+  int depth = 0;
+
+  // Output tensor. `tensor` is the node whose storage it is: itself, or the concat it writes into.
+  int tensor = 0;
+  std::int64_t width = 0;
+  std::int64_t height = 0;
+  std::int64_t op_channels = 0;  // as computed, never padded
+  std::int64_t channels = 0;     // as stored, padded by consumers
+  std::int64_t slice_begin = 0;
+  std::int64_t slice_end = 0;
+  std::vector<OutputCopy> copies;
+
+  bool gemm = false;
+  bool dram = false;  // written to DRAM as a whole
+  bool once = false;  // weights stay in WMEM over several PROCESSes
+  bool broadcast = false;
+  int fused_pool = -1;
+
+  std::int64_t kernel_width = 1, kernel_height = 1, stride = 1, dilation = 1;
+  Padding padding;
+
+  bool has_bias = false;
+  std::int64_t filter_bytes = 0;  // one filter; depthwise: all of them
+  std::int64_t weight_bytes = 0;  // as stored in WMEM, padded
+
+  // How the tensor is cut into FMEM banks.
+  std::int64_t bank_columns = 0;   // columns in one bank
+  std::int64_t num_fragments = 0;  // banks it needs; 0 if it is only reduced
+  std::int64_t total_bytes = 0;
+  std::int64_t full_bytes = 0;  // of a full fragment
+  std::int64_t rest_bytes = 0;  // of the last one, 0 if it is full
+
+  // Banks kept across paths of a fork (section "Order" of the room's README); -1: not decided.
+  std::int64_t input_stationary = -1;
+  std::int64_t output_stationary = -1;
+
+  bool is_window() const {
+    return type == NodeType::kConv || type == NodeType::kDepthwise || type == NodeType::kPool;
+  }
+  bool has_weights() const { return type == NodeType::kConv || type == NodeType::kDepthwise; }
+  bool runs() const {
+    return type != NodeType::kInput && type != NodeType::kConcat && type != NodeType::kFusedPool;
+  }
+};
+
+/// A network prepared for MIDAP: layer i is node i + 1, node 0 is the input feature map.
+struct Graph {
+  const Network* network = nullptr;
+  const MidapConfig* config = nullptr;
+  std::vector<Node> nodes;
+
+  Node& at(int id) { return nodes[static_cast<std::size_t>(id)]; }
+  const Node& at(int id) const { return nodes[static_cast<std::size_t>(id)]; }
+
+  /// The unpadded shape of what `id` produces.
+  const Shape& shape_of(int id) const { return network->shape_of(at(id).layer); }
+  const Node& tensor_of(int id) const { return at(at(id).tensor); }
+};
+
+/// Fuses global pools, lays out the first convolution as a matrix, pads channels, gives concat
+/// producers their slices, and counts banks.
+/// Throws InputError naming the layer whose weights or columns fit no buffer.
+Graph prepare_graph(const Network& network, const MidapConfig& config);
+
+}  // namespace tilewake::midap

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/midap/lowering.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/common/math.hpp"
+
+namespace tilewake::midap {
+namespace {
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const std::vector<std::int64_t>& pivots)
+      : graph_(graph), c_(*graph.config), pivots_(pivots) {}
+
+  Program run(const std::vector<int>& order, const std::vector<LayerPlan>& plans) {
+    auto plan = plans.begin();
+    for (const int id : order) {
+      const Node& node = graph_.at(id);
+      if (node.type == NodeType::kConcat) {
+        add_concat_rows(node);
+        continue;
+      }
+      if (node.type == NodeType::kFusedPool) {
+        MidapLayer& host = core_.layers.back();
+        host.has_reduction = true;
+        host.reduction_outputs = outputs(node, *plan);
+        check_reduction(node);
+        add_row(node, graph_.at(node.inputs[0]).name);
+      } else {
+        add_row(node, "");
+        core_.layers.push_back(layer(node, *plan));
+        executed_.push_back(id);
+      }
+      ++plan;
+    }
+    link_weights();
+    program_.core = std::move(core_);
+    program_.schedule = "reference";
+    return std::move(program_);
+  }
+
+ private:
+  void add_row(const Node& node, const std::string& host) {
+    program_.layers.push_back({node.layer, host});
+  }
+
+  /// A concat is computed by its producers' writes; the row stands behind the last of them.
+  void add_concat_rows(const Node& concat) {
+    for (const Node& inner : graph_.nodes)
+      if (inner.type == NodeType::kConcat && inner.tensor == concat.id && inner.id != concat.id)
+        add_row(inner, concat.name);
+    std::string hosts;
+    for (const int input : concat.inputs) {
+      const Node& producer = graph_.at(input);
+      if (!hosts.empty()) hosts += '+';
+      hosts += producer.name;
+    }
+    add_row(concat, hosts);
+  }
+
+  void check_reduction(const Node& pool) const {
+    if (pool.op_channels > c_.reduction_bytes) {
+      throw InputError(
+          fmt::format("layer {}: {} channels do not fit the reduction buffer of {} entries",
+                      pool.name, pool.op_channels, c_.reduction_bytes));
+    }
+  }
+
+  MidapOutput output(const Node& node, const Node& tensor, std::int64_t begin,
+                     std::int64_t end) const {
+    MidapOutput out;
+    out.width = node.width;
+    out.height = node.height;
+    out.channels = tensor.channels;
+    out.slice_begin = begin;
+    out.slice_end = end;
+    return out;
+  }
+
+  std::vector<MidapOutput> outputs(const Node& node, const LayerPlan& plan) const {
+    const Node& tensor = graph_.tensor_of(node.id);
+    MidapOutput main = output(node, tensor, node.slice_begin, node.slice_end);
+    main.reverse_write = plan.reverse_write;
+    main.write_on_dram = node.dram || tensor.dram;
+    main.is_virtual = node.fused_pool >= 0 && !node.dram;
+    main.pivot = pivots_[static_cast<std::size_t>(tensor.id)];
+    for (const MapEntry& entry : plan.output)
+      main.fragments.push_back({entry.bank, entry.fragment.head, entry.fragment.tail});
+    std::vector<MidapOutput> all{main};
+    const auto add_copies = [&](const Node& source, std::int64_t offset) {
+      for (const OutputCopy& copy : source.copies) {
+        MidapOutput out =
+            output(node, graph_.at(copy.concat), offset + copy.slice_begin,
+                   std::min(offset + copy.slice_begin + node.op_channels, copy.slice_end));
+        out.linear = true;
+        out.reverse_write = !plan.input_flipped;
+        all.push_back(out);
+      }
+    };
+    add_copies(node, 0);
+    if (tensor.id != node.id) add_copies(tensor, node.slice_begin);
+    return all;
+  }
+
+  MidapLayer layer(const Node& node, const LayerPlan& plan) const {
+    MidapLayer out;
+    out.program_layer = static_cast<int>(program_.layers.size()) - 1;
+    switch (node.type) {
+      case NodeType::kConv:
+        out.kind = node.gemm ? MidapKind::kGemm : MidapKind::kConv;
+        break;
+      case NodeType::kElementwise:
+        out.kind = MidapKind::kElementwise;
+        break;
+      default:
+        out.kind = MidapKind::kExtended;
+    }
+    const Node& in = graph_.tensor_of(node.inputs[0]);
+    out.in_width = in.width;
+    out.in_height = in.height;
+    out.in_channels = in.channels;
+    out.row_aligned = in.channels % c_.system_width == 0;
+    if (node.type == NodeType::kConv) {
+      const Layer& source = graph_.network->layers[static_cast<std::size_t>(node.layer)];
+      // A grouped convolution starts a row anew for its share of the channels.
+      if (source.groups > 1) out.row_aligned = true;
+      const std::int64_t share =
+          source.groups > 1 ? source.ifm.channels / source.groups : in.channels;
+      out.rows_per_tap = ceil_div(share, c_.system_width);
+    }
+    out.kernel_width = node.kernel_width;
+    out.kernel_height = node.kernel_height;
+    out.stride = node.stride;
+    out.dilation = node.dilation;
+    out.pad_top = node.padding.top;
+    out.pad_bottom = node.padding.bottom;
+    out.pad_left = plan.input_flipped ? node.padding.right : node.padding.left;
+    out.pad_right = plan.input_flipped ? node.padding.left : node.padding.right;
+    out.out_width = node.width;
+    out.out_height = node.height;
+    const bool narrow = node.type == NodeType::kConv;
+    out.out_channels = round_up(node.op_channels, narrow ? c_.num_cims : c_.system_width);
+    out.broadcast = node.broadcast;
+    out.outputs = outputs(node, plan);
+    for (const InputFragment& fragment : plan.input)
+      out.input_fragments.push_back(
+          {fragment.bank, fragment.fragment.head, fragment.fragment.tail});
+    out.weights = weights(node);
+    out.behaviours = behaviours(node, plan, out);
+    return out;
+  }
+
+  MidapWeights weights(const Node& node) const {
+    MidapWeights w;
+    if (node.type == NodeType::kConv || node.type == NodeType::kDepthwise) {
+      const bool conv = node.type == NodeType::kConv;
+      w.present = true;
+      w.has_bias = node.has_bias;
+      w.filter_bytes = node.filter_bytes;
+      w.request_bytes = conv ? c_.num_cims * node.filter_bytes : node.filter_bytes;
+      w.bias_bytes = round_up(node.op_channels, conv ? c_.num_cims : c_.system_width);
+      w.num_filters = w.bias_bytes;
+      w.once = node.once;
+      if (w.has_bias && w.bias_bytes > c_.bmmem_bytes) {
+        throw InputError(fmt::format("layer {}: {} bytes of biases do not fit BMMEM of {} bytes",
+                                     node.name, w.bias_bytes, c_.bmmem_bytes));
+      }
+    } else if (node.type == NodeType::kElementwise) {
+      const Node& operand = graph_.tensor_of(node.inputs[1]);
+      w.present = true;
+      w.filter_bytes = operand.height * operand.channels;
+      w.num_filters = node.broadcast ? 1 : operand.width;
+      w.request_bytes = w.filter_bytes;
+    }
+    return w;
+  }
+
+  std::vector<MidapBehaviour> behaviours(const Node& node, const LayerPlan& plan,
+                                         const MidapLayer& out) const {
+    std::vector<MidapBehaviour> list;
+    int emitted = plan.num_initial;
+    int processed = 0;
+    int loaded = plan.num_initial;
+    for (const Action& action : plan.actions) {
+      if (action.kind == Action::Kind::kLoad) {
+        loaded = action.until;
+        for (; emitted < action.until; ++emitted) list.push_back(load(emitted, -1));
+        continue;
+      }
+      list.push_back(process(node, plan, out, processed, action.until));
+      for (int i = processed; i < action.until; ++i) {
+        const auto index = static_cast<std::size_t>(i);
+        if (!plan.input[index].successor_waits) continue;
+        const std::int64_t head = plan.input[index + 1].fragment.head;
+        std::int64_t condition = head;
+        if (node.gemm) {
+          condition = ceil_div(head, node.height);
+        } else if (node.is_window()) {
+          condition = ceil_div(head + out.pad_left, out.stride);
+        }
+        list.push_back(load(emitted++, condition));
+      }
+      processed = action.until;
+    }
+    static_cast<void>(loaded);
+    return list;
+  }
+
+  static MidapBehaviour load(int fragment, std::int64_t condition) {
+    MidapBehaviour b;
+    b.kind = MidapBehaviour::Kind::kLoad;
+    b.fragment = fragment;
+    b.condition = condition;
+    return b;
+  }
+
+  static MidapBehaviour process(const Node& node, const LayerPlan& plan, const MidapLayer& out,
+                                int begin, int end) {
+    const Fragment& first = plan.input[static_cast<std::size_t>(begin)].fragment;
+    const Fragment& last = plan.input[static_cast<std::size_t>(end) - 1].fragment;
+    MidapBehaviour b;
+    b.kind = MidapBehaviour::Kind::kProcess;
+    b.fragment = end;
+    b.x_begin = first.head;
+    b.x_last = last.tail - 1;
+    if (!node.is_window() || node.gemm) return b;
+    const std::int64_t reach = (out.kernel_width - 1) * out.dilation;
+    if (first.head == 0) {
+      b.x_begin = -out.pad_left;
+    } else {
+      b.x_begin = ceil_div(first.head + out.pad_left, out.stride) * out.stride - out.pad_left;
+    }
+    const std::int64_t end_corner = out.in_width - 1 - reach + out.pad_right;
+    if (last.tail == out.in_width) {
+      b.x_last = end_corner;
+    } else if (end >= static_cast<int>(plan.input.size()) || !plan_has_loaded(plan, end)) {
+      b.x_last = last.tail - 1 - reach;
+    }
+    b.x_last = std::min(b.x_last, end_corner);
+    return b;
+  }
+
+  /// Was the fragment behind `end` requested before the PROCESS that ends there?
+  static bool plan_has_loaded(const LayerPlan& plan, int end) {
+    for (const Action& action : plan.actions)
+      if (action.kind == Action::Kind::kProcess && action.until == end) return action.next_on_chip;
+    return false;
+  }
+
+  /// Who fetches whose first weights: the layer before, unless the operand is only then computed.
+  void link_weights() {
+    MidapLayer* previous = nullptr;
+    for (std::size_t i = 0; i < core_.layers.size(); ++i) {
+      MidapLayer& current = core_.layers[i];
+      if (!current.weights.present) continue;
+      const Node& node = graph_.at(executed_[i]);
+      bool prepared = previous != nullptr;
+      if (prepared && node.type == NodeType::kElementwise)
+        prepared = graph_.at(executed_[i - 1]).tensor != node.inputs[1];
+      current.prepared = prepared;
+      if (prepared) previous->next_weights = current.weights;
+      previous = &current;
+    }
+  }
+
+  const Graph& graph_;
+  const MidapConfig& c_;
+  const std::vector<std::int64_t>& pivots_;
+  Program program_;
+  MidapProgram core_;
+  std::vector<int> executed_;
+};
+
+}  // namespace
+
+Program lower(const Graph& graph, const std::vector<int>& order,
+              const std::vector<LayerPlan>& plans, const std::vector<std::int64_t>& pivots) {
+  return Lowering(graph, pivots).run(order, plans);
+}
+
+}  // namespace tilewake::midap

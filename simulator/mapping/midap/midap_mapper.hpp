@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/mapping/program.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake::midap {
+
+/// The reference schedule where the reference compiler has one, the plain schedule elsewhere.
+Program map_midap(const Network& network, const MidapConfig& config,
+                  const LatencyBandwidthDramConfig& dram);
+
+}  // namespace tilewake::midap

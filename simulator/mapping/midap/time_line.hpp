@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "simulator/hardware/dram_config.hpp"
+#include "simulator/mapping/midap/graph.hpp"
+
+namespace tilewake::midap {
+
+/// What the coarse time line knows of a layer, from unpadded shapes (the reference's choice).
+struct TimeLineLayer {
+  bool has_weights = false;
+  bool is_conv = false;
+  bool once = false;
+  std::int64_t num_weight_requests = 0;  // further ones are dropped if `once` or not a convolution
+  std::int64_t weight_request_bytes = 0;
+  std::int64_t num_groups = 1;  // compute units per fragment
+  double full_compute = 0.0;    // cycles of one group over a full fragment
+  double last_compute = 0.0;    // over the last fragment
+  std::int64_t full_load_cycles = 0;
+  std::int64_t last_load_cycles = 0;
+};
+
+TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
+                                     std::int64_t bytes_per_cycle);
+
+/// A coarse model of one layer's loads and computations, used only to choose between plans: how
+/// long would the PE array wait? Feature loads queue; weight loads go first.
+class TimeLine {
+ public:
+  /// `previous_process_cycles` is how long before this layer the first weights of a convolution
+  /// were requested: the last PROCESS of the layer before, 0 if there is none. Depthwise weights
+  /// are taken as requested when the layer starts.
+  TimeLine(const TimeLineLayer& layer, const LatencyBandwidthDramConfig& dram,
+           double previous_process_cycles);
+
+  /// A cycle for the decision to load, however many fragments follow.
+  void begin_loads();
+  /// Requests fragment `id`; `is_last` if it ends the tensor.
+  void load(int id, bool is_last);
+  /// Computes the fragments [begin, end); `last_is_final` if the last one ends the tensor.
+  void process(int begin, int end, bool last_is_final);
+  /// What `process` would wait, on a copy and without its own cycle.
+  double predicted_delay(int begin, int end, bool last_is_final) const;
+  double predicted_delay(int begin, int middle, int end, bool last_is_final) const;
+
+  double delay() const { return delay_; }
+
+ private:
+  enum class Class { kWeight = 1, kFeature = 2 };
+  struct Request {
+    double start = 0.0;
+    Class kind = Class::kFeature;
+    int sequence = 0;
+    int key = 0;
+    double duration = 0.0;
+  };
+
+  void request(Class kind, int key, double now, double bytes, double duration);
+  void request_weights(double now);
+  /// Serves the next piece of the queue; false if there is none before `until`.
+  bool serve_one(double until);
+  bool pending(Class kind, int key) const;
+  double wait_for(Class kind, int key);
+  void compute(int begin, int end, bool last_is_final);
+
+  TimeLineLayer layer_;
+  LatencyBandwidthDramConfig dram_;
+  std::vector<Request> queue_;  // kept sorted by (start, class, sequence)
+  double now_ = 0.0;
+  double bus_free_ = -std::numeric_limits<double>::infinity();
+  double last_feature_start_ = 0.0;
+  double delay_ = 0.0;
+  int next_sequence_ = 0;
+  int weights_requested_ = 0;
+  int weights_used_ = 0;
+};
+
+}  // namespace tilewake::midap

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "simulator/mapping/midap/midap_program.hpp"
+
+namespace tilewake {
+
+/// One layer of the network as the machine meets it, in execution order.
+struct ProgramLayer {
+  int network_layer = -1;  // index into Network::layers
+  std::string fused_into;  // the layer that computes it on the way; empty if it runs by itself
+};
+
+/// What one machine does for one network: who runs when, and the core kind's own instructions.
+struct Program {
+  std::vector<ProgramLayer> layers;
+  std::string schedule;  // "reference", or "plain" where the mapper had to fall back, and why
+  std::variant<MidapProgram> core;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tilewake {
+
+enum class Op {
+  kConv2d,
+  kDepthwiseConv2d,
+  kFullyConnected,
+  kMaxPool,
+  kAvgPool,
+  kGlobalAvgPool,
+  kAdd,
+  kMul,
+  kConcat
+};
+
+enum class Activation { kNone, kRelu, kRelu6, kHswish, kSwish, kSigmoid, kHsigmoid, kLeakyRelu };
+
+/// The name used in network files and traces ("conv2d", "relu6", ...).
+std::string_view to_string(Op op);
+std::string_view to_string(Activation activation);
+
+/// Extent of a feature map; one element is one byte (int8).
+struct Shape {
+  std::int64_t channels = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+
+  std::int64_t num_elements() const { return channels * height * width; }
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+
+/// Zeros around the input feature map, in elements.
+struct Padding {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  std::int64_t bottom = 0;
+  std::int64_t right = 0;
+  friend bool operator==(const Padding&, const Padding&) = default;
+};
+
+/// `Layer::inputs` entry that stands for the network's input feature map.
+inline constexpr int kNetworkInput = -1;
+
+/// One node of a network, with all shapes resolved.
+///
+/// Window fields (kernel, stride, padding, dilation) hold for conv2d, depthwise_conv2d, max_pool
+/// and avg_pool; elsewhere they are 1, 1, 0, 1. `padding` is what windows really touch: zeros at
+/// the far end that no window reaches are already removed, so it can be negative there (columns or
+/// rows of the input that no window reads).
+struct Layer {
+  std::string name;
+  std::string block;  // the `mbconv` or `convblock` entry it was expanded from, else empty
+  Op op = Op::kConv2d;
+  Activation activation = Activation::kNone;
+  std::vector<int> inputs;  // layer indices, or kNetworkInput; all smaller than the layer's own
+  Shape ifm;                // of the first input; for add and mul of the larger operand
+  Shape ofm;
+  std::int64_t kernel_height = 1;
+  std::int64_t kernel_width = 1;
+  std::int64_t stride = 1;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;  // conv2d only; a depthwise convolution is its own op
+  Padding padding;
+  bool bias = true;  // conv2d, depthwise_conv2d, fully_connected
+
+  bool has_weights() const {
+    return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected;
+  }
+  bool is_pool() const {
+    return op == Op::kMaxPool || op == Op::kAvgPool || op == Op::kGlobalAvgPool;
+  }
+  bool is_elementwise() const { return op == Op::kAdd || op == Op::kMul; }
+
+  /// Multiply-accumulates of convolutions and fully connected layers over the whole window (padding
+  /// taps included, as publications count them); 0 for every other op.
+  std::int64_t num_macs() const;
+  /// Weights without bias, one byte each.
+  std::int64_t weight_bytes() const;
+  /// Weights and biases.
+  std::int64_t num_params() const;
+};
+
+}  // namespace tilewake

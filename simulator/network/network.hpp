@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/network/layer.hpp"
+
+namespace tilewake {
+
+/// A CNN: a directed acyclic graph of layers in topological order (every input of a layer stands
+/// before it), with one input feature map. Immutable once read.
+struct Network {
+  std::string name;
+  Shape input;
+  std::vector<Layer> layers;
+
+  /// Shape of what `index` (a layer, or kNetworkInput) produces.
+  const Shape& shape_of(int index) const {
+    return index == kNetworkInput ? input : layers[static_cast<std::size_t>(index)].ofm;
+  }
+  std::int64_t num_macs() const;
+  std::int64_t num_params() const;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/network/network_builder.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/network/limits.hpp"
+
+namespace tilewake {
+namespace {
+
+// Not std::isalnum: what is a letter must not depend on the locale.
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_name_character(char c) {
+  return is_alphanumeric(c) || std::string_view(" _.-/:+()[]@#%=").find(c) != std::string::npos;
+}
+
+}  // namespace
+
+void check_name(const std::string& name, const std::string& key) {
+  if (name.empty()) throw LayerError(key, "must not be empty");
+  if (name.size() > kMaxNameLength) {
+    throw LayerError(key, fmt::format("is longer than {} characters", kMaxNameLength));
+  }
+  if (!std::all_of(name.begin(), name.end(), is_name_character)) {
+    throw LayerError(key, "may hold only letters, digits, inner spaces and _.-/:+()[]@#%=");
+  }
+  // No '=', '+', '-' or '@' in front: a spreadsheet would take the CSV field for a formula.
+  if (!is_alphanumeric(name.front()) && name.front() != '_' && name.front() != '/') {
+    throw LayerError(key, "must start with a letter, a digit, '_' or '/'");
+  }
+  if (name.back() == ' ') throw LayerError(key, "must not end with a space");
+}
+
+NetworkBuilder::NetworkBuilder(const std::string& name, const Shape& input) {
+  check_name(name, "name");
+  for (const std::int64_t size : {input.channels, input.height, input.width}) {
+    if (size < 1 || size > kMaxDimension) {
+      throw LayerError("input", fmt::format("sizes must be from 1 to {}", kMaxDimension));
+    }
+  }
+  if (input.num_elements() > kMaxFeatureMap) {
+    throw LayerError("input", fmt::format("has more than {} elements", kMaxFeatureMap));
+  }
+  network_.name = name;
+  network_.input = input;
+}
+
+void NetworkBuilder::check_inputs(const Layer& layer) const {
+  const auto index = static_cast<int>(network_.layers.size());
+  std::vector<int> sorted = layer.inputs;
+  std::sort(sorted.begin(), sorted.end());
+  for (const int input : sorted) {
+    if (input < kNetworkInput || input >= index) {
+      throw LayerError("inputs", "an input is not an earlier layer");
+    }
+  }
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    throw LayerError("inputs", "the same input twice");
+  }
+}
+
+int NetworkBuilder::add(Layer layer, const PaddingRule& padding) {
+  const auto index = static_cast<int>(network_.layers.size());
+  if (index >= kMaxLayers) throw LayerError("", fmt::format("more than {} layers", kMaxLayers));
+  check_name(layer.name, "name");
+  if (layer.name == "input") throw LayerError("name", "'input' is the network's input");
+  if (!layer.block.empty()) check_name(layer.block, "block");
+  check_inputs(layer);
+  std::vector<Shape> shapes;
+  for (const int input : layer.inputs) shapes.push_back(shape_of(input));
+  infer_shapes(layer, padding, shapes);
+  num_macs_ += layer.num_macs();  // at most twice kMaxMacs
+  if (num_macs_ > kMaxMacs) {
+    throw LayerError("", fmt::format("the network needs more than {} MACs", kMaxMacs));
+  }
+  if (!index_of_.emplace(layer.name, index).second) {
+    throw LayerError("name", fmt::format("a layer '{}' exists already", layer.name));
+  }
+  network_.layers.push_back(std::move(layer));
+  return index;
+}
+
+int NetworkBuilder::find(const std::string& name) const {
+  const auto found = index_of_.find(name);
+  return found == index_of_.end() ? kNoLayer : found->second;
+}
+
+Network NetworkBuilder::build() {
+  if (network_.layers.empty()) throw LayerError("layers", "must not be empty");
+  return std::exchange(network_, {});
+}
+
+}  // namespace tilewake

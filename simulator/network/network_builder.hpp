@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "simulator/network/network.hpp"
+#include "simulator/network/shape_inference.hpp"
+
+namespace tilewake {
+
+/// Assembles a Network layer by layer, whatever it comes from (YAML, ONNX, a search result), and
+/// checks what every network must satisfy: unique printable names, inputs that exist, shapes that
+/// fit, the limits of network/limits.hpp. Whatever is wrong is a LayerError.
+class NetworkBuilder {
+ public:
+  NetworkBuilder(const std::string& name, const Shape& input);
+
+  /// Appends a layer and returns its index. `layer` carries name, block, op, activation, inputs,
+  /// window fields, groups, bias and, for conv2d and fully_connected, ofm.channels; ifm, ofm and
+  /// padding are inferred.
+  int add(Layer layer, const PaddingRule& padding = PaddingRule::same());
+
+  const Shape& shape_of(int index) const { return network_.shape_of(index); }
+
+  /// Index of the layer of that name, or `kNoLayer`.
+  int find(const std::string& name) const;
+  static constexpr int kNoLayer = -2;
+
+  /// The network, with at least one layer. The builder is empty afterwards.
+  Network build();
+
+ private:
+  void check_inputs(const Layer& layer) const;
+
+  Network network_;
+  std::unordered_map<std::string, int> index_of_;
+  std::int64_t num_macs_ = 0;
+};
+
+/// Names stand in CSV files, command lines and reports, so they are kept plain: letters, digits,
+/// spaces inside and `_ . - / : + ( ) [ ] @ # % =`, starting with a letter, digit, '_' or '/'.
+/// Throws LayerError at `key`.
+void check_name(const std::string& name, const std::string& key);
+
+}  // namespace tilewake

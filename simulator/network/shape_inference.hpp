@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simulator/common/error.hpp"
+#include "simulator/network/layer.hpp"
+
+namespace tilewake {
+
+/// Something is wrong with a layer, at one key of its entry. A reader that knows file and line
+/// catches it and says so.
+class LayerError : public InputError {
+ public:
+  LayerError(std::string key, const std::string& what) : InputError(what), key_(std::move(key)) {}
+  const std::string& key() const { return key_; }
+
+ private:
+  std::string key_;
+};
+
+/// How zeros are put around a feature map, before the input size is known.
+struct PaddingRule {
+  enum class Kind { kSame, kValid, kExplicit };
+
+  Kind kind = Kind::kSame;
+  Padding zeros;  // of kExplicit
+
+  static PaddingRule same() { return {}; }
+  static PaddingRule valid() { return {Kind::kValid, {}}; }
+  static PaddingRule explicit_zeros(const Padding& zeros) { return {Kind::kExplicit, zeros}; }
+};
+
+/// Completes `layer` from the shapes of its inputs: ifm, ofm and the padding that windows touch.
+///
+/// On entry op, window fields and groups are set, and ofm.channels for conv2d and fully_connected.
+///   output size  floor((in + begin + end - extent) / stride) + 1, extent = dilation (kernel-1) + 1
+///   same         zeros of extent - 1 in all, the smaller half at the beginning: (k-1)/2 dilation
+///                on both sides of an odd kernel, the output is ceil(in / stride)
+/// Afterwards the padding at the end is reduced by (in + begin + end - extent) mod stride.
+///
+/// Throws LayerError: sizes that do not fit together, or exceed network/limits.hpp.
+void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Shape>& inputs);
+
+}  // namespace tilewake

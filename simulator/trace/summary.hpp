@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/trace/trace_row.hpp"
+
+namespace tilewake {
+
+/// What a run was about, beside its rows.
+struct RunInfo {
+  std::string network;  // names as in the files
+  std::string hardware;
+  std::string schedule;            // Program::schedule
+  std::uint64_t network_hash = 0;  // fnv1a64 of the text of the files
+  std::uint64_t hardware_hash = 0;
+  std::int64_t num_params = 0;
+  double clock_mhz = 0.0;
+  std::int64_t peak_macs_per_cycle = 0;
+};
+
+/// A whole run in a few figures: sums over the rows.
+struct Summary {
+  RunInfo info;
+  std::int64_t num_layers = 0;  // rows, fused ones too
+  std::int64_t total_cycles = 0;
+  double latency_ms = 0.0;
+  std::int64_t macs = 0;
+  std::int64_t dram_read_bytes = 0;
+  std::int64_t dram_write_bytes = 0;
+  double pe_utilization = 0.0;  // of the whole run, not the mean of the layers
+  std::int64_t compute_cycles = 0;
+  std::int64_t setup_cycles = 0;
+  std::int64_t stall_dram_cycles = 0;
+  std::int64_t stall_feature_cycles = 0;
+  std::int64_t stall_weight_cycles = 0;
+  std::int64_t stall_bias_cycles = 0;
+  std::int64_t stall_write_cycles = 0;
+};
+
+Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows);
+
+/// The text of summary.json. Equal inputs give equal bytes: it holds no time and no path.
+std::string summary_json(const Summary& summary);
+
+/// The same object with `layers` at the end: an array of objects with the columns of layers.csv.
+std::string run_json(const Summary& summary, const std::vector<TraceRow>& rows);
+
+}  // namespace tilewake

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <variant>
+
+#include "simulator/trace/trace_row.hpp"
+
+namespace tilewake {
+
+using TraceField = std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
+                                KernelSize TraceRow::*, double TraceRow::*>;
+
+struct TraceColumn {
+  std::string_view name;
+  TraceField field;
+};
+
+/// The columns of layers.csv in file order; reader, writer and JSON all go by this table. To add
+/// one: a field of TraceRow, a line here, a row in README.md, and a new kTraceVersion.
+inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
+    {"layer", &TraceRow::layer},
+    {"block", &TraceRow::block},
+    {"op", &TraceRow::op},
+    {"ic", &TraceRow::ic},
+    {"ih", &TraceRow::ih},
+    {"iw", &TraceRow::iw},
+    {"oc", &TraceRow::oc},
+    {"oh", &TraceRow::oh},
+    {"ow", &TraceRow::ow},
+    {"kernel", &TraceRow::kernel},
+    {"stride", &TraceRow::stride},
+    {"groups", &TraceRow::groups},
+    {"macs", &TraceRow::macs},
+    {"total_cycles", &TraceRow::total_cycles},
+    {"compute_cycles", &TraceRow::compute_cycles},
+    {"setup_cycles", &TraceRow::setup_cycles},
+    {"stall_dram_cycles", &TraceRow::stall_dram_cycles},
+    {"stall_feature_cycles", &TraceRow::stall_feature_cycles},
+    {"stall_weight_cycles", &TraceRow::stall_weight_cycles},
+    {"stall_bias_cycles", &TraceRow::stall_bias_cycles},
+    {"stall_write_cycles", &TraceRow::stall_write_cycles},
+    {"dram_read_bytes", &TraceRow::dram_read_bytes},
+    {"dram_read_feature_bytes", &TraceRow::dram_read_feature_bytes},
+    {"dram_read_weight_bytes", &TraceRow::dram_read_weight_bytes},
+    {"dram_read_bias_bytes", &TraceRow::dram_read_bias_bytes},
+    {"dram_write_bytes", &TraceRow::dram_write_bytes},
+    {"pe_utilization", &TraceRow::pe_utilization},
+    {"row_hits", &TraceRow::row_hits},
+    {"row_misses", &TraceRow::row_misses},
+    {"fused_into", &TraceRow::fused_into},
+});
+
+}  // namespace tilewake

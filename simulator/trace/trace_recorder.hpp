@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/engine/events.hpp"
+#include "simulator/network/network.hpp"
+#include "simulator/trace/trace_row.hpp"
+
+namespace tilewake {
+
+/// A layer as the machine executed it; `Event::layer` counts these.
+struct TraceLayer {
+  int network_layer = -1;  // index into Network::layers
+  std::string fused_into;  // who computes it on the way; empty if it runs by itself
+};
+
+/// Adds the events of one run up to one row a layer, in execution order.
+///
+/// Cycles come from kLayer (total) and the PE array's kCompute, kSetup and kStall (its parts),
+/// bytes from kRequest and kStore; each counts for the layer that the event names. kTransfer says
+/// only when a request was served, so it counts for nothing here.
+class TraceRecorder : public EventSink {
+ public:
+  /// @param peak_macs_per_cycle  of the machine; what utilization is measured against
+  TraceRecorder(const Network& network, const std::vector<TraceLayer>& layers,
+                std::int64_t peak_macs_per_cycle);
+
+  void on_event(const Event& event) override;
+
+  /// The rows of the run, which took `total_cycles`. Throws SimulationError unless every layer ran
+  /// once, every cycle of it is accounted for (contradiction_in), and the layers add up to the run.
+  std::vector<TraceRow> finish(std::int64_t total_cycles);
+
+ private:
+  static void add_request(TraceRow& row, const Event& event);
+  static void add_stall(TraceRow& row, const Event& event);
+
+  const double peak_macs_per_cycle_;
+  std::vector<TraceRow> rows_;
+  std::vector<int> num_runs_;  // of each row: kLayer events
+};
+
+}  // namespace tilewake

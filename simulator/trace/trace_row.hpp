@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "simulator/network/layer.hpp"
+
+namespace tilewake {
+
+/// Rows x columns of a window, written `3x3`.
+struct KernelSize {
+  std::int64_t height = 1;
+  std::int64_t width = 1;
+  friend bool operator==(const KernelSize&, const KernelSize&) = default;
+};
+
+/// What the simulator measured for one layer: one line of layers.csv, whose columns have the names
+/// of these fields. README.md of this room defines each. The latency model is fitted on these
+/// fields and on nothing else.
+struct TraceRow {
+  std::string layer;  // unique within the network
+  std::string block;  // empty outside of a block
+  Op op = Op::kConv2d;
+  std::int64_t ic = 0, ih = 0, iw = 0;
+  std::int64_t oc = 0, oh = 0, ow = 0;
+  KernelSize kernel;
+  std::int64_t stride = 1;
+  std::int64_t groups = 1;
+  std::int64_t macs = 0;
+  std::int64_t total_cycles = 0;
+  std::int64_t compute_cycles = 0;
+  std::int64_t setup_cycles = 0;
+  std::int64_t stall_dram_cycles = 0;
+  std::int64_t stall_feature_cycles = 0;
+  std::int64_t stall_weight_cycles = 0;
+  std::int64_t stall_bias_cycles = 0;
+  std::int64_t stall_write_cycles = 0;
+  std::int64_t dram_read_bytes = 0;
+  std::int64_t dram_read_feature_bytes = 0;
+  std::int64_t dram_read_weight_bytes = 0;
+  std::int64_t dram_read_bias_bytes = 0;
+  std::int64_t dram_write_bytes = 0;
+  double pe_utilization = 0.0;
+  std::int64_t row_hits = 0;
+  std::int64_t row_misses = 0;
+  std::string fused_into;  // the layers that compute it on the way, joined by '+'; else empty
+
+  bool is_fused() const { return !fused_into.empty(); }
+  friend bool operator==(const TraceRow&, const TraceRow&) = default;
+};
+
+/// What contradicts itself in `row` ("total_cycles: ..."); empty for a row that adds up.
+///   total_cycles = compute_cycles + setup_cycles + stall_dram_cycles + stall_write_cycles
+///   stall_dram_cycles and dram_read_bytes are the sums of their parts; a fused row takes 0 cycles
+std::string contradiction_in(const TraceRow& row);
+
+}  // namespace tilewake

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/hardware/dram_config.hpp"
+
+#include <limits>
+#include <random>
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/hardware/midap_yaml.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
+
+LatencyBandwidthDramConfig dram_of(const MidapYaml& yaml) {
+  return std::get<LatencyBandwidthDramConfig>(yaml.read().dram);
+}
+
+TEST(DramConfigTest, LatencyEqualsTheReferenceExamples) {
+  const auto dram = dram_of(MidapYaml());
+  const std::pair<std::int64_t, std::int64_t> examples[] = {{1024, 42},  {4096, 56},   {10240, 56},
+                                                            {16000, 71}, {18432, 71},  {20480, 86},
+                                                            {25600, 86}, {262080, 980}};
+  for (const auto& [bytes, cycles] : examples) {
+    EXPECT_EQ(dram.latency_cycles(bytes), cycles) << bytes;
+  }
+}
+
+TEST(DramConfigTest, RowAndRefreshBeginWithTheFirstByteBeyond) {
+  const auto dram = dram_of(MidapYaml());
+  EXPECT_EQ(dram.latency_cycles(3584), 42);         // ceil(41.25)
+  EXPECT_EQ(dram.latency_cycles(3585), 56);         // ceil(41.25 + 14.625)
+  EXPECT_EQ(dram.latency_cycles(3584 + 8192), 56);  // the row's last byte
+  EXPECT_EQ(dram.latency_cycles(3584 + 8192 + 1), 71);
+  EXPECT_EQ(dram.latency_cycles(94976), 217);  // ceil(41.25 + 12 * 14.625)
+  EXPECT_EQ(dram.latency_cycles(94977), 452);  // + 235
+}
+
+TEST(DramConfigTest, LatencyIsNeverBelowThatOfAnEmptyRequest) {
+  const auto dram = dram_of(MidapYaml().with("dram.first_row_bytes", "1000000"));
+  for (const std::int64_t bytes : {0, 1, 3584, 8192, 90000}) {
+    EXPECT_EQ(dram.latency_cycles(bytes), 42) << bytes;
+  }
+}
+
+TEST(DramConfigTest, BandwidthIsThePeakRoundedDown) {
+  EXPECT_EQ(dram_of(MidapYaml()).bytes_per_cycle(), 25);  // of 25.6
+  EXPECT_EQ(peak_bytes_per_cycle(MidapYaml().read().dram), 25.0);
+}
+
+TEST(DramConfigTest, ExactBandwidthIsNotLostToRounding) {
+  auto dram = dram_of(MidapYaml());
+  dram.num_channels = 3;
+  dram.bus_bytes = dram.beats_per_clock = 1;
+  for (int tenths = 10; tenths < 20000; ++tenths) {
+    dram.clock_mhz = dram.npu_clock_mhz = tenths / 10.0;
+    ASSERT_EQ(dram.bytes_per_cycle(), 3) << dram.clock_mhz;
+    dram.clock_mhz = tenths / 30.0;
+    ASSERT_EQ(dram.bytes_per_cycle(), 1) << dram.clock_mhz;
+  }
+}
+
+TEST(DramConfigTest, PartialCycleOfTransferCostsAFullOne) {
+  const auto dram = dram_of(MidapYaml());
+  EXPECT_EQ(dram.transfer_cycles(0), 0);
+  EXPECT_EQ(dram.transfer_cycles(25), 1);
+  EXPECT_EQ(dram.transfer_cycles(26), 2);
+}
+
+TEST(DramConfigTest, MoreBytesNeverArriveEarlier) {
+  const auto dram = dram_of(MidapYaml());
+  std::int64_t previous = 0;
+  for (std::int64_t bytes = 0; bytes < 400000; ++bytes) {
+    const std::int64_t total = dram.latency_cycles(bytes) + dram.transfer_cycles(bytes);
+    ASSERT_GE(total, previous) << bytes;
+    previous = total;
+  }
+}
+
+TEST(DramConfigTest, HugeRequestsSaturateInsteadOfOverflowing) {
+  const auto slowest = dram_of(MidapYaml()
+                                   .with("dram.row_bytes", "1")
+                                   .with("dram.row_cycles", "1000000")
+                                   .with("dram.refresh_bytes", "1")
+                                   .with("dram.refresh_cycles", "1000000"));
+  EXPECT_EQ(slowest.latency_cycles(kHuge), std::int64_t{1} << 60);
+  EXPECT_EQ(slowest.transfer_cycles(kHuge), kHuge / 25 + 1);
+
+  const auto midap = dram_of(MidapYaml());
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 10000; ++i) {
+    const auto bytes = static_cast<std::int64_t>(random() >> (1 + random() % 62));
+    for (const auto& dram : {midap, slowest}) {
+      ASSERT_GE(dram.latency_cycles(bytes), 42);
+      ASSERT_LE(dram.latency_cycles(bytes), dram.latency_cycles(kHuge));
+    }
+  }
+}
+
+TEST(DramConfigTest, FasterBusNeverTakesLonger) {
+  const auto base = dram_of(MidapYaml());
+  for (const char* clock : {"1601", "2000", "3200", "100000"}) {
+    const auto faster = dram_of(MidapYaml().with("dram.clock_mhz", clock));
+    for (std::int64_t bytes = 0; bytes < 300000; bytes += 777) {
+      ASSERT_LE(faster.transfer_cycles(bytes), base.transfer_cycles(bytes))
+          << clock << " " << bytes;
+      ASSERT_EQ(faster.latency_cycles(bytes), base.latency_cycles(bytes)) << clock << " " << bytes;
+    }
+  }
+}
+
+TEST(DramConfigTest, MemoryBelowOneBytePerCycleIsRefused) {
+  EXPECT_EQ(dram_of(MidapYaml().with("dram.clock_mhz", "62.5")).bytes_per_cycle(), 1);  // 16 / 16
+  EXPECT_THAT(MidapYaml().with("dram.clock_mhz", "62").error(),
+              HasSubstr("dram.clock_mhz: too slow: all channels together must deliver a byte per "
+                        "NPU cycle"));
+}
+
+TEST(DramConfigTest, UnknownModelNamesTheKnownOnes) {
+  EXPECT_THAT(MidapYaml().with("dram.model", "magic").error(),
+              HasSubstr("dram.model: unknown value 'magic'; choose one of: latency_bandwidth"));
+}
+
+TEST(DramConfigTest, MisspelledKeyIsRejectedRatherThanIgnored) {
+  EXPECT_THAT(MidapYaml().with_line_after("dram.row_bytes", "row_byte: 8192").error(),
+              HasSubstr("dram.row_byte: unknown key"));
+}
+
+}  // namespace
+}  // namespace tilewake

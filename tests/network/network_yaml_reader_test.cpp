@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "simulator/network/network_yaml.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/network_text.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kHead[] = "name: n\ninput: {channels: 8, height: 16, width: 12}\nlayers:\n";
+
+/// A network of the given entries; the first stands on line 4.
+Network parse(const std::vector<std::string>& entries) {
+  std::string text = kHead;
+  for (const std::string& entry : entries) text += "  - {" + entry + "}\n";
+  return read_network_text(text, "n.yaml");
+}
+
+std::string error_of(const std::vector<std::string>& entries) {
+  return input_error_of([&] { parse(entries); });
+}
+
+std::string error_of_text(const std::string& text) {
+  return input_error_of([&] { read_network_text(text, "n.yaml"); });
+}
+
+TEST(NetworkReaderTest, ExampleOfTheFormatReads) {
+  const Network network = read_network_text(
+      "name: example\n"
+      "input: {channels: 3, height: 224, width: 224}\n"
+      "layers:\n"
+      "  - {name: stem, op: conv2d, out_channels: 32, kernel: 7, stride: 2, padding: same, "
+      "activation: relu}\n"
+      "  - {name: block1, op: mbconv, kernels: [3], expansion_ratios: [6], out_channels: 32, "
+      "stride: 1}\n"
+      "  - {name: block2, op: mbconv, kernels: [3, 5], expansion_ratios: [4, 2], "
+      "out_channels: 64, stride: 2, se_ratio: 0.25, activation: hswish}\n"
+      "  - {name: block3, op: convblock, kernels: [3], expansion_ratios: [2], out_channels: 64, "
+      "stride: 1, skip: false}\n"
+      "  - {name: left, op: conv2d, inputs: [block3], out_channels: 16, kernel: 1}\n"
+      "  - {name: right, op: max_pool, inputs: [block3], kernel: 3, stride: 1, padding: same}\n"
+      "  - {name: join, op: concat, inputs: [left, right]}\n"
+      "  - {name: head, op: conv2d, out_channels: 1280, kernel: 1, activation: relu}\n"
+      "  - {name: pool, op: global_avg_pool}\n"
+      "  - {name: classifier, op: fully_connected, out_channels: 1000}\n",
+      "n.yaml");
+  EXPECT_EQ(network.name, "example");
+  EXPECT_EQ(network.input, (Shape{3, 224, 224}));
+  EXPECT_EQ(network.layers.size(), 1u + 4u + 10u + 2u + 6u);
+  EXPECT_EQ(layer_of(network, "block2.depthwise1").block, "block2");
+  EXPECT_EQ(layer_of(network, "block3.project").ofm, (Shape{64, 56, 56}));
+  EXPECT_EQ(layer_of(network, "join").ofm, (Shape{80, 56, 56}));
+  EXPECT_EQ(layer_of(network, "classifier").ofm, (Shape{1000, 1, 1}));
+}
+
+TEST(NetworkReaderTest, DefaultsAreStrideOneSamePaddingBiasAndNoActivation) {
+  const Network network = parse({"name: c, op: conv2d, out_channels: 4, kernel: 3"});
+  EXPECT_EQ(text_of(network.layers[0]),
+            "c [] conv2d none inputs [-1] ifm 8x16x12 ofm 4x16x12 kernel 3x3 stride 1 dilation 1 "
+            "groups 1 padding 1 1 1 1 bias true\n");
+}
+
+TEST(NetworkReaderTest, EveryKeyOfALayerReachesIt) {
+  const Network network =
+      parse({"name: c, op: conv2d, block: stem, inputs: [input], out_channels: 4, kernel: [1, 3], "
+             "stride: 2, dilation: 2, groups: 2, padding: [0, 1, 0, 2], bias: false, "
+             "activation: leaky_relu"});
+  EXPECT_EQ(text_of(network.layers[0]),
+            "c [stem] conv2d leaky_relu inputs [-1] ifm 8x16x12 ofm 4x8x6 kernel 1x3 stride 2 "
+            "dilation 2 groups 2 padding 0 1 -1 2 bias false\n");
+}
+
+TEST(NetworkReaderTest, InputsDefaultToThePreviousEntry) {
+  const Network network = parse({"name: a, op: max_pool, kernel: 2, stride: 2",
+                                 "name: b, op: mbconv, kernels: 3, expansion_ratios: 2, "
+                                 "out_channels: 8",
+                                 "name: c, op: global_avg_pool", "name: d, op: mul, inputs: [b, c]",
+                                 "name: e, op: global_avg_pool, inputs: b"});
+  EXPECT_THAT(layer_of(network, "a").inputs, ElementsAre(kNetworkInput));
+  EXPECT_THAT(layer_of(network, "b.expand0").inputs, ElementsAre(0));
+  // The name of a block stands for its output.
+  EXPECT_EQ(network.layers[4].name, "b.add");
+  EXPECT_THAT(layer_of(network, "c").inputs, ElementsAre(4));
+  EXPECT_THAT(layer_of(network, "d").inputs, ElementsAre(4, 5));
+  EXPECT_THAT(layer_of(network, "e").inputs, ElementsAre(4));
+}
+
+TEST(NetworkReaderTest, LayerInsideABlockCanBeNamedToo) {
+  const Network network =
+      parse({"name: b, op: mbconv, kernels: 3, expansion_ratios: 2, out_channels: 8",
+             "name: c, op: global_avg_pool, inputs: [b.depthwise0]"});
+  EXPECT_THAT(layer_of(network, "c").inputs, ElementsAre(1));
+}
+
+TEST(NetworkReaderTest, SeveralOutputsAreLegal) {
+  EXPECT_EQ(parse({"name: a, op: global_avg_pool, inputs: [input]",
+                   "name: b, op: global_avg_pool, inputs: [input]"})
+                .layers.size(),
+            2u);
+}
+
+TEST(NetworkReaderTest, ActivationMayFollowAnyOp) {
+  const Network network = parse({"name: a, op: max_pool, kernel: 2, activation: relu",
+                                 "name: b, op: avg_pool, kernel: 2, activation: relu6",
+                                 "name: c, op: global_avg_pool, activation: sigmoid",
+                                 "name: d, op: mul, inputs: [b, c], activation: hsigmoid",
+                                 "name: e, op: concat, inputs: [b, d], activation: swish"});
+  EXPECT_EQ(layer_of(network, "c").activation, Activation::kSigmoid);
+  EXPECT_EQ(layer_of(network, "e").activation, Activation::kSwish);
+}
+
+TEST(NetworkReaderTest, MissingAndUnknownKeysNameLineAndPath) {
+  EXPECT_EQ(error_of_text("name: n\nlayers: []\n"), "n.yaml:1: input: missing");
+  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 3, height: 4}\nlayers: []\n"),
+            "n.yaml:2: input.width: missing");
+  EXPECT_EQ(error_of({"op: add"}), "n.yaml:4: layers[0].name: missing");
+  EXPECT_EQ(error_of({"name: a"}), "n.yaml:4: layers[0].op: missing");
+  EXPECT_EQ(error_of({"name: a, op: max_pool"}), "n.yaml:4: layers[0].kernel: missing");
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool", "name: b, op: conv2d, kernel: 3"}),
+            "n.yaml:5: layers[1].out_channels: missing");
+  EXPECT_THAT(error_of({"name: a, op: conv2d, out_channels: 4, kernel: 3, strides: 2"}),
+              HasSubstr("n.yaml:4: layers[0].strides: unknown key; known here: activation, bias"));
+  EXPECT_THAT(error_of_text(std::string(kHead) + "  - {name: a, op: global_avg_pool}\nx: 1\n"),
+              HasSubstr("n.yaml:5: x: unknown key"));
+}
+
+TEST(NetworkReaderTest, KeysThatMeanNothingForAnOpAreRefused) {
+  for (const char* entry :
+       {"name: a, op: global_avg_pool, kernel: 3", "name: a, op: global_avg_pool, bias: false",
+        "name: a, op: max_pool, kernel: 2, out_channels: 8",
+        "name: a, op: max_pool, kernel: 2, groups: 2",
+        "name: a, op: depthwise_conv2d, kernel: 3, out_channels: 8",
+        "name: a, op: depthwise_conv2d, kernel: 3, groups: 8",
+        "name: a, op: fully_connected, out_channels: 8, kernel: 1",
+        "name: a, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8, padding: same",
+        "name: a, op: convblock, kernels: 3, expansion_ratios: 1, out_channels: 8, se_ratio: "
+        "0.5"}) {
+    EXPECT_THAT(error_of({entry}), HasSubstr("unknown key")) << entry;
+  }
+}
+
+TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
+  const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
+  EXPECT_THAT(error_of({"name: a, op: conv3d"}),
+              HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
+  EXPECT_THAT(error_of({"name: a, op: conv3d"}), HasSubstr("concat, mbconv, convblock"));
+  EXPECT_EQ(error_of({conv + "activation: gelu"}),
+            "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
+            "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu");
+  EXPECT_EQ(error_of({conv + "stride: 0"}),
+            "n.yaml:4: layers[0].stride: must be from 1 to 1024, not 0");
+  EXPECT_EQ(error_of({conv + "padding: full"}),
+            "n.yaml:4: layers[0].padding: unknown value 'full'; choose one of: same, valid");
+  EXPECT_EQ(error_of({conv + "padding: [1, 1]"}),
+            "n.yaml:4: layers[0].padding: must be [top, left, bottom, right]");
+  EXPECT_EQ(error_of({conv + "padding: [1, 1, 1, -1]"}),
+            "n.yaml:4: layers[0].padding[3]: must be from 0 to 1048576, not -1");
+  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: 4, kernel: [3, 3, 3]"}),
+            "n.yaml:4: layers[0].kernel: must be one size or [height, width]");
+  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: -4, kernel: 3"}),
+            "n.yaml:4: layers[0].out_channels: must be from 1 to 1048576, not -4");
+  EXPECT_EQ(error_of({conv + "groups: 3"}),
+            "n.yaml:4: layers[0].groups: must divide the 8 input channels, not 3");
+  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 0, height: 4, width: 4}\nlayers: []\n"),
+            "n.yaml:2: input.channels: must be from 1 to 1048576, not 0");
+  EXPECT_EQ(error_of({"name: b, op: mbconv, kernels: [3, 4], expansion_ratios: [1, 2], "
+                      "out_channels: 8"}),
+            "n.yaml:4: layers[0].kernels: must be odd and at most 1024, not 4");
+}
+
+TEST(NetworkReaderTest, ShapesThatDoNotFitNameTheLayersLine) {
+  EXPECT_EQ(error_of({"name: a, op: max_pool, kernel: 2, stride: 2",
+                      "name: b, op: add, inputs: [input, a]"}),
+            "n.yaml:5: layers[1].inputs: shapes 8x16x12 and 8x8x6 differ (one may be C x 1 x 1)");
+  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: 4, kernel: 13, padding: valid"}),
+            "n.yaml:4: layers[0].kernel: a window of 13 columns does not fit into an input of 12 "
+            "with 0 of padding");
+  EXPECT_EQ(error_of({"name: a, op: add"}), "n.yaml:4: layers[0].inputs: add takes two, not 1");
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool",
+                      "name: b, op: mbconv, inputs: [input, a], kernels: 3, expansion_ratios: 1, "
+                      "out_channels: 8"}),
+            "n.yaml:5: layers[1].inputs: a block takes one");
+}
+
+TEST(NetworkReaderTest, NamesMustBeUniquePlainAndNotReserved) {
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool", "name: a, op: global_avg_pool"}),
+            "n.yaml:5: layers[1].name: 'a' is taken by line 4");
+  EXPECT_EQ(error_of({"name: input, op: global_avg_pool"}),
+            "n.yaml:4: layers[0].name: 'input' is the network's input; choose another name");
+  EXPECT_EQ(error_of({"name: 'a,b', op: global_avg_pool"}),
+            "n.yaml:4: layers[0].name: may hold only letters, digits, inner spaces and "
+            "_.-/:+()[]@#%=");
+  EXPECT_THAT(error_of({"name: \"a\\nb\", op: global_avg_pool"}), HasSubstr("may hold only"));
+  EXPECT_EQ(error_of({"name: b, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8",
+                      "name: b.project, op: global_avg_pool"}),
+            "n.yaml:5: layers[1].name: a layer 'b.project' exists already");
+  EXPECT_THAT(error_of_text("name: ''\ninput: {channels: 1, height: 1, width: 1}\nlayers: []\n"),
+              HasSubstr("n.yaml:1: name: must not be empty"));
+}
+
+TEST(NetworkReaderTest, UnknownInputIsNamed) {
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: [b]"}),
+            "n.yaml:4: layers[0].inputs: 'b' is no layer; inputs are names of earlier entries, or "
+            "'input'");
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: []"}),
+            "n.yaml:4: layers[0].inputs: must not be empty");
+}
+
+TEST(NetworkReaderTest, ForwardReferenceSaysWhereTheLayerStands) {
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: [b]",
+                      "name: b, op: global_avg_pool, inputs: [input]"}),
+            "n.yaml:4: layers[0].inputs: 'b' stands later, on line 5; put it before its users");
+}
+
+TEST(NetworkReaderTest, CycleIsCalledACycleAndShown) {
+  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: [a]"}),
+            "n.yaml:4: layers[0].inputs: the graph has a cycle: a -> a");
+  EXPECT_EQ(error_of({"name: a, op: add, inputs: [input, c]", "name: b, op: global_avg_pool",
+                      "name: c, op: global_avg_pool"}),
+            "n.yaml:4: layers[0].inputs: the graph has a cycle: a -> b -> c -> a");
+}
+
+TEST(NetworkReaderTest, LongCycleIsShownInPart) {
+  std::vector<std::string> entries = {"name: l0, op: add, inputs: [input, l999]"};
+  for (int i = 1; i < 1000; ++i) {
+    entries.push_back("name: l" + std::to_string(i) + ", op: global_avg_pool");
+  }
+  EXPECT_EQ(error_of(entries),
+            "n.yaml:4: layers[0].inputs: the graph has a cycle: l0 -> l1 -> l2 -> l3 -> ... -> "
+            "l997 -> l998 -> l999 -> l0");
+}
+
+TEST(NetworkReaderTest, NetworkWithoutLayersIsRefused) {
+  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 1, height: 1, width: 1}\nlayers: []\n"),
+            "n.yaml:3: layers: must not be empty");
+}
+
+TEST(NetworkReaderTest, BlocksCannotExceedTheNumberOfLayers) {
+  std::vector<std::string> entries;
+  std::string many = "1";
+  for (int i = 1; i < 1000; ++i) many += ", 1";
+  for (int i = 0; i < 60; ++i) {
+    entries.push_back("name: b" + std::to_string(i) + ", op: mbconv, kernels: [" + many +
+                      "], expansion_ratios: [" + many + "], out_channels: 8");
+  }
+  EXPECT_THAT(error_of(entries), HasSubstr(": more than 100000 layers"));
+}
+
+TEST(NetworkReaderTest, SizesThatWouldOverflowNameTheLayer) {
+  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: 1048576, kernel: 1",
+                      "name: b, op: conv2d, out_channels: 1048576, kernel: 9"}),
+            "n.yaml:5: layers[1]: has 89060441849856 weights, more than 1099511627776");
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/network/network.hpp"
+
+namespace tilewake {
+
+/// Every field of a layer on one line, so that two networks are equal when their texts are and a
+/// failed comparison shows the difference.
+inline std::string text_of(const Layer& layer) {
+  const auto shape = [](const Shape& s) {
+    return fmt::format("{}x{}x{}", s.channels, s.height, s.width);
+  };
+  const Padding& p = layer.padding;
+  return fmt::format(
+      "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {} dilation {} "
+      "groups {} padding {} {} {} {} bias {}\n",
+      layer.name, layer.block, to_string(layer.op), to_string(layer.activation), layer.inputs,
+      shape(layer.ifm), shape(layer.ofm), layer.kernel_height, layer.kernel_width, layer.stride,
+      layer.dilation, layer.groups, p.top, p.left, p.bottom, p.right, layer.bias);
+}
+
+inline std::string text_of(const Network& network) {
+  std::string text = fmt::format("{} {}x{}x{}\n", network.name, network.input.channels,
+                                 network.input.height, network.input.width);
+  for (const Layer& layer : network.layers) text += text_of(layer);
+  return text;
+}
+
+/// The layer of that name; throws std::out_of_range when there is none.
+inline const Layer& layer_of(const Network& network, const std::string& name) {
+  std::size_t index = 0;
+  while (index < network.layers.size() && network.layers[index].name != name) ++index;
+  return network.layers.at(index);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/network/block_expansion.hpp"
+#include "simulator/network/network_builder.hpp"
+#include "tests/support/random.hpp"
+
+namespace tilewake {
+
+/// Grows small networks that use every op: rectangular, dilated, strided and grouped windows, odd
+/// paddings, blocks, joins and several outputs. The same seed gives the same network.
+class RandomNetwork {
+ public:
+  explicit RandomNetwork(std::uint64_t seed)
+      : random_(seed),
+        builder_(fmt::format("random{}", seed),
+                 {random_.between(1, 16), random_.between(1, 40), random_.between(1, 40)}) {}
+
+  Network make(int num_steps) {
+    add_convolution();  // at least one layer that always fits
+    for (int i = 0; i < num_steps; ++i) {
+      try {
+        add_anything();
+      } catch (const LayerError&) {
+        // A window that does not fit, a channel count that does not divide: draw again.
+      }
+    }
+    return builder_.build();
+  }
+
+ private:
+  void add_anything() {
+    switch (random_.below(8)) {
+      case 0:
+        return add_join();
+      case 1:
+        return add_block();
+      case 2:
+        return add_squeeze();
+      case 3:
+        return add_window(random_.one_in(2) ? Op::kMaxPool : Op::kAvgPool);
+      case 4:
+        return add_window(Op::kDepthwiseConv2d);
+      case 5:
+        return add_dense();
+      default:
+        return add_convolution();
+    }
+  }
+
+  Layer layer_of(Op op, std::vector<int> inputs) {
+    static const std::vector<Activation> kActivations = {
+        Activation::kNone,  Activation::kRelu,    Activation::kRelu6,    Activation::kHswish,
+        Activation::kSwish, Activation::kSigmoid, Activation::kHsigmoid, Activation::kLeakyRelu};
+    static const std::vector<std::string> kForms = {"layer{}", "a/b:{}", "stage 1.{}", "{}", "_{}"};
+    Layer layer;
+    layer.name = fmt::format(fmt::runtime(random_.pick(kForms)), num_layers_++);
+    if (random_.one_in(4)) layer.block = "null";
+    layer.op = op;
+    layer.activation = random_.pick(kActivations);
+    layer.inputs = std::move(inputs);
+    if (layer.has_weights()) layer.bias = !random_.one_in(4);
+    return layer;
+  }
+
+  /// Mostly a recent feature map, sometimes any.
+  int any_input() {
+    if (outputs_.empty() || random_.one_in(20)) return kNetworkInput;
+    const std::size_t reach = random_.one_in(5) ? outputs_.size() : 1;
+    return outputs_[outputs_.size() - 1 - random_.below(reach)];
+  }
+
+  void keep(int output) { outputs_.push_back(output); }
+
+  void add_window(Op op) {
+    Layer layer = layer_of(op, {any_input()});
+    layer.kernel_height = random_.between(1, 7);
+    layer.kernel_width = random_.one_in(2) ? layer.kernel_height : random_.between(1, 7);
+    layer.stride = random_.between(1, 3);
+    layer.dilation = random_.one_in(4) ? 2 : 1;
+    layer.ofm.channels = random_.between(1, 12) * 4;
+    if (op == Op::kConv2d) layer.groups = random_.pick(std::vector<std::int64_t>{1, 1, 1, 2, 4});
+    PaddingRule padding = random_.one_in(3) ? PaddingRule::valid() : PaddingRule::same();
+    if (random_.one_in(3)) {
+      const std::int64_t rows = layer.dilation * (layer.kernel_height - 1);
+      const std::int64_t columns = layer.dilation * (layer.kernel_width - 1);
+      padding =
+          PaddingRule::explicit_zeros({random_.between(0, rows), random_.between(0, columns),
+                                       random_.between(0, rows), random_.between(0, columns)});
+    }
+    keep(builder_.add(std::move(layer), padding));
+  }
+
+  void add_convolution() {
+    if (outputs_.empty()) {
+      Layer stem = layer_of(Op::kConv2d, {kNetworkInput});
+      stem.ofm.channels = 16;
+      return keep(builder_.add(std::move(stem)));
+    }
+    add_window(Op::kConv2d);
+  }
+
+  void add_dense() {
+    Layer layer = layer_of(Op::kFullyConnected, {any_input()});
+    layer.ofm.channels = random_.between(1, 64);
+    builder_.add(std::move(layer));  // an output of the network; nothing follows a 1x1 map here
+  }
+
+  void add_join() {
+    const int a = any_input();
+    std::vector<int> partners;
+    for (const int b : outputs_) {
+      const Shape& shape = builder_.shape_of(b);
+      if (b != a && shape.height == builder_.shape_of(a).height &&
+          shape.width == builder_.shape_of(a).width) {
+        partners.push_back(b);
+      }
+    }
+    if (partners.empty()) return;
+    const int b = random_.pick(partners);
+    const bool equal = builder_.shape_of(a) == builder_.shape_of(b);
+    const Op op = !equal || random_.one_in(3) ? Op::kConcat
+                  : random_.one_in(4)         ? Op::kMul
+                                              : Op::kAdd;
+    keep(builder_.add(layer_of(op, {a, b})));
+  }
+
+  void add_squeeze() {
+    const int features = any_input();
+    const int pool = builder_.add(layer_of(Op::kGlobalAvgPool, {features}));
+    Layer gate = layer_of(Op::kConv2d, {pool});
+    gate.ofm.channels = builder_.shape_of(features).channels;
+    const int scale = builder_.add(std::move(gate));
+    std::vector<int> operands = {features, scale};
+    if (random_.one_in(2)) std::swap(operands[0], operands[1]);
+    keep(builder_.add(layer_of(Op::kMul, operands)));
+  }
+
+  void add_block() {
+    Block block;
+    block.kind = random_.one_in(4) ? BlockKind::kConvblock : BlockKind::kMbconv;
+    block.name = fmt::format("block{}", num_layers_++);
+    const bool is_mbconv = block.kind == BlockKind::kMbconv;
+    for (std::int64_t i = is_mbconv ? random_.between(1, 3) : 1; i > 0; --i) {
+      block.kernels.push_back(2 * random_.between(0, 3) + 1);
+      block.expansion_ratios.push_back(random_.between(1, 4));
+    }
+    const int input = any_input();
+    block.out_channels = random_.one_in(2) ? builder_.shape_of(input).channels : 24;
+    block.stride = random_.between(1, 2);
+    block.skip = !random_.one_in(4);
+    if (is_mbconv && random_.one_in(2)) block.se_ratio = 0.25;
+    keep(expand_block(builder_, block, input));
+  }
+
+  Random random_;
+  NetworkBuilder builder_;
+  std::vector<int> outputs_;
+  int num_layers_ = 0;
+};
+
+}  // namespace tilewake
