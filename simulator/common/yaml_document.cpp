@@ -99,7 +99,7 @@ class TreeBuilder final : public YAML::EventHandler {
   YamlNode& add(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 YamlNode::Kind kind) {
     check_node(mark, tag, anchor);
-    if (expects_key()) fail(mark, "a key must be a plain word");
+    if (expects_key()) fail(mark, "a key must be a plain word; is a bracket or brace left open?");
     YamlNode& node = open_.empty() ? root_ : open_.back().node->children.emplace_back();
     node.kind = kind;
     node.line = mark.line + 1;

@@ -14,17 +14,14 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "simulator/common/error.hpp"
+#include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
 
 constexpr int kProcess = 1;
-
-/// `text` as a JSON string, quotes included; bytes that are not UTF-8 are replaced.
-std::string json_string(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 std::string_view cause_name(Cause cause) {
   switch (cause) {
@@ -108,11 +105,18 @@ std::vector<std::vector<const Event*>> into_lanes(std::vector<const Event*> even
   return lanes;
 }
 
+/// What a layer moved in all; told with its slice, since a store takes no time of its own.
+struct Traffic {
+  std::int64_t read_bytes = 0;
+  std::int64_t write_bytes = 0;
+};
+
 /// Writes the file from front to back, a track at a time.
 class Writer {
  public:
-  Writer(const std::string& machine, double clock_mhz, const std::vector<std::string>& layers)
-      : clock_mhz_(clock_mhz) {
+  Writer(const std::string& machine, double clock_mhz, const std::vector<std::string>& layers,
+         std::vector<Traffic> traffic)
+      : clock_mhz_(clock_mhz), traffic_(std::move(traffic)) {
     for (const std::string& layer : layers) layers_.push_back(json_string(layer));
     append(
         "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n"
@@ -143,6 +147,11 @@ class Writer {
     const bool moves_data = event.kind == EventKind::kTransfer ||
                             event.kind == EventKind::kRequest || event.kind == EventKind::kStore;
     if (moves_data && slice.is_first) append(",\"bytes\":{}", event.amount);
+    if (event.kind == EventKind::kLayer) {
+      const Traffic& traffic = traffic_of(event);
+      append(",\"dram_read_bytes\":{},\"dram_write_bytes\":{}", traffic.read_bytes,
+             traffic.write_bytes);
+    }
     append(",\"layer\":{}}}}}", layer_name(event));
   }
 
@@ -157,10 +166,12 @@ class Writer {
     fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
   }
 
+  // to_json has refused events of layers that do not exist.
   const std::string& layer_name(const Event& event) const {
-    static const std::string kNobody = "\"\"";
-    const auto index = static_cast<std::size_t>(event.layer);
-    return event.layer >= 0 && index < layers_.size() ? layers_[index] : kNobody;
+    return layers_[static_cast<std::size_t>(event.layer)];
+  }
+  const Traffic& traffic_of(const Event& event) const {
+    return traffic_[static_cast<std::size_t>(event.layer)];
   }
 
   void append_name(const Event& event) {
@@ -197,7 +208,8 @@ class Writer {
   }
 
   const long double clock_mhz_;
-  std::vector<std::string> layers_;  // as JSON strings
+  const std::vector<Traffic> traffic_;  // of each layer
+  std::vector<std::string> layers_;     // as JSON strings
   int track_ = 0;
   fmt::memory_buffer text_;
 };
@@ -220,12 +232,19 @@ int track_index(const Event& event) {
 std::string TimelineRecorder::to_json(const std::string& machine, double clock_mhz,
                                       const std::vector<std::string>& layers) const {
   std::map<std::pair<Unit, int>, std::vector<const Event*>> tracks;
+  std::vector<Traffic> traffic(layers.size());
   for (const Event& event : events_) {
+    const auto layer = static_cast<std::size_t>(event.layer);
+    if (event.layer < 0 || layer >= layers.size()) {
+      throw SimulationError(fmt::format("timeline: an event of layer {}", event.layer));
+    }
+    if (event.kind == EventKind::kRequest) traffic[layer].read_bytes += event.amount;
+    if (event.kind == EventKind::kStore) traffic[layer].write_bytes += event.amount;
     if (event.end_cycle > event.begin_cycle) {
       tracks[{event.unit, track_index(event)}].push_back(&event);
     }
   }
-  Writer writer(machine, clock_mhz, layers);
+  Writer writer(machine, clock_mhz, layers, std::move(traffic));
   const auto add_track = [&writer](const std::string& name, std::vector<const Event*> events) {
     writer.begin_track(name);
     for (const Slice& slice : without_overlap(std::move(events))) writer.add_slice(slice);

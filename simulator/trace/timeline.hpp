@@ -22,7 +22,8 @@ class TimelineRecorder : public EventSink {
  public:
   void on_event(const Event& event) override { events_.push_back(event); }
 
-  /// The text of timeline.json. `layers` are names by `Event::layer`.
+  /// The text of timeline.json. `layers` are names by `Event::layer`; throws SimulationError if an
+  /// event names none of them.
   std::string to_json(const std::string& machine, double clock_mhz,
                       const std::vector<std::string>& layers) const;
 

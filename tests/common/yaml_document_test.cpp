@@ -89,7 +89,8 @@ TEST(YamlDocumentTest, DuplicateKeyNamesBothLines) {
 TEST(YamlDocumentTest, KeysAreScalars) {
   for (const char* text :
        {"? [a, b]\n: 1\n", "? {a: b}\n: 1\n", "{[a]: 1}\n", "? \n: 1\n", ": 1\n", "~: 1\n"}) {
-    EXPECT_THAT(error_of(text), MatchesRegex("f\\.yaml:[12]: a key must be a plain word")) << text;
+    EXPECT_THAT(error_of(text), MatchesRegex("f\\.yaml:[12]: a key must be a plain word; .+"))
+        << text;
   }
 }
 

@@ -187,6 +187,12 @@ void place_concat_inputs(Graph& graph, const Node& concat) {
   std::int64_t end = concat.channels;
   for (std::size_t i = concat.inputs.size(); i-- > 0;) {
     Node& producer = graph.at(concat.inputs[i]);
+    if (producer.type == NodeType::kInput) {
+      throw InputError(fmt::format(
+          "layer {}: midap has no operation that copies the network input into a concat; put a "
+          "layer between",
+          concat.name));
+    }
     if (producer.next.size() == 1 && (producer.runs() || producer.type == NodeType::kFusedPool)) {
       producer.tensor = concat.id;
       producer.slice_begin = offsets[i];

@@ -39,7 +39,6 @@ class Lowering {
     }
     link_weights();
     program_.core = std::move(core_);
-    program_.schedule = "reference";
     return std::move(program_);
   }
 
@@ -184,10 +183,8 @@ class Lowering {
     std::vector<MidapBehaviour> list;
     int emitted = plan.num_initial;
     int processed = 0;
-    int loaded = plan.num_initial;
     for (const Action& action : plan.actions) {
       if (action.kind == Action::Kind::kLoad) {
-        loaded = action.until;
         for (; emitted < action.until; ++emitted) list.push_back(load(emitted, -1));
         continue;
       }
@@ -206,7 +203,6 @@ class Lowering {
       }
       processed = action.until;
     }
-    static_cast<void>(loaded);
     return list;
   }
 

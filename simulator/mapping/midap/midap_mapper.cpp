@@ -1,15 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/mapping/midap/midap_mapper.hpp"
 
+#include <string>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
 #include "simulator/mapping/midap/bank_planner.hpp"
+#include "simulator/mapping/midap/check_program.hpp"
 #include "simulator/mapping/midap/graph.hpp"
 #include "simulator/mapping/midap/lowering.hpp"
 #include "simulator/mapping/midap/order.hpp"
+#include "simulator/mapping/midap/plain_schedule.hpp"
 
 namespace tilewake::midap {
+namespace {
 
-Program map_midap(const Network& network, const MidapConfig& config,
-                  const LatencyBandwidthDramConfig& dram) {
+std::string first_defect(const Program& program, const Network& network) {
+  for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers) {
+    const std::string defect = find_defect(layer);
+    if (defect.empty()) continue;
+    const ProgramLayer& row = program.layers[static_cast<std::size_t>(layer.program_layer)];
+    return fmt::format("layer {}: {}",
+                       network.layers[static_cast<std::size_t>(row.network_layer)].name, defect);
+  }
+  return {};
+}
+
+Program map_as_reference(const Network& network, const MidapConfig& config,
+                         const LatencyBandwidthDramConfig& dram) {
   Graph graph = prepare_graph(network, config);
   const std::vector<int> order = order_layers(graph);
   BankPlanner planner(graph, dram);
@@ -18,7 +38,33 @@ Program map_midap(const Network& network, const MidapConfig& config,
     if (graph.at(id).type != NodeType::kConcat) plans.push_back(planner.plan(id));
   std::vector<std::int64_t> pivots;
   for (const Node& node : graph.nodes) pivots.push_back(planner.pivot(node.id));
-  return lower(graph, order, plans, pivots);
+  Program program = lower(graph, order, plans, pivots);
+  const std::string defect = first_defect(program, network);
+  if (!defect.empty()) throw PlanFailure(defect);
+  program.schedule = "reference";
+  return program;
+}
+
+Program map_plainly(const Network& network, const MidapConfig& config) {
+  Graph graph = prepare_graph(network, config);
+  const PlainSchedule plain = plan_plainly(graph);
+  Program program = lower(graph, plain.order, plain.plans, plain.pivots);
+  const std::string defect = first_defect(program, network);
+  if (!defect.empty()) throw SimulationError("plain schedule: " + defect);
+  return program;
+}
+
+}  // namespace
+
+Program map_midap(const Network& network, const MidapConfig& config,
+                  const LatencyBandwidthDramConfig& dram) {
+  try {
+    return map_as_reference(network, config, dram);
+  } catch (const PlanFailure& failure) {
+    Program program = map_plainly(network, config);
+    program.schedule = fmt::format("plain ({})", failure.what());
+    return program;
+  }
 }
 
 }  // namespace tilewake::midap

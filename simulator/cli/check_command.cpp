@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/inputs.hpp"
+#include "simulator/cli/layer_table.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/machine_text.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/units.hpp"
+
+namespace tilewake {
+namespace {
+
+std::string machine_section(const Machine& machine) {
+  const HardwareConfig& config = machine.config;
+  const std::int64_t macs = config.peak_macs_per_cycle();
+  const double bytes = peak_bytes_per_cycle(config.dram);
+  const double gigacycles = config.clock_mhz * 1e-3;  // a second
+  return fmt::format(
+      "machine {} ({}): ok\n"
+      "  peak compute    {} MACs/cycle, {:.1f} GMAC/s\n"
+      "  peak DRAM       {} bytes/cycle, {:.1f} GB/s\n"
+      "  on-chip memory  {} bytes\n\n"
+      "{}",
+      config.name, machine.file.path, with_separators(macs), static_cast<double>(macs) * gigacycles,
+      bytes, bytes * gigacycles, with_separators(on_chip_bytes(config)),
+      hardware_yaml(config, "  "));
+}
+
+std::string network_section(const Model& model, const Program& program, bool verbose) {
+  const Network& network = model.network;
+  std::string text = fmt::format(
+      "\nnetwork {} ({}): ok\n"
+      "  input           {}x{}x{} (channels x height x width)\n"
+      "  layers          {}\n"
+      "  parameters      {}\n"
+      "  GMACs           {}\n"
+      "  schedule        {}\n",
+      network.name, model.file.path, network.input.channels, network.input.height,
+      network.input.width, with_separators(static_cast<std::int64_t>(network.layers.size())),
+      with_separators(network.num_params()),
+      with_decimals(static_cast<double>(network.num_macs()) / 1e9), program.schedule);
+  if (verbose) text += "\n" + network_table(network, use_color());
+  return text;
+}
+
+}  // namespace
+
+ExitCode check_command(const Arguments& arguments) {
+  std::string hardware_name;
+  std::string network_name;
+  bool verbose = false;
+  bool quiet = false;
+  Options options(
+      "check", "check --hw FILE [--net FILE] [-v | -q]",
+      "Validates a machine, and whether it can run a network. Prints every value of the\n"
+      "machine and its peak figures.");
+  options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
+  options.optional("net", network_name, "FILE", "network: a name in networks/, or a path");
+  options.flag("verbose,v", verbose, "also list the network's layers");
+  options.flag("quiet,q", quiet, "print nothing if all is well");
+  if (!options.parse(arguments)) return ExitCode::kOk;
+  set_log_level(verbose, quiet);
+
+  const Machine machine = read_machine(hardware_name);
+  std::string text = machine_section(machine);
+  if (!network_name.empty()) {
+    const Model model = read_model(network_name);
+    text += network_section(model, map_model(model, machine), verbose);
+  }
+  if (!quiet) write_result(text);
+  return ExitCode::kOk;
+}
+
+}  // namespace tilewake

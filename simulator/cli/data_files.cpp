@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/data_files.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// build/release/tilewake is two below the sources, bin/tilewake one below the prefix.
+constexpr int kMaxLevelsUp = 4;
+
+struct Kind {
+  std::string_view directory;
+  std::string_view what;
+};
+constexpr Kind kHardware = {"hw_configs", "machine"};
+constexpr Kind kNetwork = {"networks", "network"};
+
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+}
+
+/// Where a directory of `kind` may be, existing or not, best first.
+std::vector<fs::path> candidates(const Kind& kind) {
+  std::vector<fs::path> directories = {fs::path(kind.directory)};
+  std::error_code error;
+  fs::path above = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (int level = 0; level <= kMaxLevelsUp && above.has_relative_path(); ++level) {
+    directories.push_back(above / kind.directory);
+    directories.push_back(above / "share/tilewake" / kind.directory);
+    above = above.parent_path();
+  }
+  if (const char* data = std::getenv("TILEWAKE_DATA_DIR"); data != nullptr && *data != '\0') {
+    directories.push_back(fs::path(data) / kind.directory);
+  }
+  return directories;
+}
+
+std::set<std::string> known_names(const std::vector<fs::path>& directories) {
+  std::set<std::string> names;
+  for (const fs::path& directory : directories) {
+    std::error_code error;
+    for (fs::directory_iterator it(directory, error), end; !error && it != end;
+         it.increment(error)) {
+      if (it->path().extension() == ".yaml") names.insert(it->path().stem().string());
+    }
+  }
+  return names;
+}
+
+std::string find(const Kind& kind, const std::string& name) {
+  if (is_path(name)) return name;
+  const std::vector<fs::path> directories = candidates(kind);
+  for (const fs::path& directory : directories) {
+    const fs::path path = directory / (name + ".yaml");
+    std::error_code error;
+    if (fs::exists(path, error)) return path.string();
+  }
+  const std::set<std::string> known = known_names(directories);
+  if (known.empty()) {
+    throw InputError(
+        fmt::format("unknown {} '{}': no directory {} found; give a path, or set "
+                    "TILEWAKE_DATA_DIR to where it is",
+                    kind.what, printable(name), kind.directory));
+  }
+  throw InputError(fmt::format("unknown {} '{}'; known: {} (or give a path, with a '/' or .yaml)",
+                               kind.what, printable(name), fmt::join(known, ", ")));
+}
+
+InputFile read(const Kind& kind, const std::string& name) {
+  InputFile file;
+  file.path = find(kind, name);
+  file.text = read_text_file(file.path);
+  return file;
+}
+
+}  // namespace
+
+InputFile read_hardware_file(const std::string& name) { return read(kHardware, name); }
+
+InputFile read_network_file(const std::string& name) {
+  if (name.ends_with(".onnx")) {
+    throw InputError(name + ": ONNX files cannot be read; write the network as YAML");
+  }
+  return read(kNetwork, name);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/interrupt.hpp"
+
+#include <csignal>
+#include <string_view>
+#include <unistd.h>
+
+namespace tilewake {
+namespace {
+
+constexpr int kSignalBase = 128;  // what a shell adds to the number of the signal
+
+volatile std::sig_atomic_t is_delayed = 0;
+volatile std::sig_atomic_t pending_signal = 0;
+
+/// Only what may be called in a signal handler: no destructors, no buffers are flushed.
+[[noreturn]] void end_now(int signal) {
+  constexpr std::string_view kText = "tilewake: interrupted\n";
+  if (::write(STDERR_FILENO, kText.data(), kText.size()) < 0) ::_exit(kSignalBase + signal);
+  ::_exit(kSignalBase + signal);
+}
+
+extern "C" void on_signal(int signal) {
+  if (is_delayed == 0 || pending_signal != 0) end_now(signal);
+  pending_signal = signal;
+}
+
+}  // namespace
+
+void end_on_interrupt() {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+InterruptDelay::InterruptDelay() { is_delayed = 1; }
+
+InterruptDelay::~InterruptDelay() {
+  is_delayed = 0;
+  if (pending_signal != 0) end_now(pending_signal);
+}
+
+}  // namespace tilewake

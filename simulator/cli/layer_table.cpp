@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/layer_table.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/text_table.hpp"
+#include "simulator/cli/units.hpp"
+
+namespace tilewake {
+namespace {
+
+using Alignment = TextTable::Alignment;
+using Emphasis = TextTable::Emphasis;
+
+constexpr std::size_t kMaxNameLength = 40;
+
+double share(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string count_or_dash(std::int64_t value) { return value == 0 ? "-" : with_prefix(value); }
+
+/// Cycles, and in brackets how much of `total` they are.
+std::string stall_cell(std::int64_t stalls, std::int64_t total) {
+  if (stalls == 0) return "-";
+  return fmt::format("{} ({:.0f} %)", with_separators(stalls), 100.0 * share(stalls, total));
+}
+
+std::string shape_cell(const Shape& shape) {
+  return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
+}
+
+/// "3x3", "3x3/2" with a stride, "-" where no window moves.
+std::string window_cell(const Layer& layer) {
+  const bool has_window = layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d ||
+                          layer.op == Op::kMaxPool || layer.op == Op::kAvgPool;
+  if (!has_window) return "-";
+  const std::string size = fmt::format("{}x{}", layer.kernel_height, layer.kernel_width);
+  return layer.stride == 1 ? size : fmt::format("{}/{}", size, layer.stride);
+}
+
+void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles) {
+  std::vector<std::string> cells = {shortened(row.layer, kMaxNameLength),
+                                    std::string(to_string(row.op)), count_or_dash(row.macs)};
+  if (row.is_fused()) {
+    cells.insert(cells.end(),
+                 {"-", "-", "-", "-", "-", "-> " + shortened(row.fused_into, kMaxNameLength)});
+    table.add_row(std::move(cells), Emphasis::kDim);
+    return;
+  }
+  const std::int64_t stalls = row.stall_dram_cycles + row.stall_write_cycles;
+  cells.insert(cells.end(),
+               {with_separators(row.total_cycles), percent(share(row.total_cycles, total_cycles)),
+                row.macs == 0 ? "-" : percent(row.pe_utilization),
+                megabytes(row.dram_read_bytes + row.dram_write_bytes),
+                stall_cell(stalls, row.total_cycles), bound_of(row)});
+  table.add_row(std::move(cells));
+}
+
+std::string last_line(const Summary& s) {
+  std::string line = fmt::format(
+      "{} on {}: {} ms, {} GMACs, average PE utilization {}, DRAM traffic {} MB ({} read, {} "
+      "written)",
+      s.info.network, s.info.hardware, with_decimals(s.latency_ms),
+      with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
+      megabytes(s.dram_read_bytes + s.dram_write_bytes), megabytes(s.dram_read_bytes),
+      megabytes(s.dram_write_bytes));
+  if (s.info.schedule != "reference") line += ", schedule: " + s.info.schedule;
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string bound_of(const TraceRow& row) {
+  // The first of equals wins.
+  const std::pair<std::int64_t, std::string_view> parts[] = {
+      {row.compute_cycles, "compute"},
+      {row.stall_dram_cycles, "DRAM"},
+      {row.setup_cycles, "set-up"},
+      {row.stall_write_cycles, "write"},
+  };
+  const auto* largest =
+      std::max_element(std::begin(parts), std::end(parts),
+                       [](const auto& a, const auto& b) { return a.first < b.first; });
+  return std::string(largest->second);
+}
+
+std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows, bool color) {
+  TextTable table({{"layer", Alignment::kLeft},
+                   {"op", Alignment::kLeft},
+                   {"MACs"},
+                   {"cycles"},
+                   {"share"},
+                   {"PE util"},
+                   {"DRAM MB"},
+                   {"stalls"},
+                   {"bound by", Alignment::kLeft}});
+  for (const TraceRow& row : rows) add_layer(table, row, summary.total_cycles);
+  const std::int64_t stalls = summary.stall_dram_cycles + summary.stall_write_cycles;
+  table.add_row(
+      {"total", fmt::format("{} layers", summary.num_layers), count_or_dash(summary.macs),
+       with_separators(summary.total_cycles), percent(1.0), percent(summary.pe_utilization),
+       megabytes(summary.dram_read_bytes + summary.dram_write_bytes),
+       stall_cell(stalls, summary.total_cycles)},
+      Emphasis::kBold);
+  return table.to_string(color) + "\n" + last_line(summary);
+}
+
+std::string network_table(const Network& network, bool color) {
+  TextTable table({{"layer", Alignment::kLeft},
+                   {"op", Alignment::kLeft},
+                   {"input"},
+                   {"output"},
+                   {"window", Alignment::kLeft},
+                   {"params"},
+                   {"MACs"}});
+  for (const Layer& layer : network.layers) {
+    table.add_row({shortened(layer.name, kMaxNameLength), std::string(to_string(layer.op)),
+                   shape_cell(layer.ifm), shape_cell(layer.ofm), window_cell(layer),
+                   count_or_dash(layer.num_params()), count_or_dash(layer.num_macs())});
+  }
+  return table.to_string(color);
+}
+
+}  // namespace tilewake

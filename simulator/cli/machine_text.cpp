@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/machine_text.hpp"
+
+#include <string_view>
+#include <variant>
+
+#include <fmt/format.h>
+
+namespace tilewake {
+namespace {
+
+// To add a core kind or a DRAM model: its overloads here; std::visit does not compile without.
+
+std::string core_keys(const MidapConfig& c) {
+  return fmt::format(
+      "  num_cims: {}\n"
+      "  system_width: {}\n"
+      "  fmem:\n"
+      "    num_banks: {}\n"
+      "    bank_bytes: {}\n"
+      "  wmem:\n"
+      "    bank_bytes: {}\n"
+      "    extended_bank_bytes: {}\n"
+      "  bmmem:\n"
+      "    bytes: {}\n"
+      "  reduction:\n"
+      "    bytes: {}\n",
+      c.num_cims, c.system_width, c.fmem_num_banks, c.fmem_bank_bytes, c.wmem_bank_bytes,
+      c.wmem_extended_bank_bytes, c.bmmem_bytes, c.reduction_bytes);
+}
+
+std::int64_t core_bytes(const MidapConfig& c) {
+  const std::int64_t wmem_slot = (c.num_cims - 1) * c.wmem_bank_bytes + c.wmem_extended_bank_bytes;
+  return c.fmem_num_banks * c.fmem_bank_bytes + 2 * wmem_slot + 2 * c.bmmem_bytes +
+         c.reduction_bytes;
+}
+
+std::string dram_keys(const LatencyBandwidthDramConfig& d) {
+  return fmt::format(
+      "  model: latency_bandwidth\n"
+      "  num_channels: {}\n"
+      "  bus_bytes: {}\n"
+      "  clock_mhz: {}\n"
+      "  beats_per_clock: {}\n"
+      "  first_access_cycles: {}\n"
+      "  row_cycles: {}\n"
+      "  row_bytes: {}\n"
+      "  first_row_bytes: {}\n"
+      "  refresh_cycles: {}\n"
+      "  refresh_bytes: {}\n"
+      "  first_refresh_bytes: {}\n",
+      d.num_channels, d.bus_bytes, d.clock_mhz, d.beats_per_clock, d.first_access_cycles,
+      d.row_cycles, d.row_bytes, d.first_row_bytes, d.refresh_cycles, d.refresh_bytes,
+      d.first_refresh_bytes);
+}
+
+std::string indented(std::string_view text, const std::string& indent) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n') + 1;
+    result += indent;
+    result += text.substr(0, end);
+    text.remove_prefix(end);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string hardware_yaml(const HardwareConfig& hardware, const std::string& indent) {
+  const std::string text = fmt::format(
+      "name: \"{}\"\n"
+      "clock_mhz: {}\n"
+      "core:\n"
+      "  kind: {}\n"
+      "{}"
+      "dram:\n"
+      "{}",
+      hardware.name, hardware.clock_mhz, hardware.core_kind,
+      std::visit([](const auto& core) { return core_keys(core); }, hardware.core),
+      std::visit([](const auto& dram) { return dram_keys(dram); }, hardware.dram));
+  return indented(text, indent);
+}
+
+std::int64_t on_chip_bytes(const HardwareConfig& hardware) {
+  return std::visit([](const auto& core) { return core_bytes(core); }, hardware.core);
+}
+
+}  // namespace tilewake

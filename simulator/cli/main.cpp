@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+
+namespace {
+
+using tilewake::Arguments;
+using tilewake::ExitCode;
+using tilewake::write_complaint;
+using tilewake::write_result;
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  ExitCode (*run)(const Arguments& arguments);
+};
+
+// To add a command: a file NAME_command.cpp, its declaration in command.hpp, one line here, and a
+// test in tests/cli/.
+constexpr Command kCommands[] = {
+    {"check", "validate a machine and a network; print the machine", tilewake::check_command},
+    {"simulate", "simulate a network on a machine, exact to the cycle", tilewake::simulate_command},
+};
+
+std::string usage() {
+  std::string text =
+      "usage: tilewake COMMAND [OPTIONS]\n"
+      "       tilewake --help | --version\n\n"
+      "commands:\n";
+  for (const Command& command : kCommands) {
+    text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+  }
+  return text +
+         "\n'tilewake COMMAND --help' lists the options of a command.\n"
+         "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 130 interrupted\n";
+}
+
+ExitCode dispatch(const Arguments& arguments) {
+  if (arguments.empty()) throw tilewake::UsageError("no command (see 'tilewake --help')");
+  const std::string& name = arguments[0];
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+  }
+  const bool is_alone = arguments.size() == 1;
+  if (is_alone && (name == "--help" || name == "-h")) {
+    write_result(usage());
+    return ExitCode::kOk;
+  }
+  if (is_alone && name == "--version") {
+    write_result(fmt::format("tilewake {}\n", tilewake::kVersion));
+    return ExitCode::kOk;
+  }
+  throw tilewake::UsageError(
+      fmt::format("unknown command '{}' (see 'tilewake --help')", name.substr(0, 60)));
+}
+
+/// Runs the command line; every error becomes one line and an exit code here and nowhere else.
+ExitCode run(int argc, char** argv) {
+  try {
+    return dispatch(argc > 0 ? Arguments(argv + 1, argv + argc) : Arguments());
+  } catch (const tilewake::UsageError& e) {
+    write_complaint(e.what());
+    return ExitCode::kUsage;
+  } catch (const tilewake::InputError& e) {
+    write_complaint(e.what());
+    return ExitCode::kBadInput;
+  } catch (const std::bad_alloc&) {
+    write_complaint("out of memory");
+  } catch (const std::exception& e) {
+    write_complaint(std::string("internal error: ") + e.what());
+  }
+  return ExitCode::kInternal;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tilewake::prepare_standard_streams();
+  tilewake::end_on_interrupt();
+  return static_cast<int>(run(argc, argv));
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simulator/cli/inputs.hpp"
+
+namespace tilewake {
+
+/// What run.yaml tells of a run, beside its inputs.
+struct RunRecord {
+  std::vector<std::string> command_line;  // "tilewake simulate ..."
+  std::vector<std::string> files;         // written beside run.yaml
+  double wall_seconds = 0.0;              // of the run, without writing the files
+  double cpu_seconds = 0.0;
+};
+
+/// The text of run.yaml: who made the run, from what, when and how long it took; every value of the
+/// machine. It is the only file of a run that differs when the run is repeated.
+std::string run_yaml(const RunRecord& record, const Machine& machine, const Model& model);
+
+}  // namespace tilewake

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/inputs.hpp"
+#include "simulator/cli/layer_table.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/run_directory.hpp"
+#include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/engine/simulator.hpp"
+#include "simulator/trace/summary.hpp"
+#include "simulator/trace/tee_sink.hpp"
+#include "simulator/trace/timeline.hpp"
+#include "simulator/trace/trace_csv.hpp"
+#include "simulator/trace/trace_recorder.hpp"
+
+namespace tilewake {
+namespace {
+
+/// What a run leaves: the rows of its layers, their sum, and the timeline if one was asked for.
+struct Run {
+  std::vector<TraceRow> rows;
+  Summary summary;
+  std::string timeline;
+};
+
+using Formatter = std::string (*)(const Run& run);
+
+// To add a format: one line here.
+constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+    {"table", [](const Run& run) { return run_table(run.summary, run.rows, use_color()); }},
+    {"csv", [](const Run& run) { return trace_csv(run.rows); }},
+    {"json", [](const Run& run) { return run_json(run.summary, run.rows); }},
+}};
+
+std::vector<std::string_view> format_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, formatter] : kFormats) names.push_back(name);
+  return names;
+}
+
+struct SimulateOptions {
+  std::string hardware;
+  std::string network;
+  std::string out;
+  std::string format = "table";
+  bool timeline = false;
+  bool force = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+bool parse(const Arguments& arguments, SimulateOptions& values) {
+  Options options(
+      "simulate",
+      "simulate --hw FILE --net FILE [--out DIR [--timeline] [--force]]\n"
+      "                         [--format table|csv|json] [-v | -q]",
+      "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
+      "went.");
+  options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
+  options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.optional("out", values.out, "DIR",
+                   "also write run.yaml, layers.csv and summary.json there");
+  options.flag("timeline", values.timeline,
+               "also write DIR/timeline.json, which https://ui.perfetto.dev shows");
+  options.flag("force", values.force, "replace the run that is in DIR");
+  options.optional("format", values.format, "FORMAT",
+                   fmt::format("what is printed: {}", fmt::join(format_names(), ", ")));
+  options.flag("verbose,v", values.verbose, "tell what the simulation cost");
+  options.flag("quiet,q", values.quiet, "no remarks on standard error");
+  if (!options.parse(arguments)) return false;
+  if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");
+  if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  return true;
+}
+
+Formatter formatter_of(const std::string& format) {
+  for (const auto& [name, formatter] : kFormats) {
+    if (name == format) return formatter;
+  }
+  throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
+}
+
+std::vector<TraceLayer> trace_layers(const Program& program) {
+  std::vector<TraceLayer> layers;
+  for (const ProgramLayer& layer : program.layers) {
+    layers.push_back({layer.network_layer, layer.fused_into});
+  }
+  return layers;
+}
+
+Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
+  const Stopwatch mapping;
+  const Program program = map_model(model, machine);
+  log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
+
+  const Stopwatch engine;
+  const HardwareConfig& hardware = machine.config;
+  TraceRecorder recorder(model.network, trace_layers(program), hardware.peak_macs_per_cycle());
+  TimelineRecorder timeline;
+  TeeSink both({&recorder, &timeline});
+  Simulator simulator(hardware);
+  const RunResult result =
+      simulator.run(program, with_timeline ? static_cast<EventSink&>(both) : recorder);
+  const auto cycles = static_cast<double>(result.total_cycles);
+  log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
+              1e3 * engine.cpu_seconds(), result.kernel_steps,
+              1e-6 * cycles / engine.wall_seconds());
+
+  Run run;
+  run.rows = recorder.finish(result.total_cycles);
+  RunInfo info;
+  info.network = model.network.name;
+  info.hardware = hardware.name;
+  info.schedule = program.schedule;
+  info.network_hash = fnv1a64(model.file.text);
+  info.hardware_hash = fnv1a64(machine.file.text);
+  info.num_params = model.network.num_params();
+  info.clock_mhz = hardware.clock_mhz;
+  info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  run.summary = summarize(info, run.rows);
+  if (with_timeline) {
+    std::vector<std::string> names;
+    for (const TraceRow& row : run.rows) names.push_back(row.layer);
+    run.timeline = timeline.to_json(hardware.name, hardware.clock_mhz, names);
+  }
+  return run;
+}
+
+void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
+               const Machine& machine, const Model& model) {
+  std::vector<RunFile> files = {{"layers.csv", trace_csv(run.rows)},
+                                {"summary.json", summary_json(run.summary)}};
+  if (!run.timeline.empty()) files.push_back({"timeline.json", run.timeline});
+  for (const RunFile& file : files) record.files.push_back(file.name);
+  directory.write(files, run_yaml(record, machine, model));
+}
+
+}  // namespace
+
+ExitCode simulate_command(const Arguments& arguments) {
+  const Stopwatch stopwatch;
+  SimulateOptions options;
+  if (!parse(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.verbose, options.quiet);
+  const Formatter format = formatter_of(options.format);
+  std::optional<RunDirectory> directory;
+  if (!options.out.empty()) directory.emplace(options.out, options.force);
+
+  const Machine machine = read_machine(options.hardware);
+  const Model model = read_model(options.network);
+  const Run run = simulate(machine, model, options.timeline);
+  if (directory) {
+    RunRecord record;
+    record.command_line = {"tilewake", "simulate"};
+    record.command_line.insert(record.command_line.end(), arguments.begin(), arguments.end());
+    record.wall_seconds = stopwatch.wall_seconds();
+    record.cpu_seconds = stopwatch.cpu_seconds();
+    write_run(*directory, run, std::move(record), machine, model);
+    log().info("wrote the run to {}", options.out);
+  }
+  write_result(format(run));
+  return ExitCode::kOk;
+}
+
+}  // namespace tilewake

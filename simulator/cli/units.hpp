@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tilewake {
+
+/// 1234567 -> "1,234,567".
+std::string with_separators(std::int64_t value);
+
+/// Three digits and a prefix of 1000: 1234567 -> "1.23 M", 12 -> "12".
+std::string with_prefix(std::int64_t value);
+
+/// Three decimals, more for small values: 2.4712 -> "2.471", 0.00123 -> "0.00123".
+std::string with_decimals(double value);
+
+/// 0.1234 -> "12.3 %".
+std::string percent(double ratio);
+
+/// Megabytes of 10^6 bytes, without the unit: 949000 -> "0.949".
+std::string megabytes(std::int64_t bytes);
+
+}  // namespace tilewake
