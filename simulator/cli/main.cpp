@@ -11,11 +11,13 @@
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
 
 namespace {
 
 using tilewake::Arguments;
 using tilewake::ExitCode;
+using tilewake::UsageError;
 using tilewake::write_complaint;
 using tilewake::write_result;
 
@@ -32,6 +34,15 @@ constexpr Command kCommands[] = {
     {"simulate", "simulate a network on a machine, exact to the cycle", tilewake::simulate_command},
 };
 
+std::string command_names() {
+  std::string names;
+  for (const Command& command : kCommands) {
+    if (!names.empty()) names += ", ";
+    names += command.name;
+  }
+  return names;
+}
+
 std::string usage() {
   std::string text =
       "usage: tilewake COMMAND [OPTIONS]\n"
@@ -46,7 +57,9 @@ std::string usage() {
 }
 
 ExitCode dispatch(const Arguments& arguments) {
-  if (arguments.empty()) throw tilewake::UsageError("no command (see 'tilewake --help')");
+  if (arguments.empty()) {
+    throw UsageError(fmt::format("no command; one of {} (see 'tilewake --help')", command_names()));
+  }
   const std::string& name = arguments[0];
   for (const Command& command : kCommands) {
     if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});
@@ -60,15 +73,15 @@ ExitCode dispatch(const Arguments& arguments) {
     write_result(fmt::format("tilewake {}\n", tilewake::kVersion));
     return ExitCode::kOk;
   }
-  throw tilewake::UsageError(
-      fmt::format("unknown command '{}' (see 'tilewake --help')", name.substr(0, 60)));
+  throw UsageError(fmt::format("'{}' is no command; one of {} (see 'tilewake --help')",
+                               tilewake::printable(name), command_names()));
 }
 
 /// Runs the command line; every error becomes one line and an exit code here and nowhere else.
 ExitCode run(int argc, char** argv) {
   try {
     return dispatch(argc > 0 ? Arguments(argv + 1, argv + argc) : Arguments());
-  } catch (const tilewake::UsageError& e) {
+  } catch (const UsageError& e) {
     write_complaint(e.what());
     return ExitCode::kUsage;
   } catch (const tilewake::InputError& e) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/options.hpp"
 
-#include <sstream>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -12,75 +12,91 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kLineLength = 100;
-
-/// "out,o" as a user writes it: "--out".
+/// "out" or "out,o" as a user writes it: "--out".
 std::string long_name(const std::string& name) { return "--" + name.substr(0, name.find(',')); }
+
+/// "-o, --out" or "    --out", so that the long names stand below each other.
+std::string both_names(const std::string& name) {
+  const std::size_t comma = name.find(',');
+  const bool has_short = comma != std::string::npos;
+  return (has_short ? "-" + name.substr(comma + 1) + ", " : "    ") + long_name(name);
+}
 
 }  // namespace
 
 Options::Options(const std::string& command, const std::string& usage,
                  const std::string& description)
-    : command_(command),
-      usage_(usage),
-      description_(description),
-      options_("Options", kLineLength) {
-  options_.add_options()("help,h", "show this text and exit");
+    : command_(command), usage_(usage), description_(description) {
+  add("help,h", new po::untyped_value(/*zero_tokens=*/true), "", "show this text and exit");
 }
 
-void Options::add_text(const std::string& name, const std::string& help,
-                       po::typed_value<std::string>* semantic, const std::string& placeholder) {
-  semantic->value_name(placeholder);
-  semantic->notifier([option = long_name(name)](const std::string& value) {
-    if (value.empty()) throw UsageError(fmt::format("option '{}' has an empty value", option));
-  });
-  options_.add_options()(name.c_str(), semantic, help.c_str());
+void Options::add(const std::string& name, const po::value_semantic* semantic,
+                  const std::string& placeholder, const std::string& help) {
+  options_.add_options()(name.c_str(), semantic);  // takes the semantic over
+  help_lines_.push_back({both_names(name) + (placeholder.empty() ? "" : " " + placeholder), help});
 }
 
 void Options::required(const std::string& name, std::string& value, const std::string& placeholder,
                        const std::string& help) {
-  add_text(name, help + " (required)", po::value(&value)->required(), placeholder);
+  add(name, po::value(&value)->required(), placeholder, help + " (required)");
 }
 
 void Options::optional(const std::string& name, std::string& value, const std::string& placeholder,
                        const std::string& help) {
-  auto* semantic = po::value(&value);
-  if (!value.empty()) semantic->default_value(value);
-  add_text(name, value.empty() ? help + " (default: none)" : help, semantic, placeholder);
+  add(name, po::value(&value), placeholder,
+      fmt::format("{} (default: {})", help, value.empty() ? "none" : value));
 }
 
 void Options::flag(const std::string& name, bool& value, const std::string& help) {
-  options_.add_options()(name.c_str(), po::bool_switch(&value), (help + " (default: off)").c_str());
+  add(name, po::bool_switch(&value), "", help + " (default: off)");
 }
 
 bool Options::parse(const Arguments& arguments) {
+  using po::command_line_style::allow_guessing;
+  using po::command_line_style::unix_style;
   try {
-    using po::command_line_style::allow_guessing;
-    using po::command_line_style::unix_style;
+    const po::parsed_options parsed = po::command_line_parser(arguments)
+                                          .options(options_)
+                                          .style(unix_style & ~allow_guessing)
+                                          .run();
     po::variables_map values;
-    po::store(po::command_line_parser(arguments)
-                  .options(options_)
-                  .positional({})
-                  .style(unix_style & ~allow_guessing)
-                  .run(),
-              values);
+    po::store(parsed, values);
     if (values.count("help") > 0) {
       write_result(help_text());
       return false;
     }
+    for (const po::option& option : parsed.options) check(option);
     po::notify(values);
     return true;
-  } catch (const po::too_many_positional_options_error&) {
-    throw UsageError("an argument without an option; all arguments are options");
   } catch (const po::error& e) {
-    throw UsageError(fmt::format("{} (see 'tilewake {} --help')", e.what(), command_));
+    fail(e.what());
   }
 }
 
+void Options::check(const po::option& option) const {
+  if (option.string_key.empty()) {
+    fail(fmt::format("unexpected argument '{}'", option.original_tokens.front()));
+  }
+  for (const std::string& value : option.value) {
+    if (value.empty()) fail(fmt::format("option '--{}' has an empty value", option.string_key));
+    if (value.starts_with('-')) {
+      fail(fmt::format("option '--{}' needs a value, but '{}' follows", option.string_key, value));
+    }
+  }
+}
+
+void Options::fail(const std::string& what) const {
+  throw UsageError(fmt::format("{} (see 'tilewake {} --help')", what, command_));
+}
+
 std::string Options::help_text() const {
-  std::ostringstream text;
-  text << "usage: tilewake " << usage_ << "\n\n" << description_ << "\n\n" << options_;
-  return text.str();
+  std::size_t width = 0;
+  for (const HelpLine& line : help_lines_) width = std::max(width, line.left.size());
+  std::string text = fmt::format("usage: tilewake {}\n\n{}\n\noptions:\n", usage_, description_);
+  for (const HelpLine& line : help_lines_) {
+    text += fmt::format("  {:<{}}  {}\n", line.left, width, line.right);
+  }
+  return text;
 }
 
 }  // namespace tilewake

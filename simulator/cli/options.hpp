@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <boost/program_options.hpp>
 
@@ -10,14 +11,14 @@
 namespace tilewake {
 
 /// The options of one command: Boost.Program_options with our rules. Names are never guessed from
-/// their beginning, an option is given once, its value is not empty, and nothing else may stand on
-/// the command line. Whatever is wrong is a UsageError.
+/// their beginning, an option is given once, its value is neither empty nor like an option, and
+/// nothing else may stand on the command line. Whatever is wrong is a UsageError.
 class Options {
  public:
   /// `usage` is what stands behind "tilewake" in the first line of the help text.
   Options(const std::string& command, const std::string& usage, const std::string& description);
 
-  /// `help` names the default of an optional value, if it has one.
+  /// `name` is "long" or "long,s". What `value` holds now is the default that the help text names.
   void required(const std::string& name, std::string& value, const std::string& placeholder,
                 const std::string& help);
   void optional(const std::string& name, std::string& value, const std::string& placeholder,
@@ -28,15 +29,22 @@ class Options {
   bool parse(const Arguments& arguments);
 
  private:
-  void add_text(const std::string& name, const std::string& help,
-                boost::program_options::typed_value<std::string>* semantic,
-                const std::string& placeholder);
+  struct HelpLine {
+    std::string left;
+    std::string right;
+  };
+
+  void add(const std::string& name, const boost::program_options::value_semantic* semantic,
+           const std::string& placeholder, const std::string& help);
+  void check(const boost::program_options::option& option) const;
+  [[noreturn]] void fail(const std::string& what) const;
   std::string help_text() const;
 
   std::string command_;
   std::string usage_;
   std::string description_;
   boost::program_options::options_description options_;
+  std::vector<HelpLine> help_lines_;
 };
 
 }  // namespace tilewake

@@ -40,6 +40,7 @@ void prepare_standard_streams() {
     static_cast<void>(::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY));
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file larger than `ulimit -f`
 }
 
 void write_result(std::string_view text) {
@@ -53,7 +54,7 @@ void write_complaint(std::string_view text) {
   std::string line = "tilewake: ";
   for (const char c : text) {
     const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    line += is_control ? ' ' : c;
+    line += is_control ? '?' : c;
   }
   line += '\n';
   static_cast<void>(write_all(STDERR_FILENO, line));

@@ -20,7 +20,10 @@ std::string with_prefix(std::int64_t value) {
   static constexpr const char* kPrefixes[] = {"", " k", " M", " G", " T", " P", " E"};
   auto scaled = static_cast<double>(value);
   int prefix = 0;
-  for (; scaled >= 999.5; scaled /= 1000.0) ++prefix;
+  while (scaled >= 999.5) {
+    scaled /= 1000.0;
+    ++prefix;
+  }
   const int decimals = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f}{}", scaled, decimals, kPrefixes[prefix]);
 }

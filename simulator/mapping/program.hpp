@@ -19,6 +19,7 @@ struct ProgramLayer {
 struct Program {
   std::vector<ProgramLayer> layers;
   std::string schedule;  // "reference", or "plain" where the mapper had to fall back, and why
+  std::vector<std::string> warnings;  // what a user should know about the schedule
   std::variant<MidapProgram> core;
 };
 

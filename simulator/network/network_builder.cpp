@@ -2,6 +2,7 @@
 #include "simulator/network/network_builder.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 

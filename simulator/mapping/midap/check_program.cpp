@@ -11,8 +11,8 @@ namespace {
 
 class LayerCheck {
  public:
-  explicit LayerCheck(const MidapLayer& layer)
-      : layer_(layer), on_chip_(layer.input_fragments.size(), true) {
+  LayerCheck(const MidapLayer& layer, EarlyReads early_reads)
+      : layer_(layer), early_reads_(early_reads), on_chip_(layer.input_fragments.size(), true) {
     const bool window = layer.kind == MidapKind::kConv || layer.kind == MidapKind::kExtended;
     reach_ = window ? (layer.kernel_width - 1) * layer.dilation : 0;
     stride_ = window ? layer.stride : 1;
@@ -74,12 +74,14 @@ class LayerCheck {
   std::int64_t covered_until(std::int64_t x) const {
     for (std::size_t i = static_cast<std::size_t>(consumed_); i < on_chip_.size(); ++i) {
       const MidapFragment& f = layer_.input_fragments[i];
-      if (f.head <= x && x < f.tail) return on_chip_[i] ? f.tail : x;
+      if (f.head > x || x >= f.tail) continue;
+      return on_chip_[i] || early_reads_ == EarlyReads::kAllowed ? f.tail : x;
     }
     return x;
   }
 
   const MidapLayer& layer_;
+  const EarlyReads early_reads_;
   std::vector<bool> on_chip_;
   std::int64_t reach_ = 0;
   std::int64_t stride_ = 1;
@@ -90,6 +92,8 @@ class LayerCheck {
 
 }  // namespace
 
-std::string find_defect(const MidapLayer& layer) { return LayerCheck(layer).run(); }
+std::string find_defect(const MidapLayer& layer, EarlyReads early_reads) {
+  return LayerCheck(layer, early_reads).run();
+}
 
 }  // namespace tilewake::midap

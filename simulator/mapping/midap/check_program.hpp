@@ -12,6 +12,9 @@ namespace tilewake::midap {
 /// and no load overwrites a bank that is still needed.
 ///
 /// The rules of the reference compiler do not promise this for every graph, so the mapper asks.
-std::string find_defect(const MidapLayer& layer);
+/// Where a window is wider than two fragments they even let it read a column that is only loaded
+/// later: EarlyReads::kAllowed takes that as it is.
+enum class EarlyReads { kRefused, kAllowed };
+std::string find_defect(const MidapLayer& layer, EarlyReads early_reads = EarlyReads::kRefused);
 
 }  // namespace tilewake::midap

@@ -61,6 +61,7 @@ struct Node {
   bool once = false;  // weights stay in WMEM over several PROCESSes
   bool broadcast = false;
   int fused_pool = -1;
+  bool streamed_pool = false;  // a global pool too wide for FMEM: a 1x1 pool that only reduces
 
   std::int64_t kernel_width = 1, kernel_height = 1, stride = 1, dilation = 1;
   Padding padding;

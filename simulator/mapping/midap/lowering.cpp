@@ -145,6 +145,16 @@ class Lowering {
     out.out_channels = round_up(node.op_channels, narrow ? c_.num_cims : c_.system_width);
     out.broadcast = node.broadcast;
     out.outputs = outputs(node, plan);
+    if (node.streamed_pool) {
+      out.has_reduction = true;
+      out.reduction_outputs = out.outputs;
+      MidapOutput& passing = out.outputs[0];
+      out.outputs.resize(1);
+      out.out_width = passing.width = in.width;
+      out.out_height = passing.height = in.height;
+      passing.is_virtual = true;
+      passing.fragments.clear();
+    }
     for (const InputFragment& fragment : plan.input)
       out.input_fragments.push_back(
           {fragment.bank, fragment.fragment.head, fragment.fragment.tail});

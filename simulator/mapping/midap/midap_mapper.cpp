@@ -3,6 +3,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -17,15 +18,18 @@
 namespace tilewake::midap {
 namespace {
 
-std::string first_defect(const Program& program, const Network& network) {
+/// "layer NAME: what is wrong", one for every layer that is not in order.
+std::vector<std::string> defects(const Program& program, const Network& network,
+                                 EarlyReads early_reads) {
+  std::vector<std::string> all;
   for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers) {
-    const std::string defect = find_defect(layer);
+    const std::string defect = find_defect(layer, early_reads);
     if (defect.empty()) continue;
     const ProgramLayer& row = program.layers[static_cast<std::size_t>(layer.program_layer)];
-    return fmt::format("layer {}: {}",
-                       network.layers[static_cast<std::size_t>(row.network_layer)].name, defect);
+    all.push_back(fmt::format(
+        "layer {}: {}", network.layers[static_cast<std::size_t>(row.network_layer)].name, defect));
   }
-  return {};
+  return all;
 }
 
 Program map_as_reference(const Network& network, const MidapConfig& config,
@@ -39,8 +43,10 @@ Program map_as_reference(const Network& network, const MidapConfig& config,
   std::vector<std::int64_t> pivots;
   for (const Node& node : graph.nodes) pivots.push_back(planner.pivot(node.id));
   Program program = lower(graph, order, plans, pivots);
-  const std::string defect = first_defect(program, network);
-  if (!defect.empty()) throw PlanFailure(defect);
+  const auto broken = defects(program, network, EarlyReads::kAllowed);
+  if (!broken.empty()) throw PlanFailure(broken[0]);
+  for (const std::string& early : defects(program, network, EarlyReads::kRefused))
+    program.warnings.push_back(early + " yet; the reference schedule lets it");
   program.schedule = "reference";
   return program;
 }
@@ -49,8 +55,8 @@ Program map_plainly(const Network& network, const MidapConfig& config) {
   Graph graph = prepare_graph(network, config);
   const PlainSchedule plain = plan_plainly(graph);
   Program program = lower(graph, plain.order, plain.plans, plain.pivots);
-  const std::string defect = first_defect(program, network);
-  if (!defect.empty()) throw SimulationError("plain schedule: " + defect);
+  const auto broken = defects(program, network, EarlyReads::kRefused);
+  if (!broken.empty()) throw SimulationError("plain schedule: " + broken[0]);
   return program;
 }
 

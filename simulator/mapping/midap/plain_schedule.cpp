@@ -13,7 +13,8 @@ namespace {
 
 class PlainPlanner {
  public:
-  explicit PlainPlanner(Graph& graph) : graph_(graph), num_banks_(graph.config->fmem_num_banks) {}
+  explicit PlainPlanner(Graph& graph)
+      : graph_(graph), num_banks_(static_cast<int>(graph.config->fmem_num_banks)) {}
 
   PlainSchedule run() {
     order_by_file();
@@ -54,7 +55,21 @@ class PlainPlanner {
            std::count(reader.inputs.begin(), reader.inputs.end(), node.id) == 1;
   }
 
+  /// A global pool whose map does not fit FMEM is computed like a fused one: column by column, with
+  /// only the reduction kept.
+  void stream_wide_pool(Node& node) const {
+    if (node.type != NodeType::kPool ||
+        graph_.network->layers[static_cast<std::size_t>(node.layer)].op != Op::kGlobalAvgPool ||
+        graph_.tensor_of(node.inputs[0]).num_fragments <= num_banks_ ||
+        node.op_channels > graph_.config->reduction_bytes) {
+      return;
+    }
+    node.streamed_pool = true;
+    node.kernel_width = node.kernel_height = 1;
+  }
+
   void plan_layer(Node& node, int next) {
+    stream_wide_pool(node);
     LayerPlan plan;
     plan.node = node.id;
     const int in_tensor = graph_.at(node.inputs[0]).tensor;

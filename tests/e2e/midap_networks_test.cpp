@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "simulator/network/network_yaml.hpp"
+#include "tests/support/machine.hpp"
+#include "tests/support/reference_table.hpp"
+#include "tests/support/shipped.hpp"
+
+namespace tilewake {
+namespace {
+
+/// A column of a reference table and where ours stands.
+const std::vector<std::pair<std::string, std::int64_t TraceRow::*>> kColumns = {
+    {"cycles", &TraceRow::total_cycles},
+    {"macs", &TraceRow::macs},
+    {"dram_read_bytes", &TraceRow::dram_read_bytes},
+    {"dram_read_fmem_bytes", &TraceRow::dram_read_feature_bytes},
+    {"dram_read_wmem_bytes", &TraceRow::dram_read_weight_bytes},
+    {"dram_read_bias_bytes", &TraceRow::dram_read_bias_bytes},
+    {"dram_write_bytes", &TraceRow::dram_write_bytes},
+    {"stall_fmem", &TraceRow::stall_feature_cycles},
+    {"stall_wmem", &TraceRow::stall_weight_cycles},
+    {"stall_bmmem", &TraceRow::stall_bias_cycles},
+    {"stall_write", &TraceRow::stall_write_cycles},
+};
+
+class MidapNetworkTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(MidapNetworkTest, EveryLayerEqualsTheReference) {
+  const std::string file = "midap_networks/" + GetParam();
+  const Network network = read_network(source_path("tests/reference/" + file + ".yaml").string());
+  NetworkRun run = Machine(shipped_machine("midap")).run(network);
+  EXPECT_EQ(run.schedule, "reference");
+
+  // The reference has no rows for what it does not execute: fused pools and concats.
+  std::vector<TraceRow>& rows = run.rows;
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [](auto& row) { return row.is_fused(); }),
+             rows.end());
+  const std::vector<ReferenceRow> reference = read_reference_table(file + ".csv");
+  ASSERT_EQ(rows.size(), reference.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_EQ(rows[i].layer, reference[i].text("name"));
+    for (const auto& [column, field] : kColumns)
+      EXPECT_EQ(rows[i].*field, reference[i].number(column)) << rows[i].layer << ": " << column;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, MidapNetworkTest,
+                         ::testing::Values("efficientnet_b0", "efficientnet_lite2", "mobilenet_v1",
+                                           "mobilenet_v2", "resnet50", "s3nas_m"),
+                         [](const auto& test) { return test.param; });
+
+/// Milliseconds as printed in table 3 of Lee, Kang, Ha, "S3NAS", arXiv:2009.02009.
+struct Published {
+  std::string network;
+  std::string latency_ms;
+};
+
+class S3nasPaperTest : public ::testing::TestWithParam<Published> {};
+
+TEST_P(S3nasPaperTest, ShippedNetworkTakesThePublishedTime) {
+  Machine midap(shipped_machine("midap"));
+  const NetworkRun run = midap.run(shipped_network(GetParam().network));
+  const double ms = midap.hardware().cycles_to_ms(run.result.total_cycles);
+  EXPECT_EQ(fmt::format("{:.2f}", ms), GetParam().latency_ms) << run.result.total_cycles;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, S3nasPaperTest,
+    ::testing::Values(Published{"efficientnet_b1", "2.47"}, Published{"efficientnet_b2", "3.31"},
+                      Published{"efficientnet_b3", "5.22"}, Published{"efficientnet_b4", "11.42"},
+                      Published{"efficientnet_lite2", "2.51"},
+                      Published{"efficientnet_lite3", "3.50"},
+                      Published{"efficientnet_lite4", "5.84"}, Published{"s3nas_m", "2.47"}),
+    [](const auto& test) { return test.param.network; });
+
+}  // namespace
+}  // namespace tilewake

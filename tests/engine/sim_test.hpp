@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <systemc>
+
+#include "simulator/engine/events.hpp"
+
+namespace tilewake {
+
+/// SystemC keeps one global kernel per process: modules made from here on live in a new one, at
+/// cycle 0. The old one is leaked, its destructor is not safe to run.
+inline void start_fresh_kernel() {
+  sc_core::sc_curr_simcontext = new sc_core::sc_simcontext;
+  sc_core::sc_default_global_context = sc_core::sc_curr_simcontext;
+}
+
+/// Base of every test that calls sc_start(): it starts from a fresh kernel.
+class SimTest : public ::testing::Test {
+ protected:
+  SimTest() { start_fresh_kernel(); }
+};
+
+class RecordingSink final : public EventSink {
+ public:
+  void on_event(const Event& event) override { events.push_back(event); }
+
+  std::vector<Event> of(Unit unit, EventKind kind) const {
+    std::vector<Event> result;
+    for (const Event& e : events)
+      if (e.unit == unit && e.kind == kind) result.push_back(e);
+    return result;
+  }
+
+  std::vector<Event> events;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <systemc>
+
+#include "simulator/engine/simulator.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/trace/tee_sink.hpp"
+#include "simulator/trace/trace_recorder.hpp"
+
+namespace tilewake {
+
+/// What a network did on a machine.
+struct NetworkRun {
+  std::vector<TraceRow> rows;  // execution order
+  RunResult result;
+  std::string schedule;
+};
+
+/// A machine with a SystemC kernel of its own, so that a test can have several, one after another
+/// or side by side. The kernels are leaked: their destructors are not safe to run.
+class Machine {
+ public:
+  explicit Machine(HardwareConfig hardware)
+      : hardware_(std::move(hardware)), kernel_(new sc_core::sc_simcontext) {
+    use_kernel();
+    simulator_ = std::make_unique<Simulator>(hardware_);
+  }
+
+  /// Maps, simulates and traces; `also` sees the events as well.
+  NetworkRun run(const Network& network, EventSink* also = nullptr) {
+    use_kernel();
+    const Program program = map_network(network, hardware_);
+    std::vector<TraceLayer> layers;
+    for (const ProgramLayer& layer : program.layers)
+      layers.push_back({layer.network_layer, layer.fused_into});
+    TraceRecorder recorder(network, layers, hardware_.peak_macs_per_cycle());
+    std::vector<EventSink*> sinks = {&recorder};
+    if (also != nullptr) sinks.push_back(also);
+    TeeSink sink(std::move(sinks));
+    const RunResult result = simulator_->run(program, sink);
+    return {recorder.finish(result.total_cycles), result, program.schedule};
+  }
+
+  const HardwareConfig& hardware() const { return hardware_; }
+
+ private:
+  void use_kernel() const {
+    sc_core::sc_curr_simcontext = kernel_;
+    sc_core::sc_default_global_context = kernel_;
+  }
+
+  HardwareConfig hardware_;
+  sc_core::sc_simcontext* kernel_;
+  std::unique_ptr<Simulator> simulator_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/network/network_yaml.hpp"
+#include "tests/support/source_files.hpp"
+
+namespace tilewake {
+
+/// What the source tree ships, by its name in hw_configs/ or networks/.
+inline HardwareConfig shipped_machine(const std::string& name) {
+  return read_hardware(source_path("hw_configs/" + name + ".yaml").string());
+}
+
+inline Network shipped_network(const std::string& name) {
+  return read_network(source_path("networks/" + name + ".yaml").string());
+}
+
+/// All of networks/, by name.
+inline std::vector<Network> shipped_networks() {
+  std::vector<Network> networks;
+  for (const auto& file : yaml_files_in("networks")) networks.push_back(read_network(file));
+  return networks;
+}
+
+}  // namespace tilewake
