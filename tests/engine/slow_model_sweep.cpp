@@ -41,6 +41,23 @@ class CostSink final : public EventSink {
   std::vector<LayerCost> by_row_;
 };
 
+std::string describe(const MidapLayer& l) {
+  std::string text = fmt::format(
+      "\n  kind {} in {}x{}x{} aligned {} rows {} kernel {}x{} s{} d{} pads t{} b{} l{} r{} out "
+      "{}x{}x{} once {} outputs {}",
+      static_cast<int>(l.kind), l.in_width, l.in_height, l.in_channels, l.row_aligned,
+      l.rows_per_tap, l.kernel_width, l.kernel_height, l.stride, l.dilation, l.pad_top,
+      l.pad_bottom, l.pad_left, l.pad_right, l.out_width, l.out_height, l.out_channels,
+      l.weights.once, l.outputs.size());
+  for (const MidapFragment& f : l.input_fragments)
+    text += fmt::format("\n    bank {} [{}, {})", f.bank, f.head, f.tail);
+  for (const MidapBehaviour& b : l.behaviours)
+    text += b.kind == MidapBehaviour::Kind::kLoad
+                ? fmt::format("\n    load {} at {}", b.fragment, b.condition)
+                : fmt::format("\n    process {} to {}, consumed {}", b.x_begin, b.x_last, b.fragment);
+  return text;
+}
+
 struct Tally {
   int programs = 0;
   int rejected = 0;
@@ -62,7 +79,7 @@ void compare(const HardwareConfig& hardware, Simulator& simulator, const Program
     if (engine.of(core.layers[i]) == slow[i]) continue;
     ++tally.differing;
     ADD_FAILURE() << name << ", layer " << i << "\n  engine " << engine.of(core.layers[i]).text()
-                  << "\n  slow   " << slow[i].text();
+                  << "\n  slow   " << slow[i].text() << describe(core.layers[i]);
     return;
   }
 }

@@ -178,7 +178,7 @@ void CimArray::start_pass() {
   weight_read_pending_ = layer_->weights.present;
   bank_reads_ = p.schedule.first_reads(p.pass);
   next_bank_read_ = 0;
-  if (layer_->weights.has_bias)
+  if (layer_->weights.has_bias && p.schedule.pass_slots() > 0)
     bias_reads_.push_back(pipe_ + p.lead + p.schedule.first_window_slots() + kBiasStage);
   if (writes_can_stall()) queue_arrivals();
 }
@@ -231,6 +231,7 @@ bool CimArray::reach_column(std::int64_t out_x) {
   std::int64_t end = first->end;
   for (auto column = first; column != columns.end() && column->out_x == out_x; ++column)
     end = column->end;
+  if (first->begin == end) return false;  // padding only: no slot
   // One load a slot: the slot before may have issued one already.
   const std::int64_t begin = first->begin == 0 ? 0 : first->begin + p.lead;
   const std::int64_t slot = std::max(begin, p.issued);

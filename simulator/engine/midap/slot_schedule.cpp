@@ -56,8 +56,13 @@ SlotSchedule::TapRange SlotSchedule::taps_y(std::int64_t y) const {
   return {begin, std::max(begin, end)};
 }
 
-std::int64_t SlotSchedule::y_last() const {
-  return layer_.in_height - 1 - (layer_.kernel_height - 1) * layer_.dilation + layer_.pad_bottom;
+void SlotSchedule::find_lines() {
+  const std::int64_t y_last =
+      layer_.in_height - 1 - (layer_.kernel_height - 1) * layer_.dilation + layer_.pad_bottom;
+  for (std::int64_t y = -layer_.pad_top; y <= y_last; y += layer_.stride) {
+    const TapRange taps = taps_y(y);
+    if (taps.begin < taps.end) lines_.push_back(y);
+  }
 }
 
 void SlotSchedule::add_column(std::int64_t out_x, std::int64_t slots) {
@@ -91,18 +96,19 @@ void SlotSchedule::build_gemm() {
 }
 
 void SlotSchedule::build_aligned() {
+  find_lines();
+  std::int64_t top_slots = 0;  // of the first window, a tap column
   std::int64_t taps_y_total = 0;
-  for (std::int64_t y = -layer_.pad_top; y <= y_last(); y += layer_.stride) {
+  for (const std::int64_t y : lines_) {
     const TapRange taps = taps_y(y);
     taps_y_total += taps.end - taps.begin;
+    if (y == lines_.front()) top_slots = taps_y_total * layer_.rows_per_tap;
   }
-  const TapRange top = taps_y(-layer_.pad_top);
-  const std::int64_t top_slots = (top.end - top.begin) * layer_.rows_per_tap;
   for (std::int64_t x = x_begin_; x <= x_last_; x += layer_.stride) {
     const TapRange taps = taps_x(x);
-    for (std::int64_t kx = taps.begin; kx < taps.end; ++kx)
+    for (std::int64_t kx = taps.begin; kx < taps.end && top_slots > 0; ++kx)
       note_read(bank_at(x + kx * layer_.dilation), pass_slots_ + (kx - taps.begin) * top_slots);
-    if (x == x_begin_) first_window_slots_ = (taps.end - taps.begin) * top_slots;
+    if (pass_slots_ == 0) first_window_slots_ = (taps.end - taps.begin) * top_slots;
     add_column((x + layer_.pad_left) / layer_.stride,
                (taps.end - taps.begin) * taps_y_total * layer_.rows_per_tap);
   }
@@ -150,13 +156,14 @@ SlotSchedule::ColumnSlots SlotSchedule::unaligned_column(std::int64_t x,
                                                          std::vector<std::int64_t>* windows) const {
   ColumnSlots result;
   const TapRange taps = taps_x(x);
-  for (std::int64_t y = -layer_.pad_top; y <= y_last(); y += layer_.stride) {
+  if (taps.begin == taps.end) return result;
+  for (const std::int64_t y : lines_) {
     std::int64_t slots = 0;
     for (std::int64_t kx = taps.begin; kx < taps.end; ++kx) {
-      const bool first = y == -layer_.pad_top && kx == taps.begin;
+      const bool first = y == lines_.front() && kx == taps.begin;
       slots += unaligned_tap_column(x, y, kx, result.last, first ? &result : nullptr);
     }
-    if (y == -layer_.pad_top) result.first_window = slots;
+    if (y == lines_.front()) result.first_window = slots;
     if (windows != nullptr) windows->push_back(slots);
     result.slots += slots;
   }
@@ -166,7 +173,7 @@ SlotSchedule::ColumnSlots SlotSchedule::unaligned_column(std::int64_t x,
 /// Columns repeat: where all taps lie in one fragment, only the offset within a row matters.
 SlotSchedule::ColumnSlots SlotSchedule::cached_unaligned_column(std::int64_t x) {
   const TapRange taps = taps_x(x);
-  if (taps.begin == taps.end) return unaligned_column(x, nullptr);
+  if (taps.begin == taps.end || lines_.empty()) return {};
   const MidapFragment& first = fragment_at(x + taps.begin * layer_.dilation);
   if (x + (taps.end - 1) * layer_.dilation >= first.tail) return unaligned_column(x, nullptr);
 
@@ -180,11 +187,9 @@ SlotSchedule::ColumnSlots SlotSchedule::cached_unaligned_column(std::int64_t x) 
   // Same slots, other rows: only the first and the last tap column tell what is read.
   RowRead last;
   ColumnSlots at_first;
-  unaligned_tap_column(x, -layer_.pad_top, taps.begin, last, &at_first);
+  unaligned_tap_column(x, lines_.front(), taps.begin, last, &at_first);
   result.first = at_first.first;
-  const std::int64_t y =
-      -layer_.pad_top + (y_last() + layer_.pad_top) / layer_.stride * layer_.stride;
-  unaligned_tap_column(x, y, taps.end - 1, last, nullptr);
+  unaligned_tap_column(x, lines_.back(), taps.end - 1, last, nullptr);
   result.last = last;
   return result;
 }
@@ -196,18 +201,23 @@ void SlotSchedule::note_unaligned_reads(std::int64_t x, std::int64_t begin, cons
   for (std::int64_t kx = taps.begin; kx < taps.end; ++kx) {
     note_read(bank_at(x + kx * layer_.dilation), slot);
     ColumnSlots lead;
-    const bool first_of_pass = x == x_begin_ && kx == taps.begin;
-    slot += unaligned_tap_column(x, -layer_.pad_top, kx, last, first_of_pass ? &lead : nullptr);
+    const bool first_of_pass = begin == 0 && kx == taps.begin;
+    slot += unaligned_tap_column(x, lines_.front(), kx, last, first_of_pass ? &lead : nullptr);
   }
 }
 
 void SlotSchedule::build_unaligned() {
+  find_lines();
   RowRead last;
   for (std::int64_t x = x_begin_; x <= x_last_; x += layer_.stride) {
     const ColumnSlots column = cached_unaligned_column(x);
-    note_unaligned_reads(x, pass_slots_, last);
     std::int64_t slots = column.slots;
-    if (x == x_begin_) {
+    if (slots == 0) {  // padding only
+      add_column((x + layer_.pad_left) / layer_.stride, 0);
+      continue;
+    }
+    note_unaligned_reads(x, pass_slots_, last);
+    if (pass_slots_ == 0) {
       lead_possible_ = column.lead;
       lead_read_ = column.first;
       first_window_slots_ = column.first_window;
@@ -237,15 +247,16 @@ std::vector<std::int64_t> SlotSchedule::window_slots() const {
   }
   RowRead last;
   for (std::int64_t x = x_begin_; x <= x_last_; x += layer_.stride) {
+    const TapRange taps = taps_x(x);
+    if (taps.begin == taps.end) continue;
     if (layer_.kind == MidapKind::kConv && !layer_.row_aligned) {
       const std::size_t first = windows.size();
       const ColumnSlots column = unaligned_column(x, &windows);
-      if (x != x_begin_ && column.lead && !(last == column.first)) ++windows[first];
+      if (first > 0 && column.lead && !(last == column.first)) ++windows[first];
       last = column.last;
       continue;
     }
-    const TapRange taps = taps_x(x);
-    for (std::int64_t y = -layer_.pad_top; y <= y_last(); y += layer_.stride) {
+    for (const std::int64_t y : lines_) {
       const TapRange rows = taps_y(y);
       windows.push_back((taps.end - taps.begin) * (rows.end - rows.begin) * layer_.rows_per_tap);
     }

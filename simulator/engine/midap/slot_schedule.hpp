@@ -50,7 +50,8 @@ class SlotSchedule {
 
   std::int64_t num_passes() const { return num_passes_; }
   std::int64_t pass_slots() const { return pass_slots_; }
-  /// Slots of the first window, which finishes the first output of a pass.
+  /// Slots of the first window, which finishes the first output of a pass. Windows that see
+  /// padding only take no slot and count as none.
   std::int64_t first_window_slots() const { return first_window_slots_; }
   /// 1 if a pass that begins after reading `last` has a lead slot, else 0.
   std::int64_t lead_slots(const RowRead& last) const {
@@ -88,7 +89,7 @@ class SlotSchedule {
   const MidapFragment& fragment_at(std::int64_t x) const;
   TapRange taps_x(std::int64_t x) const;
   TapRange taps_y(std::int64_t y) const;
-  std::int64_t y_last() const;
+  void find_lines();
 
   void build_elementwise(std::int64_t lanes);
   void build_gemm();
@@ -108,6 +109,7 @@ class SlotSchedule {
   const std::size_t first_fragment_;
   const std::int64_t x_begin_;
   const std::int64_t x_last_;
+  std::vector<std::int64_t> lines_;  // corner y of the windows that have a tap
   std::int64_t num_passes_ = 0;
   std::int64_t pass_slots_ = 0;
   std::int64_t first_window_slots_ = 0;

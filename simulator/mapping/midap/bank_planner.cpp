@@ -245,9 +245,11 @@ bool BankPlanner::load_step(Work& work, TimeLine& time) {
   for (const Fragment& fragment : candidates) {
     const int bank = state_.free.front();
     state_.free.pop_front();
-    for (InputFragment& earlier : work.plan.input)
-      if (earlier.bank == bank) earlier.successor_waits = true;
     const int id = static_cast<int>(work.plan.input.size());
+    // Backwards: only the last one in the bank is not marked yet.
+    const auto earlier = std::find_if(work.plan.input.rbegin(), work.plan.input.rend(),
+                                      [&](const InputFragment& f) { return f.bank == bank; });
+    if (earlier != work.plan.input.rend()) earlier->successor_waits = true;
     work.plan.input.push_back({bank, fragment, false});
     state_.map.push_back({in.id, bank, fragment});
     time.load(id, fragment.tail == in.width);

@@ -42,7 +42,7 @@ class LayerCheck {
     if (!known(b.fragment)) return "a load names no fragment";
     if (on_chip_[index(b)]) return fmt::format("fragment {} is loaded twice", b.fragment);
     const int bank = layer_.input_fragments[index(b)].bank;
-    for (std::size_t i = static_cast<std::size_t>(consumed_); i < on_chip_.size(); ++i)
+    for (std::size_t i = static_cast<std::size_t>(consumed_); i < index(b); ++i)
       if (on_chip_[i] && layer_.input_fragments[i].bank == bank)
         return fmt::format("fragment {} overwrites fragment {}", b.fragment, i);
     on_chip_[index(b)] = true;

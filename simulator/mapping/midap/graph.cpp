@@ -13,6 +13,8 @@ namespace {
 
 /// Input channels up to which a convolution on the network input becomes a matrix product.
 constexpr std::int64_t kMaxGemmChannels = 3;
+/// Larger feature maps are refused; those of ImageNet networks need some tens of fragments.
+constexpr std::int64_t kMaxFragments = 65'536;
 
 NodeType type_of(const Layer& layer) {
   switch (layer.op) {
@@ -223,6 +225,12 @@ void count_banks(const Graph& graph, Node& node) {
   }
   node.bank_columns = graph.config->fmem_bank_bytes / column;
   if (node.type != NodeType::kInput) node.bank_columns = std::min(node.bank_columns, node.width);
+  if (ceil_div(node.width, node.bank_columns) > kMaxFragments) {
+    throw InputError(
+        fmt::format("layer {}: its feature map needs {} FMEM banks' worth of columns, more than {}",
+                    node.id == 0 ? "input" : node.name, ceil_div(node.width, node.bank_columns),
+                    kMaxFragments));
+  }
   const bool only_reduced = node.fused_pool >= 0 && node.next.size() == 1;
   node.num_fragments = only_reduced ? 0 : ceil_div(node.width, node.bank_columns);
   node.total_bytes = node.width * column;

@@ -2,6 +2,7 @@
 #include "simulator/mapping/midap/lowering.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -11,10 +12,17 @@
 namespace tilewake::midap {
 namespace {
 
+/// About a minute of simulation; ImageNet networks take some thousands.
+constexpr std::int64_t kMaxPasses = 100'000'000;
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const std::vector<std::int64_t>& pivots)
-      : graph_(graph), c_(*graph.config), pivots_(pivots) {}
+      : graph_(graph), c_(*graph.config), pivots_(pivots) {
+    for (const Node& node : graph.nodes)
+      if (node.type == NodeType::kConcat && node.tensor != node.id)
+        merged_concats_[node.tensor].push_back(node.id);
+  }
 
   Program run(const std::vector<int>& order, const std::vector<LayerPlan>& plans) {
     auto plan = plans.begin();
@@ -49,9 +57,7 @@ class Lowering {
 
   /// A concat is computed by its producers' writes; the row stands behind the last of them.
   void add_concat_rows(const Node& concat) {
-    for (const Node& inner : graph_.nodes)
-      if (inner.type == NodeType::kConcat && inner.tensor == concat.id && inner.id != concat.id)
-        add_row(inner, concat.name);
+    add_merged_rows(concat);
     std::string hosts;
     for (const int input : concat.inputs) {
       const Node& producer = graph_.at(input);
@@ -59,6 +65,13 @@ class Lowering {
       hosts += producer.name;
     }
     add_row(concat, hosts);
+  }
+
+  void add_merged_rows(const Node& concat) {
+    for (const int inner : merged_concats_[concat.id]) {
+      add_merged_rows(graph_.at(inner));
+      add_row(graph_.at(inner), concat.name);
+    }
   }
 
   void check_reduction(const Node& pool) const {
@@ -105,7 +118,7 @@ class Lowering {
     return all;
   }
 
-  MidapLayer layer(const Node& node, const LayerPlan& plan) const {
+  MidapLayer layer(const Node& node, const LayerPlan& plan) {
     MidapLayer out;
     out.program_layer = static_cast<int>(program_.layers.size()) - 1;
     switch (node.type) {
@@ -160,7 +173,23 @@ class Lowering {
           {fragment.bank, fragment.fragment.head, fragment.fragment.tail});
     out.weights = weights(node);
     out.behaviours = behaviours(node, plan, out);
+    count_passes(node, out);
     return out;
+  }
+
+  /// Passes are what a simulation is made of; their number is bounded before it begins.
+  void count_passes(const Node& node, const MidapLayer& out) {
+    const std::int64_t passes =
+        out.kind == MidapKind::kElementwise
+            ? out.in_width
+            : out.out_channels / c_.num_cims * static_cast<std::int64_t>(out.behaviours.size());
+    num_passes_ += passes;
+    if (num_passes_ > kMaxPasses) {
+      throw InputError(
+          fmt::format("layer {}: too large to simulate: more than {} passes over the "
+                      "feature maps up to here",
+                      node.name, kMaxPasses));
+    }
   }
 
   MidapWeights weights(const Node& node) const {
@@ -279,6 +308,8 @@ class Lowering {
   Program program_;
   MidapProgram core_;
   std::vector<int> executed_;
+  std::map<int, std::vector<int>> merged_concats_;  // into which concat -> which
+  std::int64_t num_passes_ = 0;
 };
 
 }  // namespace

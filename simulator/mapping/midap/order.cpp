@@ -13,6 +13,8 @@ namespace {
 constexpr std::int64_t kNoCandidateCost = std::numeric_limits<std::int64_t>::max();
 /// Evaluations nest; a graph that needs more than this has no reference plan in practice.
 constexpr int kMaxEvaluations = 200'000;
+constexpr int kMaxForkDepth = 64;
+constexpr std::size_t kMaxBranches = 256;
 
 struct Block;
 
@@ -64,6 +66,8 @@ class Orderer {
 
   /// Follows all branches of `source` until they have met again. The path starts with `source`.
   Path fork(int source) {
+    if (++fork_depth_ > kMaxForkDepth) throw PlanFailure("forks nest too deep");
+    if (graph_.at(source).next.size() > kMaxBranches) throw PlanFailure("a fork of many branches");
     std::vector<Path> open;
     for (const int consumer : graph_.at(source).next)
       open.push_back({{source, {}}, {consumer, {}}});
@@ -74,6 +78,7 @@ class Orderer {
       ++depth;
       join(open, depth);
     }
+    --fork_depth_;
     return open[0];
   }
 
@@ -325,6 +330,7 @@ class Orderer {
   Graph& graph_;
   std::int64_t num_banks_;
   int num_evaluations_ = 0;
+  int fork_depth_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/trace/timeline.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "simulator/common/error.hpp"
+#include "tests/support/random.hpp"
+#include "tests/trace/trace_fixture.hpp"
+
+namespace tilewake {
+namespace {
+
+using Json = nlohmann::json;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+const std::vector<std::string> kNames = {"conv", "point", "pool"};
+
+struct Slice {
+  std::string name;
+  double begin = 0.0;  // in cycles, as `ts` says
+  double cycles = 0.0;
+  Json args;
+};
+
+std::string timeline_text(const std::vector<Event>& events, double clock_mhz = 1000.0,
+                          const std::vector<std::string>& names = kNames) {
+  TimelineRecorder recorder;
+  for (const Event& event : events) recorder.on_event(event);
+  return recorder.to_json("toy", clock_mhz, names);
+}
+
+/// The slices of every track, by its name, ordered by time.
+std::map<std::string, std::vector<Slice>> tracks_of(const std::vector<Event>& events,
+                                                    double clock_mhz = 1000.0) {
+  std::map<int, std::string> names;
+  std::map<std::string, std::vector<Slice>> tracks;
+  const Json json = Json::parse(timeline_text(events, clock_mhz));
+  for (const Json& event : json["traceEvents"]) {
+    if (event["name"] == "thread_name") names[event["tid"]] = event["args"]["name"];
+    if (event["ph"] != "X") continue;
+    tracks[names.at(event["tid"])].push_back({event["name"], event["ts"].get<double>() * clock_mhz,
+                                              event["dur"].get<double>() * clock_mhz,
+                                              event["args"]});
+  }
+  for (auto& [name, slices] : tracks) {
+    std::sort(slices.begin(), slices.end(),
+              [](const Slice& a, const Slice& b) { return a.begin < b.begin; });
+  }
+  return tracks;
+}
+
+std::vector<std::string> text_of(const std::vector<Slice>& slices) {
+  std::vector<std::string> texts;
+  for (const Slice& slice : slices) {
+    texts.push_back(slice.name + " " + std::to_string(std::lround(slice.begin)) + "+" +
+                    std::to_string(std::lround(slice.cycles)));
+  }
+  return texts;
+}
+
+TEST(TimelineTest, EveryUnitHasATrackAndTheMachineItsName) {
+  std::vector<std::string> tracks;
+  for (const auto& [name, slices] : tracks_of(small_run())) tracks.push_back(name);
+  EXPECT_THAT(tracks, ElementsAre("BMMEM slot 1", "DMA requests 0", "DMA requests 1",
+                                  "DMA requests 2", "DRAM data bus", "FMEM bank 2", "PE array",
+                                  "WMEM slot 0", "WMEM slot 1", "layers"));
+  const Json json = Json::parse(timeline_text(small_run()));
+  EXPECT_EQ(json["traceEvents"][0]["name"], "process_name");
+  EXPECT_EQ(json["traceEvents"][0]["args"]["name"], "toy");
+}
+
+TEST(TimelineTest, TheArrayComputesForALayerAndStallsForACause) {
+  EXPECT_THAT(text_of(tracks_of(small_run())["PE array"]),
+              ElementsAre("setup 0+1", "conv 1+1", "stall: features 2+36", "conv 38+2",
+                          "stall: write 40+2", "conv 42+8", "stall: bias 50+3", "conv 53+39",
+                          "setup 92+8", "stall: weights 100+20", "point 120+22", "setup 142+8"));
+}
+
+TEST(TimelineTest, SlicesOfTheArrayAddUpToTheRows) {
+  std::map<std::string, std::int64_t> cycles;
+  for (const Slice& slice : tracks_of(small_run())["PE array"]) {
+    cycles[slice.args["layer"]] += slice.args["cycles"].get<std::int64_t>();
+  }
+  for (const TraceRow& row : small_rows()) EXPECT_EQ(cycles[row.layer], row.total_cycles);
+}
+
+TEST(TimelineTest, WhatGoesFirstOnTheBusCutsWhatItInterrupts) {
+  EXPECT_THAT(text_of(tracks_of(small_run())["DRAM data bus"]),
+              ElementsAre("features 10+2", "weights 12+8", "features 20+18", "bias 40+2",
+                          "weights 110+10"));
+}
+
+TEST(TimelineTest, BytesOfATransferAreToldOnce) {
+  std::int64_t bytes = 0;
+  for (const Slice& slice : tracks_of(small_run())["DRAM data bus"]) {
+    bytes += slice.args.value("bytes", std::int64_t{0});
+  }
+  EXPECT_EQ(bytes, 500 + 200 + 32 + 64);
+}
+
+TEST(TimelineTest, RequestsThatAreOutstandingTogetherHaveALaneEach) {
+  auto tracks = tracks_of(small_run());
+  EXPECT_THAT(text_of(tracks["DMA requests 0"]), ElementsAre("features 0+30", "weights 100+20"));
+  EXPECT_THAT(text_of(tracks["DMA requests 1"]), ElementsAre("weights 4+16"));
+  EXPECT_THAT(text_of(tracks["DMA requests 2"]), ElementsAre("bias 5+37"));
+}
+
+TEST(TimelineTest, ALayerTellsItsTraffic) {
+  const auto layers = tracks_of(small_run())["layers"];
+  EXPECT_THAT(text_of(layers), ElementsAre("conv 0+100", "point 100+50"));
+  EXPECT_EQ(layers[0].args["dram_read_bytes"], 732);
+  EXPECT_EQ(layers[0].args["dram_write_bytes"], 512);
+}
+
+TEST(TimelineTest, SlicesOfOneTrackNeverOverlapWhateverIsTold) {
+  Random random(7);
+  for (int run = 0; run < 50; ++run) {
+    std::vector<Event> events;
+    for (int i = 0; i < 60; ++i) {
+      Event event;
+      event.unit = static_cast<Unit>(random.below(7));
+      event.kind = static_cast<EventKind>(random.below(7));
+      event.index = static_cast<int>(random.below(3));
+      event.layer = static_cast<int>(random.below(3));
+      event.begin_cycle = random.between(0, 200);
+      event.end_cycle = event.begin_cycle + random.between(0, 40);
+      event.amount = random.between(0, 100);
+      events.push_back(event);
+    }
+    for (const double clock_mhz : {1000.0, 933.0, 1.5, 1700.0}) {
+      for (const auto& [name, slices] : tracks_of(events, clock_mhz)) {
+        for (std::size_t i = 1; i < slices.size(); ++i) {
+          const Slice& before = slices[i - 1];
+          EXPECT_LE(before.begin + before.cycles, slices[i].begin + 1e-6) << name;
+          EXPECT_GT(slices[i].cycles, 0.0) << name;
+        }
+      }
+    }
+  }
+}
+
+TEST(TimelineTest, EveryBusyCycleOfATrackIsDrawn) {
+  Random random(9);
+  std::vector<Event> events;
+  std::vector<bool> busy(400);
+  for (int i = 0; i < 40; ++i) {
+    Event event;
+    event.unit = Unit::kPeArray;
+    event.kind = EventKind::kCompute;
+    event.layer = 0;
+    event.begin_cycle = random.between(0, 300);
+    event.end_cycle = event.begin_cycle + random.between(1, 20);
+    for (auto c = event.begin_cycle; c < event.end_cycle; ++c) {
+      busy[static_cast<std::size_t>(c)] = true;
+    }
+    events.push_back(event);
+  }
+  std::int64_t drawn = 0;
+  for (const Slice& slice : tracks_of(events)["PE array"]) {
+    drawn += slice.args["cycles"].get<std::int64_t>();
+  }
+  EXPECT_EQ(drawn, std::count(busy.begin(), busy.end(), true));
+}
+
+TEST(TimelineTest, TimesAreExactInMicroseconds) {
+  std::vector<Event> events = {
+      {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, 0, 1, 1234567890123, 0}};
+  const std::string text = timeline_text(events);
+  EXPECT_NE(text.find("\"ts\":0.001,\"dur\":1234567890.122,"), std::string::npos) << text;
+  // A third of a cycle is rounded to the picosecond, and slices that touch still do.
+  events = {{Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, 0, 0, 1, 0},
+            {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, 1, 1, 3, 0}};
+  const std::string thirds = timeline_text(events, 3.0);
+  EXPECT_NE(thirds.find("\"ts\":0,\"dur\":0.333333,"), std::string::npos) << thirds;
+  EXPECT_NE(thirds.find("\"ts\":0.333333,\"dur\":0.666667,"), std::string::npos) << thirds;
+}
+
+TEST(TimelineTest, IsValidJsonForAnyLayerName) {
+  const std::vector<std::string> strange = {"quote \" back \\ slash", "line\nbreak\ttab",
+                                            "\xff\xfe not utf-8 \x01 \x7f"};
+  const Json json = Json::parse(timeline_text(small_run(), 1000.0, strange));
+  std::vector<std::string> names;
+  for (const Json& event : json["traceEvents"]) names.push_back(event["name"]);
+  EXPECT_THAT(names, Contains(strange[0]));
+  EXPECT_THAT(names, Contains(strange[1]));
+}
+
+TEST(TimelineTest, ARunWithoutEventsIsStillValidJson) {
+  EXPECT_EQ(Json::parse(timeline_text({}))["traceEvents"].size(), 1U);
+}
+
+TEST(TimelineTest, EqualEventsGiveEqualBytes) {
+  EXPECT_EQ(timeline_text(small_run()), timeline_text(small_run()));
+}
+
+TEST(TimelineTest, AnEventOfNoLayerIsOurMistake) {
+  const Event event{Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, 3, 0, 1, 1};
+  EXPECT_THROW(timeline_text({event}), SimulationError);
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/trace/trace_csv.hpp"
+
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/input_error.hpp"
+#include "tests/support/random.hpp"
+#include "tests/trace/trace_fixture.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::vector<TraceRow> parse(const std::string& text) {
+  std::istringstream stream(text);
+  return read_trace(stream, "layers.csv");
+}
+
+std::string error_of(const std::string& text) {
+  return input_error_of([&] { parse(text); });
+}
+
+/// `text` with its first `from` replaced, which must be there.
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::string small_csv() { return trace_csv(small_rows()); }
+
+/// The text whose first row has `value` in `column`.
+std::string with_field(const std::string& column, const std::string& value) {
+  std::istringstream lines(small_csv());
+  std::string version;
+  std::string header;
+  std::string row;
+  std::getline(lines, version);
+  std::getline(lines, header);
+  std::getline(lines, row);
+  std::istringstream names(header);
+  std::istringstream fields(row);
+  std::string name;
+  std::string field;
+  std::string result;
+  while (std::getline(names, name, ',')) {
+    std::getline(fields, field, ',');
+    if (!result.empty()) result += ',';
+    result += name == column ? value : field;
+  }
+  return version + "\n" + header + "\n" + result + "\n";
+}
+
+TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
+  EXPECT_THAT(
+      small_csv(),
+      StartsWith("# tilewake-trace v1\n"
+                 "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,total_cycles,"
+                 "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
+                 "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
+                 "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
+                 "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into\n"
+                 "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,100,50,9,39,36,0,3,2,732,500,200,32,"
+                 "512,1.2,0,0,\n"));
+}
+
+TEST(TraceCsvTest, ReadingGivesBackWhatWasWritten) { EXPECT_EQ(parse(small_csv()), small_rows()); }
+
+TEST(TraceCsvTest, NamesWithCommasAndQuotesSurvive) {
+  auto rows = small_rows();
+  rows[0].layer = "a,\"b\",c";
+  rows[1].layer = "\"";
+  rows[2].fused_into = "\"\"+,";
+  EXPECT_EQ(parse(trace_csv(rows)), rows);
+}
+
+TEST(TraceCsvTest, UtilizationSurvivesToTheLastBit) {
+  auto rows = small_rows();
+  rows[0].pe_utilization = 1.0 / 3.0;
+  rows[1].pe_utilization = 4.9e-324;
+  EXPECT_EQ(parse(trace_csv(rows)), rows);
+}
+
+TEST(TraceCsvTest, EqualRowsGiveEqualBytes) { EXPECT_EQ(small_csv(), small_csv()); }
+
+TEST(TraceCsvTest, AnotherVersionIsRefused) {
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v1", "trace v2")),
+              HasSubstr("layers.csv:1: version 'v2' of the trace format; this program reads v1"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v1", "trace v10")), HasSubstr("version 'v10'"));
+  EXPECT_THAT(error_of("layer,cycles\n"),
+              HasSubstr("layers.csv:1: no trace: expected '# tilewake-trace v1'"));
+  EXPECT_THAT(error_of(""), HasSubstr("layers.csv:1: the file is empty"));
+}
+
+TEST(TraceCsvTest, AnotherHeaderIsRefused) {
+  EXPECT_THAT(error_of(replaced(small_csv(), "setup_cycles", "set_up_cycles")),
+              HasSubstr("layers.csv:2: header: column 16 is 'set_up_cycles', expected "
+                        "'setup_cycles'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", "")),
+              HasSubstr("layers.csv:2: header: column 30 is '', expected 'fused_into'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", ",fused_into,energy")),
+              HasSubstr("layers.csv:2: header: unknown column 'energy'"));
+  EXPECT_THAT(error_of("# tilewake-trace v1\n"), HasSubstr("no header"));
+}
+
+TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
+  EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
+              HasSubstr("layers.csv:3: 31 fields, expected 30"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 30"));
+}
+
+TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {
+  const std::string text = small_csv();
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    const std::string cut = text.substr(0, size);
+    // The end of a row is where the format cannot tell.
+    if (cut.ends_with('\n') && size > text.find("\nconv,") + 1) continue;
+    EXPECT_THAT(error_of(cut), HasSubstr("layers.csv:")) << size;
+    EXPECT_THAT(error_of(cut), AnyOf(HasSubstr("truncated"), HasSubstr("empty"))) << size;
+  }
+}
+
+TEST(TraceCsvTest, WhatIsNoNumberIsRefused) {
+  for (const char* bad : {"", "-1", "1.5", "0x10", "1e3", "nan", " 1", "1 ", "+1", "one",
+                          "9223372036854775808", "2000000000000000000"}) {
+    EXPECT_THAT(error_of(with_field("macs", bad)), HasSubstr("layers.csv:3: macs: cannot read '"))
+        << bad;
+  }
+  for (const char* bad : {"", "nan", "NaN", "-nan", "inf", "-1", "1e999", "0.5x"}) {
+    EXPECT_THAT(error_of(with_field("pe_utilization", bad)),
+                HasSubstr("layers.csv:3: pe_utilization: cannot read '"))
+        << bad;
+  }
+  for (const char* bad : {"", "3", "3x", "x3", "0x3", "3x0", "3x3x3", "-1x3", "3X3"}) {
+    EXPECT_THAT(error_of(with_field("kernel", bad)),
+                HasSubstr("layers.csv:3: kernel: cannot read '"))
+        << bad;
+  }
+}
+
+TEST(TraceCsvTest, AnUnknownOpIsRefused) {
+  EXPECT_THAT(error_of(with_field("op", "deconv")),
+              HasSubstr("layers.csv:3: op: cannot read 'deconv' as an op"));
+}
+
+TEST(TraceCsvTest, ARowThatDoesNotAddUpIsRefused) {
+  EXPECT_THAT(error_of(with_field("total_cycles", "101")),
+              HasSubstr("layers.csv:3: total_cycles: is 101"));
+  EXPECT_THAT(error_of(with_field("stall_bias_cycles", "4")),
+              HasSubstr("layers.csv:3: stall_dram_cycles: is 39"));
+  EXPECT_THAT(error_of(with_field("dram_read_bytes", "1")),
+              HasSubstr("layers.csv:3: dram_read_bytes: is 1"));
+  EXPECT_THAT(error_of(with_field("fused_into", "point")), HasSubstr("layers.csv:3: fused_into:"));
+}
+
+TEST(TraceCsvTest, TwoRowsOfOneLayerAreRefused) {
+  EXPECT_THAT(error_of(replaced(small_csv(), "\npoint,", "\nconv,")),
+              HasSubstr("layers.csv:4: layer: 'conv' stands on line 3 already"));
+  EXPECT_THAT(error_of(with_field("layer", "")),
+              HasSubstr("layers.csv:3: layer: must not be empty"));
+}
+
+TEST(TraceCsvTest, QuotesInTheWrongPlaceAreRefused) {
+  EXPECT_THAT(error_of(with_field("layer", "a\"b")), HasSubstr("layers.csv:3: a stray quote"));
+  EXPECT_THAT(error_of(with_field("layer", "\"a\"b")),
+              HasSubstr("layers.csv:3: text behind the quotes"));
+  EXPECT_THAT(error_of(with_field("fused_into", "\"a")), HasSubstr("has no closing quote"));
+}
+
+TEST(TraceCsvTest, WhatIsNoFileIsRefused) {
+  EXPECT_THAT(input_error_of([] { read_trace("/nonexistent/layers.csv"); }),
+              HasSubstr("/nonexistent/layers.csv: no such file"));
+  EXPECT_THAT(input_error_of([] { read_trace("/"); }), HasSubstr("is not a regular file"));
+}
+
+TEST(TraceCsvTest, NoMutationOfAFileCrashesTheReader) {
+  const std::string text = small_csv();
+  Random random(1);
+  int num_refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::string mutated = text;
+    for (std::size_t n = 1 + random.below(3); n > 0; --n) {
+      const std::size_t at = random.below(mutated.size());
+      switch (random.below(3)) {
+        case 0:
+          mutated[at] = static_cast<char>(random.below(256));
+          break;
+        case 1:
+          mutated.erase(at, 1 + random.below(20));
+          break;
+        default:
+          mutated.insert(at, mutated.substr(random.below(mutated.size()), random.below(20)));
+      }
+    }
+    if (error_of(mutated) != "no error") ++num_refused;
+  }
+  EXPECT_GT(num_refused, 2000);
+}
+
+}  // namespace
+}  // namespace tilewake
