@@ -39,6 +39,8 @@ void CimArray::start_layer(const MidapLayer& layer) {
   arrivals_.clear();
   write_queue_free_at_ = 0;
   activity_cycles_ = 0;
+  lanes_ = layer.on_cims() ? config_.num_cims : config_.system_width;
+  writes_can_stall_ = writes_can_stall();
   weights->start_layer(layer);
 }
 
@@ -53,11 +55,11 @@ void CimArray::flush_activity() {
   activity_cycles_ = 0;
 }
 
-void CimArray::wait_for(BufferIf& buffer, int slot, Cause cause) {
-  if (buffer.valid_at(slot) <= now_cycles()) return;
+void CimArray::wait_for(sc_core::sc_port<BufferIf>& buffer, int slot, Cause cause) {
+  if (buffer->valid_at(slot) <= now_cycles()) return;
   flush_activity();
   const std::int64_t begin = now_cycles();
-  const std::int64_t stalled = buffer.wait_until_filled(slot);
+  const std::int64_t stalled = buffer->wait_until_filled(slot);
   tell(EventKind::kStall, cause, begin, begin + stalled, stalled);
 }
 
@@ -97,7 +99,7 @@ void CimArray::step_to(std::int64_t pipe_cycle, EventKind kind) {
     bias_reads_.pop_front();
     if (bmmem->valid_at(weights->bias_slot()) <= now_cycles()) continue;  // cannot wait
     advance(due - pipe_, kind);
-    wait_for(*bmmem.operator->(), weights->bias_slot(), Cause::kBias);
+    wait_for(bmmem, weights->bias_slot(), Cause::kBias);
   }
   advance(pipe_cycle - pipe_, kind);
 }
@@ -120,36 +122,35 @@ void CimArray::drain() {
 
 void CimArray::start_process(const MidapBehaviour& behaviour, int first_fragment, bool first,
                              bool last) {
-  const bool narrow = layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv;
-  process_.emplace(Process{
-      SlotSchedule(*layer_, config_.system_width, narrow ? config_.num_cims : config_.system_width,
-                   first_fragment, behaviour.x_begin, behaviour.x_last),
-      first, last});
+  process_.emplace(Process{SlotSchedule(*layer_, config_.system_width, lanes_, first_fragment,
+                                        behaviour.x_begin, behaviour.x_last),
+                           first, last});
+}
+
+bool CimArray::is_row_aligned(const MidapOutput& out) const {
+  return out.slice_begin % config_.system_width == 0 &&
+         (out.slice_end - out.slice_begin) % config_.system_width == 0;
 }
 
 std::int64_t CimArray::writes_per_output(std::int64_t pass) const {
-  const bool narrow = layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv;
-  if (narrow) return static_cast<std::int64_t>(layer_->outputs.size());
-  const std::int64_t lanes = config_.system_width;
+  if (layer_->on_cims()) return static_cast<std::int64_t>(layer_->outputs.size());
   std::int64_t writes = 0;
   for (const MidapOutput& out : layer_->outputs) {
-    if (out.slice_begin % lanes == 0 && (out.slice_end - out.slice_begin) % lanes == 0) {
+    if (is_row_aligned(out)) {
       ++writes;
       continue;
     }
     // Misaligned in the tensor: pieces as wide as a convolution's output, to the end of the slice.
-    const std::int64_t left = out.slice_end - out.slice_begin - pass * lanes;
+    const std::int64_t left = out.slice_end - out.slice_begin - pass * lanes_;
     writes +=
-        std::clamp<std::int64_t>(ceil_div(left, config_.num_cims), 1, lanes / config_.num_cims);
+        std::clamp<std::int64_t>(ceil_div(left, config_.num_cims), 1, lanes_ / config_.num_cims);
   }
   return writes;
 }
 
 bool CimArray::writes_can_stall() const {
-  const std::int64_t groups = layer_->out_channels / config_.system_width;
-  if (layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv)
-    return layer_->outputs.size() > 1;
-  for (std::int64_t group = 0; group < groups; ++group)
+  if (layer_->on_cims()) return layer_->outputs.size() > 1;
+  for (std::int64_t group = 0; group < layer_->out_channels / lanes_; ++group)
     if (writes_per_output(group) > 1) return true;
   return false;
 }
@@ -159,7 +160,7 @@ void CimArray::queue_arrivals() {
   const SlotSchedule& schedule = process_->schedule;
   std::int64_t at = pipe_ + kWriteStage + process_->lead;
   std::int64_t channel_group = 0;
-  const std::int64_t groups = ceil_div(layer_->out_channels, config_.system_width);
+  const std::int64_t groups = layer_->out_channels / lanes_;
   for (const std::int64_t slots : schedule.window_slots()) {
     at += slots;
     // Add and mul run over the channels innermost, all others pass by pass.
@@ -180,7 +181,7 @@ void CimArray::start_pass() {
   next_bank_read_ = 0;
   if (layer_->weights.has_bias && p.schedule.pass_slots() > 0)
     bias_reads_.push_back(pipe_ + p.lead + p.schedule.first_window_slots() + kBiasStage);
-  if (writes_can_stall()) queue_arrivals();
+  if (writes_can_stall_) queue_arrivals();
 }
 
 /// Issues `count` slots of the current pass. A bank is waited for where it is first read, the
@@ -198,8 +199,8 @@ void CimArray::issue(std::int64_t count) {
     if (with_weights) weight_read_pending_ = false;
     if (with_weights || fmem->valid_at(read.bank) > now_cycles()) {
       step_to(start + slot + 1, EventKind::kCompute);
-      wait_for(*fmem.operator->(), read.bank, Cause::kFeatures);
-      if (with_weights) wait_for(*wmem.operator->(), weights->weight_slot(), Cause::kWeights);
+      wait_for(fmem, read.bank, Cause::kFeatures);
+      if (with_weights) wait_for(wmem, weights->weight_slot(), Cause::kWeights);
     }
   }
   step_to(start + end, EventKind::kCompute);
@@ -247,18 +248,14 @@ void CimArray::run_until_column(std::int64_t out_x) {
 /// Bytes of the layer's outputs that go to DRAM: all of a tensor that must be there, otherwise the
 /// columns that no bank keeps for its consumers.
 void CimArray::tell_stores() const {
-  const bool narrow = layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv;
   std::int64_t bytes = 0;
   const auto add = [&](const MidapOutput& out) {
     if (out.is_virtual) return;
     const std::int64_t columns = out.write_on_dram || out.linear
                                      ? out.width
                                      : std::max<std::int64_t>(out.width - out.pivot, 0);
-    const std::int64_t lanes = narrow ? config_.num_cims : config_.system_width;
-    const bool aligned = out.slice_begin % config_.system_width == 0 &&
-                         (out.slice_end - out.slice_begin) % config_.system_width == 0;
-    const std::int64_t channels = narrow || aligned
-                                      ? round_up(layer_->out_channels, lanes)
+    const std::int64_t channels = layer_->on_cims() || is_row_aligned(out)
+                                      ? round_up(layer_->out_channels, lanes_)
                                       : round_up(out.slice_end - out.slice_begin, config_.num_cims);
     bytes += columns * out.height * channels;
   };
@@ -273,12 +270,10 @@ void CimArray::tell_stores() const {
 void CimArray::finish_layer() {
   drain();
   // Whatever is issued next finds the last output's writes still queued.
-  if (writes_can_stall()) arrivals_.push_back({pipe_ + 1 + kWriteStage, 1});
+  if (writes_can_stall_) arrivals_.push_back({pipe_ + 1 + kWriteStage, 1});
   if (layer_->has_reduction) {
-    const bool narrow = layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv;
-    const std::int64_t lanes = narrow ? config_.num_cims : config_.system_width;
     // Over the channels as stored, padding included.
-    step_to(pipe_ + ceil_div(layer_->outputs[0].channels, lanes), EventKind::kCompute);
+    step_to(pipe_ + ceil_div(layer_->outputs[0].channels, lanes_), EventKind::kCompute);
   }
   step_to(pipe_ + kEndCycles, EventKind::kSetup);
   flush_activity();

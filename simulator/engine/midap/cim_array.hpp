@@ -77,6 +77,7 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   void end_process();
   void step_to(std::int64_t pipe_cycle, EventKind kind);
   void advance(std::int64_t count, EventKind kind);
+  bool is_row_aligned(const MidapOutput& out) const;
   std::int64_t writes_per_output(std::int64_t pass) const;
   bool writes_can_stall() const;
   void queue_arrivals();
@@ -84,11 +85,13 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
             std::int64_t amount) const;
   void flush_activity();
   void tell_stores() const;
-  void wait_for(BufferIf& buffer, int slot, Cause cause);
+  void wait_for(sc_core::sc_port<BufferIf>& buffer, int slot, Cause cause);
 
   const MidapConfig config_;
   EventSink* sink_ = nullptr;
   const MidapLayer* layer_ = nullptr;
+  std::int64_t lanes_ = 0;  // output channels of one pass of the layer
+  bool writes_can_stall_ = false;
   std::optional<Process> process_;
   bool bubble_free_ = false;  // a matrix product was drained: no more empty slots in this layer
   RowRead last_read_;

@@ -286,16 +286,15 @@ void BankPlanner::give_output_bank(Work& work, const Fragment& fragment) {
   work.plan.output.push_back(entry);
 }
 
-/// Gives free banks to the output. False if nothing can be processed yet; otherwise `num_ready` is
-/// how many pending fragments may be.
-bool BankPlanner::fix_output_banks(Work& work, std::int64_t& num_ready) {
+/// Gives free banks to the output. Returns how many pending fragments may be processed: those whose
+/// outputs have a bank.
+std::int64_t BankPlanner::fix_output_banks(Work& work) {
   const Node& node = node_of(work);
   const Node& in = graph_.tensor_of(node.inputs[0]);
   const bool tight = in.num_fragments + node.num_fragments > num_banks_;
   const std::vector<Fragment> wanted =
       out_fragments(work, std::max<std::int64_t>(usable() - (tight ? work.remain : 0), 0));
-  num_ready = num_pending(work);
-  if (work.fixed) return true;
+  if (work.fixed) return num_pending(work);
 
   const auto is_mapped = [&](const Fragment& fragment) {
     return std::any_of(work.plan.output.begin(), work.plan.output.end(),
@@ -308,22 +307,22 @@ bool BankPlanner::fix_output_banks(Work& work, std::int64_t& num_ready) {
   const std::size_t num_mapped = num_output_banks(work);
   if (num_mapped >= wanted.size()) {
     work.fixed = true;
-    return true;
+    return num_pending(work);
   }
   const bool reverse = work.plan.reverse_write;
   const Fragment& critical = wanted[std::min(num_mapped, wanted.size() - 1)];
   const std::int64_t limit = reverse ? critical.tail : critical.head;
-  num_ready = 0;
+  std::int64_t num_ready = 0;
   for (std::int64_t i = 0; i < num_pending(work); ++i) {
     const auto& fragment = work.plan.input[static_cast<std::size_t>(work.processed + i)].fragment;
     const std::int64_t last = last_output(work, fragment, i + 1 != num_pending(work));
     if (reverse ? last < limit : last >= limit) break;
     ++num_ready;
   }
-  if (num_ready > 0) return true;
+  if (num_ready > 0) return num_ready;
   if (!reverse) {
     work.fixed = true;
-    return true;
+    return 0;
   }
   // Start over with one bank less for the output.
   std::vector<int> returned;
@@ -344,7 +343,7 @@ bool BankPlanner::fix_output_banks(Work& work, std::int64_t& num_ready) {
       give_output_bank(work, fragment);
     }
   }
-  return true;
+  return 0;
 }
 
 int BankPlanner::choose_fragments(const Work& work, std::int64_t num_ready,
@@ -379,9 +378,7 @@ int BankPlanner::choose_fragments(const Work& work, std::int64_t num_ready,
 }
 
 void BankPlanner::process_step(Work& work, TimeLine& time) {
-  std::int64_t num_ready = 0;
-  if (!fix_output_banks(work, num_ready)) return;
-  const int n = choose_fragments(work, num_ready, time);
+  const int n = choose_fragments(work, fix_output_banks(work), time);
   if (n == 0) return;
   const int begin = work.processed;
   const int end = begin + n;
@@ -398,11 +395,6 @@ void BankPlanner::process_step(Work& work, TimeLine& time) {
     });
   }
   work.processed = end;
-}
-
-void BankPlanner::plan_elementwise_or_window(Work& work) {
-  if (node_of(work).type != NodeType::kElementwise) search_remaining_banks(work);
-  run_steps(work);
 }
 
 void BankPlanner::plan_fused_pool(Work& work) {
@@ -444,7 +436,8 @@ LayerPlan BankPlanner::plan(int id) {
   if (node.type == NodeType::kFusedPool) {
     plan_fused_pool(work);
   } else {
-    plan_elementwise_or_window(work);
+    if (node.type != NodeType::kElementwise) search_remaining_banks(work);
+    run_steps(work);
     const auto first_loaded = static_cast<std::size_t>(work.plan.num_initial);
     if (first_loaded < work.plan.input.size()) {
       std::int64_t& pivot = pivots_[static_cast<std::size_t>(graph_.at(node.inputs[0]).tensor)];

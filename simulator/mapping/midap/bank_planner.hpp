@@ -95,9 +95,8 @@ class BankPlanner {
   bool load_step(Work& work, TimeLine& time);
   bool processable(Work& work);
   void process_step(Work& work, TimeLine& time);
-  bool fix_output_banks(Work& work, std::int64_t& num_ready);
+  std::int64_t fix_output_banks(Work& work);
   int choose_fragments(const Work& work, std::int64_t num_ready, const TimeLine& time) const;
-  void plan_elementwise_or_window(Work& work);
   void plan_fused_pool(Work& work);
   void finish(Work& work);
   void give_output_bank(Work& work, const Fragment& fragment);

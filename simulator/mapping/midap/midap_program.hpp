@@ -80,6 +80,9 @@ struct MidapLayer {
   bool prepared = false;      // the layer before fetches its first weights
   MidapWeights next_weights;  // what this layer fetches for the next weighted one
   std::vector<MidapBehaviour> behaviours;
+
+  /// Computed by all CIMs; the extended CIM does the rest.
+  bool on_cims() const { return kind == MidapKind::kGemm || kind == MidapKind::kConv; }
 };
 
 struct MidapProgram {
