@@ -58,6 +58,10 @@ std::map<std::string, std::vector<Slice>> tracks_of(const std::vector<Event>& ev
   return tracks;
 }
 
+std::vector<Slice> track_of(const std::vector<Event>& events, const std::string& name) {
+  return tracks_of(events)[name];
+}
+
 std::vector<std::string> text_of(const std::vector<Slice>& slices) {
   std::vector<std::string> texts;
   for (const Slice& slice : slices) {
@@ -79,7 +83,7 @@ TEST(TimelineTest, EveryUnitHasATrackAndTheMachineItsName) {
 }
 
 TEST(TimelineTest, TheArrayComputesForALayerAndStallsForACause) {
-  EXPECT_THAT(text_of(tracks_of(small_run())["PE array"]),
+  EXPECT_THAT(text_of(track_of(small_run(), "PE array")),
               ElementsAre("setup 0+1", "conv 1+1", "stall: features 2+36", "conv 38+2",
                           "stall: write 40+2", "conv 42+8", "stall: bias 50+3", "conv 53+39",
                           "setup 92+8", "stall: weights 100+20", "point 120+22", "setup 142+8"));
@@ -87,21 +91,21 @@ TEST(TimelineTest, TheArrayComputesForALayerAndStallsForACause) {
 
 TEST(TimelineTest, SlicesOfTheArrayAddUpToTheRows) {
   std::map<std::string, std::int64_t> cycles;
-  for (const Slice& slice : tracks_of(small_run())["PE array"]) {
+  for (const Slice& slice : track_of(small_run(), "PE array")) {
     cycles[slice.args["layer"]] += slice.args["cycles"].get<std::int64_t>();
   }
   for (const TraceRow& row : small_rows()) EXPECT_EQ(cycles[row.layer], row.total_cycles);
 }
 
 TEST(TimelineTest, WhatGoesFirstOnTheBusCutsWhatItInterrupts) {
-  EXPECT_THAT(text_of(tracks_of(small_run())["DRAM data bus"]),
+  EXPECT_THAT(text_of(track_of(small_run(), "DRAM data bus")),
               ElementsAre("features 10+2", "weights 12+8", "features 20+18", "bias 40+2",
                           "weights 110+10"));
 }
 
 TEST(TimelineTest, BytesOfATransferAreToldOnce) {
   std::int64_t bytes = 0;
-  for (const Slice& slice : tracks_of(small_run())["DRAM data bus"]) {
+  for (const Slice& slice : track_of(small_run(), "DRAM data bus")) {
     bytes += slice.args.value("bytes", std::int64_t{0});
   }
   EXPECT_EQ(bytes, 500 + 200 + 32 + 64);
@@ -115,7 +119,7 @@ TEST(TimelineTest, RequestsThatAreOutstandingTogetherHaveALaneEach) {
 }
 
 TEST(TimelineTest, ALayerTellsItsTraffic) {
-  const auto layers = tracks_of(small_run())["layers"];
+  const auto layers = track_of(small_run(), "layers");
   EXPECT_THAT(text_of(layers), ElementsAre("conv 0+100", "point 100+50"));
   EXPECT_EQ(layers[0].args["dram_read_bytes"], 732);
   EXPECT_EQ(layers[0].args["dram_write_bytes"], 512);
@@ -165,7 +169,7 @@ TEST(TimelineTest, EveryBusyCycleOfATrackIsDrawn) {
     events.push_back(event);
   }
   std::int64_t drawn = 0;
-  for (const Slice& slice : tracks_of(events)["PE array"]) {
+  for (const Slice& slice : track_of(events, "PE array")) {
     drawn += slice.args["cycles"].get<std::int64_t>();
   }
   EXPECT_EQ(drawn, std::count(busy.begin(), busy.end(), true));

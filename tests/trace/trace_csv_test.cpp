@@ -52,9 +52,9 @@ std::string with_field(const std::string& column, const std::string& value) {
   std::string result;
   while (std::getline(names, name, ',')) {
     std::getline(fields, field, ',');
-    if (!result.empty()) result += ',';
-    result += name == column ? value : field;
+    result += (name == column ? value : field) + ',';
   }
+  result.pop_back();
   return version + "\n" + header + "\n" + result + "\n";
 }
 

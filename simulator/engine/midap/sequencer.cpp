@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/midap/sequencer.hpp"
 
+#include <vector>
+
 #include "simulator/engine/clock.hpp"
 
 namespace tilewake::midap {
@@ -20,11 +22,16 @@ void Sequencer::serve() {
   while (true) {
     if (program_ == nullptr) wait(started_);  // armed before the first start already
     if (program_ == nullptr) continue;
-    for (const MidapLayer& layer : program_->layers) {
-      const std::int64_t begin = now_cycles();
-      run_layer(layer);
-      sink_->on_event({Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, layer.program_layer,
-                       begin, now_cycles(), 0});
+    const std::vector<MidapLayer>& layers = program_->layers;
+    std::int64_t begin = now_cycles();
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      run_layer(layers[i]);
+      // The parts of a split layer are one layer to everybody else.
+      const int id = layers[i].program_layer;
+      if (i + 1 < layers.size() && layers[i + 1].program_layer == id) continue;
+      sink_->on_event(
+          {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, id, begin, now_cycles(), 0});
+      begin = now_cycles();
     }
     program_ = nullptr;
   }

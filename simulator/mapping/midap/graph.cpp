@@ -147,7 +147,22 @@ void pad_channels(Graph& graph) {
   }
 }
 
-void size_weights(Graph& graph, Node& node) {
+/// A filter that is larger than a WMEM bank can be split by tap columns where a CIM computes a
+/// single output: the partial sums of all output channels then fit the reduction buffer.
+bool split_filter(const Graph& graph, Node& node, Schedule schedule) {
+  const MidapConfig& c = *graph.config;
+  const std::int64_t columns = c.wmem_bank_bytes / (node.filter_bytes / node.kernel_width);
+  if (columns == 0 || node.gemm || node.width * node.height != 1 || node.padding != Padding{} ||
+      node.dilation != 1 || node.op_channels > c.reduction_bytes) {
+    return false;
+  }
+  if (schedule == Schedule::kReference)
+    throw PlanFailure("layer " + node.name + ": its filters do not fit WMEM in one piece");
+  node.columns_per_part = columns;
+  return true;
+}
+
+void size_weights(Graph& graph, Node& node, Schedule schedule) {
   const MidapConfig& c = *graph.config;
   const Layer& layer = graph.network->layers[static_cast<std::size_t>(node.layer)];
   const std::int64_t in_channels = graph.tensor_of(node.inputs[0]).channels;
@@ -169,12 +184,13 @@ void size_weights(Graph& graph, Node& node) {
         node.gemm ? in_channels
                   : node.kernel_width * round_up(node.kernel_height * share, c.system_width);
     node.weight_bytes = channels * node.filter_bytes;
-    if (node.filter_bytes > c.wmem_bank_bytes) {
+    if (node.filter_bytes > c.wmem_bank_bytes && !split_filter(graph, node, schedule)) {
       throw InputError(
           fmt::format("layer {}: one filter of {} bytes does not fit a WMEM bank of {} bytes",
                       node.name, node.filter_bytes, c.wmem_bank_bytes));
     }
-    node.once = node.weight_bytes <= 2 * c.num_cims * c.wmem_bank_bytes;
+    if (node.columns_per_part == 0)
+      node.once = node.weight_bytes <= 2 * c.num_cims * c.wmem_bank_bytes;
     node.channels = std::max(node.channels, channels);
   }
 }
@@ -251,7 +267,7 @@ void check_second_operand(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-Graph prepare_graph(const Network& network, const MidapConfig& config) {
+Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule) {
   Graph graph{&network, &config, {}};
   Node input;
   input.name = "input";
@@ -273,7 +289,7 @@ Graph prepare_graph(const Network& network, const MidapConfig& config) {
   for (Node& node : graph.nodes) {
     if (node.type == NodeType::kInput || node.tensor != node.id) continue;
     if (node.next.empty() || (node.fused_pool >= 0 && node.next.size() > 1)) node.dram = true;
-    if (node.has_weights()) size_weights(graph, node);
+    if (node.has_weights()) size_weights(graph, node, schedule);
     if (node.type == NodeType::kConcat) place_concat_inputs(graph, node);
     if (node.type == NodeType::kElementwise) order_elementwise_operands(graph, node);
     count_banks(graph, node);

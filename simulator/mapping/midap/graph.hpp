@@ -61,6 +61,7 @@ struct Node {
   bool once = false;  // weights stay in WMEM over several PROCESSes
   bool broadcast = false;
   int fused_pool = -1;
+  std::int64_t columns_per_part = 0;  // > 0: the filter is split by tap columns (plain schedule)
   bool streamed_pool = false;  // a global pool too wide for FMEM: a 1x1 pool that only reduces
 
   std::int64_t kernel_width = 1, kernel_height = 1, stride = 1, dilation = 1;
@@ -104,9 +105,12 @@ struct Graph {
   const Node& tensor_of(int id) const { return at(at(id).tensor); }
 };
 
+enum class Schedule { kReference, kPlain };
+
 /// Fuses global pools, lays out the first convolution as a matrix, pads channels, gives concat
 /// producers their slices, and counts banks.
-/// Throws InputError naming the layer whose weights or columns fit no buffer.
-Graph prepare_graph(const Network& network, const MidapConfig& config);
+/// Throws InputError naming the layer whose weights or columns fit no buffer, and PlanFailure if
+/// they only fit the other schedule.
+Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule);
 
 }  // namespace tilewake::midap

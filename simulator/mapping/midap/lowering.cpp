@@ -40,8 +40,10 @@ class Lowering {
         add_row(node, graph_.at(node.inputs[0]).name);
       } else {
         add_row(node, "");
-        core_.layers.push_back(layer(node, *plan));
-        executed_.push_back(id);
+        for (MidapLayer& part : split(node, layer(node, *plan))) {
+          core_.layers.push_back(std::move(part));
+          executed_.push_back(id);
+        }
       }
       ++plan;
     }
@@ -175,6 +177,33 @@ class Lowering {
     out.behaviours = behaviours(node, plan, out);
     count_passes(node, out);
     return out;
+  }
+
+  /// The parts of a layer whose filters do not fit WMEM, tap columns by tap columns. Partial sums
+  /// wait in the reduction buffer; the last part adds them up, which costs the slots of a
+  /// reduction.
+  std::vector<MidapLayer> split(const Node& node, const MidapLayer& whole) const {
+    if (node.columns_per_part == 0) return {whole};
+    std::vector<MidapLayer> parts;
+    for (std::int64_t begin = 0; begin < node.kernel_width; begin += node.columns_per_part) {
+      const std::int64_t end = std::min(begin + node.columns_per_part, node.kernel_width);
+      const bool last = end == node.kernel_width;
+      MidapLayer part = whole;
+      part.kernel_width = end - begin;
+      part.pad_left = -begin;
+      part.pad_right = end - whole.in_width;
+      part.weights.filter_bytes = node.filter_bytes / node.kernel_width * part.kernel_width;
+      part.weights.request_bytes = c_.num_cims * part.weights.filter_bytes;
+      part.weights.has_bias = whole.weights.has_bias && last;
+      part.has_reduction = last;
+      part.outputs[0].is_virtual = whole.outputs[0].is_virtual || !last;
+      if (!last) part.outputs.resize(1);
+      // The first part loads what all of them read.
+      if (begin > 0) part.behaviours.erase(part.behaviours.begin(), part.behaviours.end() - 1);
+      part.behaviours.back().x_begin = part.behaviours.back().x_last = begin;
+      parts.push_back(std::move(part));
+    }
+    return parts;
   }
 
   /// Passes are what a simulation is made of; their number is bounded before it begins.

@@ -34,7 +34,7 @@ std::vector<std::string> defects(const Program& program, const Network& network,
 
 Program map_as_reference(const Network& network, const MidapConfig& config,
                          const LatencyBandwidthDramConfig& dram) {
-  Graph graph = prepare_graph(network, config);
+  Graph graph = prepare_graph(network, config, Schedule::kReference);
   const std::vector<int> order = order_layers(graph);
   BankPlanner planner(graph, dram);
   std::vector<LayerPlan> plans;
@@ -52,7 +52,7 @@ Program map_as_reference(const Network& network, const MidapConfig& config,
 }
 
 Program map_plainly(const Network& network, const MidapConfig& config) {
-  Graph graph = prepare_graph(network, config);
+  Graph graph = prepare_graph(network, config, Schedule::kPlain);
   const PlainSchedule plain = plan_plainly(graph);
   Program program = lower(graph, plain.order, plain.plans, plain.pivots);
   const auto broken = defects(program, network, EarlyReads::kRefused);
