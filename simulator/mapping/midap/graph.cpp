@@ -177,12 +177,15 @@ void size_weights(Graph& graph, Node& node, Schedule schedule) {
     node.channels = std::max(node.channels, channels);
   } else {
     const std::int64_t channels = round_up(node.op_channels, c.num_cims);
-    // A grouped convolution reads only its share of the channels, a row at a time.
-    const std::int64_t share =
-        layer.groups > 1 ? round_up(layer.ifm.channels / layer.groups, c.num_cims) : in_channels;
-    node.filter_bytes =
-        node.gemm ? in_channels
-                  : node.kernel_width * round_up(node.kernel_height * share, c.system_width);
+    if (node.gemm) {
+      node.filter_bytes = in_channels;
+    } else if (layer.groups > 1) {
+      node.filter_bytes =
+          node.kernel_width * node.kernel_height * grouped_rows_per_tap(layer, c) * c.system_width;
+    } else {
+      node.filter_bytes =
+          node.kernel_width * round_up(node.kernel_height * in_channels, c.system_width);
+    }
     node.weight_bytes = channels * node.filter_bytes;
     if (node.filter_bytes > c.wmem_bank_bytes && !split_filter(graph, node, schedule)) {
       throw InputError(
@@ -266,6 +269,16 @@ void check_second_operand(const Graph& graph, const Node& node) {
 }
 
 }  // namespace
+
+std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config) {
+  const std::int64_t outputs = layer.ofm.channels / layer.groups;  // of one group
+  const std::int64_t lanes = config.num_cims;
+  std::int64_t spanned = ceil_div(lanes, outputs);
+  // A pass that does not begin with a group reaches into one more.
+  if (lanes % outputs != 0 && outputs % lanes != 0) ++spanned;
+  spanned = std::min(spanned, layer.groups);
+  return ceil_div(spanned * (layer.ifm.channels / layer.groups), config.system_width);
+}
 
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule) {
   Graph graph{&network, &config, {}};

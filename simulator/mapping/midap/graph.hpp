@@ -105,6 +105,10 @@ struct Graph {
   const Node& tensor_of(int id) const { return at(at(id).tensor); }
 };
 
+/// FMEM rows that one tap of a grouped convolution reads: the input channels of all groups that the
+/// output channels of one pass belong to, beginning a row.
+std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config);
+
 enum class Schedule { kReference, kPlain };
 
 /// Fuses global pools, lays out the first convolution as a matrix, pads channels, gives concat

@@ -140,11 +140,10 @@ class Lowering {
     out.row_aligned = in.channels % c_.system_width == 0;
     if (node.type == NodeType::kConv) {
       const Layer& source = graph_.network->layers[static_cast<std::size_t>(node.layer)];
-      // A grouped convolution starts a row anew for its share of the channels.
-      if (source.groups > 1) out.row_aligned = true;
-      const std::int64_t share =
-          source.groups > 1 ? source.ifm.channels / source.groups : in.channels;
-      out.rows_per_tap = ceil_div(share, c_.system_width);
+      const bool grouped = source.groups > 1;
+      if (grouped) out.row_aligned = true;
+      out.rows_per_tap =
+          grouped ? grouped_rows_per_tap(source, c_) : ceil_div(in.channels, c_.system_width);
     }
     out.kernel_width = node.kernel_width;
     out.kernel_height = node.kernel_height;
