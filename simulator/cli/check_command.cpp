@@ -7,10 +7,10 @@
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/layer_table.hpp"
 #include "simulator/cli/log.hpp"
-#include "simulator/cli/machine_text.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
 
 namespace tilewake {
 namespace {

@@ -26,17 +26,19 @@ constexpr std::string_view kRunFiles[] = {kRunYaml, "layers.csv", "summary.json"
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
-/// Directories that do not exist yet, the innermost first; made, and removed unless kept.
+/// Makes a directory and those above it that are missing; removes what it made unless that is kept.
 class NewDirectories {
  public:
   explicit NewDirectories(fs::path path) {
     std::error_code error;
+    std::vector<fs::path> missing;
     for (; !path.empty() && !fs::exists(path, error); path = path.parent_path()) {
-      missing_.push_back(path);
+      missing.push_back(path);
     }
-    for (auto it = missing_.rbegin(); it != missing_.rend(); ++it) {
-      // "a/" is "a" again, and exists by now.
-      if (!fs::create_directory(*it, error) && error) {
+    for (auto it = missing.rbegin(); it != missing.rend(); ++it) {
+      if (fs::create_directory(*it, error)) {
+        made_.push_back(*it);
+      } else if (error) {  // else it exists by now: "a/" is "a" again
         remove();
         fail(*it, "cannot create directory: " + error.message());
       }
@@ -51,12 +53,12 @@ class NewDirectories {
   void keep() { is_kept_ = true; }
 
  private:
-  void remove() const {
+  void remove() {
     std::error_code error;
-    for (const fs::path& path : missing_) fs::remove(path, error);  // empty ones only
+    for (; !made_.empty(); made_.pop_back()) fs::remove(made_.back(), error);  // if empty
   }
 
-  std::vector<fs::path> missing_;
+  std::vector<fs::path> made_;
   bool is_kept_ = false;
 };
 

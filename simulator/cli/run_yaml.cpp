@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "simulator/cli/machine_text.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/json_string.hpp"
 
 namespace tilewake {

@@ -105,6 +105,7 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
   const Stopwatch mapping;
   const Program program = map_model(model, machine);
   log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
+  for (const std::string& warning : program.warnings) log().warn(warning);
 
   const Stopwatch engine;
   const HardwareConfig& hardware = machine.config;

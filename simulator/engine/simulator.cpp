@@ -3,6 +3,11 @@
 
 #include <variant>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <pthread.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include <systemc>
 
 #include "simulator/common/error.hpp"
@@ -34,6 +39,23 @@ class RunSink final : public EventSink {
   const std::int64_t origin_;
   std::int64_t total_cycles_ = 0;
 };
+
+/// SystemC tells AddressSanitizer of each switch of stacks, but back to main() with the bounds null
+/// and 0: from then on an exception leaves stale marks on the stack that look like errors. This
+/// says where the stack of main() is. Nothing without the sanitizer.
+void tell_sanitizer_of_main_stack() {
+#if defined(__SANITIZE_ADDRESS__)
+  pthread_attr_t attributes;
+  void* bottom = nullptr;
+  std::size_t size = 0;
+  pthread_getattr_np(pthread_self(), &attributes);
+  pthread_attr_getstack(&attributes, &bottom, &size);
+  pthread_attr_destroy(&attributes);
+  void* fake_stack = nullptr;
+  __sanitizer_start_switch_fiber(&fake_stack, bottom, size);
+  __sanitizer_finish_switch_fiber(fake_stack, nullptr, nullptr);
+#endif
+}
 
 struct Memory {
   std::unique_ptr<sc_core::sc_module> module;
@@ -72,6 +94,7 @@ RunResult Simulator::run(const Program& program, EventSink& sink) {
   top_->dma.reset(run_sink);
   top_->core->start(program, run_sink);
   sc_core::sc_start();
+  tell_sanitizer_of_main_stack();
   if (!top_->core->done())
     throw SimulationError("the machine waits for something that never comes");
   top_->dma.finish();

@@ -43,6 +43,7 @@ Json json_of(const Summary& s) {
   json["num_layers"] = s.num_layers;
   json["params"] = s.info.num_params;
   json["macs"] = s.macs;
+  json["effective_macs"] = s.effective_macs;
   json["total_cycles"] = s.total_cycles;
   json["latency_ms"] = s.latency_ms;
   json["compute_cycles"] = s.compute_cycles;
@@ -72,6 +73,7 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     ++s.num_layers;
     s.total_cycles += row.total_cycles;
     s.macs += row.macs;
+    s.effective_macs += row.effective_macs;
     s.dram_read_bytes += row.dram_read_bytes;
     s.dram_write_bytes += row.dram_write_bytes;
     s.compute_cycles += row.compute_cycles;
@@ -85,8 +87,8 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
   const auto cycles = static_cast<double>(s.total_cycles);
   s.latency_ms = cycles / (info.clock_mhz * 1e3);
   if (s.total_cycles > 0) {
-    s.pe_utilization =
-        static_cast<double>(s.macs) / (cycles * static_cast<double>(info.peak_macs_per_cycle));
+    s.pe_utilization = static_cast<double>(s.effective_macs) /
+                       (cycles * static_cast<double>(info.peak_macs_per_cycle));
   }
   return s;
 }

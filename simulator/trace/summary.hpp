@@ -28,6 +28,7 @@ struct Summary {
   std::int64_t total_cycles = 0;
   double latency_ms = 0.0;
   std::int64_t macs = 0;
+  std::int64_t effective_macs = 0;
   std::int64_t dram_read_bytes = 0;
   std::int64_t dram_write_bytes = 0;
   double pe_utilization = 0.0;  // of the whole run, not the mean of the layers

@@ -33,6 +33,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"stride", &TraceRow::stride},
     {"groups", &TraceRow::groups},
     {"macs", &TraceRow::macs},
+    {"effective_macs", &TraceRow::effective_macs},
     {"total_cycles", &TraceRow::total_cycles},
     {"compute_cycles", &TraceRow::compute_cycles},
     {"setup_cycles", &TraceRow::setup_cycles},

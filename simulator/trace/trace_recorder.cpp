@@ -27,6 +27,7 @@ TraceRow row_of(const Layer& layer, const std::string& fused_into) {
   row.stride = layer.stride;
   row.groups = layer.groups;
   row.macs = layer.num_macs();
+  row.effective_macs = layer.num_effective_macs();
   row.fused_into = fused_into;
   return row;
 }
@@ -137,7 +138,7 @@ std::vector<TraceRow> TraceRecorder::finish(std::int64_t total_cycles) {
     const std::string contradiction = contradiction_in(row);
     if (!contradiction.empty()) fail(fmt::format("'{}': {}", row.layer, contradiction));
     if (row.total_cycles > 0) {
-      row.pe_utilization = static_cast<double>(row.macs) /
+      row.pe_utilization = static_cast<double>(row.effective_macs) /
                            (static_cast<double>(row.total_cycles) * peak_macs_per_cycle_);
     }
     sum += row.total_cycles;

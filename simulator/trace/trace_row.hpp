@@ -28,6 +28,7 @@ struct TraceRow {
   std::int64_t stride = 1;
   std::int64_t groups = 1;
   std::int64_t macs = 0;
+  std::int64_t effective_macs = 0;
   std::int64_t total_cycles = 0;
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,27 @@ class SimTest : public ::testing::Test {
  protected:
   SimTest() { start_fresh_kernel(); }
 };
+
+/// A process that does what a test says, with sc_core::wait() for time to pass.
+class Script : public sc_core::sc_module {
+ public:
+  SC_HAS_PROCESS(Script);
+  Script(const sc_core::sc_module_name& name, std::function<void()> body)
+      : sc_module(name), body_(std::move(body)) {
+    SC_THREAD(serve);
+  }
+
+ private:
+  void serve() { body_(); }
+
+  const std::function<void()> body_;
+};
+
+/// Runs `body` in a process of its own until nothing happens any more.
+inline void run_script(std::function<void()> body) {
+  const Script script("script", std::move(body));
+  sc_core::sc_start();
+}
 
 class RecordingSink final : public EventSink {
  public:

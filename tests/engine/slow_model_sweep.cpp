@@ -11,39 +11,19 @@
 #include "simulator/common/error.hpp"
 #include "simulator/engine/simulator.hpp"
 #include "simulator/mapping/mapper.hpp"
+#include "tests/engine/layer_cost.hpp"
+#include "tests/engine/random_programs.hpp"
 #include "tests/engine/sim_test.hpp"
 #include "tests/engine/slow_midap.hpp"
 #include "tests/support/random_network.hpp"
-#include "tests/support/source_files.hpp"
+#include "tests/support/shipped.hpp"
 
 namespace tilewake {
 namespace {
 
-using slow::LayerCost;
-
-/// Sums the engine's events up by layer.
-class CostSink final : public EventSink {
- public:
-  explicit CostSink(const Program& program) : by_row_(program.layers.size()) {}
-
-  void on_event(const Event& event) override {
-    if (event.layer < 0) return;
-    LayerCost& cost = by_row_[static_cast<std::size_t>(event.layer)];
-    if (event.kind == EventKind::kLayer) cost.cycles += event.end_cycle - event.begin_cycle;
-    if (event.kind == EventKind::kStall) cost.stalls(event.cause) += event.amount;
-    if (event.kind == EventKind::kRequest) cost.dram_bytes += event.amount;
-  }
-  const LayerCost& of(const MidapLayer& layer) const {
-    return by_row_[static_cast<std::size_t>(layer.program_layer)];
-  }
-
- private:
-  std::vector<LayerCost> by_row_;
-};
-
-std::string describe(const MidapLayer& l) {
+std::string text_of(const MidapLayer& l) {
   std::string text = fmt::format(
-      "\n  kind {} in {}x{}x{} aligned {} rows {} kernel {}x{} s{} d{} pads t{} b{} l{} r{} out "
+      "kind {} in {}x{}x{} aligned {} rows {} kernel {}x{} s{} d{} pads t{} b{} l{} r{} out "
       "{}x{}x{} once {} outputs {}",
       static_cast<int>(l.kind), l.in_width, l.in_height, l.in_channels, l.row_aligned,
       l.rows_per_tap, l.kernel_width, l.kernel_height, l.stride, l.dilation, l.pad_top,
@@ -52,76 +32,105 @@ std::string describe(const MidapLayer& l) {
   for (const MidapFragment& f : l.input_fragments)
     text += fmt::format("\n    bank {} [{}, {})", f.bank, f.head, f.tail);
   for (const MidapBehaviour& b : l.behaviours)
-    text += b.kind == MidapBehaviour::Kind::kLoad
-                ? fmt::format("\n    load {} at {}", b.fragment, b.condition)
-                : fmt::format("\n    process {} to {}, consumed {}", b.x_begin, b.x_last, b.fragment);
+    text +=
+        b.kind == MidapBehaviour::Kind::kLoad
+            ? fmt::format("\n    load {} at {}", b.fragment, b.condition)
+            : fmt::format("\n    process {} to {}, consumed {}", b.x_begin, b.x_last, b.fragment);
   return text;
 }
 
-struct Tally {
-  int programs = 0;
-  int rejected = 0;
-  int layers = 0;
-  std::int64_t cycles = 0;
-  std::int64_t differing = 0;
-};
+// The slow model goes slot by slot: under the sanitizers it takes ten times as long.
+#ifdef __SANITIZE_ADDRESS__
+constexpr int kMachines = 6;
+constexpr std::int64_t kLongest = 200'000;
+constexpr std::int64_t kLongestShipped = 2'000'000;
+#else
+constexpr int kMachines = 24;
+constexpr std::int64_t kLongest = 600'000;
+constexpr std::int64_t kLongestShipped = 1'000'000'000;
+#endif
+constexpr int kNetworksPerMachine = 16;
 
-void compare(const HardwareConfig& hardware, Simulator& simulator, const Program& program,
-             const std::string& name, Tally& tally) {
-  CostSink engine(program);
-  simulator.run(program, engine);
-  const MidapProgram& core = std::get<MidapProgram>(program.core);
-  const std::vector<LayerCost> slow = slow::SlowMidap(hardware).run(core);
-  ++tally.programs;
-  for (std::size_t i = 0; i < slow.size(); ++i) {
-    ++tally.layers;
-    tally.cycles += slow[i].cycles;
-    if (engine.of(core.layers[i]) == slow[i]) continue;
-    ++tally.differing;
-    ADD_FAILURE() << name << ", layer " << i << "\n  engine " << engine.of(core.layers[i]).text()
-                  << "\n  slow   " << slow[i].text() << describe(core.layers[i]);
-    return;
-  }
-}
-
-HardwareConfig shipped() { return read_hardware(source_path("hw_configs/midap.yaml").string()); }
-
-HardwareConfig random_machine(Random& random) {
-  HardwareConfig hardware = shipped();
-  auto& core = std::get<MidapConfig>(hardware.core);
-  auto& dram = std::get<LatencyBandwidthDramConfig>(hardware.dram);
-  core.system_width = random.pick(std::vector<std::int64_t>{32, 64});
-  core.num_cims = random.pick(std::vector<std::int64_t>{8, 16, 32});
-  core.fmem_num_banks = random.between(2, 8);
-  core.fmem_bank_bytes = std::int64_t{32768} << random.below(4);
-  core.wmem_bank_bytes = std::int64_t{8192} << random.below(3);
-  dram.num_channels = random.pick(std::vector<std::int64_t>{1, 2, 4});
-  return hardware;
-}
-
-TEST(SlowModel, AgreesOnRandomNetworks) {
-  Random random(1);
-  Tally tally;
-  for (int machine = 0; machine < 20; ++machine) {
-    const HardwareConfig hardware = machine == 0 ? shipped() : random_machine(random);
+/// Runs programs on the engine and on the slow model of one machine, and compares them.
+class Comparison {
+ public:
+  /// Programs that take more than `longest` cycles are left out.
+  Comparison(const HardwareConfig& hardware, std::int64_t longest)
+      : hardware_(hardware), longest_(longest) {
     start_fresh_kernel();
-    Simulator simulator(hardware);
-    for (int i = 0; i < 10; ++i) {
-      const std::uint64_t seed = static_cast<std::uint64_t>(machine * 10 + i);
-      const Network network = RandomNetwork(seed).make(8);
-      std::optional<Program> program;
-      try {
-        program = map_network(network, hardware);
-      } catch (const InputError& e) {
-        ++tally.rejected;
-        continue;
-      }
-      compare(hardware, simulator, *program, fmt::format("machine {}, seed {}", machine, seed),
-              tally);
+    simulator_.emplace(hardware);
+  }
+
+  const HardwareConfig& hardware() const { return hardware_; }
+  int num_compared() const { return num_compared_; }
+
+  void run(const Program& program, const std::string& name) {
+    CostSink engine(program);
+    if (simulator_->run(program, engine).total_cycles > longest_) return;
+    const MidapProgram& core = std::get<MidapProgram>(program.core);
+    slow::SlowMidap model(hardware_);
+    const std::vector<LayerCost> parts = model.run(core);
+    if (model.discarded_fills() > 0) return;
+    ++num_compared_;
+    std::vector<LayerCost> slow(program.layers.size());  // the parts of a split layer are one
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      slow[static_cast<std::size_t>(core.layers[i].program_layer)] += parts[i];
+    for (const MidapLayer& layer : core.layers) {
+      const LayerCost& expected = slow[static_cast<std::size_t>(layer.program_layer)];
+      if (engine.of(layer) == expected) continue;
+      ADD_FAILURE() << name << ", " << text_of(layer) << "\n  engine: " << engine.of(layer).text()
+                    << "\n  slow:   " << expected.text();
+      return;  // what follows starts from another state
     }
   }
-  fmt::print("{} programs, {} rejected, {} layers, {} cycles, {} differ\n", tally.programs,
-             tally.rejected, tally.layers, tally.cycles, tally.differing);
+
+ private:
+  const HardwareConfig hardware_;
+  const std::int64_t longest_;
+  std::optional<Simulator> simulator_;
+  int num_compared_ = 0;
+};
+
+/// Compares the same networks on the shipped machine and on others, after `change`.
+template <typename Change>
+void compare_random_networks(std::uint64_t seed, const Change& change) {
+  Random random(seed);
+  int num_compared = 0;
+  for (int machine = 0; machine < kMachines; ++machine) {
+    Comparison comparison(machine == 0 ? shipped_machine("midap") : random_midap(random), kLongest);
+    for (int i = 0; i < kNetworksPerMachine; ++i) {
+      const auto network_seed = static_cast<std::uint64_t>(machine * kNetworksPerMachine + i);
+      const Network network =
+          i % 3 == 0 ? RandomNetwork(network_seed).make(8) : DemandingNetwork(network_seed).make();
+      try {
+        Program program = map_network(network, comparison.hardware());
+        change(random, comparison.hardware(), std::get<MidapProgram>(program.core));
+        comparison.run(program, fmt::format("machine {}, network {}", machine, network_seed));
+      } catch (const InputError&) {
+        // Too large for this machine.
+      }
+    }
+    num_compared += comparison.num_compared();
+  }
+  EXPECT_GT(num_compared, kMachines * kNetworksPerMachine / 2);
+}
+
+TEST(SlowModel, EveryLayerOfTheShippedNetworksTakesWhatTheRulesSay) {
+  Comparison comparison(shipped_machine("midap"), kLongestShipped);
+  for (const Network& network : shipped_networks())
+    comparison.run(map_network(network, comparison.hardware()), network.name);
+  EXPECT_GT(comparison.num_compared(), 3);
+}
+
+TEST(SlowModel, EveryLayerOfRandomNetworksTakesWhatTheRulesSay) {
+  compare_random_networks(1, [](Random&, const HardwareConfig&, MidapProgram&) {});
+}
+
+TEST(SlowModel, ProgramsThatNoMapperWritesTakeWhatTheRulesSay) {
+  compare_random_networks(
+      2, [](Random& random, const HardwareConfig& hardware, MidapProgram& program) {
+        ProgramMutator(random, std::get<MidapConfig>(hardware.core)).mutate(program);
+      });
 }
 
 }  // namespace

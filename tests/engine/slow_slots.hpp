@@ -23,9 +23,7 @@ struct Slot {
   bool finishes_output = false;
 };
 
-inline std::int64_t div_down(std::int64_t a, std::int64_t b) {
-  return a / b - (a % b < 0 ? 1 : 0);
-}
+inline std::int64_t div_down(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 inline std::int64_t div_up(std::int64_t a, std::int64_t b) { return -div_down(-a, b); }
 
 /// Lists the slots of one pass of a PROCESS, one after the other: window by window, tap by tap.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/network/network.hpp"
+#include "simulator/network/network_yaml.hpp"
 #include "simulator/network/op_names.hpp"
 
 namespace tilewake {
@@ -32,6 +33,21 @@ TEST(LayerTest, ConvolutionCountsEveryTapOfEveryOutput) {
 
 TEST(LayerTest, RectangularWindowCountsHeightTimesWidth) {
   EXPECT_EQ(layer_of(Op::kConv2d, {8, 5, 5}, {4, 5, 5}, 1, 7).weight_bytes(), 4 * 8 * 7);
+}
+
+TEST(LayerTest, EffectiveMacsLeaveOutTheTapsInThePadding) {
+  // 3 windows of 3 over 5 inputs with one zero on either side, stride 2: 2 + 3 + 2 taps a
+  // dimension.
+  const auto network = read_network_text(
+      "name: n\ninput: {channels: 4, height: 5, width: 5}\nlayers:\n"
+      "  - {name: a, op: conv2d, out_channels: 8, kernel: 3, stride: 2, padding: [1, 1, 1, 1]}\n"
+      "  - {name: b, op: conv2d, inputs: [input], out_channels: 8, kernel: 3, padding: valid}\n"
+      "  - {name: c, op: depthwise_conv2d, inputs: [input], kernel: 3, dilation: 2, padding: "
+      "same}\n",
+      "n.yaml");
+  EXPECT_EQ(network.layers[0].num_effective_macs(), 7 * 7 * 4 * 8);
+  EXPECT_EQ(network.layers[1].num_effective_macs(), network.layers[1].num_macs());
+  EXPECT_EQ(network.layers[2].num_effective_macs(), 11 * 11 * 4);  // 3 + 5 + 3 taps
 }
 
 TEST(LayerTest, GroupsDivideTheInputChannelsOfEachWeight) {

@@ -11,7 +11,6 @@
 #include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/mapper.hpp"
-#include "simulator/trace/tee_sink.hpp"
 #include "simulator/trace/trace_recorder.hpp"
 
 namespace tilewake {
@@ -33,19 +32,21 @@ class Machine {
     simulator_ = std::make_unique<Simulator>(hardware_);
   }
 
-  /// Maps, simulates and traces; `also` sees the events as well.
-  NetworkRun run(const Network& network, EventSink* also = nullptr) {
-    use_kernel();
-    const Program program = map_network(network, hardware_);
+  NetworkRun run(const Network& network) { return run(network, map_network(network, hardware_)); }
+
+  NetworkRun run(const Network& network, const Program& program) {
     std::vector<TraceLayer> layers;
     for (const ProgramLayer& layer : program.layers)
       layers.push_back({layer.network_layer, layer.fused_into});
     TraceRecorder recorder(network, layers, hardware_.peak_macs_per_cycle());
-    std::vector<EventSink*> sinks = {&recorder};
-    if (also != nullptr) sinks.push_back(also);
-    TeeSink sink(std::move(sinks));
-    const RunResult result = simulator_->run(program, sink);
+    const RunResult result = run_only(program, recorder);
     return {recorder.finish(result.total_cycles), result, program.schedule};
+  }
+
+  /// The engine without a trace.
+  RunResult run_only(const Program& program, EventSink& sink) {
+    use_kernel();
+    return simulator_->run(program, sink);
   }
 
   const HardwareConfig& hardware() const { return hardware_; }

@@ -61,14 +61,15 @@ std::string with_field(const std::string& column, const std::string& value) {
 TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
   EXPECT_THAT(
       small_csv(),
-      StartsWith("# tilewake-trace v1\n"
-                 "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,total_cycles,"
-                 "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
-                 "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
-                 "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
-                 "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into\n"
-                 "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,100,50,9,39,36,0,3,2,732,500,200,32,"
-                 "512,1.2,0,0,\n"));
+      StartsWith(
+          "# tilewake-trace v1\n"
+          "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,effective_macs,total_cycles,"
+          "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
+          "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
+          "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
+          "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into\n"
+          "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,39,36,0,3,2,732,500,200,32,"
+          "512,0.935,0,0,\n"));
 }
 
 TEST(TraceCsvTest, ReadingGivesBackWhatWasWritten) { EXPECT_EQ(parse(small_csv()), small_rows()); }
@@ -101,10 +102,10 @@ TEST(TraceCsvTest, AnotherVersionIsRefused) {
 
 TEST(TraceCsvTest, AnotherHeaderIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "setup_cycles", "set_up_cycles")),
-              HasSubstr("layers.csv:2: header: column 16 is 'set_up_cycles', expected "
+              HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", "")),
-              HasSubstr("layers.csv:2: header: column 30 is '', expected 'fused_into'"));
+              HasSubstr("layers.csv:2: header: column 31 is '', expected 'fused_into'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", ",fused_into,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
   EXPECT_THAT(error_of("# tilewake-trace v1\n"), HasSubstr("no header"));
@@ -112,8 +113,8 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 31 fields, expected 30"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 30"));
+              HasSubstr("layers.csv:3: 32 fields, expected 31"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 31"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {

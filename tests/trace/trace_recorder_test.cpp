@@ -90,8 +90,8 @@ TEST(TraceRecorderTest, EveryMacOfTheNetworkIsInARow) {
 
 TEST(TraceRecorderTest, UtilizationIsMacsPerPeakMacs) {
   const auto rows = small_rows();
-  EXPECT_DOUBLE_EQ(rows[0].pe_utilization,
-                   static_cast<double>(rows[0].macs) / (100.0 * static_cast<double>(kPeakMacs)));
+  EXPECT_DOUBLE_EQ(rows[0].pe_utilization, static_cast<double>(rows[0].effective_macs) /
+                                               (100.0 * static_cast<double>(kPeakMacs)));
 }
 
 TEST(TraceRecorderTest, AFusedLayerNamesItsHostAndTakesNoCycles) {

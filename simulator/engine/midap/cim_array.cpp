@@ -177,24 +177,22 @@ void CimArray::start_pass() {
   p.issued = 0;
   p.lead = p.schedule.lead_slots(last_read_);
   weight_read_pending_ = layer_->weights.present;
-  bank_reads_ = p.schedule.first_reads(p.pass);
-  next_bank_read_ = 0;
   if (layer_->weights.has_bias && p.schedule.pass_slots() > 0)
     bias_reads_.push_back(pipe_ + p.lead + p.schedule.first_window_slots() + kBiasStage);
   if (writes_can_stall_) queue_arrivals();
 }
 
-/// Issues `count` slots of the current pass. A bank is waited for where it is first read, the
-/// weights in the first slot.
+/// Issues `count` slots of the current pass. A bank is waited for where it is first read, from
+/// here on: it may have been loaded just now. The weights are waited for in the first slot.
 void CimArray::issue(std::int64_t count) {
   Process& p = *process_;
   const std::int64_t start = pipe_ - p.issued;  // pipe cycle in which the pass began
   const std::int64_t end = p.issued + count;
-  while (next_bank_read_ < bank_reads_.size()) {
-    const FirstRead& read = bank_reads_[next_bank_read_];
-    const std::int64_t slot = read.slot == 0 ? 0 : read.slot + p.lead;
+  const std::int64_t from = std::max<std::int64_t>(p.issued - p.lead, 0);
+  for (const FirstRead& read : p.schedule.first_reads(p.pass, from)) {
+    // The lead slot reads what the first one behind it reads.
+    const std::int64_t slot = std::max(read.slot == 0 ? 0 : read.slot + p.lead, p.issued);
     if (slot >= end) break;
-    ++next_bank_read_;
     const bool with_weights = slot == 0 && weight_read_pending_;
     if (with_weights) weight_read_pending_ = false;
     if (with_weights || fmem->valid_at(read.bank) > now_cycles()) {
@@ -212,7 +210,7 @@ void CimArray::run_pass() {
   Process& p = *process_;
   if (!p.pass_started) start_pass();
   issue(p.schedule.pass_slots() + p.lead - p.issued);
-  last_read_ = p.schedule.last_read();
+  if (p.schedule.pass_slots() > 0) last_read_ = p.schedule.last_read();
   ++p.pass;
   p.pass_started = false;
 }

@@ -97,8 +97,6 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   RowRead last_read_;
   std::int64_t pipe_ = 0;  // cycles of the pipe in this layer, without waiting
 
-  std::vector<FirstRead> bank_reads_;  // of the pass, still to come
-  std::size_t next_bank_read_ = 0;
   bool weight_read_pending_ = false;
   std::deque<std::int64_t> bias_reads_;  // pipe cycles
   std::deque<Arrival> arrivals_;

@@ -40,13 +40,15 @@ void Sequencer::serve() {
 void Sequencer::run_layer(const MidapLayer& layer) {
   array->start_layer(layer);
   int consumed = 0;
+  bool first_process = true;
   const std::size_t num_behaviours = layer.behaviours.size();
   for (std::size_t i = 0; i < num_behaviours; ++i) {
     const MidapBehaviour& behaviour = layer.behaviours[i];
     if (behaviour.kind == MidapBehaviour::Kind::kProcess) {
       array->drain();
-      array->start_process(behaviour, consumed, consumed == 0, i + 1 == num_behaviours);
+      array->start_process(behaviour, consumed, first_process, i + 1 == num_behaviours);
       consumed = behaviour.fragment;
+      first_process = false;
     } else {
       if (behaviour.condition < 0) {
         array->drain();

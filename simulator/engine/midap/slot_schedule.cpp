@@ -2,11 +2,21 @@
 #include "simulator/engine/midap/slot_schedule.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
 
 namespace tilewake::midap {
+namespace {
+
+bool is_listed(const std::vector<FirstRead>& reads, int bank) {
+  return std::any_of(reads.begin(), reads.end(),
+                     [bank](const FirstRead& read) { return read.bank == bank; });
+}
+
+}  // namespace
 
 SlotSchedule::SlotSchedule(const MidapLayer& layer, std::int64_t row, std::int64_t lanes,
                            int first_fragment, std::int64_t x_begin, std::int64_t x_last)
@@ -70,12 +80,6 @@ void SlotSchedule::add_column(std::int64_t out_x, std::int64_t slots) {
   pass_slots_ += slots;
 }
 
-void SlotSchedule::note_read(int bank, std::int64_t slot) {
-  const bool seen = std::any_of(first_reads_.begin(), first_reads_.end(),
-                                [&](const FirstRead& read) { return read.bank == bank; });
-  if (!seen) first_reads_.push_back({bank, slot});
-}
-
 void SlotSchedule::build_elementwise(std::int64_t lanes) {
   const std::int64_t slots = layer_.in_height * ceil_div(layer_.out_channels, lanes);
   for (std::int64_t x = x_begin_; x <= x_last_; ++x) columns_.push_back({x, 0, slots});
@@ -89,7 +93,6 @@ void SlotSchedule::build_gemm() {
   columns_.reserve(static_cast<std::size_t>(x_last_ - x_begin_ + 1));
   for (std::int64_t x = x_begin_; x <= x_last_;) {
     const MidapFragment& fragment = fragment_at(x);
-    note_read(fragment.bank, pass_slots_);
     for (; x <= x_last_ && x < fragment.tail; ++x) add_column(x / layer_.out_height, slots);
   }
   first_window_slots_ = slots;
@@ -106,8 +109,6 @@ void SlotSchedule::build_aligned() {
   }
   for (std::int64_t x = x_begin_; x <= x_last_; x += layer_.stride) {
     const TapRange taps = taps_x(x);
-    for (std::int64_t kx = taps.begin; kx < taps.end && top_slots > 0; ++kx)
-      note_read(bank_at(x + kx * layer_.dilation), pass_slots_ + (kx - taps.begin) * top_slots);
     if (pass_slots_ == 0) first_window_slots_ = (taps.end - taps.begin) * top_slots;
     add_column((x + layer_.pad_left) / layer_.stride,
                (taps.end - taps.begin) * taps_y_total * layer_.rows_per_tap);
@@ -194,18 +195,6 @@ SlotSchedule::ColumnSlots SlotSchedule::cached_unaligned_column(std::int64_t x) 
   return result;
 }
 
-void SlotSchedule::note_unaligned_reads(std::int64_t x, std::int64_t begin, const RowRead& before) {
-  const TapRange taps = taps_x(x);
-  RowRead last = before;
-  std::int64_t slot = begin;
-  for (std::int64_t kx = taps.begin; kx < taps.end; ++kx) {
-    note_read(bank_at(x + kx * layer_.dilation), slot);
-    ColumnSlots lead;
-    const bool first_of_pass = begin == 0 && kx == taps.begin;
-    slot += unaligned_tap_column(x, lines_.front(), kx, last, first_of_pass ? &lead : nullptr);
-  }
-}
-
 void SlotSchedule::build_unaligned() {
   find_lines();
   RowRead last;
@@ -216,7 +205,6 @@ void SlotSchedule::build_unaligned() {
       add_column((x + layer_.pad_left) / layer_.stride, 0);
       continue;
     }
-    note_unaligned_reads(x, pass_slots_, last);
     if (pass_slots_ == 0) {
       lead_possible_ = column.lead;
       lead_read_ = column.first;
@@ -230,9 +218,57 @@ void SlotSchedule::build_unaligned() {
   last_read_ = last;
 }
 
-std::vector<FirstRead> SlotSchedule::first_reads(std::int64_t pass) const {
-  if (!pass_per_column()) return first_reads_;
-  return {{bank_at(columns_[static_cast<std::size_t>(pass)].out_x), 0}};
+std::vector<FirstRead> SlotSchedule::first_reads(std::int64_t pass, std::int64_t from) const {
+  if (pass_per_column()) return {{bank_at(columns_[static_cast<std::size_t>(pass)].out_x), from}};
+  std::vector<FirstRead> reads;
+  if (layer_.kind == MidapKind::kGemm) {
+    find_matrix_reads(from, reads);
+  } else {
+    find_window_reads(from, reads);
+  }
+  return reads;
+}
+
+void SlotSchedule::find_matrix_reads(std::int64_t from, std::vector<FirstRead>& reads) const {
+  const std::int64_t slots = layer_.in_channels / row_;
+  for (std::int64_t x = x_begin_ + from / slots; x <= x_last_;) {
+    const MidapFragment& fragment = fragment_at(x);
+    if (!is_listed(reads, fragment.bank))
+      reads.push_back({fragment.bank, std::max((x - x_begin_) * slots, from)});
+    x = fragment.tail;
+  }
+}
+
+void SlotSchedule::find_window_reads(std::int64_t from, std::vector<FirstRead>& reads) const {
+  const bool straddling = layer_.kind == MidapKind::kConv && !layer_.row_aligned;
+  std::optional<std::int64_t> before;  // corner x of the column before, if it has slots
+  std::int64_t x = x_begin_ - layer_.stride;
+  for (const SlotColumn& column : columns_) {
+    x += layer_.stride;
+    if (column.begin == column.end) continue;
+    const std::optional<std::int64_t> previous = std::exchange(before, x);
+    const TapRange taps = taps_x(x);
+    bool news = false;
+    for (std::int64_t kx = taps.begin; kx < taps.end; ++kx)
+      news = news || !is_listed(reads, bank_at(x + kx * layer_.dilation));
+    if (column.end <= from || !news) continue;
+
+    RowRead last;
+    if (straddling && previous) last = unaligned_column(*previous, nullptr).last;
+    std::int64_t slot = column.begin;
+    for (const std::int64_t y : lines_) {
+      const TapRange rows = taps_y(y);
+      for (std::int64_t kx = taps.begin; kx < taps.end; ++kx) {
+        ColumnSlots lead;
+        const bool first_of_pass = slot == 0;
+        const std::int64_t begin = slot;
+        slot += straddling ? unaligned_tap_column(x, y, kx, last, first_of_pass ? &lead : nullptr)
+                           : (rows.end - rows.begin) * layer_.rows_per_tap;
+        const int bank = bank_at(x + kx * layer_.dilation);
+        if (slot > from && !is_listed(reads, bank)) reads.push_back({bank, std::max(begin, from)});
+      }
+    }
+  }
 }
 
 std::vector<std::int64_t> SlotSchedule::window_slots() const {

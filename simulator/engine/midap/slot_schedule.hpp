@@ -25,7 +25,7 @@ struct SlotColumn {
   std::int64_t end = 0;
 };
 
-/// The first slot of a pass that reads a bank.
+/// The first slot that reads a bank.
 struct FirstRead {
   int bank = 0;
   std::int64_t slot = 0;
@@ -65,8 +65,8 @@ class SlotSchedule {
   /// Columns of a pass in order (of all passes if `pass_per_column`).
   const std::vector<SlotColumn>& columns() const { return columns_; }
 
-  /// Where a pass first reads each bank, in order of slots.
-  std::vector<FirstRead> first_reads(std::int64_t pass) const;
+  /// Where a pass first reads each bank from slot `from` on, in order of slots.
+  std::vector<FirstRead> first_reads(std::int64_t pass, std::int64_t from) const;
   /// Slots of every window of a pass in order. Costs a walk over all windows: only for layers whose
   /// writes can hold the pipe.
   std::vector<std::int64_t> window_slots() const;
@@ -96,13 +96,13 @@ class SlotSchedule {
   void build_aligned();
   void build_unaligned();
   void add_column(std::int64_t out_x, std::int64_t slots);
-  void note_read(int bank, std::int64_t slot);
 
+  void find_matrix_reads(std::int64_t from, std::vector<FirstRead>& reads) const;
+  void find_window_reads(std::int64_t from, std::vector<FirstRead>& reads) const;
   std::int64_t unaligned_tap_column(std::int64_t x, std::int64_t y, std::int64_t kx, RowRead& last,
                                     ColumnSlots* lead) const;
   ColumnSlots unaligned_column(std::int64_t x, std::vector<std::int64_t>* windows) const;
   ColumnSlots cached_unaligned_column(std::int64_t x);
-  void note_unaligned_reads(std::int64_t x, std::int64_t begin, const RowRead& before);
 
   const MidapLayer& layer_;
   const std::int64_t row_;
@@ -117,7 +117,6 @@ class SlotSchedule {
   RowRead lead_read_;
   RowRead last_read_;
   std::vector<SlotColumn> columns_;
-  std::vector<FirstRead> first_reads_;
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, ColumnSlots> cache_;
 };
 

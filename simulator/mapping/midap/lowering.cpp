@@ -33,7 +33,9 @@ class Lowering {
         continue;
       }
       if (node.type == NodeType::kFusedPool) {
-        MidapLayer& host = core_.layers.back();
+        // Other branches may have run since: the pool's own path comes last.
+        const auto position = std::find(executed_.rbegin(), executed_.rend(), node.inputs[0]);
+        MidapLayer& host = core_.layers[static_cast<std::size_t>(executed_.rend() - position) - 1];
         host.has_reduction = true;
         host.reduction_outputs = outputs(node, *plan);
         check_reduction(node);

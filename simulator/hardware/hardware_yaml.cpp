@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/machine_text.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
 
 #include <string_view>
 #include <variant>

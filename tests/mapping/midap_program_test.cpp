@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/mapping/midap/check_program.hpp"
+#include "tests/mapping/midap_state.hpp"
+#include "tests/support/mapped_networks.hpp"
+#include "tests/support/midap_machines.hpp"
+#include "tests/support/shipped.hpp"
+
+namespace tilewake {
+
+void PrintTo(const HardwareConfig& hardware, std::ostream* os) { *os << hardware.name; }
+
+namespace {
+
+using ::testing::StartsWith;
+
+constexpr int kNumRandomNetworks = 150;
+
+std::vector<Network> networks() {
+  std::vector<Network> all = shipped_networks();
+  for (int seed = 0; seed < kNumRandomNetworks; ++seed) all.push_back(random_network(seed));
+  return all;
+}
+
+/// What holds of every program, on machines of several sizes.
+class MidapProgramTest : public ::testing::TestWithParam<HardwareConfig> {
+ protected:
+  /// Calls `check` with every network that fits the machine, and its program.
+  template <typename Check>
+  void for_each_program(Check check) const {
+    for (const Network& network : networks()) {
+      SCOPED_TRACE(network.name);
+      try {
+        check(network, map_network(network, GetParam()));
+      } catch (const InputError& e) {
+        EXPECT_THAT(e.what(), StartsWith("layer "));
+      }
+      if (HasFailure()) return;
+    }
+  }
+};
+
+TEST_P(MidapProgramTest, EveryLayerStandsThereOnce) {
+  for_each_program([](const Network& network, const Program& program) {
+    std::set<int> seen;
+    for (const ProgramLayer& layer : program.layers) seen.insert(layer.network_layer);
+    EXPECT_EQ(seen.size(), program.layers.size());
+    EXPECT_EQ(seen.size(), network.layers.size());
+  });
+}
+
+TEST_P(MidapProgramTest, LayersRunOnceAndInOrderOfTheirInputsUnlessFused) {
+  for_each_program([](const Network& network, const Program& program) {
+    std::set<int> available = {kNetworkInput};
+    int last = -1;
+    for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers) {
+      // The parts of a layer that was split follow one another.
+      EXPECT_GE(layer.program_layer, last);
+      last = layer.program_layer;
+    }
+    for (const ProgramLayer& row : program.layers) {
+      const Layer& layer = network.layers[static_cast<std::size_t>(row.network_layer)];
+      for (const int input : layer.inputs) EXPECT_TRUE(available.contains(input)) << layer.name;
+      available.insert(row.network_layer);
+    }
+  });
+}
+
+TEST_P(MidapProgramTest, FusedLayersNameWhoComputesThem) {
+  for_each_program([](const Network& network, const Program& program) {
+    std::set<int> running;
+    for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers)
+      running.insert(layer.program_layer);
+    for (std::size_t i = 0; i < program.layers.size(); ++i) {
+      const Layer& layer =
+          network.layers[static_cast<std::size_t>(program.layers[i].network_layer)];
+      const std::string& hosts = program.layers[i].fused_into;
+      EXPECT_EQ(hosts.empty(), running.contains(static_cast<int>(i))) << layer.name;
+      if (hosts.empty()) continue;
+      EXPECT_TRUE(layer.op == Op::kConcat || layer.op == Op::kGlobalAvgPool) << layer.name;
+      if (layer.op == Op::kGlobalAvgPool) {
+        EXPECT_EQ(hosts, network.layers[static_cast<std::size_t>(layer.inputs[0])].name);
+      }
+    }
+  });
+}
+
+TEST_P(MidapProgramTest, NoLayerBreaksARule) {
+  for_each_program([](const Network&, const Program& program) {
+    for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers)
+      EXPECT_EQ(midap::find_defect(layer), "");
+  });
+}
+
+TEST_P(MidapProgramTest, EveryLayerFindsItsInputsInBanksOrDram) {
+  for_each_program([](const Network& network, const Program& program) {
+    EXPECT_EQ(MidapState(network, program).run(), "") << program.schedule;
+  });
+}
+
+TEST_P(MidapProgramTest, NothingIsLargerThanItsBuffer) {
+  const auto& core = std::get<MidapConfig>(GetParam().core);
+  for_each_program([&](const Network&, const Program& program) {
+    for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers) {
+      for (const MidapFragment& f : layer.input_fragments) {
+        EXPECT_LT(f.bank, core.fmem_num_banks);
+        EXPECT_LE((f.tail - f.head) * layer.in_height * layer.in_channels, core.fmem_bank_bytes);
+      }
+      for (const MidapOutput& out : layer.outputs) {
+        for (const MidapFragment& f : out.fragments) {
+          EXPECT_LT(f.bank, core.fmem_num_banks);
+          EXPECT_LE((f.tail - f.head) * out.height * out.channels, core.fmem_bank_bytes);
+        }
+      }
+      const bool by_cim = layer.kind == MidapKind::kConv || layer.kind == MidapKind::kGemm;
+      EXPECT_LE(layer.weights.filter_bytes,
+                by_cim ? core.wmem_bank_bytes : core.wmem_extended_bank_bytes);
+      EXPECT_LE(layer.weights.bias_bytes, core.bmmem_bytes);
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, MidapProgramTest, ::testing::ValuesIn(midap_machines()),
+                         [](const auto& test) {
+                           const auto& core = std::get<MidapConfig>(test.param.core);
+                           return fmt::format("{}banks_{}x{}", core.fmem_num_banks, core.num_cims,
+                                              core.system_width);
+                         });
+
+TEST(MidapMapperTest, EveryShippedNetworkHasTheReferenceSchedule) {
+  for (const Network& network : shipped_networks())
+    EXPECT_EQ(map_network(network, shipped_machine("midap")).schedule, "reference") << network.name;
+}
+
+TEST(MidapMapperTest, EveryShippedNetworkMapsOnEveryMachine) {
+  for (const HardwareConfig& machine : midap_machines())
+    for (const Network& network : shipped_networks())
+      EXPECT_NO_THROW(map_network(network, machine)) << network.name << ", " << machine.name;
+}
+
+TEST(MidapMapperTest, MostRandomNetworksMapAndHalfOfThemAsTheReference) {
+  int num_mapped = 0;
+  int num_reference = 0;
+  for (int seed = 0; seed < kNumRandomNetworks; ++seed) {
+    try {
+      const Program program = map_network(random_network(seed), shipped_machine("midap"));
+      ++num_mapped;
+      if (program.schedule == "reference") ++num_reference;
+    } catch (const InputError&) {
+      // For instance a concat of the network input, which the machine cannot copy.
+    }
+  }
+  EXPECT_GT(num_mapped, kNumRandomNetworks * 9 / 10);
+  EXPECT_GT(num_reference, num_mapped / 2);
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "simulator/common/error.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "tests/support/one_output.hpp"
+#include "tests/support/random_network.hpp"
+#include "tests/support/shipped.hpp"
+
+namespace tilewake {
+
+/// Seed by seed; every other one has a single output, without which there is no reference schedule.
+inline Network random_network(int seed) {
+  Network network = RandomNetwork(static_cast<std::uint64_t>(seed)).make(4 + seed % 20);
+  return seed % 2 == 0 ? network : with_one_output(std::move(network));
+}
+
+struct MappedNetwork {
+  Network network;
+  Program program;
+};
+
+/// All shipped networks, and those of the first random ones that fit `hardware`.
+///
+/// Mapped together, so that a test can do it before it simulates: AddressSanitizer takes exceptions
+/// that are thrown after a SystemC thread ran for errors, because it does not know their stacks.
+inline std::vector<MappedNetwork> map_networks(const HardwareConfig& hardware, int num_random) {
+  std::vector<MappedNetwork> mapped;
+  for (Network& network : shipped_networks()) {
+    Program program = map_network(network, hardware);
+    mapped.push_back({std::move(network), std::move(program)});
+  }
+  for (int seed = 0; seed < num_random; ++seed) {
+    Network network = random_network(seed);
+    try {
+      Program program = map_network(network, hardware);
+      mapped.push_back({std::move(network), std::move(program)});
+    } catch (const InputError&) {
+      // For instance a concat of the network input, which MIDAP cannot copy.
+    }
+  }
+  return mapped;
+}
+
+}  // namespace tilewake
