@@ -57,10 +57,4 @@ std::int64_t OnChipBuffer::wait_until_filled(int slot) {
   return now_cycles() - begin;
 }
 
-void OnChipBuffer::discard_fill(int slot) {
-  Slot& s = slots_[static_cast<std::size_t>(slot)];
-  s.valid_at = 0;
-  s.filled->cancel();
-}
-
 }  // namespace tilewake

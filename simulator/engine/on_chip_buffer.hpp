@@ -26,8 +26,6 @@ class BufferIf : public virtual sc_core::sc_interface {
   /// Core: blocks the calling process until the slot can be read and returns the cycles it took. As
   /// in the reference, a fill that was waited for is forgotten, also by `latest_fill`.
   virtual std::int64_t wait_until_filled(int slot) = 0;
-  /// Core: the slot is overwritten; nobody waits for a fill any more.
-  virtual void discard_fill(int slot) = 0;
 
   virtual Unit unit() const = 0;
 };
@@ -47,7 +45,6 @@ class OnChipBuffer : public sc_core::sc_module, public BufferIf {
   std::int64_t latest_fill() const override;
   std::int64_t valid_at(int slot) const override;
   std::int64_t wait_until_filled(int slot) override;
-  void discard_fill(int slot) override;
   Unit unit() const override { return unit_; }
 
  private:

@@ -75,15 +75,6 @@ TEST_F(OnChipBufferTest, WaitingEndsWithTheFillAsDelayed) {
   });
 }
 
-TEST_F(OnChipBufferTest, DiscardedFillIsNotWaitedFor) {
-  run_script([this] {
-    buffer_.schedule_fill(0, 10);
-    buffer_.discard_fill(0);
-    EXPECT_EQ(buffer_.wait_until_filled(0), 0);
-    EXPECT_EQ(buffer_.latest_fill(), 0);
-  });
-}
-
 TEST_F(OnChipBufferTest, ResetBufferHasNothingToWaitFor) {
   run_script([this] {
     for (int slot = 0; slot < 3; ++slot) buffer_.schedule_fill(slot, 10 + slot);

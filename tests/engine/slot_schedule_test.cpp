@@ -141,7 +141,8 @@ class RandomScheduleTest : public ::testing::TestWithParam<int> {
   template <typename Check>
   void for_each_case(const Check& check) const {
     for (int i = 0; i < kCases && !HasFailure(); ++i) {
-      const Case c = random_case(static_cast<std::uint64_t>(GetParam() * kCases + i));
+      const Case c = random_case(static_cast<std::uint64_t>(GetParam()) * kCases +
+                                 static_cast<std::uint64_t>(i));
       SCOPED_TRACE(c.text());
       check(c, c.schedule());
     }

@@ -19,6 +19,18 @@
 
 namespace tilewake::slow {
 
+/// A PROCESS that was set up; its slots are issued when a later behaviour needs them to be.
+struct Computation {
+  const MidapBehaviour* process = nullptr;
+  int first_fragment = 0;
+  bool first = false;
+  bool last = false;
+  std::int64_t num_passes = 0;
+  std::int64_t pass = -1;
+  std::vector<Slot> slots;  // of the pass
+  std::size_t next = 0;
+};
+
 /// MIDAP in plain loops, one cycle of its pipe after another: what the engine computes in steps as
 /// long as possible, this computes as the rules read (simulator/engine/README.md).
 class SlowMidap {
@@ -46,18 +58,6 @@ class SlowMidap {
 
  private:
   static constexpr int kNone = -1;
-
-  /// A PROCESS that was set up; its slots are issued when a later behaviour needs them to be.
-  struct Computation {
-    const MidapBehaviour* process = nullptr;
-    int first_fragment = 0;
-    bool first = false;
-    bool last = false;
-    std::int64_t num_passes = 0;
-    std::int64_t pass = -1;
-    std::vector<Slot> slots;  // of the pass
-    std::size_t next = 0;
-  };
 
   bool narrow() const {
     return layer_->kind == MidapKind::kGemm || layer_->kind == MidapKind::kConv;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,15 +42,15 @@ std::string text_of(const MidapLayer& l) {
 
 // The slow model goes slot by slot: under the sanitizers it takes ten times as long.
 #ifdef __SANITIZE_ADDRESS__
-constexpr int kMachines = 6;
+constexpr std::size_t kMachines = 6;
 constexpr std::int64_t kLongest = 200'000;
 constexpr std::int64_t kLongestShipped = 2'000'000;
 #else
-constexpr int kMachines = 24;
+constexpr std::size_t kMachines = 24;
 constexpr std::int64_t kLongest = 600'000;
 constexpr std::int64_t kLongestShipped = 1'000'000'000;
 #endif
-constexpr int kNetworksPerMachine = 16;
+constexpr std::size_t kNetworksPerMachine = 16;
 
 /// Runs programs on the engine and on the slow model of one machine, and compares them.
 class Comparison {
@@ -62,7 +63,7 @@ class Comparison {
   }
 
   const HardwareConfig& hardware() const { return hardware_; }
-  int num_compared() const { return num_compared_; }
+  std::size_t num_compared() const { return num_compared_; }
 
   void run(const Program& program, const std::string& name) {
     CostSink engine(program);
@@ -88,18 +89,18 @@ class Comparison {
   const HardwareConfig hardware_;
   const std::int64_t longest_;
   std::optional<Simulator> simulator_;
-  int num_compared_ = 0;
+  std::size_t num_compared_ = 0;
 };
 
 /// Compares the same networks on the shipped machine and on others, after `change`.
 template <typename Change>
 void compare_random_networks(std::uint64_t seed, const Change& change) {
   Random random(seed);
-  int num_compared = 0;
-  for (int machine = 0; machine < kMachines; ++machine) {
+  std::size_t num_compared = 0;
+  for (std::size_t machine = 0; machine < kMachines; ++machine) {
     Comparison comparison(machine == 0 ? shipped_machine("midap") : random_midap(random), kLongest);
-    for (int i = 0; i < kNetworksPerMachine; ++i) {
-      const auto network_seed = static_cast<std::uint64_t>(machine * kNetworksPerMachine + i);
+    for (std::size_t i = 0; i < kNetworksPerMachine; ++i) {
+      const std::uint64_t network_seed = machine * kNetworksPerMachine + i;
       const Network network =
           i % 3 == 0 ? RandomNetwork(network_seed).make(8) : DemandingNetwork(network_seed).make();
       try {
@@ -113,13 +114,14 @@ void compare_random_networks(std::uint64_t seed, const Change& change) {
     num_compared += comparison.num_compared();
   }
   EXPECT_GT(num_compared, kMachines * kNetworksPerMachine / 2);
+  ::testing::Test::RecordProperty("programs", static_cast<int>(num_compared));
 }
 
 TEST(SlowModel, EveryLayerOfTheShippedNetworksTakesWhatTheRulesSay) {
   Comparison comparison(shipped_machine("midap"), kLongestShipped);
   for (const Network& network : shipped_networks())
     comparison.run(map_network(network, comparison.hardware()), network.name);
-  EXPECT_GT(comparison.num_compared(), 3);
+  EXPECT_GT(comparison.num_compared(), 3u);
 }
 
 TEST(SlowModel, EveryLayerOfRandomNetworksTakesWhatTheRulesSay) {

@@ -26,9 +26,6 @@ struct MappedNetwork {
 };
 
 /// All shipped networks, and those of the first random ones that fit `hardware`.
-///
-/// Mapped together, so that a test can do it before it simulates: AddressSanitizer takes exceptions
-/// that are thrown after a SystemC thread ran for errors, because it does not know their stacks.
 inline std::vector<MappedNetwork> map_networks(const HardwareConfig& hardware, int num_random) {
   std::vector<MappedNetwork> mapped;
   for (Network& network : shipped_networks()) {
