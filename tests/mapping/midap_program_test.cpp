@@ -118,8 +118,8 @@ bool has_late_pool(const Network& network, const Program& program) {
   return false;
 }
 
-// The exception: by the rules of the reference a late pool gets its bank when the pool's turn comes,
-// though its host fills that bank earlier, and branches between may use it.
+// The exception: by the rules of the reference a late pool gets its bank when the pool's turn
+// comes, though its host fills that bank earlier, and branches between may use it.
 TEST_P(MidapProgramTest, EveryLayerFindsItsInputsInBanksOrDram) {
   for_each_program([](const Network& network, const Program& program) {
     if (has_late_pool(network, program)) return;

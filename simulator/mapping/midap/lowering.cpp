@@ -35,6 +35,12 @@ class Lowering {
       if (node.type == NodeType::kFusedPool) {
         // Other branches may have run since: the pool's own path comes last.
         const auto position = std::find(executed_.rbegin(), executed_.rend(), node.inputs[0]);
+        if (position != executed_.rbegin()) {
+          program_.warnings.push_back(
+              fmt::format("layer {}: gets its bank only after other branches ran; the reference "
+                          "schedule lets it",
+                          node.name));
+        }
         MidapLayer& host = core_.layers[static_cast<std::size_t>(executed_.rend() - position) - 1];
         host.has_reduction = true;
         host.reduction_outputs = outputs(node, *plan);
