@@ -92,13 +92,17 @@ void RunDirectory::remove_run() const {
 void RunDirectory::write(const std::vector<RunFile>& files, const std::string& run_yaml) const {
   const InterruptDelay delay;
   NewDirectories directories(path_);
-  remove_run();
+  // Everything is on disk before the run that is there goes.
+  std::vector<PreparedFile> prepared;
+  for (const RunFile& file : files) {
+    assert(std::count(std::begin(kRunFiles), std::end(kRunFiles), file.name) == 1);
+    prepared.emplace_back((path_ / file.name).string(), file.text);
+  }
+  prepared.emplace_back((path_ / kRunYaml).string(),
+                        run_yaml);  // last: with it the run is complete
   try {
-    for (const RunFile& file : files) {
-      assert(std::count(std::begin(kRunFiles), std::end(kRunFiles), file.name) == 1);
-      write_file_atomically((path_ / file.name).string(), file.text);
-    }
-    write_file_atomically((path_ / kRunYaml).string(), run_yaml);
+    remove_run();
+    for (PreparedFile& file : prepared) file.commit();
   } catch (...) {
     remove_run();
     throw;

@@ -126,6 +126,7 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
   info.network = model.network.name;
   info.hardware = hardware.name;
   info.schedule = program.schedule;
+  info.warnings = program.warnings;
   info.network_hash = fnv1a64(model.file.text);
   info.hardware_hash = fnv1a64(machine.file.text);
   info.num_params = model.network.num_params();

@@ -20,8 +20,10 @@ namespace {
   throw InputError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
 }
 
+}  // namespace
+
 /// A file that is removed again unless it was renamed to its final name.
-class TemporaryFile {
+class PreparedFile::TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& path) : path_(path) {
     static std::atomic<unsigned> counter{0};
@@ -48,12 +50,15 @@ class TemporaryFile {
     }
   }
 
-  void commit() {
+  void close_synced() {
     // Some file systems cannot sync; the rename is still atomic for every running reader.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) fail(path_, "sync file", errno);
     const int fd = fd_;
     fd_ = -1;
     if (::close(fd) != 0) fail(path_, "write file", errno);
+  }
+
+  void rename() {
     if (::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "replace file", errno);
     name_.clear();
   }
@@ -64,17 +69,24 @@ class TemporaryFile {
   int fd_ = -1;
 };
 
-}  // namespace
-
-void write_file_atomically(const std::string& path, std::string_view text) {
+PreparedFile::PreparedFile(const std::string& path, std::string_view text) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw InputError(path +
                      ": exists and is not a regular file");  // a rename would replace a device
   }
-  TemporaryFile file(path);
-  file.write(text);
-  file.commit();
+  file_ = std::make_unique<TemporaryFile>(path);
+  file_->write(text);
+  file_->close_synced();
+}
+
+PreparedFile::~PreparedFile() = default;
+PreparedFile::PreparedFile(PreparedFile&&) noexcept = default;
+
+void PreparedFile::commit() { file_->rename(); }
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+  PreparedFile(path, text).commit();
 }
 
 }  // namespace tilewake

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,5 +13,20 @@ namespace tilewake {
 /// The text goes to a new file in the same directory, is synced and then renamed; a symbolic link
 /// at `path` is replaced, not followed. Throws InputError naming the path and the system's reason.
 void write_file_atomically(const std::string& path, std::string_view text);
+
+/// The same in two steps, for several files that belong together: the text is on disk under another
+/// name after construction, and `commit` only renames. Without it nothing is left behind.
+class PreparedFile {
+ public:
+  PreparedFile(const std::string& path, std::string_view text);
+  ~PreparedFile();
+  PreparedFile(PreparedFile&&) noexcept;
+
+  void commit();
+
+ private:
+  class TemporaryFile;
+  std::unique_ptr<TemporaryFile> file_;
+};
 
 }  // namespace tilewake

@@ -22,6 +22,8 @@ void Dma::tell_completed(std::int64_t until) {
   std::erase_if(in_flight_, [&](const Transfer& t) {
     if (t.end > until) return false;
     const DmaRequest& r = t.request;
+    sink_->on_event({Unit::kDma, EventKind::kRequest, r.cause, r.slot, r.layer, t.issued, t.end,
+                     r.counted ? r.bytes : 0});
     const Event event{Unit::kDram, EventKind::kTransfer, r.cause, r.slot, r.layer, t.begin, t.end,
                       r.bytes};
     sink_->on_event(event);
@@ -54,9 +56,7 @@ void Dma::read(const DmaRequest& request) {
     queue_end_ = std::max(begin + duration, queue_end_ + duration);
   }
   buffer.schedule_fill(request.slot, begin + duration);
-  sink_->on_event({Unit::kDma, EventKind::kRequest, request.cause, request.slot, request.layer, now,
-                   begin + duration, request.counted ? request.bytes : 0});
-  in_flight_.push_back({request, begin, begin + duration});
+  in_flight_.push_back({request, now, begin, begin + duration});
 }
 
 }  // namespace tilewake

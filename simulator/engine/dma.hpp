@@ -34,11 +34,13 @@ class DmaIf : public virtual sc_core::sc_interface {
 
 /// Moves data from DRAM into on-chip buffers.
 ///
-/// Timing, for a request of n bytes issued at cycle `now`:
-///   queued:      starts at s = max(now + latency(n), end of all queued before), ends at s +
-///   transfer(n) preempting:  starts at s = max(now + latency(n), last fill of the same buffer);
-///   every fill of
-///                another buffer that would end after s ends transfer(n) later
+/// Timing of a request of n bytes issued at cycle `now`. It starts at s and ends at s +
+/// transfer(n).
+///
+/// - queued: s = max(now + latency(n), end of all that is queued before)
+/// - preempting: s = max(now + latency(n), last fill of the same buffer); every fill of another
+///   buffer that would end after s ends transfer(n) later
+///
 /// Preempting requests wait for each other only: the reference lets weights pass features that way.
 class Dma : public sc_core::sc_module, public DmaIf {
  public:
@@ -57,6 +59,7 @@ class Dma : public sc_core::sc_module, public DmaIf {
  private:
   struct Transfer {
     DmaRequest request;
+    std::int64_t issued = 0;
     std::int64_t begin = 0;
     std::int64_t end = 0;
   };

@@ -13,7 +13,8 @@ enum class EventKind {
   kCompute,  // kPeArray: a run of issue slots; `amount` = slots that compute, without stalls
   kSetup,  // kPeArray: cycles that neither compute nor wait: bubbles, filling and emptying the pipe
   kStall,  // kPeArray: waiting; `cause` says for what
-  kRequest,  // kDma: a read request issued at `begin_cycle`; `amount` = bytes, `cause` = its target
+  kRequest,   // kDma: a read request from its issue to its last byte; `amount` = bytes, `cause` =
+              // its target
   kTransfer,  // kDram: `amount` bytes on the data bus; also kFmem/kWmem/kBmmem: a slot being filled
   kStore      // kDma: `amount` bytes written to DRAM by a layer
 };

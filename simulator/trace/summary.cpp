@@ -40,6 +40,7 @@ Json json_of(const Summary& s) {
   json["hardware"] = s.info.hardware;
   json["hardware_hash"] = hex(s.info.hardware_hash);
   json["schedule"] = s.info.schedule;
+  json["warnings"] = s.info.warnings;
   json["num_layers"] = s.num_layers;
   json["params"] = s.info.num_params;
   json["macs"] = s.macs;
@@ -54,6 +55,9 @@ Json json_of(const Summary& s) {
   json["stall_bias_cycles"] = s.stall_bias_cycles;
   json["stall_write_cycles"] = s.stall_write_cycles;
   json["dram_read_bytes"] = s.dram_read_bytes;
+  json["dram_read_feature_bytes"] = s.dram_read_feature_bytes;
+  json["dram_read_weight_bytes"] = s.dram_read_weight_bytes;
+  json["dram_read_bias_bytes"] = s.dram_read_bias_bytes;
   json["dram_write_bytes"] = s.dram_write_bytes;
   json["pe_utilization"] = s.pe_utilization;
   return json;
@@ -75,6 +79,9 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     s.macs += row.macs;
     s.effective_macs += row.effective_macs;
     s.dram_read_bytes += row.dram_read_bytes;
+    s.dram_read_feature_bytes += row.dram_read_feature_bytes;
+    s.dram_read_weight_bytes += row.dram_read_weight_bytes;
+    s.dram_read_bias_bytes += row.dram_read_bias_bytes;
     s.dram_write_bytes += row.dram_write_bytes;
     s.compute_cycles += row.compute_cycles;
     s.setup_cycles += row.setup_cycles;

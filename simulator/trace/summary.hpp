@@ -13,8 +13,9 @@ namespace tilewake {
 struct RunInfo {
   std::string network;  // names as in the files
   std::string hardware;
-  std::string schedule;            // Program::schedule
-  std::uint64_t network_hash = 0;  // fnv1a64 of the text of the files
+  std::string schedule;               // Program::schedule
+  std::vector<std::string> warnings;  // Program::warnings
+  std::uint64_t network_hash = 0;     // fnv1a64 of the text of the files
   std::uint64_t hardware_hash = 0;
   std::int64_t num_params = 0;
   double clock_mhz = 0.0;
@@ -30,6 +31,9 @@ struct Summary {
   std::int64_t macs = 0;
   std::int64_t effective_macs = 0;
   std::int64_t dram_read_bytes = 0;
+  std::int64_t dram_read_feature_bytes = 0;
+  std::int64_t dram_read_weight_bytes = 0;
+  std::int64_t dram_read_bias_bytes = 0;
   std::int64_t dram_write_bytes = 0;
   double pe_utilization = 0.0;  // of the whole run, not the mean of the layers
   std::int64_t compute_cycles = 0;

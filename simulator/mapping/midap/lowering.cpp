@@ -36,10 +36,10 @@ class Lowering {
         // Other branches may have run since: the pool's own path comes last.
         const auto position = std::find(executed_.rbegin(), executed_.rend(), node.inputs[0]);
         if (position != executed_.rbegin()) {
-          program_.warnings.push_back(
-              fmt::format("layer {}: gets its bank only after other branches ran; the reference "
-                          "schedule lets it",
-                          node.name));
+          program_.warnings.push_back(fmt::format(
+              "layer {}: gets its bank only after other branches ran: the reference schedule does "
+              "so, the cycles are optimistic",
+              node.name));
         }
         MidapLayer& host = core_.layers[static_cast<std::size_t>(executed_.rend() - position) - 1];
         host.has_reduction = true;
@@ -67,20 +67,20 @@ class Lowering {
 
   /// A concat is computed by its producers' writes; the row stands behind the last of them.
   void add_concat_rows(const Node& concat) {
-    add_merged_rows(concat);
     std::string hosts;
     for (const int input : concat.inputs) {
       const Node& producer = graph_.at(input);
       if (!hosts.empty()) hosts += '+';
       hosts += producer.name;
     }
+    add_merged_rows(concat, hosts);
     add_row(concat, hosts);
   }
 
-  void add_merged_rows(const Node& concat) {
+  void add_merged_rows(const Node& concat, const std::string& hosts) {
     for (const int inner : merged_concats_[concat.id]) {
-      add_merged_rows(graph_.at(inner));
-      add_row(graph_.at(inner), concat.name);
+      add_merged_rows(graph_.at(inner), hosts);
+      add_row(graph_.at(inner), hosts);
     }
   }
 

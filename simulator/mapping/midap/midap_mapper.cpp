@@ -63,7 +63,8 @@ Program map_as_reference(const Network& network, const MidapConfig& config,
   const auto broken = defects(program, network, EarlyReads::kAllowed);
   if (!broken.empty()) throw PlanFailure(broken[0]);
   for (const std::string& early : defects(program, network, EarlyReads::kRefused))
-    program.warnings.push_back(early + " yet; the reference schedule lets it");
+    program.warnings.push_back(early +
+                               " yet: the reference schedule does so, the cycles are optimistic");
   program.schedule = "reference";
   return program;
 }
