@@ -81,8 +81,8 @@ struct Layer {
   /// Multiply-accumulates of convolutions and fully connected layers over the whole window (padding
   /// taps included, as publications count them); 0 for every other op.
   std::int64_t num_macs() const;
-  /// Multiply-accumulates with real inputs: without the taps that windows have in the padding. What a
-  /// machine that skips padding must do, so the base of utilization.
+  /// Multiply-accumulates with real inputs: without the taps that windows have in the padding. What
+  /// a machine that skips padding must do, so the base of utilization.
   std::int64_t num_effective_macs() const;
   /// Weights without bias, one byte each.
   std::int64_t weight_bytes() const;
