@@ -16,6 +16,12 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
+/// The scalar as an error names it. Quotes make a text of it, which is easily overlooked.
+std::string shown(const YamlNode& value) {
+  return fmt::format("'{}'{}", printable(value.scalar),
+                     value.quoted ? " in quotes, which make it a text," : "");
+}
+
 /// Why `value` cannot be the scalar that was expected; empty when it is a plain scalar.
 std::string scalar_problem(const YamlNode& value, const std::string& expected) {
   switch (value.kind) {
@@ -207,7 +213,7 @@ bool YamlReader::to_bool(const std::string& key, const YamlNode& value) const {
   if (!problem.empty()) fail_at(value.line, path_of(key), problem);
   if (!value.quoted && value.scalar == "true") return true;
   if (!value.quoted && value.scalar == "false") return false;
-  fail_at(value.line, path_of(key), "must be true or false, not '" + printable(value.scalar) + "'");
+  fail_at(value.line, path_of(key), fmt::format("must be true or false, not {}", shown(value)));
 }
 
 std::int64_t YamlReader::to_integer(const std::string& path, const YamlNode& value,
@@ -218,8 +224,7 @@ std::int64_t YamlReader::to_integer(const std::string& path, const YamlNode& val
   std::int64_t result = 0;
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) || has_leading_zero(text)) {
-    fail_at(value.line, path,
-            fmt::format("cannot read '{}' as a decimal integer", printable(value.scalar)));
+    fail_at(value.line, path, fmt::format("cannot read {} as a decimal integer", shown(value)));
   }
   if (error == std::errc::result_out_of_range || result < min || result > max) {
     fail_at(value.line, path,
@@ -237,8 +242,7 @@ double YamlReader::to_number(const std::string& path, const YamlNode& value, dou
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) ||
       error == std::errc::result_out_of_range || !std::isfinite(result)) {
-    fail_at(value.line, path,
-            fmt::format("cannot read '{}' as a finite number", printable(value.scalar)));
+    fail_at(value.line, path, fmt::format("cannot read {} as a finite number", shown(value)));
   }
   if (result < min || result > max) {
     fail_at(value.line, path,
