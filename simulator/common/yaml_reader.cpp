@@ -117,14 +117,6 @@ std::vector<std::int64_t> YamlReader::integers(const std::string& key, std::int6
   return result;
 }
 
-std::vector<double> YamlReader::numbers(const std::string& key, double min, double max) {
-  std::vector<double> result;
-  for_each_element(key, [&](const std::string& path, const YamlNode& value) {
-    result.push_back(to_number(path, value, min, max));
-  });
-  return result;
-}
-
 std::vector<std::string> YamlReader::strings(const std::string& key) {
   std::vector<std::string> result;
   for_each_element(key, [&](const std::string& path, const YamlNode& value) {

@@ -61,7 +61,6 @@ class YamlReader {
 
   /// Reads one integer or a sequence of at least one: `3` and `[3]` give the same.
   std::vector<std::int64_t> integers(const std::string& key, std::int64_t min, std::int64_t max);
-  std::vector<double> numbers(const std::string& key, double min, double max);
   std::vector<std::string> strings(const std::string& key);
   std::vector<std::string> strings(const std::string& key, std::vector<std::string> fallback);
 

@@ -73,9 +73,6 @@ struct Layer {
   bool has_weights() const {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected;
   }
-  bool is_pool() const {
-    return op == Op::kMaxPool || op == Op::kAvgPool || op == Op::kGlobalAvgPool;
-  }
   bool is_elementwise() const { return op == Op::kAdd || op == Op::kMul; }
 
   /// Multiply-accumulates of convolutions and fully connected layers over the whole window (padding
