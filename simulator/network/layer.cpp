@@ -17,26 +17,24 @@ std::string_view name_in(const Names& names, E value) {
   return "?";  // not an enumerator: only a cast can make one
 }
 
-/// Taps of all windows along one dimension that lie on the input, which begins `pad` behind the
-/// first window.
-std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::int64_t kernel,
-                           const Layer& layer, std::int64_t pad) {
-  std::int64_t taps = 0;
-  for (std::int64_t k = 0; k < kernel; ++k) {
-    // Outputs o with 0 <= o * stride + k * dilation - pad < input.
-    const std::int64_t offset = k * layer.dilation - pad;
-    const std::int64_t first = std::max<std::int64_t>(ceil_div(-offset, layer.stride), 0);
-    const std::int64_t end = std::min(ceil_div(input - offset, layer.stride), num_outputs);
-    taps += std::max<std::int64_t>(end - first, 0);
-  }
-  return taps;
-}
-
 }  // namespace
 
 std::string_view to_string(Op op) { return name_in(kOpNames, op); }
 
 std::string_view to_string(Activation activation) { return name_in(kActivationNames, activation); }
+
+std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::int64_t kernel,
+                           std::int64_t stride, std::int64_t dilation, std::int64_t pad) {
+  std::int64_t taps = 0;
+  for (std::int64_t k = 0; k < kernel; ++k) {
+    // Outputs o with 0 <= o * stride + k * dilation - pad < input.
+    const std::int64_t offset = k * dilation - pad;
+    const std::int64_t first = std::max<std::int64_t>(ceil_div(-offset, stride), 0);
+    const std::int64_t end = std::min(ceil_div(input - offset, stride), num_outputs);
+    taps += std::max<std::int64_t>(end - first, 0);
+  }
+  return taps;
+}
 
 std::int64_t Layer::weight_bytes() const {
   const std::int64_t window = kernel_height * kernel_width;
@@ -66,9 +64,9 @@ std::int64_t Layer::num_macs() const {
 std::int64_t Layer::num_effective_macs() const {
   if (op != Op::kConv2d && op != Op::kDepthwiseConv2d) return num_macs();
   const std::int64_t rows =
-      taps_on_input(ofm.height, ifm.height, kernel_height, *this, padding.top);
+      taps_on_input(ofm.height, ifm.height, kernel_height, stride, dilation, padding.top);
   const std::int64_t columns =
-      taps_on_input(ofm.width, ifm.width, kernel_width, *this, padding.left);
+      taps_on_input(ofm.width, ifm.width, kernel_width, stride, dilation, padding.left);
   return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
 }
 

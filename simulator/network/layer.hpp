@@ -87,4 +87,9 @@ struct Layer {
   std::int64_t num_params() const;
 };
 
+/// Taps of all windows along one dimension that lie on the input, which begins `pad` behind the
+/// corner of the first window. O(kernel).
+std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::int64_t kernel,
+                           std::int64_t stride, std::int64_t dilation, std::int64_t pad);
+
 }  // namespace tilewake

@@ -32,27 +32,10 @@ std::vector<std::string> defects(const Program& program, const Network& network,
   return all;
 }
 
-/// Every layer once, behind its inputs.
-void check_order(const Graph& graph, const std::vector<int>& order) {
-  std::vector<bool> done(graph.nodes.size());
-  done[0] = true;
-  for (const int id : order) {
-    const Node& node = graph.at(id);
-    bool sound = !done[static_cast<std::size_t>(id)];
-    for (const int input : node.inputs) sound = sound && done[static_cast<std::size_t>(input)];
-    if (!sound) throw PlanFailure("the graph is not series-parallel");
-    done[static_cast<std::size_t>(id)] = true;
-  }
-  for (const Node& node : graph.nodes)
-    if (!done[static_cast<std::size_t>(node.id)] && node.tensor == node.id)
-      throw PlanFailure("the graph is not series-parallel");
-}
-
 Program map_as_reference(const Network& network, const MidapConfig& config,
                          const LatencyBandwidthDramConfig& dram) {
   Graph graph = prepare_graph(network, config, Schedule::kReference);
   const std::vector<int> order = order_layers(graph);
-  check_order(graph, order);
   BankPlanner planner(graph, dram);
   std::vector<LayerPlan> plans;
   for (const int id : order)

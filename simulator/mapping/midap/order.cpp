@@ -333,8 +333,28 @@ class Orderer {
   int fork_depth_ = 0;
 };
 
+/// Every layer once, behind its inputs.
+void check_order(const Graph& graph, const std::vector<int>& order) {
+  std::vector<bool> done(graph.nodes.size());
+  done[0] = true;
+  for (const int id : order) {
+    const Node& node = graph.at(id);
+    bool sound = !done[static_cast<std::size_t>(id)];
+    for (const int input : node.inputs) sound = sound && done[static_cast<std::size_t>(input)];
+    if (!sound) throw PlanFailure("the graph is not series-parallel");
+    done[static_cast<std::size_t>(id)] = true;
+  }
+  for (const Node& node : graph.nodes)
+    if (!done[static_cast<std::size_t>(node.id)] && node.tensor == node.id)
+      throw PlanFailure("the graph is not series-parallel");
+}
+
 }  // namespace
 
-std::vector<int> order_layers(Graph& graph) { return Orderer(graph).run(); }
+std::vector<int> order_layers(Graph& graph) {
+  std::vector<int> order = Orderer(graph).run();
+  check_order(graph, order);
+  return order;
+}
 
 }  // namespace tilewake::midap

@@ -90,14 +90,13 @@ std::int64_t static_cycles(const Node& node, std::int64_t in_channels, const Mid
                                       : extended_cycles(node, c);
 }
 
-/// The pessimistic latency formula that the reference compiler plans with.
+}  // namespace
+
 double planning_latency(const LatencyBandwidthDramConfig& dram, double bytes) {
   return dram.first_access_cycles +
          dram.row_cycles * std::floor(bytes / static_cast<double>(dram.row_bytes)) +
          dram.refresh_cycles * std::ceil(bytes / static_cast<double>(dram.refresh_bytes));
 }
-
-}  // namespace
 
 TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
                                      std::int64_t bytes_per_cycle) {

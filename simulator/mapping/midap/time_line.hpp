@@ -10,6 +10,9 @@
 
 namespace tilewake::midap {
 
+/// The pessimistic latency formula that the reference compiler plans with, in cycles.
+double planning_latency(const LatencyBandwidthDramConfig& dram, double bytes);
+
 /// What the coarse time line knows of a layer, from unpadded shapes (the reference's choice).
 struct TimeLineLayer {
   bool has_weights = false;
