@@ -16,15 +16,15 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/simulation.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/engine/simulator.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/summary.hpp"
-#include "simulator/trace/tee_sink.hpp"
 #include "simulator/trace/timeline.hpp"
 #include "simulator/trace/trace_csv.hpp"
-#include "simulator/trace/trace_recorder.hpp"
 
 namespace tilewake {
 namespace {
@@ -93,14 +93,6 @@ Formatter formatter_of(const std::string& format) {
   throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
 }
 
-std::vector<TraceLayer> trace_layers(const Program& program) {
-  std::vector<TraceLayer> layers;
-  for (const ProgramLayer& layer : program.layers) {
-    layers.push_back({layer.network_layer, layer.fused_into});
-  }
-  return layers;
-}
-
 Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
   const Stopwatch mapping;
   const Program program = map_model(model, machine);
@@ -109,22 +101,21 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
 
   const Stopwatch engine;
   const HardwareConfig& hardware = machine.config;
-  TraceRecorder recorder(model.network, trace_layers(program), hardware.peak_macs_per_cycle());
   TimelineRecorder timeline;
-  TeeSink both({&recorder, &timeline});
   Simulator simulator(hardware);
-  const RunResult result =
-      simulator.run(program, with_timeline ? static_cast<EventSink&>(both) : recorder);
-  const auto cycles = static_cast<double>(result.total_cycles);
+  SimulatedLayers layers = simulate_layers(simulator, hardware, model.network, program,
+                                           with_timeline ? &timeline : nullptr);
+  const auto cycles = static_cast<double>(layers.result.total_cycles);
   log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
-              1e3 * engine.cpu_seconds(), result.kernel_steps,
+              1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
               1e-6 * cycles / engine.wall_seconds());
 
   Run run;
-  run.rows = recorder.finish(result.total_cycles);
+  run.rows = std::move(layers.rows);
   RunInfo info;
   info.network = model.network.name;
   info.hardware = hardware.name;
+  info.machine = machine_id(hardware);
   info.schedule = program.schedule;
   info.warnings = program.warnings;
   info.network_hash = fnv1a64(model.file.text);

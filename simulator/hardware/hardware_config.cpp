@@ -33,7 +33,13 @@ bool is_plain_word(const std::string& name) {
          name.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-HardwareConfig read(YamlReader yaml) {
+MachineScale scale_of(const MidapConfig& c) {
+  return {c.num_cims, c.system_width, c.fmem_num_banks * c.fmem_bank_bytes, c.wmem_bank_bytes};
+}
+
+}  // namespace
+
+HardwareConfig read_hardware(YamlReader yaml) {
   HardwareConfig config;
   config.name = yaml.required<std::string>("name");
   yaml.check(is_plain_word(config.name), "name",
@@ -52,16 +58,20 @@ HardwareConfig read(YamlReader yaml) {
   return config;
 }
 
-}  // namespace
-
 std::int64_t HardwareConfig::peak_macs_per_cycle() const {
   return std::visit([](const auto& kind) { return kind.peak_macs_per_cycle(); }, core);
 }
 
-HardwareConfig read_hardware(const std::string& path) { return read(YamlReader::from_file(path)); }
+MachineScale HardwareConfig::scale() const {
+  return std::visit([](const auto& kind) { return scale_of(kind); }, core);
+}
+
+HardwareConfig read_hardware(const std::string& path) {
+  return read_hardware(YamlReader::from_file(path));
+}
 
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name) {
-  return read(YamlReader::from_text(text, name));
+  return read_hardware(YamlReader::from_text(text, name));
 }
 
 std::vector<std::string> core_kinds() {

@@ -11,9 +11,19 @@
 
 namespace tilewake {
 
+class YamlReader;
+
 /// One alternative a core kind. Mapper and engine choose by std::visit, so that a kind without a
 /// mapper or a module does not compile.
 using CoreConfig = std::variant<MidapConfig>;
+
+/// How large a machine is, whatever its core kind: what test and calibration networks are made to.
+struct MachineScale {
+  std::int64_t output_lanes = 0;          // output channels that the PE array computes at a time
+  std::int64_t reduction_lanes = 0;       // MACs that it adds to one of them in a cycle
+  std::int64_t feature_buffer_bytes = 0;  // on-chip memory for feature maps
+  std::int64_t filter_bytes = 0;          // weights of one output channel that fit on chip
+};
 
 /// A machine, as resolved from its YAML file: every value checked, every default filled in.
 struct HardwareConfig {
@@ -24,6 +34,7 @@ struct HardwareConfig {
   DramConfig dram;
 
   std::int64_t peak_macs_per_cycle() const;
+  MachineScale scale() const;
   double cycles_to_ms(std::int64_t cycles) const {
     return static_cast<double>(cycles) / (clock_mhz * 1e3);
   }
@@ -34,6 +45,9 @@ HardwareConfig read_hardware(const std::string& path);
 
 /// Same, from text already in memory; `name` stands in for the file in errors.
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name);
+
+/// Same, from a mapping in a file that holds more than a machine.
+HardwareConfig read_hardware(YamlReader yaml);
 
 /// The `core.kind` values that can be read.
 std::vector<std::string> core_kinds();

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/common/version.hpp"
+
 namespace tilewake {
 namespace {
 
@@ -80,6 +82,10 @@ std::string hardware_yaml(const HardwareConfig& hardware, const std::string& ind
       std::visit([](const auto& core) { return core_keys(core); }, hardware.core),
       std::visit([](const auto& dram) { return dram_keys(dram); }, hardware.dram));
   return indented(text, indent);
+}
+
+std::string machine_id(const HardwareConfig& hardware) {
+  return fmt::format("{}@{:016x}", hardware.name, fnv1a64(hardware_yaml(hardware)));
 }
 
 std::int64_t on_chip_bytes(const HardwareConfig& hardware) {

@@ -19,7 +19,9 @@ Json json_of(const std::string& value) { return value; }
 Json json_of(std::int64_t value) { return value; }
 Json json_of(double value) { return value; }
 Json json_of(Op value) { return std::string(to_string(value)); }
-Json json_of(const KernelSize& value) { return fmt::format("{}x{}", value.height, value.width); }
+Json json_of(bool value) { return value ? 1 : 0; }  // as in layers.csv
+Json json_of(const KernelSize& value) { return to_string(value); }
+Json json_of(const Padding& value) { return to_string(value); }
 
 Json json_of(const TraceRow& row) {
   Json json;
@@ -38,6 +40,7 @@ Json json_of(const Summary& s) {
   json["network"] = s.info.network;
   json["network_hash"] = hex(s.info.network_hash);
   json["hardware"] = s.info.hardware;
+  json["machine"] = s.info.machine;
   json["hardware_hash"] = hex(s.info.hardware_hash);
   json["schedule"] = s.info.schedule;
   json["warnings"] = s.info.warnings;

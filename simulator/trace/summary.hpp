@@ -13,6 +13,7 @@ namespace tilewake {
 struct RunInfo {
   std::string network;  // names as in the files
   std::string hardware;
+  std::string machine;                // machine_id()
   std::string schedule;               // Program::schedule
   std::vector<std::string> warnings;  // Program::warnings
   std::uint64_t network_hash = 0;     // fnv1a64 of the text of the files

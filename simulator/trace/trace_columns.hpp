@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -9,8 +10,9 @@
 
 namespace tilewake {
 
-using TraceField = std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
-                                KernelSize TraceRow::*, double TraceRow::*>;
+using TraceField =
+    std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
+                 double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*, Padding TraceRow::*>;
 
 struct TraceColumn {
   std::string_view name;
@@ -51,6 +53,17 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"row_hits", &TraceRow::row_hits},
     {"row_misses", &TraceRow::row_misses},
     {"fused_into", &TraceRow::fused_into},
+    {"index", &TraceRow::index},
+    {"inputs", &TraceRow::inputs},
+    {"dilation", &TraceRow::dilation},
+    {"padding", &TraceRow::padding},
+    {"bias", &TraceRow::bias},
+    {"network", &TraceRow::network},
+    {"machine", &TraceRow::machine},
+    {"version", &TraceRow::version},
 });
+
+/// The field as it stands in layers.csv.
+std::string field_text(const TraceRow& row, const TraceColumn& column);
 
 }  // namespace tilewake

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <istream>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,9 +28,13 @@ namespace {
 
 // No trace of a real network comes near; sums of a row's figures stay within 64 bits.
 constexpr std::uintmax_t kMaxTraceBytes = std::uintmax_t{1} << 28;
+constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 constexpr std::int64_t kMaxValue = std::int64_t{1} << 60;
 
 constexpr std::string_view kVersionPrefix = "# tilewake-trace v";
+
+// A row is a line, and they stand behind the version and the header.
+constexpr std::size_t kFirstRowLine = 3;
 
 template <typename T>
 bool parse_whole(std::string_view text, T& value) {
@@ -39,16 +46,17 @@ class Reader {
  public:
   Reader(std::istream& is, const std::string& name) : is_(is), name_(name) {}
 
-  std::vector<TraceRow> read() {
+  TraceFile read() {
     read_version();
     read_header();
-    std::vector<TraceRow> rows;
+    TraceFile file;
+    file.name = name_;
     while (next_line()) {
-      rows.push_back(read_row());
-      check_name_is_new(rows.back().layer);
+      file.rows.push_back(read_row());
+      check_measurement(file.rows);
     }
-    if (rows.empty()) fail("no layers; the file is truncated");
-    return rows;
+    if (file.rows.empty()) fail("no layers; the file is truncated");
+    return file;
   }
 
  private:
@@ -61,6 +69,9 @@ class Reader {
     if (!std::getline(is_, line_)) return false;
     ++line_number_;
     if (is_.eof()) fail("the line has no end; the file is truncated");
+    if (line_.size() > kMaxLineBytes) {
+      fail(fmt::format("the line is longer than {} bytes", kMaxLineBytes));
+    }
     return true;
   }
 
@@ -77,7 +88,8 @@ class Reader {
 
   void read_header() {
     if (!next_line()) fail("no header; the file is truncated");
-    const std::vector<std::string> names = split();
+    split();
+    const std::vector<std::string>& names = fields_;
     for (std::size_t i = 0; i < kTraceColumns.size(); ++i) {
       if (i < names.size() && names[i] == kTraceColumns[i].name) continue;
       fail(fmt::format("header: column {} is '{}', expected '{}'", i + 1,
@@ -89,54 +101,87 @@ class Reader {
   }
 
   TraceRow read_row() {
-    const std::vector<std::string> fields = split();
-    if (fields.size() != kTraceColumns.size()) {
-      fail(fmt::format("{} fields, expected {}", fields.size(), kTraceColumns.size()));
+    split();
+    if (fields_.size() != kTraceColumns.size()) {
+      fail(fmt::format("{} fields, expected {}", fields_.size(), kTraceColumns.size()));
     }
     TraceRow row;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
       column_ = kTraceColumns[i].name;
-      std::visit([&](const auto field) { parse(fields[i], row.*field); }, kTraceColumns[i].field);
+      std::visit([&](const auto field) { parse(fields_[i], row.*field); }, kTraceColumns[i].field);
     }
-    if (row.layer.empty()) fail("layer: must not be empty");
+    for (const auto field : {&TraceRow::layer, &TraceRow::inputs, &TraceRow::network,
+                             &TraceRow::machine, &TraceRow::version}) {
+      if ((row.*field).empty()) fail(fmt::format("{}: must not be empty", name_of(field)));
+    }
     const std::string contradiction = contradiction_in(row);
     if (!contradiction.empty()) fail(contradiction);
     return row;
   }
 
-  void check_name_is_new(const std::string& layer) {
-    const auto [first, is_new] = line_of_.emplace(layer, line_number_);
+  static std::string_view name_of(std::string TraceRow::*field) {
+    const auto* found =
+        std::find_if(kTraceColumns.begin(), kTraceColumns.end(),
+                     [&](const TraceColumn& column) { return column.field == TraceField(field); });
+    return found->name;
+  }
+
+  /// The last row against those before it: a measurement's rows stand together, and name a layer
+  /// once.
+  void check_measurement(const std::vector<TraceRow>& rows) {
+    const TraceRow& row = rows.back();
+    const TraceRow* before = rows.size() < 2 ? nullptr : &rows[rows.size() - 2];
+    if (before == nullptr || row.network != before->network || row.machine != before->machine) {
+      const auto [first, is_new] =
+          measurement_line_.emplace(std::pair(row.network, row.machine), line_number_);
+      if (!is_new) {
+        fail(fmt::format("network: the rows of '{}' begin on line {}, others stand between",
+                         printable(row.network), first->second));
+      }
+      layer_line_ = {};
+    } else if (row.version != before->version) {
+      fail(fmt::format("version: '{}', but '{}' on the line above, of the same network",
+                       printable(row.version), printable(before->version)));
+    }
+    const auto [first, is_new] = layer_line_.emplace(row.layer, line_number_);
     if (!is_new) {
-      fail(fmt::format("layer: '{}' stands on line {} already", printable(layer), first->second));
+      fail(fmt::format("layer: '{}' stands on line {} already", printable(row.layer),
+                       first->second));
     }
   }
 
-  /// The fields of the line: RFC 4180 without line breaks inside of quotes.
-  std::vector<std::string> split() const {
-    std::vector<std::string> fields(1);
+  /// Puts the fields of the line into fields_: RFC 4180 without line breaks inside of quotes.
+  void split() {
+    std::size_t num_fields = 0;
+    const auto begin_field = [&]() -> std::string& {
+      if (num_fields == fields_.size()) fields_.emplace_back();
+      fields_[num_fields].clear();  // keeps its memory: a trace has millions of fields
+      return fields_[num_fields++];
+    };
+    std::string* field = &begin_field();
     bool quoted = false;
     for (std::size_t i = 0; i < line_.size(); ++i) {
       const char c = line_[i];
       if (quoted && c == '"' && i + 1 < line_.size() && line_[i + 1] == '"') {
-        fields.back() += c;
+        *field += c;
         ++i;
       } else if (quoted) {
         quoted = c != '"';
-        if (quoted) fields.back() += c;
+        if (quoted) *field += c;
       } else if (c == ',') {
-        fields.emplace_back();
+        field = &begin_field();
       } else if (c == '"') {
         const bool opens = i == 0 || line_[i - 1] == ',';
-        if (!opens) fail(fmt::format("a stray quote in field {}", fields.size()));
+        if (!opens) fail(fmt::format("a stray quote in field {}", num_fields));
         quoted = true;
       } else {
         const bool closed = i > 0 && line_[i - 1] == '"';
-        if (closed) fail(fmt::format("text behind the quotes of field {}", fields.size()));
-        fields.back() += c;
+        if (closed) fail(fmt::format("text behind the quotes of field {}", num_fields));
+        *field += c;
       }
     }
-    if (quoted) fail(fmt::format("field {} has no closing quote", fields.size()));
-    return fields;
+    if (quoted) fail(fmt::format("field {} has no closing quote", num_fields));
+    fields_.resize(num_fields);
   }
 
   [[noreturn]] void refuse(const std::string& text, std::string_view expected) const {
@@ -168,6 +213,25 @@ class Reader {
     }
   }
 
+  void parse(const std::string& text, Padding& value) const {
+    std::array<std::int64_t, 4> sides{};
+    std::string_view rest = text;
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      const std::size_t slash = i + 1 < sides.size() ? rest.find('/') : rest.size();
+      if (slash == std::string_view::npos || !parse_whole(rest.substr(0, slash), sides[i]) ||
+          sides[i] < -kMaxValue || sides[i] > kMaxValue) {
+        refuse(text, "TOP/LEFT/BOTTOM/RIGHT");
+      }
+      rest.remove_prefix(std::min(slash + 1, rest.size()));
+    }
+    value = {sides[0], sides[1], sides[2], sides[3]};
+  }
+
+  void parse(const std::string& text, bool& value) const {
+    if (text != "0" && text != "1") refuse(text, "0 or 1");
+    value = text == "1";
+  }
+
   void parse(const std::string& text, double& value) const {
     // from_chars reads "nan" and "inf" as well.
     if (!parse_whole(text, value) || !std::isfinite(value) || value < 0.0) {
@@ -180,16 +244,20 @@ class Reader {
   std::string line_;
   int line_number_ = 0;
   std::string_view column_;
-  std::unordered_map<std::string, int> line_of_;
+  std::vector<std::string> fields_;                                      // of the line
+  std::map<std::pair<std::string, std::string>, int> measurement_line_;  // network, machine
+  std::unordered_map<std::string, int> layer_line_;                      // of this measurement
 };
 
 }  // namespace
 
-std::vector<TraceRow> read_trace(std::istream& is, const std::string& name) {
-  return Reader(is, name).read();
+void TraceFile::fail(std::size_t row, std::string_view column, const std::string& what) const {
+  throw InputError(fmt::format("{}:{}: {}: {}", name, row + kFirstRowLine, column, what));
 }
 
-std::vector<TraceRow> read_trace(const std::string& path) {
+TraceFile read_trace(std::istream& is, const std::string& name) { return Reader(is, name).read(); }
+
+TraceFile read_trace(const std::string& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) throw InputError(path + ": no such file");

@@ -17,17 +17,21 @@ class RowWriter {
   void write(const TraceRow& row) {
     for (const TraceColumn& column : kTraceColumns) {
       if (&column != kTraceColumns.data()) text_.push_back(',');
-      std::visit([&](const auto field) { append(row.*field); }, column.field);
+      write_field(row, column);
     }
     text_.push_back('\n');
+  }
+
+  void write_field(const TraceRow& row, const TraceColumn& column) {
+    std::visit([&](const auto field) { append(row.*field); }, column.field);
   }
 
  private:
   void append(const std::string& value) { append_text(csv_field(value)); }
   void append(Op value) { append_text(to_string(value)); }
-  void append(const KernelSize& value) {
-    fmt::format_to(std::back_inserter(text_), "{}x{}", value.height, value.width);
-  }
+  void append(const KernelSize& value) { append_text(to_string(value)); }
+  void append(const Padding& value) { append_text(to_string(value)); }
+  void append(bool value) { text_.push_back(value ? '1' : '0'); }
   void append(std::int64_t value) { append_number(value); }
   void append(double value) { append_number(value); }  // shortest text that reads back the same
   void append_text(std::string_view value) { text_.append(value.begin(), value.end()); }
@@ -40,6 +44,12 @@ class RowWriter {
 };
 
 }  // namespace
+
+std::string field_text(const TraceRow& row, const TraceColumn& column) {
+  fmt::memory_buffer text;
+  RowWriter(text).write_field(row, column);
+  return fmt::to_string(text);
+}
 
 std::string trace_csv(const std::vector<TraceRow>& rows) {
   fmt::memory_buffer text;

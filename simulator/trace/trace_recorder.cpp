@@ -6,36 +6,18 @@
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/trace/trace_network.hpp"
 
 namespace tilewake {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) { throw SimulationError("trace: " + what); }
 
-TraceRow row_of(const Layer& layer, const std::string& fused_into) {
-  TraceRow row;
-  row.layer = layer.name;
-  row.block = layer.block;
-  row.op = layer.op;
-  row.ic = layer.ifm.channels;
-  row.ih = layer.ifm.height;
-  row.iw = layer.ifm.width;
-  row.oc = layer.ofm.channels;
-  row.oh = layer.ofm.height;
-  row.ow = layer.ofm.width;
-  row.kernel = {layer.kernel_height, layer.kernel_width};
-  row.stride = layer.stride;
-  row.groups = layer.groups;
-  row.macs = layer.num_macs();
-  row.effective_macs = layer.num_effective_macs();
-  row.fused_into = fused_into;
-  return row;
-}
-
 }  // namespace
 
 TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLayer>& layers,
-                             std::int64_t peak_macs_per_cycle)
+                             std::int64_t peak_macs_per_cycle, const std::string& machine)
     : peak_macs_per_cycle_(static_cast<double>(peak_macs_per_cycle)) {
   std::vector<bool> has_row(network.layers.size());
   for (const TraceLayer& layer : layers) {
@@ -44,10 +26,15 @@ TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLaye
       fail(fmt::format("the program executes layer {}, which the network lacks",
                        layer.network_layer));
     }
-    const Layer& executed = network.layers[index];
-    if (has_row[index]) fail(fmt::format("the program executes '{}' twice", executed.name));
+    if (has_row[index]) {
+      fail(fmt::format("the program executes '{}' twice", network.layers[index].name));
+    }
     has_row[index] = true;
-    rows_.push_back(row_of(executed, layer.fused_into));
+    TraceRow& row = rows_.emplace_back();
+    describe_layer(network, layer.network_layer, row);
+    row.fused_into = layer.fused_into;
+    row.machine = machine;
+    row.version = kVersion;
   }
   for (std::size_t i = 0; i < has_row.size(); ++i) {
     if (!has_row[i]) {

@@ -5,6 +5,14 @@
 
 namespace tilewake {
 
+std::string to_string(const KernelSize& kernel) {
+  return fmt::format("{}x{}", kernel.height, kernel.width);
+}
+
+std::string to_string(const Padding& padding) {
+  return fmt::format("{}/{}/{}/{}", padding.top, padding.left, padding.bottom, padding.right);
+}
+
 std::string contradiction_in(const TraceRow& row) {
   const auto differs = [](std::string_view name, std::int64_t value, std::string_view parts,
                           std::int64_t sum) {

@@ -17,7 +17,7 @@ struct KernelSize {
 
 /// What the simulator measured for one layer: one line of layers.csv, whose columns have the names
 /// of these fields. README.md of this room defines each. The latency model is fitted on these
-/// fields and on nothing else.
+/// fields and on nothing else; trace_network.hpp makes a Network of them.
 struct TraceRow {
   std::string layer;  // unique within the network
   std::string block;  // empty outside of a block
@@ -46,10 +46,22 @@ struct TraceRow {
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
   std::string fused_into;  // the layers that compute it on the way, joined by '+'; else empty
+  std::int64_t index = 0;  // into Network::layers
+  std::string inputs;      // names joined by ';', "input" is the network's
+  std::int64_t dilation = 1;
+  Padding padding;
+  bool bias = false;  // never of an op without weights
+  std::string network;
+  std::string machine;  // machine_id()
+  std::string version;  // of the tool that measured it
 
   bool is_fused() const { return !fused_into.empty(); }
   friend bool operator==(const TraceRow&, const TraceRow&) = default;
 };
+
+/// As in layers.csv: `3x3`, and `1/1/0/1` for top, left, bottom and right.
+std::string to_string(const KernelSize& kernel);
+std::string to_string(const Padding& padding);
 
 /// What contradicts itself in `row` ("total_cycles: ..."); empty for a row that adds up.
 ///   total_cycles = compute_cycles + setup_cycles + stall_dram_cycles + stall_write_cycles

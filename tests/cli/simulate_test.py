@@ -35,6 +35,13 @@ class SimulateTest(CliTest):
         self.assertEqual(len(rows), summary["num_layers"])
         self.assertEqual({row["layer"] for row in rows if row["fused_into"]}, {"pool"})
 
+    def test_every_row_says_what_was_measured(self):
+        summary = self.summary()
+        self.assertRegex(summary["machine"], r"^midap@[0-9a-f]{16}$")
+        for row in self.rows():
+            for column in ("network", "machine", "version"):
+                self.assertEqual(row[column], summary[column])
+
     def test_json_is_the_summary_and_the_rows_of_the_csv(self):
         summary = self.summary()
         for row, layer in zip(self.rows(), summary["layers"], strict=True):
@@ -113,6 +120,12 @@ class SimulateTest(CliTest):
         after = self.summary()
         self.assertNotEqual(before["network_hash"], after["network_hash"])
         self.assertEqual(before["hardware_hash"], after["hardware_hash"])
+
+    def test_a_machine_is_its_values_not_its_text(self):
+        before = self.summary()
+        self.write("machine.yaml", MACHINE + "# a remark\n")
+        self.assertEqual(before["machine"], self.summary()["machine"])
+        self.assertNotEqual(before["hardware_hash"], self.summary()["hardware_hash"])
 
     def test_a_run_costs_little_more_than_its_start(self):
         if HAS_ASAN:

@@ -14,6 +14,7 @@ RunInfo small_info() {
   RunInfo info;
   info.network = "small";
   info.hardware = "toy";
+  info.machine = kMachine;
   info.schedule = "reference";
   info.network_hash = 0xabc;
   info.hardware_hash = 0xffffffffffffffff;
@@ -51,6 +52,7 @@ TEST(SummaryTest, JsonHoldsEveryFigure) {
   const auto json = nlohmann::json::parse(summary_json(small_summary()));
   EXPECT_EQ(json["network"], "small");
   EXPECT_EQ(json["hardware"], "toy");
+  EXPECT_EQ(json["machine"], kMachine);
   EXPECT_EQ(json["schedule"], "reference");
   EXPECT_EQ(json["version"], std::string(kVersion));
   EXPECT_EQ(json["network_hash"], "fnv1a64:0000000000000abc");
@@ -60,7 +62,7 @@ TEST(SummaryTest, JsonHoldsEveryFigure) {
   EXPECT_DOUBLE_EQ(json["latency_ms"], 0.0003);
   EXPECT_EQ(json["num_layers"], 3);
   EXPECT_EQ(json["stall_write_cycles"], 2);
-  EXPECT_EQ(json.size(), 26U);
+  EXPECT_EQ(json.size(), 27U);
 }
 
 TEST(SummaryTest, RunJsonIsTheSummaryAndTheRows) {
@@ -71,6 +73,8 @@ TEST(SummaryTest, RunJsonIsTheSummaryAndTheRows) {
   EXPECT_EQ(conv["op"], "conv2d");
   EXPECT_EQ(conv["kernel"], "3x5");
   EXPECT_EQ(conv["total_cycles"], 100);
+  EXPECT_EQ(conv["padding"], "1/2/0/1");
+  EXPECT_EQ(conv["bias"], 1);
   EXPECT_EQ(json["layers"][2]["fused_into"], "point");
   json.erase("layers");
   EXPECT_EQ(json, nlohmann::json::parse(summary_json(small_summary())));

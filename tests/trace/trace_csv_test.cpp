@@ -3,10 +3,17 @@
 
 #include <sstream>
 #include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "simulator/common/version.hpp"
+#include "simulator/trace/trace_columns.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random.hpp"
 #include "tests/trace/trace_fixture.hpp"
@@ -20,7 +27,7 @@ using ::testing::StartsWith;
 
 std::vector<TraceRow> parse(const std::string& text) {
   std::istringstream stream(text);
-  return read_trace(stream, "layers.csv");
+  return read_trace(stream, "layers.csv").rows;
 }
 
 std::string error_of(const std::string& text) {
@@ -67,9 +74,11 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
           "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
-          "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into\n"
+          "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into,index,inputs,dilation,"
+          "padding,bias,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,39,36,0,3,2,732,500,200,32,"
-          "512,0.935,0,0,\n"));
+          "512,0.935,0,0,,0,input,1,1/2/0/1,1,small,toy@0123456789abcdef," +
+          std::string(kVersion) + "\n"));
 }
 
 TEST(TraceCsvTest, ReadingGivesBackWhatWasWritten) { EXPECT_EQ(parse(small_csv()), small_rows()); }
@@ -79,6 +88,36 @@ TEST(TraceCsvTest, NamesWithCommasAndQuotesSurvive) {
   rows[0].layer = "a,\"b\",c";
   rows[1].layer = "\"";
   rows[2].fused_into = "\"\"+,";
+  EXPECT_EQ(parse(trace_csv(rows)), rows);
+}
+
+TEST(TraceCsvTest, EveryColumnSurvives) {
+  auto rows = small_rows();
+  TraceRow& row = rows[0];
+  std::int64_t number = 2;
+  const auto change = [&](auto& value) {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, std::string>) {
+      value = fmt::format("text {}", number++);
+    } else if constexpr (std::is_same_v<T, KernelSize>) {
+      value = {number++, number++};
+    } else if constexpr (std::is_same_v<T, Padding>) {
+      value = {number++, number++, -number++, -number++};
+    } else if constexpr (std::is_same_v<T, bool>) {
+      value = !value;
+    } else if constexpr (std::is_same_v<T, Op>) {
+      value = Op::kConcat;
+    } else {
+      value = static_cast<T>(number++);
+    }
+  };
+  for (const TraceColumn& column : kTraceColumns)
+    std::visit([&](const auto field) { change(row.*field); }, column.field);
+  row.total_cycles = 0;  // as a fused row's
+  row.compute_cycles = row.setup_cycles = row.stall_dram_cycles = row.stall_write_cycles = 0;
+  row.stall_feature_cycles = row.stall_weight_cycles = row.stall_bias_cycles = 0;
+  row.dram_read_bytes =
+      row.dram_read_feature_bytes + row.dram_read_weight_bytes + row.dram_read_bias_bytes;
   EXPECT_EQ(parse(trace_csv(rows)), rows);
 }
 
@@ -104,17 +143,17 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "setup_cycles", "set_up_cycles")),
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
-  EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", "")),
-              HasSubstr("layers.csv:2: header: column 31 is '', expected 'fused_into'"));
-  EXPECT_THAT(error_of(replaced(small_csv(), ",fused_into", ",fused_into,energy")),
+  EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
+              HasSubstr("layers.csv:2: header: column 39 is '', expected 'version'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
   EXPECT_THAT(error_of("# tilewake-trace v1\n"), HasSubstr("no header"));
 }
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 32 fields, expected 31"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 31"));
+              HasSubstr("layers.csv:3: 40 fields, expected 39"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 39"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {
@@ -146,6 +185,19 @@ TEST(TraceCsvTest, WhatIsNoNumberIsRefused) {
   }
 }
 
+TEST(TraceCsvTest, WhatIsNoPaddingOrNoBiasIsRefused) {
+  for (const char* bad : {"", "1", "1/1/1", "1/1/1/", "/1/1/1", "1/1/1/1/", "1/1/1/1/1", "1//1/1",
+                          "1/1/1/x", "1/1/1/1.5", "+1/1/1/1", "1/1/1/9223372036854775807", "nan"}) {
+    EXPECT_THAT(error_of(with_field("padding", bad)),
+                HasSubstr("layers.csv:3: padding: cannot read '"))
+        << bad;
+  }
+  for (const char* bad : {"", "2", "-1", "true", "01"}) {
+    EXPECT_THAT(error_of(with_field("bias", bad)), HasSubstr("layers.csv:3: bias: cannot read '"))
+        << bad;
+  }
+}
+
 TEST(TraceCsvTest, AnUnknownOpIsRefused) {
   EXPECT_THAT(error_of(with_field("op", "deconv")),
               HasSubstr("layers.csv:3: op: cannot read 'deconv' as an op"));
@@ -164,8 +216,61 @@ TEST(TraceCsvTest, ARowThatDoesNotAddUpIsRefused) {
 TEST(TraceCsvTest, TwoRowsOfOneLayerAreRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "\npoint,", "\nconv,")),
               HasSubstr("layers.csv:4: layer: 'conv' stands on line 3 already"));
-  EXPECT_THAT(error_of(with_field("layer", "")),
-              HasSubstr("layers.csv:3: layer: must not be empty"));
+}
+
+TEST(TraceCsvTest, ARowThatDoesNotSayWhatItMeasuredIsRefused) {
+  for (const std::string column : {"layer", "inputs", "network", "machine", "version"}) {
+    EXPECT_THAT(error_of(with_field(column, "")),
+                HasSubstr("layers.csv:3: " + column + ": must not be empty"));
+  }
+}
+
+/// Three rows of each of these networks and machines.
+std::vector<TraceRow> rows_of_all(
+    const std::vector<std::pair<std::string, std::string>>& measurements) {
+  std::vector<TraceRow> all;
+  for (const auto& [network, machine] : measurements) {
+    for (TraceRow row : small_rows()) {
+      row.network = network;
+      row.machine = machine;
+      all.push_back(row);
+    }
+  }
+  return all;
+}
+
+TEST(TraceCsvTest, AFileMayHoldSeveralNetworksAndMachines) {
+  const auto rows = rows_of_all({{"a", "x"}, {"b", "x"}, {"a", "y"}, {"b", "y"}});
+  EXPECT_EQ(parse(trace_csv(rows)), rows);
+}
+
+TEST(TraceCsvTest, TheRowsOfANetworkStandTogether) {
+  EXPECT_THAT(error_of(trace_csv(rows_of_all({{"a", "x"}, {"b", "x"}, {"a", "x"}}))),
+              HasSubstr("layers.csv:9: network: the rows of 'a' begin on line 3"));
+  EXPECT_THAT(error_of(trace_csv(rows_of_all({{"a", "x"}, {"a", "x"}}))),
+              HasSubstr("layers.csv:6: layer: 'conv' stands on line 3 already"));
+}
+
+TEST(TraceCsvTest, OneVersionMeasuresANetwork) {
+  auto rows = rows_of_all({{"a", "x"}, {"b", "x"}});
+  rows[1].version = "9.9.9";
+  EXPECT_THAT(error_of(trace_csv(rows)), HasSubstr("layers.csv:4: version: '9.9.9', but '"));
+  rows[0].version = rows[2].version = "9.9.9";
+  EXPECT_EQ(parse(trace_csv(rows)), rows);
+}
+
+TEST(TraceCsvTest, ALaterComplaintNamesTheLineOfTheRow) {
+  std::istringstream stream(small_csv());
+  const TraceFile trace = read_trace(stream, "layers.csv");
+  EXPECT_EQ(input_error_of([&] { trace.fail(0, "machine", "is another"); }),
+            "layers.csv:3: machine: is another");
+  EXPECT_EQ(input_error_of([&] { trace.fail(2, "machine", "is another"); }),
+            "layers.csv:5: machine: is another");
+}
+
+TEST(TraceCsvTest, AnEndlessLineIsRefused) {
+  EXPECT_THAT(error_of(small_csv() + std::string(2'000'000, ',') + "\n"),
+              HasSubstr("layers.csv:6: the line is longer than 1048576 bytes"));
 }
 
 TEST(TraceCsvTest, QuotesInTheWrongPlaceAreRefused) {

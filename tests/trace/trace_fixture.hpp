@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 namespace tilewake {
 
 inline constexpr std::int64_t kPeakMacs = 1024;
+inline const std::string kMachine = "toy@0123456789abcdef";
 
 /// Three layers, the last of them computed by the second.
 inline Network small_network() {
@@ -64,11 +66,31 @@ inline constexpr std::int64_t kSmallCycles = 150;
 
 inline std::vector<TraceRow> rows_of(const std::vector<Event>& events, std::int64_t total_cycles) {
   const Network network = small_network();
-  TraceRecorder recorder(network, small_layers(), kPeakMacs);
+  TraceRecorder recorder(network, small_layers(), kPeakMacs, kMachine);
   for (const Event& event : events) recorder.on_event(event);
   return recorder.finish(total_cycles);
 }
 
 inline std::vector<TraceRow> small_rows() { return rows_of(small_run(), kSmallCycles); }
+
+/// What a machine could leave that takes one cycle a layer and executes them in `order`.
+inline std::vector<TraceRow> rows_of(const Network& network, const std::vector<int>& order,
+                                     const std::string& machine = kMachine) {
+  std::vector<TraceLayer> layers;
+  for (const int index : order) layers.push_back({index, ""});
+  TraceRecorder recorder(network, layers, kPeakMacs, machine);
+  for (int i = 0; i < static_cast<int>(order.size()); ++i) {
+    recorder.on_event({Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, i, i, i + 1, 1});
+    recorder.on_event({Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, i, i, i + 1, 0});
+  }
+  return recorder.finish(static_cast<std::int64_t>(order.size()));
+}
+
+/// Same, in the network's own order.
+inline std::vector<TraceRow> rows_of(const Network& network) {
+  std::vector<int> order(network.layers.size());
+  std::iota(order.begin(), order.end(), 0);
+  return rows_of(network, order);
+}
 
 }  // namespace tilewake

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
 #include "simulator/trace/tee_sink.hpp"
 #include "tests/trace/trace_fixture.hpp"
 
@@ -57,7 +58,30 @@ TEST(TraceRecorderTest, ARowDescribesItsLayer) {
   EXPECT_EQ(row.kernel, (KernelSize{3, 5}));
   EXPECT_EQ(row.stride, 2);
   EXPECT_EQ(row.macs, 4 * 4 * 32 * 16 * 3 * 5);
+  EXPECT_EQ(row.inputs, "input");
+  EXPECT_EQ(row.padding, (Padding{1, 2, 0, 1}));
+  EXPECT_TRUE(row.bias);
   EXPECT_EQ(small_rows()[1].block, "b1");
+  EXPECT_EQ(small_rows()[1].index, 1);
+  EXPECT_EQ(small_rows()[1].inputs, "conv");
+  EXPECT_FALSE(small_rows()[2].bias);  // a pool has none
+}
+
+TEST(TraceRecorderTest, ARowTellsWhatWasMeasuredOnWhatAndByWhat) {
+  for (const TraceRow& row : small_rows()) {
+    EXPECT_EQ(row.network, "small");
+    EXPECT_EQ(row.machine, kMachine);
+    EXPECT_EQ(row.version, kVersion);
+  }
+}
+
+TEST(TraceRecorderTest, SeveralInputsAreJoinedInTheirOrder) {
+  const Network network = read_network_text(
+      "name: join\ninput: {channels: 8, height: 4, width: 4}\nlayers:\n"
+      "  - {name: a+b, op: conv2d, out_channels: 8, kernel: 1}\n"
+      "  - {name: c, op: concat, inputs: [input, a+b]}\n",
+      "join.yaml");
+  EXPECT_EQ(rows_of(network)[1].inputs, "input;a+b");
 }
 
 TEST(TraceRecorderTest, EveryByteOfTheEventsIsInARow) {
@@ -117,6 +141,7 @@ TEST(TraceRecorderTest, RowsAreInExecutionOrderNotInThatOfTheNetwork) {
   }
   const auto rows = recorder.finish(20);
   EXPECT_EQ(rows[0].layer, "b");
+  EXPECT_EQ(rows[0].index, 1);
   EXPECT_EQ(rows[1].layer, "a");
 }
 
@@ -173,8 +198,8 @@ TEST(TraceRecorderTest, AProgramThatDoesNotExecuteTheNetworkIsOurMistake) {
 
 TEST(TeeSinkTest, EverySinkSeesEveryEvent) {
   const Network network = small_network();
-  TraceRecorder first(network, small_layers(), kPeakMacs);
-  TraceRecorder second(network, small_layers(), kPeakMacs);
+  TraceRecorder first(network, small_layers(), kPeakMacs, kMachine);
+  TraceRecorder second(network, small_layers(), kPeakMacs, kMachine);
   TeeSink tee({&first, &second});
   for (const Event& event : small_run()) tee.on_event(event);
   EXPECT_EQ(first.finish(kSmallCycles), small_rows());

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "simulator/engine/simulator.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/mapping/program.hpp"
+#include "simulator/network/network.hpp"
+#include "simulator/trace/trace_row.hpp"
+
+namespace tilewake {
+
+/// A network that went through the machine.
+struct SimulatedLayers {
+  std::vector<TraceRow> rows;  // in execution order
+  RunResult result;
+};
+
+/// Runs `program`, made of `network` for `hardware`, on `simulator`, which is of the same machine
+/// and takes one network after another; nothing of a run is left in the next.
+///   @param also  another sink that sees every event, or null
+SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hardware,
+                                const Network& network, const Program& program,
+                                EventSink* also = nullptr);
+
+}  // namespace tilewake

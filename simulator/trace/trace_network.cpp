@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/trace/trace_network.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/network/network_builder.hpp"
+#include "simulator/trace/trace_columns.hpp"
+
+namespace tilewake {
+namespace {
+
+// No name holds the one, no layer is called the other (check_name, NetworkBuilder::add).
+constexpr char kInputSeparator = ';';
+constexpr std::string_view kNetworkInputName = "input";
+
+// What NetworkBuilder::add calls otherwise than the trace does.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kColumnOfKey = {{
+    {"", "layer"},
+    {"name", "layer"},
+    {"out_channels", "oc"},
+}};
+
+std::string_view column_of(std::string_view key) {
+  for (const auto& [name, column] : kColumnOfKey) {
+    if (name == key) return column;
+  }
+  return key;
+}
+
+std::string inputs_text(const Network& network, const Layer& layer) {
+  std::string text;
+  for (const int input : layer.inputs) {
+    if (!text.empty()) text += kInputSeparator;
+    if (input == kNetworkInput) {
+      text += kNetworkInputName;
+    } else {
+      text += network.layers[static_cast<std::size_t>(input)].name;
+    }
+  }
+  return text;
+}
+
+/// The zeros as written in a network, of the padding that windows touch: a side that is negative
+/// had zero.
+PaddingRule rule_of(Padding padding) {
+  padding.bottom = std::max<std::int64_t>(padding.bottom, 0);
+  padding.right = std::max<std::int64_t>(padding.right, 0);
+  return PaddingRule::explicit_zeros(padding);
+}
+
+/// The network of the rows `begin` to `end` of a trace.
+class Rebuilder {
+ public:
+  Rebuilder(const TraceFile& trace, std::size_t begin, std::size_t end)
+      : trace_(trace), row_of_layer_(end - begin) {
+    std::iota(row_of_layer_.begin(), row_of_layer_.end(), begin);
+    std::stable_sort(row_of_layer_.begin(), row_of_layer_.end(), [&](std::size_t a, std::size_t b) {
+      return trace.rows[a].index < trace.rows[b].index;
+    });
+    check_indices(end - 1);
+  }
+
+  Network rebuild() const {
+    NetworkBuilder builder = begin_network();
+    for (const std::size_t row : row_of_layer_) {
+      try {
+        builder.add(layer_of(builder, row), rule_of(at(row).padding));
+      } catch (const LayerError& e) {
+        trace_.fail(row, column_of(e.key()), e.what());
+      }
+    }
+    Network network = builder.build();
+    check_descriptions(network);
+    return network;
+  }
+
+ private:
+  const TraceRow& at(std::size_t row) const { return trace_.rows[row]; }
+
+  void check_indices(std::size_t last_row) const {
+    for (std::size_t i = 0; i < row_of_layer_.size(); ++i) {
+      const std::size_t row = row_of_layer_[i];
+      const auto index = static_cast<std::int64_t>(i);
+      if (at(row).index < index) {
+        trace_.fail(row, "index",
+                    fmt::format("{} is that of '{}' already", at(row).index,
+                                printable(at(row_of_layer_[i - 1]).layer)));
+      }
+      if (at(row).index > index) {
+        trace_.fail(last_row, "index",
+                    fmt::format("the rows of '{}' end here and layer {} had none; the file is "
+                                "truncated",
+                                printable(at(row).network), index));
+      }
+    }
+  }
+
+  /// The first layer can read nothing but the network's input, and reads it as it is.
+  NetworkBuilder begin_network() const {
+    const std::size_t row = row_of_layer_.front();
+    const TraceRow& first = at(row);
+    try {
+      return {first.network, {first.ic, first.ih, first.iw}};
+    } catch (const LayerError& e) {
+      trace_.fail(row, e.key() == "input" ? "ic" : "network", e.what());
+    }
+  }
+
+  /// What NetworkBuilder::add asks for. Fields that the op does not have keep their defaults.
+  Layer layer_of(const NetworkBuilder& builder, std::size_t row) const {
+    const TraceRow& measured = at(row);
+    Layer layer;
+    layer.name = measured.layer;
+    layer.block = measured.block;
+    layer.op = measured.op;
+    layer.inputs = inputs_of(builder, row);
+    layer.ofm.channels = measured.oc;
+    if (layer.op == Op::kConv2d) layer.groups = measured.groups;
+    if (layer.has_weights()) layer.bias = measured.bias;
+    if (layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
+        layer.op == Op::kAvgPool) {
+      layer.kernel_height = measured.kernel.height;
+      layer.kernel_width = measured.kernel.width;
+      layer.stride = measured.stride;
+      layer.dilation = measured.dilation;
+    }
+    return layer;
+  }
+
+  std::vector<int> inputs_of(const NetworkBuilder& builder, std::size_t row) const {
+    std::vector<int> inputs;
+    const std::string& text = at(row).inputs;
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(kInputSeparator, begin), text.size());
+      const std::string name = text.substr(begin, end - begin);
+      const int input = name == kNetworkInputName ? kNetworkInput : builder.find(name);
+      if (input == NetworkBuilder::kNoLayer) {
+        trace_.fail(row, "inputs",
+                    fmt::format("'{}' is no layer before this one", printable(name)));
+      }
+      inputs.push_back(input);
+      begin = end + 1;
+    }
+    return inputs;
+  }
+
+  void check_descriptions(const Network& network) const {
+    TraceRow expected;
+    for (std::size_t i = 0; i < row_of_layer_.size(); ++i) {
+      const std::size_t row = row_of_layer_[i];
+      expected = at(row);
+      describe_layer(network, static_cast<int>(i), expected);
+      if (expected == at(row)) continue;
+      for (const TraceColumn& column : kTraceColumns) {
+        const std::string is = field_text(at(row), column);
+        const std::string should = field_text(expected, column);
+        if (is != should) {
+          trace_.fail(
+              row, column.name,
+              fmt::format("is {}, but {} follows from the rest of the network", is, should));
+        }
+      }
+    }
+  }
+
+  const TraceFile& trace_;
+  std::vector<std::size_t> row_of_layer_;
+};
+
+}  // namespace
+
+std::vector<Measurement> measurements_of(const TraceFile& trace) {
+  std::vector<Measurement> measurements;
+  std::size_t end = 0;
+  for (std::size_t begin = 0; begin < trace.rows.size(); begin = end) {
+    const TraceRow& first = trace.rows[begin];
+    end = begin + 1;
+    while (end < trace.rows.size() && trace.rows[end].network == first.network &&
+           trace.rows[end].machine == first.machine) {
+      ++end;
+    }
+    measurements.push_back({Rebuilder(trace, begin, end).rebuild(), first.machine, first.version,
+                            std::span(trace.rows).subspan(begin, end - begin), begin});
+  }
+  return measurements;
+}
+
+void describe_layer(const Network& network, int index, TraceRow& row) {
+  const Layer& layer = network.layers[static_cast<std::size_t>(index)];
+  row.layer = layer.name;
+  row.block = layer.block;
+  row.op = layer.op;
+  row.ic = layer.ifm.channels;
+  row.ih = layer.ifm.height;
+  row.iw = layer.ifm.width;
+  row.oc = layer.ofm.channels;
+  row.oh = layer.ofm.height;
+  row.ow = layer.ofm.width;
+  row.kernel = {layer.kernel_height, layer.kernel_width};
+  row.stride = layer.stride;
+  row.groups = layer.groups;
+  row.macs = layer.num_macs();
+  row.effective_macs = layer.num_effective_macs();
+  row.index = index;
+  row.inputs = inputs_text(network, layer);
+  row.dilation = layer.dilation;
+  row.padding = layer.padding;
+  row.bias = layer.has_weights() && layer.bias;
+  row.network = network.name;
+}
+
+}  // namespace tilewake
