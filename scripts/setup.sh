@@ -6,7 +6,7 @@ set -eu
 
 packages="build-essential cmake ninja-build pkg-config ccache
   libsystemc-dev libyaml-cpp-dev libboost-program-options-dev libfmt-dev libspdlog-dev
-  nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev
+  nlohmann-json3-dev libeigen3-dev libgtest-dev libgmock-dev libbenchmark-dev
   clang-format clang-tidy python3"
 
 case "${1:-}" in

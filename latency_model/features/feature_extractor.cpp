@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/features/feature_extractor.hpp"
+
+#include <variant>
+
+#include "latency_model/features/midap/midap_features.hpp"
+
+namespace tilewake {
+namespace {
+
+// To add a core kind: its overload here; std::visit does not compile without.
+
+std::unique_ptr<FeatureExtractor> make(const MidapConfig& core, const DramConfig& dram) {
+  return make_midap_features(core, dram);
+}
+
+}  // namespace
+
+std::unique_ptr<FeatureExtractor> make_feature_extractor(const HardwareConfig& hardware) {
+  return std::visit([&](const auto& core) { return make(core, hardware.dram); }, hardware.core);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/features/midap/feature_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "simulator/common/math.hpp"
+
+namespace tilewake::midap {
+namespace {
+
+/// Fragments on chip or under way; machines with more banks are treated as if they had this many.
+constexpr std::int64_t kMaxBanks = 32;
+/// Steps that may make up one period.
+constexpr std::int64_t kMaxPeriod = 4;
+constexpr std::int64_t kNone = 0;
+constexpr std::int64_t kNumMarks = 2 * kMaxPeriod;
+/// Times closer than this are the same, in cycles.
+constexpr double kSame = 1e-3;
+
+class Streamer {
+ public:
+  explicit Streamer(const FeatureStream& stream)
+      : s_(stream), bus_(stream.queue), wanted_(stream.wanted), fixed_(stream.wanted == 0) {
+    const std::int64_t resident = std::min(s_.resident, kMaxBanks - 1);
+    const std::int64_t reserved = std::min(s_.reserved, resident);
+    free_ = std::min(s_.banks, kMaxBanks - 1 - reserved) - (resident - reserved);
+    tail_ = std::min(resident * s_.bank_columns, s_.in_columns);
+    for (; loaded_ < resident; ++loaded_)
+      at(loaded_) = {std::min((loaded_ + 1) * s_.bank_columns, s_.in_columns), 0.0};
+  }
+
+  StreamTimes run() {
+    request_loads();
+    if (loaded_ == 0) load(now_);  // whatever the output wants
+    result_.bubbles = result_.loads;
+    delay_in_flight(s_.first_weights, s_.first_weights_begin);
+    result_.first_arrival = loaded_ > 0 ? at(0).arrival : 0.0;
+    if (!s_.as_planned) now_ = s_.start;
+    while (processed_columns_ < s_.in_columns) {
+      if (processed_ == loaded_) load(now_);
+      claim_output_banks();
+      compute();
+      request_loads();
+      skip_periods();
+    }
+    result_.end = now_;
+    result_.bus_free = bus_;
+    result_.kept = mapped_;
+    return result_;
+  }
+
+ private:
+  struct Fragment {
+    std::int64_t tail = 0;
+    double arrival = 0.0;
+  };
+  /// Where a step ended, to find out whether steps repeat.
+  struct Mark {
+    double now = 0.0;
+    double bus = 0.0;
+    double wait = 0.0;
+    std::int64_t processed = 0;
+    std::int64_t columns = 0;
+    std::int64_t pending = -1;
+    std::int64_t mapped = 0;
+    std::int64_t loads = 0;
+    std::int64_t bubbles = 0;
+    double next_arrival = 0.0;
+  };
+
+  Fragment& at(std::int64_t k) { return fragments_[static_cast<std::size_t>(k % kMaxBanks)]; }
+  const Fragment& at(std::int64_t k) const {
+    return fragments_[static_cast<std::size_t>(k % kMaxBanks)];
+  }
+
+  void wait_until(double time) {
+    if (time <= now_) return;
+    result_.wait += time - now_;
+    now_ = time;
+  }
+
+  /// Output fragments that need a bank when everything up to column `tail` is computed.
+  std::int64_t banks_needed(std::int64_t tail, bool next_on_chip) const {
+    std::int64_t last = s_.out_columns - 1;
+    if (tail < s_.in_columns) {
+      const std::int64_t x = tail - 1 + s_.pad - (next_on_chip ? 0 : s_.reach);
+      last = std::min(floor_div(x, s_.stride), last);
+    }
+    if (!s_.reverse) return last < 0 ? 0 : std::min(wanted_, last / s_.out_bank_columns + 1);
+    const std::int64_t stored = s_.out_columns - 1 - last;
+    return std::max<std::int64_t>(wanted_ - stored / s_.out_bank_columns, 0);
+  }
+
+  /// Is there anything to load, and does the output leave a bank for it?
+  bool may_load() const {
+    if (tail_ >= s_.in_columns || free_ <= 0) return false;
+    if (fixed_) return true;
+    const bool any_pending = processed_ < loaded_;
+    const std::int64_t first =
+        any_pending ? at(processed_).tail : std::min(tail_ + s_.bank_columns, s_.in_columns);
+    return free_ - 1 >= banks_needed(first, any_pending) - mapped_;
+  }
+
+  /// Requests all that may be loaded. The banks that the last computation released became free one
+  /// after the other, in its last pass.
+  void request_loads() {
+    std::int64_t i = 0;
+    for (; may_load(); ++i) {
+      load(i < num_released_ ? released_[static_cast<std::size_t>(i)] : now_);
+      if (i + 1 == num_released_) ++result_.bubbles;
+    }
+    if (s_.as_planned && i > 0) now_ += 1.0;
+  }
+
+  void load(double when) {
+    std::int64_t from = tail_;
+    if ((s_.tiles ? loaded_ > 0 : loaded_ == processed_ && processed_ > 0) && s_.reach > 0) {
+      // Windows across the boundary need the columns before it again.
+      from = std::max<std::int64_t>(tail_ - s_.reach, 0);
+      from = std::min(ceil_div(from - s_.pad, s_.stride) * s_.stride + s_.pad, tail_);
+    }
+    const std::int64_t tail = std::min(std::max(from + s_.bank_columns, tail_ + 1), s_.in_columns);
+    const auto columns = static_cast<double>(tail - from);
+    const double share = columns / static_cast<double>(s_.bank_columns);
+    bus_ = std::max(when + s_.latency * share, bus_) + columns * s_.column_load;
+    at(loaded_++) = {tail, bus_};
+    tail_ = tail;
+    --free_;
+    ++result_.loads;
+  }
+
+  /// Weights pass the features that are under way.
+  void delay_in_flight(double cycles, double begin) {
+    for (std::int64_t k = processed_; k < loaded_; ++k)
+      if (at(k).arrival > begin) at(k).arrival += cycles;
+    if (result_.loads > 0 && bus_ > begin) bus_ += cycles;
+  }
+
+  /// Gives free banks to the output. Where those are too few for what is computed next, it has to
+  /// do with what it has; written in reverse it starts over with one bank less.
+  void claim_output_banks() {
+    while (!fixed_) {
+      const std::int64_t given = std::min(free_, wanted_ - mapped_);
+      mapped_ += given;
+      free_ -= given;
+      if (mapped_ < wanted_) {
+        if (banks_needed(at(processed_).tail, loaded_ > processed_ + 1) <= mapped_) return;
+        if (s_.reverse) {
+          free_ += mapped_;
+          mapped_ = 0;
+          --wanted_;
+          continue;
+        }
+      }
+      fixed_ = true;
+    }
+  }
+
+  /// How many of the pending fragments one computation takes: those that are there and whose
+  /// outputs have a bank, and not the one that was requested last.
+  std::int64_t batch_size() const {
+    if (!s_.batches) return 1;
+    const std::int64_t pending = loaded_ - processed_;
+    const std::int64_t most = tail_ < s_.in_columns ? pending - 1 : pending;
+    const double begin = std::max(now_, at(processed_).arrival);
+    std::int64_t size = 1;
+    for (; size < most; ++size) {
+      const Fragment& next = at(processed_ + size);
+      const auto columns = static_cast<double>(at(processed_ + size - 1).tail - processed_columns_);
+      if (next.arrival > begin + columns * s_.column_compute / s_.passes) break;
+      if (!fixed_ && banks_needed(next.tail, size + 1 < pending) > mapped_) break;
+    }
+    return size;
+  }
+
+  void compute() {
+    const std::int64_t end = processed_ + batch_size();
+    if (s_.as_planned) {
+      now_ += 1.0;
+      if (processed_ == 0) wait_until(s_.start);
+    }
+    wait_until(at(processed_).arrival);
+    const std::int64_t tail = at(end - 1).tail;
+    const double pass_cycles = s_.column_compute / s_.passes;
+    const auto columns = static_cast<double>(tail - processed_columns_);
+    const double cycles = columns * s_.column_compute;
+    if (!s_.as_planned && !s_.tiles && end < loaded_) {
+      // Windows that reach into the next fragment need it in the first pass already.
+      const std::int64_t corner =
+          (floor_div(tail - 1 - s_.reach + s_.pad, s_.stride) + 1) * s_.stride - s_.pad;
+      const auto before = static_cast<double>(std::max(corner - processed_columns_, kNone));
+      if (corner < tail) wait_until(at(end).arrival - before * pass_cycles);
+    }
+    if (s_.bus_share > 0.0) share_bus(cycles, end);
+    now_ += cycles;
+    result_.last_share = columns / static_cast<double>(s_.in_columns);
+    num_released_ = 0;
+    for (; processed_ < end; ++processed_) {
+      processed_columns_ = at(processed_).tail;
+      if (processed_ < s_.reserved) continue;
+      ++free_;
+      const auto left = static_cast<double>(tail - processed_columns_);
+      released_[static_cast<std::size_t>(num_released_++)] =
+          s_.as_planned ? now_ : now_ - left * pass_cycles;
+    }
+  }
+
+  /// While computing, weights take their share of the bus from the features under way.
+  void share_bus(double cycles, std::int64_t end) {
+    const double share = std::min(s_.bus_share, 1.0);
+    const auto delayed = [&](double arrival) {
+      const double left = arrival - now_;
+      if (left <= 0.0) return arrival;
+      return left < cycles * (1.0 - share) ? now_ + left / (1.0 - share) : arrival + share * cycles;
+    };
+    for (std::int64_t k = end; k < loaded_; ++k) at(k).arrival = delayed(at(k).arrival);
+    bus_ = delayed(bus_);
+  }
+
+  /// Columns that can be computed before anything but times changes.
+  std::int64_t columns_alike() const {
+    const std::int64_t tail = at(processed_).tail;
+    std::int64_t end = s_.in_columns;
+    if (!fixed_) {
+      // The output column that begins the next output fragment, and where it is computed from.
+      const std::int64_t last = floor_div(tail - 1 + s_.pad, s_.stride);
+      std::int64_t next = (last / s_.out_bank_columns + 1) * s_.out_bank_columns;
+      if (s_.reverse) {
+        const std::int64_t stored = s_.out_columns - 1 - last;
+        next = s_.out_columns - stored / s_.out_bank_columns * s_.out_bank_columns;
+      }
+      end = std::min(end, next * s_.stride - s_.pad);
+    }
+    return end - s_.bank_columns - tail_;
+  }
+
+  /// If the last steps were like those before them, so are the next ones: jumps over them.
+  void skip_periods() {
+    const Mark mark{now_,
+                    bus_,
+                    result_.wait,
+                    processed_,
+                    processed_columns_,
+                    loaded_ - processed_,
+                    mapped_,
+                    result_.loads,
+                    result_.bubbles,
+                    loaded_ > processed_ ? at(processed_).arrival : 0.0};
+    for (std::int64_t period = 1; period <= std::min(num_marks_ / 2, kMaxPeriod); ++period) {
+      const Mark& before = mark_ago(period);
+      if (!alike(mark_ago(2 * period), before, mark)) continue;
+      const std::int64_t columns = mark.columns - before.columns;
+      const std::int64_t count = columns > 0 ? columns_alike() / columns : 0;
+      if (count > 0) jump(before, mark, count);
+      break;
+    }
+    if (std::exchange(jumped_, false)) {
+      num_marks_ = 0;  // marks from before the jump compare with nothing
+    } else {
+      marks_[static_cast<std::size_t>(num_marks_++ % kNumMarks)] = mark;
+    }
+  }
+
+  const Mark& mark_ago(std::int64_t steps) const {
+    return marks_[static_cast<std::size_t>((num_marks_ - steps) % kNumMarks)];
+  }
+
+  /// Did the steps from b to c do what those from a to b did?
+  static bool alike(const Mark& a, const Mark& b, const Mark& c) {
+    const auto same = [](double x, double y) { return std::abs(x - y) < kSame; };
+    const auto ahead = [](double time, const Mark& mark) { return std::max(time - mark.now, 0.0); };
+    return a.pending == b.pending && b.pending == c.pending && a.mapped == b.mapped &&
+           b.mapped == c.mapped && b.columns - a.columns == c.columns - b.columns &&
+           c.processed - b.processed == c.loads - b.loads && same(b.now - a.now, c.now - b.now) &&
+           same(ahead(b.bus, b), ahead(c.bus, c)) &&
+           same(ahead(b.next_arrival, b), ahead(c.next_arrival, c));
+  }
+
+  void jump(const Mark& from, const Mark& to, std::int64_t count) {
+    const auto times = static_cast<double>(count);
+    const double cycles = times * (to.now - from.now);
+    const std::int64_t columns = count * (to.columns - from.columns);
+    const std::int64_t fragments = count * (to.processed - from.processed);
+    std::array<Fragment, kMaxBanks> moved{};
+    for (std::int64_t k = processed_; k < loaded_; ++k)
+      moved[static_cast<std::size_t>((k + fragments) % kMaxBanks)] = {at(k).tail + columns,
+                                                                      at(k).arrival + cycles};
+    fragments_ = moved;
+    now_ += cycles;
+    bus_ += cycles;
+    processed_ += fragments;
+    loaded_ += fragments;
+    processed_columns_ += columns;
+    tail_ += columns;
+    result_.wait += times * (to.wait - from.wait);
+    result_.loads += count * (to.loads - from.loads);
+    result_.bubbles += count * (to.bubbles - from.bubbles);
+    jumped_ = true;
+  }
+
+  const FeatureStream& s_;
+  double now_ = 0.0;
+  double bus_;
+  std::int64_t wanted_;
+  bool fixed_;                          // the output's banks are decided
+  std::int64_t free_ = 0;               // banks
+  std::int64_t mapped_ = 0;             // output fragments with a bank
+  std::int64_t loaded_ = 0;             // fragments
+  std::int64_t processed_ = 0;          // fragments
+  std::int64_t tail_ = 0;               // columns loaded
+  std::int64_t processed_columns_ = 0;  // columns computed from
+  std::array<Fragment, kMaxBanks> fragments_{};
+  std::array<double, kMaxBanks> released_{};
+  std::int64_t num_released_ = 0;
+  std::array<Mark, kNumMarks> marks_{};
+  std::int64_t num_marks_ = 0;
+  bool jumped_ = false;
+  StreamTimes result_;
+};
+
+}  // namespace
+
+StreamTimes run_stream(const FeatureStream& stream) { return Streamer(stream).run(); }
+
+}  // namespace tilewake::midap

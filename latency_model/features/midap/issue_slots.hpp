@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "simulator/mapping/midap/graph.hpp"
+
+namespace tilewake::midap {
+
+/// Issue slots of one layer, in closed form. A pass computes one group of output channels (add and
+/// mul: one column) over the whole feature map.
+struct IssueSlots {
+  double passes = 0.0;
+  double pass_slots = 0.0;
+  double first_window_slots = 0.0;  // until a pass has its first output
+};
+
+/// O(kernel x row / CIMs): taps in the padding take no slot; where channels are no multiple of the
+/// row, alignment slots are counted by residues of the addresses. Formulas: README.md of the room.
+IssueSlots count_issue_slots(const Graph& graph, const Node& node);
+
+}  // namespace tilewake::midap

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/features/midap/layer_walk.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "simulator/common/math.hpp"
+#include "simulator/mapping/midap/time_line.hpp"
+
+namespace tilewake::midap {
+namespace {
+
+// Cycles; simulator/engine/README.md.
+constexpr double kEndToken = 8.0;   // its own slot and the stages of the pipe behind it
+constexpr double kBiasStage = 4.0;  // from the issue of an output's last slot to its bias
+constexpr double kBegin = 1.0;      // the first pass begins: behind a bubble
+constexpr double kLongAgo = -1e15;
+/// Waits of plans that differ by less are the same: the mapper's own are whole cycles.
+constexpr double kSameWait = 0.25;
+
+bool requests_weights(const Node& node) {
+  return node.has_weights() || node.type == NodeType::kElementwise;
+}
+
+}  // namespace
+
+struct LayerWalk::Work {
+  Work(const Node& a_node, const Node& an_input, const IssueSlots& issue_slots)
+      : node(a_node), in(an_input), slots(issue_slots) {}
+
+  const Node& node;
+  const Node& in;
+  IssueSlots slots;
+  Bus::Request own;                 // one request of its own weights or second operand
+  const Node* next = nullptr;       // whose first weights it requests
+  Bus::Request ahead;               // of those
+  bool streams_weights = false;     // a request a pass; otherwise all of them at once, or none
+  double first_ready = kLongAgo;    // the first weights are there
+  double bias = kLongAgo;           // its biases are there, but for the weights that pass them
+  double first_arrival = kLongAgo;  // the first features are there
+  LayerCycles cycles;
+
+  PassCosts costs() const { return {slots.pass_slots, own.latency, own.transfer}; }
+  double total_slots() const { return slots.passes * slots.pass_slots; }
+  /// The bias is read this many slots behind the first one.
+  double bias_slots() const { return slots.first_window_slots + kBiasStage; }
+  /// The bus could begin with the second request for weights.
+  double second_request() const { return std::max(kBegin + own.latency, first_ready); }
+
+  struct End {
+    double computed = 0.0;  // the last slot was issued
+    PassTimes last;         // the pass that requests the next layer's weights
+  };
+  /// The passes, when the first features are there at `features` and the biases at `biases`.
+  End run_passes(double features, double biases) const;
+};
+
+LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases) const {
+  const double pass = slots.pass_slots;
+  if (pass == 0.0) return {kBegin, {kBegin, first_ready}};  // windows over padding only
+  if (!streams_weights) {
+    double start = std::max(kBegin, features - 1.0);
+    if (node.has_weights()) start = std::max(start, first_ready - 1.0);
+    start = std::max(start, biases - bias_slots());
+    return {start + total_slots(), {kBegin, first_ready}};
+  }
+  const PassTimes first{kBegin, first_ready};
+  // The second pass begins later than the first one's weights alone would have it.
+  PassTimes at = advance(first, costs(), 1.0);
+  at.begin = std::max(at.begin, features + pass - 1.0);
+  double index = 1.0;
+  if (biases > kLongAgo) {
+    const double reads_bias = std::floor((bias_slots() - 1.0) / pass);  // the pass that does
+    if (reads_bias >= slots.passes) {
+      const double computed = advance(at, costs(), slots.passes - 1.0).begin;
+      return {std::max(computed, biases - bias_slots() + total_slots()),
+              advance(first, costs(), slots.passes - 1.0)};
+    }
+    at = advance(at, costs(), reads_bias);
+    index += reads_bias;
+    at.begin = std::max(at.begin, biases + index * pass - bias_slots());
+  }
+  End end;
+  end.last = slots.passes > index ? advance(at, costs(), slots.passes - 1.0 - index)
+                                  : advance(first, costs(), slots.passes - 1.0);
+  end.computed = advance(at, costs(), slots.passes - index).begin;
+  return end;
+}
+
+LayerWalk::LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram, Schedule schedule)
+    : graph_(graph),
+      c_(*graph.config),
+      dram_(dram),
+      schedule_(schedule),
+      prefetches_(graph.nodes.size(), -1),
+      prepared_(graph.nodes.size(), false),
+      next_(graph.nodes.size(), -1),
+      residency_(graph) {}
+
+/// Of weights, or of a column of the second operand. The parts of a layer whose filters are split
+/// differ: the first one is prefetched, the average one stands for all of them.
+Bus::Request LayerWalk::weight_request(const Node& node, bool first) const {
+  std::int64_t bytes = node.filter_bytes;
+  if (node.columns_per_part > 0) {
+    bytes = first ? bytes / node.kernel_width * node.columns_per_part
+                  : bytes / ceil_div(node.kernel_width, node.columns_per_part);
+  }
+  if (node.type == NodeType::kConv) bytes *= c_.num_cims;
+  if (node.type == NodeType::kElementwise) {
+    const Node& operand = graph_.tensor_of(node.inputs[1]);
+    bytes = operand.height * operand.channels;
+  }
+  return bus_request(dram_, bytes);
+}
+
+/// Every layer's first weights are requested by the one before, unless they are only then computed.
+void LayerWalk::link_weights(const std::vector<int>& order) {
+  int weighted = -1;
+  int before = -1;
+  for (const int id : order) {
+    const Node& node = graph_.at(id);
+    if (!node.runs()) continue;
+    if (before >= 0) next_[static_cast<std::size_t>(before)] = id;
+    if (requests_weights(node)) {
+      const bool computed_just_now = node.type == NodeType::kElementwise && before >= 0 &&
+                                     graph_.at(before).tensor == node.inputs[1];
+      if (weighted >= 0 && !computed_just_now) {
+        prepared_[static_cast<std::size_t>(id)] = true;
+        prefetches_[static_cast<std::size_t>(weighted)] = id;
+      }
+      weighted = id;
+    }
+    before = id;
+  }
+}
+
+std::vector<LayerCycles> LayerWalk::run(const std::vector<int>& order) {
+  link_weights(order);
+  std::vector<LayerCycles> all(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Node& node = graph_.at(order[i]);
+    if (node.runs()) {
+      all[i] = layer(node);
+    } else if (node.type == NodeType::kFusedPool && schedule_ == Schedule::kReference) {
+      residency_.fused_pool(node);
+    }
+  }
+  return all;
+}
+
+LayerCycles LayerWalk::layer(const Node& node) {
+  Work work(node, graph_.tensor_of(node.inputs[0]), count_issue_slots(graph_, node));
+  if (requests_weights(node)) work.own = weight_request(node, false);
+  const int next = prefetches_[static_cast<std::size_t>(node.id)];
+  if (next >= 0) {
+    work.next = &graph_.at(next);
+    work.ahead = weight_request(*work.next, true);
+  }
+  work.streams_weights = node.type == NodeType::kConv || node.type == NodeType::kElementwise;
+  work.cycles.slots = work.total_slots();
+
+  request_at_start(work);
+  work.cycles.weight_wait =
+      std::max(0.0, work.run_passes(kLongAgo, kLongAgo).computed - kBegin - work.total_slots());
+  stream_features(work);
+  wait_for_biases(work);
+  request_next_weights(work);
+
+  LayerCycles& cycles = work.cycles;
+  if (node.columns_per_part > 0) {
+    // The parts of a layer whose filters do not fit WMEM run one after the other; the last one adds
+    // up what they left in the reduction buffer.
+    const std::int64_t further = ceil_div(node.kernel_width, node.columns_per_part) - 1;
+    cycles.setup += static_cast<double>(further) * (kBegin + kEndToken);
+    cycles.slots += static_cast<double>(ceil_div(graph_.tensor_of(node.id).channels, c_.num_cims));
+  }
+  if (node.fused_pool >= 0 || node.streamed_pool) {
+    const std::int64_t lanes = node.type == NodeType::kConv ? c_.num_cims : c_.system_width;
+    cycles.slots += static_cast<double>(ceil_div(graph_.tensor_of(node.id).channels, lanes));
+  }
+  cycles.write_wait = write_wait(work);
+  bus_.advance(cycles.slots + cycles.setup + cycles.weight_wait + cycles.feature_wait +
+               cycles.bias_wait + cycles.write_wait);
+  return cycles;
+}
+
+/// Requests of its first cycle: its own weights and biases if nobody prefetched them, and the
+/// biases of the layer that it prefetches for.
+void LayerWalk::request_at_start(Work& work) {
+  const auto request_bias = [&](const Node& node) {
+    const std::int64_t lanes = node.type == NodeType::kConv ? c_.num_cims : c_.system_width;
+    if (node.has_bias)
+      bus_.request_bias(0.0, bus_request(dram_, round_up(node.op_channels, lanes)));
+  };
+  if (requests_weights(work.node) && !prepared_[static_cast<std::size_t>(work.node.id)]) {
+    bus_.request_weights(0.0, work.own);
+    request_bias(work.node);
+  }
+  if (requests_weights(work.node)) work.first_ready = bus_.weights;
+  if (work.node.has_bias) work.bias = bus_.bias;
+  if (work.next != nullptr) request_bias(*work.next);
+}
+
+FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& found) const {
+  const Node& node = work.node;
+  const Node& in = work.in;
+  FeatureStream s;
+  s.in_columns = in.width;
+  s.bank_columns = in.bank_columns;
+  s.resident = std::min(found.resident, in.num_fragments);
+  s.reserved = std::min(found.reserved, s.resident);
+  if (node.gemm) {
+    s.stride = node.height;
+  } else if (node.is_window()) {
+    s.reach = (node.kernel_width - 1) * node.dilation;
+    s.pad = found.input_flipped ? node.padding.right : node.padding.left;
+    s.stride = node.stride;
+  }
+  s.out_columns = node.width;
+  s.out_bank_columns = node.bank_columns;
+  s.banks = found.banks;
+
+  const bool elementwise = node.type == NodeType::kElementwise;
+  s.passes = elementwise ? 1.0 : work.slots.passes;
+  s.batches = node.type == NodeType::kConv;
+  s.start = std::max(kBegin, work.first_ready - 1.0);
+  s.column_compute =
+      (work.run_passes(kLongAgo, kLongAgo).computed - s.start) / static_cast<double>(in.width);
+  s.column_load =
+      static_cast<double>(in.height * in.channels) / static_cast<double>(dram_.bytes_per_cycle());
+  s.latency = static_cast<double>(dram_.latency_cycles(in.full_bytes));
+  s.queue = bus_.queue;
+  if (elementwise) {
+    s.bus_share = work.own.transfer / s.column_compute;
+  } else if (work.streams_weights && !node.once) {
+    // Every computation, of a fragment or more, needs all weights again.
+    s.bus_share = s.passes * work.own.transfer /
+                  (s.column_compute * static_cast<double>(std::min(s.bank_columns, s.in_columns)));
+  }
+  const bool own_first = work.streams_weights && work.slots.passes > 1.0;
+  const Bus::Request& first = own_first ? work.own : work.ahead;
+  if (own_first || work.next != nullptr) {
+    s.first_weights = first.transfer;
+    s.first_weights_begin = bus_.weights_begin(kBegin, first);
+  }
+  return s;
+}
+
+/// The output gets what is left beside the banks that remain for input. How many remain is tried
+/// out on the mapper's own terms, and the first number that waits least is taken.
+void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& found,
+                                    FeatureStream& stream) const {
+  const Node& node = work.node;
+  const bool tight = work.in.num_fragments + node.num_fragments > c_.fmem_num_banks;
+  const auto remain = [&](FeatureStream& s, std::int64_t banks) {
+    const std::int64_t left = std::max<std::int64_t>(found.usable - (tight ? banks : 0), 0);
+    s.wanted = std::min(node.num_fragments, left);
+    s.reverse = node.num_fragments > left;
+  };
+  remain(stream, 1);
+  if (node.type == NodeType::kElementwise) {
+    stream.reverse = node.num_fragments >= found.usable;
+    return;
+  }
+  if (!tight || found.resident >= work.in.num_fragments) return;
+
+  FeatureStream plan = stream;
+  plan.as_planned = true;
+  plan.queue = plan.start = plan.first_weights = 0.0;
+  const auto bandwidth = static_cast<double>(dram_.bytes_per_cycle());
+  if (!node.gemm) {  // the mapper plans with channels as they are, not as they are stored
+    const Shape& shape = graph_.shape_of(node.inputs[0]);
+    plan.column_load = static_cast<double>(shape.height * shape.channels) / bandwidth;
+  }
+  plan.latency = planning_latency(
+      dram_, plan.column_load * bandwidth * static_cast<double>(plan.bank_columns));
+  if (node.has_weights()) {
+    plan.start = planning_latency(dram_, work.own.transfer * bandwidth) + work.own.transfer;
+    if (node.type == NodeType::kConv) plan.start -= last_pass_;
+  }
+  double least = run_stream(plan).wait;
+  for (std::int64_t banks = 2; banks < c_.fmem_num_banks && least > 0.0; ++banks) {
+    remain(plan, banks);
+    const double wait = run_stream(plan).wait;
+    if (wait > least - kSameWait) continue;
+    least = wait;
+    remain(stream, banks);
+  }
+}
+
+/// Does the layer executed next, and only that, read the output of `node` through FMEM?
+bool LayerWalk::is_read_next(const Node& node) const {
+  const int next = next_[static_cast<std::size_t>(node.id)];
+  return next >= 0 && node.tensor == node.id && node.copies.empty() &&
+         node.next == std::vector<int>{next} && graph_.at(next).inputs[0] == node.id &&
+         std::count(graph_.at(next).inputs.begin(), graph_.at(next).inputs.end(), node.id) == 1;
+}
+
+/// The plain schedule: all of the input is there, or it is loaded tile by tile into two buffers.
+void LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
+  const bool resident = plain_resident_ == work.in.id;
+  const std::int64_t needed = std::min(s.reach + 1, s.in_columns);
+  const std::int64_t banks_per_tile = ceil_div(needed, s.bank_columns);
+  s.resident = resident ? work.in.num_fragments : 0;
+  s.reserved = 0;
+  s.banks = resident ? work.in.num_fragments : 1;
+  if (!resident && work.in.num_fragments > banks_per_tile &&
+      2 * banks_per_tile <= c_.fmem_num_banks) {
+    s.banks = 2 * banks_per_tile;
+  }
+  s.batches = false;
+  s.tiles = true;
+  const std::int64_t left = c_.fmem_num_banks - s.banks;
+  s.wanted = 0;
+  if (is_read_next(work.node) && work.node.num_fragments <= left) {
+    s.wanted = work.node.num_fragments;
+    s.banks += s.wanted;
+  }
+}
+
+/// Features that are not on chip, and what of the output will be.
+void LayerWalk::stream_features(Work& work) {
+  const Node& node = work.node;
+  const bool plain = schedule_ == Schedule::kPlain;
+  const Residency::Layer found = plain ? Residency::Layer{} : residency_.begin(node);
+  FeatureStream stream = stream_of(work, found);
+  if (plain) {
+    plain_banks(work, stream);
+  } else if (!node.next.empty() && node.output_stationary < 0) {
+    choose_output_banks(work, found, stream);
+  }
+  const StreamTimes times = run_stream(stream);
+  if (plain) {
+    plain_resident_ = stream.wanted > 0 ? node.id : -1;
+  } else {
+    residency_.end(node, times.kept, times.loads > 0, stream.reverse);
+  }
+  last_pass_ = 0.0;
+  if (node.type != NodeType::kElementwise) {
+    last_pass_ = times.last_share * work.slots.pass_slots;
+    if (node.type != NodeType::kConv) last_pass_ *= work.slots.passes;
+  }
+
+  work.cycles.setup = kBegin + kEndToken;
+  if (times.loads == 0) return;
+  work.cycles.setup += static_cast<double>(times.bubbles);
+  bus_.queue = times.bus_free;
+  if (times.first_arrival > 0.0) work.first_arrival = times.first_arrival;
+  const double computed = kBegin + work.total_slots() + work.cycles.weight_wait;
+  // A single fragment is waited for once, while weights for the second pass arrive.
+  const double end = work.in.num_fragments == 1
+                         ? work.run_passes(work.first_arrival, kLongAgo).computed
+                         : times.end;
+  work.cycles.feature_wait = std::max(0.0, end - computed);
+}
+
+/// What the layer takes longer because of its biases, and what its weights do to those of the next.
+void LayerWalk::wait_for_biases(Work& work) {
+  const double requests = work.streams_weights ? work.slots.passes - 1.0 : 0.0;
+  const auto passed = [&](double bias, double count) {
+    return bias +
+           work.own.transfer * passing_requests(bias - work.second_request(), work.costs(), count);
+  };
+  if (work.next != nullptr && work.next->has_bias) bus_.bias = passed(bus_.bias, requests);
+  if (!work.node.has_bias || work.slots.pass_slots == 0.0) return;
+  double bias = work.bias;
+  if (work.streams_weights) {
+    const double before = std::floor((work.bias_slots() - 1.0) / work.slots.pass_slots) + 1.0;
+    bias = passed(bias, std::min(before, requests));
+  } else if (work.next != nullptr && bias > bus_.weights_begin(kBegin, work.ahead)) {
+    bias += work.ahead.transfer;
+  }
+  work.cycles.bias_wait = work.run_passes(work.first_arrival, bias).computed -
+                          work.run_passes(work.first_arrival, kLongAgo).computed;
+}
+
+/// An output is written in one cycle, but for a second operand of a concat and for slices of a
+/// concat that begin or end within a row, which take a cycle a CIM's output. The next output waits.
+double LayerWalk::write_wait(const Work& work) const {
+  const Node& node = work.node;
+  const Node& tensor = graph_.tensor_of(node.id);
+  const bool narrow = node.type == NodeType::kConv;
+  double writes = 0.0;  // of an output, on average over the passes
+  const auto add = [&](std::int64_t begin, std::int64_t end) {
+    const bool whole = narrow || (begin % c_.system_width == 0 && end % c_.system_width == 0);
+    const double groups = node.type == NodeType::kElementwise
+                              ? static_cast<double>(ceil_div(node.op_channels, c_.system_width))
+                              : work.slots.passes;
+    writes += whole ? 1.0 : static_cast<double>(ceil_div(end - begin, c_.num_cims)) / groups;
+  };
+  add(node.slice_begin, node.slice_end);
+  for (const OutputCopy& copy : node.copies)
+    add(copy.slice_begin, std::min(copy.slice_begin + node.op_channels, copy.slice_end));
+  if (tensor.id != node.id) {
+    for (const OutputCopy& copy : tensor.copies) {
+      const std::int64_t begin = node.slice_begin + copy.slice_begin;
+      add(begin, std::min(begin + node.op_channels, copy.slice_end));
+    }
+  }
+  if (writes <= 1.0 || node.fused_pool >= 0) return 0.0;
+  const double slots = work.total_slots();
+  const double outputs =
+      static_cast<double>(node.width * node.height) *
+      static_cast<double>(ceil_div(node.op_channels, narrow ? c_.num_cims : c_.system_width));
+  return std::max(0.0, outputs * writes - slots);
+}
+
+/// The last pass (of a depthwise convolution the first) requests the next layer's first weights.
+void LayerWalk::request_next_weights(const Work& work) {
+  if (!requests_weights(work.node)) return;
+  const PassTimes last = work.run_passes(kLongAgo, kLongAgo).last;
+  bus_.weights = std::max(bus_.weights, last.ready);
+  if (work.next == nullptr) return;
+  double at = last.begin;
+  if (work.streams_weights && work.slots.passes > 1.0)
+    at += work.cycles.feature_wait + work.cycles.bias_wait;
+  bus_.request_weights(at, work.ahead);
+}
+
+}  // namespace tilewake::midap

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "latency_model/features/midap/bus.hpp"
+#include "latency_model/features/midap/feature_stream.hpp"
+#include "latency_model/features/midap/issue_slots.hpp"
+#include "latency_model/features/midap/pass_timing.hpp"
+#include "latency_model/features/midap/residency.hpp"
+#include "simulator/hardware/dram_config.hpp"
+#include "simulator/mapping/midap/graph.hpp"
+
+namespace tilewake::midap {
+
+/// What the closed forms expect of one executed layer, in cycles.
+struct LayerCycles {
+  double slots = 0.0;         // the PE array is issued work
+  double setup = 0.0;         // bubbles, filling and emptying the pipe
+  double weight_wait = 0.0;   // for weights, or the second operand of add and mul
+  double feature_wait = 0.0;  // beyond that, for features that come from DRAM
+  double bias_wait = 0.0;     // beyond both, for the biases of the first output
+  double write_wait = 0.0;    // for earlier outputs to be written
+};
+
+/// Walks over the layers in processing order and carries along what one leaves to the next: which
+/// fragments are in FMEM, what was prefetched, and when the bus is free. O(1) a layer.
+class LayerWalk {
+ public:
+  /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
+  LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram, Schedule schedule);
+
+  /// `order`: every node behind its inputs, fused pools where the schedule has them. result[i]
+  /// belongs to order[i]; zeros for what takes no cycles by itself.
+  std::vector<LayerCycles> run(const std::vector<int>& order);
+
+ private:
+  /// A layer while it is worked out.
+  struct Work;
+
+  void link_weights(const std::vector<int>& order);
+  LayerCycles layer(const Node& node);
+  void request_at_start(Work& work);
+  void stream_features(Work& work);
+  FeatureStream stream_of(const Work& work, const Residency::Layer& found) const;
+  void choose_output_banks(const Work& work, const Residency::Layer& found,
+                           FeatureStream& stream) const;
+  void plain_banks(const Work& work, FeatureStream& stream) const;
+  bool is_read_next(const Node& node) const;
+  void wait_for_biases(Work& work);
+  void request_next_weights(const Work& work);
+  double write_wait(const Work& work) const;
+  Bus::Request weight_request(const Node& node, bool first) const;
+
+  const Graph& graph_;
+  const MidapConfig& c_;
+  const LatencyBandwidthDramConfig& dram_;
+  Schedule schedule_;
+  std::vector<int> prefetches_;  // by node: whose first weights it requests, -1 for nobody's
+  std::vector<bool> prepared_;   // by node: the layer before requested its first weights
+  std::vector<int> next_;        // by node: the one executed behind it, -1 for the last
+  Residency residency_;
+  int plain_resident_ = -1;  // plain schedule: the tensor that stays for the next layer
+  Bus bus_;
+  double last_pass_ = 0.0;  // of the layer before: cycles of one pass of its last computation
+};
+
+}  // namespace tilewake::midap

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/features/midap/midap_features.hpp"
+
+#include <variant>
+
+#include "latency_model/features/midap/layer_walk.hpp"
+#include "simulator/mapping/midap/order.hpp"
+
+namespace tilewake {
+namespace {
+
+using midap::Graph;
+using midap::Node;
+using midap::NodeType;
+
+enum OpClass : int {
+  kMatrix,
+  kConv,
+  kFullyConnected,
+  kDepthwise,
+  kMaxPool,
+  kAvgPool,
+  kGlobalPool,
+  kAdd,
+  kMul
+};
+
+constexpr std::string_view kOpClasses[] = {"conv2d_matrix",    "conv2d",   "fully_connected",
+                                           "depthwise_conv2d", "max_pool", "avg_pool",
+                                           "global_avg_pool",  "add",      "mul"};
+
+constexpr FeatureInfo kFeatures[] = {
+    {"issue_slots", "cycles per issue slot", "the PE array is issued work", 0.98, 1.02},
+    {"setup", "cycles per cycle expected", "filling and emptying the pipe, bubbles", 0.5, 2.0},
+    {"weight_wait", "cycles per cycle expected",
+     "weights or the second operand arrive after they are needed", 0.8, 1.25},
+    {"feature_wait", "cycles per cycle expected",
+     "features that are not on chip arrive after they are needed", 0.7, 1.4},
+    {"bias_wait", "cycles per cycle expected", "biases arrive after the first output", 0.5, 1.5},
+    {"write_wait", "cycles per cycle expected", "earlier outputs are still being written", 0.5,
+     1.5},
+};
+
+int class_of(const Node& node, const Layer& layer) {
+  if (!node.runs()) return kFusedLayer;
+  switch (layer.op) {
+    case Op::kConv2d:
+      if (node.gemm) return kMatrix;
+      return node.type == NodeType::kDepthwise ? kDepthwise : kConv;
+    case Op::kFullyConnected:
+      return kFullyConnected;
+    case Op::kDepthwiseConv2d:
+      return kDepthwise;
+    case Op::kMaxPool:
+      return kMaxPool;
+    case Op::kAvgPool:
+      return kAvgPool;
+    case Op::kGlobalAvgPool:
+      return kGlobalPool;
+    case Op::kAdd:
+      return kAdd;
+    case Op::kMul:
+      return kMul;
+    case Op::kConcat:
+      return kFusedLayer;
+  }
+  return kFusedLayer;
+}
+
+class MidapFeatures : public FeatureExtractor {
+ public:
+  MidapFeatures(const MidapConfig& core, const LatencyBandwidthDramConfig& dram)
+      : core_(core), dram_(dram) {}
+
+  const FeatureSet& set() const override {
+    static constexpr FeatureSet kSet{kOpClasses, kFeatures};
+    return kSet;
+  }
+
+  std::vector<LayerFeatures> extract(const Network& network) const override {
+    try {
+      Graph graph = midap::prepare_graph(network, core_, midap::Schedule::kReference);
+      const std::vector<int> order = midap::order_layers(graph);
+      return walk(graph, order, midap::Schedule::kReference);
+    } catch (const midap::PlanFailure&) {
+      Graph graph = midap::prepare_graph(network, core_, midap::Schedule::kPlain);
+      std::vector<int> order;
+      for (const Node& node : graph.nodes) {
+        if (node.type == NodeType::kInput || node.type == NodeType::kFusedPool) continue;
+        order.push_back(node.id);
+        if (node.fused_pool >= 0) order.push_back(node.fused_pool);
+      }
+      return walk(graph, order, midap::Schedule::kPlain);
+    }
+  }
+
+ private:
+  std::vector<LayerFeatures> walk(const Graph& graph, const std::vector<int>& order,
+                                  midap::Schedule schedule) const {
+    const std::vector<midap::LayerCycles> cycles =
+        midap::LayerWalk(graph, dram_, schedule).run(order);
+    std::vector<LayerFeatures> features(graph.network->layers.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const Node& node = graph.at(order[i]);
+      const auto layer = static_cast<std::size_t>(node.layer);
+      const midap::LayerCycles& c = cycles[i];
+      features[layer].op_class = class_of(node, graph.network->layers[layer]);
+      features[layer].values = {c.slots,        c.setup,     c.weight_wait,
+                                c.feature_wait, c.bias_wait, c.write_wait};
+    }
+    return features;
+  }
+
+  MidapConfig core_;
+  LatencyBandwidthDramConfig dram_;
+};
+
+}  // namespace
+
+std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
+                                                      const DramConfig& dram) {
+  return std::make_unique<MidapFeatures>(core, std::get<LatencyBandwidthDramConfig>(dram));
+}
+
+}  // namespace tilewake

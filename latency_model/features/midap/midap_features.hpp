@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "latency_model/features/feature_extractor.hpp"
+#include "simulator/hardware/midap_config.hpp"
+
+namespace tilewake {
+
+/// Closed forms of MIDAP; README.md of the room has the formulas.
+std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
+                                                      const DramConfig& dram);
+
+}  // namespace tilewake

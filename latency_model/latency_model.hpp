@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "latency_model/evaluation.hpp"
+#include "latency_model/features/feature_extractor.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake {
+
+/// Where a model comes from: enough to make it again.
+struct Provenance {
+  std::string version;     // of the tool
+  std::string machine;     // machine_id() of what was measured
+  std::string set;         // "designed" or the traces' names, in words
+  std::uint64_t seed = 0;  // of the designed set and of the folds; below 2^63
+  std::int64_t num_networks = 0;
+  std::int64_t num_layers = 0;
+
+  friend bool operator==(const Provenance&, const Provenance&) = default;
+};
+
+/// Far beyond every plausible coefficient, and such that no prediction overflows.
+inline constexpr double kMaxCoefficient = 1e9;
+
+/// A calibrated model: the machine, one row of coefficients an op class, and how wrong it was on
+/// networks that it had not seen.
+struct LatencyModel {
+  HardwareConfig hardware;
+  Provenance provenance;
+  // [op class][feature], as in the FeatureSet; from 0 to kMaxCoefficient.
+  std::vector<std::vector<double>> coefficients;
+  Evaluation holdout;  // k-fold by network
+};
+
+/// Who knows the features of a machine. Tests bring their own.
+using ExtractorMaker =
+    std::function<std::unique_ptr<FeatureExtractor>(const HardwareConfig& hardware)>;
+
+struct Prediction {
+  std::vector<double> layer_cycles;  // of network.layers
+  double total_cycles = 0.0;
+  // 95 % of the held-out networks were within this share of the simulator (0.01 = 1 %).
+  double band = 0.0;
+};
+
+/// Coefficients made ready to answer: one dot product a layer.
+class Coefficients {
+ public:
+  explicit Coefficients(const std::vector<std::vector<double>>& rows);
+
+  /// Cycles of one layer, given its features; 0 for a fused one.
+  double cycles(const LayerFeatures& features) const {
+    if (features.op_class == kFusedLayer) return 0.0;
+    const auto& row = rows_[static_cast<std::size_t>(features.op_class)];
+    double sum = 0.0;
+    for (std::size_t i = 0; i < kMaxFeatures; ++i) sum += row[i] * features.values[i];
+    return sum;
+  }
+
+ private:
+  std::vector<std::array<double, kMaxFeatures>> rows_;  // filled up with 0
+};
+
+/// A model made ready to answer. Keeps a copy of what it needs.
+class Predictor {
+ public:
+  explicit Predictor(const LatencyModel& model,
+                     const ExtractorMaker& make_extractor = make_feature_extractor);
+
+  /// Throws InputError naming the layer that the machine cannot hold.
+  Prediction predict(const Network& network) const;
+
+  const FeatureExtractor& extractor() const { return *extractor_; }
+  /// Cycles of one layer, given its features.
+  double cycles(const LayerFeatures& features) const { return coefficients_.cycles(features); }
+
+ private:
+  std::unique_ptr<FeatureExtractor> extractor_;
+  Coefficients coefficients_;
+  double band_ = 0.0;
+};
+
+}  // namespace tilewake
