@@ -1,23 +1,62 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# From a bare Debian 12 to a simulated MobileNetV2 on MIDAP, with its trace.
-# usage: scripts/quickstart.sh     (result in runs/quickstart)
+# From a bare Debian 12 to a simulated MobileNetV2 on MIDAP, with its trace, and to a latency model
+# of MIDAP that predicts it without having seen it.
+# usage: scripts/quickstart.sh     (result in runs/quickstart and runs/quickstart-model)
 set -eu
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
   "") ;;
-  -h | --help) sed -n '3,4s/^# //p' "$0"; exit 0 ;;
+  -h | --help) sed -n '3,5s/^# //p' "$0"; exit 0 ;;
   *) echo "quickstart.sh: unknown argument '$1' (see --help)" >&2; exit 2 ;;
 esac
+
+run=runs/quickstart
+model=runs/quickstart-model/model.yaml
 
 scripts/setup.sh
 cmake --preset release
 cmake --build --preset release --target tilewake_cli
-build/release/tilewake simulate --hw midap --net mobilenet_v2 \
-  --out runs/quickstart --timeline --force
+tilewake=build/release/tilewake
 
 echo
-echo "Written to runs/quickstart:"
-ls runs/quickstart
-echo "Open runs/quickstart/timeline.json in https://ui.perfetto.dev to see where every cycle went."
+echo "== simulate MobileNetV2 on MIDAP"
+$tilewake simulate --hw midap --net mobilenet_v2 --out $run --timeline --force
+
+echo
+echo "== calibrate a latency model of MIDAP, on networks that the tool designs"
+$tilewake calibrate --hw midap --out $model --force
+
+echo
+echo "== predict MobileNetV2, which is not among them, and compare"
+# Blocks in the order of execution; a layer outside of a block stands for itself.
+$tilewake predict --model $model --net mobilenet_v2 --format csv | awk -F, '
+  function show(name, simulated, predicted) {
+    printf "%-12s %12d %12d %+8.2f %%\n", name, simulated, predicted,
+           100 * (predicted / simulated - 1)
+  }
+  /^#/ { next }
+  $1 == "layer" { split("", column); for (i = 1; i <= NF; i++) column[$i] = i; files++; next }
+  files == 1 { cycles[$1] = $column["total_cycles"]; next }
+  {
+    name = $column["block"] == "" ? $1 : $column["block"]
+    if (!(name in simulated)) order[++count] = name
+    simulated[name] += $column["total_cycles"]
+    predicted[name] += cycles[$1]
+  }
+  END {
+    printf "%-12s %12s %12s %10s\n", "block", "simulated", "predicted", "error"
+    for (i = 1; i <= count; i++) {
+      name = order[i]
+      all_simulated += simulated[name]
+      all_predicted += predicted[name]
+      if (simulated[name] > 0) show(name, simulated[name], predicted[name])
+    }
+    show("total", all_simulated, all_predicted)
+  }' - $run/layers.csv
+
+echo
+echo "Written to $run and $model:"
+ls $run
+echo "Open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went."

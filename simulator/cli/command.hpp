@@ -15,5 +15,7 @@ using Arguments = std::vector<std::string>;
 /// UsageError, InputError, or what is our own fault. main.cpp has the table of them.
 ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
+ExitCode calibrate_command(const Arguments& arguments);
+ExitCode predict_command(const Arguments& arguments);
 
 }  // namespace tilewake

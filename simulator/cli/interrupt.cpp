@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kSignalBase = 128;  // what a shell adds to the number of the signal
 
-volatile std::sig_atomic_t is_delayed = 0;
+volatile std::sig_atomic_t num_delays = 0;
 volatile std::sig_atomic_t pending_signal = 0;
 
 /// Only what may be called in a signal handler: no destructors, no buffers are flushed.
@@ -21,7 +21,7 @@ volatile std::sig_atomic_t pending_signal = 0;
 }
 
 extern "C" void on_signal(int signal) {
-  if (is_delayed == 0 || pending_signal != 0) end_now(signal);
+  if (num_delays == 0 || pending_signal != 0) end_now(signal);
   pending_signal = signal;
 }
 
@@ -37,11 +37,13 @@ void end_on_interrupt() {
   }
 }
 
-InterruptDelay::InterruptDelay() { is_delayed = 1; }
+InterruptDelay::InterruptDelay() { num_delays = num_delays + 1; }
 
 InterruptDelay::~InterruptDelay() {
-  is_delayed = 0;
-  if (pending_signal != 0) end_now(pending_signal);
+  num_delays = num_delays - 1;
+  if (num_delays == 0 && pending_signal != 0) end_now(pending_signal);
 }
+
+bool InterruptDelay::is_pending() { return pending_signal != 0; }
 
 }  // namespace tilewake

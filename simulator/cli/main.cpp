@@ -32,6 +32,10 @@ struct Command {
 constexpr Command kCommands[] = {
     {"check", "validate a machine and a network; print the machine", tilewake::check_command},
     {"simulate", "simulate a network on a machine, exact to the cycle", tilewake::simulate_command},
+    {"calibrate", "fit a latency model to a machine, or to its traces",
+     tilewake::calibrate_command},
+    {"predict", "tell a network's latency at once, with a calibrated model",
+     tilewake::predict_command},
 };
 
 std::string command_names() {
@@ -53,7 +57,8 @@ std::string usage() {
   }
   return text +
          "\n'tilewake COMMAND --help' lists the options of a command.\n"
-         "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 130 interrupted\n";
+         "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 4 tolerance missed,\n"
+         "            130 interrupted\n";
 }
 
 ExitCode dispatch(const Arguments& arguments) {

@@ -2,10 +2,14 @@
 #include "simulator/cli/options.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <system_error>
 
 #include <fmt/format.h>
 
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
 namespace {
@@ -20,6 +24,12 @@ std::string both_names(const std::string& name) {
   const std::size_t comma = name.find(',');
   const bool has_short = comma != std::string::npos;
   return (has_short ? "-" + name.substr(comma + 1) + ", " : "    ") + long_name(name);
+}
+
+template <typename T>
+bool parse_whole(const std::string& text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -49,6 +59,37 @@ void Options::optional(const std::string& name, std::string& value, const std::s
 
 void Options::flag(const std::string& name, bool& value, const std::string& help) {
   add(name, po::bool_switch(&value), "", help + " (default: off)");
+}
+
+void Options::integer(const std::string& name, std::int64_t& value, std::int64_t min,
+                      std::int64_t max, const std::string& placeholder, const std::string& help) {
+  const auto read = [this, name, &value, min, max](const std::string& text) {
+    if (!parse_whole(text, value) || value < min || value > max) {
+      fail(fmt::format("option '{}' must be an integer from {} to {}, not '{}'", long_name(name),
+                       min, max, printable(text)));
+    }
+  };
+  add(name, po::value<std::string>()->notifier(read), placeholder,
+      fmt::format("{} (default: {})", help, value));
+}
+
+void Options::number(const std::string& name, std::optional<double>& value,
+                     const std::string& placeholder, const std::string& help) {
+  const auto read = [this, name, &value](const std::string& text) {
+    double number = 0.0;
+    if (!parse_whole(text, number) || !std::isfinite(number) || number < 0.0) {
+      fail(fmt::format("option '{}' must be a number from 0, not '{}'", long_name(name),
+                       printable(text)));
+    }
+    value = number;
+  };
+  add(name, po::value<std::string>()->notifier(read), placeholder,
+      help + (value ? fmt::format(" (default: {})", *value) : " (default: none)"));
+}
+
+void Options::list(const std::string& name, std::vector<std::string>& values,
+                   const std::string& placeholder, const std::string& help) {
+  add(name, po::value(&values)->multitoken()->composing(), placeholder, help + " (default: none)");
 }
 
 bool Options::parse(const Arguments& arguments) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,15 @@ class Options {
   void optional(const std::string& name, std::string& value, const std::string& placeholder,
                 const std::string& help);
   void flag(const std::string& name, bool& value, const std::string& help);
+  /// A decimal integer from `min` to `max`.
+  void integer(const std::string& name, std::int64_t& value, std::int64_t min, std::int64_t max,
+               const std::string& placeholder, const std::string& help);
+  /// A finite number from 0.
+  void number(const std::string& name, std::optional<double>& value, const std::string& placeholder,
+              const std::string& help);
+  /// One or more values behind each use of the option, which may come several times.
+  void list(const std::string& name, std::vector<std::string>& values,
+            const std::string& placeholder, const std::string& help);
 
   /// Fills the values. Returns false if help was asked for; it is printed then.
   bool parse(const Arguments& arguments);

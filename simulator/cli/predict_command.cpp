@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "latency_model/model_yaml.hpp"
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/data_files.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/prediction_report.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/network/network_yaml.hpp"
+
+namespace tilewake {
+namespace {
+
+using Formatter = std::string (*)(const PredictionReport& report);
+
+// To add a format: one line here.
+constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+    {"table", [](const PredictionReport& report) { return prediction_table(report, use_color()); }},
+    {"csv", prediction_csv},
+    {"json", prediction_json},
+}};
+
+struct PredictOptions {
+  std::string model;
+  std::string network;
+  std::string format = "table";
+  bool verbose = false;
+  bool quiet = false;
+};
+
+std::vector<std::string_view> format_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, formatter] : kFormats) names.push_back(name);
+  return names;
+}
+
+bool parse(const Arguments& arguments, PredictOptions& values) {
+  Options options("predict", "predict --model FILE --net FILE [--format table|csv|json] [-v | -q]",
+                  "Tells what the simulator would say of a network, with a model that `tilewake\n"
+                  "calibrate` made.");
+  options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
+  options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.optional("format", values.format, "FORMAT",
+                   fmt::format("what is printed: {}", fmt::join(format_names(), ", ")));
+  options.flag("verbose,v", values.verbose, "tell what the prediction cost");
+  options.flag("quiet,q", values.quiet, "no remarks on standard error");
+  return options.parse(arguments);
+}
+
+Formatter formatter_of(const std::string& format) {
+  for (const auto& [name, formatter] : kFormats) {
+    if (name == format) return formatter;
+  }
+  throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
+}
+
+/// Whole cycles that add up: each layer ends where the sum up to it rounds to.
+std::vector<std::int64_t> rounded(const std::vector<double>& cycles) {
+  std::vector<std::int64_t> whole;
+  double end = 0.0;
+  std::int64_t begin = 0;
+  for (const double value : cycles) {
+    end += value;
+    const std::int64_t rounded_end = std::llround(end);
+    whole.push_back(rounded_end - begin);
+    begin = rounded_end;
+  }
+  return whole;
+}
+
+/// How wrong the model was about layers of the same class: 95 % of those held out were within.
+std::vector<double> layer_bands(const LatencyModel& model,
+                                const std::vector<LayerFeatures>& features) {
+  std::vector<double> bands;
+  for (const LayerFeatures& layer : features) {
+    const bool is_fused = layer.op_class == kFusedLayer;
+    bands.push_back(
+        is_fused ? 0.0 : model.holdout.by_class[static_cast<std::size_t>(layer.op_class)].p95);
+  }
+  return bands;
+}
+
+}  // namespace
+
+ExitCode predict_command(const Arguments& arguments) {
+  PredictOptions options;
+  if (!parse(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.verbose, options.quiet);
+  const Formatter format = formatter_of(options.format);
+
+  const LatencyModel model = read_model(options.model, make_feature_extractor);
+  const InputFile file = read_network_file(options.network);
+  const Network network = read_network_text(file.text, file.path);
+  try {
+    const Predictor predictor(model);
+    const Stopwatch stopwatch;
+    const Prediction prediction = predictor.predict(network);
+    log().debug("predicted {} layers in {:.1f} us", network.layers.size(),
+                1e6 * stopwatch.wall_seconds());
+    write_result(
+        format({model, network, rounded(prediction.layer_cycles),
+                layer_bands(model, predictor.extractor().extract(network)), prediction.band}));
+  } catch (const InputError& e) {
+    throw InputError(fmt::format("{}: on {}: {}", file.path, model.hardware.name, e.what()));
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace tilewake

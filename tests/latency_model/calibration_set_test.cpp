@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/calibration_set.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/network/network_yaml.hpp"
+#include "tests/support/shipped.hpp"
+
+namespace tilewake {
+namespace {
+
+std::string text_of(const Network& network) {
+  std::ostringstream text;
+  write_network(text, network);
+  return text.str();
+}
+
+/// What a network computes, whatever its layers are called.
+using Signature = std::vector<std::tuple<Op, std::vector<int>, std::int64_t, std::int64_t,
+                                         std::int64_t, std::int64_t, std::int64_t>>;
+Signature signature_of(const Network& network) {
+  Signature signature;
+  for (const Layer& l : network.layers) {
+    signature.emplace_back(l.op, l.inputs, l.ifm.num_elements(), l.ofm.num_elements(),
+                           l.kernel_height, l.stride, l.groups);
+  }
+  return signature;
+}
+
+class CalibrationSetTest : public ::testing::Test {
+ protected:
+  std::int64_t count(const std::function<bool(const Layer&)>& holds) const {
+    return count(set_, holds);
+  }
+  static std::int64_t count(const CalibrationSet& set,
+                            const std::function<bool(const Layer&)>& holds) {
+    std::int64_t sum = 0;
+    for (int i = 0; i < set.size(); ++i) {
+      const Network network = set.network(i);
+      sum += std::count_if(network.layers.begin(), network.layers.end(), holds);
+    }
+    return sum;
+  }
+
+  const HardwareConfig machine_ = shipped_machine("midap");
+  const CalibrationSet set_{machine_, 1};
+};
+
+TEST_F(CalibrationSetTest, MachineAndSeedDecideTheNetworks) {
+  const CalibrationSet same(shipped_machine("midap"), 1, 200);
+  const CalibrationSet other(machine_, 2, 200);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(text_of(same.network(i)), text_of(set_.network(i)));
+    EXPECT_NE(signature_of(other.network(i)), signature_of(set_.network(i)));
+  }
+}
+
+TEST_F(CalibrationSetTest, ALargerMachineGetsMapsThatDoNotFitItEither) {
+  HardwareConfig large = machine_;
+  std::get<MidapConfig>(large.core).fmem_bank_bytes *= 8;
+  const std::int64_t buffer = large.scale().feature_buffer_bytes;
+  const auto exceeds = [&](const Layer& l) { return l.ifm.num_elements() > buffer; };
+  EXPECT_GE(count(CalibrationSet(large, 1), exceeds), 300);
+  EXPECT_GE(count(CalibrationSet(large, 1), exceeds), 3 * count(exceeds));
+}
+
+TEST_F(CalibrationSetTest, EveryOpComesOften) {
+  std::map<Op, std::int64_t> layers;
+  for (int i = 0; i < set_.size(); ++i)
+    for (const Layer& layer : set_.network(i).layers) ++layers[layer.op];
+  EXPECT_EQ(layers.size(), 9U);
+  for (const auto& [op, num_layers] : layers) EXPECT_GE(num_layers, 200) << to_string(op);
+}
+
+TEST_F(CalibrationSetTest, WindowsHaveEveryUsualKernelAndStride) {
+  std::map<std::tuple<Op, std::int64_t, std::int64_t>, int> windows;
+  for (int i = 0; i < set_.size(); ++i)
+    for (const Layer& l : set_.network(i).layers)
+      if (l.kernel_height == l.kernel_width) ++windows[{l.op, l.kernel_height, l.stride}];
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t kernel : {1, 2, 3, 5, 7})
+      EXPECT_GE((windows[{Op::kConv2d, kernel, stride}]), 10) << kernel << "/" << stride;
+    for (const std::int64_t kernel : {3, 5, 7, 9})
+      EXPECT_GE((windows[{Op::kDepthwiseConv2d, kernel, stride}]), 10) << kernel << "/" << stride;
+    for (const std::int64_t kernel : {2, 3}) {
+      EXPECT_GE((windows[{Op::kMaxPool, kernel, stride}]), 10) << kernel << "/" << stride;
+      EXPECT_GE((windows[{Op::kAvgPool, kernel, stride}]), 10) << kernel << "/" << stride;
+    }
+  }
+  EXPECT_GE(count([](const Layer& l) { return l.kernel_height != l.kernel_width; }), 100);
+  EXPECT_GE(count([](const Layer& l) { return l.dilation > 1; }), 100);
+  EXPECT_GE(count([](const Layer& l) { return l.groups > 1; }), 100);
+  EXPECT_GE(count([](const Layer& l) { return l.has_weights() && !l.bias; }), 100);
+}
+
+TEST_F(CalibrationSetTest, FirstLayersOfImagesHaveEveryKernel) {
+  std::set<std::int64_t> kernels;
+  for (int i = 0; i < set_.size(); ++i) {
+    const Layer first = set_.network(i).layers.front();
+    if (first.op == Op::kConv2d && first.ifm.channels == 3) kernels.insert(first.kernel_height);
+  }
+  for (const std::int64_t kernel : {1, 3, 5, 7, 11}) EXPECT_TRUE(kernels.contains(kernel));
+}
+
+TEST_F(CalibrationSetTest, SizesAndChannelsReachFromOneToThousands) {
+  const auto layers_with = [&](auto value, std::int64_t low, std::int64_t high) {
+    return count([&](const Layer& l) { return value(l) >= low && value(l) <= high; });
+  };
+  const auto height = [](const Layer& l) { return l.ifm.height; };
+  const auto in_channels = [](const Layer& l) { return l.ifm.channels; };
+  const auto out_channels = [](const Layer& l) { return l.ofm.channels; };
+  for (const auto& [low, high] : {std::pair(1, 1), {2, 7}, {8, 28}, {29, 112}, {113, 320}})
+    EXPECT_GE(layers_with(height, low, high), 200) << low;
+  for (const auto& [low, high] : {std::pair(1, 4), {5, 16}, {17, 64}, {65, 256}, {257, 4096}}) {
+    EXPECT_GE(layers_with(in_channels, low, high), 200) << low;
+    EXPECT_GE(layers_with(out_channels, low, high), 100) << low;
+  }
+  for (const std::int64_t lanes : {16, 64}) {
+    EXPECT_GE(count([&](const Layer& l) { return l.ifm.channels % lanes != 0; }), 1000);
+    EXPECT_GE(count([&](const Layer& l) { return l.ifm.channels % lanes == 0; }), 1000);
+  }
+}
+
+TEST_F(CalibrationSetTest, MapsAndWeightsLieOnBothSidesOfWhatFitsOnChip) {
+  const MachineScale scale = machine_.scale();
+  EXPECT_EQ(scale.feature_buffer_bytes, 1 << 20);
+  const std::int64_t weights = scale.filter_bytes * scale.output_lanes;
+  const auto num_within = [&](double low, double high) {
+    return count([&](const Layer& l) {
+      const auto share = static_cast<double>(l.ifm.num_elements()) /
+                         static_cast<double>(scale.feature_buffer_bytes);
+      return share > low && share <= high;
+    });
+  };
+  EXPECT_GE(num_within(0.0, 0.25), 1000);
+  EXPECT_GE(num_within(0.25, 1.0), 1000);
+  EXPECT_GE(num_within(1.0, 2.0), 500);
+  EXPECT_GE(num_within(2.0, 8.0), 200);
+  EXPECT_GE(count([&](const Layer& l) { return l.weight_bytes() > weights; }), 500);
+  EXPECT_GE(count([&](const Layer& l) { return l.weight_bytes() > 2 * weights; }), 200);
+}
+
+TEST_F(CalibrationSetTest, NetworksAreShortAndHaveOneOutput) {
+  std::int64_t num_layers = 0;
+  for (int i = 0; i < set_.size(); ++i) {
+    const Network network = set_.network(i);
+    num_layers += static_cast<std::int64_t>(network.layers.size());
+    EXPECT_LE(network.layers.size(), 150U) << network.name;
+    std::set<int> read;
+    for (const Layer& layer : network.layers) read.insert(layer.inputs.begin(), layer.inputs.end());
+    read.erase(kNetworkInput);
+    EXPECT_EQ(read.size() + 1, network.layers.size()) << network.name;
+  }
+  EXPECT_LE(num_layers, 30 * set_.size());
+}
+
+TEST_F(CalibrationSetTest, NoShippedNetworkIsAmongThem) {
+  std::set<Signature> shipped;
+  for (const Network& network : shipped_networks()) shipped.insert(signature_of(network));
+  for (int i = 0; i < set_.size(); ++i)
+    EXPECT_FALSE(shipped.contains(signature_of(set_.network(i))));
+}
+
+TEST_F(CalibrationSetTest, AMachineHoldsAllButAFew) {
+  int num_refused = 0;
+  for (int i = 0; i < 500; ++i) {
+    try {
+      map_network(set_.network(i), machine_);
+    } catch (const InputError&) {
+      ++num_refused;
+    }
+  }
+  EXPECT_LE(num_refused, 25);
+}
+
+}  // namespace
+}  // namespace tilewake
