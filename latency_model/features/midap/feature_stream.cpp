@@ -23,28 +23,24 @@ constexpr double kSame = 1e-3;
 class Streamer {
  public:
   explicit Streamer(const FeatureStream& stream)
-      : s_(stream), bus_(stream.queue), wanted_(stream.wanted), fixed_(stream.wanted == 0) {
+      : s_(stream), bus_(stream.queue), remaining_(stream.remaining), fixed_(stream.output_fixed) {
     const std::int64_t resident = std::min(s_.resident, kMaxBanks - 1);
-    const std::int64_t reserved = std::min(s_.reserved, resident);
-    free_ = std::min(s_.banks, kMaxBanks - 1 - reserved) - (resident - reserved);
+    free_ = std::min(s_.banks, kMaxBanks - 1) - resident;
     tail_ = std::min(resident * s_.bank_columns, s_.in_columns);
     for (; loaded_ < resident; ++loaded_)
       at(loaded_) = {std::min((loaded_ + 1) * s_.bank_columns, s_.in_columns), 0.0};
   }
 
   StreamTimes run() {
-    request_loads();
-    if (loaded_ == 0) load(now_);  // whatever the output wants
-    result_.bubbles = result_.loads;
-    delay_in_flight(s_.first_weights, s_.first_weights_begin);
-    result_.first_arrival = loaded_ > 0 ? at(0).arrival : 0.0;
-    if (!s_.as_planned) now_ = s_.start;
-    while (processed_columns_ < s_.in_columns) {
-      if (processed_ == loaded_) load(now_);
-      claim_output_banks();
-      compute();
-      request_loads();
-      skip_periods();
+    start();
+    while (processed_columns_ < s_.in_columns && !result_.stuck) {
+      if (may_load()) {
+        request_loads();
+      } else if (ready_to_compute()) {
+        compute();
+        request_loads();
+        skip_periods();
+      }
     }
     result_.end = now_;
     result_.bus_free = bus_;
@@ -83,15 +79,37 @@ class Streamer {
   }
 
   /// Output fragments that need a bank when everything up to column `tail` is computed.
-  std::int64_t banks_needed(std::int64_t tail, bool next_on_chip) const {
+  std::int64_t banks_needed(std::int64_t tail, bool next_on_chip, std::int64_t wanted) const {
     std::int64_t last = s_.out_columns - 1;
     if (tail < s_.in_columns) {
       const std::int64_t x = tail - 1 + s_.pad - (next_on_chip ? 0 : s_.reach);
       last = std::min(floor_div(x, s_.stride), last);
     }
-    if (!s_.reverse) return last < 0 ? 0 : std::min(wanted_, last / s_.out_bank_columns + 1);
+    if (!s_.reverse) return last < 0 ? 0 : std::min(wanted, last / s_.out_bank_columns + 1);
     const std::int64_t stored = s_.out_columns - 1 - last;
-    return std::max<std::int64_t>(wanted_ - stored / s_.out_bank_columns, 0);
+    return std::max<std::int64_t>(wanted - stored / s_.out_bank_columns, 0);
+  }
+
+  /// Requests before anything is computed.
+  void start() {
+    while (loaded_ == 0 && !result_.stuck) {
+      request_loads();
+      if (loaded_ == 0) ready_to_compute();
+    }
+    result_.bubbles = result_.loads;
+    delay_in_flight(s_.first_weights, s_.first_weights_begin);
+    result_.first_arrival = loaded_ > 0 ? at(0).arrival : 0.0;
+    if (!s_.as_planned) now_ = s_.start;
+  }
+
+  /// Banks that nobody has reserved: what is loaded to stay reserves its own.
+  std::int64_t usable() const {
+    return s_.usable -
+           (std::min(s_.reserved, loaded_) - std::min(s_.reserved, s_.resident));
+  }
+
+  std::int64_t output_banks(std::int64_t remaining) const {
+    return std::clamp<std::int64_t>(usable() - remaining, 0, s_.out_fragments);
   }
 
   /// Is there anything to load, and does the output leave a bank for it?
@@ -101,18 +119,19 @@ class Streamer {
     const bool any_pending = processed_ < loaded_;
     const std::int64_t first =
         any_pending ? at(processed_).tail : std::min(tail_ + s_.bank_columns, s_.in_columns);
-    return free_ - 1 >= banks_needed(first, any_pending) - mapped_;
+    return free_ - 1 >= banks_needed(first, any_pending, output_banks(remaining_)) - mapped_;
   }
 
   /// Requests all that may be loaded. The banks that the last computation released became free one
   /// after the other, in its last pass.
   void request_loads() {
-    std::int64_t i = 0;
-    for (; may_load(); ++i) {
-      load(i < num_released_ ? released_[static_cast<std::size_t>(i)] : now_);
-      if (i + 1 == num_released_) ++result_.bubbles;
+    const std::int64_t before = result_.loads;
+    while (may_load()) {
+      const bool released_just_now = num_reused_ < num_released_;
+      load(released_just_now ? released_[static_cast<std::size_t>(num_reused_)] : now_);
+      if (released_just_now && ++num_reused_ == num_released_) ++result_.bubbles;
     }
-    if (s_.as_planned && i > 0) now_ += 1.0;
+    if (s_.as_planned && result_.loads > before) now_ += 1.0;
   }
 
   void load(double when) {
@@ -139,24 +158,42 @@ class Streamer {
     if (result_.loads > 0 && bus_ > begin) bus_ += cycles;
   }
 
-  /// Gives free banks to the output. Where those are too few for what is computed next, it has to
-  /// do with what it has; written in reverse it starts over with one bank less.
-  void claim_output_banks() {
-    while (!fixed_) {
-      const std::int64_t given = std::min(free_, wanted_ - mapped_);
-      mapped_ += given;
-      free_ -= given;
-      if (mapped_ < wanted_) {
-        if (banks_needed(at(processed_).tail, loaded_ > processed_ + 1) <= mapped_) return;
-        if (s_.reverse) {
-          free_ += mapped_;
-          mapped_ = 0;
-          --wanted_;
-          continue;
-        }
+  /// Gives free banks to the output. Where they are too few for what is computed next, it has to do
+  /// with what it has; written in reverse it starts over with one bank less. False if nothing can
+  /// be computed before something else happens.
+  bool ready_to_compute() {
+    const bool any_pending = processed_ < loaded_;
+    if (!fixed_) {
+      const std::int64_t wanted = output_banks(s_.tight ? remaining_ : 0);
+      claim(wanted - mapped_);
+      if (mapped_ >= wanted) {
+        fixed_ = true;
+      } else if (!any_pending ||
+                 banks_needed(at(processed_).tail, loaded_ > processed_ + 1, wanted) > mapped_) {
+        start_over();
+        return false;
       }
-      fixed_ = true;
     }
+    // Nothing to compute from, and no bank to load it into.
+    if (!any_pending && free_ <= 0) result_.stuck = true;
+    return any_pending;
+  }
+
+  void claim(std::int64_t banks) {
+    const std::int64_t given = std::max<std::int64_t>(std::min(free_, banks), 0);
+    mapped_ += given;
+    free_ -= given;
+  }
+
+  void start_over() {
+    fixed_ = !s_.reverse;
+    if (fixed_) return;
+    free_ += std::exchange(mapped_, 0);
+    ++remaining_;
+    const std::int64_t held = usable() - free_;
+    if (remaining_ < held) return;
+    fixed_ = true;
+    claim(output_banks(held));
   }
 
   /// How many of the pending fragments one computation takes: those that are there and whose
@@ -171,7 +208,9 @@ class Streamer {
       const Fragment& next = at(processed_ + size);
       const auto columns = static_cast<double>(at(processed_ + size - 1).tail - processed_columns_);
       if (next.arrival > begin + columns * s_.column_compute / s_.passes) break;
-      if (!fixed_ && banks_needed(next.tail, size + 1 < pending) > mapped_) break;
+      if (!fixed_ && banks_needed(next.tail, size + 1 < pending,
+                                  output_banks(s_.tight ? remaining_ : 0)) > mapped_)
+        break;
     }
     return size;
   }
@@ -191,13 +230,15 @@ class Streamer {
       // Windows that reach into the next fragment need it in the first pass already.
       const std::int64_t corner =
           (floor_div(tail - 1 - s_.reach + s_.pad, s_.stride) + 1) * s_.stride - s_.pad;
-      const auto before = static_cast<double>(std::max(corner - processed_columns_, kNone));
+      // A single window runs over the columns one by one.
+      const std::int64_t first = s_.out_columns == 1 ? tail : corner;
+      const auto before = static_cast<double>(std::max(first - processed_columns_, kNone));
       if (corner < tail) wait_until(at(end).arrival - before * pass_cycles);
     }
     if (s_.bus_share > 0.0) share_bus(cycles, end);
     now_ += cycles;
     result_.last_share = columns / static_cast<double>(s_.in_columns);
-    num_released_ = 0;
+    num_released_ = num_reused_ = 0;
     for (; processed_ < end; ++processed_) {
       processed_columns_ = at(processed_).tail;
       if (processed_ < s_.reserved) continue;
@@ -304,7 +345,7 @@ class Streamer {
   const FeatureStream& s_;
   double now_ = 0.0;
   double bus_;
-  std::int64_t wanted_;
+  std::int64_t remaining_;              // banks that stay for input
   bool fixed_;                          // the output's banks are decided
   std::int64_t free_ = 0;               // banks
   std::int64_t mapped_ = 0;             // output fragments with a bank
@@ -315,6 +356,7 @@ class Streamer {
   std::array<Fragment, kMaxBanks> fragments_{};
   std::array<double, kMaxBanks> released_{};
   std::int64_t num_released_ = 0;
+  std::int64_t num_reused_ = 0;
   std::array<Mark, kNumMarks> marks_{};
   std::int64_t num_marks_ = 0;
   bool jumped_ = false;

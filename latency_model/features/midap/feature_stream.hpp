@@ -8,8 +8,8 @@ namespace tilewake::midap {
 /// A feature map that passes through the FMEM banks while it is computed from, and the output that
 /// claims banks on the way. Columns of the map are cut into fragments, one a bank.
 struct FeatureStream {
-  // Input. The first `resident` fragments are on chip when the layer starts; `reserved` of them
-  // stay where they are.
+  // Input. The first `resident` fragments are on chip when the layer starts; the first `reserved`
+  // ones stay in their banks.
   std::int64_t in_columns = 0;
   std::int64_t bank_columns = 1;
   std::int64_t resident = 0;
@@ -21,10 +21,15 @@ struct FeatureStream {
   std::int64_t stride = 1;
   std::int64_t out_columns = 0;
   std::int64_t out_bank_columns = 1;
-  // Banks that input and output share, and how many the output should end up with: the first
-  // `wanted` fragments of what is stored, in reverse the last ones to be computed.
+  // Banks that input and output share. The output gets what is left of the `usable` ones (those
+  // that nobody reserved) when `remaining` stay for input: the first fragments of what is stored,
+  // in reverse the last ones to be computed.
   std::int64_t banks = 1;
-  std::int64_t wanted = 0;
+  bool output_fixed = true;  // it has its banks already, or gets none
+  std::int64_t out_fragments = 0;
+  std::int64_t usable = 0;
+  std::int64_t remaining = 1;
+  bool tight = false;  // input and output together do not fit
   bool reverse = false;
   // Computing goes over what is there in `passes` passes; a convolution takes all fragments that
   // have arrived at once.
@@ -55,6 +60,7 @@ struct StreamTimes {
   double last_share = 1.0;     // of the columns that were computed last, together
   std::int64_t kept = 0;       // output fragments that have a bank
   std::int64_t loads = 0;      // requests
+  bool stuck = false;          // the output took all banks: the rules lead nowhere
   std::int64_t bubbles = 0;    // loads that find no computation under way: a cycle each
 };
 

@@ -92,19 +92,17 @@ class StraddlingWindows {
     const std::int64_t end = std::min(in_.height - y, node_.kernel_height);
     if (end <= begin) return 0;
     const std::int64_t rows = ceil_div(end * channels_, row_) - begin * channels_ / row_;
-    return count * (rows * num_columns_ +
-                    alignment_slots(y + begin, end - begin, begin * channels_ % row_));
+    return count * (rows * num_columns_ + alignment_slots(y + begin, begin * channels_ % row_,
+                                                          gap_to_first(end - begin),
+                                                          gap_to_later(end - begin)));
   }
 
-  /// Alignment slots of all tap columns that read `taps` pixels from line y on.
-  std::int64_t alignment_slots(std::int64_t y, std::int64_t taps,
-                               std::int64_t weight_offset) const {
+  /// Alignment slots of all tap columns that begin on line y. `gap_first` and `gap_later` are the
+  /// bytes between what was read before and what is read now: there is no slot where the first byte
+  /// lies in the row that was read last, which is still in the shift register.
+  std::int64_t alignment_slots(std::int64_t y, std::int64_t weight_offset, std::int64_t gap_first,
+                               std::int64_t gap_later) const {
     if (num_residues_ > kMaxResidues) return 0;
-    // Bytes between what was read before and what is read now. No slot where the first byte is in
-    // the row that was read last: the row is still in the shift register.
-    const std::int64_t down = node_.height > 1 ? node_.stride : node_.stride * in_.height;
-    const std::int64_t gap_first = (down - taps) * channels_;
-    const std::int64_t gap_later = (node_.dilation * in_.height - taps) * channels_;
     std::int64_t slots = 0;
     for (std::int64_t x = 0; x < num_residues_; ++x) {
       const std::int64_t offset = modulo((x * in_.height + y) * channels_, row_);
@@ -112,14 +110,24 @@ class StraddlingWindows {
       const auto is_there = [&](std::int64_t gap) {
         return offset - gap >= 1 && offset - gap <= row_;
       };
-      if (node_.kernel_width > 1 || !is_there(gap_first))
-        slots += first_[static_cast<std::size_t>(x)];
+      if (!is_there(gap_first)) slots += first_[static_cast<std::size_t>(x)];
       if (!is_there(gap_later)) slots += later_[static_cast<std::size_t>(x)];
     }
     return slots;
   }
 
-  /// Every tap by itself.
+  /// From the last of `pixels` pixels in the tap column before to the first one of the next tap
+  /// column, or of the next window if it is the only one.
+  std::int64_t gap_to_later(std::int64_t pixels) const {
+    return (node_.dilation * in_.height - pixels) * channels_;
+  }
+  std::int64_t gap_to_first(std::int64_t pixels) const {
+    if (node_.kernel_width > 1) return row_;  // back to another column: never the same row
+    const std::int64_t down = node_.height > 1 ? node_.stride : node_.stride * in_.height;
+    return (down - pixels) * channels_;
+  }
+
+  /// With dilation every tap is by itself.
   std::int64_t dilated_slots() const {
     std::int64_t slots = 0;
     for (std::int64_t ky = 0; ky < node_.kernel_height; ++ky) {
@@ -127,11 +135,14 @@ class StraddlingWindows {
                                                node_.padding.top - ky * node_.dilation);
       const std::int64_t rows = ceil_div((ky + 1) * channels_, row_) - ky * channels_ / row_;
       slots += lines * rows * num_columns_;
-      const std::int64_t weight_offset = ky * channels_ % row_;
+      const std::int64_t pixels = (node_.kernel_height - 1) * node_.dilation + 1;
+      const std::int64_t down = (node_.dilation - 1) * channels_;
+      const std::int64_t gap_first = ky == 0 ? gap_to_first(pixels) : down;
+      const std::int64_t gap_later = ky == 0 ? gap_to_later(pixels) : down;
       // Lines are spread evenly enough over the residues.
       std::int64_t aligned = 0;
-      for (std::int64_t i = 0; i < num_residues_; ++i)
-        aligned += alignment_slots(i, 1, weight_offset);
+      for (std::int64_t y = 0; y < num_residues_; ++y)
+        aligned += alignment_slots(y, ky * channels_ % row_, gap_first, gap_later);
       slots += lines * aligned / num_residues_;
     }
     return slots;
@@ -171,6 +182,11 @@ IssueSlots count_issue_slots(const Graph& graph, const Node& node) {
   if (node.gemm) {
     slots.first_window_slots = static_cast<double>(in.channels / row);
     slots.pass_slots = static_cast<double>(in.width) * slots.first_window_slots;
+    return slots;
+  }
+  if (node.streamed_pool) {  // a slot a pixel, only reduced
+    slots.pass_slots = static_cast<double>(in.width * in.height);
+    slots.first_window_slots = 1.0;
     return slots;
   }
   std::int64_t rows_per_tap = 1;

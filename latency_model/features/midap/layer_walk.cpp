@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "simulator/common/math.hpp"
 #include "simulator/mapping/midap/time_line.hpp"
@@ -36,7 +37,7 @@ struct LayerWalk::Work {
   Bus::Request ahead;               // of those
   bool streams_weights = false;     // a request a pass; otherwise all of them at once, or none
   double first_ready = kLongAgo;    // the first weights are there
-  double bias = kLongAgo;           // its biases are there, but for the weights that pass them
+  double bias = kLongAgo;           // its biases are there; at first without weights that pass
   double first_arrival = kLongAgo;  // the first features are there
   LayerCycles cycles;
 
@@ -208,7 +209,7 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   s.in_columns = in.width;
   s.bank_columns = in.bank_columns;
   s.resident = std::min(found.resident, in.num_fragments);
-  s.reserved = std::min(found.reserved, s.resident);
+  s.reserved = found.reserved;
   if (node.gemm) {
     s.stride = node.height;
   } else if (node.is_window()) {
@@ -251,18 +252,19 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
 void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& found,
                                     FeatureStream& stream) const {
   const Node& node = work.node;
-  const bool tight = work.in.num_fragments + node.num_fragments > c_.fmem_num_banks;
+  stream.output_fixed = false;
+  stream.out_fragments = node.num_fragments;
+  stream.usable = found.usable;
+  stream.tight = work.in.num_fragments + node.num_fragments > c_.fmem_num_banks;
   const auto remain = [&](FeatureStream& s, std::int64_t banks) {
-    const std::int64_t left = std::max<std::int64_t>(found.usable - (tight ? banks : 0), 0);
-    s.wanted = std::min(node.num_fragments, left);
-    s.reverse = node.num_fragments > left;
+    s.remaining = banks;
+    s.reverse = node.num_fragments > found.usable - banks;
   };
   remain(stream, 1);
   if (node.type == NodeType::kElementwise) {
     stream.reverse = node.num_fragments >= found.usable;
     return;
   }
-  if (!tight || found.resident >= work.in.num_fragments) return;
 
   FeatureStream plan = stream;
   plan.as_planned = true;
@@ -278,14 +280,20 @@ void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& fo
     plan.start = planning_latency(dram_, work.own.transfer * bandwidth) + work.own.transfer;
     if (node.type == NodeType::kConv) plan.start -= last_pass_;
   }
-  double least = run_stream(plan).wait;
-  for (std::int64_t banks = 2; banks < c_.fmem_num_banks && least > 0.0; ++banks) {
+  double least = std::numeric_limits<double>::infinity();
+  std::int64_t best = 1;
+  for (std::int64_t banks = 1; banks < c_.fmem_num_banks && least > 0.0; ++banks) {
     remain(plan, banks);
-    const double wait = run_stream(plan).wait;
-    if (wait > least - kSameWait) continue;
-    least = wait;
-    remain(stream, banks);
+    const StreamTimes times = run_stream(plan);
+    if (times.stuck) throw PlanFailure("no progress in layer " + node.name);
+    if (times.wait > least - kSameWait) continue;
+    least = times.wait;
+    best = banks;
+    // Where the output got fewer banks than it could have, the rest is the input's.
+    if (times.kept < node.num_fragments && times.kept < found.usable - banks)
+      best = found.usable - times.kept;
   }
+  remain(stream, best);
 }
 
 /// Does the layer executed next, and only that, read the output of `node` through FMEM?
@@ -296,26 +304,25 @@ bool LayerWalk::is_read_next(const Node& node) const {
          std::count(graph_.at(next).inputs.begin(), graph_.at(next).inputs.end(), node.id) == 1;
 }
 
-/// The plain schedule: all of the input is there, or it is loaded tile by tile into two buffers.
-void LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
-  const bool resident = plain_resident_ == work.in.id;
-  const std::int64_t needed = std::min(s.reach + 1, s.in_columns);
-  const std::int64_t banks_per_tile = ceil_div(needed, s.bank_columns);
-  s.resident = resident ? work.in.num_fragments : 0;
-  s.reserved = 0;
-  s.banks = resident ? work.in.num_fragments : 1;
-  if (!resident && work.in.num_fragments > banks_per_tile &&
-      2 * banks_per_tile <= c_.fmem_num_banks) {
-    s.banks = 2 * banks_per_tile;
-  }
-  s.batches = false;
+/// The plain schedule: all of the input is there, or it is loaded tile by tile into two buffers, or
+/// one if two are too large. A tile of several banks stands for one fragment.
+bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
+  const std::int64_t banks_per_tile = ceil_div(std::min(s.reach + 1, s.in_columns), s.bank_columns);
+  s.resident = 0;
+  s.banks = 1;
   s.tiles = true;
-  const std::int64_t left = c_.fmem_num_banks - s.banks;
-  s.wanted = 0;
-  if (is_read_next(work.node) && work.node.num_fragments <= left) {
-    s.wanted = work.node.num_fragments;
-    s.banks += s.wanted;
+  s.batches = false;
+  std::int64_t used = banks_per_tile;
+  if (plain_resident_ == work.in.id) {
+    used = work.in.num_fragments;
+    s.bank_columns = s.in_columns;
+    s.resident = 1;
+  } else if (work.in.num_fragments > banks_per_tile && 2 * banks_per_tile <= c_.fmem_num_banks) {
+    used = 2 * banks_per_tile;
+    s.banks = 2;
   }
+  if (s.resident == 0) s.bank_columns *= banks_per_tile;
+  return is_read_next(work.node) && work.node.num_fragments <= c_.fmem_num_banks - used;
 }
 
 /// Features that are not on chip, and what of the output will be.
@@ -324,14 +331,16 @@ void LayerWalk::stream_features(Work& work) {
   const bool plain = schedule_ == Schedule::kPlain;
   const Residency::Layer found = plain ? Residency::Layer{} : residency_.begin(node);
   FeatureStream stream = stream_of(work, found);
+  bool keeps_output = false;
   if (plain) {
-    plain_banks(work, stream);
+    keeps_output = plain_banks(work, stream);
   } else if (!node.next.empty() && node.output_stationary < 0) {
     choose_output_banks(work, found, stream);
   }
   const StreamTimes times = run_stream(stream);
+  if (times.stuck) throw PlanFailure("no progress in layer " + node.name);
   if (plain) {
-    plain_resident_ = stream.wanted > 0 ? node.id : -1;
+    plain_resident_ = keeps_output ? node.id : -1;
   } else {
     residency_.end(node, times.kept, times.loads > 0, stream.reverse);
   }
@@ -370,6 +379,7 @@ void LayerWalk::wait_for_biases(Work& work) {
   } else if (work.next != nullptr && bias > bus_.weights_begin(kBegin, work.ahead)) {
     bias += work.ahead.transfer;
   }
+  work.bias = bias;
   work.cycles.bias_wait = work.run_passes(work.first_arrival, bias).computed -
                           work.run_passes(work.first_arrival, kLongAgo).computed;
 }
@@ -408,12 +418,13 @@ double LayerWalk::write_wait(const Work& work) const {
 /// The last pass (of a depthwise convolution the first) requests the next layer's first weights.
 void LayerWalk::request_next_weights(const Work& work) {
   if (!requests_weights(work.node)) return;
-  const PassTimes last = work.run_passes(kLongAgo, kLongAgo).last;
+  // What is waited for on the way, beyond the first fragment, puts off all that follows.
+  const bool streamed = work.in.num_fragments > 1;
+  const PassTimes last = work.run_passes(streamed ? kLongAgo : work.first_arrival, work.bias).last;
   bus_.weights = std::max(bus_.weights, last.ready);
   if (work.next == nullptr) return;
   double at = last.begin;
-  if (work.streams_weights && work.slots.passes > 1.0)
-    at += work.cycles.feature_wait + work.cycles.bias_wait;
+  if (streamed && work.streams_weights && work.slots.passes > 1.0) at += work.cycles.feature_wait;
   bus_.request_weights(at, work.ahead);
 }
 

@@ -46,7 +46,7 @@ class LayerWalk {
   FeatureStream stream_of(const Work& work, const Residency::Layer& found) const;
   void choose_output_banks(const Work& work, const Residency::Layer& found,
                            FeatureStream& stream) const;
-  void plain_banks(const Work& work, FeatureStream& stream) const;
+  bool plain_banks(const Work& work, FeatureStream& stream) const;
   bool is_read_next(const Node& node) const;
   void wait_for_biases(Work& work);
   void request_next_weights(const Work& work);

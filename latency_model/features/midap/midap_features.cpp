@@ -5,6 +5,7 @@
 
 #include "latency_model/features/midap/layer_walk.hpp"
 #include "simulator/mapping/midap/order.hpp"
+#include "simulator/mapping/midap/plain_schedule.hpp"
 
 namespace tilewake {
 namespace {
@@ -84,13 +85,8 @@ class MidapFeatures : public FeatureExtractor {
       return walk(graph, order, midap::Schedule::kReference);
     } catch (const midap::PlanFailure&) {
       Graph graph = midap::prepare_graph(network, core_, midap::Schedule::kPlain);
-      std::vector<int> order;
-      for (const Node& node : graph.nodes) {
-        if (node.type == NodeType::kInput || node.type == NodeType::kFusedPool) continue;
-        order.push_back(node.id);
-        if (node.fused_pool >= 0) order.push_back(node.fused_pool);
-      }
-      return walk(graph, order, midap::Schedule::kPlain);
+      midap::stream_wide_pools(graph);
+      return walk(graph, midap::plain_order(graph), midap::Schedule::kPlain);
     }
   }
 

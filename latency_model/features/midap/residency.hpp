@@ -15,15 +15,16 @@ class Residency {
   /// What a layer finds.
   struct Layer {
     std::int64_t resident = 0;   // input fragments on chip
-    std::int64_t reserved = 0;   // of them stay for another path of a fork
+    std::int64_t reserved = 0;   // input fragments that stay for another path of a fork
     std::int64_t usable = 0;     // banks that nobody has reserved
-    std::int64_t banks = 0;      // banks for what is streamed, the input's own included
+    std::int64_t banks = 0;      // that input and output may have: those of no other tensor
     bool input_flipped = false;  // its columns are stored in reverse
   };
 
   explicit Residency(const Graph& graph);
 
   /// Reserves what `node` must leave in place, and banks of a concat that it is the first to write.
+  /// Throws PlanFailure where the mapper makes no progress.
   Layer begin(const Node& node);
   /// `kept` fragments of the output have a bank; all of the input was loaded if `loaded`.
   void end(const Node& node, std::int64_t kept, bool loaded, bool reverse);
@@ -34,6 +35,7 @@ class Residency {
  private:
   std::int64_t& fragments_of(int tensor) { return fragments_[static_cast<std::size_t>(tensor)]; }
   void map_concat(const Node& node);
+  void check_progress(const Node& node, const Layer& layer) const;
 
   const Graph& graph_;
   std::int64_t num_banks_;

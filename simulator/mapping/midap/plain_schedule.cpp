@@ -17,11 +17,13 @@ class PlainPlanner {
       : graph_(graph), num_banks_(static_cast<int>(graph.config->fmem_num_banks)) {}
 
   PlainSchedule run() {
-    order_by_file();
-    for (std::size_t i = 0; i < executed_.size(); ++i) {
-      const int next = i + 1 < executed_.size() ? executed_[i + 1] : -1;
-      plan_layer(graph_.at(executed_[i]), next);
-    }
+    stream_wide_pools(graph_);
+    schedule_.order = plain_order(graph_);
+    std::vector<int> executed;
+    for (const int id : schedule_.order)
+      if (graph_.at(id).runs()) executed.push_back(id);
+    for (std::size_t i = 0; i < executed.size(); ++i)
+      plan_layer(graph_.at(executed[i]), i + 1 < executed.size() ? executed[i + 1] : -1);
     for (const Node& node : graph_.nodes) schedule_.pivots.push_back(node.width);
     return std::move(schedule_);
   }
@@ -33,19 +35,6 @@ class PlainPlanner {
     std::vector<Fragment> fragments;
   };
 
-  void order_by_file() {
-    for (const Node& node : graph_.nodes) {
-      if (node.type == NodeType::kInput || node.type == NodeType::kFusedPool) continue;
-      if (node.type == NodeType::kConcat) {
-        if (node.tensor == node.id) schedule_.order.push_back(node.id);
-        continue;
-      }
-      schedule_.order.push_back(node.id);
-      executed_.push_back(node.id);
-      if (node.fused_pool >= 0) schedule_.order.push_back(node.fused_pool);
-    }
-  }
-
   /// Only `next` reads it, through FMEM.
   bool stays_on_chip(const Node& node, int next, std::int64_t num_free) const {
     if (next < 0 || node.tensor != node.id || !node.copies.empty()) return false;
@@ -55,21 +44,7 @@ class PlainPlanner {
            std::count(reader.inputs.begin(), reader.inputs.end(), node.id) == 1;
   }
 
-  /// A global pool whose map does not fit FMEM is computed like a fused one: column by column, with
-  /// only the reduction kept.
-  void stream_wide_pool(Node& node) const {
-    if (node.type != NodeType::kPool ||
-        graph_.network->layers[static_cast<std::size_t>(node.layer)].op != Op::kGlobalAvgPool ||
-        graph_.tensor_of(node.inputs[0]).num_fragments <= num_banks_ ||
-        node.op_channels > graph_.config->reduction_bytes) {
-      return;
-    }
-    node.streamed_pool = true;
-    node.kernel_width = node.kernel_height = 1;
-  }
-
   void plan_layer(Node& node, int next) {
-    stream_wide_pool(node);
     LayerPlan plan;
     plan.node = node.id;
     const int in_tensor = graph_.at(node.inputs[0]).tensor;
@@ -174,12 +149,38 @@ class PlainPlanner {
   Graph& graph_;
   int num_banks_;
   PlainSchedule schedule_;
-  std::vector<int> executed_;
   int resident_tensor_ = -1;
   std::vector<MapEntry> resident_;
 };
 
 }  // namespace
+
+void stream_wide_pools(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (node.type != NodeType::kPool ||
+        graph.network->layers[static_cast<std::size_t>(node.layer)].op != Op::kGlobalAvgPool ||
+        graph.tensor_of(node.inputs[0]).num_fragments <= graph.config->fmem_num_banks ||
+        node.op_channels > graph.config->reduction_bytes) {
+      continue;
+    }
+    node.streamed_pool = true;
+    node.kernel_width = node.kernel_height = 1;
+  }
+}
+
+std::vector<int> plain_order(const Graph& graph) {
+  std::vector<int> order;
+  for (const Node& node : graph.nodes) {
+    if (node.type == NodeType::kInput || node.type == NodeType::kFusedPool) continue;
+    if (node.type == NodeType::kConcat) {
+      if (node.tensor == node.id) order.push_back(node.id);
+      continue;
+    }
+    order.push_back(node.id);
+    if (node.fused_pool >= 0) order.push_back(node.fused_pool);
+  }
+  return order;
+}
 
 PlainSchedule plan_plainly(Graph& graph) { return PlainPlanner(graph).run(); }
 

@@ -17,6 +17,14 @@ struct PlainSchedule {
   std::vector<std::int64_t> pivots;
 };
 
+/// Layers in the order of the file: ids of nodes, with concats that are no part of another one, and
+/// fused pools behind their producers.
+std::vector<int> plain_order(const Graph& graph);
+
+/// Global pools whose map does not fit FMEM are computed like fused ones: column by column, with
+/// only the reduction kept.
+void stream_wide_pools(Graph& graph);
+
 /// Marks in `graph` what goes through DRAM. Throws InputError naming layer and buffer if the
 /// columns that one window reads do not fit FMEM.
 PlainSchedule plan_plainly(Graph& graph);
