@@ -25,9 +25,9 @@ struct TraceLayer {
 class TraceRecorder : public EventSink {
  public:
   /// @param peak_macs_per_cycle  of the machine; what utilization is measured against
-  /// @param machine              machine_id() of it; rows without one cannot be read back
+  /// @param machine              machine_id() of it
   TraceRecorder(const Network& network, const std::vector<TraceLayer>& layers,
-                std::int64_t peak_macs_per_cycle, const std::string& machine = "");
+                std::int64_t peak_macs_per_cycle, const std::string& machine);
 
   void on_event(const Event& event) override;
 

@@ -10,6 +10,7 @@
 
 #include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_config.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/trace/trace_recorder.hpp"
 
@@ -38,7 +39,7 @@ class Machine {
     std::vector<TraceLayer> layers;
     for (const ProgramLayer& layer : program.layers)
       layers.push_back({layer.network_layer, layer.fused_into});
-    TraceRecorder recorder(network, layers, hardware_.peak_macs_per_cycle());
+    TraceRecorder recorder(network, layers, hardware_.peak_macs_per_cycle(), machine_id(hardware_));
     const RunResult result = run_only(program, recorder);
     return {recorder.finish(result.total_cycles), result, program.schedule};
   }

@@ -132,7 +132,7 @@ TEST(TraceRecorderTest, RowsAreInExecutionOrderNotInThatOfTheNetwork) {
       "  - {name: a, op: conv2d, out_channels: 8, kernel: 1}\n"
       "  - {name: b, op: conv2d, inputs: [input], out_channels: 8, kernel: 1}\n",
       "fork.yaml");
-  TraceRecorder recorder(network, {{1, ""}, {0, ""}}, kPeakMacs);
+  TraceRecorder recorder(network, {{1, ""}, {0, ""}}, kPeakMacs, kMachine);
   for (const int layer : {0, 1}) {
     recorder.on_event({Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, layer, 10 * layer,
                        10 * layer + 10, 10});
@@ -190,10 +190,13 @@ TEST(TraceRecorderTest, EventsOfUnknownLayersOrWithoutACauseAreOurMistake) {
 
 TEST(TraceRecorderTest, AProgramThatDoesNotExecuteTheNetworkIsOurMistake) {
   const Network network = small_network();
-  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}}, kPeakMacs), SimulationError);
-  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {1, ""}}, kPeakMacs), SimulationError);
-  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {3, ""}}, kPeakMacs), SimulationError);
-  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {-1, ""}}, kPeakMacs), SimulationError);
+  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}}, kPeakMacs, kMachine), SimulationError);
+  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {1, ""}}, kPeakMacs, kMachine),
+               SimulationError);
+  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {3, ""}}, kPeakMacs, kMachine),
+               SimulationError);
+  EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {-1, ""}}, kPeakMacs, kMachine),
+               SimulationError);
 }
 
 TEST(TeeSinkTest, EverySinkSeesEveryEvent) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "latency_model/features/midap/pass_timing.hpp"
 #include "simulator/common/math.hpp"
 
 namespace tilewake::midap {
@@ -22,8 +23,12 @@ constexpr double kSame = 1e-3;
 
 class Streamer {
  public:
-  explicit Streamer(const FeatureStream& stream)
-      : s_(stream), bus_(stream.queue), remaining_(stream.remaining), fixed_(stream.output_fixed) {
+  Streamer(const FeatureStream& stream, bool extrapolate)
+      : s_(stream),
+        extrapolate_(extrapolate),
+        bus_(stream.queue),
+        remaining_(stream.remaining),
+        fixed_(stream.output_fixed) {
     const std::int64_t resident = std::min(s_.resident, kMaxBanks - 1);
     free_ = std::min(s_.banks, kMaxBanks - 1) - resident;
     tail_ = std::min(resident * s_.bank_columns, s_.in_columns);
@@ -39,7 +44,7 @@ class Streamer {
       } else if (ready_to_compute()) {
         compute();
         request_loads();
-        skip_periods();
+        if (extrapolate_) skip_periods();
       }
     }
     result_.end = now_;
@@ -59,12 +64,13 @@ class Streamer {
     double bus = 0.0;
     double wait = 0.0;
     std::int64_t processed = 0;
-    std::int64_t columns = 0;
+    std::int64_t columns = 0;  // computed from
+    std::int64_t tail = 0;     // loaded
     std::int64_t pending = -1;
     std::int64_t mapped = 0;
     std::int64_t loads = 0;
     std::int64_t bubbles = 0;
-    double next_arrival = 0.0;
+    double under_way = 0.0;  // sum of the times until pending fragments arrive
   };
 
   Fragment& at(std::int64_t k) { return fragments_[static_cast<std::size_t>(k % kMaxBanks)]; }
@@ -104,8 +110,7 @@ class Streamer {
 
   /// Banks that nobody has reserved: what is loaded to stay reserves its own.
   std::int64_t usable() const {
-    return s_.usable -
-           (std::min(s_.reserved, loaded_) - std::min(s_.reserved, s_.resident));
+    return s_.usable - (std::min(s_.reserved, loaded_) - std::min(s_.reserved, s_.resident));
   }
 
   std::int64_t output_banks(std::int64_t remaining) const {
@@ -225,7 +230,14 @@ class Streamer {
     const std::int64_t tail = at(end - 1).tail;
     const double pass_cycles = s_.column_compute / s_.passes;
     const auto columns = static_cast<double>(tail - processed_columns_);
-    const double cycles = columns * s_.column_compute;
+    const double slots = columns * s_.column_compute;
+    const bool weights = s_.weight_transfer > 0.0 && !(s_.weights_stay && processed_ > 0);
+    const double passes = s_.pass_per_column ? columns : s_.passes;
+    double cycles = slots;
+    if (weights && !s_.pass_per_column) {
+      // A pass over few columns is over before the weights of the next one are there.
+      cycles = passes * cycles_per_pass({slots / passes, s_.weight_latency, s_.weight_transfer});
+    }
     if (!s_.as_planned && !s_.tiles && end < loaded_) {
       // Windows that reach into the next fragment need it in the first pass already.
       const std::int64_t corner =
@@ -235,8 +247,11 @@ class Streamer {
       const auto before = static_cast<double>(std::max(first - processed_columns_, kNone));
       if (corner < tail) wait_until(at(end).arrival - before * pass_cycles);
     }
-    if (s_.bus_share > 0.0) share_bus(cycles, end);
+    // The first request of all is told apart: `first_weights`.
+    const double requests = processed_ == 0 && !s_.pass_per_column ? passes - 1.0 : passes;
+    if (weights) share_bus(cycles, requests * s_.weight_transfer / cycles, end);
     now_ += cycles;
+    result_.wait += cycles - slots;
     result_.last_share = columns / static_cast<double>(s_.in_columns);
     num_released_ = num_reused_ = 0;
     for (; processed_ < end; ++processed_) {
@@ -250,8 +265,9 @@ class Streamer {
   }
 
   /// While computing, weights take their share of the bus from the features under way.
-  void share_bus(double cycles, std::int64_t end) {
-    const double share = std::min(s_.bus_share, 1.0);
+  void share_bus(double cycles, double share, std::int64_t end) {
+    if (share <= 0.0) return;
+    share = std::min(share, 1.0);
     const auto delayed = [&](double arrival) {
       const double left = arrival - now_;
       if (left <= 0.0) return arrival;
@@ -263,9 +279,9 @@ class Streamer {
 
   /// Columns that can be computed before anything but times changes.
   std::int64_t columns_alike() const {
-    const std::int64_t tail = at(processed_).tail;
     std::int64_t end = s_.in_columns;
     if (!fixed_) {
+      const std::int64_t tail = processed_ < loaded_ ? at(processed_).tail : tail_;
       // The output column that begins the next output fragment, and where it is computed from.
       const std::int64_t last = floor_div(tail - 1 + s_.pad, s_.stride);
       std::int64_t next = (last / s_.out_bank_columns + 1) * s_.out_bank_columns;
@@ -280,16 +296,17 @@ class Streamer {
 
   /// If the last steps were like those before them, so are the next ones: jumps over them.
   void skip_periods() {
-    const Mark mark{now_,
-                    bus_,
-                    result_.wait,
-                    processed_,
-                    processed_columns_,
-                    loaded_ - processed_,
-                    mapped_,
-                    result_.loads,
-                    result_.bubbles,
-                    loaded_ > processed_ ? at(processed_).arrival : 0.0};
+    Mark mark{now_,
+              bus_,
+              result_.wait,
+              processed_,
+              processed_columns_,
+              loaded_ - processed_,
+              mapped_,
+              result_.loads,
+              result_.bubbles};
+    for (std::int64_t k = processed_; k < loaded_; ++k)
+      mark.under_way += std::max(at(k).arrival - now_, 0.0);
     for (std::int64_t period = 1; period <= std::min(num_marks_ / 2, kMaxPeriod); ++period) {
       const Mark& before = mark_ago(period);
       if (!alike(mark_ago(2 * period), before, mark)) continue;
@@ -315,9 +332,9 @@ class Streamer {
     const auto ahead = [](double time, const Mark& mark) { return std::max(time - mark.now, 0.0); };
     return a.pending == b.pending && b.pending == c.pending && a.mapped == b.mapped &&
            b.mapped == c.mapped && b.columns - a.columns == c.columns - b.columns &&
+           c.tail - b.tail == c.columns - b.columns &&
            c.processed - b.processed == c.loads - b.loads && same(b.now - a.now, c.now - b.now) &&
-           same(ahead(b.bus, b), ahead(c.bus, c)) &&
-           same(ahead(b.next_arrival, b), ahead(c.next_arrival, c));
+           same(ahead(b.bus, b), ahead(c.bus, c)) && same(b.under_way, c.under_way);
   }
 
   void jump(const Mark& from, const Mark& to, std::int64_t count) {
@@ -343,6 +360,7 @@ class Streamer {
   }
 
   const FeatureStream& s_;
+  const bool extrapolate_;
   double now_ = 0.0;
   double bus_;
   std::int64_t remaining_;              // banks that stay for input
@@ -353,11 +371,11 @@ class Streamer {
   std::int64_t processed_ = 0;          // fragments
   std::int64_t tail_ = 0;               // columns loaded
   std::int64_t processed_columns_ = 0;  // columns computed from
-  std::array<Fragment, kMaxBanks> fragments_{};
-  std::array<double, kMaxBanks> released_{};
+  std::array<Fragment, kMaxBanks> fragments_;
+  std::array<double, kMaxBanks> released_;
   std::int64_t num_released_ = 0;
   std::int64_t num_reused_ = 0;
-  std::array<Mark, kNumMarks> marks_{};
+  std::array<Mark, kNumMarks> marks_;
   std::int64_t num_marks_ = 0;
   bool jumped_ = false;
   StreamTimes result_;
@@ -365,6 +383,22 @@ class Streamer {
 
 }  // namespace
 
-StreamTimes run_stream(const FeatureStream& stream) { return Streamer(stream).run(); }
+StreamTimes run_stream(const FeatureStream& stream, bool extrapolate) {
+  const bool all_there = stream.resident * stream.bank_columns >= stream.in_columns;
+  const bool fits = stream.output_fixed ||
+                    (!stream.tight && stream.out_fragments <= stream.banks - stream.resident &&
+                     stream.out_fragments <= stream.usable);
+  if (!all_there || !fits) return Streamer(stream, extrapolate).run();
+  // Most layers: nothing to load, and room for the whole output.
+  StreamTimes times;
+  times.end = stream.start + static_cast<double>(stream.in_columns) * stream.column_compute;
+  times.bus_free = stream.queue;
+  times.kept = stream.output_fixed ? 0 : stream.out_fragments;
+  if (!stream.batches && stream.in_columns > 0) {
+    const std::int64_t last = (stream.in_columns - 1) % stream.bank_columns + 1;
+    times.last_share = static_cast<double>(last) / static_cast<double>(stream.in_columns);
+  }
+  return times;
+}
 
 }  // namespace tilewake::midap

@@ -31,20 +31,25 @@ struct FeatureStream {
   std::int64_t remaining = 1;
   bool tight = false;  // input and output together do not fit
   bool reverse = false;
-  // Computing goes over what is there in `passes` passes; a convolution takes all fragments that
+  // Computing goes over what is there in `passes` passes, or one a column (add and mul, the wait
+  // for their second operand included in `column_compute`); a convolution takes all fragments that
   // have arrived at once.
   double passes = 1.0;
+  bool pass_per_column = false;
   bool batches = false;
   // No window reaches from one fragment into the next: columns that two of them need are loaded
   // twice.
   bool tiles = false;
   // Cycles.
-  double column_compute = 0.0;       // of one input column, all passes
-  double column_load = 0.0;          // of one input column
-  double latency = 0.0;              // of a request for a whole bank
-  double queue = 0.0;                // when the bus is free for features
-  double start = 0.0;                // when the first weights are there
-  double bus_share = 0.0;            // of computing time, that weights take from features
+  double column_compute = 0.0;  // issue slots of one input column, all passes
+  double column_load = 0.0;     // of one input column
+  double latency = 0.0;         // of a request for a whole bank
+  double queue = 0.0;           // when the bus is free for features
+  double start = 0.0;           // when the first weights are there
+  // Weights that every pass requests, or only those of the first computation.
+  double weight_latency = 0.0;
+  double weight_transfer = 0.0;
+  bool weights_stay = false;
   double first_weights = 0.0;        // transfer of what the first pass requests
   double first_weights_begin = 0.0;  // when the bus could begin it
   // As the mapper's own time line has it: windows that straddle fragments do not wait, a decision
@@ -69,7 +74,8 @@ struct StreamTimes {
 /// transfer, behind all earlier ones, and later by the weights that pass it.
 ///
 /// The number of steps is bounded by that of the banks, not of the fragments: between two output
-/// fragments the times repeat with a period, which is extrapolated.
-StreamTimes run_stream(const FeatureStream& stream);
+/// fragments the times repeat with a period, which is extrapolated. Without `extrapolate` it walks
+/// over all fragments, which tests compare with.
+StreamTimes run_stream(const FeatureStream& stream, bool extrapolate = true);
 
 }  // namespace tilewake::midap

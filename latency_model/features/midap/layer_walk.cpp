@@ -222,7 +222,8 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   s.banks = found.banks;
 
   const bool elementwise = node.type == NodeType::kElementwise;
-  s.passes = elementwise ? 1.0 : work.slots.passes;
+  s.passes = work.slots.passes;
+  s.pass_per_column = elementwise;
   s.batches = node.type == NodeType::kConv;
   s.start = std::max(kBegin, work.first_ready - 1.0);
   s.column_compute =
@@ -231,12 +232,10 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
       static_cast<double>(in.height * in.channels) / static_cast<double>(dram_.bytes_per_cycle());
   s.latency = static_cast<double>(dram_.latency_cycles(in.full_bytes));
   s.queue = bus_.queue;
-  if (elementwise) {
-    s.bus_share = work.own.transfer / s.column_compute;
-  } else if (work.streams_weights && !node.once) {
-    // Every computation, of a fragment or more, needs all weights again.
-    s.bus_share = s.passes * work.own.transfer /
-                  (s.column_compute * static_cast<double>(std::min(s.bank_columns, s.in_columns)));
+  if (work.streams_weights) {
+    s.weight_latency = work.own.latency;
+    s.weight_transfer = work.own.transfer;
+    s.weights_stay = node.once && !elementwise;
   }
   const bool own_first = work.streams_weights && work.slots.passes > 1.0;
   const Bus::Request& first = own_first ? work.own : work.ahead;
@@ -380,8 +379,9 @@ void LayerWalk::wait_for_biases(Work& work) {
     bias += work.ahead.transfer;
   }
   work.bias = bias;
-  work.cycles.bias_wait = work.run_passes(work.first_arrival, bias).computed -
-                          work.run_passes(work.first_arrival, kLongAgo).computed;
+  const double without = work.run_passes(work.first_arrival, kLongAgo).computed;
+  const double with = work.run_passes(work.first_arrival, bias).computed;
+  work.cycles.bias_wait = std::max(0.0, with - without);
 }
 
 /// An output is written in one cycle, but for a second operand of a concat and for slices of a
