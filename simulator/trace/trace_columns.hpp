@@ -54,6 +54,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"row_misses", &TraceRow::row_misses},
     {"fused_into", &TraceRow::fused_into},
     {"index", &TraceRow::index},
+    {"num_layers", &TraceRow::num_layers},
     {"inputs", &TraceRow::inputs},
     {"dilation", &TraceRow::dilation},
     {"padding", &TraceRow::padding},

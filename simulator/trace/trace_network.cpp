@@ -101,6 +101,13 @@ class Rebuilder {
                                 printable(at(row).network), index));
       }
     }
+    const auto num_rows = static_cast<std::int64_t>(row_of_layer_.size());
+    if (at(last_row).num_layers > num_rows) {
+      trace_.fail(last_row, "num_layers",
+                  fmt::format("the rows of '{}' end here, {} of {}; the file is truncated",
+                              printable(at(last_row).network), num_rows,
+                              at(last_row).num_layers));
+    }
   }
 
   /// The first layer can read nothing but the network's input, and reads it as it is.
@@ -210,6 +217,7 @@ void describe_layer(const Network& network, int index, TraceRow& row) {
   row.macs = layer.num_macs();
   row.effective_macs = layer.num_effective_macs();
   row.index = index;
+  row.num_layers = static_cast<std::int64_t>(network.layers.size());
   row.inputs = inputs_text(network, layer);
   row.dilation = layer.dilation;
   row.padding = layer.padding;

@@ -24,8 +24,7 @@ struct Measurement {
 ///
 /// The rows are untrusted: a NetworkBuilder makes the networks, and whatever a row says of its
 /// layer must be what describe_layer says of the one that was made of it. Throws InputError
-/// `file:line: column: what` where that fails, and where a layer has no row. Rows that are missing
-/// at the end of a network show only if they leave a gap in `index`.
+/// `file:line: column: what` where that fails, and where a layer has no row.
 std::vector<Measurement> measurements_of(const TraceFile& trace);
 std::vector<Measurement> measurements_of(TraceFile&& trace) = delete;  // `rows` would dangle
 

@@ -74,10 +74,10 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
           "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
-          "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into,index,inputs,dilation,"
-          "padding,bias,network,machine,version\n"
+          "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into,index,num_layers,"
+          "inputs,dilation,padding,bias,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,39,36,0,3,2,732,500,200,32,"
-          "512,0.935,0,0,,0,input,1,1/2/0/1,1,small,toy@0123456789abcdef," +
+          "512,0.935,0,0,,0,3,input,1,1/2/0/1,1,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 
@@ -144,7 +144,7 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 39 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 40 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
   EXPECT_THAT(error_of("# tilewake-trace v1\n"), HasSubstr("no header"));
@@ -152,8 +152,8 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 40 fields, expected 39"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 39"));
+              HasSubstr("layers.csv:3: 41 fields, expected 40"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 40"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {

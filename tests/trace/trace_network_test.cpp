@@ -148,6 +148,19 @@ TEST(TraceNetworkTest, ARowThatIsMissingIsNoticedByItsIndex) {
   }
 }
 
+TEST(TraceNetworkTest, RowsThatAreMissingAtTheEndAreNoticedByTheirNumber) {
+  const Network network = read_network(source_path("networks/mobilenet_v2.yaml").string());
+  auto rows = rows_of(network);
+  const std::size_t all = rows.size();
+  while (rows.size() > 1) {
+    rows.pop_back();
+    EXPECT_EQ(error_of(rows),
+              fmt::format("layers.csv:{}: num_layers: the rows of 'mobilenet_v2' end here, {} of {}; "
+                          "the file is truncated",
+                          rows.size() + 2, rows.size(), all));
+  }
+}
+
 TEST(TraceNetworkTest, AnIndexIsThatOfOneLayer) {
   auto rows = small_rows();
   rows[2].index = 1;
