@@ -12,7 +12,7 @@ import signal
 import subprocess
 import unittest
 
-from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, SOURCE, TIMEOUT
+from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, NETWORK, SOURCE, TIMEOUT
 
 SHIPPED = ("mobilenet_v1", "mobilenet_v2", "resnet18", "squeezenet", "efficientnet_b0", "s3nas_m",
            "mobilenet_v3_large")
@@ -240,7 +240,18 @@ class TraceTest(CalibrateTest):
         num_lines = self.traces["resnet18"].count("\n")
         self.expect_refused(rf"runs/resnet18/layers.csv:{num_lines}: calibration needs .* networks",
                             "--trace", "runs/resnet18")
-        self.expect_refused("calibration needs", "--networks", "3")
+        self.expect_refused("calibration needs .* networks", "--networks", "1")
+        for name in ("a", "b"):  # 14 layers altogether
+            self.write(f"{name}.yaml", NETWORK.replace("tiny", name))
+            self.expect_ok("simulate", "--hw", "machine.yaml", "--net", f"{name}.yaml", "-q",
+                           "--out", name)
+        self.expect_refused(r"b/layers.csv:\d+: calibration needs at least 20 measured layers; "
+                            r"there are 14", "--trace", "a", "b")
+
+    def test_two_traces_are_enough(self):
+        text = self.expect_calibrated("--trace", *self.paths[:2])
+        self.assertIn("of 2 networks: traces", text)
+        self.assertIn("mul: no such layer was measured, the formulas are taken as they are", text)
 
     def test_what_is_no_trace_is_refused(self):
         self.write("empty/notes.txt", "")

@@ -294,7 +294,7 @@ class StreamTest(CliTest):
         if HAS_ASAN:
             self.skipTest("the sanitizers reserve terabytes")
         layers = "".join(f"  - {{name: l{i}, op: conv2d, out_channels: 16, kernel: 1}}\n"
-                         for i in range(60000))
+                         for i in range(50000))
         self.write("long.yaml", "name: long\ninput: {channels: 8, height: 8, width: 8}\n"
                    f"layers:\n{layers}")
         for megabytes in (60, 90, 120):

@@ -26,6 +26,7 @@ TEST(ErrorSummaryTest, AgreesWithFiguresByHand) {
   EXPECT_NEAR(s.rmspe, std::sqrt((0.01 + 0.04 + 0.0016) / 4), 1e-12);
   EXPECT_NEAR(s.bias, -0.06 / 4, 1e-12);
   EXPECT_NEAR(s.max, 0.2, 1e-12);
+  EXPECT_NEAR(s.median, 0.04, 1e-12);
   EXPECT_NEAR(s.p95, 0.2, 1e-12);
   EXPECT_DOUBLE_EQ(s.within_5, 0.5);
 }
@@ -34,6 +35,7 @@ TEST(ErrorSummaryTest, PercentileIsTheNearestRank) {
   std::vector<double> predicted;
   for (int i = 1; i <= 100; ++i) predicted.push_back(1000.0 + i);
   EXPECT_NEAR(summarize_errors(predicted, std::vector<double>(100, 1000.0)).p95, 0.095, 1e-12);
+  EXPECT_NEAR(summarize_errors(predicted, std::vector<double>(100, 1000.0)).median, 0.05, 1e-12);
   predicted.push_back(2000.0);  // ceil(0.95 x 101) = 96
   EXPECT_NEAR(summarize_errors(predicted, std::vector<double>(101, 1000.0)).p95, 0.096, 1e-12);
 }
@@ -119,12 +121,12 @@ TEST(EvaluationTest, NoMoreThanTenAreTheWorst) {
 
 TEST(EvaluationReportTest, ReadsAsATable) {
   EXPECT_EQ(evaluation_report(small_evaluation(), FakeFeatures().set()),
-            R"(errors in %  n   MAPE  RMSPE    bias    p95    max  within 5  within 10
-conv         3  10.00  12.91  +10.00  20.00  20.00     33.33      66.67
-pool         0      -      -       -      -      -         -          -
-join         1  10.00  10.00  -10.00  10.00  10.00      0.00     100.00
-all layers   4  10.00  12.25   +5.00  20.00  20.00     25.00      75.00
-networks     2   9.17  10.07   +4.17  13.33  13.33     50.00      50.00
+            R"(errors in %  n   MAPE  median  RMSPE    bias    p95    max  within 5  within 10
+conv         3  10.00   10.00  12.91  +10.00  20.00  20.00     33.33      66.67
+pool         0      -       -      -       -      -      -         -          -
+join         1  10.00   10.00  10.00  -10.00  10.00  10.00      0.00     100.00
+all layers   4  10.00   10.00  12.25   +5.00  20.00  20.00     25.00      75.00
+networks     2   9.17    5.00  10.07   +4.17  13.33  13.33     50.00      50.00
 
 Order of the networks: Kendall tau 1.0000, Spearman 1.0000
 The plain roofline has a MAPE of 50.00 % on the same layers.

@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 LatencyModel read(const std::string& text) {
-  return read_model_text(text, "model.yaml", make_fake_features);
+  return read_latency_model_text(text, "model.yaml", make_fake_features);
 }
 
 /// What the reader says once `from` is replaced by `to`.
@@ -132,13 +132,14 @@ TEST(ModelYamlTest, MachineWithoutFeaturesIsExplained) {
     throw InputError("no features for it");
   };
   const std::string text = fake_model_yaml();
-  EXPECT_THAT(input_error_of([&] { read_model_text(text, "model.yaml", none); }),
+  EXPECT_THAT(input_error_of([&] { read_latency_model_text(text, "model.yaml", none); }),
               HasSubstr("hardware: no features for it"));
 }
 
 TEST(ModelYamlTest, MissingFileIsNamed) {
-  EXPECT_THAT(input_error_of([] { read_model("/nonexistent/model.yaml", make_fake_features); }),
-              StartsWith("/nonexistent/model.yaml: "));
+  EXPECT_THAT(
+      input_error_of([] { read_latency_model("/nonexistent/model.yaml", make_fake_features); }),
+      StartsWith("/nonexistent/model.yaml: "));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ TEST(MutatedModelsSweep, AreReadOrExplained) {
   int num_read = 0;
   expect_mutants_parse_or_explain(
       fake_model_yaml(), 1, 20'000, [&](const std::string& text, const std::string& name) {
-        const LatencyModel model = read_model_text(text, name, make_fake_features);
+        const LatencyModel model = read_latency_model_text(text, name, make_fake_features);
         const Prediction p = Predictor(model, make_fake_features).predict(network);
         EXPECT_TRUE(std::isfinite(p.total_cycles) && p.total_cycles >= 0.0) << text;
         EXPECT_TRUE(std::isfinite(p.band) && p.band >= 0.0) << text;

@@ -94,4 +94,13 @@ inline Network network_of(const S3nasBlock& block) {
   return read_network_text(text, block.family);
 }
 
+/// Whether the published figure of `block` covers this layer of network_of(block).
+inline bool is_measured(const S3nasBlock& block, const std::string& layer) {
+  if (block.is_stem()) return layer == "stem";
+  if (block.family == "Conv2D") return layer == "head";
+  if (block.family == "GlobalAvgPool") return layer == "pool";
+  if (block.family == "Dense") return layer == "classifier";
+  return layer != "stem";
+}
+
 }  // namespace tilewake
