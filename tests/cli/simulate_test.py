@@ -312,7 +312,7 @@ class InterruptTest(CliTest):
         super().setUp()
         # Takes seconds to read and to simulate.
         layers = "".join(f"  - {{name: l{i}, op: conv2d, out_channels: 512, kernel: 1}}\n"
-                         for i in range(60000))
+                         for i in range(50000))
         self.write("long.yaml",
                    f"name: long\ninput: {{channels: 3, height: 64, width: 64}}\nlayers:\n{layers}")
 
