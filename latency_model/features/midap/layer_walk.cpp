@@ -372,12 +372,17 @@ void LayerWalk::wait_for_biases(Work& work) {
   if (work.next != nullptr && work.next->has_bias) bus_.bias = passed(bus_.bias, requests);
   if (!work.node.has_bias || work.slots.pass_slots == 0.0) return;
   double bias = work.bias;
+  bool passed_by_next = work.next != nullptr;
+  PassTimes last{kBegin, bus_.weights};
   if (work.streams_weights) {
     const double before = std::floor((work.bias_slots() - 1.0) / work.slots.pass_slots) + 1.0;
     bias = passed(bias, std::min(before, requests));
-  } else if (work.next != nullptr && bias > bus_.weights_begin(kBegin, work.ahead)) {
-    bias += work.ahead.transfer;
+    // Read in the last pass, which requests the next layer's weights.
+    passed_by_next = passed_by_next && before > requests;
+    last = work.run_passes(kLongAgo, kLongAgo).last;
   }
+  if (passed_by_next && bias > std::max(last.begin + work.ahead.latency, last.ready))
+    bias += work.ahead.transfer;
   work.bias = bias;
   const double without = work.run_passes(work.first_arrival, kLongAgo).computed;
   const double with = work.run_passes(work.first_arrival, bias).computed;
