@@ -5,12 +5,12 @@
 #include <cassert>
 #include <limits>
 #include <set>
-#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "latency_model/folds.hpp"
-#include "latency_model/least_squares.hpp"
+#include "latency_model/robust_fit.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
@@ -20,13 +20,26 @@ namespace {
 
 using CoefficientRows = std::vector<std::vector<double>>;
 
+constexpr std::size_t kMinNetworks = 2;
 constexpr std::size_t kMinLayers = 20;  // fewer say nothing about an error
 constexpr double kPriorWeight = 1e-3;   // see calibrate()
 constexpr int kNoFold = -1;
 
-/// What a coefficient is before anything was measured.
-double prior_of(const FeatureInfo& feature) {
-  return std::clamp(1.0, feature.plausible_min, feature.plausible_max);
+/// What coefficients are before anything was measured.
+std::vector<double> expected_coefficients(const FeatureSet& set) {
+  std::vector<double> expected;
+  for (const FeatureInfo& feature : set.features) {
+    expected.push_back(std::clamp(1.0, feature.plausible_min, feature.plausible_max));
+  }
+  return expected;
+}
+
+double expected_cycles(const std::vector<double>& expected, const Sample& sample) {
+  double cycles = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    cycles += expected[i] * sample.features.values[i];
+  }
+  return cycles;
 }
 
 /// What was measured of one op class.
@@ -47,21 +60,18 @@ class Fitter {
 
   /// Coefficients from every layer outside of `held_out`.
   CoefficientRows fit(int held_out) const {
-    const std::size_t num_features = set_.features.size();
-    std::vector<LeastSquares> classes(set_.op_classes.size(), LeastSquares(num_features));
-    std::vector<double> row(num_features);
+    const std::vector<double> expected = expected_coefficients(set_);
+    std::vector<RobustFit> classes(set_.op_classes.size(), RobustFit(expected, kPriorWeight));
+    std::vector<double> row(set_.features.size());
     for (const Sample& sample : dataset_.samples) {
       if (fold_of(sample) == held_out) continue;
-      for (std::size_t i = 0; i < num_features; ++i) {
-        row[i] = sample.features.values[i] / sample.cycles;
-      }
-      classes[static_cast<std::size_t>(sample.features.op_class)].add_row(row, 1.0);
+      const double whole = std::max(sample.cycles, expected_cycles(expected, sample));
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] = sample.features.values[i] / whole;
+      classes[static_cast<std::size_t>(sample.features.op_class)].add_row(row,
+                                                                          sample.cycles / whole);
     }
     CoefficientRows coefficients;
-    for (LeastSquares& op_class : classes) {
-      add_prior(op_class);
-      coefficients.push_back(op_class.solve_non_negative());
-    }
+    for (const RobustFit& op_class : classes) coefficients.push_back(op_class.solve());
     return coefficients;
   }
 
@@ -78,14 +88,6 @@ class Fitter {
  private:
   int fold_of(const Sample& sample) const {
     return folds_[static_cast<std::size_t>(sample.network)];
-  }
-
-  void add_prior(LeastSquares& op_class) const {
-    for (std::size_t i = 0; i < set_.features.size(); ++i) {
-      std::vector<double> row(set_.features.size());
-      row[i] = kPriorWeight;
-      op_class.add_row(row, kPriorWeight * prior_of(set_.features[i]));
-    }
   }
 
   const FeatureSet& set_;
@@ -106,29 +108,41 @@ std::vector<ClassCount> count_classes(const FeatureSet& set, const Dataset& data
   return counts;
 }
 
-void check_enough(const FeatureSet& set, const Dataset& dataset,
-                  const std::vector<ClassCount>& counts, int num_folds) {
+/// Networks of which anything was measured.
+std::set<std::string> measured_networks(const Dataset& dataset) {
   std::set<std::string> names;
   for (const Sample& sample : dataset.samples) {
     names.insert(dataset.networks[static_cast<std::size_t>(sample.network)]);
   }
-  if (names.size() < static_cast<std::size_t>(num_folds)) {
+  return names;
+}
+
+void check_enough(const Dataset& dataset, std::size_t num_networks) {
+  if (num_networks < kMinNetworks) {
     throw InputError(
         fmt::format("calibration needs measurements of at least {} networks of different names, "
-                    "to hold some out in each of {} folds; there are {}",
-                    num_folds, num_folds, names.size()));
+                    "to fit to some and test on others; there are {}",
+                    kMinNetworks, num_networks));
   }
   if (dataset.samples.size() < kMinLayers) {
     throw InputError(fmt::format("calibration needs at least {} measured layers; there are {}",
                                  kMinLayers, dataset.samples.size()));
   }
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i].layers >= counts[i].num_seen()) continue;
-    throw InputError(
-        fmt::format("calibration needs at least {} layers of class {}, one a coefficient; there "
-                    "are {}: add networks that have more of them",
-                    counts[i].num_seen(), set.op_classes[i], counts[i].layers));
+}
+
+/// The fold of each network; those of which nothing was measured are in none.
+std::vector<int> folds_of(const Dataset& dataset, const std::set<std::string>& measured,
+                          int num_folds, std::uint64_t seed) {
+  const std::vector<std::string> names(measured.begin(), measured.end());
+  const std::vector<int> fold_of_name = network_folds(names, num_folds, seed);
+  std::vector<int> folds;
+  for (const std::string& network : dataset.networks) {
+    const auto name = std::lower_bound(names.begin(), names.end(), network);
+    const bool is_measured = name != names.end() && *name == network;
+    folds.push_back(is_measured ? fold_of_name[static_cast<std::size_t>(name - names.begin())]
+                                : kNoFold);
   }
+  return folds;
 }
 
 std::vector<std::string> remarks_on(const FeatureSet& set, const CoefficientRows& coefficients,
@@ -138,6 +152,13 @@ std::vector<std::string> remarks_on(const FeatureSet& set, const CoefficientRows
     if (counts[i].layers == 0) {
       remarks.push_back(fmt::format(
           "{}: no such layer was measured, the formulas are taken as they are", set.op_classes[i]));
+      continue;
+    }
+    if (counts[i].layers < counts[i].num_seen()) {
+      remarks.push_back(
+          fmt::format("{}: fewer measured layers ({}) than coefficients ({}), the formulas are "
+                      "taken as they are",
+                      set.op_classes[i], counts[i].layers, counts[i].num_seen()));
       continue;
     }
     for (std::size_t j = 0; j < coefficients[i].size(); ++j) {
@@ -162,17 +183,17 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
                       const CalibrationOptions& options) {
   const FeatureSet& set = extractor.set();
   assert(options.num_folds >= 2 && set.features.size() <= kMaxFeatures);
-  const std::vector<ClassCount> counts = count_classes(set, dataset);
-  check_enough(set, dataset, counts, options.num_folds);
+  const std::set<std::string> measured = measured_networks(dataset);
+  check_enough(dataset, measured.size());
   if (provenance.seed > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
     throw InputError(
         fmt::format("calibration: the seed must be below 2^63, not {}", provenance.seed));
   }
 
-  const Fitter fitter(set, dataset,
-                      network_folds(dataset.networks, options.num_folds, options.seed));
+  const int num_folds = std::min(options.num_folds, static_cast<int>(measured.size()));
+  const Fitter fitter(set, dataset, folds_of(dataset, measured, num_folds, options.seed));
   std::vector<double> predicted(dataset.samples.size());
-  for (int fold = 0; fold < options.num_folds; ++fold) {
+  for (int fold = 0; fold < num_folds; ++fold) {
     fitter.predict(fitter.fit(fold), fold, predicted);
   }
   Calibration calibration;
@@ -182,7 +203,7 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
   model.coefficients = fitter.fit(kNoFold);
   fitter.predict(model.coefficients, kNoFold, predicted);
   calibration.train = evaluate(set, dataset, predicted);
-  calibration.remarks = remarks_on(set, model.coefficients, counts);
+  calibration.remarks = remarks_on(set, model.coefficients, count_classes(set, dataset));
 
   model.hardware = hardware;
   model.provenance = provenance;

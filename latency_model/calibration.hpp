@@ -11,7 +11,7 @@
 namespace tilewake {
 
 struct CalibrationOptions {
-  int num_folds = 5;       // at least 2
+  int num_folds = 5;       // at least 2; as many as there are networks, if those are fewer
   std::uint64_t seed = 1;  // which network is in which fold
 };
 
@@ -22,16 +22,22 @@ struct Calibration {
   std::vector<std::string> remarks;
 };
 
-/// Fits coefficients per op class: non-negative least squares on relative error.
+/// Fits coefficients per op class: non-negative least squares on relative error, in which the few
+/// layers that follow no formula are outvoted (RobustFit). They count in full in the evaluation.
 ///
-/// A coefficient that the measurements say nothing about (a class that never came, a feature that
-/// was always 0 in it, two features that always grew together) stays near 1, or near the plausible
-/// value next to 1: the formula is believed until something speaks against it. That belief weighs
-/// as much as one measured layer of whose cycles the feature is a thousandth.
+/// An error is a share of the cycles measured, or of those expected if they are more. So a layer
+/// has one vote: one of 10 cycles of which the formulas expect 1,000 would have a hundred
+/// (leverage: Mallows, "On Some Topics in Robustness", 1975).
+///
+/// A coefficient that the measurements say nothing about (a class that never came, or in fewer
+/// layers than it has coefficients, a feature that was always 0 in it, two features that always
+/// grew together) stays near 1, or near the plausible value next to 1: the formula is believed
+/// until something speaks against it. That belief weighs as much as one measured layer of whose
+/// cycles the feature is a thousandth.
 ///
 /// Of `provenance`, `set` and `seed` are the caller's; the rest is filled in.
 ///
-/// Throws InputError where there are too few rows or networks to fit and to hold out. The caller
+/// Throws InputError where there are fewer than 2 networks or 20 layers. The caller
 /// compares holdout.layers.mape with holdout.roofline_mape and refuses a loser.
 Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& extractor,
                       const Dataset& dataset, const Provenance& provenance,

@@ -89,12 +89,16 @@ ErrorSummary summarize_errors(const std::vector<double>& predicted,
     const auto end = std::upper_bound(magnitudes.begin(), magnitudes.end(), limit);
     return static_cast<double>(end - magnitudes.begin()) / n;
   };
+  const auto percentile = [&](std::size_t percent) {  // nearest rank
+    return magnitudes[(percent * count + 99) / 100 - 1];
+  };
   summary.n = static_cast<std::int64_t>(count);
   summary.bias /= n;
   summary.mape /= n;
   summary.rmspe = std::sqrt(squares / n);
   summary.max = magnitudes.back();
-  summary.p95 = magnitudes[(95 * count + 99) / 100 - 1];
+  summary.median = percentile(50);
+  summary.p95 = percentile(95);
   summary.within_5 = share_within(0.05);
   summary.within_10 = share_within(0.10);
   return summary;

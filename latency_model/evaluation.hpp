@@ -16,6 +16,7 @@ struct FeatureSet;
 struct ErrorSummary {
   std::int64_t n = 0;
   double mape = 0.0;       // mean |error|
+  double median = 0.0;     // of |error|: what is usual, whatever a few tiny layers do to the mean
   double rmspe = 0.0;      // root mean square error
   double bias = 0.0;       // mean error; > 0: predicted too slow
   double max = 0.0;        // largest |error|

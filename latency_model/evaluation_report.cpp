@@ -37,10 +37,11 @@ std::string percent(double share) { return fmt::format("{:.2f}", 100.0 * share);
 std::string signed_percent(double share) { return fmt::format("{:+.2f}", 100.0 * share); }
 
 Cells summary_row(const std::string& name, const ErrorSummary& s) {
-  if (s.n == 0) return {name, "0", "-", "-", "-", "-", "-", "-", "-"};
+  if (s.n == 0) return {name, "0", "-", "-", "-", "-", "-", "-", "-", "-"};
   return {name,
           std::to_string(s.n),
           percent(s.mape),
+          percent(s.median),
           percent(s.rmspe),
           signed_percent(s.bias),
           percent(s.p95),
@@ -61,8 +62,8 @@ std::string features_of(const Case& c, const FeatureSet& set) {
 }  // namespace
 
 std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& set) {
-  std::vector<Cells> summaries = {
-      {"errors in %", "n", "MAPE", "RMSPE", "bias", "p95", "max", "within 5", "within 10"}};
+  std::vector<Cells> summaries = {{"errors in %", "n", "MAPE", "median", "RMSPE", "bias", "p95",
+                                   "max", "within 5", "within 10"}};
   for (std::size_t i = 0; i < evaluation.by_class.size(); ++i) {
     summaries.push_back(summary_row(evaluation.op_classes[i], evaluation.by_class[i]));
   }

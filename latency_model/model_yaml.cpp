@@ -32,6 +32,7 @@ struct Figure {
 };
 constexpr Figure kFigures[] = {
     {"mape", &ErrorSummary::mape, 0.0, kHighest},
+    {"median", &ErrorSummary::median, 0.0, kHighest},
     {"rmspe", &ErrorSummary::rmspe, 0.0, kHighest},
     {"bias", &ErrorSummary::bias, kLowest, kHighest},
     {"max", &ErrorSummary::max, 0.0, kHighest},
@@ -246,12 +247,12 @@ std::string model_yaml(const LatencyModel& model, const ExtractorMaker& make_ext
       features_comment(set), coefficients_yaml(model, set), holdout_yaml(model.holdout, set));
 }
 
-LatencyModel read_model(const std::string& path, const ExtractorMaker& make_extractor) {
+LatencyModel read_latency_model(const std::string& path, const ExtractorMaker& make_extractor) {
   return read(YamlReader::from_file(path), make_extractor);
 }
 
-LatencyModel read_model_text(const std::string& text, const std::string& name,
-                             const ExtractorMaker& make_extractor) {
+LatencyModel read_latency_model_text(const std::string& text, const std::string& name,
+                                     const ExtractorMaker& make_extractor) {
   return read(YamlReader::from_text(text, name), make_extractor);
 }
 

@@ -19,11 +19,11 @@ std::string model_yaml(const LatencyModel& model,
 ///
 /// Throws InputError `file:line: key: what` for anything but a complete model of this version of
 /// the tool, whose classes and features are those of the machine in it.
-LatencyModel read_model(const std::string& path,
-                        const ExtractorMaker& make_extractor = make_feature_extractor);
+LatencyModel read_latency_model(const std::string& path,
+                                const ExtractorMaker& make_extractor = make_feature_extractor);
 
 /// Same, from text already in memory; `name` stands in for the file in errors.
-LatencyModel read_model_text(const std::string& text, const std::string& name,
-                             const ExtractorMaker& make_extractor = make_feature_extractor);
+LatencyModel read_latency_model_text(const std::string& text, const std::string& name,
+                                     const ExtractorMaker& make_extractor = make_feature_extractor);
 
 }  // namespace tilewake

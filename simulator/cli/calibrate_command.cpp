@@ -85,7 +85,7 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
                  "write no model (and exit with 4) if layers held out miss this");
   options.integer("seed", values.seed, 0, kMaxSeed, "N", "of the designed networks and the folds");
   options.integer("folds", values.num_folds, 2, kMaxFolds, "K",
-                  "networks are held out in as many parts");
+                  "networks are held out in as many parts, if there are as many");
   options.integer("networks", values.num_networks, 1, kMaxNetworks, "N",
                   "how many networks to design");
   options.flag("designed", values.designed, "use designed networks besides --trace");
@@ -143,7 +143,7 @@ Calibration calibrate(const HardwareConfig& hardware, const CalibrateOptions& op
   try {
     Calibration calibration =
         calibrate(hardware, *extractor, measurements.dataset, provenance, fit);
-    log().debug("fitted {} folds in {:.2f} s", options.num_folds, stopwatch.wall_seconds());
+    log().debug("fitted and tested in {:.2f} s", stopwatch.wall_seconds());
     return calibration;
   } catch (const InputError& e) {
     // Too few rows, as a rule: whoever gave a file wants to know which one ends too early.

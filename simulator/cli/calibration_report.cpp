@@ -19,9 +19,10 @@ std::string quoted(std::string_view text) { return json_string(std::string(text)
 
 std::string summary_json_of(const ErrorSummary& s) {
   return fmt::format(
-      "{{\"n\": {}, \"mape\": {}, \"rmspe\": {}, \"bias\": {}, \"max\": {}, \"p95\": {}, "
+      "{{\"n\": {}, \"mape\": {}, \"median\": {}, \"rmspe\": {}, \"bias\": {}, \"max\": {}, "
+      "\"p95\": {}, "
       "\"within_5\": {}, \"within_10\": {}}}",
-      s.n, s.mape, s.rmspe, s.bias, s.max, s.p95, s.within_5, s.within_10);
+      s.n, s.mape, s.median, s.rmspe, s.bias, s.max, s.p95, s.within_5, s.within_10);
 }
 
 /// `"name": value` for each, on lines of their own.

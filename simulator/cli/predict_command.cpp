@@ -100,7 +100,7 @@ ExitCode predict_command(const Arguments& arguments) {
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(options.format);
 
-  const LatencyModel model = read_model(options.model, make_feature_extractor);
+  const LatencyModel model = read_latency_model(options.model, make_feature_extractor);
   const InputFile file = read_network_file(options.network);
   const Network network = read_network_text(file.text, file.path);
   try {

@@ -217,7 +217,7 @@ TEST(CalibrationTest, ClassOfFewerLayersThanCoefficientsFollowsTheFormulas) {
            (sample.network == 0 && sample.layer == "add0");
   }));
   EXPECT_THAT(c.model.coefficients[FakeFeatures::kJoin], ElementsAre(1.0, 1.0, 1.0));
-  EXPECT_THAT(c.remarks, ElementsAre("join: 1 measured layers are too few for 2 coefficients, the "
+  EXPECT_THAT(c.remarks, ElementsAre("join: fewer measured layers (1) than coefficients (2), the "
                                      "formulas are taken as they are"));
 }
 
