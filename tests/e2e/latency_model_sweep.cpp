@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "latency_model/rank_correlation.hpp"
@@ -14,6 +15,7 @@
 #include "tests/support/s3nas_block.hpp"
 
 // What the latency model promises: figures held against blocks and networks that no fit has seen.
+// The figures themselves are printed, a line each.
 
 namespace tilewake {
 namespace {
@@ -44,6 +46,12 @@ double simulated_cycles(CalibratedMachine& machine, const S3nasBlock& block) {
   return static_cast<double>(cycles);
 }
 
+void print(const CalibratedMachine& machine, const std::string& what, const ErrorSummary& errors) {
+  fmt::print("{}, {}: n {}, MAPE {:.3f} %, max {:.2f} %, within 5 % {:.2f} %, 10 % {:.2f} %\n",
+             machine.hardware().name, what, errors.n, 100.0 * errors.mape, 100.0 * errors.max,
+             100.0 * errors.within_5, 100.0 * errors.within_10);
+}
+
 /// What `cycles_of(block, row)` says of every `step`th published block is predicted to 1 % in the
 /// mean and 5 % each.
 template <typename CyclesOf>
@@ -65,7 +73,9 @@ void expect_blocks_predicted(const CalibratedMachine& machine, std::size_t step,
     measured.push_back(measurement);
     EXPECT_NEAR(predicted.back() / measured.back(), 1.0, 0.05) << rows[i].line();
   }
-  EXPECT_LE(summarize_errors(predicted, measured).mape, 0.01);
+  const ErrorSummary errors = summarize_errors(predicted, measured);
+  print(machine, "published blocks", errors);
+  EXPECT_LE(errors.mape, 0.01);
 }
 
 void expect_networks_predicted(const CalibratedMachine& machine,
@@ -80,7 +90,10 @@ void expect_networks_predicted(const CalibratedMachine& machine,
   }
 }
 
-void expect_good(const Evaluation& evaluation, const CalibratedMachine& machine) {
+void expect_good(const Evaluation& evaluation, const CalibratedMachine& machine,
+                 const std::string& fitted_to) {
+  print(machine, "shipped networks, fitted to " + fitted_to, evaluation.networks);
+  print(machine, "their layers, fitted to " + fitted_to, evaluation.layers);
   EXPECT_LE(evaluation.layers.mape, 0.03);
   EXPECT_GE(evaluation.layers.within_10, 0.99);
   EXPECT_LE(evaluation.networks.max, 0.01);
@@ -95,10 +108,11 @@ void expect_shipped_networks_predicted(CalibratedMachine& machine) {
   ASSERT_EQ(networks.size(), 18u);
   const Dataset measured = machine.measured(networks);
   expect_networks_predicted(machine, networks, measured);
-  expect_good(machine.evaluation_on(measured), machine);
+  expect_good(machine.evaluation_on(measured), machine, "designed ones");
   // And fitted to all of them but one, each in turn.
   const int num_folds = static_cast<int>(networks.size());
-  expect_good(machine.calibrate_on(measured, {.num_folds = num_folds}).model.holdout, machine);
+  expect_good(machine.calibrate_on(measured, {.num_folds = num_folds}).model.holdout, machine,
+              "the others");
 }
 
 void expect_random_networks_in_order(CalibratedMachine& machine, int count) {
@@ -108,8 +122,11 @@ void expect_random_networks_in_order(CalibratedMachine& machine, int count) {
     predicted.push_back(machine.predict(network).total_cycles);
     measured.push_back(static_cast<double>(machine.run(network).result.total_cycles));
   }
-  EXPECT_GE(kendall_tau(predicted, measured), 0.99);
-  EXPECT_LE(summarize_errors(predicted, measured).max, 0.01);
+  const ErrorSummary errors = summarize_errors(predicted, measured);
+  const double tau = kendall_tau(predicted, measured);
+  print(machine, fmt::format("random S3NAS networks, Kendall tau {:.4f}", tau), errors);
+  EXPECT_GE(tau, 0.99);
+  EXPECT_LE(errors.max, 0.01);
 }
 
 class LatencyModelSweep : public ::testing::Test {
