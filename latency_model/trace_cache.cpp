@@ -118,13 +118,7 @@ std::string TraceCache::text() const {
 
 void TraceCache::save() {
   if (!is_changed_) return;
-  const fs::path directory = fs::path(path_).parent_path();
-  std::error_code error;
-  if (!directory.empty()) fs::create_directories(directory, error);
-  if (error) {
-    throw InputError(
-        fmt::format("{}: cannot create directory: {}", directory.string(), error.message()));
-  }
+  make_directory_of(path_);
   write_file_atomically(path_, text());
   is_changed_ = false;
 }

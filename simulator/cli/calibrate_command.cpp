@@ -19,6 +19,7 @@
 #include "latency_model/trace_cache.hpp"
 #include "simulator/cli/calibration_report.hpp"
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
@@ -61,12 +62,6 @@ struct CalibrateOptions {
   bool quiet = false;
 };
 
-std::vector<std::string_view> format_names() {
-  std::vector<std::string_view> names;
-  for (const auto& [name, formatter] : kFormats) names.push_back(name);
-  return names;
-}
-
 bool parse(const Arguments& arguments, CalibrateOptions& values) {
   Options options(
       "calibrate",
@@ -91,18 +86,10 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
   options.flag("designed", values.designed, "use designed networks besides --trace");
   options.flag("no-cache", values.no_cache, "neither use nor keep what was simulated");
   options.flag("force", values.force, "replace a model of another machine");
-  options.optional("format", values.format, "FORMAT",
-                   fmt::format("what is printed: {}", fmt::join(format_names(), ", ")));
+  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the calibration cost");
   options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
   return options.parse(arguments);
-}
-
-Formatter formatter_of(const std::string& format) {
-  for (const auto& [name, formatter] : kFormats) {
-    if (name == format) return formatter;
-  }
-  throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
 }
 
 /// The set in words, for the model: "designed (1500 networks)", "traces a.csv, b.csv".
@@ -173,7 +160,7 @@ ExitCode calibrate_command(const Arguments& arguments) {
   CalibrateOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(options.format);
+  const Formatter format = formatter_of(kFormats, options.format);
   const Machine machine = read_machine(options.hardware);
   const ModelFile file(options.out, machine_id(machine.config), options.force);
 

@@ -59,13 +59,7 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
 }
 
 void ModelFile::write(const std::string& text) const {
-  const fs::path directory = fs::path(path_).parent_path();
-  std::error_code error;
-  if (!directory.empty()) fs::create_directories(directory, error);
-  if (error) {
-    throw InputError(
-        fmt::format("{}: cannot create directory: {}", directory.string(), error.message()));
-  }
+  make_directory_of(path_);
   write_file_atomically(path_, text);
 }
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "latency_model/model_yaml.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/data_files.hpp"
+#include "simulator/cli/formats.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/prediction_report.hpp"
@@ -40,30 +40,16 @@ struct PredictOptions {
   bool quiet = false;
 };
 
-std::vector<std::string_view> format_names() {
-  std::vector<std::string_view> names;
-  for (const auto& [name, formatter] : kFormats) names.push_back(name);
-  return names;
-}
-
 bool parse(const Arguments& arguments, PredictOptions& values) {
   Options options("predict", "predict --model FILE --net FILE [--format table|csv|json] [-v | -q]",
                   "Tells what the simulator would say of a network, with a model that `tilewake\n"
                   "calibrate` made.");
   options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
   options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
-  options.optional("format", values.format, "FORMAT",
-                   fmt::format("what is printed: {}", fmt::join(format_names(), ", ")));
+  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the prediction cost");
   options.flag("quiet,q", values.quiet, "no remarks on standard error");
   return options.parse(arguments);
-}
-
-Formatter formatter_of(const std::string& format) {
-  for (const auto& [name, formatter] : kFormats) {
-    if (name == format) return formatter;
-  }
-  throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
 }
 
 /// Whole cycles that add up: each layer ends where the sum up to it rounds to.
@@ -98,7 +84,7 @@ ExitCode predict_command(const Arguments& arguments) {
   PredictOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(options.format);
+  const Formatter format = formatter_of(kFormats, options.format);
 
   const LatencyModel model = read_latency_model(options.model, make_feature_extractor);
   const InputFile file = read_network_file(options.network);

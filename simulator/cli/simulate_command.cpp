@@ -6,10 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/layer_table.hpp"
 #include "simulator/cli/log.hpp"
@@ -45,12 +43,6 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
     {"json", [](const Run& run) { return run_json(run.summary, run.rows); }},
 }};
 
-std::vector<std::string_view> format_names() {
-  std::vector<std::string_view> names;
-  for (const auto& [name, formatter] : kFormats) names.push_back(name);
-  return names;
-}
-
 struct SimulateOptions {
   std::string hardware;
   std::string network;
@@ -76,21 +68,13 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   options.flag("timeline", values.timeline,
                "also write DIR/timeline.json, which https://ui.perfetto.dev shows");
   options.flag("force", values.force, "replace the run that is in DIR");
-  options.optional("format", values.format, "FORMAT",
-                   fmt::format("what is printed: {}", fmt::join(format_names(), ", ")));
+  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the simulation cost");
   options.flag("quiet,q", values.quiet, "no remarks on standard error");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
   return true;
-}
-
-Formatter formatter_of(const std::string& format) {
-  for (const auto& [name, formatter] : kFormats) {
-    if (name == format) return formatter;
-  }
-  throw UsageError(fmt::format("--format is one of {}", fmt::join(format_names(), ", ")));
 }
 
 Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
@@ -148,7 +132,7 @@ ExitCode simulate_command(const Arguments& arguments) {
   SimulateOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(options.format);
+  const Formatter format = formatter_of(kFormats, options.format);
   std::optional<RunDirectory> directory;
   if (!options.out.empty()) directory.emplace(options.out, options.force);
 

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -84,6 +86,16 @@ PreparedFile::~PreparedFile() = default;
 PreparedFile::PreparedFile(PreparedFile&&) noexcept = default;
 
 void PreparedFile::commit() { file_->rename(); }
+
+void make_directory_of(const std::string& path) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  std::error_code error;
+  if (!directory.empty()) std::filesystem::create_directories(directory, error);
+  if (error) {
+    throw InputError(
+        fmt::format("{}: cannot create directory: {}", directory.string(), error.message()));
+  }
+}
 
 void write_file_atomically(const std::string& path, std::string_view text) {
   PreparedFile(path, text).commit();

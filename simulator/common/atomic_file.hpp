@@ -7,6 +7,9 @@
 
 namespace tilewake {
 
+/// Makes the directory in which `path` is to be, as needed. Throws InputError naming it.
+void make_directory_of(const std::string& path);
+
 /// Replaces the file at `path` by `text` in one step: no reader ever sees half of it, and when
 /// anything fails the old file is still there and no temporary file is left behind.
 ///

@@ -13,6 +13,7 @@
 
 #include "latency_model/dataset.hpp"
 #include "latency_model/latency_model.hpp"
+#include "simulator/trace/trace_network.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -63,23 +64,10 @@ inline std::vector<TraceRow> rows_of(const Network& network,
                                      const std::vector<std::int64_t>& cycles) {
   std::vector<TraceRow> rows;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const Layer& layer = network.layers[i];
     TraceRow& row = rows.emplace_back();
-    row.layer = layer.name;
-    row.op = layer.op;
-    row.ic = layer.ifm.channels;
-    row.ih = layer.ifm.height;
-    row.iw = layer.ifm.width;
-    row.oc = layer.ofm.channels;
-    row.oh = layer.ofm.height;
-    row.ow = layer.ofm.width;
-    row.kernel = {layer.kernel_height, layer.kernel_width};
-    row.stride = layer.stride;
-    row.groups = layer.groups;
-    row.macs = layer.num_macs();
-    row.effective_macs = layer.num_effective_macs();
+    describe_layer(network, static_cast<int>(i), row);
     row.total_cycles = cycles[i];
-    if (layer.op == Op::kConcat) row.fused_into = "x";
+    if (row.op == Op::kConcat) row.fused_into = "x";
   }
   return rows;
 }

@@ -320,7 +320,14 @@ bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
     used = 2 * banks_per_tile;
     s.banks = 2;
   }
-  if (s.resident == 0) s.bank_columns *= banks_per_tile;
+  const bool one_window = s.out_columns == 1 && work.in.num_fragments == banks_per_tile;
+  if (s.resident == 0 && one_window && work.node.type == NodeType::kPool) {
+    // A single window runs over the fragments as they arrive.
+    s.banks = banks_per_tile;
+    s.tiles = false;
+  } else if (s.resident == 0) {
+    s.bank_columns *= banks_per_tile;
+  }
   return is_read_next(work.node) && work.node.num_fragments <= c_.fmem_num_banks - used;
 }
 
@@ -379,7 +386,7 @@ void LayerWalk::wait_for_biases(Work& work) {
     bias = passed(bias, std::min(before, requests));
     // Read in the last pass, which requests the next layer's weights.
     passed_by_next = passed_by_next && before > requests;
-    last = work.run_passes(kLongAgo, kLongAgo).last;
+    last = work.run_passes(work.first_arrival, kLongAgo).last;
   }
   if (passed_by_next && bias > std::max(last.begin + work.ahead.latency, last.ready))
     bias += work.ahead.transfer;
