@@ -105,8 +105,7 @@ class Rebuilder {
     if (at(last_row).num_layers > num_rows) {
       trace_.fail(last_row, "num_layers",
                   fmt::format("the rows of '{}' end here, {} of {}; the file is truncated",
-                              printable(at(last_row).network), num_rows,
-                              at(last_row).num_layers));
+                              printable(at(last_row).network), num_rows, at(last_row).num_layers));
     }
   }
 

@@ -45,10 +45,10 @@ struct TraceRow {
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
-  std::string fused_into;  // the layers that compute it on the way, joined by '+'; else empty
+  std::string fused_into;       // the layers that compute it on the way, joined by '+'; else empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers
-  std::string inputs;      // names joined by ';', "input" is the network's
+  std::string inputs;           // names joined by ';', "input" is the network's
   std::int64_t dilation = 1;
   Padding padding;
   bool bias = false;  // never of an op without weights

@@ -154,10 +154,11 @@ TEST(TraceNetworkTest, RowsThatAreMissingAtTheEndAreNoticedByTheirNumber) {
   const std::size_t all = rows.size();
   while (rows.size() > 1) {
     rows.pop_back();
-    EXPECT_EQ(error_of(rows),
-              fmt::format("layers.csv:{}: num_layers: the rows of 'mobilenet_v2' end here, {} of {}; "
-                          "the file is truncated",
-                          rows.size() + 2, rows.size(), all));
+    EXPECT_EQ(
+        error_of(rows),
+        fmt::format("layers.csv:{}: num_layers: the rows of 'mobilenet_v2' end here, {} of {}; "
+                    "the file is truncated",
+                    rows.size() + 2, rows.size(), all));
   }
 }
 
