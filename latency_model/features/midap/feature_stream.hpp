@@ -25,33 +25,30 @@ struct FeatureStream {
   // that nobody reserved) when `remaining` stay for input: the first fragments of what is stored,
   // in reverse the last ones to be computed.
   std::int64_t banks = 1;
-  bool output_fixed = true;  // it has its banks already, or gets none
   std::int64_t out_fragments = 0;
   std::int64_t usable = 0;
   std::int64_t remaining = 1;
-  bool tight = false;  // input and output together do not fit
-  bool reverse = false;
-  // Computing goes over what is there in `passes` passes, or one a column (add and mul, the wait
-  // for their second operand included in `column_compute`); a convolution takes all fragments that
-  // have arrived at once.
+  // Cycles. Computing goes over what is there in `passes` passes.
   double passes = 1.0;
-  bool pass_per_column = false;
-  bool batches = false;
-  // No window reaches from one fragment into the next: columns that two of them need are loaded
-  // twice.
-  bool tiles = false;
-  // Cycles.
   double column_compute = 0.0;  // issue slots of one input column, all passes
   double column_load = 0.0;     // of one input column
   double latency = 0.0;         // of a request for a whole bank
   double queue = 0.0;           // when the bus is free for features
   double start = 0.0;           // when the first weights are there
-  // Weights that every pass requests, or only those of the first computation.
-  double weight_latency = 0.0;
+  double weight_latency = 0.0;  // of the weights that a pass requests
   double weight_transfer = 0.0;
-  bool weights_stay = false;
   double first_weights = 0.0;        // transfer of what the first pass requests
   double first_weights_begin = 0.0;  // when the bus could begin it
+
+  bool output_fixed = true;  // it has its banks already, or gets none
+  bool tight = false;        // input and output together do not fit
+  bool reverse = false;
+  bool batches = false;          // a convolution takes all fragments that have arrived at once
+  bool pass_per_column = false;  // add and mul: `column_compute` has the wait for their operand
+  bool weights_stay = false;     // only the first computation requests weights
+  // No window reaches from one fragment into the next: columns that two of them need are loaded
+  // twice.
+  bool tiles = false;
   // As the mapper's own time line has it: windows that straddle fragments do not wait, a decision
   // takes a cycle, and banks become free at the end of a computation.
   bool as_planned = false;

@@ -180,7 +180,8 @@ IssueSlots count_issue_slots(const Graph& graph, const Node& node) {
       node.columns_per_part > 0 ? ceil_div(node.kernel_width, node.columns_per_part) : 1;
   slots.passes = static_cast<double>(ceil_div(node.op_channels, lanes) * parts);
   if (node.gemm) {
-    slots.first_window_slots = static_cast<double>(in.channels / row);
+    const std::int64_t rows = in.channels / row;
+    slots.first_window_slots = static_cast<double>(rows);
     slots.pass_slots = static_cast<double>(in.width) * slots.first_window_slots;
     return slots;
   }
