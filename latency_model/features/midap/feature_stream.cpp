@@ -33,7 +33,8 @@ class Streamer {
     free_ = std::min(s_.banks, kMaxBanks - 1) - resident;
     tail_ = std::min(resident * s_.bank_columns, s_.in_columns);
     for (; loaded_ < resident; ++loaded_)
-      at(loaded_) = {std::min((loaded_ + 1) * s_.bank_columns, s_.in_columns), 0.0};
+      at(loaded_) = {loaded_ * s_.bank_columns,
+                     std::min((loaded_ + 1) * s_.bank_columns, s_.in_columns), 0.0};
   }
 
   StreamTimes run() {
@@ -55,6 +56,7 @@ class Streamer {
 
  private:
   struct Fragment {
+    std::int64_t head = 0;
     std::int64_t tail = 0;
     double arrival = 0.0;
   };
@@ -150,7 +152,8 @@ class Streamer {
     const auto columns = static_cast<double>(tail - from);
     const double share = columns / static_cast<double>(s_.bank_columns);
     bus_ = std::max(when + s_.latency * share, bus_) + columns * s_.column_load;
-    at(loaded_++) = {tail, bus_};
+    idle_rounds_ = 0;
+    at(loaded_++) = {from, tail, bus_};
     tail_ = tail;
     --free_;
     ++result_.loads;
@@ -167,7 +170,13 @@ class Streamer {
   /// with what it has; written in reverse it starts over with one bank less. False if nothing can
   /// be computed before something else happens.
   bool ready_to_compute() {
+    // More rounds than there are banks to shift from one side to the other lead nowhere.
+    if (++idle_rounds_ > 2 * kMaxBanks) result_.stuck = true;
     const bool any_pending = processed_ < loaded_;
+    if (any_pending && !holds_a_window()) {
+      ++remaining_;
+      return false;
+    }
     if (!fixed_) {
       const std::int64_t wanted = output_banks(s_.tight ? remaining_ : 0);
       claim(wanted - mapped_);
@@ -182,6 +191,13 @@ class Streamer {
     // Nothing to compute from, and no bank to load it into.
     if (!any_pending && free_ <= 0) result_.stuck = true;
     return any_pending;
+  }
+
+  bool holds_a_window() const {
+    const std::int64_t head = at(processed_).head;
+    const std::int64_t tail = at(loaded_ - 1).tail;
+    return tail == s_.exempt_tail ||
+           tail - head + (head == 0 ? s_.window_pad : 0) >= s_.window_columns;
   }
 
   void claim(std::int64_t banks) {
@@ -221,6 +237,7 @@ class Streamer {
   }
 
   void compute() {
+    idle_rounds_ = 0;
     const std::int64_t end = processed_ + batch_size();
     if (s_.as_planned) {
       now_ += 1.0;
@@ -344,8 +361,8 @@ class Streamer {
     const std::int64_t fragments = count * (to.processed - from.processed);
     std::array<Fragment, kMaxBanks> moved{};
     for (std::int64_t k = processed_; k < loaded_; ++k)
-      moved[static_cast<std::size_t>((k + fragments) % kMaxBanks)] = {at(k).tail + columns,
-                                                                      at(k).arrival + cycles};
+      moved[static_cast<std::size_t>((k + fragments) % kMaxBanks)] = {
+          at(k).head + columns, at(k).tail + columns, at(k).arrival + cycles};
     fragments_ = moved;
     now_ += cycles;
     bus_ += cycles;
@@ -375,6 +392,7 @@ class Streamer {
   std::array<double, kMaxBanks> released_;
   std::int64_t num_released_ = 0;
   std::int64_t num_reused_ = 0;
+  std::int64_t idle_rounds_ = 0;  // since anything was loaded or computed
   std::array<Mark, kNumMarks> marks_;
   std::int64_t num_marks_ = 0;
   bool jumped_ = false;

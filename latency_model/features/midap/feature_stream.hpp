@@ -19,6 +19,11 @@ struct FeatureStream {
   std::int64_t reach = 0;  // columns that a window needs beyond its first
   std::int64_t pad = 0;
   std::int64_t stride = 1;
+  // What is computed from must have as many columns, with `window_pad` at the start of the map,
+  // unless it ends at column `exempt_tail`: otherwise more is loaded first.
+  std::int64_t window_columns = 1;
+  std::int64_t window_pad = 0;
+  std::int64_t exempt_tail = 0;
   std::int64_t out_columns = 0;
   std::int64_t out_bank_columns = 1;
   // Banks that input and output share. The output gets what is left of the `usable` ones (those

@@ -210,11 +210,16 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   s.bank_columns = in.bank_columns;
   s.resident = std::min(found.resident, in.num_fragments);
   s.reserved = found.reserved;
+  s.exempt_tail = in.width;
+  if (node.is_window()) s.window_columns = (node.kernel_width - 1) * node.dilation + 1;
   if (node.gemm) {
+    // The mapper compares rows of the matrix with the width of the image, and pads them like it.
+    s.exempt_tail = graph_.shape_of(node.inputs[0]).width;
+    s.window_pad = node.padding.left;
     s.stride = node.height;
   } else if (node.is_window()) {
     s.reach = (node.kernel_width - 1) * node.dilation;
-    s.pad = found.input_flipped ? node.padding.right : node.padding.left;
+    s.pad = s.window_pad = found.input_flipped ? node.padding.right : node.padding.left;
     s.stride = node.stride;
   }
   s.out_columns = node.width;
@@ -311,6 +316,7 @@ bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
   s.banks = 1;
   s.tiles = true;
   s.batches = false;
+  s.window_columns = 1;
   std::int64_t used = banks_per_tile;
   if (plain_resident_ == work.in.id) {
     used = work.in.num_fragments;

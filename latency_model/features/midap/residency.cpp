@@ -39,26 +39,7 @@ Residency::Layer Residency::begin(const Node& node) {
     layer.reserved = std::min(node.input_stationary, graph_.at(in).num_fragments);
   layer.usable = num_banks_ - reserved_ - reserved_concat_;
   layer.banks = num_banks_ - (mapped_ - layer.resident);
-  if (node.runs()) check_progress(node, layer);
   return layer;
-}
-
-/// The rules of the mapper go round in circles where no bank is left for an input that must be
-/// loaded, or where all banks together hold less than a window; it then takes the plain schedule.
-void Residency::check_progress(const Node& node, const Layer& layer) const {
-  const Node& in = graph_.tensor_of(node.inputs[0]);
-  if (layer.resident >= in.num_fragments && !node.gemm) return;
-  const std::int64_t held = std::min(layer.banks * in.bank_columns, in.width);
-  std::int64_t needed = 1;
-  if (node.is_window()) {
-    const std::int64_t pad = layer.input_flipped ? node.padding.right : node.padding.left;
-    needed = (node.kernel_width - 1) * node.dilation + 1 - pad;
-  }
-  // For a matrix the mapper compares rows with the width of the image.
-  const std::int64_t width = node.gemm ? graph_.shape_of(node.inputs[0]).width : in.width;
-  const bool ends = held == width;
-  if (layer.banks - layer.reserved <= 0 || (!ends && held < needed))
-    throw PlanFailure("no progress in layer " + node.name);
 }
 
 void Residency::end(const Node& node, std::int64_t kept, bool loaded, bool reverse) {

@@ -24,7 +24,6 @@ class Residency {
   explicit Residency(const Graph& graph);
 
   /// Reserves what `node` must leave in place, and banks of a concat that it is the first to write.
-  /// Throws PlanFailure where the mapper makes no progress.
   Layer begin(const Node& node);
   /// `kept` fragments of the output have a bank; all of the input was loaded if `loaded`.
   void end(const Node& node, std::int64_t kept, bool loaded, bool reverse);
@@ -35,7 +34,6 @@ class Residency {
  private:
   std::int64_t& fragments_of(int tensor) { return fragments_[static_cast<std::size_t>(tensor)]; }
   void map_concat(const Node& node);
-  void check_progress(const Node& node, const Layer& layer) const;
 
   const Graph& graph_;
   std::int64_t num_banks_;
