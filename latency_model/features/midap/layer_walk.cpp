@@ -39,6 +39,7 @@ struct LayerWalk::Work {
   double first_ready = kLongAgo;    // the first weights are there
   double bias = kLongAgo;           // its biases are there; at first without weights that pass
   double first_arrival = kLongAgo;  // the first features are there
+  bool loads = false;               // features come from DRAM
   LayerCycles cycles;
 
   PassCosts costs() const { return {slots.pass_slots, own.latency, own.transfer}; }
@@ -365,6 +366,7 @@ void LayerWalk::stream_features(Work& work) {
   work.cycles.setup = kBegin + kEndToken;
   if (times.loads == 0) return;
   work.cycles.setup += static_cast<double>(times.bubbles);
+  work.loads = true;
   bus_.queue = times.bus_free;
   if (times.first_arrival > 0.0) work.first_arrival = times.first_arrival;
   const double computed = kBegin + work.total_slots() + work.cycles.weight_wait;
@@ -383,6 +385,7 @@ void LayerWalk::wait_for_biases(Work& work) {
            work.own.transfer * passing_requests(bias - work.second_request(), work.costs(), count);
   };
   if (work.next != nullptr && work.next->has_bias) bus_.bias = passed(bus_.bias, requests);
+  if (!work.loads) bus_.queue += requests * work.own.transfer;  // in the stream of features else
   if (!work.node.has_bias || work.slots.pass_slots == 0.0) return;
   double bias = work.bias;
   bool passed_by_next = work.next != nullptr;
@@ -440,6 +443,7 @@ void LayerWalk::request_next_weights(const Work& work) {
   const bool streamed = work.in.num_fragments > 1;
   const PassTimes last = work.run_passes(streamed ? kLongAgo : work.first_arrival, work.bias).last;
   bus_.weights = std::max(bus_.weights, last.ready);
+  bus_.queue = std::max(bus_.queue, bus_.weights);
   if (work.next == nullptr) return;
   double at = last.begin;
   if (streamed && work.streams_weights && work.slots.passes > 1.0) at += work.cycles.feature_wait;
