@@ -24,6 +24,9 @@ constexpr std::size_t kMinNetworks = 2;
 constexpr std::size_t kMinLayers = 20;  // fewer say nothing about an error
 constexpr double kPriorWeight = 1e-3;   // see calibrate()
 constexpr int kNoFold = -1;
+// Instead of a network.
+constexpr int kNobody = -1;
+constexpr int kSeveral = -2;
 
 /// What coefficients are before anything was measured.
 std::vector<double> expected_coefficients(const FeatureSet& set) {
@@ -63,12 +66,18 @@ class Fitter {
     const std::vector<double> expected = expected_coefficients(set_);
     std::vector<RobustFit> classes(set_.op_classes.size(), RobustFit(expected, kPriorWeight));
     std::vector<double> row(set_.features.size());
+    const std::vector<std::vector<bool>> seen = witnessed(held_out);
     for (const Sample& sample : dataset_.samples) {
       if (fold_of(sample) == held_out) continue;
+      const auto op_class = static_cast<std::size_t>(sample.features.op_class);
       const double whole = std::max(sample.cycles, expected_cycles(expected, sample));
-      for (std::size_t i = 0; i < row.size(); ++i) row[i] = sample.features.values[i] / whole;
-      classes[static_cast<std::size_t>(sample.features.op_class)].add_row(row,
-                                                                          sample.cycles / whole);
+      double target = sample.cycles / whole;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        row[i] = sample.features.values[i] / whole;
+        if (seen[op_class][i]) continue;
+        target -= expected[i] * std::exchange(row[i], 0.0);
+      }
+      classes[op_class].add_row(row, target);
     }
     CoefficientRows coefficients;
     for (const RobustFit& op_class : classes) coefficients.push_back(op_class.solve());
@@ -86,6 +95,29 @@ class Fitter {
   }
 
  private:
+  /// Is a feature seen in several networks (or in the only one there is)? By class, by feature.
+  std::vector<std::vector<bool>> witnessed(int held_out) const {
+    const std::vector<int> nobody(set_.features.size(), kNobody);
+    std::vector<std::vector<int>> witness(set_.op_classes.size(), nobody);
+    int only_network = kNobody;
+    const auto add = [](int& known, int network) {
+      known = known == kNobody || known == network ? network : kSeveral;
+    };
+    for (const Sample& sample : dataset_.samples) {
+      if (fold_of(sample) == held_out) continue;
+      add(only_network, sample.network);
+      const auto op_class = static_cast<std::size_t>(sample.features.op_class);
+      for (std::size_t i = 0; i < set_.features.size(); ++i)
+        if (sample.features.values[i] != 0.0) add(witness[op_class][i], sample.network);
+    }
+    std::vector<std::vector<bool>> result;
+    for (const std::vector<int>& features : witness) {
+      std::vector<bool>& seen = result.emplace_back();
+      for (const int network : features) seen.push_back(network == only_network);
+    }
+    return result;
+  }
+
   int fold_of(const Sample& sample) const {
     return folds_[static_cast<std::size_t>(sample.network)];
   }

@@ -30,10 +30,10 @@ struct Calibration {
 /// (leverage: Mallows, "On Some Topics in Robustness", 1975).
 ///
 /// A coefficient that the measurements say nothing about (a class that never came, or in fewer
-/// layers than it has coefficients, a feature that was always 0 in it, two features that always
-/// grew together) stays near 1, or near the plausible value next to 1: the formula is believed
-/// until something speaks against it. That belief weighs as much as one measured layer of whose
-/// cycles the feature is a thousandth.
+/// layers than it has coefficients, a feature that was 0 in it in all networks but one, two
+/// features that always grew together) stays near 1, or near the plausible value next to 1: the
+/// formula is believed until something speaks against it. That belief weighs as much as one
+/// measured layer of whose cycles the feature is a thousandth.
 ///
 /// Of `provenance`, `set` and `seed` are the caller's; the rest is filled in.
 ///

@@ -61,11 +61,16 @@ TraceCache::TraceCache(const std::string& path, const std::string& machine,
     read();
   } catch (const InputError& e) {
     entries_.clear();
+    num_rows_ = 0;
     remark_ = fmt::format("{}; simulating afresh", e.what());
   }
 }
 
 void TraceCache::read() {
+  std::error_code error;
+  if (fs::is_regular_file(path_, error) && fs::file_size(path_, error) > kMaxBytes) {
+    throw InputError(fmt::format("{}: larger than {} bytes", path_, kMaxBytes));
+  }
   TraceFile file = read_trace(path_);
   for (std::size_t i = 0; i < file.rows.size();) {
     const std::string name = file.rows[i].network;
@@ -83,8 +88,22 @@ void TraceCache::read() {
       file.rows[i - 1].network = name;
       file.fail(i - 1, "network", "the rows up to here are not those that were written");
     }
-    entries_[hash].rows = std::move(rows);
+    if (num_rows_ + rows.size() <= kMaxRows) insert(hash, {std::move(rows), false});
   }
+}
+
+void TraceCache::insert(std::uint64_t hash, Entry entry) {
+  Entry& place = entries_[hash];
+  num_rows_ += entry.rows.size() - place.rows.size();
+  place = std::move(entry);
+}
+
+void TraceCache::drop_unused() {
+  std::erase_if(entries_, [this](const auto& item) {
+    const Entry& entry = item.second;
+    if (!entry.is_used) num_rows_ -= entry.rows.size();
+    return !entry.is_used;
+  });
 }
 
 std::optional<std::vector<TraceRow>> TraceCache::find(const Network& network) {
@@ -99,18 +118,19 @@ std::optional<std::vector<TraceRow>> TraceCache::find(const Network& network) {
   return rows;
 }
 
-void TraceCache::add(const Network& network, std::vector<TraceRow> rows) {
+bool TraceCache::add(const Network& network, std::vector<TraceRow> rows) {
+  if (num_rows_ + rows.size() > kMaxRows) drop_unused();
+  if (num_rows_ + rows.size() > kMaxRows) return false;
   const std::uint64_t hash = hash_of(network);
-  entries_[hash] = {stored(hash, std::move(rows), version_), true};
+  insert(hash, {stored(hash, std::move(rows), version_), true});
   is_changed_ = true;
+  return true;
 }
 
 std::string TraceCache::text() const {
-  std::size_t num_rows = 0;
-  for (const auto& [hash, entry] : entries_) num_rows += entry.rows.size();
   std::vector<TraceRow> rows;
+  rows.reserve(num_rows_);
   for (const auto& [hash, entry] : entries_) {
-    if (!entry.is_used && num_rows > kMaxRows) continue;
     rows.insert(rows.end(), entry.rows.begin(), entry.rows.end());
   }
   return trace_csv(rows);

@@ -30,14 +30,16 @@ class TraceCache {
   /// The rows of `network`, as they were given to add(); none if it was not simulated before.
   std::optional<std::vector<TraceRow>> find(const Network& network);
 
-  void add(const Network& network, std::vector<TraceRow> rows);
+  /// Keeps at most kMaxRows, in memory and so in the file: what this run did not use goes first.
+  /// Returns whether there was room.
+  bool add(const Network& network, std::vector<TraceRow> rows);
 
-  /// Replaces the file if anything was added, and makes its directory. What a file of another run
-  /// held beside is kept while there are at most kMaxRows. Throws InputError, and the file is as it
-  /// was.
+  /// Replaces the file if anything was added, and makes its directory. Throws InputError, and the
+  /// file is as it was.
   void save();
 
-  static constexpr std::size_t kMaxRows = 200'000;  // 50 MB of text
+  static constexpr std::size_t kMaxRows = 150'000;       // of the designed set: 24 MB of text
+  static constexpr std::uintmax_t kMaxBytes = 1U << 26;  // a larger file is not even read
 
  private:
   struct Entry {
@@ -46,6 +48,8 @@ class TraceCache {
   };
 
   void read();
+  void insert(std::uint64_t hash, Entry entry);
+  void drop_unused();
   std::string text() const;
 
   std::string path_;
@@ -53,6 +57,7 @@ class TraceCache {
   std::string version_;
   std::string remark_;
   std::map<std::uint64_t, Entry> entries_;  // by the hash of a network's text
+  std::size_t num_rows_ = 0;                // of all entries
   bool is_changed_ = false;
 };
 
