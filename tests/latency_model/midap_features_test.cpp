@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <numeric>
+#include <regex>
 #include <string>
 #include <unordered_map>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "simulator/common/error.hpp"
@@ -15,6 +17,7 @@
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/midap_machines.hpp"
 #include "tests/support/shipped.hpp"
+#include "tests/support/source_files.hpp"
 
 namespace tilewake {
 namespace {
@@ -65,6 +68,25 @@ TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesOfShippedNetworks) {
           << network.name << ", " << hardware.name;
       EXPECT_GE(result.within_5, 0.98 * result.layers) << network.name << ", " << hardware.name;
       EXPECT_LE(result.sum, 0.005 * result.layers) << network.name << ", " << hardware.name;
+    }
+  }
+}
+
+/// A shipped network for images of another size.
+Network resized(const std::string& name, int size) {
+  const std::string text = read_file(source_path("networks/" + name + ".yaml"));
+  static const std::regex kInput(R"(height: \d+, width: \d+)");
+  return read_network_text(
+      std::regex_replace(text, kInput, fmt::format("height: {0}, width: {0}", size)), name);
+}
+
+// At some sizes the mapper has no plan and takes the plain schedule (ResNet-50 at 256 pixels).
+TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesAtOtherResolutions) {
+  Machine machine(midap_with(4, 16, 64));
+  for (const char* name : {"resnet50", "resnet18", "mobilenet_v2", "efficientnet_b0", "s3nas_m"}) {
+    for (const int size : {96, 128, 160, 192, 256, 288, 320}) {
+      const Comparison result = compare(resized(name, size), machine);
+      EXPECT_NEAR(result.expected / result.simulated, 1.0, 0.005) << name << " at " << size;
     }
   }
 }

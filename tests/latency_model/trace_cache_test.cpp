@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -167,6 +168,43 @@ TEST_F(TraceCacheTest, RowsThatAddUpAreNotBelievedIfTheyWereNotWritten) {
   cache.add(first_, first_rows_);
   cache.save();
   EXPECT_EQ(open().find(first_), first_rows_);
+}
+
+TEST_F(TraceCacheTest, KeepsNoMoreThanItsLimitAndWhatThisRunUsedFirst) {
+  constexpr std::size_t kRows = TraceCache::kMaxRows / 4 + 1;  // three such networks have room
+  const auto many_rows_of = [&](const Network& network) {
+    Rows rows(kRows, rows_of(network, 7).front());
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].layer = "l" + std::to_string(i);
+    return rows;
+  };
+  const std::vector<Network> networks = {first_, second_, network_of("third", 48),
+                                         network_of("fourth", 64)};
+  {
+    TraceCache cache = open();
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_TRUE(cache.add(networks[i], many_rows_of(networks[i])));
+    EXPECT_FALSE(cache.add(networks[3], many_rows_of(networks[3])));
+    EXPECT_FALSE(cache.find(networks[3]));
+    cache.save();
+  }
+  {
+    TraceCache cache = open();
+    EXPECT_EQ(cache.remark(), "");
+    EXPECT_TRUE(cache.find(networks[2]));
+    EXPECT_TRUE(cache.add(networks[3], many_rows_of(networks[3])));
+    cache.save();
+  }
+  TraceCache cache = open();
+  EXPECT_FALSE(cache.find(networks[0]));
+  EXPECT_FALSE(cache.find(networks[1]));
+  EXPECT_TRUE(cache.find(networks[2]));
+  EXPECT_TRUE(cache.find(networks[3]));
+}
+
+TEST_F(TraceCacheTest, AFileThatIsFarTooLargeIsNotRead) {
+  save_both();
+  std::filesystem::resize_file(path_, TraceCache::kMaxBytes + 1);
+  EXPECT_THAT(open().remark(), HasSubstr("cache.csv: larger than"));
 }
 
 TEST_F(TraceCacheTest, ADirectoryThatCannotBeMadeIsAnInputError) {
