@@ -38,7 +38,7 @@ class TraceCache {
   /// file is as it was.
   void save();
 
-  static constexpr std::size_t kMaxRows = 150'000;       // of the designed set: 24 MB of text
+  static constexpr std::size_t kMaxRows = 150'000;       // of the designed set: 37 MB of text
   static constexpr std::uintmax_t kMaxBytes = 1U << 26;  // a larger file is not even read
 
  private:

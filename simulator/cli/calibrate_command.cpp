@@ -28,6 +28,7 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
+#include "simulator/cli/units.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 
 namespace tilewake {
@@ -37,6 +38,7 @@ constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxFolds = 100;
 constexpr std::int64_t kMaxNetworks = 100'000;
 constexpr std::size_t kMaxTracesNamed = 8;
+constexpr double kPoorMape = 0.05;  // of networks; a sound model is below 1 %
 
 using Formatter = std::string (*)(const CalibrationReport& report);
 
@@ -74,7 +76,7 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
       "loses none of it.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.list("trace", values.traces, "FILE...",
-               "layers.csv of a run, or its directory: fit to these instead");
+               "layers.csv of a run, or its directory: fit to these, of two networks at least");
   options.optional("out", values.out, "FILE", "the model; one of the same machine is replaced");
   options.number("max-mape", values.max_mape, "PERCENT",
                  "write no model (and exit with 4) if layers held out miss this");
@@ -89,7 +91,15 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the calibration cost");
   options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
-  return options.parse(arguments);
+  if (!options.parse(arguments)) return false;
+  const bool is_designed = values.traces.empty() || values.designed;
+  for (const std::string name : {"networks", "no-cache"}) {
+    if (!is_designed && options.is_given(name)) {
+      throw UsageError(fmt::format(
+          "--{} is about designed networks, which --trace replaces; --designed uses both", name));
+    }
+  }
+  return true;
 }
 
 /// The set in words, for the model: "designed (1500 networks)", "traces a.csv, b.csv".
@@ -144,12 +154,23 @@ std::string refusal(const Evaluation& holdout, const std::optional<double>& max_
   const double mape = 100.0 * holdout.layers.mape;
   if (holdout.layers.mape >= holdout.roofline_mape) {
     return fmt::format(
-        "the model lost to the plain roofline: MAPE {:.2f} % against {:.2f} % on layers held out",
-        mape, 100.0 * holdout.roofline_mape);
+        "the model lost to the plain roofline: MAPE {} % against {} % on layers held out",
+        with_decimals(mape), with_decimals(100.0 * holdout.roofline_mape));
   }
   if (max_mape && mape > *max_mape) {
-    return fmt::format("MAPE {:.2f} % on layers held out, more than --max-mape {}", mape,
+    return fmt::format("MAPE {} % on layers held out, more than --max-mape {}", with_decimals(mape),
                        *max_mape);
+  }
+  return "";
+}
+
+/// Why the model should not be relied on; empty if nothing speaks against it. Implausible
+/// coefficients stand in the report.
+std::string weakness(const Calibration& calibration) {
+  const double mape = calibration.model.holdout.networks.mape;
+  if (mape > kPoorMape) {
+    return fmt::format("the model is poor: MAPE {} % of networks held out",
+                       with_decimals(100.0 * mape));
   }
   return "";
 }
@@ -171,7 +192,11 @@ ExitCode calibrate_command(const Arguments& arguments) {
     file.write(model_yaml(report.calibration.model));
   }
   write_result(format(report));
-  if (report.refusal.empty()) return ExitCode::kOk;
+  if (report.refusal.empty()) {
+    const std::string poor = weakness(report.calibration);
+    if (!poor.empty()) log().warn(poor);
+    return ExitCode::kOk;
+  }
   write_complaint(fmt::format("{}; {}", report.refusal, file.left_as_it_was()));
   return ExitCode::kToleranceMissed;
 }

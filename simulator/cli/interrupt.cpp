@@ -28,7 +28,7 @@ extern "C" void on_signal(int signal) {
 }  // namespace
 
 void end_on_interrupt() {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction action {};
     if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) continue;
     action.sa_handler = on_signal;

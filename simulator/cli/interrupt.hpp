@@ -3,8 +3,8 @@
 
 namespace tilewake {
 
-/// From now on Ctrl-C (and SIGTERM) ends the process at once, with 130 (143) and one line on
-/// standard error. A signal that was ignored by whoever started us stays ignored.
+/// From now on Ctrl-C (SIGTERM, SIGHUP) ends the process at once, with 130 (143, 129) and one line
+/// on standard error. A signal that was ignored by whoever started us stays ignored.
 void end_on_interrupt();
 
 /// While one exists, the first interrupt waits for the end of the outermost: files are being

@@ -70,11 +70,14 @@ class Simulations {
       return std::nullopt;
     }
     std::vector<TraceRow> rows = simulate_layers(simulator_, hardware_, network, *program).rows;
-    if (cache_ != nullptr) cache_->add(network, rows);
+    ++num_simulated;
+    if (cache_ != nullptr && !cache_->add(network, rows)) ++num_not_kept;
     return rows;
   }
 
   int num_from_cache = 0;
+  int num_simulated = 0;
+  int num_not_kept = 0;  // of those: the cache is full
   int num_left_out = 0;
 
  private:
@@ -133,10 +136,17 @@ void add_simulations(Measurements& measurements, const CalibrationSet& set,
     }
   }
   if (cache) save(*cache);
+  if (simulations.num_not_kept > 0) {
+    log().info("{} networks were simulated and not kept, the cache is full",
+               simulations.num_not_kept);
+  }
   if (done < set.size()) {
     log().info("stopped after {} of {} networks{}", done, set.size(),
                cache ? "; the next run goes on from there" : "");
     return;
+  }
+  if (simulations.num_simulated == 0) {
+    log().info("nothing had to be simulated, all came from the cache {}", cache_path);
   }
   if (simulations.num_left_out > 0) {
     log().info("{} of {} networks left out, which {} cannot hold", simulations.num_left_out,

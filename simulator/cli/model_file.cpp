@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/cli/output_place.hpp"
+#include "simulator/cli/units.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -45,7 +47,11 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
     : path_(path) {
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
-  if (status.type() == fs::file_type::not_found) return;
+  const fs::path directory = fs::path(path_).parent_path();
+  if (status.type() == fs::file_type::not_found) {
+    check_writable(directory);
+    return;
+  }
   if (status.type() == fs::file_type::none) {
     throw InputError(fmt::format("{}: {}", path_, error.message()));
   }
@@ -56,6 +62,7 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
     throw InputError(fmt::format("{}: is a model of {}, not of {}; --force replaces it", path_,
                                  printable(old.machine), machine));
   }
+  check_writable(directory);
 }
 
 void ModelFile::write(const std::string& text) const {
@@ -66,7 +73,7 @@ void ModelFile::write(const std::string& text) const {
 std::string ModelFile::left_as_it_was() const {
   if (!exists_) return path_ + " is not written";
   return fmt::format("{} stays as it was{}", path_,
-                     mape_ ? fmt::format(" (MAPE {:.2f} %)", 100.0 * *mape_) : "");
+                     mape_ ? fmt::format(" (MAPE {} %)", with_decimals(100.0 * *mape_)) : "");
 }
 
 }  // namespace tilewake

@@ -10,7 +10,8 @@ namespace tilewake {
 class ModelFile {
  public:
   /// Throws InputError if what is at `path` must not be replaced: it is no model, or one of another
-  /// machine than `machine` and `force` is not set. Changes nothing.
+  /// machine than `machine` and `force` is not set; or if nothing can be written there. Changes
+  /// nothing.
   ModelFile(const std::string& path, const std::string& machine, bool force);
 
   /// Makes the directory as needed and replaces the file in one step. Throws InputError.

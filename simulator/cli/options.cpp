@@ -106,7 +106,10 @@ bool Options::parse(const Arguments& arguments) {
       write_result(help_text());
       return false;
     }
-    for (const po::option& option : parsed.options) check(option);
+    for (const po::option& option : parsed.options) {
+      check(option);
+      given_.insert(option.string_key);
+    }
     po::notify(values);
     return true;
   } catch (const po::error& e) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ class Options {
   /// Fills the values. Returns false if help was asked for; it is printed then.
   bool parse(const Arguments& arguments);
 
+  /// Whether the option was on the command line, after parse(); the long name, without dashes.
+  bool is_given(const std::string& name) const { return given_.contains(name); }
+
  private:
   struct HelpLine {
     std::string left;
@@ -56,6 +60,7 @@ class Options {
   std::string description_;
   boost::program_options::options_description options_;
   std::vector<HelpLine> help_lines_;
+  std::set<std::string> given_;
 };
 
 }  // namespace tilewake

@@ -2,12 +2,15 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "latency_model/model_yaml.hpp"
 #include "simulator/cli/command.hpp"
@@ -43,7 +46,8 @@ struct PredictOptions {
 bool parse(const Arguments& arguments, PredictOptions& values) {
   Options options("predict", "predict --model FILE --net FILE [--format table|csv|json] [-v | -q]",
                   "Tells what the simulator would say of a network, with a model that `tilewake\n"
-                  "calibrate` made.");
+                  "calibrate` made. csv and json have the layers in the network's order, those of\n"
+                  "`tilewake simulate` are in the order of execution: join them by name.");
   options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
   options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
@@ -67,13 +71,24 @@ std::vector<std::int64_t> rounded(const std::vector<double>& cycles) {
 }
 
 /// How wrong the model was about layers of the same class: 95 % of those held out were within.
-std::vector<double> layer_bands(const LatencyModel& model,
-                                const std::vector<LayerFeatures>& features) {
-  std::vector<double> bands;
+std::vector<std::optional<double>> layer_bands(const LatencyModel& model,
+                                               const std::vector<LayerFeatures>& features) {
+  std::vector<std::optional<double>> bands;
+  std::set<std::string> untested;
   for (const LayerFeatures& layer : features) {
-    const bool is_fused = layer.op_class == kFusedLayer;
-    bands.push_back(
-        is_fused ? 0.0 : model.holdout.by_class[static_cast<std::size_t>(layer.op_class)].p95);
+    if (layer.op_class == kFusedLayer) {
+      bands.emplace_back(0.0);
+      continue;
+    }
+    const auto op_class = static_cast<std::size_t>(layer.op_class);
+    const ErrorSummary& errors = model.holdout.by_class[op_class];
+    const bool is_tested = errors.n > 0;
+    bands.push_back(is_tested ? std::optional(errors.p95) : std::nullopt);
+    if (!is_tested) untested.insert(model.holdout.op_classes[op_class]);
+  }
+  if (!untested.empty()) {
+    log().warn("the model was tested on no layers of {}: how wrong it is about them is unknown",
+               fmt::join(untested, ", "));
   }
   return bands;
 }
@@ -89,18 +104,19 @@ ExitCode predict_command(const Arguments& arguments) {
   const LatencyModel model = read_latency_model(options.model, make_feature_extractor);
   const InputFile file = read_network_file(options.network);
   const Network network = read_network_text(file.text, file.path);
+  std::string text;
   try {
     const Predictor predictor(model);
     const Stopwatch stopwatch;
     const Prediction prediction = predictor.predict(network);
     log().debug("predicted {} layers in {:.1f} us", network.layers.size(),
                 1e6 * stopwatch.wall_seconds());
-    write_result(
-        format({model, network, rounded(prediction.layer_cycles),
-                layer_bands(model, predictor.extractor().extract(network)), prediction.band}));
+    text = format({model, network, rounded(prediction.layer_cycles),
+                   layer_bands(model, predictor.extractor().extract(network)), prediction.band});
   } catch (const InputError& e) {
     throw InputError(fmt::format("{}: on {}: {}", file.path, model.hardware.name, e.what()));
   }
+  write_result(text);
   return ExitCode::kOk;
 }
 

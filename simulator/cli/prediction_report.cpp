@@ -18,7 +18,7 @@ using Emphasis = TextTable::Emphasis;
 
 constexpr std::size_t kMaxNameLength = 40;
 
-std::string band_cell(double band) { return "+-" + percent(band); }
+std::string band_cell(std::optional<double> band) { return band ? "+-" + error_bound(*band) : "-"; }
 
 std::string share_cell(std::int64_t part, std::int64_t whole) {
   return percent(whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole));
@@ -63,7 +63,7 @@ std::string prediction_table(const PredictionReport& report, bool color) {
       "{}\n{} on {}: {} ms predicted; 95 % of the networks held out were within {} of the "
       "simulator\n",
       table.to_string(color), report.network.name, hardware.name,
-      with_decimals(hardware.cycles_to_ms(total)), percent(report.band));
+      with_decimals(hardware.cycles_to_ms(total)), error_bound(report.band));
 }
 
 std::string prediction_csv(const PredictionReport& report) {
@@ -92,11 +92,12 @@ std::string prediction_json(const PredictionReport& report) {
       report.model.hardware.cycles_to_ms(total), report.band);
   for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
     const Layer& layer = report.network.layers[i];
+    const std::optional<double>& band = report.layer_bands[i];
     text += fmt::format(
         "{}\n    {{\"layer\": {}, \"block\": {}, \"op\": \"{}\", \"total_cycles\": {}, "
         "\"error_band\": {}}}",
         i == 0 ? "" : ",", json_string(layer.name), json_string(layer.block), to_string(layer.op),
-        report.layer_cycles[i], report.layer_bands[i]);
+        report.layer_cycles[i], band ? fmt::format("{}", *band) : "null");
   }
   return text + "\n  ]\n}\n";
 }

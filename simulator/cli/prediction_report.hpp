@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ struct PredictionReport {
   const LatencyModel& model;
   const Network& network;
   std::vector<std::int64_t> layer_cycles;  // of network.layers; they add up to the total
-  // 95 % of what was held out was within this share of the simulator: layers of the same class ...
-  std::vector<double> layer_bands;
+  // 95 % of what was held out was within this share of the simulator: layers of the same class
+  // (nothing where none was held out) ...
+  std::vector<std::optional<double>> layer_bands;
   double band = 0.0;  // ... and whole networks
 
   std::int64_t total_cycles() const;

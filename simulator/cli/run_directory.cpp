@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/output_place.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 
@@ -67,9 +68,13 @@ class NewDirectories {
 RunDirectory::RunDirectory(const std::string& path, bool force) : path_(path) {
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
-  if (status.type() == fs::file_type::not_found) return;
+  if (status.type() == fs::file_type::not_found) {
+    check_writable(path_);
+    return;
+  }
   if (status.type() == fs::file_type::none) fail(path_, error.message());
   if (!fs::is_directory(status)) fail(path_, "exists and is not a directory");
+  check_writable(path_);
   for (const std::string_view name : kRunFiles) {
     const fs::path file = path_ / name;
     const fs::file_status found = fs::symlink_status(file, error);

@@ -17,7 +17,8 @@ struct RunFile {
 class RunDirectory {
  public:
   /// Throws InputError if `path` cannot be one: it is no directory, or something in the place of a
-  /// run's file is no file, or a run's file is there and `force` is not set. Changes nothing.
+  /// run's file is no file, or a run's file is there and `force` is not set; or if nothing can be
+  /// written there. Changes nothing.
   RunDirectory(const std::string& path, bool force);
 
   /// Replaces the run that was there: makes the directory, removes what the new run lacks, writes

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/units.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace tilewake {
@@ -33,6 +35,11 @@ std::string with_decimals(double value) {
 }
 
 std::string percent(double ratio) { return fmt::format("{:.1f} %", 100.0 * ratio); }
+
+std::string error_bound(double ratio) {
+  const double percents = std::max(100.0 * ratio, 0.001);
+  return percents >= 9.95 ? fmt::format("{:.0f} %", percents) : fmt::format("{:#.2g} %", percents);
+}
 
 std::string megabytes(std::int64_t bytes) {
   return fmt::format("{:.3f}", static_cast<double>(bytes) / 1e6);

@@ -18,6 +18,10 @@ std::string with_decimals(double value);
 /// 0.1234 -> "12.3 %".
 std::string percent(double ratio);
 
+/// A bound on an error: two digits, whole percents from 10, and nothing below 0.001 %.
+/// 0.00123 -> "0.12 %", 0.123 -> "12 %".
+std::string error_bound(double ratio);
+
 /// Megabytes of 10^6 bytes, without the unit: 949000 -> "0.949".
 std::string megabytes(std::int64_t bytes);
 

@@ -64,7 +64,7 @@ class Reader {
     throw InputError(fmt::format("{}:{}: {}", name_, std::max(line_number_, 1), what));
   }
 
-  /// Every line ends in a line feed: one that does not was cut off.
+  /// Every line ends in a line feed (CR LF will do): one that does not was cut off.
   bool next_line() {
     if (!std::getline(is_, line_)) return false;
     ++line_number_;
@@ -72,6 +72,7 @@ class Reader {
     if (line_.size() > kMaxLineBytes) {
       fail(fmt::format("the line is longer than {} bytes", kMaxLineBytes));
     }
+    if (line_.ends_with('\r')) line_.pop_back();  // an editor's, or git's
     return true;
   }
 

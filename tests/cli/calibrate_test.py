@@ -83,6 +83,9 @@ class DesignedSetTest(CalibrateTest):
         self.assertRegex(self.names_in("cache")[0], r"^midap@[0-9a-f]{16}\.csv$")
         again = self.calibrate("--networks", "80", "-v").stderr
         self.assertRegex(again, r" (5\d|60) of 80 networks from the cache")
+        self.assertNotIn("nothing had to be simulated", first + again)
+        self.assertRegex(self.calibrate(*FEW).stderr, r"nothing had to be simulated, all came from "
+                         r"the cache \S+/midap@\w+\.csv\n")
 
     def test_no_cache_leaves_no_file(self):
         self.expect_calibrated(*FEW, "--no-cache")
@@ -208,6 +211,41 @@ class TraceTest(CalibrateTest):
         text = self.expect_calibrated(*FEW, "--designed", "--trace", self.paths[0])
         self.assertIn("designed (60 networks) and traces runs/mobilenet_v1/layers.csv", text)
 
+    def test_what_is_about_designed_networks_is_refused_without_them(self):
+        for options in (("--networks", "1500"), ("--no-cache",)):
+            self.expect_refused(f"{options[0]} .*--trace", "--trace", *self.paths, *options, code=2)
+        self.expect_calibrated("--trace", self.paths[0], "--designed", *FEW, "--no-cache")
+
+    def test_line_ends_of_windows_do_as_well(self):
+        expected = self.expect_calibrated("--trace", *self.paths, "--format", "json")
+        for path in self.paths:
+            file = self.dir / path
+            file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+        self.assertEqual(self.expect_calibrated("--trace", *self.paths, "--format", "json"),
+                         expected)
+
+    def test_a_poor_model_is_written_with_a_warning(self):
+        self.assertNotIn("poor", self.calibrate(*FEW).stderr)
+
+        def twice(row):
+            row.update({c: 2 * int(row[c]) for c in row if c.endswith("_cycles")})
+
+        paths = [self.changed(name, twice).rename(self.dir / f"{name}.csv") for name in SHIPPED]
+        self.assertRegex(self.calibrate("--trace", *paths).stdout, r"\w+: \w+ is .*plausible are ")
+
+        def slow_and_fast(row):
+            extra = int(row["total_cycles"]) * (int(row["index"]) % 3)
+            for column in ("total_cycles", "compute_cycles"):
+                row[column] = int(row[column]) + extra
+
+        paths = [self.changed(name, slow_and_fast).rename(self.dir / f"{name}.csv")
+                 for name in SHIPPED]
+        result = self.calibrate("--trace", *paths)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, r"tilewake: the model is poor: MAPE \d+\.\d+ % of networks "
+                         r"held out\n\Z")
+        self.assertTrue(self.model())
+
     def test_a_trace_of_another_machine_is_refused(self):
         self.write("machine.yaml", MACHINE.replace("bus_bytes: 4", "bus_bytes: 2"))
         self.expect_refused(r"runs/mobilenet_v1/layers.csv:3: machine: measured on midap@\w+, but "
@@ -328,7 +366,7 @@ class ModelFileTest(CalibrateTest):
         self.expect_refused("/dev/null", *FEW, "--out", "/dev/null")
 
     def test_a_missed_max_mape_writes_nothing(self):
-        self.expect_missed(r"MAPE \d+\.\d+ % on layers held out, more than --max-mape 0\.001; "
+        self.expect_missed(r"MAPE 0\.\d{3} % on layers held out, more than --max-mape 0\.001; "
                            "model.yaml is not written", *FEW, "--max-mape", "0.001")
         self.assertFalse((self.dir / "model.yaml").exists())
         self.expect_calibrated(*FEW, "--max-mape", "1000")
@@ -341,6 +379,17 @@ class ModelFileTest(CalibrateTest):
         self.write("file", "")
         for path in ("file/model.yaml", "/proc/nowhere/model.yaml"):
             self.expect_refused(os.path.dirname(path), *FEW, "--out", path)
+
+    def test_a_place_that_cannot_be_written_is_refused_before_the_work(self):
+        self.write("file", "")
+        paths = ["file/model.yaml", "file/below/model.yaml"]
+        if os.geteuid() != 0:  # root may write anywhere
+            (self.dir / "locked").mkdir(mode=0o500)
+            paths += ["locked/model.yaml", "locked/below/model.yaml"]
+        for path in paths:
+            with self.subTest(path):
+                self.expect_refused(path.split("/")[0], *FEW, "--out", path)
+        self.assertFalse((self.dir / "cache").exists())
 
 
 class UsageTest(CalibrateTest):
@@ -391,9 +440,11 @@ class InterruptTest(CalibrateTest):
         found = re.search(r"(\d+) of \d+ networks from the cache", again.stderr)
         self.assertGreaterEqual(int(found[1]), int(match[1]) - 2)  # what the machine cannot hold
 
-    def test_termination_does_as_well(self):
-        self.assertEqual(self.interrupt(signal.SIGTERM)[0], 143)
-        self.assertEqual(len(self.names_in("cache")), 1)
+    def test_termination_and_hanging_up_do_as_well(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self.env["TILEWAKE_CACHE"] = number.name
+            self.assertEqual(self.interrupt(number)[0], 128 + number)
+            self.assertEqual(len(self.names_in(number.name)), 1)
 
 
 if __name__ == "__main__":

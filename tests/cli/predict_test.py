@@ -12,6 +12,9 @@ import unittest
 from cli_support import CliTest, EXE, MACHINE, TIMEOUT
 
 
+BAND = r"([1-9]\d+|[1-9]\.\d|0\.0{0,2}[1-9]\d)"  # two digits
+
+
 class PredictTest(CliTest):
     @classmethod
     def setUpClass(cls):
@@ -63,9 +66,9 @@ class PredictTest(CliTest):
             if layer["total_cycles"] == 0:
                 self.assertTrue(line.endswith("-"))
             else:
-                self.assertRegex(line, rf" {layer['total_cycles']:,} .*\+-\d+\.\d %$")
+                self.assertRegex(line, rf" {layer['total_cycles']:,} .*\+-{BAND} %$")
         total = next(line for line in lines if line.startswith("total "))
-        self.assertRegex(total, rf" {result['total_cycles']:,} +100\.0 % +\+-\d+\.\d %$")
+        self.assertRegex(total, rf" {result['total_cycles']:,} +100\.0 % +\+-{BAND} %$")
         self.assertRegex(lines[-1], r"^tiny on midap: \S+ ms predicted; 95 % of the networks held "
                          r"out were within \S+ % of the simulator$")
 
@@ -77,6 +80,24 @@ class PredictTest(CliTest):
         for layer in layers:
             self.assertEqual(layer["total_cycles"] == 0,
                              rows[layer["layer"]]["fused_into"] != "", layer["layer"])
+
+    def test_a_class_that_was_never_tested_has_no_error(self):
+        head, table = self.model.split("by_class:", 1)
+        self.write("model.yaml", head + "by_class:" + re.sub(
+            r"(fully_connected: *\{?\s*n: )\d+", r"\g<1>0", table, count=1))
+        result = self.run_tilewake(*self.predict)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, r"\A[^\n]*tested on no layers of fully_connected[^\n]*\n\Z")
+        line = next(l for l in result.stdout.splitlines() if l.startswith("classifier "))
+        self.assertRegex(line, r" % +-$")
+        result = json.loads(self.expect_ok(*self.predict, "-q", "--format", "json"))
+        self.assertIsNone(result["layers"][-1]["error_band"])
+
+    def test_a_closed_standard_output_is_no_fault_of_the_network(self):
+        with open("/dev/full", "w") as full:
+            result = self.run_tilewake(*self.predict, stdout=full)
+        self.assertEqual(result.returncode, 3)
+        self.assertRegex(result.stderr, r"\Atilewake: standard output: [^\n]+\n\Z")
 
     def test_verbose_tells_what_it_cost(self):
         result = self.run_tilewake(*self.predict, "-v")

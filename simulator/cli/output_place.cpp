@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/output_place.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+
+void check_writable(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path place = directory;  // or the nearest above it that exists
+  while (!place.empty() && fs::status(place, error).type() == fs::file_type::not_found) {
+    place = place.parent_path();
+  }
+  if (place.empty()) place = ".";
+  const auto fail = [&](const std::string& what) {
+    const bool is_there = directory.empty() || place == directory;
+    throw InputError(is_there ? fmt::format("{}: {}", place.string(), what)
+                              : fmt::format("{}: cannot create directory: {}: {}",
+                                            directory.string(), place.string(), what));
+  };
+  const fs::file_status status = fs::status(place, error);
+  if (status.type() == fs::file_type::none) fail(error.message());
+  if (!fs::is_directory(status)) fail("is not a directory");
+  if (::access(place.c_str(), W_OK | X_OK) != 0) fail(std::strerror(errno));
+}
+
+}  // namespace tilewake
