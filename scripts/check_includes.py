@@ -6,6 +6,9 @@ import pathlib
 import re
 import sys
 
+NAS_CORE = ["nas/common", "latency_model", "simulator/hardware", "simulator/network",
+            "simulator/common"]
+
 # Each room may include itself and what it lists, nothing else.
 ALLOWED = {
     "simulator/common": [],
@@ -18,15 +21,26 @@ ALLOWED = {
     "simulator/cli": ["simulator", "latency_model"],
     "latency_model": ["simulator/trace", "simulator/mapping", "simulator/hardware",
                       "simulator/network", "simulator/common"],
-    "nas": ["latency_model", "simulator/hardware", "simulator/network", "simulator/common"],
+    "nas/common": [],
+    "nas/data": NAS_CORE,
+    "nas/recipe": [*NAS_CORE, "nas/data"],
+    "nas/space": NAS_CORE,
+    "nas/export": NAS_CORE,
+    "nas/report": [*NAS_CORE, "nas/space", "nas/recipe"],
+    "nas/network": [*NAS_CORE, "nas/space", "nas/export"],
+    "nas/supernet": [*NAS_CORE, "nas/space", "nas/recipe", "nas/network"],
+    "nas/training": [*NAS_CORE, "nas/data", "nas/recipe", "nas/report"],
+    "nas/search": [*NAS_CORE, "nas/space", "nas/data", "nas/recipe", "nas/export", "nas/report",
+                   "nas/network", "nas/supernet", "nas/training"],
+    "nas/cli": ["nas", "simulator", "latency_model"],
 }
 
 # System headers that only the named rooms may see.
 RESERVED = {
     "systemc": ["simulator/engine"],
-    "torch": ["nas"],
-    "boost/program_options": ["simulator/cli", "nas"],
-    "spdlog": ["simulator/cli", "nas"],
+    "torch": ["nas/network", "nas/supernet", "nas/training", "nas/search", "nas/cli"],
+    "boost/program_options": ["simulator/cli", "nas/cli"],
+    "spdlog": ["simulator/cli", "nas/cli"],
 }
 
 

@@ -6,6 +6,8 @@ set -eu
 
 packages="build-essential cmake ninja-build pkg-config ccache
   libsystemc-dev libyaml-cpp-dev libboost-program-options-dev libfmt-dev libspdlog-dev
+  libtorch-dev libopenblas0-pthread libonnx-dev libprotobuf-dev protobuf-compiler
+  libjpeg62-turbo-dev libpng-dev zlib1g-dev dataset-fashion-mnist libopencv-dnn-dev
   nlohmann-json3-dev libeigen3-dev libgtest-dev libgmock-dev libbenchmark-dev
   clang-format clang-tidy python3"
 

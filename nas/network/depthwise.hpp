@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include <torch/torch.h>
+
+namespace tilewake {
+
+/// Depthwise convolutions of several kernel sizes side by side, one after the other along the
+/// channels, zeros (k - 1) / 2 wide around: what a MixConv block does between its 1x1 convolutions,
+/// without splitting and concatenating.
+///
+///   @param input    N x C x H x W, float, best channels_last
+///   @param weights  C_b x 1 x k_b x k_b each, k_b odd; C_0 + C_1 + .. = C
+///   @param stride   1 or more
+///   @return         N x C x ceil(H / stride) x ceil(W / stride), channels_last
+///
+/// Differentiable (once) in input and weights. On a CPU with AVX2 or AVX-512 own kernels run,
+/// chosen at run time; elsewhere, and on other devices or types, the library's convolutions.
+torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
+                            int stride);
+
+}  // namespace tilewake

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nas/data/image_loader.hpp"
+
+namespace tilewake {
+
+enum class OptimizerKind { kRmspropTf, kSgd, kAdamW };
+enum class ScheduleKind { kStaircase, kCosine, kConstant };
+enum class GateScaling { kInverted, kNone };
+enum class NormKind { kRms, kL2 };
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kSgd;
+  double momentum = 0.9;
+  bool nesterov = true;        // sgd
+  double decay = 0.9;          // rmsprop_tf: of the mean square
+  double epsilon = 1e-3;       // rmsprop_tf, adamw
+  double beta2 = 0.999;        // adamw; beta1 is momentum
+  double weight_decay = 1e-5;  // on all but batch normalisation and biases
+};
+
+/// Learning rate as a function of time in epochs.
+struct ScheduleOptions {
+  ScheduleKind kind = ScheduleKind::kCosine;
+  double learning_rate = 0.1;  // per 256 images of the batch
+  double warmup_epochs = 0.0;  // linear from 0
+  double decay_rate = 0.97;    // staircase: factor every decay_epochs
+  double decay_epochs = 2.4;
+  double final_share = 0.0;  // cosine: of learning_rate, at the end
+};
+
+/// How one phase trains.
+struct PhaseRecipe {
+  double epochs = 1.0;          // of the training images, or of max_images; fractions allowed
+  std::int64_t max_images = 0;  // an epoch has at most so many; 0 for all
+  int batch_size = 128;
+  OptimizerOptions optimizer;
+  ScheduleOptions schedule;
+  double clip_norm = 0.0;  // global gradient norm; 0 for none
+  double label_smoothing = 0.1;
+  double dropout = 0.2;       // before the classifier
+  double drop_connect = 0.0;  // of the last block; linear in block index, per sample
+  double ema_decay = 0.0;     // min(d, (1+n)/(10+n)); 0 for none
+  Augmentation augmentation;
+};
+
+/// What only a supernet knows.
+struct SearchOptions {
+  double latency_weight = 15.0;  // lambda of the latency loss
+  double latency_slope = 100.0;  // mu, on L/T - 1
+  double target_share = 1.0;     // of T that the search is to meet; scaling uses the rest
+  NormKind norm = NormKind::kRms;
+  double temperature = 1.0;     // of the gates' sigmoid, in units of the norm
+  double threshold_rate = 1.0;  // learning rate of thresholds, relative to that of weights
+  GateScaling gate_scaling = GateScaling::kInverted;
+  bool mask_after_activation = true;
+};
+
+/// Everything about a run that is not the machine, the space, the data or the target.
+struct Recipe {
+  std::string name;
+  double validation_share = 1.0 / 6.0;
+  PhaseRecipe supergraph;
+  PhaseRecipe search;  // goes on with the supergraph's optimizer where kinds are equal
+  SearchOptions options;
+  PhaseRecipe ranking;         // the short training that candidates are ranked by
+  int max_ranked = 3;          // candidates of scaling that are ranked by training
+  bool squeeze_excite = true;  // post-processing tries it
+  bool hswish = true;
+  PhaseRecipe train;  // of the winner
+};
+
+/// Reads a recipe file (format: nas/README.md); whatever it leaves out has the default above.
+/// `overrides` are "search.epochs=3", applied over the file. Throws InputError naming file, line
+/// and key, or the override.
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides);
+Recipe read_recipe_text(const std::string& text, const std::string& name,
+                        const std::vector<std::string>& overrides);
+
+/// All values, defaults included, as a recipe file.
+std::string recipe_yaml(const Recipe& recipe);
+
+}  // namespace tilewake

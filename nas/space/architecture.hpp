@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/network/layer.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake {
+
+/// One branch of a block: a depthwise kernel on expansion_ratio x in_channels channels.
+struct MixBranch {
+  int kernel = 3;
+  int expansion_ratio = 1;
+
+  friend bool operator==(const MixBranch&, const MixBranch&) = default;
+  friend bool operator<(const MixBranch& a, const MixBranch& b) {
+    return a.kernel != b.kernel ? a.kernel < b.kernel : a.expansion_ratio < b.expansion_ratio;
+  }
+};
+
+/// A MixConv block; with one branch, an MBConv.
+struct ArchitectureBlock {
+  std::vector<MixBranch> branches;  // at least one, kernels ascending and distinct
+  Activation activation = Activation::kRelu;
+  bool squeeze_excite = false;
+
+  friend bool operator==(const ArchitectureBlock&, const ArchitectureBlock&) = default;
+};
+
+struct ArchitectureStage {
+  int width = 0;
+  int stride = 1;  // of the first block
+  std::vector<ArchitectureBlock> blocks;
+
+  friend bool operator==(const ArchitectureStage&, const ArchitectureStage&) = default;
+};
+
+/// A network of the family that is searched: what the search finds, scaling scales and training
+/// trains. A convolutional stem, stages of MixConv blocks, a 1x1 head, global average pool, and a
+/// fully connected layer.
+struct Architecture {
+  std::string name;
+  Shape input;
+  int num_classes = 0;
+  int stem_kernel = 3;
+  int stem_stride = 1;
+  int stem_width = 0;
+  int head_width = 0;
+  Activation activation = Activation::kRelu;  // of stem and head
+  double se_ratio = 0.25;                     // of a block's input channels, where it has one
+  std::vector<ArchitectureStage> stages;
+
+  int num_blocks() const;
+
+  friend bool operator==(const Architecture&, const Architecture&) = default;
+};
+
+/// Channels that squeeze-and-excitation reduces to: max(1, floor(ratio x in_channels)).
+/// Source: specs of S3NAS, section "post-processing"; the same as network/block_expansion.
+int squeeze_channels(double se_ratio, int in_channels);
+
+/// The layers of `architecture`: "stem", per block "stageS.B" (both counted: stages from 1, blocks
+/// from 0) what an `mbconv` entry expands to, "head", "pool", "classifier".
+/// Throws InputError where no network can be made of it.
+Network to_network(const Architecture& architecture);
+
+/// The same as a network file with one `mbconv` entry a block: reading it with read_network_text
+/// gives an equal network. `comment` goes to the top, line by line.
+std::string network_yaml(const Architecture& architecture, const std::string& comment);
+
+/// Weights that are trained: of convolutions and dense layers, biases where there is no batch
+/// normalisation (squeeze-and-excitation, classifier), and two per normalised channel.
+std::int64_t num_trained_params(const Architecture& architecture);
+
+/// A file that holds exactly this type, for what passes between steps of a run.
+std::string architecture_text(const Architecture& architecture);
+/// Throws InputError naming file, line and key.
+Architecture read_architecture(const std::string& path);
+Architecture read_architecture_text(const std::string& text, const std::string& name);
+
+}  // namespace tilewake

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/network/layer.hpp"
+
+namespace tilewake {
+
+/// What one branch of a MixConv block may be: one of these kernels, one of these widths.
+struct BranchSpace {
+  std::vector<int> kernels;           // odd, ascending
+  std::vector<int> expansion_ratios;  // ascending; 0 first where the branch may vanish
+
+  bool can_vanish() const { return expansion_ratios.front() == 0; }
+  int max_kernel() const { return kernels.back(); }
+  int max_expansion_ratio() const { return expansion_ratios.back(); }
+
+  friend bool operator==(const BranchSpace&, const BranchSpace&) = default;
+};
+
+/// Blocks of one width and resolution; the first carries the stride and the change of channels.
+struct StageSpace {
+  int width = 0;   // output channels
+  int stride = 1;  // of the first block
+  int depth = 0;   // blocks at most, >= 1; 0 until the depths are designed for a machine
+
+  friend bool operator==(const StageSpace&, const StageSpace&) = default;
+};
+
+/// All networks that a supernet holds. Every block has the same branches.
+struct SearchSpace {
+  std::string name;
+  Shape input;
+  int num_classes = 0;
+  int stem_kernel = 3;
+  int stem_stride = 1;
+  int stem_width = 0;
+  int head_width = 0;
+  Activation activation = Activation::kRelu;
+  std::vector<BranchSpace> branches;
+  std::vector<StageSpace> stages;
+  int num_blocks = 0;           // of all stages, where the depths are to be designed
+  int width_divisor = 16;       // widths are rounded to multiples of it when they are scaled
+  std::int64_t max_params = 0;  // of the final network; 0 for no limit
+
+  bool has_depths() const;
+
+  friend bool operator==(const SearchSpace&, const SearchSpace&) = default;
+};
+
+/// A searchable position of the supernet, in order.
+struct BlockSpace {
+  std::string name;  // Layer::block: "stage1.0"
+  int stage = 0;     // index into SearchSpace::stages
+  int index = 0;     // in its stage
+  int in_channels = 0;
+  int out_channels = 0;
+  int stride = 1;
+  bool can_skip = false;              // all but the first of a stage: stride 1, in = out
+  std::vector<BranchSpace> branches;  // in the first block the one with the largest kernel (the
+                                      // last of several) cannot vanish
+};
+
+/// The blocks of a space whose depths are known.
+std::vector<BlockSpace> blocks_of(const SearchSpace& space);
+
+/// Reads a space file (format: nas/README.md). Throws InputError naming file, line and key.
+SearchSpace read_search_space(const std::string& path);
+
+/// Same, from text already in memory; `name` stands in for the file in errors.
+SearchSpace read_search_space_text(const std::string& text, const std::string& name);
+
+/// The text of a space file; reading it gives an equal space.
+std::string search_space_yaml(const SearchSpace& space);
+
+}  // namespace tilewake

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/torch.h>
+
+namespace tilewake {
+
+/// Exponential moving average of a module's parameters and floating-point buffers (batch
+/// statistics), with decay min(d, (1 + n) / (10 + n)) at update n (TensorFlow's
+/// ExponentialMovingAverage with num_updates).
+class Ema {
+ public:
+  /// `decay` of 0: does nothing, and the average is the module itself.
+  Ema(const torch::nn::Module& module, double decay);
+
+  void update();  // from the module's values now
+
+  /// Exchanges the module's values with the averages: call it twice around an evaluation.
+  void swap();
+
+  void save(torch::serialize::OutputArchive& archive) const;
+  void load(torch::serialize::InputArchive& archive);
+
+ private:
+  std::vector<torch::Tensor> values_;  // of the module
+  std::vector<torch::Tensor> averages_;
+  double decay_;
+  std::int64_t num_updates_ = 0;
+};
+
+}  // namespace tilewake

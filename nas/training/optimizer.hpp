@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "nas/recipe/recipe.hpp"
+
+namespace tilewake {
+
+/// Parameters that are trained alike.
+struct ParameterGroup {
+  std::vector<torch::Tensor> parameters;
+  bool weight_decay = true;
+  double rate_scale = 1.0;  // factor on the learning rate
+};
+
+/// Groups of a module: what decays (weights of more than one dimension), and what does not (batch
+/// normalisation, biases).
+std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module);
+
+/// Changes parameters by their gradients. The learning rate is given with every step; all state is
+/// in tensors that can be saved.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// An undefined gradient counts as zero.
+  virtual void step(double learning_rate) = 0;
+  void zero_grad();
+
+  /// Everything that a resumed run needs besides the parameters; the options are part of it and are
+  /// checked on load: throws InputError where they differ.
+  virtual void save(torch::serialize::OutputArchive& archive) const = 0;
+  virtual void load(torch::serialize::InputArchive& archive) = 0;
+
+ protected:
+  explicit Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {}
+  std::vector<ParameterGroup> groups_;
+};
+
+/// RMSProp as TensorFlow has it (mean square starts at 1, epsilon inside the root, the learning
+/// rate goes into the momentum buffer), SGD with momentum (Nesterov or not), AdamW.
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
+                                          std::vector<ParameterGroup> groups);
+
+/// Scales all gradients such that their global 2-norm is at most `max_norm`, and returns what it
+/// was; not finite if a gradient was not.
+double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm);
+
+}  // namespace tilewake
