@@ -6,14 +6,15 @@
 
 namespace tilewake {
 
-/// A number that follows from a seed and up to three counters alone (SplitMix64's finalizer,
-/// applied once per argument): what makes every random decision of a run independent of what was
-/// drawn before, so that a run can be resumed anywhere. Source: Steele, Lea, Flood, "Fast
+/// A number that follows from a seed and up to three counters alone (SplitMix64's step, applied
+/// once per argument): what makes every random decision of a run independent of what was drawn
+/// before, so that a run can be resumed anywhere. The seed is mixed before a counter is added:
+/// neighbouring seeds do not give the same numbers shifted. Source: Steele, Lea, Flood, "Fast
 /// Splittable Pseudorandom Number Generators", OOPSLA 2014.
 constexpr std::uint64_t random_bits(std::uint64_t seed, std::uint64_t a = 0, std::uint64_t b = 0,
                                     std::uint64_t c = 0) {
-  std::uint64_t x = seed;
-  for (const std::uint64_t next : {a, b, c}) {
+  std::uint64_t x = 0;
+  for (const std::uint64_t next : {seed, a, b, c}) {
     x += 0x9e3779b97f4a7c15ULL + next;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
