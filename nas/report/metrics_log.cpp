@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/report/metrics_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "nas/report/event_record.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/csv.hpp"
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::string_view kCsvName = "metrics.csv";
+// TensorBoard reads every file whose name contains "tfevents"; the number, elsewhere the time, only
+// orders several of them.
+constexpr std::string_view kEventName = "events.out.tfevents.0000000000.tilewake";
+constexpr std::string_view kVersionLine = "# tilewake-metrics v1\n";
+
+/// The columns of numbers, which are tags as well, in the order of the file.
+using Values = std::array<std::pair<std::string_view, std::optional<double>>, 8>;
+
+Values values_of(const MetricsRow& row) {
+  return {{{"epoch", row.epoch},
+           {"learning_rate", row.learning_rate},
+           {"loss", row.loss},
+           {"train_accuracy", row.train_accuracy},
+           {"validation_loss", row.validation_loss},
+           {"validation_accuracy", row.validation_accuracy},
+           {"latency_ms", row.latency_ms},
+           {"gap_ms", row.gap_ms}}};
+}
+
+std::string csv_head() {
+  std::string text = std::string(kVersionLine) + "phase,step";
+  for (const auto& [name, value] : values_of({})) text += fmt::format(",{}", name);
+  return text + "\n";
+}
+
+std::string csv_line(const MetricsRow& row) {
+  std::string text = fmt::format("{},{}", csv_field(row.phase), row.step);
+  for (const auto& [name, value] : values_of(row)) {
+    text += value ? fmt::format(",{}", *value) : ",";  // shortest text that reads back the same
+  }
+  return text + "\n";
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Where the lines of `text` end, from `first` on. One that is cut off is none.
+std::vector<std::size_t> line_ends(std::string_view text, std::size_t first) {
+  std::vector<std::size_t> ends;
+  for (std::size_t i = first; i < text.size(); ++i) {
+    if (text[i] == '\n') ends.push_back(i + 1);
+  }
+  return ends;
+}
+
+[[noreturn]] void fail(const std::string& path, const std::string& action, int error) {
+  throw InputError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
+}
+
+std::string text_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail(path, "open file", errno);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (file.bad()) fail(path, "read file", errno);
+  return text;
+}
+
+void cut(const std::string& path, std::size_t bytes) {
+  std::error_code error;
+  std::filesystem::resize_file(path, bytes, error);
+  if (error) throw InputError(fmt::format("{}: cannot shorten file: {}", path, error.message()));
+}
+
+/// A file that only grows by whole pieces (lines, records), and can be cut back between two.
+class AppendedFile {
+ public:
+  using Ends = std::vector<std::size_t> (*)(std::string_view text, const std::string& path);
+
+  /// @param head  what the file begins with, where it begins now
+  AppendedFile(std::string path, const std::string& head, Ends ends)
+      : path_(std::move(path)), ends_(ends) {
+    std::error_code ignored;
+    const bool is_new = !std::filesystem::exists(path_, ignored);
+    // In "append" mode every write goes to the end that the file has then, after a cut as well.
+    file_.reset(std::fopen(path_.c_str(), "ab"));
+    if (!file_) fail(path_, "open file", errno);
+    if (!is_new) remove_cut_off();
+    if (size_ == 0) append(head);
+  }
+
+  void append(const std::string& piece) {
+    if (std::fwrite(piece.data(), 1, piece.size(), file_.get()) != piece.size() ||
+        std::fflush(file_.get()) != 0) {
+      fail(path_, "write file", errno);
+    }
+    size_ += piece.size();
+  }
+
+  void check_end(std::int64_t bytes) const {
+    if (bytes > size()) {
+      throw InputError(
+          fmt::format("{}: has {} bytes, but {} when the checkpoint was written; it "
+                      "was changed since",
+                      path_, size_, bytes));
+    }
+    const std::vector<std::size_t> ends = ends_(text_of_file(path_), path_);
+    if (bytes <= 0 ||
+        !std::binary_search(ends.begin(), ends.end(), static_cast<std::size_t>(bytes))) {
+      throw InputError(
+          fmt::format("{}: nothing ends at byte {}, where the checkpoint was written; "
+                      "it was changed since",
+                      path_, bytes));
+    }
+  }
+
+  void truncate(std::int64_t bytes) {
+    size_ = static_cast<std::size_t>(bytes);
+    cut(path_, size_);
+  }
+
+  std::int64_t size() const { return static_cast<std::int64_t>(size_); }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  /// Takes off the piece that a process was writing when it was killed.
+  void remove_cut_off() {
+    const std::string text = text_of_file(path_);
+    const std::vector<std::size_t> ends = ends_(text, path_);
+    size_ = ends.empty() ? 0 : ends.back();
+    if (size_ != text.size()) cut(path_, size_);
+  }
+
+  std::string path_;
+  Ends ends_;
+  std::unique_ptr<std::FILE, Close> file_;
+  std::size_t size_ = 0;
+};
+
+std::vector<std::size_t> csv_ends(std::string_view text, const std::string& path) {
+  const std::string head = csv_head();
+  // All that is there must agree; a head that is cut off is written anew.
+  if (text.substr(0, head.size()) != std::string_view(head).substr(0, text.size())) {
+    throw InputError(fmt::format(
+        "{}:1: does not begin as a metrics file of this version; expected "
+        "'{}' and then the line '{}'",
+        path, kVersionLine.substr(0, kVersionLine.size() - 1),
+        std::string_view(head).substr(kVersionLine.size(), head.size() - kVersionLine.size() - 1)));
+  }
+  return line_ends(text, head.size() - 1);
+}
+
+std::string path_in(const std::string& directory, std::string_view name) {
+  return (std::filesystem::path(directory) / name).string();
+}
+
+}  // namespace
+
+class MetricsLog::Impl {
+ public:
+  explicit Impl(const std::string& directory)
+      : csv(path_in(directory, kCsvName), csv_head(), csv_ends),
+        events(path_in(directory, kEventName), event_version_record(now()), event_record_ends) {}
+
+  AppendedFile csv;
+  AppendedFile events;
+};
+
+MetricsLog::MetricsLog(const std::string& directory) {
+  make_directory_of(path_in(directory, kCsvName));
+  impl_ = std::make_unique<Impl>(directory);
+}
+
+MetricsLog::~MetricsLog() = default;
+
+void MetricsLog::add(const MetricsRow& row) {
+  std::vector<EventScalar> scalars;
+  for (const auto& [name, value] : values_of(row)) {
+    if (value) scalars.push_back({fmt::format("{}/{}", row.phase, name), *value});
+  }
+  impl_->csv.append(csv_line(row));
+  impl_->events.append(event_record(now(), row.step, scalars));
+}
+
+MetricsLog::Position MetricsLog::position() const {
+  return {impl_->csv.size(), impl_->events.size()};
+}
+
+void MetricsLog::truncate(const Position& position) {
+  impl_->csv.check_end(position.csv_bytes);  // both, before either is changed
+  impl_->events.check_end(position.event_bytes);
+  impl_->csv.truncate(position.csv_bytes);
+  impl_->events.truncate(position.event_bytes);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/report/step_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "simulator/common/csv.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::size_t kNumColumns = 7;
+using Cells = std::array<std::string, kNumColumns>;
+
+constexpr std::array<std::string_view, kNumColumns> kNames = {
+    "step",   "architecture", "estimated_ms", "simulated_ms", "validation_accuracy",
+    "params", "macs"};
+constexpr std::size_t kNumTextColumns = 2;  // from the left; numbers are flush right
+
+/// A positive number with four significant digits, trailing zeros kept: figures of one column can
+/// be compared at a glance, whether they are microseconds or seconds.
+std::string four_digits(double value) { return fmt::format("{:#.4g}", value); }
+
+Cells printed_cells(const StepRow& row) {
+  return {row.step,
+          row.architecture,
+          four_digits(row.estimated_ms),
+          row.simulated_ms ? four_digits(*row.simulated_ms) : "-",
+          row.validation_accuracy ? fmt::format("{:.2f}", *row.validation_accuracy * 100.0) : "-",
+          fmt::format("{:.3f}", static_cast<double>(row.params) / 1e6),
+          fmt::format("{:.3f}", static_cast<double>(row.macs) / 1e9)};
+}
+
+/// Characters, not bytes: those that go on a UTF-8 sequence take no place.
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+  }));
+}
+
+std::string aligned(const Cells& cells, const std::array<std::size_t, kNumColumns>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < kNumColumns; ++i) {
+    if (i > 0) line += "  ";
+    const std::string gap(widths[i] - width_of(cells[i]), ' ');
+    line += i < kNumTextColumns ? cells[i] + gap : gap + cells[i];
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string step_table_text(const std::vector<StepRow>& rows) {
+  std::vector<Cells> lines = {
+      {"step", "network", "estimated ms", "simulated ms", "accuracy %", "params M", "GMACs"}};
+  for (const StepRow& row : rows) lines.push_back(printed_cells(row));
+  std::array<std::size_t, kNumColumns> widths{};
+  for (const Cells& line : lines) {
+    for (std::size_t i = 0; i < kNumColumns; ++i)
+      widths[i] = std::max(widths[i], width_of(line[i]));
+  }
+  std::string text;
+  for (const Cells& line : lines) text += aligned(line, widths);
+  return text;
+}
+
+std::string step_table_csv(const std::vector<StepRow>& rows) {
+  const auto field = [](const std::optional<double>& value) {
+    return value ? fmt::format("{}", *value) : std::string();
+  };
+  std::string text = fmt::format("# tilewake-steps v1\n{}\n", fmt::join(kNames, ","));
+  for (const StepRow& row : rows) {
+    text += fmt::format("{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
+                        row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
+                        row.params, row.macs);
+  }
+  return text;
+}
+
+std::string step_table_json(const std::vector<StepRow>& rows) {
+  using Json = nlohmann::ordered_json;
+  const auto or_null = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  Json array = Json::array();
+  for (const StepRow& row : rows) {
+    array.push_back({{kNames[0], row.step},
+                     {kNames[1], row.architecture},
+                     {kNames[2], row.estimated_ms},
+                     {kNames[3], or_null(row.simulated_ms)},
+                     {kNames[4], or_null(row.validation_accuracy)},
+                     {kNames[5], row.params},
+                     {kNames[6], row.macs}});
+  }
+  return array.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace tilewake
