@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
 #include <torch/torch.h>
@@ -13,7 +11,24 @@
 
 namespace tilewake {
 
+/// Leaky ReLU has ONNX's slope, 0.01.
 torch::Tensor activate(const torch::Tensor& x, Activation activation);
+
+/// What convolutions of this family are made of: no bias, zeros (k - 1) / 2 wide around.
+torch::nn::Conv2d conv_without_bias(int in_channels, int out_channels, int kernel, int stride);
+
+/// Momentum 0.99 in TensorFlow's sense (0.01 in torch's), eps 1e-3.
+torch::nn::BatchNorm2d batch_norm(int channels);
+
+/// activate(bn(x)), in place where that saves a pass over memory.
+torch::Tensor normalize_and_activate(torch::nn::BatchNorm2d& bn, const torch::Tensor& x,
+                                     Activation activation);
+
+/// A fully connected layer with initial weights U(+-1/sqrt(num_classes)) and bias 0.
+torch::nn::Linear classifier_layer(int in_channels, int num_classes);
+
+/// Per image 0 with probability `probability`, else x / (1 - probability): its expectation is x.
+torch::Tensor drop_connect(const torch::Tensor& x, double probability);
 
 /// Squeeze-and-excitation: global average pool, 1x1 with bias, ReLU, 1x1 with bias, sigmoid, scale.
 struct SqueezeExciteImpl : torch::nn::Module {
@@ -22,6 +37,7 @@ struct SqueezeExciteImpl : torch::nn::Module {
   torch::Tensor gate(const torch::Tensor& x);  // N x C x 1 x 1
 
   torch::nn::Conv2d reduce{nullptr}, expand{nullptr};
+  torch::Tensor last_gate;  // of the last forward() in evaluation mode; no part of the state
 };
 TORCH_MODULE(SqueezeExcite);
 
@@ -58,7 +74,8 @@ struct MixConvNetworkImpl : torch::nn::Module {
   /// @return        logits, N x num_classes
   torch::Tensor forward(const torch::Tensor& images);
 
-  /// Dropout before the classifier, and drop-connect of the last block (others linear in index).
+  /// Dropout before the classifier, and drop-connect of the last block; block i (from 0) of n has
+  /// i / (n - 1) of it.
   void set_regularization(double dropout, double drop_connect);
 
   Architecture architecture;
@@ -76,7 +93,8 @@ TORCH_MODULE(MixConvNetwork);
 /// what ONNX files and accelerators take.
 LayerWeights folded_weights(MixConvNetwork& network);
 
-/// Draws the initial values of a convolution: N(0, sqrt(2 / (kh kw out))).
-void init_conv(torch::Tensor weight);
+/// Draws the initial values of a convolution: N(0, sqrt(2 / (kh kw out))), out = 1 for a depthwise
+/// one (whose shape alone is that of a convolution of one input channel).
+void init_conv(torch::Tensor weight, bool is_depthwise = false);
 
 }  // namespace tilewake
