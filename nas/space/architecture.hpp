@@ -64,7 +64,7 @@ int squeeze_channels(double se_ratio, int in_channels);
 
 /// The layers of `architecture`: "stem", per block "stageS.B" (both counted: stages from 1, blocks
 /// from 0) what an `mbconv` entry expands to, "head", "pool", "classifier".
-/// Throws InputError where no network can be made of it.
+/// Throws InputError where no network can be made of it, or what is beyond nas/space/limits.hpp.
 Network to_network(const Architecture& architecture);
 
 /// The same as a network file with one `mbconv` entry a block: reading it with read_network_text
@@ -75,7 +75,15 @@ std::string network_yaml(const Architecture& architecture, const std::string& co
 /// normalisation (squeeze-and-excitation, classifier), and two per normalised channel.
 std::int64_t num_trained_params(const Architecture& architecture);
 
-/// A file that holds exactly this type, for what passes between steps of a run.
+/// Same, of a network that to_network made.
+std::int64_t num_trained_params(const Network& network);
+
+/// Same, of one block.
+std::int64_t num_block_params(const ArchitectureBlock& block, int in_channels, int out_channels,
+                              double se_ratio);
+
+/// A file that holds exactly this type, for what passes between steps of a run (format:
+/// nas/space/README.md).
 std::string architecture_text(const Architecture& architecture);
 /// Throws InputError naming file, line and key.
 Architecture read_architecture(const std::string& path);

@@ -41,11 +41,16 @@ struct OutcomeTable {
 
 OutcomeTable outcome_table(const BlockSpace& block);
 
+/// The largest network of a space: in every block each branch with its largest kernel and
+/// expansion.
+std::vector<Outcome> full_outcomes(const SearchSpace& space);
+
 /// The network that has `outcomes[b]` at block b of `space`; skipped blocks are left out.
 Architecture architecture_of(const SearchSpace& space, const std::vector<Outcome>& outcomes);
 
 /// `space` as the latency model tabulates it: a position a block, its choices the outcomes of its
-/// OutcomeTable. The default choice is a common cheap one, not a skip.
+/// OutcomeTable. The default choice is the one that most combinations of branch choices lead to,
+/// not a skip; of several the one of the smallest kernel.
 ChoiceSpace choice_space(const SearchSpace& space);
 
 /// log10 of the number of networks in the space, outcomes being distinct.

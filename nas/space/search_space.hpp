@@ -59,7 +59,8 @@ struct BlockSpace {
   int in_channels = 0;
   int out_channels = 0;
   int stride = 1;
-  bool can_skip = false;              // all but the first of a stage: stride 1, in = out
+  bool can_skip = false;              // all but the first of a stage (stride 1, in = out), where
+                                      // every branch can vanish
   std::vector<BranchSpace> branches;  // in the first block the one with the largest kernel (the
                                       // last of several) cannot vanish
 };
@@ -67,7 +68,7 @@ struct BlockSpace {
 /// The blocks of a space whose depths are known.
 std::vector<BlockSpace> blocks_of(const SearchSpace& space);
 
-/// Reads a space file (format: nas/README.md). Throws InputError naming file, line and key.
+/// Reads a space file (format: nas/space/README.md). Throws InputError naming file, line and key.
 SearchSpace read_search_space(const std::string& path);
 
 /// Same, from text already in memory; `name` stands in for the file in errors.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <sstream>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nas/space/architecture.hpp"
+#include "nas/space/frame_yaml.hpp"
+#include "nas/space/limits.hpp"
+#include "simulator/network/op_names.hpp"
+
+namespace tilewake {
+namespace {
+
+std::string branches_text(const ArchitectureBlock& block) {
+  std::vector<int> kernels;
+  std::vector<int> ratios;
+  for (const MixBranch& branch : block.branches) {
+    kernels.push_back(branch.kernel);
+    ratios.push_back(branch.expansion_ratio);
+  }
+  return fmt::format("kernels: [{}], expansion_ratios: [{}]", fmt::join(kernels, ", "),
+                     fmt::join(ratios, ", "));
+}
+
+std::string activation_text(Activation activation) {
+  return activation == Activation::kNone ? ""
+                                         : fmt::format(", activation: {}", to_string(activation));
+}
+
+std::string comment_text(const std::string& comment) {
+  std::string text;
+  std::istringstream lines(comment);
+  for (std::string line; std::getline(lines, line);)
+    text += line.empty() ? "#\n" : "# " + line + "\n";
+  return text;
+}
+
+std::string mbconv_text(const Architecture& architecture, std::size_t stage_index,
+                        std::size_t index) {
+  const ArchitectureStage& stage = architecture.stages[stage_index];
+  const ArchitectureBlock& block = stage.blocks[index];
+  return fmt::format(
+      "  - {{name: stage{}.{}, op: mbconv, {}, out_channels: {}, stride: {}{}, activation: {}}}\n",
+      stage_index + 1, index, branches_text(block), stage.width, index == 0 ? stage.stride : 1,
+      block.squeeze_excite ? fmt::format(", se_ratio: {}", architecture.se_ratio) : "",
+      to_string(block.activation));
+}
+
+ArchitectureBlock read_block(YamlReader yaml) {
+  const std::vector<int> kernels = read_kernels(yaml);
+  const std::vector<int> ratios =
+      read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
+  yaml.check(kernels.size() == ratios.size(), "expansion_ratios",
+             fmt::format("needs one ratio for each of the {} kernels, not {}", kernels.size(),
+                         ratios.size()));
+  ArchitectureBlock block;
+  for (std::size_t i = 0; i < kernels.size(); ++i)
+    block.branches.push_back({kernels[i], ratios[i]});
+  block.activation = yaml.choice("activation", kActivationNames, block.activation);
+  block.squeeze_excite = yaml.optional<bool>("squeeze_excite", block.squeeze_excite);
+  yaml.finish();
+  return block;
+}
+
+ArchitectureStage read_stage(YamlReader yaml) {
+  ArchitectureStage stage;
+  stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
+  stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
+  for (const YamlReader& block : yaml.items("blocks")) stage.blocks.push_back(read_block(block));
+  yaml.finish();
+  return stage;
+}
+
+Architecture read_document(YamlReader root) {
+  Architecture architecture;
+  FrameYaml::read(root).store_in(architecture);
+  architecture.se_ratio =
+      root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, architecture.se_ratio);
+  for (const YamlReader& stage : root.items("stages"))
+    architecture.stages.push_back(read_stage(stage));
+  root.finish();
+  located_at(root, "stages", [&] { to_network(architecture); });
+  return architecture;
+}
+
+}  // namespace
+
+std::string network_yaml(const Architecture& architecture, const std::string& comment) {
+  const Shape& input = architecture.input;
+  // Names hold no quotes and no backslashes (check_name): in quotes they need no escapes.
+  std::string text = comment_text(comment);
+  text += fmt::format("name: \"{}\"\ninput: {{channels: {}, height: {}, width: {}}}\nlayers:\n",
+                      architecture.name, input.channels, input.height, input.width);
+  text +=
+      fmt::format("  - {{name: stem, op: conv2d, out_channels: {}, kernel: {}, stride: {}{}}}\n",
+                  architecture.stem_width, architecture.stem_kernel, architecture.stem_stride,
+                  activation_text(architecture.activation));
+  for (std::size_t s = 0; s < architecture.stages.size(); ++s) {
+    for (std::size_t b = 0; b < architecture.stages[s].blocks.size(); ++b)
+      text += mbconv_text(architecture, s, b);
+  }
+  text += fmt::format("  - {{name: head, op: conv2d, out_channels: {}, kernel: 1{}}}\n",
+                      architecture.head_width, activation_text(architecture.activation));
+  text += "  - {name: pool, op: global_avg_pool}\n";
+  return text + fmt::format("  - {{name: classifier, op: fully_connected, out_channels: {}}}\n",
+                            architecture.num_classes);
+}
+
+std::string architecture_text(const Architecture& architecture) {
+  std::string text = FrameYaml::of(architecture).text();
+  text += fmt::format("se_ratio: {}\nstages:\n", architecture.se_ratio);
+  for (const ArchitectureStage& stage : architecture.stages) {
+    text += fmt::format("  - width: {}\n    stride: {}\n    blocks:\n", stage.width, stage.stride);
+    for (const ArchitectureBlock& block : stage.blocks) {
+      text += fmt::format("      - {{{}, activation: {}, squeeze_excite: {}}}\n",
+                          branches_text(block), to_string(block.activation), block.squeeze_excite);
+    }
+  }
+  return text;
+}
+
+Architecture read_architecture(const std::string& path) {
+  return read_document(YamlReader::from_file(path));
+}
+
+Architecture read_architecture_text(const std::string& text, const std::string& name) {
+  return read_document(YamlReader::from_text(text, name));
+}
+
+}  // namespace tilewake
