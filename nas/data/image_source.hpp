@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "simulator/network/layer.hpp"
-
 namespace tilewake {
 
 /// A decoded image, rows of pixels of interleaved channels (HWC), 8 bits each.
@@ -27,6 +25,15 @@ class ImageSource {
   virtual int label(std::int64_t index) const = 0;
   /// Throws InputError naming the file where an image cannot be decoded.
   virtual void read(std::int64_t index, Image& image) const = 0;
+
+  /// The same for who needs no more than `short_side` pixels on the image's shorter side: it may be
+  /// smaller than stored, by the same factor both ways, where that is faster to decode.
+  virtual void read_scaled(std::int64_t index, int short_side, Image& image) const {
+    static_cast<void>(short_side);
+    read(index, image);
+  }
+  /// Photos of any size, which are evaluated on their centre, as opposed to images of one size.
+  virtual bool varies_in_size() const { return false; }
 };
 
 /// A data set, opened. `train` is what every decision is made on; `test` is read once, at the end.

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/data/byte_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+#include <zlib.h>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::size_t kStep = std::size_t{1} << 20;
+
+// A directory, a device or a pipe could block or never end.
+std::ifstream open_regular(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (error) throw InputError(fmt::format("{}: cannot open file: {}", path, error.message()));
+  if (!std::filesystem::is_regular_file(status))
+    throw InputError(path + ": must be a regular file");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw InputError(fmt::format("{}: cannot open file: {}", path, std::strerror(errno)));
+  return file;
+}
+
+std::size_t read_some(std::ifstream& file, const std::string& path, std::uint8_t* to,
+                      std::size_t max_count) {
+  file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(max_count));
+  if (file.bad()) throw InputError(path + ": cannot read file");
+  return static_cast<std::size_t>(file.gcount());
+}
+
+}  // namespace
+
+class ByteReader::Stream {
+ public:
+  explicit Stream(std::string path) : path_(std::move(path)) {}
+  virtual ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// Fewer than `count` bytes only at the end.
+  virtual std::size_t read(std::uint8_t* to, std::size_t count) = 0;
+
+ protected:
+  [[noreturn]] void fail(const std::string& what) const { throw InputError(path_ + ": " + what); }
+
+ private:
+  std::string path_;
+};
+
+class ByteReader::PlainStream final : public ByteReader::Stream {
+ public:
+  PlainStream(const std::string& path, std::ifstream file) : Stream(path), file_(std::move(file)) {}
+  std::size_t read(std::uint8_t* to, std::size_t count) override {
+    return read_some(file_, path(), to, count);
+  }
+
+ private:
+  std::ifstream file_;
+};
+
+class ByteReader::GzipStream final : public ByteReader::Stream {
+ public:
+  GzipStream(const std::string& path, std::ifstream file) : Stream(path), file_(std::move(file)) {
+    // 16: a gzip header and its checksum are required.
+    if (inflateInit2(&zlib_, 16 + MAX_WBITS) != Z_OK) fail("zlib cannot start");
+  }
+  ~GzipStream() override { inflateEnd(&zlib_); }
+
+  std::size_t read(std::uint8_t* to, std::size_t count) override {
+    zlib_.next_out = to;
+    zlib_.avail_out = static_cast<uInt>(count);  // at most kStep
+    while (zlib_.avail_out > 0 && !is_at_end_) {
+      if (zlib_.avail_in == 0) refill();
+      if (zlib_.avail_in == 0) fail("damaged gzip data: ends too early");
+      const int status = inflate(&zlib_, Z_NO_FLUSH);
+      if (status == Z_STREAM_END) {
+        finish_input();
+      } else if (status != Z_OK) {
+        fail(
+            fmt::format("damaged gzip data: {}", zlib_.msg != nullptr ? zlib_.msg : "no progress"));
+      }
+    }
+    return count - zlib_.avail_out;
+  }
+
+ private:
+  void refill() {
+    zlib_.next_in = input_.data();
+    zlib_.avail_in = static_cast<uInt>(read_some(file_, path(), input_.data(), input_.size()));
+  }
+
+  void finish_input() {
+    is_at_end_ = true;
+    if (zlib_.avail_in == 0) refill();
+    if (zlib_.avail_in != 0) fail("there are bytes behind the gzip data");
+  }
+
+  std::ifstream file_;
+  std::array<std::uint8_t, std::size_t{1} << 16> input_{};
+  z_stream zlib_{};
+  bool is_at_end_ = false;
+};
+
+ByteReader::ByteReader(const std::string& path) {
+  std::ifstream file = open_regular(path);
+  std::array<std::uint8_t, 2> start{};
+  const bool is_gzip = read_some(file, path, start.data(), start.size()) == start.size() &&
+                       start[0] == 0x1f && start[1] == 0x8b;  // RFC 1952, section 2.3.1
+  file.clear();
+  file.seekg(0);
+  if (is_gzip) {
+    stream_ = std::make_unique<GzipStream>(path, std::move(file));
+  } else {
+    stream_ = std::make_unique<PlainStream>(path, std::move(file));
+  }
+}
+
+ByteReader::~ByteReader() = default;
+
+const std::string& ByteReader::path() const { return stream_->path(); }
+
+std::vector<std::uint8_t> ByteReader::read(std::size_t count) {
+  std::vector<std::uint8_t> bytes;
+  while (bytes.size() < count) {
+    const std::size_t old_size = bytes.size();
+    const std::size_t step = std::min(count - old_size, kStep);
+    bytes.resize(old_size + step);
+    const std::size_t got = stream_->read(bytes.data() + old_size, step);
+    if (got < step)
+      throw InputError(fmt::format("{}: ends after {} bytes where at least {} are expected", path(),
+                                   num_read_ + old_size + got, num_read_ + count));
+  }
+  num_read_ += count;
+  return bytes;
+}
+
+void ByteReader::finish() {
+  std::uint8_t byte = 0;
+  if (stream_->read(&byte, 1) != 0)
+    throw InputError(
+        fmt::format("{}: goes on after the {} bytes that are expected", path(), num_read_));
+}
+
+std::vector<std::uint8_t> read_file(const std::string& path, std::size_t max_bytes) {
+  std::ifstream file = open_regular(path);
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error) throw InputError(fmt::format("{}: cannot read file: {}", path, error.message()));
+  if (size == 0) throw InputError(path + ": the file is empty");
+  if (size > max_bytes)
+    throw InputError(fmt::format("{}: has {} bytes; at most {} are read", path, size, max_bytes));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
+  if (read_some(file, path, bytes.data(), bytes.size()) != bytes.size())
+    throw InputError(path + ": changed while it was read");
+  return bytes;
+}
+
+}  // namespace tilewake

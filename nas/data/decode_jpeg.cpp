@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>  // jpeglib.h needs it
+#include <jpeglib.h>
+
+#include "nas/data/decode.hpp"
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+// A progressive file of a few kilobytes can ask for minutes of work by thousands of scans; real
+// ones have about 10.
+constexpr int kMaxScans = 500;
+
+/// libjpeg's state of one image. Its errors leave by longjmp, as it demands, so nothing with a
+/// destructor may live in the functions between setjmp and libjpeg: those get a JpegReader&.
+struct JpegReader {
+  jpeg_decompress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_progress_mgr progress{};
+  std::jmp_buf on_error{};
+  char message[JMSG_LENGTH_MAX] = "";
+
+  JpegReader() {
+    info.err = jpeg_std_error(&errors);
+    info.client_data = this;
+    errors.error_exit = [](j_common_ptr common) { fail(common); };
+    errors.emit_message = [](j_common_ptr common, int level) {
+      if (level < 0) fail(common);  // a warning; others are traces
+    };
+    progress.progress_monitor = [](j_common_ptr common) {
+      auto* decoder = reinterpret_cast<j_decompress_ptr>(common);
+      if (decoder->input_scan_number > kMaxScans) fail(common, "too many scans");
+    };
+  }
+  ~JpegReader() { jpeg_destroy_decompress(&info); }  // fine where it was never created
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  [[noreturn]] static void fail(j_common_ptr common) {
+    auto* reader = static_cast<JpegReader*>(common->client_data);
+    reader->errors.format_message(common, reader->message);
+    std::longjmp(reader->on_error, 1);
+  }
+  [[noreturn]] static void fail(j_common_ptr common, const char* what) {
+    auto* reader = static_cast<JpegReader*>(common->client_data);
+    std::snprintf(reader->message, sizeof reader->message, "%s", what);
+    std::longjmp(reader->on_error, 1);
+  }
+};
+
+// False where libjpeg found an error.
+bool read_header(JpegReader& reader, const std::uint8_t* bytes, std::size_t num_bytes) {
+  if (setjmp(reader.on_error) != 0) return false;
+  jpeg_create_decompress(&reader.info);
+  reader.info.progress = &reader.progress;
+  jpeg_mem_src(&reader.info, bytes, num_bytes);
+  jpeg_read_header(&reader.info, TRUE);
+  return true;
+}
+
+bool start(JpegReader& reader) {
+  if (setjmp(reader.on_error) != 0) return false;
+  jpeg_start_decompress(&reader.info);
+  return true;
+}
+
+// Rows of `row_bytes` after one another, then the end of the file.
+bool read_rows(JpegReader& reader, std::uint8_t* pixels, std::size_t row_bytes) {
+  if (setjmp(reader.on_error) != 0) return false;
+  while (reader.info.output_scanline < reader.info.output_height) {
+    JSAMPROW row = pixels + reader.info.output_scanline * row_bytes;
+    jpeg_read_scanlines(&reader.info, &row, 1);
+  }
+  jpeg_finish_decompress(&reader.info);
+  return true;
+}
+
+// The powers of two are those that libjpeg-turbo has fast code for.
+unsigned denominator_for(const jpeg_decompress_struct& info, int short_side) {
+  if (short_side < 1) return 1;
+  const unsigned side = std::min(info.image_height, info.image_width);
+  unsigned denominator = 8;
+  while (denominator > 1 && side / denominator < static_cast<unsigned>(short_side))
+    denominator /= 2;
+  return denominator;
+}
+
+// libjpeg leaves CMYK to us. Files by Adobe's programs hold it inverted, which is what they all do.
+void cmyk_to_rgb(std::vector<std::uint8_t>& pixels, bool is_inverted) {
+  const std::size_t num_pixels = pixels.size() / 4;
+  for (std::size_t i = 0; i < num_pixels; ++i) {
+    const auto light = [&](std::size_t c) {
+      return is_inverted ? pixels[4 * i + c] : 255 - pixels[4 * i + c];
+    };
+    const int key = light(3);
+    const int rgb[] = {light(0) * key, light(1) * key, light(2) * key};
+    for (std::size_t c = 0; c < 3; ++c)
+      pixels[3 * i + c] = static_cast<std::uint8_t>((rgb[c] + 127) / 255);
+  }
+  pixels.resize(3 * num_pixels);
+}
+
+}  // namespace
+
+void decode_jpeg(const std::string& path, const std::vector<std::uint8_t>& file, int short_side,
+                 Image& image) {
+  JpegReader reader;
+  const auto fail = [&] { throw InputError(path + ": damaged JPEG image: " + reader.message); };
+  if (!read_header(reader, file.data(), file.size())) fail();
+  check_image_size(path, reader.info.image_height, reader.info.image_width);
+  const bool is_cmyk =
+      reader.info.jpeg_color_space == JCS_CMYK || reader.info.jpeg_color_space == JCS_YCCK;
+  reader.info.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
+  reader.info.scale_num = 1;
+  reader.info.scale_denom = denominator_for(reader.info, short_side);
+  if (!start(reader)) fail();
+
+  image.channels = 3;
+  image.height = static_cast<int>(reader.info.output_height);
+  image.width = static_cast<int>(reader.info.output_width);
+  const std::size_t row_bytes = std::size_t{reader.info.output_width} *
+                                static_cast<std::size_t>(reader.info.output_components);
+  image.pixels.resize(row_bytes * reader.info.output_height);
+  if (!read_rows(reader, image.pixels.data(), row_bytes)) fail();
+  if (is_cmyk) cmyk_to_rgb(image.pixels, reader.info.saw_Adobe_marker != FALSE);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "nas/common/random.hpp"
+#include "nas/data/image_loader.hpp"
+#include "nas/data/image_source.hpp"
+#include "nas/data/resample.hpp"
+
+namespace tilewake {
+
+/// The window of a random_resized_crop: a share of the image's area, drawn uniformly from 0.08..1,
+/// and an aspect ratio (width/height), drawn log-uniformly from as much of 3/4..4/3 as fits into
+/// the image with that area. Where nothing fits, the largest window of the nearest aspect ratio.
+///
+/// As in Szegedy et al., "Going Deeper with Convolutions", arXiv:1409.4842, section 6, but without
+/// tries that are rejected, so that the area is known before the image is decoded.
+double random_area_share(RandomStream& random);
+Window random_window(int height, int width, double area_share, RandomStream& random);
+
+/// Makes one image of a batch out of one of a source. What is random follows from `seed` alone.
+class ImagePreparer {
+ public:
+  ImagePreparer(const ImageData& data, std::shared_ptr<const ImageSource> source,
+                const LoaderOptions& options);
+
+  /// What a thread keeps from image to image.
+  struct Workplace {
+    Image read;
+    Image resized;
+    Resampler resampler;
+  };
+
+  std::int64_t values_per_image() const;
+
+  /// Writes resolution x resolution x channels values to `to`. `seed` is of this image in this
+  /// epoch. Several threads may call it, each with a workplace of its own.
+  void prepare(std::int64_t index, std::uint64_t seed, Workplace& workplace, float* to) const;
+
+ private:
+  const Image& frame(std::int64_t index, RandomStream& random, Workplace& workplace) const;
+  void read(std::int64_t index, int short_side, Image& image) const;
+  void place(const Image& image, RandomStream& random, float* to) const;
+  void cut_out(RandomStream& random, float* to) const;
+
+  int channels_;
+  std::shared_ptr<const ImageSource> source_;
+  int resolution_;
+  Augmentation augmentation_;      // none for evaluation
+  std::vector<float> normalised_;  // of each channel, of each value 0..255
+};
+
+}  // namespace tilewake

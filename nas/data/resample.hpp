@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "nas/data/image_source.hpp"
+
+namespace tilewake {
+
+/// A part of an image, in pixels from its top left corner; edges may lie within pixels.
+struct Window {
+  double top = 0.0;
+  double left = 0.0;
+  double height = 0.0;
+  double width = 0.0;
+};
+
+/// Resizes a window of `image` to side x side pixels: weighted means with a triangle as wide as two
+/// pixels of the coarser of the two grids, which is bilinear interpolation where the result is
+/// finer and averages over all pixels (no aliasing) where it is coarser. Rounded to 8 bits.
+/// Keeps its memory from image to image.
+class Resampler {
+ public:
+  void resample(const Image& image, const Window& window, int side, Image& result);
+
+ private:
+  // Which input pixels make an output pixel: count weights from first on.
+  struct Taps {
+    int first = 0;
+    int count = 0;
+    std::size_t weights = 0;  // index of the first of them
+  };
+  struct Axis {
+    std::vector<Taps> taps;
+    std::vector<float> weights;
+  };
+  static void fill_axis(double begin, double length, int input_size, int side, Axis& axis);
+  void shrink_rows(const Image& image, int first_row, int num_rows, int side);
+  void shrink_columns(int first_row, std::size_t row_values, Image& result) const;
+
+  Axis horizontal_;
+  Axis vertical_;
+  std::vector<float> rows_;  // resized in x only
+};
+
+}  // namespace tilewake
