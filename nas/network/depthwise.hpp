@@ -5,6 +5,8 @@
 
 #include <torch/torch.h>
 
+#include "nas/network/depthwise_simd.hpp"
+
 namespace tilewake {
 
 /// Depthwise convolutions of several kernel sizes side by side, one after the other along the
@@ -21,4 +23,11 @@ namespace tilewake {
 torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
                             int stride);
 
+namespace depthwise {
+
+/// The same by the kernels of `level`, which the CPU must run; kNone: by the library's.
+torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
+                            int stride, SimdLevel level);
+
+}  // namespace depthwise
 }  // namespace tilewake
