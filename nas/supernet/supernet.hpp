@@ -7,15 +7,15 @@
 
 #include <torch/torch.h>
 
-#include "latency_model/latency_table.hpp"
 #include "nas/network/mixconv_network.hpp"
 #include "nas/space/outcome.hpp"
+#include "nas/supernet/latency_loss.hpp"
 #include "nas/supernet/superkernel.hpp"
 
 namespace tilewake {
 
-/// A searchable block: a MixConvBlock whose branches are superkernels. Where all branches vanish
-/// its input passes unchanged.
+/// A searchable block: a MixConvBlock whose branches are superkernels. With mask_after_activation,
+/// its input passes unchanged where all branches vanish.
 struct SuperBlockImpl : torch::nn::Module {
   SuperBlockImpl(const BlockSpace& space, Activation activation, const GateOptions& options);
 
@@ -25,19 +25,25 @@ struct SuperBlockImpl : torch::nn::Module {
   /// Probability of every outcome of `outcomes`, differentiable, sum 1.
   torch::Tensor outcome_probabilities(const std::vector<BranchGates>& gates);
 
-  /// The outcome that norms and thresholds choose now.
+  /// What each branch chooses now, and the outcome of that.
+  std::vector<BranchChoice> choices();
   Outcome outcome();
 
   BlockSpace space;
   Activation activation;
+  GateOptions options;
   OutcomeTable outcomes;
-  torch::Tensor outcome_of_combination;  // combinations x outcomes, 0/1
+  torch::Tensor outcome_of_combination;  // per combination its outcome's index
   torch::nn::Conv2d expand{nullptr};
   torch::nn::BatchNorm2d expand_bn{nullptr};
   std::vector<SuperKernel> branches;
   torch::nn::BatchNorm2d depthwise_bn{nullptr};
   torch::nn::Conv2d project{nullptr};
   torch::nn::BatchNorm2d project_bn{nullptr};
+
+ private:
+  torch::Tensor masked_projection(const std::vector<BranchGates>& gates);
+  torch::Tensor normalize_projected(const torch::Tensor& x, const std::vector<BranchGates>& gates);
 };
 TORCH_MODULE(SuperBlock);
 
@@ -50,7 +56,8 @@ struct SupernetImpl : torch::nn::Module {
     std::vector<torch::Tensor> probabilities;  // per block, of its outcomes
   };
 
-  /// @param drop_seed  where given, equal-selection dropout draws by it (supergraph phase)
+  /// @param drop_seed  where given, equal-selection dropout draws by it (supergraph phase); never
+  ///                   in evaluation mode
   Output forward(const torch::Tensor& images, std::optional<std::uint64_t> drop_seed = {});
 
   /// What the thresholds choose now, per block.
@@ -60,7 +67,7 @@ struct SupernetImpl : torch::nn::Module {
   std::vector<torch::Tensor> thresholds();  // parameters
 
   SearchSpace space;
-  double dropout = 0.0;
+  double dropout = 0.0;  // before the classifier
   torch::nn::Conv2d stem{nullptr};
   torch::nn::BatchNorm2d stem_bn{nullptr};
   std::vector<SuperBlock> blocks;
@@ -71,35 +78,12 @@ struct SupernetImpl : torch::nn::Module {
 TORCH_MODULE(Supernet);
 
 /// The network that `supernet` chooses now, with its weights and statistics: with
-/// mask_after_activation both give the same logits in evaluation mode.
+/// mask_after_activation both give the same logits in evaluation mode. One case excepted: a single
+/// branch of expansion ratio 1 has no expand, so where the supernet has one its effect is lost.
 MixConvNetwork discrete_network(Supernet& supernet);
 
-/// Same for given outcomes (of the space), whatever the thresholds say; weights inherited.
+/// Same for given outcomes (of the space), whatever the thresholds say; weights inherited. Where
+/// several combinations of branches lead to an outcome, the first of its OutcomeTable gives them.
 MixConvNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes);
-
-/// A LatencyTable as tensors.
-class LatencyLoss {
- public:
-  /// @param cycles_to_ms  1 / (clock_mhz x 1000)
-  LatencyLoss(const LatencyTable& table, double cycles_to_ms, double target_ms, double weight,
-              double slope);
-
-  /// Expected latency in ms: fixed layers, and per block the latency of each outcome given the
-  /// outcome of the block before, weighted by both probabilities. A scalar.
-  torch::Tensor expected_ms(const std::vector<torch::Tensor>& probabilities) const;
-
-  /// weight x ln(1 + slope x relu(L / T - 1)). A scalar.
-  torch::Tensor loss(const torch::Tensor& expected_ms) const;
-
-  double target_ms() const { return target_ms_; }
-  void to(torch::Device device);
-
- private:
-  double fixed_ms_ = 0.0;
-  std::vector<torch::Tensor> given_ms_;  // [outcome of the block before][outcome]
-  double target_ms_;
-  double weight_;
-  double slope_;
-};
 
 }  // namespace tilewake

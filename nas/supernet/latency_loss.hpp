@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "latency_model/latency_table.hpp"
+
+namespace tilewake {
+
+/// A LatencyTable as tensors.
+class LatencyLoss {
+ public:
+  /// @param cycles_to_ms  1 / (clock_mhz x 1000)
+  /// Throws InputError where the target is not above 0, or weight or slope are below.
+  LatencyLoss(const LatencyTable& table, double cycles_to_ms, double target_ms, double weight,
+              double slope);
+
+  /// Expected latency in ms: fixed layers, and per block the latency of each outcome given the
+  /// outcome of the block before, weighted by both probabilities. A scalar of the probabilities'
+  /// type, added up in double precision.
+  torch::Tensor expected_ms(const std::vector<torch::Tensor>& probabilities) const;
+
+  /// weight x ln(1 + slope x relu(L / T - 1)). A scalar.
+  torch::Tensor loss(const torch::Tensor& expected_ms) const;
+
+  double target_ms() const { return target_ms_; }
+  void to(torch::Device device);
+
+ private:
+  double fixed_ms_ = 0.0;
+  std::vector<torch::Tensor> given_ms_;  // [outcome of the block before][outcome]
+  double target_ms_;
+  double weight_;
+  double slope_;
+};
+
+}  // namespace tilewake

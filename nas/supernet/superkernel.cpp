@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/supernet/superkernel.hpp"
+
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <string>
+
+#include "nas/network/mixconv_network.hpp"
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+using torch::Tensor;
+
+/// Channels at which the bands end, per expansion ratio that is not 0.
+std::vector<int> band_ends(const BranchSpace& space, int in_channels) {
+  std::vector<int> ends;
+  for (const int ratio : space.expansion_ratios) {
+    if (ratio > 0) ends.push_back(ratio * in_channels);
+  }
+  return ends;
+}
+
+Tensor band_masks(const std::vector<int>& ends) {
+  Tensor masks = torch::zeros({static_cast<std::int64_t>(ends.size()), ends.back()});
+  int begin = 0;
+  for (std::size_t b = 0; b < ends.size(); ++b) {
+    masks[static_cast<std::int64_t>(b)].narrow(0, begin, ends[b] - begin).fill_(1.0);
+    begin = ends[b];
+  }
+  return masks;
+}
+
+Tensor scales_of(const Tensor& num_elements, NormKind norm) {
+  return norm == NormKind::kRms ? num_elements.rsqrt() : torch::ones_like(num_elements);
+}
+
+/// The root of a sum of squares, whose gradient is 0 where all of them are.
+Tensor norm_of(const Tensor& energy, const Tensor& scale) {
+  constexpr double kTiny = 1e-30;  // a normal number in single precision
+  return energy.clamp_min(kTiny).sqrt() * scale;
+}
+
+int num_leading_open(const Tensor& nested) {
+  return static_cast<int>(nested.ne(0).sum().item<std::int64_t>());
+}
+
+}  // namespace
+
+SuperKernelImpl::SuperKernelImpl(const BranchSpace& branch, int num_in, const GateOptions& gating)
+    : space(branch), in_channels(num_in), options(gating) {
+  if (!(options.temperature > 0.0))
+    throw InputError("the gates' temperature must be above 0, not " +
+                     std::to_string(options.temperature));
+  const int size = space.max_kernel();
+  const std::vector<int> ends = band_ends(space, in_channels);
+  assert(!ends.empty());
+  weight = register_parameter("weight", torch::empty({ends.back(), 1, size, size}));
+  init_conv(weight, /*is_depthwise=*/true);
+  rings_ = torch::stack(ring_masks(space.kernels)).flatten(1).t().contiguous();
+  bands_ = band_masks(ends);
+  if (num_kernel_gates() > 0) {
+    const Tensor num_taps = rings_.sum(0).narrow(0, 1, num_kernel_gates());
+    kernel_scales_ = scales_of(num_taps * ends.back(), options.norm);
+    kernel_thresholds = register_parameter("kernel_thresholds", torch::zeros({num_kernel_gates()}));
+  }
+  if (num_channel_gates() > 0) {
+    const Tensor num_channels =
+        bands_.sum(1).narrow(0, space.can_vanish() ? 0 : 1, num_channel_gates());
+    band_scales_ = scales_of(num_channels * (size * size), options.norm);
+    channel_thresholds =
+        register_parameter("channel_thresholds", torch::zeros({num_channel_gates()}));
+  }
+}
+
+int SuperKernelImpl::num_kernel_gates() const { return static_cast<int>(space.kernels.size()) - 1; }
+
+// With the vanishing one, a list of n ratios has n - 1 bands and as many gates; without it n bands,
+// of which the first has none.
+int SuperKernelImpl::num_channel_gates() const {
+  return static_cast<int>(space.expansion_ratios.size()) - 1;
+}
+
+std::vector<double> SuperKernelImpl::draw(RandomStream& stream) const {
+  std::vector<double> factors = draw_selection(num_kernel_gates(), options.scaling, stream);
+  for (const double factor : draw_selection(num_channel_gates(), options.scaling, stream))
+    factors.push_back(factor);
+  return factors;
+}
+
+void SuperKernelImpl::follow_weight() {
+  if (rings_.device() == weight.device() && rings_.scalar_type() == weight.scalar_type()) return;
+  for (Tensor* constant : {&rings_, &bands_, &kernel_scales_, &band_scales_}) {
+    if (constant->defined()) *constant = constant->to(weight.options());
+  }
+}
+
+BranchGates SuperKernelImpl::gates(const std::vector<double>& selection) {
+  const NoAutocast full_precision;
+  follow_weight();
+  Tensor kernel_selection, channel_selection;
+  if (!selection.empty()) {
+    assert(static_cast<int>(selection.size()) == num_kernel_gates() + num_channel_gates());
+    const Tensor factors = torch::tensor(selection, torch::kDouble).to(weight.options());
+    kernel_selection = factors.narrow(0, 0, num_kernel_gates());
+    channel_selection = factors.narrow(0, num_kernel_gates(), num_channel_gates());
+  }
+  const Tensor energies = region_energies(weight, bands_, rings_);
+  BranchGates gates;
+  add_kernel_gates(gates, energies, kernel_selection);
+  add_channel_gates(gates, energies, channel_selection);
+  return gates;
+}
+
+void SuperKernelImpl::add_kernel_gates(BranchGates& gates, const Tensor& energies,
+                                       const Tensor& selection) {
+  if (num_kernel_gates() == 0) {
+    gates.kernel = gates.kernel_probabilities = torch::ones({1}, weight.options());
+    return;
+  }
+  const Tensor of_rings = energies.sum(0).narrow(0, 1, num_kernel_gates());
+  const Tensor open =
+      step_gate(norm_of(of_rings, kernel_scales_), kernel_thresholds, options.temperature);
+  const Tensor nested = nested_product(open);
+  gates.kernel = selection.defined() ? nested_product(open * selection) : nested;
+  gates.kernel_probabilities = choice_probabilities(nested);
+}
+
+void SuperKernelImpl::add_channel_gates(BranchGates& gates, const Tensor& energies,
+                                        const Tensor& selection) {
+  const int num_gates = num_channel_gates();
+  if (num_gates == 0) {
+    gates.channel = gates.expansion_probabilities = torch::ones({1}, weight.options());
+    return;
+  }
+  // Rings do not overlap, so the energy of the gated weight is the sum of the gated rings'.
+  const Tensor of_bands =
+      num_kernel_gates() == 0 ? energies.select(1, 0) : energies.mv(gates.kernel.square());
+  const Tensor gated = of_bands.narrow(0, of_bands.size(0) - num_gates, num_gates);
+  const Tensor open =
+      step_gate(norm_of(gated, band_scales_), channel_thresholds, options.temperature);
+  Tensor nested = nested_product(open);
+  gates.expansion_probabilities = choice_probabilities(nested);
+  if (selection.defined()) nested = nested_product(open * selection);
+  gates.channel = nested;
+  if (!space.can_vanish()) return;
+  gates.channel = nested.narrow(0, 1, num_gates);
+  gates.present = open[0];
+  if (selection.defined()) gates.present = gates.present * selection[0].ne(0);
+}
+
+Tensor SuperKernelImpl::masked_weight(const BranchGates& gates) {
+  const NoAutocast full_precision;
+  follow_weight();
+  Tensor masked = weight;
+  if (num_kernel_gates() > 0)
+    masked = masked * rings_.mv(gates.kernel).view({1, 1, weight.size(2), weight.size(3)});
+  if (!options.mask_after_activation) masked = masked * channel_mask(gates).view({-1, 1, 1, 1});
+  return masked;
+}
+
+Tensor SuperKernelImpl::channel_mask(const BranchGates& gates) {
+  const NoAutocast full_precision;
+  follow_weight();
+  return bands_.t().mv(gates.channel);
+}
+
+BranchChoice SuperKernelImpl::choice() {
+  const torch::NoGradGuard no_grad;
+  const BranchGates now = gates();
+  BranchChoice choice;
+  choice.kernel = num_leading_open(now.kernel) - 1;
+  choice.expansion_ratio = num_leading_open(now.channel) - (space.can_vanish() ? 0 : 1);
+  return choice;
+}
+
+}  // namespace tilewake
