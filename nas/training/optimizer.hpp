@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
@@ -30,6 +31,7 @@ class Optimizer {
 
   /// An undefined gradient counts as zero.
   virtual void step(double learning_rate) = 0;
+  /// Gradients are undefined afterwards, and their memory is free.
   void zero_grad();
 
   /// Everything that a resumed run needs besides the parameters; the options are part of it and are
@@ -37,18 +39,23 @@ class Optimizer {
   virtual void save(torch::serialize::OutputArchive& archive) const = 0;
   virtual void load(torch::serialize::InputArchive& archive) = 0;
 
+  /// Takes over the state of another phase's optimizer, whatever its options were: for a phase that
+  /// goes on with it under options of its own. Of another kind it takes nothing and returns false.
+  virtual bool adopt(torch::serialize::InputArchive& archive) = 0;
+
  protected:
   explicit Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {}
   std::vector<ParameterGroup> groups_;
 };
 
 /// RMSProp as TensorFlow has it (mean square starts at 1, epsilon inside the root, the learning
-/// rate goes into the momentum buffer), SGD with momentum (Nesterov or not), AdamW.
+/// rate goes into the momentum buffer), SGD with momentum (Nesterov or not), AdamW. Weight decay is
+/// added to the gradient (L2); AdamW's shrinks the weights themselves.
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
                                           std::vector<ParameterGroup> groups);
 
 /// Scales all gradients such that their global 2-norm is at most `max_norm`, and returns what it
-/// was; not finite if a gradient was not.
+/// was; not finite if a gradient was not, and then nothing is scaled.
 double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm);
 
 }  // namespace tilewake

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
@@ -60,7 +60,8 @@ struct Accuracy {
   double standard_error() const;  // binomial
 };
 
-/// Accuracy in evaluation mode over one pass of `loader` (which does not shuffle).
+/// Accuracy over one pass of `loader` (which does not shuffle). `forward` gives the logits and sees
+/// to evaluation mode itself; no gradients are recorded.
 Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)>& forward,
                   ImageLoader& loader, torch::Device device);
 
@@ -82,12 +83,15 @@ struct PhaseOptions {
   PhaseRecipe recipe;
   std::uint64_t seed = 0;
   torch::Device device = torch::kCPU;
-  bool mixed_precision = false;  // CUDA only
+  bool mixed_precision = false;  // bfloat16 in the forward pass; CUDA only
   std::optional<double> target_ms;
   std::string checkpoint_path;  // empty: neither resumed nor saved
-  std::string
-      fingerprint;  // of everything that decides the result; a checkpoint of another one is refused
-  double checkpoint_seconds = 60.0;
+  // Of everything that decides the result: a checkpoint of another one is refused.
+  std::string fingerprint;
+  double checkpoint_seconds = 60.0;  // 0: after every step
+  // Checkpoint of an earlier phase, over the same parameters, whose optimizer's state this one
+  // starts with, if it is of the same kind; the phase's own checkpoint goes before. Empty: none.
+  std::string optimizer_from;
   MetricsLog* metrics = nullptr;
   std::function<void(const PhaseProgress&)> on_progress;  // after every step
   std::function<bool()> is_interrupted;                   // asked after every step
@@ -109,15 +113,24 @@ struct PhaseResult {
 };
 
 /// Trains `learner` for one phase: from the checkpoint where there is one, else from the start. A
-/// checkpoint is written every checkpoint_seconds, at the end and on an interrupt, atomically, with
-/// everything (weights, optimizer, EMA, position, metrics' length), so that a run that was killed
-/// anywhere gives, resumed, bit for bit what it would have given. At the end the module holds the
-/// last weights with the EMA's values, if it has one.
+/// checkpoint is written at the start, every checkpoint_seconds, at the end and on an interrupt,
+/// atomically, with everything (weights, optimizer, EMA, position, metrics' length), so that a run
+/// that was killed anywhere gives, resumed, bit for bit what it would have given (on a CPU, with as
+/// many threads as before). A phase that is complete returns at once what it returned before. At
+/// the end the module, which is moved to `device`, holds the last weights with the EMA's values, if
+/// it has one.
 ///
-/// Throws InputError where the loss is no longer finite, or the checkpoint is of another run.
+/// Before the forward pass of every step LibTorch's generators are seeded with StepContext::seed.
+/// `train` must have the recipe's batch size, and `module()` own all that `groups()` names.
+///
+/// Throws InputError where the loss or (with clipping) a gradient is no longer finite, where the
+/// checkpoint is of another run, and for mixed precision without a CUDA device.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
-/// Steps of a phase: epochs x (images or max_images) / batch size, at least 1.
+/// Steps of an epoch: whole batches of the images, or of max_images if they are fewer; at least 1.
+std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_images);
+
+/// Steps of a phase: epochs x steps of an epoch, to the nearest whole number, at least 1.
 std::int64_t num_steps_of(const PhaseRecipe& recipe, std::int64_t num_images);
 
 /// A batch as tensors on a device: images channels_last, labels.

@@ -28,6 +28,8 @@ struct Kind {
 };
 constexpr Kind kHardware = {"hw_configs", "machine"};
 constexpr Kind kNetwork = {"networks", "network"};
+constexpr Kind kSpace = {"nas/spaces", "search space"};
+constexpr Kind kRecipe = {"nas/recipes", "recipe"};
 
 bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
@@ -97,5 +99,9 @@ InputFile read_network_file(const std::string& name) {
   }
   return read(kNetwork, name);
 }
+
+InputFile read_space_file(const std::string& name) { return read(kSpace, name); }
+
+InputFile read_recipe_file(const std::string& name) { return read(kRecipe, name); }
 
 }  // namespace tilewake

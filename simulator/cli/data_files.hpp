@@ -16,8 +16,11 @@ struct InputFile {
 ///   1. in the current directory,
 ///   2. above the executable: in its build tree's source, or in share/tilewake of its installation,
 ///   3. in $TILEWAKE_DATA_DIR.
+/// Search spaces and recipes are found alike, in nas/spaces/ and nas/recipes/.
 /// Throws InputError; for an unknown name it lists the known ones.
 InputFile read_hardware_file(const std::string& name);
 InputFile read_network_file(const std::string& name);
+InputFile read_space_file(const std::string& name);
+InputFile read_recipe_file(const std::string& name);
 
 }  // namespace tilewake

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "nas/search/run_config.hpp"
+#include "simulator/cli/command.hpp"
+
+namespace tilewake {
+
+/// Each runs the search in a directory up to one of its steps, and goes on with what is there.
+ExitCode nas_run_command(const Arguments& arguments);
+ExitCode nas_search_command(const Arguments& arguments);
+ExitCode nas_scale_command(const Arguments& arguments);
+ExitCode nas_postprocess_command(const Arguments& arguments);
+ExitCode nas_train_command(const Arguments& arguments);
+ExitCode nas_evaluate_command(const Arguments& arguments);
+
+}  // namespace tilewake

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/cli/nas_options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/options.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kMaxThreads = 256;
+constexpr std::int64_t kMaxRandom = 100;
+constexpr std::size_t kMaxTargets = 32;
+
+std::vector<double> parse_targets(const std::string& text) {
+  std::vector<double> targets;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    double value = 0.0;
+    const auto [last, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (error != std::errc{} || last != word.data() + word.size() || !std::isfinite(value) ||
+        value <= 0.0) {
+      throw UsageError(fmt::format(
+          "option '--target-ms' must be a positive number of ms, or several with commas, not '{}'",
+          printable(text)));
+    }
+    targets.push_back(value);
+    begin = end + 1;
+  }
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  if (targets.size() > kMaxTargets) {
+    throw UsageError(fmt::format("option '--target-ms': at most {} targets", kMaxTargets));
+  }
+  return targets;
+}
+
+void check_word(const std::string& option, const std::string& value,
+                std::initializer_list<const char*> words) {
+  std::string known;
+  for (const char* word : words) {
+    if (value == word) return;
+    known += (known.empty() ? "" : ", ") + std::string(word);
+  }
+  throw UsageError(
+      fmt::format("option '{}' must be one of {}, not '{}'", option, known, printable(value)));
+}
+
+}  // namespace
+
+bool parse_nas_options(const std::string& command, const std::string& description,
+                       const Arguments& arguments, NasOptions& values) {
+  Options options(
+      "nas " + command,
+      fmt::format("nas {} --hw FILE --target-ms T[,T...] --out DIR [--data NAME|DIR]\n"
+                  "                        [--space FILE] [--recipe FILE] [--set KEY=VALUE...] ...",
+                  command),
+      description);
+  options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
+  options.required("target-ms", values.targets, "T[,T...]",
+                   "latency limit in ms; several share one supergraph");
+  options.required("out", values.out, "DIR", "where the run is kept");
+  options.optional("data", values.data, "NAME|DIR",
+                   "fashion-mnist, synthetic, or a directory (CIFAR-10, idx files, image folders)");
+  options.optional("space", values.space, "FILE",
+                   "search space: a name in nas/spaces/, or a path; none: the one for the data");
+  options.optional("recipe", values.recipe, "FILE",
+                   "how long and how to train: a name in nas/recipes/, or a path");
+  options.list("set", values.overrides, "KEY=VALUE...",
+               "over the recipe's, as in --set train.epochs=40");
+  options.optional("model", values.model, "FILE",
+                   "latency model of the machine, as calibrate writes it; none: calibrate now");
+  options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
+                  "of everything that is random");
+  options.integer("random", values.num_random, 0, kMaxRandom, "N",
+                  "also train N random networks of the winner's latency, to compare");
+  options.optional("device", values.device, "auto|cpu|cuda", "what trains");
+  options.optional("precision", values.precision, "auto|float32|mixed",
+                   "auto is mixed on cuda, float32 on cpu");
+  options.integer("threads", values.num_threads, 0, kMaxThreads, "N", "0: one a core");
+  options.flag("resume", values.resume, "go on with the run that is in DIR");
+  options.flag("force", values.force, "replace the run that is in DIR");
+  options.optional("format", values.format, "table|json", "what is printed");
+  options.flag("verbose,v", values.verbose, "tell more on standard error");
+  options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
+  if (!options.parse(arguments)) return false;
+  values.targets_ms = parse_targets(values.targets);
+  check_word("--device", values.device, {"auto", "cpu", "cuda"});
+  check_word("--precision", values.precision, {"auto", "float32", "mixed"});
+  check_word("--format", values.format, {"table", "json"});
+  if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  return true;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/cli/command.hpp"
+
+namespace tilewake {
+
+/// The command line of `tilewake nas run` and of its steps.
+struct NasOptions {
+  std::string hardware;
+  std::string targets;  // "0.1,0.15"
+  std::string data = "fashion-mnist";
+  std::string space;  // empty: the one made for the data
+  std::string recipe = "standard";
+  std::vector<std::string> overrides;
+  std::string model;  // latency model; empty: calibrated
+  std::string out;
+  std::string device = "auto";
+  std::string precision = "auto";
+  std::string format = "table";
+  std::int64_t seed = 1;
+  std::int64_t num_threads = 0;  // 0: one a core
+  std::int64_t num_random = 0;
+  bool resume = false;
+  bool force = false;
+  bool verbose = false;
+  bool quiet = false;
+
+  std::vector<double> targets_ms;  // of `targets`, ascending
+};
+
+/// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if help was asked
+/// for; throws UsageError.
+bool parse_nas_options(const std::string& command, const std::string& description,
+                       const Arguments& arguments, NasOptions& options);
+
+}  // namespace tilewake

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/cli/search_report.hpp"
+
+#include <cmath>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "nas/report/step_table.hpp"
+#include "nas/search/target_room.hpp"
+
+namespace tilewake {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::vector<StepRow> rows_of(const TargetResult& target) {
+  std::vector<StepRow> rows;
+  const auto add = [&](const StepRecord& record) {
+    if (!record.architecture) return;
+    StepRow row;
+    row.step = record.step;
+    row.architecture = in_one_line(*record.architecture);
+    row.estimated_ms = record.estimated_ms.value_or(0.0);
+    row.simulated_ms = record.simulated_ms;
+    row.validation_accuracy = record.validation_accuracy;
+    row.params = num_trained_params(*record.architecture);
+    row.macs = to_network(*record.architecture).num_macs();
+    rows.push_back(std::move(row));
+  };
+  for (const StepRecord& record : target.steps) add(record);
+  for (const StepRecord& record : target.random) add(record);
+  return rows;
+}
+
+/// Of networks that have one.
+std::optional<double> mean_accuracy(const std::vector<StepRecord>& records) {
+  double sum = 0.0;
+  int count = 0;
+  for (const StepRecord& record : records) {
+    if (!record.validation_accuracy) continue;
+    sum += *record.validation_accuracy;
+    ++count;
+  }
+  if (count == 0) return {};
+  return sum / count;
+}
+
+bool is_complete(const TargetResult& target) {
+  return !target.steps.empty() && target.steps.back().test_accuracy.has_value();
+}
+
+std::string conclusion(const TargetResult& target) {
+  if (!is_complete(target)) return "";
+  const StepRecord& last = target.steps.back();
+  std::string text = fmt::format(
+      "estimated {}, simulated {}, limit {}, test accuracy {} (validation {}), {} parameters\n",
+      ms(*last.estimated_ms), ms(*last.simulated_ms), ms(target.target_ms),
+      percent(*last.test_accuracy), percent(*last.validation_accuracy),
+      num_trained_params(*last.architecture));
+  if (const std::optional<double> mean = mean_accuracy(target.random)) {
+    text += fmt::format(
+        "validation accuracy {} against {} in the mean of {} random network(s) of its latency: "
+        "{:+.2f} points\n",
+        percent(*last.validation_accuracy), percent(*mean), target.random.size(),
+        100.0 * (*last.validation_accuracy - *mean));
+  }
+  return text;
+}
+
+Json target_json(const TargetResult& target) {
+  Json json;
+  json["target_ms"] = target.target_ms;
+  json["directory"] = target.directory;
+  json["steps"] = Json::parse(step_table_json(rows_of(target)));
+  if (is_complete(target)) {
+    const StepRecord& last = target.steps.back();
+    json["predicted_ms"] = *last.estimated_ms;
+    json["simulated_ms"] = *last.simulated_ms;
+    json["validation_accuracy"] = *last.validation_accuracy;
+    json["accuracy"] = *last.test_accuracy;
+    json["params"] = num_trained_params(*last.architecture);
+  }
+  if (const std::optional<double> mean = mean_accuracy(target.random)) {
+    json["random_validation_accuracy"] = *mean;
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string search_table(const SearchResult& result) {
+  std::string text;
+  for (const TargetResult& target : result.targets) {
+    text += fmt::format("limit {}\n", ms(target.target_ms));
+    text += step_table_text(rows_of(target)) + "\n" + conclusion(target) + "\n";
+  }
+  if (result.targets.size() > 1 && is_complete(result.targets.back())) {
+    text += "front\n  limit       simulated   test accuracy  parameters\n";
+    for (const TargetResult& target : result.targets) {
+      const StepRecord& last = target.steps.back();
+      text +=
+          fmt::format("  {}   {}   {:>13}  {:>10}\n", ms(target.target_ms), ms(*last.simulated_ms),
+                      percent(*last.test_accuracy), num_trained_params(*last.architecture));
+    }
+  }
+  return text;
+}
+
+std::string search_json(const SearchResult& result) {
+  Json json;
+  json["space"] = result.space.name;
+  json["targets"] = Json::array();
+  for (const TargetResult& target : result.targets) json["targets"].push_back(target_json(target));
+  return json.dump(1) + "\n";
+}
+
+std::string steps_csv(const TargetResult& target) { return step_table_csv(rows_of(target)); }
+
+std::string front_csv(const SearchResult& result) {
+  std::string text =
+      "# tilewake-front "
+      "v1\ntarget_ms,predicted_ms,simulated_ms,accuracy,validation_accuracy,params\n";
+  for (const TargetResult& target : result.targets) {
+    if (!is_complete(target)) continue;
+    const StepRecord& last = target.steps.back();
+    text += fmt::format("{},{},{},{},{},{}\n", target.target_ms, *last.estimated_ms,
+                        *last.simulated_ms, *last.test_accuracy, *last.validation_accuracy,
+                        num_trained_params(*last.architecture));
+  }
+  return text;
+}
+
+std::string search_summary_json(const Summary& summary, const TargetResult& target) {
+  Json json = Json::parse(summary_json(summary));
+  for (const auto& [key, value] : target_json(target).items()) {
+    if (key != "steps" && key != "directory") json[key] = value;
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace tilewake

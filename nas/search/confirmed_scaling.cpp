@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/confirmed_scaling.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+namespace tilewake {
+namespace {
+
+constexpr int kMaxTightenings = 4;
+constexpr double kMargin = 1e-4;  // of the limit, below what the simulator allows
+
+ScalingLimits limits_of(const TargetRoom& room, double latency_ms) {
+  ScalingLimits limits;
+  limits.latency_ms = latency_ms;
+  limits.max_params = room.config().space.max_params;
+  limits.width_divisor = room.config().space.width_divisor;
+  return limits;
+}
+
+}  // namespace
+
+std::string ConfirmedCandidate::in_one_line() const {
+  std::string text = fmt::format("depth x{:.3f}, width x{:.3f}, resolution x{:.3f}, phi {:+.3f}",
+                                 scaled.multipliers.depth, scaled.multipliers.width,
+                                 scaled.multipliers.resolution, scaled.phi);
+  if (scaled.estimated_ms > 0.0) {
+    text += fmt::format(", {} steps of filling, {} parameters, estimated {}", scaled.fills.size(),
+                        scaled.params, ms(scaled.estimated_ms));
+  }
+  if (simulated_ms > 0.0) text += fmt::format(", simulated {}", ms(simulated_ms));
+  return text;
+}
+
+std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
+                                                  const Architecture& architecture) {
+  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+  std::vector<ConfirmedCandidate> confirmed;
+  std::vector<bool> is_open;
+  double limit_ms = room.target_ms;
+  for (int round = 0; round <= kMaxTightenings; ++round) {
+    const std::vector<ScalingCandidate> candidates =
+        scale_to_limit(architecture, limits_of(room, limit_ms), estimate);
+    if (confirmed.empty()) {
+      confirmed.resize(candidates.size());
+      is_open.assign(candidates.size(), true);
+    }
+    double worst = 1.0;  // simulated over estimated, of those beyond the limit
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!is_open[i]) continue;
+      confirmed[i].scaled = candidates[i];
+      confirmed[i].missed.clear();
+      is_open[i] = false;
+      if (!candidates[i].rejected.empty()) continue;
+      confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));
+      if (confirmed[i].simulated_ms <= room.target_ms) continue;
+      confirmed[i].missed =
+          fmt::format("{} is beyond the limit on the simulator", ms(confirmed[i].simulated_ms));
+      worst = std::max(worst, confirmed[i].simulated_ms / candidates[i].estimated_ms);
+      is_open[i] = true;
+    }
+    if (worst == 1.0) break;
+    limit_ms = room.target_ms / worst * (1.0 - kMargin);
+  }
+  return confirmed;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nas/search/target_room.hpp"
+#include "nas/space/scaling.hpp"
+
+namespace tilewake {
+
+/// A scaled network whose latency the simulator confirmed.
+struct ConfirmedCandidate {
+  ScalingCandidate scaled;
+  double simulated_ms = 0.0;  // 0 where it was rejected before
+  std::string missed;         // why the simulator rejects it
+
+  bool is_rejected() const { return !scaled.rejected.empty() || !missed.empty(); }
+  std::string rejected() const { return scaled.rejected.empty() ? missed : scaled.rejected; }
+  std::string in_one_line() const;
+};
+
+/// scale_to_limit towards the room's target, each result simulated. Where the simulator says more
+/// than the limit, scaling is repeated with a limit lowered by as much.
+std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
+                                                  const Architecture& architecture);
+
+}  // namespace tilewake

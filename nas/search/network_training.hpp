@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "nas/network/mixconv_network.hpp"
+#include "nas/search/host.hpp"
+#include "nas/search/run_config.hpp"
+#include "nas/training/phase.hpp"
+
+namespace tilewake {
+
+/// What all training of a run has in common.
+struct TrainingRoom {
+  const RunConfig& config;
+  const Host& host;
+  Split split;
+  MetricsLog* metrics = nullptr;
+};
+
+/// A loader of the training images at the network's resolution, as `recipe` says.
+std::unique_ptr<ImageLoader> training_loader(const TrainingRoom& room, const PhaseRecipe& recipe,
+                                             int resolution);
+/// One of the images that every decision is validated on; and of the test images.
+std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution);
+std::unique_ptr<ImageLoader> test_loader(const TrainingRoom& room, int resolution);
+
+/// Options of a phase, filled with what is common.
+PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
+                           const PhaseRecipe& recipe);
+
+/// A network trained from scratch.
+struct TrainedNetwork {
+  MixConvNetwork network{nullptr};  // last weights, averaged where the recipe says so
+  PhaseResult result;
+};
+
+/// Trains `architecture` by `recipe` and validates it after every epoch.
+///   @param name             of the phase, in metrics.csv and on the progress line
+///   @param checkpoint_path  resumed from and saved to; empty for none
+///   @param best_path        where the weights of the best epoch go; empty for none
+/// Throws Interrupted.
+TrainedNetwork train_network(const TrainingRoom& room, const Architecture& architecture,
+                             const PhaseRecipe& recipe, const std::string& name,
+                             const std::string& checkpoint_path, const std::string& best_path,
+                             const std::string& fingerprint);
+
+/// Logits of a network in evaluation mode.
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network);
+
+}  // namespace tilewake

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "nas/search/confirmed_scaling.hpp"
+#include "nas/search/ranking.hpp"
+#include "nas/search/steps.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr double kKeptShare = 0.5;  // of the blocks with squeeze-and-excitation, by gate score
+
+std::string postprocess_fingerprint(const TargetRoom& room, const StepRecord& scaled) {
+  Recipe recipe;
+  recipe.squeeze_excite = room.config().recipe.squeeze_excite;
+  recipe.hswish = room.config().recipe.hswish;
+  return fingerprint_of({scaled.fingerprint, recipe_yaml(recipe)});
+}
+
+void for_each_block(Architecture& architecture,
+                    const std::function<void(ArchitectureBlock& block, int index)>& visit) {
+  int index = 0;
+  for (ArchitectureStage& stage : architecture.stages) {
+    for (ArchitectureBlock& block : stage.blocks) visit(block, index++);
+  }
+}
+
+Architecture with_hswish(Architecture architecture) {
+  architecture.activation = Activation::kHswish;
+  for_each_block(architecture,
+                 [](ArchitectureBlock& block, int) { block.activation = Activation::kHswish; });
+  return architecture;
+}
+
+/// In every block but the first, as in the published networks M+ and L+.
+Architecture with_squeeze_excite(Architecture architecture) {
+  for_each_block(architecture,
+                 [](ArchitectureBlock& block, int index) { block.squeeze_excite = index > 0; });
+  return architecture;
+}
+
+/// Without squeeze-and-excitation where `scores` (of those blocks that have it, in order) are
+/// lowest.
+Architecture without_lowest(Architecture architecture, const std::vector<double>& scores) {
+  std::vector<double> sorted = scores;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const auto num_kept =
+      static_cast<std::size_t>(std::ceil(kKeptShare * static_cast<double>(sorted.size())));
+  const double lowest_kept = sorted[num_kept - 1];
+  std::size_t i = 0;
+  for_each_block(architecture, [&](ArchitectureBlock& block, int) {
+    if (block.squeeze_excite) block.squeeze_excite = scores[i++] >= lowest_kept;
+  });
+  return architecture;
+}
+
+/// `network`, which is at hand unscaled, scaled to the limit in the direction that scaling chose.
+std::optional<ConfirmedCandidate> scaled_alike(const TargetRoom& room, const Architecture& network,
+                                               const std::vector<double>& direction) {
+  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(room, network);
+  std::optional<ConfirmedCandidate> found;
+  double nearest = 0.0;
+  for (ConfirmedCandidate& candidate : candidates) {
+    if (candidate.is_rejected()) continue;
+    const Multipliers& m = candidate.scaled.multipliers;
+    const double distance = std::abs(m.depth - direction[0]) + std::abs(m.width - direction[1]) +
+                            std::abs(m.resolution - direction[2]);
+    if (!found || distance < nearest) {
+      found = std::move(candidate);
+      nearest = distance;
+    }
+  }
+  return found;
+}
+
+/// What is kept so far, and what comes of trying more.
+class Trial {
+ public:
+  Trial(const TargetRoom& room, const StepRecord& search, const StepRecord& scaled,
+        StepRecord& record)
+      : room_(room), direction_(scaled.values), unscaled_(*search.architecture), record_(record) {
+    record_.architecture = scaled.architecture;
+    record_.estimated_ms = scaled.estimated_ms;
+    record_.simulated_ms = scaled.simulated_ms;
+    record_.validation_accuracy = scaled.validation_accuracy;
+  }
+
+  const Architecture& unscaled() const { return unscaled_; }
+
+  /// Scales `variant` (of the unscaled network) to the same limit and keeps it if it gains more
+  /// than a standard error over what is kept: that had the same milliseconds for scaling alone.
+  std::optional<Ranked> attempt(const std::string& what, const Architecture& variant) {
+    const std::optional<ConfirmedCandidate> candidate = scaled_alike(room_, variant, direction_);
+    if (!candidate) {
+      record_.log.push_back(what + ": no network with it keeps to the limit; left out");
+      return {};
+    }
+    const Architecture& network = candidate->scaled.architecture;
+    const Ranked rank = rank_by_training(room_, network);
+    const double gain = rank.accuracy - *record_.validation_accuracy;
+    const bool is_kept = gain > rank.standard_error;
+    record_.log.push_back(
+        fmt::format("{}: accuracy {} at {} against {} when the same time goes into scaling; {} "
+                    "({:+.2f} points, one standard error is {:.2f})",
+                    what, percent(rank.accuracy), ms(candidate->simulated_ms),
+                    percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
+                    100.0 * gain, 100.0 * rank.standard_error));
+    if (is_kept) {
+      unscaled_ = variant;
+      record_.architecture = network;
+      record_.estimated_ms = candidate->scaled.estimated_ms;
+      record_.simulated_ms = candidate->simulated_ms;
+      record_.validation_accuracy = rank.accuracy;
+    }
+    last_ = network;
+    return rank;
+  }
+
+  /// The network that was tried last, scaled.
+  const Architecture& last() const { return last_; }
+
+ private:
+  const TargetRoom& room_;
+  std::vector<double> direction_;
+  Architecture unscaled_;
+  Architecture last_;
+  StepRecord& record_;
+};
+
+/// Gate scores are of the scaled network's blocks; those of a block that depth scaling repeated
+/// count for the block it came from by the best of them.
+std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Architecture& scaled,
+                                       const std::vector<double>& scores) {
+  std::vector<double> result;
+  std::size_t i = 0;
+  for (std::size_t s = 0; s < unscaled.stages.size(); ++s) {
+    const auto& blocks = unscaled.stages[s].blocks;
+    const auto& scaled_blocks = scaled.stages[s].blocks;
+    std::vector<double> of_block(blocks.size(), 0.0);
+    for (std::size_t b = 0; b < scaled_blocks.size(); ++b) {
+      if (!scaled_blocks[b].squeeze_excite) continue;
+      const std::size_t original = b * blocks.size() / scaled_blocks.size();
+      of_block[original] = std::max(of_block[original], scores[i++]);
+    }
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      if (blocks[b].squeeze_excite) result.push_back(of_block[b]);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+StepRecord postprocess_step(const TargetRoom& room, const StepRecord& search,
+                            const StepRecord& scaled) {
+  const std::string fingerprint = postprocess_fingerprint(room, scaled);
+  if (const auto done = room.steps.find("postprocess", fingerprint)) return *done;
+  const Recipe& recipe = room.config().recipe;
+  StepRecord record;
+  record.step = "postprocess";
+  record.fingerprint = fingerprint;
+  Trial trial(room, search, scaled, record);
+  if (recipe.hswish) trial.attempt("h-swish in all blocks", with_hswish(trial.unscaled()));
+  if (recipe.squeeze_excite) {
+    const Architecture variant = with_squeeze_excite(trial.unscaled());
+    const std::optional<Ranked> rank =
+        trial.attempt("squeeze-and-excitation in all blocks but the first", variant);
+    if (rank && !rank->gate_scores.empty()) {
+      const std::vector<double> scores =
+          scores_of_unscaled(variant, trial.last(), rank->gate_scores);
+      std::string text = "deviation of its gates over images, by block:";
+      for (const double score : scores) text += fmt::format(" {:.4f}", score);
+      record.log.push_back(text);
+      trial.attempt("squeeze-and-excitation only in the half of them whose gates vary most",
+                    without_lowest(variant, scores));
+    }
+  }
+  if (!recipe.hswish && !recipe.squeeze_excite) record.log.push_back("the recipe asks for none");
+  record.architecture->name = "postprocessed";
+  record.log.push_back("result: " + in_one_line(*record.architecture));
+  room.steps.save("postprocess", record);
+  return record;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "nas/search/confirmed_scaling.hpp"
+#include "nas/search/ranking.hpp"
+#include "nas/search/steps.hpp"
+#include "nas/space/scaling.hpp"
+
+namespace tilewake {
+namespace {
+
+std::string scale_fingerprint(const TargetRoom& room, const StepRecord& search) {
+  Recipe recipe;
+  recipe.ranking = room.config().recipe.ranking;
+  recipe.max_ranked = room.config().recipe.max_ranked;
+  recipe.validation_share = room.config().recipe.validation_share;
+  return fingerprint_of({search.fingerprint, recipe_yaml(recipe)});
+}
+
+/// What candidates are sorted out by before any is trained: among networks of one latency, the one
+/// that has more multiply-accumulates and parameters makes more of the machine.
+double capacity(const Architecture& architecture) {
+  return std::log(static_cast<double>(to_network(architecture).num_macs())) +
+         std::log(static_cast<double>(num_trained_params(architecture)));
+}
+
+}  // namespace
+
+StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
+  const std::string fingerprint = scale_fingerprint(room, search);
+  if (const auto done = room.steps.find("scale", fingerprint)) return *done;
+  StepRecord record;
+  record.step = "scale";
+  record.fingerprint = fingerprint;
+
+  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(room, *search.architecture);
+  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+    if (a.is_rejected() != b.is_rejected()) return b.is_rejected();
+    return !a.is_rejected() && capacity(a.scaled.architecture) > capacity(b.scaled.architecture);
+  });
+  record.log.push_back(fmt::format(
+      "{} candidates; those with most multiply-accumulates and parameters are ranked "
+      "by {:.3g} epochs of training, {} at most",
+      candidates.size(), room.config().recipe.ranking.epochs, room.config().recipe.max_ranked));
+  const ConfirmedCandidate* best = nullptr;
+  Ranked best_rank;
+  int num_ranked = 0;
+  for (const ConfirmedCandidate& candidate : candidates) {
+    std::string verdict = candidate.rejected();
+    if (verdict.empty() && num_ranked == room.config().recipe.max_ranked) {
+      verdict = "not trained: fewer multiply-accumulates and parameters";
+    } else if (verdict.empty()) {
+      ++num_ranked;
+      const Ranked rank = rank_by_training(room, candidate.scaled.architecture);
+      verdict =
+          fmt::format("accuracy {} (+-{})", percent(rank.accuracy), percent(rank.standard_error));
+      if (best == nullptr || rank.accuracy > best_rank.accuracy) {
+        best = &candidate;
+        best_rank = rank;
+      }
+    }
+    record.log.push_back(candidate.in_one_line() + ": " + verdict);
+  }
+  if (best == nullptr) {
+    throw TargetMissed{room.target_ms, *search.simulated_ms, *search.architecture,
+                       "no scaled network keeps to the limit on the simulator"};
+  }
+  record.architecture = best->scaled.architecture;
+  record.architecture->name = "scaled";
+  record.estimated_ms = best->scaled.estimated_ms;
+  record.simulated_ms = best->simulated_ms;
+  record.validation_accuracy = best_rank.accuracy;
+  record.values = {best->scaled.multipliers.depth, best->scaled.multipliers.width,
+                   best->scaled.multipliers.resolution};
+  record.log.push_back("chosen: " + in_one_line(*record.architecture));
+  room.steps.save("scale", record);
+  return record;
+}
+
+}  // namespace tilewake

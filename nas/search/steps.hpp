@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "latency_model/latency_table.hpp"
+#include "nas/search/target_room.hpp"
+#include "nas/supernet/supernet.hpp"
+
+namespace tilewake {
+
+/// Each step returns its record, from the step store where it was done before, and throws
+/// Interrupted, or TargetMissed where no network keeps to the limit.
+
+/// Search: thresholds and weights of the supernet learn with the latency loss, from the end of the
+/// supergraph phase.
+///   @param supergraph_checkpoint  whose weights and optimizer it goes on with
+StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const LatencyTable& table,
+                       const std::string& supergraph_checkpoint);
+
+/// Scaling: the found network to the limit in several directions, the best by short training.
+StepRecord scale_step(const TargetRoom& room, const StepRecord& search);
+
+/// Post-processing: squeeze-and-excitation and h-swish where they buy more than scaling does.
+StepRecord postprocess_step(const TargetRoom& room, const StepRecord& search,
+                            const StepRecord& scaled);
+
+/// Training of the winner.
+StepRecord train_step(const TargetRoom& room, const StepRecord& postprocessed);
+
+/// Test accuracy, simulation, and the files of the result.
+StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained);
+
+/// A random network of the space that takes at least 95 % of `latency_ms` and at most that, trained
+/// like the winner. The record has no architecture where none of many draws does.
+StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double latency_ms,
+                       int index);
+
+/// The fastest choice at every block of a table, by its pairs of neighbours.
+std::vector<int> fastest_choices(const LatencyTable& table);
+
+/// Gates as a recipe has them.
+GateOptions gate_options(const SearchOptions& options);
+
+}  // namespace tilewake

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "nas/recipe/recipe.hpp"
+#include "nas/supernet/supernet.hpp"
+#include "nas/training/phase.hpp"
+
+namespace tilewake {
+
+/// The supergraph phase: all networks of the space are trained at once, equal-selection dropout
+/// draws one a step. Thresholds learn too, from the cross entropy alone.
+class SupergraphLearner : public Learner {
+ public:
+  SupergraphLearner(Supernet supernet, const PhaseRecipe& recipe, const SearchOptions& options);
+
+  torch::nn::Module& module() override { return *supernet_; }
+  std::vector<ParameterGroup> groups() override;
+  Result forward(const torch::Tensor& images, const torch::Tensor& labels,
+                 const StepContext& context) override;
+
+ protected:
+  Supernet supernet_;
+  double label_smoothing_;
+  SearchOptions options_;
+};
+
+/// What a search passed at a step: one network, by its choice at each block.
+struct SearchPoint {
+  std::vector<int> choices;  // indices into the blocks' OutcomeTable
+  double latency_ms = 0.0;
+  std::int64_t step = 0;
+};
+
+/// The search phase: no dropout of gates, and the latency loss pulls the selected network below the
+/// target.
+class SearchLearner final : public SupergraphLearner {
+ public:
+  SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,
+                const SearchOptions& options);
+
+  Result forward(const torch::Tensor& images, const torch::Tensor& labels,
+                 const StepContext& context) override;
+  void save(torch::serialize::OutputArchive& archive) const override;
+  void load(torch::serialize::InputArchive& archive) override;
+
+  /// The last network met that kept to the target, and the fastest one met.
+  const std::optional<SearchPoint>& last_within() const { return last_within_; }
+  const std::optional<SearchPoint>& fastest() const { return fastest_; }
+
+ private:
+  LatencyLoss latency_loss_;
+  std::optional<SearchPoint> last_within_;
+  std::optional<SearchPoint> fastest_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/target_room.hpp"
+
+#include <fmt/format.h>
+
+#include "nas/space/outcome.hpp"
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+
+std::string fingerprint_of(std::initializer_list<std::string> parts) {
+  std::string text;
+  for (const std::string& part : parts) text += part + '\0';
+  return fmt::format("{:016x}", fnv1a64(text));
+}
+
+std::string in_one_line(const Architecture& architecture) {
+  std::string text = fmt::format("stem {}", architecture.stem_width);
+  for (const ArchitectureStage& stage : architecture.stages) {
+    text += fmt::format(", {}:", stage.width);
+    for (std::size_t i = 0; i < stage.blocks.size(); ++i) {
+      const ArchitectureBlock& block = stage.blocks[i];
+      text += fmt::format("{}{}{}{}", i == 0 ? " " : " | ", to_string(block.branches),
+                          block.squeeze_excite ? " SE" : "",
+                          block.activation == Activation::kHswish ? " hswish" : "");
+    }
+  }
+  return text + fmt::format(", head {}, {} px", architecture.head_width, architecture.input.height);
+}
+
+std::string ms(double milliseconds) { return fmt::format("{:.4f} ms", milliseconds); }
+
+std::string percent(double share) { return fmt::format("{:.2f} %", 100.0 * share); }
+
+}  // namespace tilewake

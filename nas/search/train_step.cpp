@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "nas/common/random.hpp"
+#include "nas/export/onnx_writer.hpp"
+#include "nas/search/steps.hpp"
+#include "nas/space/random_architecture.hpp"
+#include "nas/training/checkpoint.hpp"
+#include "simulator/common/atomic_file.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr double kLeastShare = 0.95;  // of the winner's latency, that a random network has
+constexpr int kMaxDraws = 20'000;
+
+std::string train_fingerprint(const TargetRoom& room, const Architecture& architecture,
+                              const std::string& before) {
+  Recipe recipe;
+  recipe.train = room.config().recipe.train;
+  return fingerprint_of({before, architecture_text(architecture), recipe_yaml(recipe)});
+}
+
+/// The best epoch's weights, in a network of their own.
+MixConvNetwork best_network(const TargetRoom& room, const Architecture& architecture,
+                            const std::string& path) {
+  MixConvNetwork network(architecture);
+  read_checkpoint(path,
+                  [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
+  network->to(room.config().device);
+  return network;
+}
+
+}  // namespace
+
+StepRecord train_step(const TargetRoom& room, const StepRecord& postprocessed) {
+  const Architecture& architecture = *postprocessed.architecture;
+  const std::string fingerprint = train_fingerprint(room, architecture, postprocessed.fingerprint);
+  if (const auto done = room.steps.find("train", fingerprint)) return *done;
+  StepRecord record = postprocessed;
+  record.step = "train";
+  record.fingerprint = fingerprint;
+  record.log.clear();
+  const TrainedNetwork trained =
+      train_network(room.training, architecture, room.config().recipe.train, "train",
+                    room.directory + "/train.ckpt", room.directory + "/weights.ckpt", fingerprint);
+  record.validation_accuracy = trained.result.best_accuracy;
+  record.log.push_back(
+      fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
+                  percent(trained.result.best_accuracy), trained.result.best_step,
+                  percent(trained.result.validation.value().share())));
+  room.steps.save("train", record);
+  return record;
+}
+
+StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
+  const std::string fingerprint = fingerprint_of({trained.fingerprint, "evaluate"});
+  const std::optional<StepRecord> done = room.steps.find("evaluate", fingerprint);
+  if (done) return *done;
+  StepRecord record = trained;
+  record.step = "evaluate";
+  record.fingerprint = fingerprint;
+  record.log.clear();
+  record.architecture->name = std::filesystem::path(room.directory).filename().string();
+  const Architecture& architecture = *record.architecture;
+  const Network network = to_network(architecture);
+  MixConvNetwork best = best_network(room, architecture, room.directory + "/weights.ckpt");
+
+  const auto loader = test_loader(room.training, static_cast<int>(architecture.input.height));
+  const Accuracy accuracy = evaluate(predictor_of(best), *loader, room.config().device);
+  record.test_accuracy = accuracy.share();
+  record.estimated_ms = room.host().estimate(network);
+  record.simulated_ms = room.host().simulate(network);
+  record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
+                                   percent(accuracy.share()), percent(accuracy.standard_error()),
+                                   accuracy.num_images));
+
+  best->to(torch::kCPU);
+  const std::string onnx = onnx_model(network, folded_weights(best));
+  check_onnx_model(onnx, network);
+  write_file_atomically(room.directory + "/model.onnx", onnx);
+  const std::string comment = fmt::format(
+      "Found by tilewake nas for {} under a limit of {}.\nEstimated {}, simulated {}; {} "
+      "parameters, validation accuracy {}, test accuracy {}.",
+      room.config().data.name, ms(room.target_ms), ms(*record.estimated_ms),
+      ms(*record.simulated_ms), num_trained_params(architecture),
+      percent(*record.validation_accuracy), percent(*record.test_accuracy));
+  write_file_atomically(room.directory + "/architecture.yaml", network_yaml(architecture, comment));
+  room.steps.save("evaluate", record);
+  return record;
+}
+
+StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double latency_ms,
+                       int index) {
+  const std::string name = fmt::format("random-{}", index);
+  const std::uint64_t seed =
+      random_bits(room.config().seed, 0x72616e64, static_cast<std::uint64_t>(index));
+  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+  std::optional<Architecture> architecture = random_architecture_within(
+      space, kLeastShare * latency_ms, latency_ms, estimate, seed, kMaxDraws);
+  if (!architecture) {
+    StepRecord none;
+    none.step = name;
+    none.log.push_back(
+        fmt::format("none: of {} random networks of the space none takes between {} and {}",
+                    kMaxDraws, ms(kLeastShare * latency_ms), ms(latency_ms)));
+    return none;
+  }
+  architecture->name = name;
+  const std::string fingerprint = train_fingerprint(room, *architecture, room.fingerprint);
+  if (const auto done = room.steps.find(name, fingerprint)) return *done;
+  StepRecord record;
+  record.step = name;
+  record.fingerprint = fingerprint;
+  record.architecture = architecture;
+  const std::string path = room.directory + "/" + name;
+  const TrainedNetwork trained =
+      train_network(room.training, *architecture, room.config().recipe.train, name, path + ".ckpt",
+                    "", fingerprint);
+  record.validation_accuracy = trained.result.best_accuracy;
+  record.estimated_ms = estimate(to_network(*architecture));
+  record.simulated_ms = room.host().simulate(to_network(*architecture));
+  record.log.push_back(in_one_line(*architecture));
+  record.log.push_back(fmt::format("estimated {}, simulated {}, validation accuracy {}",
+                                   ms(*record.estimated_ms), ms(*record.simulated_ms),
+                                   percent(*record.validation_accuracy)));
+  room.steps.save(name, record);
+  std::filesystem::remove(path + ".ckpt");
+  return record;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+
+#include "nas/training/phase.hpp"
+
+namespace tilewake {
+
+double Accuracy::share() const {
+  return num_images == 0 ? 0.0 : static_cast<double>(num_correct) / static_cast<double>(num_images);
+}
+
+double Accuracy::standard_error() const {
+  if (num_images == 0) return 0.0;
+  return std::sqrt(share() * (1.0 - share()) / static_cast<double>(num_images));
+}
+
+std::pair<torch::Tensor, torch::Tensor> to_tensors(const Batch& batch, torch::Device device) {
+  assert(static_cast<std::int64_t>(batch.images.size()) ==
+         batch.num_images * batch.height * batch.width * batch.channels);
+  assert(static_cast<std::int64_t>(batch.labels.size()) == batch.num_images);
+  // from_blob takes no const pointer; nothing writes to the views, and copies leave here.
+  const torch::Tensor images =
+      torch::from_blob(const_cast<float*>(batch.images.data()),
+                       {batch.num_images, batch.height, batch.width, batch.channels}, torch::kFloat)
+          .permute({0, 3, 1, 2});
+  const torch::Tensor labels = torch::from_blob(const_cast<std::int64_t*>(batch.labels.data()),
+                                                {batch.num_images}, torch::kLong);
+  return {images.to(device, torch::kFloat, /*non_blocking=*/false, /*copy=*/true),
+          labels.to(device, torch::kLong, /*non_blocking=*/false, /*copy=*/true)};
+}
+
+Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)>& forward,
+                  ImageLoader& loader, torch::Device device) {
+  const torch::NoGradGuard no_grad;
+  // Sums stay on the device: reading one a batch would wait for it.
+  torch::Tensor loss = torch::zeros({}, torch::TensorOptions(device).dtype(torch::kDouble));
+  std::vector<torch::Tensor> correct;
+  Batch batch;
+  loader.start(0);
+  while (loader.next(batch)) {
+    const auto [images, labels] = to_tensors(batch, device);
+    const torch::Tensor logits = forward(images).to(torch::kFloat);
+    loss += torch::nll_loss(torch::log_softmax(logits, 1), labels, {}, at::Reduction::Sum)
+                .to(torch::kDouble);
+    correct.push_back(logits.argmax(1).eq(labels));
+  }
+  Accuracy accuracy;
+  if (correct.empty()) return accuracy;
+  const torch::Tensor flags = torch::cat(correct).to(torch::kCPU, torch::kByte).contiguous();
+  const auto* first = flags.data_ptr<std::uint8_t>();
+  accuracy.correct.assign(first, first + flags.numel());
+  accuracy.num_images = flags.numel();
+  accuracy.num_correct = flags.sum().item<std::int64_t>();
+  accuracy.loss = loss.item<double>() / static_cast<double>(accuracy.num_images);
+  return accuracy;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/training/optimizer.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+#include "nas/training/archive_value.hpp"
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+using torch::serialize::InputArchive;
+using torch::serialize::OutputArchive;
+using Tensors = std::vector<torch::Tensor>;
+
+struct NamedOption {
+  std::string name;
+  double value;
+};
+
+/// What the three have in common: per parameter a fixed number of tensors of its shape, and a count
+/// of steps. A method says how one group steps.
+class StatefulOptimizer : public Optimizer {
+ public:
+  StatefulOptimizer(std::string kind, std::vector<NamedOption> options,
+                    const std::vector<double>& initial_states, std::vector<ParameterGroup> groups);
+
+  void step(double learning_rate) final;
+  void save(OutputArchive& archive) const final;
+  void load(InputArchive& archive) final;
+  bool adopt(InputArchive& archive) final;
+
+ protected:
+  /// @param gradients  one per parameter, all defined; not to be changed
+  /// @param states     as many lists as there are initial states, each one tensor per parameter
+  virtual void step_group(const ParameterGroup& group, const Tensors& gradients,
+                          const std::vector<Tensors>& states, double learning_rate) = 0;
+
+  std::int64_t num_steps() const { return num_steps_; }  // this one included
+
+ private:
+  Tensors all_states() const;
+
+  std::string kind_;
+  std::vector<NamedOption> options_;
+  std::vector<std::vector<Tensors>> states_;  // [group][state][parameter]
+  std::int64_t num_steps_ = 0;
+};
+
+StatefulOptimizer::StatefulOptimizer(std::string kind, std::vector<NamedOption> options,
+                                     const std::vector<double>& initial_states,
+                                     std::vector<ParameterGroup> groups)
+    : Optimizer(std::move(groups)), kind_(std::move(kind)), options_(std::move(options)) {
+  for (const ParameterGroup& group : groups_) {
+    std::vector<Tensors> states;
+    for (const double initial : initial_states) {
+      Tensors state;
+      for (const torch::Tensor& parameter : group.parameters) {
+        state.push_back(torch::full_like(parameter.detach(), initial));
+      }
+      states.push_back(std::move(state));
+    }
+    states_.push_back(std::move(states));
+  }
+}
+
+void StatefulOptimizer::step(double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  ++num_steps_;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const ParameterGroup& group = groups_[g];
+    if (group.parameters.empty()) continue;
+    Tensors gradients;
+    for (const torch::Tensor& parameter : group.parameters) {
+      const torch::Tensor& gradient = parameter.grad();
+      gradients.push_back(gradient.defined() ? gradient : torch::zeros_like(parameter));
+    }
+    step_group(group, gradients, states_[g], learning_rate * group.rate_scale);
+  }
+}
+
+Tensors StatefulOptimizer::all_states() const {
+  Tensors all;
+  for (const std::vector<Tensors>& group : states_) {
+    for (const Tensors& state : group) all.insert(all.end(), state.begin(), state.end());
+  }
+  return all;
+}
+
+void StatefulOptimizer::save(OutputArchive& archive) const {
+  write_value(archive, "kind", kind_);
+  for (const NamedOption& option : options_) write_value(archive, option.name, option.value);
+  write_value(archive, "num_steps", num_steps_);
+  write_value(archive, "states", all_states());
+}
+
+void StatefulOptimizer::load(InputArchive& archive) {
+  const std::string kind = read_string(archive, "kind");
+  if (kind != kind_) {
+    throw InputError(fmt::format("the optimizer is {}, this run has {}", kind, kind_));
+  }
+  for (const NamedOption& option : options_) {
+    const double value = read_double(archive, option.name);
+    if (value == option.value) continue;
+    throw InputError(fmt::format("optimizer {}: {} is {}, this run has {}", kind_, option.name,
+                                 value, option.value));
+  }
+  adopt(archive);
+}
+
+bool StatefulOptimizer::adopt(InputArchive& archive) {
+  if (read_string(archive, "kind") != kind_) return false;
+  const std::int64_t num_steps = read_int(archive, "num_steps");
+  read_into(archive, "states", all_states());
+  num_steps_ = num_steps;
+  return true;
+}
+
+Tensors with_l2(const ParameterGroup& group, const Tensors& gradients, double weight_decay) {
+  if (!group.weight_decay || weight_decay == 0.0) return gradients;
+  return at::_foreach_add(gradients, group.parameters, weight_decay);
+}
+
+/// Source: TensorFlow's ApplyRMSProp: ms = decay ms + (1 - decay) g^2;
+/// mom = momentum mom + lr g / sqrt(ms + epsilon); w -= mom.
+class RmspropTf final : public StatefulOptimizer {
+ public:
+  RmspropTf(const OptimizerOptions& options, std::vector<ParameterGroup> groups)
+      : StatefulOptimizer("rmsprop_tf",
+                          {{"momentum", options.momentum},
+                           {"decay", options.decay},
+                           {"epsilon", options.epsilon},
+                           {"weight_decay", options.weight_decay}},
+                          {1.0, 0.0}, std::move(groups)),
+        options_(options) {}
+
+ private:
+  void step_group(const ParameterGroup& group, const Tensors& gradients,
+                  const std::vector<Tensors>& states, double learning_rate) override {
+    const Tensors& mean_square = states[0];
+    const Tensors& momentum = states[1];
+    const Tensors g = with_l2(group, gradients, options_.weight_decay);
+    at::_foreach_mul_(mean_square, options_.decay);
+    at::_foreach_addcmul_(mean_square, g, g, 1.0 - options_.decay);
+    const Tensors root = at::_foreach_add(mean_square, options_.epsilon);
+    at::_foreach_sqrt_(root);
+    at::_foreach_mul_(momentum, options_.momentum);
+    at::_foreach_addcdiv_(momentum, g, root, learning_rate);
+    at::_foreach_sub_(group.parameters, momentum);
+  }
+
+  OptimizerOptions options_;
+};
+
+/// Source: torch.optim.SGD (dampening 0): v = momentum v + g; w -= lr v, or with Nesterov
+/// w -= lr (g + momentum v).
+class Sgd final : public StatefulOptimizer {
+ public:
+  Sgd(const OptimizerOptions& options, std::vector<ParameterGroup> groups)
+      : StatefulOptimizer("sgd",
+                          {{"momentum", options.momentum},
+                           {"nesterov", options.nesterov ? 1.0 : 0.0},
+                           {"weight_decay", options.weight_decay}},
+                          {0.0}, std::move(groups)),
+        options_(options) {}
+
+ private:
+  void step_group(const ParameterGroup& group, const Tensors& gradients,
+                  const std::vector<Tensors>& states, double learning_rate) override {
+    const Tensors& velocity = states[0];
+    const Tensors g = with_l2(group, gradients, options_.weight_decay);
+    at::_foreach_mul_(velocity, options_.momentum);
+    at::_foreach_add_(velocity, g);
+    if (options_.nesterov) {
+      at::_foreach_add_(group.parameters, g, -learning_rate);
+      at::_foreach_add_(group.parameters, velocity, -learning_rate * options_.momentum);
+    } else {
+      at::_foreach_add_(group.parameters, velocity, -learning_rate);
+    }
+  }
+
+  OptimizerOptions options_;
+};
+
+/// Source: Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, as in
+/// torch.optim.AdamW.
+class AdamW final : public StatefulOptimizer {
+ public:
+  AdamW(const OptimizerOptions& options, std::vector<ParameterGroup> groups)
+      : StatefulOptimizer("adamw",
+                          {{"momentum", options.momentum},
+                           {"beta2", options.beta2},
+                           {"epsilon", options.epsilon},
+                           {"weight_decay", options.weight_decay}},
+                          {0.0, 0.0}, std::move(groups)),
+        options_(options) {}
+
+ private:
+  void step_group(const ParameterGroup& group, const Tensors& gradients,
+                  const std::vector<Tensors>& states, double learning_rate) override {
+    const Tensors& mean = states[0];
+    const Tensors& mean_square = states[1];
+    const double beta1 = options_.momentum;
+    const double beta2 = options_.beta2;
+    const auto steps = static_cast<double>(num_steps());
+    if (group.weight_decay) {
+      at::_foreach_mul_(group.parameters, 1.0 - learning_rate * options_.weight_decay);
+    }
+    at::_foreach_mul_(mean, beta1);
+    at::_foreach_add_(mean, gradients, 1.0 - beta1);
+    at::_foreach_mul_(mean_square, beta2);
+    at::_foreach_addcmul_(mean_square, gradients, gradients, 1.0 - beta2);
+    const Tensors root = at::_foreach_sqrt(mean_square);
+    at::_foreach_mul_(root, 1.0 / std::sqrt(1.0 - std::pow(beta2, steps)));
+    at::_foreach_add_(root, options_.epsilon);
+    at::_foreach_addcdiv_(group.parameters, mean, root,
+                          -learning_rate / (1.0 - std::pow(beta1, steps)));
+  }
+
+  OptimizerOptions options_;
+};
+
+}  // namespace
+
+std::vector<ParameterGroup> parameter_groups(const torch::nn::Module& module) {
+  ParameterGroup decaying;
+  ParameterGroup others;
+  others.weight_decay = false;
+  for (const torch::Tensor& parameter : module.parameters()) {
+    if (!parameter.requires_grad()) continue;
+    (parameter.dim() > 1 ? decaying : others).parameters.push_back(parameter);
+  }
+  return {decaying, others};
+}
+
+void Optimizer::zero_grad() {
+  for (const ParameterGroup& group : groups_) {
+    for (const torch::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+  }
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
+                                          std::vector<ParameterGroup> groups) {
+  switch (options.kind) {
+    case OptimizerKind::kRmspropTf:
+      return std::make_unique<RmspropTf>(options, std::move(groups));
+    case OptimizerKind::kSgd:
+      return std::make_unique<Sgd>(options, std::move(groups));
+    case OptimizerKind::kAdamW:
+      return std::make_unique<AdamW>(options, std::move(groups));
+  }
+  throw InputError("unknown kind of optimizer");
+}
+
+double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  Tensors gradients;
+  for (const torch::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return 0.0;
+  const torch::Tensor norms = torch::stack(at::_foreach_norm(gradients)).to(torch::kDouble);
+  const double norm = norms.norm().item<double>();
+  if (std::isfinite(norm) && norm > max_norm) at::_foreach_mul_(gradients, max_norm / norm);
+  return norm;
+}
+
+}  // namespace tilewake

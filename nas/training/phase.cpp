@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/training/phase.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "nas/common/random.hpp"
+#include "nas/training/archive_value.hpp"
+#include "nas/training/autocast.hpp"
+#include "nas/training/checkpoint.hpp"
+#include "nas/training/schedule.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+namespace {
+
+using torch::serialize::InputArchive;
+using torch::serialize::OutputArchive;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// Sums of loss and right answers over the steps since the last row of metrics. They stay on the
+/// device, because reading them waits for it.
+class StepSums {
+ public:
+  struct Means {
+    double loss = 0.0;
+    double accuracy = 0.0;
+  };
+
+  explicit StepSums(torch::Device device)
+      : sums_(torch::zeros({2}, torch::TensorOptions(device).dtype(torch::kDouble))) {}
+
+  void add(const torch::Tensor& values, std::int64_t num_images) {
+    sums_ += values;
+    ++num_steps_;
+    num_images_ += num_images;
+  }
+  Means means() const { return means_of(sums_, num_steps_, num_images_); }
+  void clear() {
+    sums_.zero_();
+    num_steps_ = num_images_ = 0;
+  }
+
+  /// Loss and right answers of one step, for add().
+  static torch::Tensor values_of(const Learner::Result& result, const torch::Tensor& labels) {
+    const torch::NoGradGuard no_grad;
+    return torch::stack({result.loss.detach().to(torch::kDouble),
+                         result.logits.detach().argmax(1).eq(labels).sum().to(torch::kDouble)});
+  }
+  static Means means_of(const torch::Tensor& sums, std::int64_t num_steps,
+                        std::int64_t num_images) {
+    if (num_steps == 0) return {};
+    const torch::Tensor on_cpu = sums.cpu();
+    const auto* values = on_cpu.data_ptr<double>();
+    return {values[0] / static_cast<double>(num_steps),
+            values[1] / static_cast<double>(num_images)};
+  }
+
+  void save(OutputArchive& archive) const {
+    write_value(archive, "sums", std::vector<torch::Tensor>{sums_});
+    write_value(archive, "num_steps", num_steps_);
+    write_value(archive, "num_images", num_images_);
+  }
+  void load(InputArchive& archive) {
+    read_into(archive, "sums", {sums_});
+    num_steps_ = read_int(archive, "num_steps");
+    num_images_ = read_int(archive, "num_images");
+  }
+
+ private:
+  torch::Tensor sums_;
+  std::int64_t num_steps_ = 0;
+  std::int64_t num_images_ = 0;
+};
+
+void save_accuracy(OutputArchive& archive, const Accuracy& accuracy) {
+  write_value(archive, "num_images", accuracy.num_images);
+  write_value(archive, "num_correct", accuracy.num_correct);
+  write_value(archive, "loss", accuracy.loss);
+  write_value(archive, "correct",
+              std::vector<torch::Tensor>{torch::tensor(accuracy.correct, torch::kByte)});
+}
+
+Accuracy load_accuracy(InputArchive& archive) {
+  Accuracy accuracy;
+  accuracy.num_images = read_int(archive, "num_images");
+  accuracy.num_correct = read_int(archive, "num_correct");
+  accuracy.loss = read_double(archive, "loss");
+  const torch::Tensor correct = torch::empty({accuracy.num_images}, torch::kByte);
+  read_into(archive, "correct", {correct});
+  const auto* first = correct.data_ptr<std::uint8_t>();
+  accuracy.correct.assign(first, first + correct.numel());
+  return accuracy;
+}
+
+/// One phase under way.
+class PhaseRun {
+ public:
+  PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& options);
+  PhaseResult run();
+
+ private:
+  void begin_or_resume();
+  void train_epoch();  // from here to its end, to the phase's or to an interrupt
+  void train_step();
+  Learner::Result forward(const torch::Tensor& images, const torch::Tensor& labels,
+                          const StepContext& context);
+  void clip(const StepContext& context);
+  void observe(StepSums::Means means);
+  void end_step();
+  void validate();
+  void add_row(bool is_epoch_end);
+  void report();
+  void save_checkpoint();
+  void save(OutputArchive& archive) const;
+  void load(InputArchive& archive);
+  void check_is_ours(InputArchive& archive) const;
+
+  StepContext context() const;
+  double epoch() const { return static_cast<double>(step_) / static_cast<double>(epoch_steps_); }
+  bool is_done() const { return step_ == num_steps_; }
+
+  Learner& learner_;
+  ImageLoader& train_;
+  const PhaseOptions& options_;
+  const std::int64_t epoch_steps_;
+  const std::int64_t num_steps_;
+  const std::int64_t row_steps_;  // between two rows of metrics
+  std::vector<torch::Tensor> parameters_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Ema ema_;
+  StepSums sums_;
+  PhaseResult result_;
+  std::int64_t step_ = 0;  // done
+
+  Batch batch_;
+  double learning_rate_ = 0.0;  // of the last step
+  std::optional<double> latency_ms_;
+  StepSums::Means smoothed_;
+  std::int64_t num_observed_ = 0;
+  bool is_interrupted_ = false;
+  Clock::time_point last_checkpoint_ = Clock::now();
+};
+
+torch::nn::Module& placed_module(Learner& learner, const PhaseOptions& options) {
+  if (options.mixed_precision && !options.device.is_cuda()) {
+    throw InputError("mixed precision needs a CUDA device; leave it off on a CPU");
+  }
+  learner.module().to(options.device);
+  return learner.module();
+}
+
+PhaseRun::PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& options)
+    : learner_(learner),
+      train_(train),
+      options_(options),
+      epoch_steps_(steps_per_epoch_of(options.recipe, train.num_images())),
+      num_steps_(num_steps_of(options.recipe, train.num_images())),
+      row_steps_(std::clamp<std::int64_t>(epoch_steps_ / 20, 1, 50)),
+      ema_(placed_module(learner, options), options.recipe.ema_decay),
+      sums_(options.device) {
+  assert(train.options().batch_size == options.recipe.batch_size);
+  assert(options.validation == nullptr || options.predict);
+  std::vector<ParameterGroup> groups = learner.groups();
+  for (const ParameterGroup& group : groups) {
+    parameters_.insert(parameters_.end(), group.parameters.begin(), group.parameters.end());
+  }
+  optimizer_ = make_optimizer(options.recipe.optimizer, std::move(groups));
+}
+
+PhaseResult PhaseRun::run() {
+  begin_or_resume();
+  optimizer_->zero_grad();
+  learner_.module().train();
+  while (!is_done() && !is_interrupted_) train_epoch();
+  result_.end = is_done() ? PhaseEnd::kComplete : PhaseEnd::kInterrupted;
+  if (is_done()) ema_.swap();  // the checkpoint holds both as they were
+  return result_;
+}
+
+void PhaseRun::begin_or_resume() {
+  if (!options_.checkpoint_path.empty() && std::filesystem::exists(options_.checkpoint_path)) {
+    read_checkpoint(options_.checkpoint_path, [this](InputArchive& archive) { load(archive); });
+    return;
+  }
+  if (!options_.optimizer_from.empty()) {
+    read_checkpoint(options_.optimizer_from, [this](InputArchive& archive) {
+      InputArchive nested = read_archive(archive, "optimizer");
+      optimizer_->adopt(nested);
+    });
+  }
+  save_checkpoint();  // so that rows of metrics written before the next one are taken off
+}
+
+void PhaseRun::train_epoch() {
+  train_.start(step_ / epoch_steps_, step_ % epoch_steps_);
+  const std::int64_t end = std::min((step_ / epoch_steps_ + 1) * epoch_steps_, num_steps_);
+  while (step_ < end && !is_interrupted_) {
+    const Clock::time_point begin = Clock::now();
+    train_step();
+    result_.num_images += batch_.num_images;
+    result_.seconds += seconds_since(begin);
+    end_step();
+  }
+}
+
+StepContext PhaseRun::context() const {
+  const std::uint64_t seed =
+      random_bits(options_.seed, fnv1a64(options_.name), static_cast<std::uint64_t>(step_));
+  return {step_, num_steps_, epoch(), seed};
+}
+
+void PhaseRun::train_step() {
+  const StepContext context = this->context();
+  if (!train_.next(batch_)) throw std::logic_error("the loader's epoch ended before the phase's");
+  const auto [images, labels] = to_tensors(batch_, options_.device);
+  torch::manual_seed(context.seed);
+  const Learner::Result result = forward(images, labels, context);
+  const torch::Tensor values = StepSums::values_of(result, labels);
+  sums_.add(values, batch_.num_images);
+  if (options_.device.is_cpu()) observe(StepSums::means_of(values, 1, batch_.num_images));
+  result.loss.backward();
+  clip(context);
+  learning_rate_ = tilewake::learning_rate(options_.recipe.schedule, options_.recipe.batch_size,
+                                           step_, static_cast<double>(epoch_steps_), num_steps_);
+  optimizer_->step(learning_rate_);
+  optimizer_->zero_grad();
+  learner_.after_step(context);
+  ema_.update();
+  latency_ms_ = result.latency_ms;
+}
+
+Learner::Result PhaseRun::forward(const torch::Tensor& images, const torch::Tensor& labels,
+                                  const StepContext& context) {
+  const Autocast autocast(options_.mixed_precision);
+  return learner_.forward(images, labels, context);
+}
+
+void PhaseRun::clip(const StepContext& context) {
+  if (options_.recipe.clip_norm <= 0.0) return;
+  if (std::isfinite(clip_gradients(parameters_, options_.recipe.clip_norm))) return;
+  throw InputError(fmt::format(
+      "phase {}: a gradient is not finite at step {} of {}; lower schedule.learning_rate",
+      options_.name, context.step + 1, num_steps_));
+}
+
+/// Refuses a loss that is not finite, and smooths what progress shows. On a CPU called after every
+/// step; elsewhere where the sums are read.
+void PhaseRun::observe(StepSums::Means means) {
+  if (!std::isfinite(means.loss)) {
+    throw InputError(
+        fmt::format("phase {}: the loss is not finite at step {} of {}; lower "
+                    "schedule.learning_rate (now {} per 256 images) or set clip_norm",
+                    options_.name, step_ + 1, num_steps_, options_.recipe.schedule.learning_rate));
+  }
+  const double share = 1.0 / static_cast<double>(std::min<std::int64_t>(++num_observed_, 20));
+  smoothed_.loss += share * (means.loss - smoothed_.loss);
+  smoothed_.accuracy += share * (means.accuracy - smoothed_.accuracy);
+}
+
+/// What follows a step: row, validation, checkpoint.
+void PhaseRun::end_step() {
+  ++step_;
+  const bool is_epoch_end = step_ % epoch_steps_ == 0 || is_done();
+  if (is_epoch_end) validate();
+  if (is_epoch_end || step_ % epoch_steps_ % row_steps_ == 0) add_row(is_epoch_end);
+  report();
+  is_interrupted_ = options_.is_interrupted && options_.is_interrupted();
+  if (is_done() || is_interrupted_ ||
+      seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) {
+    save_checkpoint();
+  }
+}
+
+void PhaseRun::validate() {
+  if (options_.validation == nullptr) return;
+  learner_.module().eval();
+  ema_.swap();
+  result_.validation = evaluate(options_.predict, *options_.validation, options_.device);
+  const double accuracy = result_.validation->share();
+  if (result_.best_step == 0 || accuracy > result_.best_accuracy) {
+    result_.best_accuracy = accuracy;
+    result_.best_step = step_;
+    if (!options_.best_path.empty()) {
+      write_checkpoint(options_.best_path,
+                       [this](OutputArchive& archive) { save_module(archive, learner_.module()); });
+    }
+  }
+  ema_.swap();
+  learner_.module().train();
+}
+
+void PhaseRun::add_row(bool is_epoch_end) {
+  const StepSums::Means means = sums_.means();
+  sums_.clear();
+  if (!options_.device.is_cpu()) observe(means);
+  if (options_.metrics == nullptr) return;
+  MetricsRow row;
+  row.phase = options_.name;
+  row.step = step_;
+  row.epoch = epoch();
+  row.learning_rate = learning_rate_;
+  row.loss = means.loss;
+  row.train_accuracy = means.accuracy;
+  if (is_epoch_end && result_.validation) {
+    row.validation_loss = result_.validation->loss;
+    row.validation_accuracy = result_.validation->share();
+  }
+  row.latency_ms = latency_ms_;
+  if (latency_ms_ && options_.target_ms) row.gap_ms = *latency_ms_ - *options_.target_ms;
+  options_.metrics->add(row);
+}
+
+void PhaseRun::report() {
+  if (!options_.on_progress) return;
+  PhaseProgress progress;
+  progress.phase = options_.name;
+  progress.step = step_;
+  progress.num_steps = num_steps_;
+  progress.loss = smoothed_.loss;
+  progress.accuracy = smoothed_.accuracy;
+  progress.latency_ms = latency_ms_;
+  progress.target_ms = options_.target_ms;
+  if (result_.seconds > 0.0) {
+    const auto left = static_cast<double>((num_steps_ - step_) * options_.recipe.batch_size);
+    progress.images_per_second = static_cast<double>(result_.num_images) / result_.seconds;
+    progress.eta_seconds = left / progress.images_per_second;
+  }
+  options_.on_progress(progress);
+}
+
+void PhaseRun::save_checkpoint() {
+  if (options_.checkpoint_path.empty()) return;
+  // A loss that no row has shown yet: weights that it spoilt must not replace good ones.
+  if (!std::isfinite(sums_.means().loss)) observe(sums_.means());
+  write_checkpoint(options_.checkpoint_path, [this](OutputArchive& archive) { save(archive); });
+  last_checkpoint_ = Clock::now();
+}
+
+void PhaseRun::save(OutputArchive& archive) const {
+  const auto nested = [&archive](const std::string& key, const auto& save_to) {
+    OutputArchive inner(archive.compilation_unit());
+    save_to(inner);
+    archive.write(key, inner);
+  };
+  const MetricsLog::Position metrics =
+      options_.metrics == nullptr ? MetricsLog::Position{-1, -1} : options_.metrics->position();
+  write_value(archive, "phase", options_.name);
+  write_value(archive, "fingerprint", options_.fingerprint);
+  write_value(archive, "num_steps", num_steps_);
+  write_value(archive, "step", step_);
+  write_value(archive, "csv_bytes", metrics.csv_bytes);
+  write_value(archive, "event_bytes", metrics.event_bytes);
+  write_value(archive, "best_accuracy", result_.best_accuracy);
+  write_value(archive, "best_step", result_.best_step);
+  nested("validation", [this](OutputArchive& inner) {
+    save_accuracy(inner, result_.validation.value_or(Accuracy{}));
+  });
+  nested("sums", [this](OutputArchive& inner) { sums_.save(inner); });
+  nested("module", [this](OutputArchive& inner) { save_module(inner, learner_.module()); });
+  nested("learner", [this](OutputArchive& inner) { learner_.save(inner); });
+  nested("optimizer", [this](OutputArchive& inner) { optimizer_->save(inner); });
+  nested("ema", [this](OutputArchive& inner) { ema_.save(inner); });
+}
+
+void PhaseRun::check_is_ours(InputArchive& archive) const {
+  const std::string phase = read_string(archive, "phase");
+  if (phase != options_.name) {
+    throw InputError(fmt::format("is of phase {}, not of {}", phase, options_.name));
+  }
+  if (read_string(archive, "fingerprint") != options_.fingerprint ||
+      read_int(archive, "num_steps") != num_steps_) {
+    throw InputError(
+        "is of a run with other settings or inputs; resume with those that it was begun with, or "
+        "begin anew in another directory");
+  }
+}
+
+void PhaseRun::load(InputArchive& archive) {
+  check_is_ours(archive);
+  const auto nested = [&archive](const std::string& key, const auto& load_from) {
+    InputArchive inner = read_archive(archive, key);
+    load_from(inner);
+  };
+  nested("module", [this](InputArchive& inner) { load_module(inner, learner_.module()); });
+  nested("learner", [this](InputArchive& inner) { learner_.load(inner); });
+  nested("optimizer", [this](InputArchive& inner) { optimizer_->load(inner); });
+  nested("ema", [this](InputArchive& inner) { ema_.load(inner); });
+  nested("sums", [this](InputArchive& inner) { sums_.load(inner); });
+  nested("validation", [this](InputArchive& inner) {
+    const Accuracy accuracy = load_accuracy(inner);
+    if (accuracy.num_images > 0) result_.validation = accuracy;
+  });
+  step_ = read_int(archive, "step");
+  result_.best_accuracy = read_double(archive, "best_accuracy");
+  result_.best_step = read_int(archive, "best_step");
+  const MetricsLog::Position metrics{read_int(archive, "csv_bytes"),
+                                     read_int(archive, "event_bytes")};
+  // A complete phase may have rows of the next one behind its own.
+  if (!is_done() && options_.metrics != nullptr && metrics.csv_bytes >= 0) {
+    options_.metrics->truncate(metrics);
+  }
+}
+
+}  // namespace
+
+std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_images) {
+  const std::int64_t images =
+      recipe.max_images > 0 ? std::min(recipe.max_images, num_images) : num_images;
+  return std::max<std::int64_t>(images / recipe.batch_size, 1);
+}
+
+std::int64_t num_steps_of(const PhaseRecipe& recipe, std::int64_t num_images) {
+  const auto epoch_steps = static_cast<double>(steps_per_epoch_of(recipe, num_images));
+  return std::max<std::int64_t>(std::llround(recipe.epochs * epoch_steps), 1);
+}
+
+PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options) {
+  return PhaseRun(learner, train, options).run();
+}
+
+}  // namespace tilewake

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/program.hpp"
+
+#include <exception>
+#include <new>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+/// The commands of one executable.
+class Executable {
+ public:
+  Executable(std::string_view name, const std::vector<Command>& commands)
+      : name_(name), commands_(commands) {}
+
+  ExitCode dispatch(const Arguments& arguments) const {
+    if (arguments.empty()) {
+      throw UsageError(
+          fmt::format("no command; one of {} (see '{} --help')", command_names(), name_));
+    }
+    const std::string& name = arguments[0];
+    for (const Command& command : commands_) {
+      if (name == command.name) return command.run({arguments.begin() + 1, arguments.end()});
+    }
+    const bool is_alone = arguments.size() == 1;
+    if (is_alone && (name == "--help" || name == "-h")) {
+      write_result(usage());
+      return ExitCode::kOk;
+    }
+    if (is_alone && name == "--version") {
+      write_result(fmt::format("{} {}\n", name_, kVersion));
+      return ExitCode::kOk;
+    }
+    throw UsageError(fmt::format("'{}' is no command; one of {} (see '{} --help')", printable(name),
+                                 command_names(), name_));
+  }
+
+ private:
+  std::string command_names() const {
+    std::string names;
+    for (const Command& command : commands_) {
+      if (!names.empty()) names += ", ";
+      names += command.name;
+    }
+    return names;
+  }
+
+  std::string usage() const {
+    std::string text = fmt::format(
+        "usage: {0} COMMAND [OPTIONS]\n"
+        "       {0} --help | --version\n\n"
+        "commands:\n",
+        name_);
+    for (const Command& command : commands_) {
+      text += fmt::format("  {:<11} {}\n", command.name, command.summary);
+    }
+    return text + fmt::format(
+                      "\n'{} COMMAND --help' lists the options of a command.\n"
+                      "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 4 tolerance or "
+                      "target missed,\n"
+                      "            130 interrupted\n",
+                      name_);
+  }
+
+  std::string_view name_;
+  const std::vector<Command>& commands_;
+};
+
+ExitCode run(const Executable& program, const Arguments& arguments) {
+  try {
+    return program.dispatch(arguments);
+  } catch (const UsageError& e) {
+    write_complaint(e.what());
+    return ExitCode::kUsage;
+  } catch (const InputError& e) {
+    write_complaint(e.what());
+    return ExitCode::kBadInput;
+  } catch (const std::bad_alloc&) {
+    write_complaint("out of memory");
+  } catch (const std::exception& e) {
+    write_complaint(std::string("internal error: ") + e.what());
+  }
+  return ExitCode::kInternal;
+}
+
+}  // namespace
+
+int run_program(std::string_view program, const std::vector<Command>& commands, int argc,
+                char** argv) {
+  prepare_standard_streams();
+  end_on_interrupt();
+  const Arguments arguments = argc > 0 ? Arguments(argv + 1, argv + argc) : Arguments();
+  return static_cast<int>(run(Executable(program, commands), arguments));
+}
+
+}  // namespace tilewake

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "simulator/cli/command.hpp"
+
+namespace tilewake {
+
+/// A command of an executable.
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  ExitCode (*run)(const Arguments& arguments);
+};
+
+/// main() of an executable: prepares streams and signals, runs the command that the first argument
+/// names (or --help, --version), and makes every error one line on standard error and an exit code,
+/// here and nowhere else.
+///   @param program  how a user calls it: "tilewake", "tilewake nas"
+int run_program(std::string_view program, const std::vector<Command>& commands, int argc,
+                char** argv);
+
+}  // namespace tilewake

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/data/image_source.hpp"
+#include "tests/nas/data/data_files.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::size_t kRecord = 3073;
+
+Bytes text(const std::string& letters) { return {letters.begin(), letters.end()}; }
+
+// Four images: of the classes `first`, first + 1, .. modulo 10.
+Bytes batch(int first) {
+  Bytes bytes = random_bytes(4 * kRecord, static_cast<std::uint64_t>(first));
+  for (int i = 0; i < 4; ++i)
+    bytes[static_cast<std::size_t>(i) * kRecord] = static_cast<std::uint8_t>((first + i) % 10);
+  return bytes;
+}
+
+class Cifar10 : public ::testing::Test {
+ protected:
+  void write(const std::filesystem::path& directory) {
+    for (int i = 1; i <= 5; ++i)
+      write_bytes(directory / ("data_batch_" + std::to_string(i) + ".bin"), batch(2 * i));
+    write_bytes(directory / "test_batch.bin", batch(7));
+  }
+  ImageData open() { return open_image_data(dir_.path().string()); }
+  std::string error() {
+    return input_error_of([&] { open(); });
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(Cifar10, GivesRecordsInOrderWithColoursInterleaved) {
+  write(dir_.path());
+  const ImageData data = open();
+  EXPECT_EQ(data.channels, 3);
+  EXPECT_EQ(data.num_classes(), 10);
+  ASSERT_EQ(data.train->size(), 20);
+  ASSERT_EQ(data.test->size(), 4);
+  Image image;
+  for (std::int64_t i = 0; i < 20; ++i) {
+    const auto record = static_cast<std::size_t>(i % 4) * kRecord;
+    const Bytes file = batch(2 + 2 * static_cast<int>(i / 4));
+    EXPECT_EQ(data.train->label(i), file[record]);
+    data.train->read(i, image);
+    ASSERT_EQ(image.pixels.size(), kRecord - 1);
+    for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t p = 0; p < 1024; ++p)
+        ASSERT_EQ(image.pixels[3 * p + c], file[record + 1 + 1024 * c + p]);
+  }
+  EXPECT_EQ(data.test->label(3), 0);
+}
+
+TEST_F(Cifar10, IsFoundInTheDirectoryOfItsArchive) {
+  write(dir_.path() / "cifar-10-batches-bin");
+  EXPECT_EQ(open().train->size(), 20);
+  EXPECT_EQ(open().name, dir_.path().filename().string());
+}
+
+TEST_F(Cifar10, ClassNamesAreThoseOfTheFileOrThePublishedOnes) {
+  write(dir_.path());
+  EXPECT_EQ(open().classes.front(), "airplane");
+  EXPECT_EQ(open().classes.back(), "truck");
+  const std::string path = dir_.file("batches.meta.txt");
+  write_bytes(path, text("a\nb\r\nc\nd\ne\nf\ng\nh\ni\nj\n\n"));
+  EXPECT_EQ(open().classes,
+            (std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}));
+  write_bytes(path, text("a\nb\n"));
+  EXPECT_EQ(error(), path + ": names 2 classes; CIFAR-10 has 10");
+  write_bytes(path, text("a\n\nc\nd\ne\nf\ng\nh\ni\nj\n"));
+  EXPECT_EQ(error(), path + ":2: the name of a class is empty");
+}
+
+TEST_F(Cifar10, EachFileIsNeeded) {
+  for (const std::string name : {"data_batch_1.bin", "data_batch_4.bin", "test_batch.bin"}) {
+    write(dir_.path());
+    std::filesystem::remove(dir_.file(name));
+    EXPECT_EQ(error(), dir_.file(name) + ": cannot open file: No such file or directory");
+  }
+}
+
+TEST_F(Cifar10, PartOfARecordIsRefused) {
+  write(dir_.path());
+  const std::string path = dir_.file("data_batch_3.bin");
+  for (const std::size_t size : {std::size_t{1}, kRecord - 1, kRecord + 1, 4 * kRecord - 1}) {
+    Bytes bytes = batch(6);
+    bytes.resize(size);
+    write_bytes(path, bytes);
+    EXPECT_EQ(error(), path + ": " + std::to_string(size) +
+                           " bytes are not a multiple of the 3073 bytes of a record");
+  }
+  write_bytes(path, {});
+  EXPECT_EQ(error(), path + ": the file is empty");
+}
+
+TEST_F(Cifar10, UnknownLabelIsRefused) {
+  write(dir_.path());
+  Bytes bytes = batch(7);
+  bytes[2 * kRecord] = 10;
+  write_bytes(dir_.file("test_batch.bin"), bytes);
+  EXPECT_EQ(error(), dir_.file("test_batch.bin") + ": label 10 of image 2; there are 10 classes");
+}
+
+TEST_F(Cifar10, FileBeyondTheLimitIsNotRead) {
+  write(dir_.path());
+  const std::string path = dir_.file("test_batch.bin");
+  std::filesystem::resize_file(path, 100'001 * kRecord);  // a hole: takes no disk
+  EXPECT_EQ(error(), path + ": has 307303073 bytes; at most 307300000 are read");
+}
+
+TEST_F(Cifar10, ClassWithoutImagesIsRefused) {
+  write(dir_.path());
+  for (int i = 1; i <= 5; ++i)
+    write_bytes(dir_.file("data_batch_" + std::to_string(i) + ".bin"), batch(i));
+  EXPECT_EQ(error(), dir_.path().string() + ": no training image is of class 0 (airplane)");
+}
+
+}  // namespace
+}  // namespace tilewake

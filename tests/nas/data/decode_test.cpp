@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/data/decode.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/nas/data/data_files.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::StartsWith;
+
+class Decode : public ::testing::Test {
+ protected:
+  Image decode(int short_side = 0) const {
+    Image image;
+    decode_image(path_, short_side, image);
+    return image;
+  }
+  std::string error() const {
+    return input_error_of([&] { decode(); });
+  }
+  void expect_same(const Image& expected) const {
+    const Image image = decode();
+    EXPECT_EQ(image.channels, 3);
+    EXPECT_EQ(image.height, expected.height);
+    EXPECT_EQ(image.width, expected.width);
+    EXPECT_EQ(image.pixels, expected.pixels);
+  }
+  // Every value within `tolerance`, as a lossy format gives it.
+  static void expect_close(const Image& image, const Image& expected, int tolerance) {
+    ASSERT_EQ(image.height, expected.height);
+    ASSERT_EQ(image.width, expected.width);
+    ASSERT_EQ(image.pixels.size(), expected.pixels.size());
+    int worst = 0;
+    for (std::size_t i = 0; i < image.pixels.size(); ++i)
+      worst = std::max(worst, std::abs(image.pixels[i] - expected.pixels[i]));
+    EXPECT_LE(worst, tolerance);
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.file("image");
+};
+
+Image repeated(const Image& grey) {
+  Image rgb{3, grey.height, grey.width, {}};
+  for (const std::uint8_t value : grey.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
+  return rgb;
+}
+
+TEST_F(Decode, PngGivesRgbExactly) {
+  for (const int interlace : {PNG_INTERLACE_NONE, PNG_INTERLACE_ADAM7}) {
+    const Image image = random_image(3, 13, 7, 1);
+    write_png(path_, 13, 7, 8, PNG_COLOR_TYPE_RGB, image.pixels, {}, interlace);
+    expect_same(image);
+  }
+}
+
+TEST_F(Decode, PngGreyIsRepeated) {
+  const Image image = random_image(1, 9, 5, 2);
+  write_png(path_, image);
+  expect_same(repeated(image));
+}
+
+TEST_F(Decode, PngOfOneBitIsBlackAndWhite) {
+  write_png(path_, 1, 8, 1, PNG_COLOR_TYPE_GRAY, {0b10110001});
+  expect_same(repeated({1, 1, 8, {255, 0, 255, 255, 0, 0, 0, 255}}));
+}
+
+TEST_F(Decode, PngPaletteIsLookedUp) {
+  write_png(path_, 1, 3, 8, PNG_COLOR_TYPE_PALETTE, {2, 0, 1}, {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
+  expect_same({3, 1, 3, {7, 8, 9, 1, 2, 3, 4, 5, 6}});
+}
+
+TEST_F(Decode, PngTransparencyIsDropped) {
+  write_png(path_, 1, 2, 8, PNG_COLOR_TYPE_RGB_ALPHA, {10, 20, 30, 0, 40, 50, 60, 255});
+  expect_same({3, 1, 2, {10, 20, 30, 40, 50, 60}});
+}
+
+TEST_F(Decode, PngOf16BitsIsScaledTo8) {
+  write_png(path_, 1, 3, 16, PNG_COLOR_TYPE_GRAY, {0, 0, 0x80, 0x80, 0xff, 0xff});
+  expect_same(repeated({1, 1, 3, {0, 128, 255}}));
+}
+
+TEST_F(Decode, JpegGivesRgbClosely) {
+  for (const bool is_progressive : {false, true}) {
+    const Image image = smooth_image(61, 83);
+    write_jpeg(path_, image, 95, is_progressive);
+    expect_close(decode(), image, 6);
+  }
+}
+
+TEST_F(Decode, JpegGreyIsRepeated) {
+  Image image{1, 40, 40, {}};
+  for (int i = 0; i < 1600; ++i) image.pixels.push_back(static_cast<std::uint8_t>(50 + i / 16));
+  write_jpeg(path_, image);
+  expect_close(decode(), repeated(image), 4);
+}
+
+// Full ink of a colour takes its light away; black takes all. Adobe writes 255 - ink.
+TEST_F(Decode, JpegCmykBecomesRgb) {
+  const int cyan = 200;
+  const int magenta = 100;
+  const int yellow = 0;
+  const int black = 51;
+  const auto light = [&](int ink) { return (255 - ink) * (255 - black) / 255; };
+  Image expected{3, 16, 16, {}};
+  for (int i = 0; i < 256; ++i)
+    for (const int ink : {cyan, magenta, yellow})
+      expected.pixels.push_back(static_cast<std::uint8_t>(light(ink)));
+  for (const bool is_adobe : {true, false}) {
+    Image image{4, 16, 16, {}};
+    for (int i = 0; i < 256; ++i)
+      for (const int ink : {cyan, magenta, yellow, black})
+        image.pixels.push_back(static_cast<std::uint8_t>(is_adobe ? 255 - ink : ink));
+    write_jpeg(path_, image, 100, false, is_adobe);
+    expect_close(decode(), expected, 3);
+  }
+}
+
+TEST_F(Decode, JpegComesSmallerWhereThatIsEnough) {
+  const Image image = smooth_image(320, 480);
+  write_jpeg(path_, image);
+  for (const auto& [short_side, height] : {std::pair{0, 320},
+                                           {320, 320},
+                                           {161, 320},
+                                           {160, 160},
+                                           {81, 160},
+                                           {80, 80},
+                                           {41, 80},
+                                           {40, 40},
+                                           {39, 40},
+                                           {1, 40},
+                                           {1000, 320}}) {
+    const Image small = decode(short_side);
+    EXPECT_EQ(small.height, height) << short_side;
+    expect_close(small, smooth_image(height, height * 3 / 2), 8);
+  }
+}
+
+TEST_F(Decode, PngIgnoresTheSizeThatIsEnough) {
+  const Image image = random_image(3, 64, 64, 3);
+  write_png(path_, image);
+  EXPECT_EQ(decode(4).pixels, image.pixels);
+}
+
+TEST_F(Decode, FormatIsToldByContentNotByName) {
+  const std::string path = dir_.file("really_a_png.JPEG");
+  const Image image = random_image(3, 4, 4, 4);
+  write_png(path, image);
+  Image read;
+  decode_image(path, 0, read);
+  EXPECT_EQ(read.pixels, image.pixels);
+}
+
+TEST_F(Decode, OtherFilesAreRefused) {
+  write_bytes(path_, {'G', 'I', 'F', '8', '9', 'a'});
+  EXPECT_EQ(error(), path_ + ": is neither a JPEG nor a PNG image");
+  write_bytes(path_, {0x89});
+  EXPECT_EQ(error(), path_ + ": is neither a JPEG nor a PNG image");
+  write_bytes(path_, {});
+  EXPECT_EQ(error(), path_ + ": the file is empty");
+  std::filesystem::remove(path_);
+  EXPECT_EQ(error(), path_ + ": cannot open file: No such file or directory");
+}
+
+TEST_F(Decode, FileBeyondTheLimitIsNotRead) {
+  write_png(path_, random_image(3, 4, 4, 5));
+  std::filesystem::resize_file(path_, kMaxImageFileBytes + 1);
+  EXPECT_EQ(error(), path_ + ": has 67108865 bytes; at most 67108864 are read");
+}
+
+// Sizes stand behind the chunk's name (PNG, with a checksum) and behind the frame's marker (JPEG).
+TEST_F(Decode, HeaderCannotAskForMoreThanTheLimits) {
+  write_png(path_, 1, 16385, 8, PNG_COLOR_TYPE_GRAY, Bytes(16385));
+  EXPECT_EQ(error(), path_ + ": has 1 x 16385 pixels; sides of 1 to 16384 are read");
+
+  write_jpeg(path_, smooth_image(16, 16));
+  Bytes bytes = read_bytes(path_);
+  const Bytes frame = {0xff, 0xc0, 0, 17, 8};  // baseline, 17 bytes, 8 bits
+  const auto at = std::search(bytes.begin(), bytes.end(), frame.begin(), frame.end());
+  ASSERT_NE(at, bytes.end());
+  const auto set_size = [&](int height, int width) {
+    at[5] = static_cast<std::uint8_t>(height >> 8);
+    at[6] = static_cast<std::uint8_t>(height & 255);
+    at[7] = static_cast<std::uint8_t>(width >> 8);
+    at[8] = static_cast<std::uint8_t>(width & 255);
+    write_bytes(path_, bytes);
+  };
+  set_size(65000, 16);
+  EXPECT_EQ(error(), path_ + ": has 65000 x 16 pixels; sides of 1 to 16384 are read");
+  set_size(16384, 16384);
+  EXPECT_EQ(error(), path_ + ": has 16384 x 16384 pixels; at most 67108864 in all are read");
+  set_size(16, 32);  // the data end early, which libjpeg only warns of
+  EXPECT_THAT(error(), StartsWith(path_ + ": damaged JPEG image: "));
+}
+
+TEST_F(Decode, ManyScansAreRefused) {
+  write_jpeg(path_, smooth_image(16, 16), 95, true);
+  const Bytes whole = read_bytes(path_);
+  // The last scan, again and again: from its marker (start of scan) to the end of the image.
+  const Bytes marker = {0xff, 0xda};
+  const auto last = std::find_end(whole.begin(), whole.end() - 2, marker.begin(), marker.end());
+  Bytes bytes(whole.begin(), whole.end() - 2);
+  for (int i = 0; i < 1000; ++i) bytes.insert(bytes.end(), last, whole.end() - 2);
+  bytes.insert(bytes.end(), whole.end() - 2, whole.end());
+  write_bytes(path_, bytes);
+  EXPECT_THAT(error(), StartsWith(path_ + ": damaged JPEG image: "));
+}
+
+TEST_F(Decode, TruncationIsRefusedAtEveryByte) {
+  for (const bool is_png : {true, false}) {
+    if (is_png) write_png(path_, random_image(3, 5, 6, 6));
+    if (!is_png) write_jpeg(path_, smooth_image(20, 24));
+    const Bytes whole = read_bytes(path_);
+    for (std::size_t size = 1; size < whole.size(); ++size) {
+      write_bytes(path_, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+      EXPECT_THAT(error(), StartsWith(path_ + ": ")) << (is_png ? "PNG " : "JPEG ") << size;
+    }
+  }
+}
+
+TEST_F(Decode, ErrorOfTruncationIsThatOfTheLibrary) {
+  write_png(path_, random_image(3, 5, 6, 7));
+  std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 20);
+  EXPECT_EQ(error(), path_ + ": damaged PNG image: ends too early");
+  write_jpeg(path_, smooth_image(20, 24));
+  std::filesystem::resize_file(path_, std::filesystem::file_size(path_) - 20);
+  EXPECT_EQ(error(), path_ + ": damaged JPEG image: Premature end of JPEG file");
+}
+
+TEST_F(Decode, DamagedFilesAreRefusedOrRead) {
+  const auto write = [&](int kind) {
+    if (kind == 0) write_png(path_, random_image(3, 11, 9, 8));
+    if (kind == 1)
+      write_png(path_, 2, 3, 8, PNG_COLOR_TYPE_PALETTE, {0, 1, 2, 2, 1, 0}, {{}, {}, {}});
+    if (kind == 2) write_jpeg(path_, smooth_image(24, 33));
+    if (kind == 3) write_jpeg(path_, smooth_image(24, 33), 80, true);
+    if (kind == 4) write_jpeg(path_, random_image(4, 16, 16, 9));
+  };
+  Random random(10);
+  int num_refused = 0;
+  for (int kind = 0; kind < 5; ++kind) {
+    write(kind);
+    const Bytes whole = read_bytes(path_);
+    for (int i = 0; i < 400; ++i) {
+      write_bytes(path_, damaged(whole, random));
+      const std::string message = error();  // any other exception fails the test
+      EXPECT_THAT(message, AnyOf("no error", StartsWith(path_ + ": ")));
+      num_refused += message != "no error" ? 1 : 0;
+    }
+  }
+  EXPECT_GT(num_refused, 1000);
+}
+
+}  // namespace
+}  // namespace tilewake

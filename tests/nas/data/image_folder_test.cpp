@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/data/image_loader.hpp"
+#include "nas/data/image_source.hpp"
+#include "tests/nas/data/data_files.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace tilewake {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ImageFolder : public ::testing::Test {
+ protected:
+  void write_small(const std::string& test = "test") {
+    write_png(dir_.path() / "train/cat/2.png", random_image(3, 5, 4, 1));
+    write_png(dir_.path() / "train/cat/1.PNG", random_image(1, 3, 6, 2));
+    write_jpeg(dir_.path() / "train/dog/a.jpeg", smooth_image(20, 30));
+    write_jpeg(dir_.path() / test / "cat/x.JPG", smooth_image(10, 10));
+    write_png(dir_.path() / test / "dog/y.png", random_image(3, 2, 2, 3));
+  }
+  ImageData open() { return open_image_data(dir_.path().string()); }
+  std::string error() {
+    return input_error_of([&] { open(); });
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(ImageFolder, ClassesAndFilesAreSortedByName) {
+  write_small();
+  const ImageData data = open();
+  EXPECT_EQ(data.channels, 3);
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"cat", "dog"}));
+  ASSERT_EQ(data.train->size(), 3);
+  EXPECT_EQ(data.test->size(), 2);
+  EXPECT_TRUE(data.train->varies_in_size());
+  Image image;
+  data.train->read(0, image);
+  EXPECT_EQ(image.width, 6);  // 1.PNG
+  EXPECT_EQ(image.channels, 3);
+  data.train->read(1, image);
+  EXPECT_EQ(image.pixels, random_image(3, 5, 4, 1).pixels);
+  EXPECT_EQ(data.train->label(0), 0);
+  EXPECT_EQ(data.train->label(2), 1);
+}
+
+TEST_F(ImageFolder, TestImagesAreInTestOrElseInVal) {
+  write_small("val");
+  EXPECT_EQ(open().test->size(), 2);
+  write_png(dir_.path() / "test/cat/1.png", random_image(3, 5, 4, 1));
+  write_png(dir_.path() / "test/cat/2.png", random_image(3, 5, 4, 1));
+  write_png(dir_.path() / "test/dog/2.png", random_image(3, 5, 4, 1));
+  EXPECT_EQ(open().test->size(), 3);
+  fs::remove_all(dir_.path() / "test");
+  fs::remove_all(dir_.path() / "val");
+  EXPECT_EQ(error(), dir_.path().string() + ": has train/, but neither test/ nor val/ beside it");
+}
+
+TEST_F(ImageFolder, BothPartsMustHaveTheSameClasses) {
+  write_small();
+  write_png(dir_.path() / "test/bird/1.png", random_image(3, 5, 4, 1));
+  EXPECT_EQ(error(), dir_.file("test") + ": class 'bird' is in " + dir_.file("test") +
+                         " alone; both must have the same classes");
+  fs::remove_all(dir_.path() / "test/bird");
+  fs::remove_all(dir_.path() / "test/dog");
+  EXPECT_EQ(error(), dir_.file("test") + ": class 'dog' is in " + dir_.file("train") +
+                         " alone; both must have the same classes");
+}
+
+TEST_F(ImageFolder, EmptyPartsAreRefused) {
+  fs::create_directories(dir_.path() / "train");
+  fs::create_directories(dir_.path() / "test");
+  EXPECT_EQ(error(), dir_.file("train") + ": has no classes");
+  write_small();
+  fs::remove(dir_.path() / "test/dog/y.png");
+  EXPECT_EQ(error(), dir_.file("test/dog") + ": has no images");
+  fs::remove(dir_.path() / "train/dog/a.jpeg");
+  EXPECT_EQ(error(), dir_.file("train/dog") + ": has no images");
+  fs::remove_all(dir_.path() / "train/dog");
+  fs::remove_all(dir_.path() / "test/dog");
+  EXPECT_EQ(error(),
+            dir_.path().string() + ": all training images are of one class; at least 2 are needed");
+}
+
+TEST_F(ImageFolder, WhatIsNoImageIsRefusedUnlessHidden) {
+  write_small();
+  write_bytes(dir_.file("train/.DS_Store"), {1});
+  write_bytes(dir_.file("train/cat/.hidden"), {1});
+  EXPECT_EQ(open().train->size(), 3);
+  write_bytes(dir_.file("train/cat/notes.txt"), {1});
+  EXPECT_EQ(error(), dir_.file("train/cat/notes.txt") + ": must be an image, .jpg, .jpeg or .png");
+  fs::remove(dir_.file("train/cat/notes.txt"));
+  fs::create_directory(dir_.file("train/cat/more.png"));
+  EXPECT_EQ(error(), dir_.file("train/cat/more.png") + ": must be an image, .jpg, .jpeg or .png");
+  fs::remove(dir_.file("train/cat/more.png"));
+  write_bytes(dir_.file("train/labels.csv"), {1});
+  EXPECT_EQ(error(),
+            dir_.file("train/labels.csv") + ": must be a directory with the images of one class");
+}
+
+// At 224 pixels a photo's shorter side becomes 256, of which the centre is seen: here nothing is
+// resized, so it is seen exactly.
+TEST_F(ImageFolder, PhotosAreEvaluatedOnTheirCentre) {
+  write_small();
+  const Image photo = random_image(3, 256, 320, 4);
+  write_png(dir_.path() / "test/cat/0.png", photo);
+  ImageData data = open();
+  data.mean = {0, 0, 0};
+  data.stddev = {1.0F / 255, 1.0F / 255, 1.0F / 255};
+  LoaderOptions options;
+  options.resolution = 224;
+  ImageLoader loader(data, data.test, {0}, options);
+  Batch batch;
+  ASSERT_TRUE(loader.next(batch));
+  for (std::size_t y = 0; y < 224; ++y)
+    for (std::size_t i = 0; i < 224 * 3; ++i)
+      ASSERT_NEAR(batch.images[y * 224 * 3 + i],
+                  static_cast<float>(photo.pixels[(y + 16) * 320 * 3 + 48 * 3 + i]), 1e-3F);
+}
+
+TEST_F(ImageFolder, DamagedImageIsReportedByTheLoaderInItsBatch) {
+  write_small();
+  write_bytes(dir_.file("train/cat/3.jpg"), {0xff, 0xd8, 0xff, 0xd9});
+  ImageData data;
+  data.name = "broken";
+  data.channels = 3;
+  data.mean = {0, 0, 0};
+  data.stddev = {1, 1, 1};
+  // Measuring the pixels already reads the file.
+  EXPECT_THAT(error(),
+              ::testing::StartsWith(dir_.file("train/cat/3.jpg") + ": damaged JPEG image"));
+  fs::rename(dir_.file("train/cat/3.jpg"), dir_.file("test/cat/3.jpg"));
+  data = open();
+  LoaderOptions options;
+  options.resolution = 8;
+  options.batch_size = 1;
+  options.num_threads = 3;
+  ImageLoader loader(data, data.test, {2, 0, 1}, options);  // dog/y, cat/3, cat/x
+  Batch batch;
+  EXPECT_TRUE(loader.next(batch));
+  EXPECT_EQ(batch.labels, (std::vector<std::int64_t>{1}));
+  EXPECT_THAT(input_error_of([&] { loader.next(batch); }),
+              ::testing::StartsWith(dir_.file("test/cat/3.jpg") + ": damaged JPEG image"));
+}
+
+// Scaled by libjpeg or read whole: about the same crops, from far fewer pixels.
+TEST_F(ImageFolder, ScaledDecodingShowsTheSameWindow) {
+  write_small();
+  write_jpeg(dir_.path() / "train/cat/big.jpg", smooth_image(640, 960), 95);
+  ImageData data = open();
+  class Whole final : public ImageSource {
+   public:
+    explicit Whole(const ImageSource& source) : source_(source) {}
+    std::int64_t size() const override { return source_.size(); }
+    int label(std::int64_t index) const override { return source_.label(index); }
+    void read(std::int64_t index, Image& image) const override { source_.read(index, image); }
+    bool varies_in_size() const override { return true; }
+
+   private:
+    const ImageSource& source_;
+  };
+  data.mean = {0, 0, 0};
+  data.stddev = {1.0F / 255, 1.0F / 255, 1.0F / 255};
+  LoaderOptions options;
+  options.resolution = 32;
+  options.batch_size = 1;
+  options.is_training = true;
+  options.augmentation.random_resized_crop = true;
+  ImageLoader scaled(data, data.train, {2}, options);  // 1.PNG, 2.png, big.jpg
+  ImageLoader whole(data, std::make_shared<Whole>(*data.train), {2}, options);
+  Batch a;
+  Batch b;
+  for (int epoch = 0; epoch < 20; ++epoch) {
+    scaled.start(epoch);
+    whole.start(epoch);
+    ASSERT_TRUE(scaled.next(a));
+    ASSERT_TRUE(whole.next(b));
+    for (std::size_t i = 0; i < a.images.size(); ++i) ASSERT_NEAR(a.images[i], b.images[i], 6.0F);
+  }
+}
+
+}  // namespace
+}  // namespace tilewake

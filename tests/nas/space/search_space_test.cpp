@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/space/search_space.hpp"
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/space/outcome.hpp"
+#include "nas/space/scaling.hpp"
+#include "tests/nas/space/spaces.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/source_files.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/yaml_mutator.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kText[] =
+    "name: small\n"
+    "input: {channels: 3, height: 32, width: 32}\n"
+    "num_classes: 10\n"
+    "stem: {kernel: 3, stride: 2, width: 16}\n"
+    "head: {width: 64}\n"
+    "branches:\n"
+    "  - {kernels: [3, 5, 7], expansion_ratios: [0, 2]}\n"
+    "  - {kernels: [3, 7], expansion_ratios: [0, 1, 4]}\n"
+    "  - {kernels: [3, 5], expansion_ratios: [0, 2]}\n"
+    "stages:\n"
+    "  - {width: 24, stride: 2, depth: 2}\n"
+    "  - {width: 40, stride: 1, depth: 3}\n";
+
+SearchSpace small_space() { return read_search_space_text(kText, "s.yaml"); }
+
+std::string error_with(const std::string& from, const std::string& to) {
+  std::string text = kText;
+  text.replace(text.find(from), from.size(), to);
+  return input_error_of([&] { read_search_space_text(text, "s.yaml"); });
+}
+
+TEST(SearchSpaceTest, DefaultsAreTheDocumentedOnes) {
+  const SearchSpace space = small_space();
+  EXPECT_EQ(space.activation, Activation::kRelu);
+  EXPECT_EQ(space.width_divisor, 16);
+  EXPECT_EQ(space.max_params, 0);
+  EXPECT_EQ(space.num_blocks, 0);
+  EXPECT_TRUE(space.has_depths());
+  EXPECT_EQ(space.stages[1], (StageSpace{40, 1, 3}));
+  EXPECT_EQ(space.branches[1], (BranchSpace{{3, 7}, {0, 1, 4}}));
+}
+
+TEST(SearchSpaceTest, TextGivesAnEqualSpace) {
+  SearchSpace space = small_space();
+  EXPECT_EQ(read_search_space_text(search_space_yaml(space), "s.yaml"), space);
+  space.activation = Activation::kHswish;
+  space.max_params = 123'456;
+  space.width_divisor = 8;
+  space.num_blocks = 9;
+  for (StageSpace& stage : space.stages) stage.depth = 0;
+  EXPECT_EQ(read_search_space_text(search_space_yaml(space), "s.yaml"), space);
+}
+
+TEST(SearchSpaceTest, OnlyFurtherBlocksOfAStageCanBeSkipped) {
+  const SearchSpace space = small_space();
+  const std::vector<BlockSpace> blocks = blocks_of(space);
+  ASSERT_EQ(blocks.size(), 5U);
+  std::vector<std::string> names;
+  for (const BlockSpace& block : blocks) {
+    names.push_back(block.name);
+    EXPECT_EQ(block.can_skip, block.index > 0);
+    EXPECT_EQ(outcome_table(block).outcomes.front().empty(), block.can_skip);
+    EXPECT_EQ(block.stride, block.index > 0 ? 1 : space.stages.at(block.stage == 0 ? 0 : 1).stride);
+    EXPECT_EQ(block.in_channels == block.out_channels, block.index > 0);
+  }
+  EXPECT_THAT(names, ElementsAre("stage1.0", "stage1.1", "stage2.0", "stage2.1", "stage2.2"));
+  EXPECT_EQ(blocks[0].in_channels, 16);
+  EXPECT_EQ(blocks[2].in_channels, 24);
+  EXPECT_EQ(blocks[4].out_channels, 40);
+}
+
+TEST(SearchSpaceTest, LastBranchOfTheLargestKernelStaysInTheFirstBlock) {
+  const std::vector<BlockSpace> blocks = blocks_of(small_space());
+  EXPECT_THAT(blocks[0].branches[0].expansion_ratios, ElementsAre(0, 2));
+  EXPECT_THAT(blocks[0].branches[1].expansion_ratios, ElementsAre(1, 4));
+  EXPECT_THAT(blocks[0].branches[2].expansion_ratios, ElementsAre(0, 2));
+  EXPECT_EQ(blocks[1].branches, small_space().branches);
+}
+
+TEST(SearchSpaceTest, NoBlockCanBeSkippedWhereABranchStays) {
+  SearchSpace space = small_space();
+  space.branches[0].expansion_ratios = {1, 2};
+  for (const BlockSpace& block : blocks_of(space)) {
+    EXPECT_FALSE(block.can_skip);
+    EXPECT_FALSE(outcome_table(block).outcomes.front().empty());
+  }
+}
+
+TEST(SearchSpaceTest, ErrorsNameFileLineAndKey) {
+  EXPECT_THAT(error_with("[3, 5, 7]", "[3, 5, 17]"),
+              HasSubstr("s.yaml:7: branches[0].kernels[2]: must be from 1 to 15, not 17"));
+  EXPECT_EQ(error_with("[3, 5, 7]", "[3, 6]"), "s.yaml:7: branches[0].kernels: must be odd, not 6");
+  EXPECT_EQ(error_with("[3, 5, 7]", "[3, 7, 5]"),
+            "s.yaml:7: branches[0].kernels: must ascend, each once");
+  EXPECT_EQ(error_with("[0, 1, 4]", "[0, 4, 4]"),
+            "s.yaml:8: branches[1].expansion_ratios: must ascend, each once");
+  EXPECT_EQ(error_with("[0, 1, 4]", "[0]"),
+            "s.yaml:8: branches[1].expansion_ratios: needs one above 0");
+  EXPECT_THAT(error_with("[0, 1, 4]", "[0, 1, 17]"),
+              HasSubstr("s.yaml:8: branches[1].expansion_ratios[2]: must be from 0 to 16"));
+  EXPECT_THAT(error_with("depth: 3", "depth: 65"),
+              HasSubstr("s.yaml:12: stages[1].depth: must be from 1 to 64"));
+  EXPECT_THAT(error_with("depth: 3", "depth: 0"), HasSubstr("s.yaml:12: stages[1].depth"));
+  EXPECT_THAT(error_with("width: 40", "width: 4097"),
+              HasSubstr("s.yaml:12: stages[1].width: must be from 1 to 4096"));
+  EXPECT_THAT(error_with("depth: 3", "depht: 3"), HasSubstr("s.yaml:12: stages[1].depth: missing"));
+  EXPECT_THAT(error_with("depth: 3", "depth: 3, kernel: 3"),
+              HasSubstr("s.yaml:12: stages[1].kernel: unknown key"));
+  EXPECT_THAT(error_with("num_classes", "classes"), HasSubstr("num_classes: missing"));
+  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
+              HasSubstr("s.yaml:6: max_params: must be from 0"));
+  EXPECT_THAT(error_with("name: small", "name: ''"),
+              HasSubstr("s.yaml:1: name: must not be empty"));
+}
+
+TEST(SearchSpaceTest, EitherDepthsOrTheirSumAreGiven) {
+  EXPECT_EQ(error_with(", depth: 3", ""),
+            "s.yaml:12: stages[1].depth: missing: give every stage a depth, or num_blocks to have "
+            "them designed");
+  EXPECT_EQ(error_with("head: {width: 64}", "head: {width: 64}\nnum_blocks: 5"),
+            "s.yaml:12: stages[0].depth: num_blocks asks for depths to be designed; give either it "
+            "or every depth");
+
+  std::string text = kText;
+  for (const char* depth : {", depth: 2", ", depth: 3"})
+    text.erase(text.find(depth), std::string(depth).size());
+  const auto error_of_num_blocks = [&](int n) {
+    return input_error_of(
+        [&] { read_search_space_text(text + "num_blocks: " + std::to_string(n), "s.yaml"); });
+  };
+  EXPECT_EQ(error_of_num_blocks(4), "no error");
+  EXPECT_EQ(error_of_num_blocks(128), "no error");
+  EXPECT_EQ(error_of_num_blocks(3),
+            "s.yaml:13: num_blocks: must be at least 2 for each of the 2 stages");
+  EXPECT_EQ(error_of_num_blocks(129),
+            "s.yaml:13: num_blocks: must be at most 64 for each of the 2 stages");
+  EXPECT_FALSE(read_search_space_text(text + "num_blocks: 4", "s.yaml").has_depths());
+}
+
+TEST(SearchSpaceTest, WhatCannotBeTabulatedOrBuiltIsRefused) {
+  const std::string wide =
+      "{kernels: [1, 3, 5, 7, 9, 11, 13, 15], expansion_ratios: [0, 1, 2, 3, 4, 5, 6, 7, 8]}";
+  EXPECT_EQ(error_with("branches:\n", "branches:\n  - " + wide + "\n  - " + wide + "\n"),
+            "s.yaml:6: branches: must be at most 4");
+  EXPECT_EQ(
+      error_with("{kernels: [3, 5, 7], expansion_ratios: [0, 2]}", wide + "\n  - " + wide),
+      "s.yaml:6: branches: have 124416 combinations of kernels and expansion ratios, of which "
+      "at most 100000 can be tabulated");
+  // 8 x 4096 expanded channels of 1024 x 1024.
+  std::string text = kText;
+  text.replace(text.find("height: 32, width: 32"), 21, "height: 4096, width: 4096");
+  text.replace(text.find("width: 40"), 9, "width: 4096");
+  EXPECT_THAT(input_error_of([&] { read_search_space_text(text, "s.yaml"); }),
+              AllOf(HasSubstr("s.yaml:10: stages: "), HasSubstr("elements")));
+}
+
+TEST(SearchSpaceTest, ShippedSpacesHoldNetworksThatScalingLeavesAlone) {
+  for (const auto& file : yaml_files_in("nas/spaces")) {
+    SCOPED_TRACE(file.string());
+    SearchSpace space = read_search_space(file.string());
+    EXPECT_EQ(space.name, file.stem().string());
+    EXPECT_EQ(read_search_space_text(search_space_yaml(space), "s.yaml"), space);
+    for (StageSpace& stage : space.stages) stage.depth = 2;
+    space.num_blocks = 0;
+    const Architecture a = architecture_of(space, full_outcomes(space));
+    // Widths are multiples of the divisor, so that rounding does not move them.
+    EXPECT_EQ(scale_width(a, 1.0 + 1e-9, space.width_divisor), a);
+  }
+}
+
+TEST(SearchSpaceTest, ImagenetIsThePublishedSpace) {
+  const SearchSpace space = shipped_space("imagenet");
+  EXPECT_EQ(space.num_blocks, 3 + 4 + 7 + 4 + 11);
+  EXPECT_FALSE(space.has_depths());
+  EXPECT_EQ(space.width_divisor, 16);
+  EXPECT_EQ(space.input, (Shape{3, 224, 224}));
+}
+
+TEST(SearchSpaceTest, LimitOnParametersOfFashionBinds) {
+  SearchSpace space = shipped_space("fashion");
+  EXPECT_EQ(space.max_params, 500'000);
+  for (StageSpace& stage : space.stages) stage.depth = 3;
+  space.stages.back().depth = 2;
+  EXPECT_GT(num_trained_params(architecture_of(space, full_outcomes(space))), space.max_params);
+}
+
+TEST(SearchSpaceTest, IsReadFromFiles) {
+  const TempDir dir;
+  std::ofstream(dir.file("s.yaml")) << kText;
+  EXPECT_EQ(read_search_space(dir.file("s.yaml")), small_space());
+  EXPECT_THAT(input_error_of([&] { read_search_space(dir.file("none.yaml")); }),
+              HasSubstr("none.yaml"));
+}
+
+TEST(SearchSpaceTest, DamagedFilesAreReadOrExplained) {
+  expect_mutants_parse_or_explain(kText, 6, 2000, read_search_space_text);
+  for (const auto& file : yaml_files_in("nas/spaces"))
+    expect_mutants_parse_or_explain(read_file(file), 7, 300, read_search_space_text);
+}
+
+}  // namespace
+}  // namespace tilewake
