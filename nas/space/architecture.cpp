@@ -24,16 +24,23 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& where)
   check(value >= 1 && value <= max, where, fmt::format("must be from 1 to {}, not {}", max, value));
 }
 
-void check_block(const ArchitectureBlock& block, const std::string& name) {
-  check(!block.branches.empty(), name, "has no branches");
-  for (std::size_t i = 0; i < block.branches.size(); ++i) {
-    const MixBranch& branch = block.branches[i];
-    check_range(branch.kernel, Limits::kMaxKernel, name + ": kernel");
-    check_range(branch.expansion_ratio, Limits::kMaxMergedRatio, name + ": expansion ratio");
-    check(branch.kernel % 2 == 1, name, fmt::format("kernel {} is not odd", branch.kernel));
-    check(i == 0 || block.branches[i - 1].kernel < branch.kernel, name,
-          "kernels of its branches must ascend, each once");
+/// What is wrong with a block; empty if nothing is.
+std::string problem_of(const ArchitectureBlock& block) {
+  if (block.branches.empty()) return "has no branches";
+  int before = 0;
+  for (const MixBranch& branch : block.branches) {
+    if (branch.kernel < 1 || branch.kernel > Limits::kMaxKernel || branch.kernel % 2 == 0) {
+      return fmt::format("kernels must be odd and from 1 to {}, not {}", Limits::kMaxKernel,
+                         branch.kernel);
+    }
+    if (branch.expansion_ratio < 1 || branch.expansion_ratio > Limits::kMaxMergedRatio) {
+      return fmt::format("expansion ratios must be from 1 to {}, not {}", Limits::kMaxMergedRatio,
+                         branch.expansion_ratio);
+    }
+    if (branch.kernel <= before) return "kernels of its branches must ascend, each once";
+    before = branch.kernel;
   }
+  return "";
 }
 
 std::string block_name(std::size_t stage, std::size_t block) {
@@ -50,8 +57,10 @@ void check_stages(const Architecture& architecture) {
     check_range(stage.stride, Limits::kMaxStride, name + "stride");
     check_range(static_cast<std::int64_t>(stage.blocks.size()), Limits::kMaxDepth,
                 name + "number of blocks");
-    for (std::size_t b = 0; b < stage.blocks.size(); ++b)
-      check_block(stage.blocks[b], block_name(s, b));
+    for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
+      const std::string problem = problem_of(stage.blocks[b]);
+      if (!problem.empty()) throw LayerError(block_name(s, b), problem);
+    }
   }
   check_range(architecture.num_blocks(), Limits::kMaxBlocks, "number of blocks");
 }

@@ -235,7 +235,11 @@ TEST(ArchitectureTest, RefusesWhatIsNoNetwork) {
   EXPECT_EQ(error_of(a),
             "architecture 's3nas_m': stage5.3: kernels of its branches must ascend, each once");
   a.stages[4].blocks[3].branches = {{4, 2}};
-  EXPECT_EQ(error_of(a), "architecture 's3nas_m': stage5.3: kernel 4 is not odd");
+  EXPECT_EQ(error_of(a),
+            "architecture 's3nas_m': stage5.3: kernels must be odd and from 1 to 15, not 4");
+  a.stages[4].blocks[3].branches = {{5, 65}};
+  EXPECT_EQ(error_of(a),
+            "architecture 's3nas_m': stage5.3: expansion ratios must be from 1 to 64, not 65");
   a = published_m();
   a.stages[1].width = 5000;
   EXPECT_EQ(error_of(a), "architecture 's3nas_m': stage2: width: must be from 1 to 4096, not 5000");

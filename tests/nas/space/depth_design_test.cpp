@@ -185,6 +185,12 @@ TEST(DepthDesignTest, StagesOfMidapTakeAlikeLong) {
   EXPECT_GT(stages_ms, 0.8 * ms);
 }
 
+TEST(DepthDesignTest, NoStageOfAShippedSpaceTakesTwiceAsLongOnMidapAsAnother) {
+  const LatencyEstimate estimate = midap_estimate();
+  for (const char* name : {"fashion", "cifar", "imagenet"})
+    EXPECT_LT(design_depths(shipped_space(name), estimate).spread, 2.0) << name;
+}
+
 TEST(DepthDesignTest, LongestStagesHaveTheirLimit) {
   const std::vector<StageTime> stages = {{1.0, 0.9}, {1e-3, 1e-3}};
   EXPECT_EQ(depths_of(design_depths(space_of(2, 80), additive_estimate(stages))),

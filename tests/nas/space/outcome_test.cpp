@@ -169,7 +169,8 @@ TEST(OutcomeTest, TableOfTheLatencyModelSumsToNetworks) {
   }
   for (std::size_t p = 0; p < table.cycles.size(); ++p) {
     if (choices.positions[p].num_choices == 16) {
-      EXPECT_LT(std::abs(table.cycles[p][0]), 0.01 * table.cycles[p][1]) << "a skip";
+      const double largest = *std::max_element(table.cycles[p].begin(), table.cycles[p].end());
+      EXPECT_LT(std::abs(table.cycles[p][0]), 0.01 * largest) << "a skip";
     }
   }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/space/random_architecture.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -96,19 +98,24 @@ TEST(RandomArchitectureTest, AllOfTheSpaceAndNothingElseIsDrawn) {
 
 TEST(RandomArchitectureTest, DrawnWithinLimitsKeepsThem) {
   SearchSpace space = paper_space({2, 2, 3});
-  space.max_params = 600'000;
-  int found = 0;
+  std::vector<double> ms;
+  std::vector<std::int64_t> params;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const Architecture a = random_architecture(space, seed);
+    ms.push_back(macs_ms(to_network(a)));
+    params.push_back(num_trained_params(a));
+  }
+  std::sort(ms.begin(), ms.end());
+  std::sort(params.begin(), params.end());
+  space.max_params = params[50];
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const auto a = random_architecture_within(space, 200.0, 300.0, macs_ms, seed, 500);
-    EXPECT_EQ(a, random_architecture_within(space, 200.0, 300.0, macs_ms, seed, 500));
-    if (!a) continue;
-    ++found;
-    const double ms = macs_ms(to_network(*a));
-    EXPECT_GE(ms, 200.0);
-    EXPECT_LE(ms, 300.0);
+    const auto a = random_architecture_within(space, ms[30], ms[60], macs_ms, seed, 500);
+    ASSERT_TRUE(a);
+    EXPECT_EQ(a, random_architecture_within(space, ms[30], ms[60], macs_ms, seed, 500));
+    EXPECT_GE(macs_ms(to_network(*a)), ms[30]);
+    EXPECT_LE(macs_ms(to_network(*a)), ms[60]);
     EXPECT_LE(num_trained_params(*a), space.max_params);
   }
-  EXPECT_GT(found, 15);
 }
 
 TEST(RandomArchitectureTest, GivesUpAfterSoManyDraws) {

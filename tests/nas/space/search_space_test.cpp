@@ -8,8 +8,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nas/space/depth_design.hpp"
 #include "nas/space/outcome.hpp"
 #include "nas/space/scaling.hpp"
+#include "tests/nas/space/midap_estimate.hpp"
 #include "tests/nas/space/spaces.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/source_files.hpp"
@@ -165,7 +167,7 @@ TEST(SearchSpaceTest, WhatCannotBeTabulatedOrBuiltIsRefused) {
   // 8 x 4096 expanded channels of 1024 x 1024.
   std::string text = kText;
   text.replace(text.find("height: 32, width: 32"), 21, "height: 4096, width: 4096");
-  text.replace(text.find("width: 40"), 9, "width: 4096");
+  text.replace(text.find("width: 40, stride"), 9, "width: 4096");
   EXPECT_THAT(input_error_of([&] { read_search_space_text(text, "s.yaml"); }),
               AllOf(HasSubstr("s.yaml:10: stages: "), HasSubstr("elements")));
 }
@@ -193,11 +195,11 @@ TEST(SearchSpaceTest, ImagenetIsThePublishedSpace) {
 }
 
 TEST(SearchSpaceTest, LimitOnParametersOfFashionBinds) {
-  SearchSpace space = shipped_space("fashion");
+  const SearchSpace space = shipped_space("fashion");
   EXPECT_EQ(space.max_params, 500'000);
-  for (StageSpace& stage : space.stages) stage.depth = 3;
-  space.stages.back().depth = 2;
-  EXPECT_GT(num_trained_params(architecture_of(space, full_outcomes(space))), space.max_params);
+  const SearchSpace designed = with_depths(space, design_depths(space, midap_estimate()));
+  EXPECT_GT(num_trained_params(architecture_of(designed, full_outcomes(designed))),
+            space.max_params);
 }
 
 TEST(SearchSpaceTest, IsReadFromFiles) {
