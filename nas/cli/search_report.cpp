@@ -56,14 +56,14 @@ std::string conclusion(const TargetResult& target) {
   const StepRecord& last = target.steps.back();
   std::string text = fmt::format(
       "estimated {}, simulated {}, limit {}, test accuracy {} (validation {}), {} parameters\n",
-      ms(*last.estimated_ms), ms(*last.simulated_ms), ms(target.target_ms),
-      percent(*last.test_accuracy), percent(*last.validation_accuracy),
+      as_ms(*last.estimated_ms), as_ms(*last.simulated_ms), as_ms(target.target_ms),
+      as_percent(*last.test_accuracy), as_percent(*last.validation_accuracy),
       num_trained_params(*last.architecture));
   if (const std::optional<double> mean = mean_accuracy(target.random)) {
     text += fmt::format(
         "validation accuracy {} against {} in the mean of {} random network(s) of its latency: "
         "{:+.2f} points\n",
-        percent(*last.validation_accuracy), percent(*mean), target.random.size(),
+        as_percent(*last.validation_accuracy), as_percent(*mean), target.random.size(),
         100.0 * (*last.validation_accuracy - *mean));
   }
   return text;
@@ -93,16 +93,16 @@ Json target_json(const TargetResult& target) {
 std::string search_table(const SearchResult& result) {
   std::string text;
   for (const TargetResult& target : result.targets) {
-    text += fmt::format("limit {}\n", ms(target.target_ms));
+    text += fmt::format("limit {}\n", as_ms(target.target_ms));
     text += step_table_text(rows_of(target)) + "\n" + conclusion(target) + "\n";
   }
   if (result.targets.size() > 1 && is_complete(result.targets.back())) {
     text += "front\n  limit       simulated   test accuracy  parameters\n";
     for (const TargetResult& target : result.targets) {
       const StepRecord& last = target.steps.back();
-      text +=
-          fmt::format("  {}   {}   {:>13}  {:>10}\n", ms(target.target_ms), ms(*last.simulated_ms),
-                      percent(*last.test_accuracy), num_trained_params(*last.architecture));
+      text += fmt::format("  {}   {}   {:>13}  {:>10}\n", as_ms(target.target_ms),
+                          as_ms(*last.simulated_ms), as_percent(*last.test_accuracy),
+                          num_trained_params(*last.architecture));
     }
   }
   return text;
@@ -134,9 +134,10 @@ std::string front_csv(const SearchResult& result) {
 
 std::string search_summary_json(const Summary& summary, const TargetResult& target) {
   Json json = Json::parse(summary_json(summary));
-  for (const auto& [key, value] : target_json(target).items()) {
-    if (key != "steps" && key != "directory") json[key] = value;
-  }
+  Json found = target_json(target);
+  found.erase("steps");
+  found.erase("directory");
+  json.update(found);
   return json.dump(2) + "\n";
 }
 

@@ -51,8 +51,8 @@ Window random_window(int height, int width, double area_share, RandomStream& ran
   const double fit = std::min({1.0, width / window.width, height / window.height});
   window.width *= fit;
   window.height *= fit;
-  window.top = (height - window.height) * random.unit();
-  window.left = (width - window.width) * random.unit();
+  window.top = std::max(0.0, height - window.height) * random.unit();
+  window.left = std::max(0.0, width - window.width) * random.unit();
   return window;
 }
 

@@ -27,9 +27,9 @@ std::string ConfirmedCandidate::in_one_line() const {
                                  scaled.multipliers.resolution, scaled.phi);
   if (scaled.estimated_ms > 0.0) {
     text += fmt::format(", {} steps of filling, {} parameters, estimated {}", scaled.fills.size(),
-                        scaled.params, ms(scaled.estimated_ms));
+                        scaled.params, as_ms(scaled.estimated_ms));
   }
-  if (simulated_ms > 0.0) text += fmt::format(", simulated {}", ms(simulated_ms));
+  if (simulated_ms > 0.0) text += fmt::format(", simulated {}", as_ms(simulated_ms));
   return text;
 }
 
@@ -56,7 +56,7 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
       confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));
       if (confirmed[i].simulated_ms <= room.target_ms) continue;
       confirmed[i].missed =
-          fmt::format("{} is beyond the limit on the simulator", ms(confirmed[i].simulated_ms));
+          fmt::format("{} is beyond the limit on the simulator", as_ms(confirmed[i].simulated_ms));
       worst = std::max(worst, confirmed[i].simulated_ms / candidates[i].estimated_ms);
       is_open[i] = true;
     }

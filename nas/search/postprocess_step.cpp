@@ -108,8 +108,8 @@ class Trial {
     record_.log.push_back(
         fmt::format("{}: accuracy {} at {} against {} when the same time goes into scaling; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
-                    what, percent(rank.accuracy), ms(candidate->simulated_ms),
-                    percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
+                    what, as_percent(rank.accuracy), as_ms(candidate->simulated_ms),
+                    as_percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
                     100.0 * gain, 100.0 * rank.standard_error));
     if (is_kept) {
       unscaled_ = variant;

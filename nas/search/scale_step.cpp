@@ -56,8 +56,8 @@ StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
     } else if (verdict.empty()) {
       ++num_ranked;
       const Ranked rank = rank_by_training(room, candidate.scaled.architecture);
-      verdict =
-          fmt::format("accuracy {} (+-{})", percent(rank.accuracy), percent(rank.standard_error));
+      verdict = fmt::format("accuracy {} (+-{})", as_percent(rank.accuracy),
+                            as_percent(rank.standard_error));
       if (best == nullptr || rank.accuracy > best_rank.accuracy) {
         best = &candidate;
         best_rank = rank;

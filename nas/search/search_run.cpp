@@ -48,7 +48,7 @@ StepRecord design_step(const RunConfig& config, const Host& host, SearchSpace& s
       const DepthDesign::Stage& stage = design.stages[s];
       record.log.push_back(fmt::format(
           "stage {}: first block {}, a further one {}: depth {}, together {}", s + 1,
-          ms(stage.first_block_ms), ms(stage.block_ms), stage.depth, ms(stage.stage_ms)));
+          as_ms(stage.first_block_ms), as_ms(stage.block_ms), stage.depth, as_ms(stage.stage_ms)));
     }
     record.log.push_back(fmt::format("slowest stage / fastest: {:.2f}", design.spread));
   }
@@ -102,7 +102,7 @@ void check_reachable(const SearchSpace& space, const LatencyTable& table, const 
   if (fastest_ms <= target_ms) return;
   throw TargetMissed{
       target_ms, fastest_ms, std::move(fastest),
-      fmt::format("no network of the space {} keeps to {}", space.name, ms(target_ms))};
+      fmt::format("no network of the space {} keeps to {}", space.name, as_ms(target_ms))};
 }
 
 void write_decisions(const std::string& directory, const StepRecord& design,

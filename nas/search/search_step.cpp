@@ -48,14 +48,14 @@ SearchPoint read_out(Supernet& supernet, const SearchLearner& learner, const Lat
   last.latency_ms = table.total_cycles(last.choices) * cycles_to_ms;
   if (last.latency_ms <= limit_ms) {
     record.log.push_back(fmt::format("the last step is within the search's limit: {} of {}",
-                                     ms(last.latency_ms), ms(limit_ms)));
+                                     as_ms(last.latency_ms), as_ms(limit_ms)));
     return last;
   }
   if (learner.last_within()) {
     record.log.push_back(fmt::format(
         "the last step misses the search's limit ({} of {}); step {} met it last, with {}",
-        ms(last.latency_ms), ms(limit_ms), learner.last_within()->step,
-        ms(learner.last_within()->latency_ms)));
+        as_ms(last.latency_ms), as_ms(limit_ms), learner.last_within()->step,
+        as_ms(learner.last_within()->latency_ms)));
     return *learner.last_within();
   }
   const SearchPoint fastest = learner.fastest().value_or(last);
@@ -64,7 +64,7 @@ SearchPoint read_out(Supernet& supernet, const SearchLearner& learner, const Lat
                      fmt::format("no step of the search met {}; the search may need more epochs, a "
                                  "higher search.options.latency_weight or threshold_rate, or a "
                                  "space with faster networks ({})",
-                                 ms(limit_ms), room.directory)};
+                                 as_ms(limit_ms), room.directory)};
 }
 
 }  // namespace
@@ -120,6 +120,7 @@ StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const L
 
   torch::manual_seed(random_bits(room.config().seed, fnv1a64("weights of search")));
   Supernet supernet(space, gate_options(recipe.options));
+  load_phase_module(supergraph_checkpoint, *supernet);
   supernet->to(room.config().device);
   LatencyLoss latency_loss(table, cycles_to_ms, limit_ms, recipe.options.latency_weight,
                            recipe.options.latency_slope);
@@ -128,7 +129,7 @@ StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const L
   const auto train =
       training_loader(room.training, recipe.search, static_cast<int>(space.input.height));
   PhaseOptions options = phase_options(room.training, "search", recipe.search);
-  options.continue_from = supergraph_checkpoint;
+  options.optimizer_from = supergraph_checkpoint;
   options.checkpoint_path = room.directory + "/search.ckpt";
   options.fingerprint = fingerprint;
   options.target_ms = limit_ms;
@@ -141,8 +142,8 @@ StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const L
   record.estimated_ms = room.host().estimate(to_network(*record.architecture));
   record.simulated_ms = room.host().simulate(to_network(*record.architecture));
   record.log.push_back(in_one_line(*record.architecture));
-  record.log.push_back(fmt::format("estimated {}, simulated {}", ms(*record.estimated_ms),
-                                   ms(*record.simulated_ms)));
+  record.log.push_back(fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
+                                   as_ms(*record.simulated_ms)));
   room.steps.save("search", record);
   return record;
 }

@@ -28,8 +28,8 @@ std::string in_one_line(const Architecture& architecture) {
   return text + fmt::format(", head {}, {} px", architecture.head_width, architecture.input.height);
 }
 
-std::string ms(double milliseconds) { return fmt::format("{:.4f} ms", milliseconds); }
+std::string as_ms(double milliseconds) { return fmt::format("{:.4f} ms", milliseconds); }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100.0 * share); }
+std::string as_percent(double share) { return fmt::format("{:.2f} %", 100.0 * share); }
 
 }  // namespace tilewake

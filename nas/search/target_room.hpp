@@ -29,7 +29,7 @@ struct TargetRoom {
 std::string in_one_line(const Architecture& architecture);
 
 /// "0.1234 ms" with as many decimals as make sense.
-std::string ms(double milliseconds);
-std::string percent(double share);
+std::string as_ms(double milliseconds);
+std::string as_percent(double share);
 
 }  // namespace tilewake

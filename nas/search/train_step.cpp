@@ -49,8 +49,8 @@ StepRecord train_step(const TargetRoom& room, const StepRecord& postprocessed) {
   record.validation_accuracy = trained.result.best_accuracy;
   record.log.push_back(
       fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
-                  percent(trained.result.best_accuracy), trained.result.best_step,
-                  percent(trained.result.validation.value().share())));
+                  as_percent(trained.result.best_accuracy), trained.result.best_step,
+                  as_percent(trained.result.validation.value().share())));
   room.steps.save("train", record);
   return record;
 }
@@ -74,8 +74,8 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
   record.estimated_ms = room.host().estimate(network);
   record.simulated_ms = room.host().simulate(network);
   record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
-                                   percent(accuracy.share()), percent(accuracy.standard_error()),
-                                   accuracy.num_images));
+                                   as_percent(accuracy.share()),
+                                   as_percent(accuracy.standard_error()), accuracy.num_images));
 
   best->to(torch::kCPU);
   const std::string onnx = onnx_model(network, folded_weights(best));
@@ -84,9 +84,9 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
   const std::string comment = fmt::format(
       "Found by tilewake nas for {} under a limit of {}.\nEstimated {}, simulated {}; {} "
       "parameters, validation accuracy {}, test accuracy {}.",
-      room.config().data.name, ms(room.target_ms), ms(*record.estimated_ms),
-      ms(*record.simulated_ms), num_trained_params(architecture),
-      percent(*record.validation_accuracy), percent(*record.test_accuracy));
+      room.config().data.name, as_ms(room.target_ms), as_ms(*record.estimated_ms),
+      as_ms(*record.simulated_ms), num_trained_params(architecture),
+      as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
   write_file_atomically(room.directory + "/architecture.yaml", network_yaml(architecture, comment));
   room.steps.save("evaluate", record);
   return record;
@@ -105,7 +105,7 @@ StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double 
     none.step = name;
     none.log.push_back(
         fmt::format("none: of {} random networks of the space none takes between {} and {}",
-                    kMaxDraws, ms(kLeastShare * latency_ms), ms(latency_ms)));
+                    kMaxDraws, as_ms(kLeastShare * latency_ms), as_ms(latency_ms)));
     return none;
   }
   architecture->name = name;
@@ -124,8 +124,8 @@ StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double 
   record.simulated_ms = room.host().simulate(to_network(*architecture));
   record.log.push_back(in_one_line(*architecture));
   record.log.push_back(fmt::format("estimated {}, simulated {}, validation accuracy {}",
-                                   ms(*record.estimated_ms), ms(*record.simulated_ms),
-                                   percent(*record.validation_accuracy)));
+                                   as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
+                                   as_percent(*record.validation_accuracy)));
   room.steps.save(name, record);
   std::filesystem::remove(path + ".ckpt");
   return record;

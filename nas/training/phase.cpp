@@ -118,7 +118,7 @@ class PhaseRun {
   Learner::Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                           const StepContext& context);
   void clip(const StepContext& context);
-  void observe(StepSums::Means means);
+  void observe(StepSums::Means means, std::int64_t step);
   void end_step();
   void validate();
   void add_row(bool is_epoch_end);
@@ -230,7 +230,8 @@ void PhaseRun::train_step() {
   const Learner::Result result = forward(images, labels, context);
   const torch::Tensor values = StepSums::values_of(result, labels);
   sums_.add(values, batch_.num_images);
-  if (options_.device.is_cpu()) observe(StepSums::means_of(values, 1, batch_.num_images));
+  if (options_.device.is_cpu())
+    observe(StepSums::means_of(values, 1, batch_.num_images), step_ + 1);
   result.loss.backward();
   clip(context);
   learning_rate_ = tilewake::learning_rate(options_.recipe.schedule, options_.recipe.batch_size,
@@ -258,12 +259,12 @@ void PhaseRun::clip(const StepContext& context) {
 
 /// Refuses a loss that is not finite, and smooths what progress shows. On a CPU called after every
 /// step; elsewhere where the sums are read.
-void PhaseRun::observe(StepSums::Means means) {
+void PhaseRun::observe(StepSums::Means means, std::int64_t step) {
   if (!std::isfinite(means.loss)) {
     throw InputError(
         fmt::format("phase {}: the loss is not finite at step {} of {}; lower "
                     "schedule.learning_rate (now {} per 256 images) or set clip_norm",
-                    options_.name, step_ + 1, num_steps_, options_.recipe.schedule.learning_rate));
+                    options_.name, step, num_steps_, options_.recipe.schedule.learning_rate));
   }
   const double share = 1.0 / static_cast<double>(std::min<std::int64_t>(++num_observed_, 20));
   smoothed_.loss += share * (means.loss - smoothed_.loss);
@@ -305,7 +306,7 @@ void PhaseRun::validate() {
 void PhaseRun::add_row(bool is_epoch_end) {
   const StepSums::Means means = sums_.means();
   sums_.clear();
-  if (!options_.device.is_cpu()) observe(means);
+  if (!options_.device.is_cpu()) observe(means, step_);
   if (options_.metrics == nullptr) return;
   MetricsRow row;
   row.phase = options_.name;
@@ -344,7 +345,7 @@ void PhaseRun::report() {
 void PhaseRun::save_checkpoint() {
   if (options_.checkpoint_path.empty()) return;
   // A loss that no row has shown yet: weights that it spoilt must not replace good ones.
-  if (!std::isfinite(sums_.means().loss)) observe(sums_.means());
+  if (!std::isfinite(sums_.means().loss)) observe(sums_.means(), step_);
   write_checkpoint(options_.checkpoint_path, [this](OutputArchive& archive) { save(archive); });
   last_checkpoint_ = Clock::now();
 }
@@ -406,6 +407,11 @@ void PhaseRun::load(InputArchive& archive) {
   step_ = read_int(archive, "step");
   result_.best_accuracy = read_double(archive, "best_accuracy");
   result_.best_step = read_int(archive, "best_step");
+  if (result_.best_step > 0 && !options_.best_path.empty() &&
+      !std::filesystem::exists(options_.best_path)) {
+    throw InputError(
+        fmt::format("the best weights so far were in {}, which is gone", options_.best_path));
+  }
   const MetricsLog::Position metrics{read_int(archive, "csv_bytes"),
                                      read_int(archive, "event_bytes")};
   // A complete phase may have rows of the next one behind its own.
@@ -415,6 +421,13 @@ void PhaseRun::load(InputArchive& archive) {
 }
 
 }  // namespace
+
+void load_phase_module(const std::string& checkpoint_path, torch::nn::Module& module) {
+  read_checkpoint(checkpoint_path, [&module](InputArchive& archive) {
+    InputArchive nested = read_archive(archive, "module");
+    load_module(nested, module);
+  });
+}
 
 std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_images) {
   const std::int64_t images =

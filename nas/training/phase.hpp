@@ -127,6 +127,10 @@ struct PhaseResult {
 /// checkpoint is of another run, and for mixed precision without a CUDA device.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
+/// Reads the weights that a phase's checkpoint holds, without EMA, into `module`, which is on the
+/// CPU. Throws InputError where they are of another module.
+void load_phase_module(const std::string& checkpoint_path, torch::nn::Module& module);
+
 /// Steps of an epoch: whole batches of the images, or of max_images if they are fewer; at least 1.
 std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_images);
 
