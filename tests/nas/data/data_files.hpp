@@ -23,6 +23,8 @@ using Bytes = std::vector<std::uint8_t>;
 
 inline void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
   std::filesystem::create_directories(path.parent_path());
+  std::filesystem::remove(
+      path);  // ext4 writes a file that was cut to nothing to disk at once: slow
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));

@@ -40,7 +40,7 @@ TEST(OpenImageData, NameIsTheLastPartOfThePath) {
   for (const std::string part : {"train", "test"})
     for (const std::string label : {"a", "b"})
       write_png(dir.path() / "pets" / part / label / "1.png", random_image(3, 4, 4, 1));
-  for (const std::string path : {"pets", "pets/", "pets/.", "x/../pets//"})
+  for (const std::string path : {"pets", "pets/", "pets/.", "pets/train/.."})
     EXPECT_EQ(open_image_data((dir.path() / path).string()).name, "pets");
 }
 
