@@ -33,8 +33,9 @@ else
     ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/golden/*' ! -name '*.pyc' |
     sort >"$list/licensed"
 fi
-grep -E '(^|/)(simulator|latency_model|nas)/.*\.cpp$' "$list/cxx" | grep -v '/tests/\|^tests/' \
-  >"$list/tidy" || true
+# Not yet the rooms that include LibTorch: its headers take clang-tidy half a minute a file.
+grep -E '(^|/)(simulator|latency_model|nas)/.*\.cpp$' "$list/cxx" | grep -v '/tests/\|^tests/' |
+  grep -vE '(^|/)nas/(network|supernet|training|search|cli)/' >"$list/tidy" || true
 failed=no
 
 if [ "$fix" = yes ]; then
