@@ -24,7 +24,8 @@ std::vector<int> band_ends(const BranchSpace& space, int in_channels) {
 }
 
 Tensor band_masks(const std::vector<int>& ends) {
-  Tensor masks = torch::zeros({static_cast<std::int64_t>(ends.size()), ends.back()});
+  Tensor masks =
+      torch::zeros({static_cast<std::int64_t>(ends.size()), ends.back()}, torch::kDouble);
   int begin = 0;
   for (std::size_t b = 0; b < ends.size(); ++b) {
     masks[static_cast<std::int64_t>(b)].narrow(0, begin, ends[b] - begin).fill_(1.0);
@@ -59,7 +60,7 @@ SuperKernelImpl::SuperKernelImpl(const BranchSpace& branch, int num_in, const Ga
   assert(!ends.empty());
   weight = register_parameter("weight", torch::empty({ends.back(), 1, size, size}));
   init_conv(weight, /*is_depthwise=*/true);
-  rings_ = torch::stack(ring_masks(space.kernels)).flatten(1).t().contiguous();
+  rings_ = torch::stack(ring_masks(space.kernels)).flatten(1).t().to(torch::kDouble);
   bands_ = band_masks(ends);
   if (num_kernel_gates() > 0) {
     const Tensor num_taps = rings_.sum(0).narrow(0, 1, num_kernel_gates());
