@@ -21,7 +21,7 @@ constexpr int kNumOrientations = 5;
 constexpr int kNumClasses = 2 * kNumOrientations;  // coarse and fine gratings
 constexpr double kCoarsePeriod = 8.0;              // pixels
 constexpr double kFinePeriod = 4.0;
-constexpr double kNoise = 90.0;  // standard deviation, of pixels in 0..255
+constexpr double kNoise = 70.0;  // standard deviation, of pixels in 0..255
 
 double between(RandomStream& random, double low, double high) {
   return low + (high - low) * random.unit();
