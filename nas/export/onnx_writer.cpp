@@ -314,14 +314,14 @@ void check_parts(const Network& network, const LayerWeights& weights) {
   }
   const int last = static_cast<int>(network.layers.size()) - 1;
   for (int i = 0; i < last; ++i) {
-    if (used.count(i) == 0) {
+    if (!used.contains(i)) {
       fail(network.layers[static_cast<std::size_t>(i)],
            fmt::format("is a further output beside '{}'; a model is written with one",
                        network.layers.back().name));
     }
   }
   for (const auto& [name, values] : weights) {
-    if (with_weights.count(name) == 0) {
+    if (!with_weights.contains(name)) {
       throw InputError(
           fmt::format("ONNX: weights given for '{}', which is no layer with weights", name));
     }
