@@ -18,6 +18,8 @@ namespace {
 using Stage = DepthDesign::Stage;
 
 constexpr int kMinDepth = 2;  // the block with the stride, and one that can be skipped
+constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kTolerance = 1e-12;  // of rounding, where times are equal
 
 Network full_network(SearchSpace space, const std::vector<int>& depths) {
   for (std::size_t s = 0; s < depths.size(); ++s) space.stages[s].depth = depths[s];
@@ -97,7 +99,8 @@ class DepthSearch {
     const double bound = high * (1.0 + kTolerance);
     depths = least;
     const bool filled = fill(depths, [&](const Stage& stage, int depth) {
-      return time_at(stage, depth) <= bound ? stage.block_ms : kNever;
+      if (time_at(stage, depth) > bound) return kNever;
+      return stage.block_ms;
     });
     if (filled) keep_better(depths);
   }
@@ -155,9 +158,6 @@ class DepthSearch {
     best_spread_ = spread;
     best_total_ = total;
   }
-
-  static constexpr double kNever = std::numeric_limits<double>::infinity();
-  static constexpr double kTolerance = 1e-12;  // of rounding, where times are equal
 
   const std::vector<Stage>& stages_;
   int num_blocks_;

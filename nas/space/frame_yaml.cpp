@@ -68,7 +68,7 @@ std::vector<int> read_ints(YamlReader& yaml, const std::string& key, int min, in
 }
 
 std::vector<int> read_kernels(YamlReader& yaml) {
-  const std::vector<int> kernels = read_ints(yaml, "kernels", 1, SpaceLimits::kMaxKernel);
+  std::vector<int> kernels = read_ints(yaml, "kernels", 1, SpaceLimits::kMaxKernel);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     yaml.check(kernels[i] % 2 == 1, "kernels", fmt::format("must be odd, not {}", kernels[i]));
     yaml.check(i == 0 || kernels[i] > kernels[i - 1], "kernels", "must ascend, each once");

@@ -172,6 +172,9 @@ TEST(DepthDesignTest, StagesOfMidapTakeAlikeLong) {
   const SearchSpace space = shipped_space("imagenet");
   const DepthDesign design = design_depths(space, estimate);
   EXPECT_LT(design.spread, 1.6);
+  // As by the authors' latencies: model and tables tell the same of the machine.
+  EXPECT_EQ(depths_of(design),
+            depths_of(design_depths(space_of(5, 29), additive_estimate(kPublished))));
   const SearchSpace designed = with_depths(space, design);
   EXPECT_TRUE(designed.has_depths());
   EXPECT_EQ(designed.num_blocks, 0);
