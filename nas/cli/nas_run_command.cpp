@@ -61,7 +61,8 @@ bool is_mixed(const std::string& precision, torch::Device device) {
 }
 
 /// The latency model of the run: that of --model, of the run gone on with, or one calibrated now.
-LatencyModel latency_model(const NasOptions& options, const Machine& machine) {
+LatencyModel latency_model(const NasOptions& options, const Machine& machine,
+                           Simulator& simulator) {
   const std::string kept = options.out + "/model.yaml";
   const std::string id = machine_id(machine.config);
   const std::string& path = options.resume ? kept : options.model;
@@ -78,7 +79,7 @@ LatencyModel latency_model(const NasOptions& options, const Machine& machine) {
   Measurements measurements{machine.config, *extractor, {}};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const CalibrationSet set(machine.config, seed);
-  add_simulations(measurements, set, /*cache_path=*/"");
+  add_simulations(measurements, simulator, set, /*cache_path=*/"");
   Provenance provenance;
   provenance.set = fmt::format("designed ({} networks)", set.size());
   provenance.seed = seed;
@@ -95,8 +96,8 @@ LatencyModel latency_model(const NasOptions& options, const Machine& machine) {
 /// The machine's simulator, kept for one network after another.
 class WinnerSimulator {
  public:
-  explicit WinnerSimulator(const HardwareConfig& hardware)
-      : hardware_(hardware), simulator_(hardware) {}
+  WinnerSimulator(const HardwareConfig& hardware, Simulator& simulator)
+      : hardware_(hardware), simulator_(simulator) {}
 
   SimulatedLayers run(const Network& network) {
     program_ = map_network(network, hardware_);
@@ -109,7 +110,7 @@ class WinnerSimulator {
 
  private:
   const HardwareConfig& hardware_;
-  Simulator simulator_;
+  Simulator& simulator_;
   Program program_;
 };
 
@@ -194,10 +195,11 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
                                           stopwatch, is_complete));
   };
   write_run_yaml(false);
-  const LatencyModel model = latency_model(options, machine);
+  Simulator machine_simulator(machine.config);
+  const LatencyModel model = latency_model(options, machine, machine_simulator);
   if (InterruptDelay::is_pending()) return ExitCode::kInterrupted;
   const Predictor predictor(model);
-  WinnerSimulator simulator(machine.config);
+  WinnerSimulator simulator(machine.config, machine_simulator);
   ProgressLine line;
   Host host{predictor,
             machine.config.clock_mhz,

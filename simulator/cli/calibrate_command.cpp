@@ -127,7 +127,8 @@ Calibration calibrate(const HardwareConfig& hardware, const CalibrateOptions& op
   const auto seed = static_cast<std::uint64_t>(options.seed);
   if (is_designed) {
     const CalibrationSet set(hardware, seed, static_cast<int>(options.num_networks));
-    add_simulations(measurements, set,
+    Simulator simulator(hardware);
+    add_simulations(measurements, simulator, set,
                     options.no_cache ? "" : trace_cache_path(machine_id(hardware)));
   }
   const Stopwatch stopwatch;

@@ -18,7 +18,6 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
-#include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/trace/trace_csv.hpp"
@@ -50,8 +49,8 @@ void check_origin(const TraceFile& trace, const std::string& machine) {
 /// Simulates one network after another, and remembers them.
 class Simulations {
  public:
-  Simulations(const HardwareConfig& hardware, TraceCache* cache)
-      : hardware_(hardware), cache_(cache), simulator_(hardware) {}
+  Simulations(const HardwareConfig& hardware, Simulator& simulator, TraceCache* cache)
+      : hardware_(hardware), cache_(cache), simulator_(simulator) {}
 
   /// Its rows, or none if the machine cannot hold it.
   std::optional<std::vector<TraceRow>> rows_of(const Network& network) {
@@ -83,7 +82,7 @@ class Simulations {
  private:
   const HardwareConfig& hardware_;
   TraceCache* cache_;
-  Simulator simulator_;
+  Simulator& simulator_;
 };
 
 void save(TraceCache& cache) {
@@ -113,7 +112,7 @@ std::string add_trace(Measurements& measurements, const std::string& path) {
   return fmt::format("{}:{}", trace.name, kFirstRowLine + trace.rows.size() - 1);
 }
 
-void add_simulations(Measurements& measurements, const CalibrationSet& set,
+void add_simulations(Measurements& measurements, Simulator& simulator, const CalibrationSet& set,
                      const std::string& cache_path) {
   const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
   const Stopwatch stopwatch;
@@ -123,7 +122,7 @@ void add_simulations(Measurements& measurements, const CalibrationSet& set,
     cache.emplace(cache_path, machine_id(hardware), build_id());
     if (!cache->remark().empty()) log().info(cache->remark());
   }
-  Simulations simulations(hardware, cache ? &*cache : nullptr);
+  Simulations simulations(hardware, simulator, cache ? &*cache : nullptr);
   int done = 0;
   {
     Progress progress("simulated", "networks", set.size());

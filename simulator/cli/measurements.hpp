@@ -7,6 +7,7 @@
 #include "latency_model/calibration_set.hpp"
 #include "latency_model/dataset.hpp"
 #include "latency_model/features/feature_extractor.hpp"
+#include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 
 namespace tilewake {
@@ -25,8 +26,9 @@ std::string add_trace(Measurements& measurements, const std::string& path);
 
 /// Simulates `set`, network by network, and adds its rows. The first interrupt lets the current
 /// network end; what was simulated is kept for the next run, and the process ends.
+///   @param simulator   of the same machine; a process has one
 ///   @param cache_path  a TraceCache; empty for none
-void add_simulations(Measurements& measurements, const CalibrationSet& set,
+void add_simulations(Measurements& measurements, Simulator& simulator, const CalibrationSet& set,
                      const std::string& cache_path);
 
 }  // namespace tilewake
