@@ -83,7 +83,7 @@ std::shared_ptr<MemoryImages> read_images(const std::string& path,
 }
 
 std::string plain_or_gzip(const std::string& directory, const std::string& name) {
-  const std::string path = (std::filesystem::path(directory) / name).string();
+  std::string path = (std::filesystem::path(directory) / name).string();
   if (std::filesystem::exists(path)) return path;
   if (std::filesystem::exists(path + ".gz")) return path + ".gz";
   throw InputError(path + ": missing, and so is " + name + ".gz");

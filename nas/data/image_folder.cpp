@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstddef>
 #include <filesystem>
@@ -78,11 +77,10 @@ std::vector<std::string> class_names_of(const fs::path& directory) {
 }
 
 bool is_image_name(const fs::path& path) {
-  static const std::array<std::string, 3> kEndings = {".jpg", ".jpeg", ".png"};
   std::string ending = path.extension().string();
   std::transform(ending.begin(), ending.end(), ending.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
 }
 
 std::shared_ptr<const ImageSource> list_images(const fs::path& directory,

@@ -114,7 +114,7 @@ void ImagePreparer::place(const Image& image, RandomStream& random, float* to) c
   int dy = 0;
   int dx = 0;
   if (augmentation_.pad_crop > 0) {
-    const auto num_offsets = static_cast<std::uint64_t>(2 * augmentation_.pad_crop + 1);
+    const std::uint64_t num_offsets = 2 * static_cast<std::uint64_t>(augmentation_.pad_crop) + 1;
     dy = static_cast<int>(random.below(num_offsets)) - augmentation_.pad_crop;
     dx = static_cast<int>(random.below(num_offsets)) - augmentation_.pad_crop;
   }
@@ -130,8 +130,8 @@ void ImagePreparer::place(const Image& image, RandomStream& random, float* to) c
       const int from_x = x + dx;
       const bool is_inside = is_row_inside && from_x >= 0 && from_x < resolution_;
       for (int c = 0; c < channels_; ++c) {
-        const int value = is_inside ? from[from_x * channels_ + c] : 0;
-        pixel[c] = normalised_[static_cast<std::size_t>(c * kNumValues + value)];
+        const std::size_t value = is_inside ? from[from_x * channels_ + c] : 0;
+        pixel[c] = normalised_[static_cast<std::size_t>(c) * kNumValues + value];
       }
     }
   }
@@ -149,8 +149,8 @@ void ImagePreparer::cut_out(RandomStream& random, float* to) const {
   const auto [top, bottom] = range();
   const auto [left, right] = range();
   for (int y = top; y < bottom; ++y) {
-    float* row = to + std::ptrdiff_t{y} * resolution_ * channels_;
-    std::fill(row + left * channels_, row + right * channels_, 0.0F);  // the mean
+    float* begin = to + (std::ptrdiff_t{y} * resolution_ + left) * channels_;
+    std::fill_n(begin, std::ptrdiff_t{right - left} * channels_, 0.0F);  // the mean
   }
 }
 

@@ -48,7 +48,7 @@ void add_image(const Image& image, std::vector<Sums>& sums) {
       sum += value;
       sum_of_squares += value * value;
     }
-    const auto count = static_cast<double>(image.pixels.size() / channels);
+    const double count = static_cast<double>(image.pixels.size()) / static_cast<double>(channels);
     sums[c].mean += static_cast<double>(sum) / count / 255.0;
     sums[c].mean_square += static_cast<double>(sum_of_squares) / count / (255.0 * 255.0);
   }
