@@ -52,6 +52,7 @@ TILEWAKE_KERNEL void pack(const Packing& p) {
   for (int y = 0; y < p.height; ++y) {
     to = store_zeros<kLanes>(to, p.zeros_left);
     for (int x = 0; x < p.width; ++x, from += p.pixel_pitch, to += kLanes) {
+      __builtin_prefetch(from + kLanes);  // of the next block, which is packed next
       store<kLanes>(to, load<kLanes>(from));
     }
     to = store_zeros<kLanes>(to, p.zeros_right);

@@ -36,7 +36,8 @@ struct Outcome {
 /// A directory in which one run trains, by one process after another.
 class TrainingRun {
  public:
-  explicit TrainingRun(OptimizerKind kind) : kind_(kind) {}
+  explicit TrainingRun(OptimizerKind kind, int batch_size = 8, double epochs = 2.4)
+      : kind_(kind), batch_size_(batch_size), epochs_(epochs) {}
 
   /// One process: killed in step `kill_at`, interrupted after `interrupt_at`, if so many are made.
   /// Empty if it was killed.
@@ -45,9 +46,11 @@ class TrainingRun {
     at::set_num_threads(1);
     TinyLearner learner;
     MetricsLog metrics(directory_.path().string());
-    const auto train = tiny_loader(43, 8, true);
+    const auto train = tiny_loader(43, batch_size_, true);
     const auto validation = tiny_loader(21, 9, false);
     PhaseOptions options = tiny_options(kind_);
+    options.recipe.batch_size = batch_size_;
+    options.recipe.epochs = epochs_;
     options.checkpoint_path = directory_.file("checkpoint");
     options.best_path = directory_.file("best");
     options.checkpoint_seconds = checkpoint_seconds;
@@ -84,6 +87,8 @@ class TrainingRun {
  private:
   TempDir directory_;
   OptimizerKind kind_;
+  int batch_size_;
+  double epochs_;
 };
 
 void expect_same(const Outcome& a, const Outcome& b) {
@@ -160,6 +165,18 @@ TEST(PhaseResumed, ACompletePhaseReturnsAtOnceWhatItReturned) {
   EXPECT_EQ(run.num_steps_made, 0);
   EXPECT_EQ(again.result.num_images, 0);
   expect_same(whole, again);
+}
+
+// Batches of one image: 43 steps an epoch and a row of metrics every second step, so that a
+// checkpoint after an odd step holds half of a row.
+TEST(PhaseResumed, InterruptedBetweenTwoRowsOfMetricsItGivesBitForBitTheSame) {
+  const Outcome whole = TrainingRun(OptimizerKind::kSgd, 1, 0.2).finish();
+  for (std::int64_t n = 1; n < 9; ++n) {
+    TrainingRun run(OptimizerKind::kSgd, 1, 0.2);
+    ASSERT_TRUE(run.process(3600.0, -1, n).has_value());
+    SCOPED_TRACE(n);
+    expect_same(whole, run.finish());
+  }
 }
 
 /// A phase of one step that leaves a checkpoint, and what another with other options makes of it.
