@@ -92,8 +92,8 @@ torch::Tensor by_library(const torch::Tensor& input, const std::vector<torch::Te
 
 torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
                             int stride) {
-  static const depthwise::SimdLevel kBest = depthwise::best_simd_level();
-  return depthwise::mix_depthwise(input, weights, stride, kBest);
+  static const depthwise::SimdLevel best = depthwise::best_simd_level();
+  return depthwise::mix_depthwise(input, weights, stride, best);
 }
 
 torch::Tensor depthwise::mix_depthwise(const torch::Tensor& input,

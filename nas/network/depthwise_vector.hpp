@@ -16,7 +16,7 @@
 namespace tilewake::depthwise {
 namespace {
 
-template <int kLanes>
+template <std::int64_t kLanes>
 struct VectorOf {
   typedef float Type __attribute__((vector_size(kLanes * sizeof(float))));
 };
@@ -24,28 +24,28 @@ template <>
 struct VectorOf<1> {
   using Type = float;
 };
-template <int kLanes>
+template <std::int64_t kLanes>
 using Vector = typename VectorOf<kLanes>::Type;
 
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_INLINE Vector<kLanes> load(const float* from) {
   Vector<kLanes> v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_INLINE void store(float* to, const Vector<kLanes>& v) {
   __builtin_memcpy(to, &v, sizeof v);
 }
 
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_INLINE float* store_zeros(float* to, int pixels) {
   for (int i = 0; i < pixels; ++i, to += kLanes) store<kLanes>(to, Vector<kLanes>{});
   return to;
 }
 
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_KERNEL void pack(const Packing& p) {
   const float* from = p.from;
   float* to = p.to;
@@ -70,7 +70,7 @@ struct TileRows {
 };
 
 /// kTile outputs of a row, taps and step known: each input is read once for all taps.
-template <int kLanes, int kTile, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void correlate_tile(const TileRows& rows, float* out, std::int64_t out_pitch) {
   constexpr int kInputs = (kTile - 1) * kStep + kTaps;
   Vector<kLanes> sums[kTile] = {};
@@ -95,7 +95,7 @@ TILEWAKE_INLINE void correlate_tile(const TileRows& rows, float* out, std::int64
 }
 
 /// The same for any number of taps and any step.
-template <int kLanes, int kTile>
+template <std::int64_t kLanes, int kTile>
 TILEWAKE_INLINE void correlate_any_tile(const TileRows& rows, int taps, int step, float* out,
                                         std::int64_t out_pitch) {
   Vector<kLanes> sums[kTile] = {};
@@ -113,7 +113,7 @@ TILEWAKE_INLINE void correlate_any_tile(const TileRows& rows, int taps, int step
 }
 
 /// One tile of the row at x; moves x on. kTaps = 0: any.
-template <int kLanes, int kTile, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void next_tile(const Correlation& c, const TileRows& row, float* out, int& x) {
   const TileRows rows{row.in + static_cast<std::int64_t>(x) * c.step * kLanes, row.in_pitch,
                       row.weights, row.count};
@@ -135,7 +135,7 @@ TILEWAKE_INLINE int num_sevens(int width) {
   return 0;
 }
 
-template <int kLanes, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTaps, int kStep>
 TILEWAKE_KERNEL void correlate_rows(const Correlation& c) {
   const int sevens = num_sevens(c.out_width);
   for (int y = 0; y < c.out_height; ++y) {
@@ -156,7 +156,7 @@ TILEWAKE_KERNEL void correlate_rows(const Correlation& c) {
 }
 
 /// Taps of 3x3, 5x5 and 7x7, and what stride 2 divides them into in the data gradient.
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_KERNEL void correlate(const Correlation& c) {
   if (c.step == 1) {
     switch (c.tap_columns) {
@@ -206,7 +206,7 @@ TILEWAKE_INLINE RowRange rows_with_input(const WeightGradient& g, int tap_row, R
 
 /// kTile outputs. Two sets of sums, taken in turns: the chain of additions to one would be slower
 /// than the additions.
-template <int kLanes, int kTile, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void add_tile(const float* in, const float* gradient,
                               Vector<kLanes> (&sums)[2][kTaps]) {
   Vector<kLanes> gradients[kTile];
@@ -224,7 +224,7 @@ TILEWAKE_INLINE void add_tile(const float* in, const float* gradient,
   }
 }
 
-template <int kLanes, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTaps, int kStep>
 TILEWAKE_INLINE void add_tap_row(const WeightGradient& g, RowRange rows, int tap_row) {
   constexpr int kTile = 4;
   float* const to = g.sums + static_cast<std::int64_t>(tap_row) * kTaps * kLanes;
@@ -252,7 +252,7 @@ TILEWAKE_INLINE void add_tap_row(const WeightGradient& g, RowRange rows, int tap
 }
 
 /// The same for any number of taps and any step: one tap at a time.
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_INLINE void add_any_tap_row(const WeightGradient& g, RowRange rows, int tap_row) {
   for (int tap = 0; tap < g.taps; ++tap) {
     Vector<kLanes> sums[2] = {};
@@ -269,7 +269,7 @@ TILEWAKE_INLINE void add_any_tap_row(const WeightGradient& g, RowRange rows, int
   }
 }
 
-template <int kLanes, int kTaps, int kStep>
+template <std::int64_t kLanes, int kTaps, int kStep>
 TILEWAKE_KERNEL void add_rows(const WeightGradient& g) {
   // Every kernel row passes over the input: by strips of rows that stay in the first-level cache.
   constexpr std::int64_t kStripFloats = 4096;
@@ -288,7 +288,7 @@ TILEWAKE_KERNEL void add_rows(const WeightGradient& g) {
   }
 }
 
-template <int kLanes>
+template <std::int64_t kLanes>
 TILEWAKE_KERNEL void add_weight_gradient(const WeightGradient& g) {
   if (g.step == 1 && g.taps == 3) return add_rows<kLanes, 3, 1>(g);
   if (g.step == 1 && g.taps == 5) return add_rows<kLanes, 5, 1>(g);
@@ -299,7 +299,7 @@ TILEWAKE_KERNEL void add_weight_gradient(const WeightGradient& g) {
   add_rows<kLanes, 0, 0>(g);
 }
 
-template <int kLanes>
+template <std::int64_t kLanes>
 constexpr Kernels kernels() {
   return {kLanes, &pack<kLanes>, &correlate<kLanes>, &add_weight_gradient<kLanes>};
 }

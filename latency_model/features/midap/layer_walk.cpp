@@ -232,8 +232,8 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   s.pass_per_column = elementwise;
   s.batches = node.type == NodeType::kConv;
   s.start = std::max(kBegin, work.first_ready - 1.0);
-  const double computing = elementwise ? work.run_passes(kLongAgo, kLongAgo).computed - s.start
-                                       : work.total_slots();
+  const double computing =
+      elementwise ? work.run_passes(kLongAgo, kLongAgo).computed - s.start : work.total_slots();
   s.column_compute = computing / static_cast<double>(in.width);
   s.column_load =
       static_cast<double>(in.height * in.channels) / static_cast<double>(dram_.bytes_per_cycle());
