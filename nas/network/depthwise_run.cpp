@@ -350,7 +350,7 @@ void Backward::weight_gradient(const Block& block, const float* input, const flo
 /// @param gradient  packed, of output (0, 0)
 void Backward::input_gradient(const Block& block, const GradientPlan& plan, const float* gradient,
                               std::int64_t pitch, float* out_image) const {
-  const int lanes = block.kernels->lanes;
+  const std::int64_t lanes = block.kernels->lanes;
   const float* weights = packed_weights_.data_ptr<float>() + block.at;
   for (const Phase& rows : plan.rows) {
     for (const Phase& columns : plan.columns) {
