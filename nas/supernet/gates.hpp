@@ -10,11 +10,6 @@
 
 namespace tilewake {
 
-/// 1 where norm >= threshold, else 0; backward the derivative of sigmoid((norm - threshold) /
-/// temperature) (straight through). Both of one shape.
-torch::Tensor step_gate(const torch::Tensor& norm, const torch::Tensor& threshold,
-                        double temperature);
-
 /// Of gates g_0, g_1, ..: 1, g_0, g_0 g_1, .., what nested choices are multiplied by. One element
 /// more than `gates`. Differentiable (once) where gates are 0, too.
 torch::Tensor nested_product(const torch::Tensor& gates);
@@ -23,8 +18,26 @@ torch::Tensor nested_product(const torch::Tensor& gates);
 /// first closed gate is g_0, g_1, .., or none. They add up to 1.
 torch::Tensor choice_probabilities(const torch::Tensor& nested);
 
-/// 2-norms of regions of `weight` as sums of squares: entry [b][r] of
-///   bands x (weight o weight) x rings
+/// A list of gates g_0, g_1, .. in one step.
+struct GateList {
+  torch::Tensor open;           // per gate: 1 where its norm is at least its threshold, else 0
+  torch::Tensor nested;         // nested_product(open x selection)
+  torch::Tensor probabilities;  // choice_probabilities(nested_product(open))
+};
+
+/// @param energies     per gate the sum of squares of what it adds; its norm is the root of that
+///                     times `scales`
+/// @param thresholds   per gate
+/// @param selection    per gate what equal-selection dropout multiplies it by; undefined for none
+/// @param temperature  in units of the norm
+///
+/// Differentiable (once) in energies and thresholds: the gradient of a gate is that of
+/// sigmoid((norm - threshold) / temperature) (straight through), and 0 in an energy of 0. All in
+/// one, because many small operations cost more than what they compute.
+GateList gate_list(const torch::Tensor& energies, const torch::Tensor& thresholds,
+                   const torch::Tensor& scales, const torch::Tensor& selection, double temperature);
+
+/// Sums of squares over regions of `weight`: entry [b][r] of bands x (weight o weight) x rings.
 ///   @param weight  C x anything
 ///   @param bands   B x C, 0/1
 ///   @param rings   (elements of a channel) x R, 0/1

@@ -38,12 +38,6 @@ Tensor scales_of(const Tensor& num_elements, NormKind norm) {
   return norm == NormKind::kRms ? num_elements.rsqrt() : torch::ones_like(num_elements);
 }
 
-/// The root of a sum of squares, whose gradient is 0 where all of them are.
-Tensor norm_of(const Tensor& energy, const Tensor& scale) {
-  constexpr double kTiny = 1e-30;  // a normal number in single precision
-  return energy.clamp_min(kTiny).sqrt() * scale;
-}
-
 int num_leading_open(const Tensor& nested) {
   return static_cast<int>(nested.ne(0).sum().item<std::int64_t>());
 }
@@ -122,11 +116,10 @@ void SuperKernelImpl::add_kernel_gates(BranchGates& gates, const Tensor& energie
     return;
   }
   const Tensor of_rings = energies.sum(0).narrow(0, 1, num_kernel_gates());
-  const Tensor open =
-      step_gate(norm_of(of_rings, kernel_scales_), kernel_thresholds, options.temperature);
-  const Tensor nested = nested_product(open);
-  gates.kernel = selection.defined() ? nested_product(open * selection) : nested;
-  gates.kernel_probabilities = choice_probabilities(nested);
+  const GateList list =
+      gate_list(of_rings, kernel_thresholds, kernel_scales_, selection, options.temperature);
+  gates.kernel = list.nested;
+  gates.kernel_probabilities = list.probabilities;
 }
 
 void SuperKernelImpl::add_channel_gates(BranchGates& gates, const Tensor& energies,
@@ -140,15 +133,13 @@ void SuperKernelImpl::add_channel_gates(BranchGates& gates, const Tensor& energi
   const Tensor of_bands =
       num_kernel_gates() == 0 ? energies.select(1, 0) : energies.mv(gates.kernel.square());
   const Tensor gated = of_bands.narrow(0, of_bands.size(0) - num_gates, num_gates);
-  const Tensor open =
-      step_gate(norm_of(gated, band_scales_), channel_thresholds, options.temperature);
-  Tensor nested = nested_product(open);
-  gates.expansion_probabilities = choice_probabilities(nested);
-  if (selection.defined()) nested = nested_product(open * selection);
-  gates.channel = nested;
+  const GateList list =
+      gate_list(gated, channel_thresholds, band_scales_, selection, options.temperature);
+  gates.expansion_probabilities = list.probabilities;
+  gates.channel = list.nested;
   if (!space.can_vanish()) return;
-  gates.channel = nested.narrow(0, 1, num_gates);
-  gates.present = open[0];
+  gates.channel = list.nested.narrow(0, 1, num_gates);
+  gates.present = list.open[0];
   if (selection.defined()) gates.present = gates.present * selection[0].ne(0);
 }
 

@@ -35,22 +35,68 @@ TEST_F(GatesTest, RingsAddUpToOneAndEveryWindowIsCentred) {
 }
 
 TEST_F(GatesTest, AGateIsOpenFromItsThresholdOn) {
-  const torch::Tensor norm = doubles({0.2, 0.3, 0.3, 0.0});
-  const torch::Tensor threshold = doubles({0.3, 0.3, 0.2, 0.0});
-  EXPECT_TRUE(step_gate(norm, threshold, 1.0).equal(doubles({0.0, 1.0, 1.0, 1.0})));
+  const torch::Tensor norms = doubles({0.25, 0.5, 1.0, 0.0});
+  const torch::Tensor thresholds = doubles({0.5, 0.5, 0.5, 0.0});
+  const torch::Tensor scales = doubles({0.5, 1.0, 2.0, 1.0});
+  const GateList list =
+      gate_list((norms / scales).square(), thresholds, scales, torch::Tensor(), 1.0);
+  EXPECT_TRUE(list.open.equal(doubles({0.0, 1.0, 1.0, 1.0})));
 }
 
 TEST_F(GatesTest, AGatesGradientIsThatOfTheSigmoid) {
   for (const double temperature : {0.05, 1.0, 3.0}) {
-    torch::Tensor norm = torch::rand({5}, torch::kDouble).requires_grad_();
-    torch::Tensor threshold = torch::rand({5}, torch::kDouble).requires_grad_();
+    torch::Tensor energies = torch::rand({5}, torch::kDouble).requires_grad_();
+    torch::Tensor thresholds = torch::rand({5}, torch::kDouble).requires_grad_();
+    const torch::Tensor scales = torch::rand({5}, torch::kDouble) + 0.5;
     const torch::Tensor factors = torch::randn({5}, torch::kDouble);
-    (step_gate(norm, threshold, temperature) * factors).sum().backward();
-    torch::Tensor margin = (norm - threshold).detach();
-    const torch::Tensor expected = finite_differences(
-        margin, [&] { return (torch::sigmoid(margin / temperature) * factors).sum(); });
-    EXPECT_LT(relative_difference(norm.grad(), expected), 1e-7);
-    EXPECT_LT(relative_difference(threshold.grad(), -expected), 1e-7);
+    const GateList list = gate_list(energies, thresholds, scales, torch::Tensor(), temperature);
+    (list.open * factors).sum().backward();
+    const auto smooth = [&] {
+      const torch::Tensor margin = energies.sqrt() * scales - thresholds;
+      return (torch::sigmoid(margin / temperature) * factors).sum();
+    };
+    for (const torch::Tensor& leaf : {energies, thresholds})
+      EXPECT_LT(relative_difference(leaf.grad(), finite_differences(leaf.detach(), smooth)), 1e-6);
+  }
+}
+
+TEST_F(GatesTest, AListGivesNestedProductsOfSelectedGatesAndProbabilitiesOfAll) {
+  const torch::Tensor thresholds = doubles({-1.0, -1.0, 9.0, -1.0});
+  const torch::Tensor ones = torch::ones({4}, torch::kDouble);
+  const GateList all = gate_list(ones, thresholds, ones, torch::Tensor(), 1.0);
+  EXPECT_TRUE(all.nested.equal(doubles({1.0, 1.0, 1.0, 0.0, 0.0})));
+  EXPECT_TRUE(all.probabilities.equal(doubles({0.0, 0.0, 1.0, 0.0, 0.0})));
+  const GateList selected = gate_list(ones, thresholds, ones, doubles({1.5, 0.0, 2.0, 2.0}), 1.0);
+  EXPECT_TRUE(selected.open.equal(all.open));
+  EXPECT_TRUE(selected.nested.equal(doubles({1.0, 1.5, 0.0, 0.0, 0.0})));
+  EXPECT_TRUE(selected.probabilities.equal(all.probabilities));
+}
+
+TEST_F(GatesTest, GradientsOfAListAreThoseOfItsPartsWithAndWithoutSelection) {
+  for (const bool selects : {false, true}) {
+    for (const double shift : {-1.0, 0.0, 1.0}) {
+      torch::Tensor energies = torch::rand({3}, torch::kDouble).requires_grad_();
+      torch::Tensor thresholds = (torch::rand({3}, torch::kDouble) + shift).requires_grad_();
+      const torch::Tensor scales = torch::ones({3}, torch::kDouble);
+      const torch::Tensor selection = selects ? doubles({1.5, 2.0, 0.0}) : torch::Tensor();
+      const torch::Tensor a = torch::randn({4}, torch::kDouble);
+      const torch::Tensor b = torch::randn({4}, torch::kDouble);
+      const auto sum = [&](const torch::Tensor& nested, const torch::Tensor& probabilities) {
+        return (nested * a).sum() + (probabilities * b).sum();
+      };
+      const GateList list = gate_list(energies, thresholds, scales, selection, 0.7);
+      const auto gradients =
+          torch::autograd::grad({sum(list.nested, list.probabilities)}, {energies, thresholds});
+      // Straight through by construction.
+      const torch::Tensor margin = energies.sqrt() - thresholds;
+      const torch::Tensor sigmoid = torch::sigmoid(margin / 0.7);
+      const torch::Tensor open = sigmoid + (margin.ge(0).to(torch::kDouble) - sigmoid).detach();
+      const torch::Tensor nested = nested_product(selects ? open * selection : open);
+      const auto expected = torch::autograd::grad(
+          {sum(nested, choice_probabilities(nested_product(open)))}, {energies, thresholds});
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_LT((gradients[i] - expected[i]).abs().max().item<double>(), 1e-12);
+    }
   }
 }
 

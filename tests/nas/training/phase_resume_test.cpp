@@ -82,6 +82,8 @@ class TrainingRun {
 
   Outcome finish() { return *process(3600.0, -1, -1); }
 
+  void add_row(const MetricsRow& row) { MetricsLog(directory_.path().string()).add(row); }
+
   std::int64_t num_steps_made = 0;  // by the last process
 
  private:
@@ -165,6 +167,17 @@ TEST(PhaseResumed, ACompletePhaseReturnsAtOnceWhatItReturned) {
   EXPECT_EQ(run.num_steps_made, 0);
   EXPECT_EQ(again.result.num_images, 0);
   expect_same(whole, again);
+}
+
+TEST(PhaseResumed, ACompletePhaseLeavesTheMetricsOfTheNextAlone) {
+  TrainingRun run(OptimizerKind::kSgd);
+  const Outcome whole = run.finish();
+  MetricsRow row;
+  row.phase = "next";
+  run.add_row(row);
+  const std::string metrics = run.finish().metrics;
+  EXPECT_EQ(metrics.substr(0, whole.metrics.size()), whole.metrics);
+  EXPECT_THAT(metrics.substr(whole.metrics.size()), ::testing::StartsWith("next,"));
 }
 
 // Batches of one image: 43 steps an epoch and a row of metrics every second step, so that a
