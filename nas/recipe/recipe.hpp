@@ -53,10 +53,12 @@ struct PhaseRecipe {
 struct SearchOptions {
   double latency_weight = 15.0;  // lambda of the latency loss
   double latency_slope = 100.0;  // mu, on L/T - 1
+  double latency_growth = 1.0;   // factor on lambda over a whole phase above the target
   double target_share = 1.0;     // of T that the search is to meet; scaling uses the rest
   NormKind norm = NormKind::kRms;
   double temperature = 1.0;     // of the gates' sigmoid, in units of the norm
   double threshold_rate = 1.0;  // learning rate of thresholds, relative to that of weights
+  double supergraph_threshold_rate = 1.0;  // the same while the supergraph is trained
   GateScaling gate_scaling = GateScaling::kInverted;
   bool mask_after_activation = true;
 };

@@ -68,6 +68,7 @@ class RecipeFields {
 
  private:
   static constexpr NumberRange kAtLeast0 = {};
+  static constexpr NumberRange kAtLeast1 = {1.0};
   static constexpr NumberRange kAbove0{0.0, std::numeric_limits<double>::max(), true};
   static constexpr NumberRange kBelow1{0.0, 1.0, false, true};
   static constexpr std::int64_t kMaxSide = 4096;  // pixels
@@ -113,10 +114,12 @@ class RecipeFields {
   static void visit_options(Visitor& v, SearchOptions& o) {
     v.number("latency_weight", o.latency_weight, kAtLeast0);
     v.number("latency_slope", o.latency_slope, kAtLeast0);
+    v.number("latency_growth", o.latency_growth, kAtLeast1);
     v.number("target_share", o.target_share, {0.0, 1.0, true});
     v.word("norm", o.norm, kNormNames);
     v.number("temperature", o.temperature, kAbove0);
     v.number("threshold_rate", o.threshold_rate, kAtLeast0);
+    v.number("supergraph_threshold_rate", o.supergraph_threshold_rate, kAtLeast0);
     v.word("gate_scaling", o.gate_scaling, kGateScalingNames);
     v.flag("mask_after_activation", o.mask_after_activation);
   }

@@ -64,7 +64,7 @@ std::string supergraph_fingerprint(const RunConfig& config, const SearchSpace& s
   recipe.supergraph = config.recipe.supergraph;
   recipe.options.norm = config.recipe.options.norm;
   recipe.options.temperature = config.recipe.options.temperature;
-  recipe.options.threshold_rate = config.recipe.options.threshold_rate;
+  recipe.options.supergraph_threshold_rate = config.recipe.options.supergraph_threshold_rate;
   recipe.options.gate_scaling = config.recipe.options.gate_scaling;
   recipe.options.mask_after_activation = config.recipe.options.mask_after_activation;
   return fingerprint_of(

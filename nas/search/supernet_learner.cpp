@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/supernet_learner.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -49,7 +51,7 @@ SupergraphLearner::SupergraphLearner(Supernet supernet, const PhaseRecipe& recip
 
 std::vector<ParameterGroup> SupergraphLearner::groups() {
   // Thresholds have a group of their own; weight decay would pull closed gates open.
-  ParameterGroup thresholds{supernet_->thresholds(), false, options_.threshold_rate};
+  ParameterGroup thresholds{supernet_->thresholds(), false, threshold_rate()};
   std::unordered_set<const void*> ours;
   for (const torch::Tensor& threshold : thresholds.parameters) {
     ours.insert(threshold.unsafeGetTensorImpl());
@@ -89,20 +91,28 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
     point.choices.push_back(static_cast<int>(probabilities.detach().argmax().item<std::int64_t>()));
   }
   if (!fastest_ || point.latency_ms < fastest_->latency_ms) fastest_ = point;
-  if (point.latency_ms <= latency_loss_.target_ms()) last_within_ = point;
-  const torch::Tensor loss =
-      cross_entropy(output.logits, labels, label_smoothing_) + latency_loss_.loss(expected_ms);
+  const bool is_within = point.latency_ms <= latency_loss_.target_ms();
+  if (is_within) last_within_ = point;
+  const double pressure = std::pow(options_.latency_growth, static_cast<double>(num_excess_steps_) /
+                                                                static_cast<double>(context.num_steps));
+  num_excess_steps_ = is_within ? std::max<std::int64_t>(num_excess_steps_ - 1, 0) : num_excess_steps_ + 1;
+  const torch::Tensor loss = cross_entropy(output.logits, labels, label_smoothing_) +
+                             latency_loss_.loss(expected_ms, pressure);
   return {loss, output.logits, point.latency_ms};
 }
 
 void SearchLearner::save(torch::serialize::OutputArchive& archive) const {
   write(archive, "last_within", last_within_);
   write(archive, "fastest", fastest_);
+  archive.write("num_excess_steps", torch::tensor(num_excess_steps_, torch::kInt64), /*is_buffer=*/true);
 }
 
 void SearchLearner::load(torch::serialize::InputArchive& archive) {
   last_within_ = read(archive, "last_within");
   fastest_ = read(archive, "fastest");
+  torch::Tensor num_excess_steps;
+  archive.read("num_excess_steps", num_excess_steps, /*is_buffer=*/true);
+  num_excess_steps_ = num_excess_steps.item<std::int64_t>();
 }
 
 }  // namespace tilewake

@@ -14,7 +14,7 @@
 namespace tilewake {
 
 /// The supergraph phase: all networks of the space are trained at once, equal-selection dropout
-/// draws one a step. Thresholds learn too, from the cross entropy alone.
+/// draws one a step. Where the recipe says so thresholds learn too, from the cross entropy alone.
 class SupergraphLearner : public Learner {
  public:
   SupergraphLearner(Supernet supernet, const PhaseRecipe& recipe, const SearchOptions& options);
@@ -25,6 +25,9 @@ class SupergraphLearner : public Learner {
                  const StepContext& context) override;
 
  protected:
+  /// Learning rate of thresholds, relative to that of weights.
+  virtual double threshold_rate() const { return options_.supergraph_threshold_rate; }
+
   Supernet supernet_;
   double label_smoothing_;
   SearchOptions options_;
@@ -38,7 +41,8 @@ struct SearchPoint {
 };
 
 /// The search phase: no dropout of gates, and the latency loss pulls the selected network below the
-/// target.
+/// target. Its weight grows with every step above the target and falls with every step within: so
+/// the gates that accuracy would miss least close first, whatever the scale of the two losses.
 class SearchLearner final : public SupergraphLearner {
  public:
   SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,
@@ -54,7 +58,10 @@ class SearchLearner final : public SupergraphLearner {
   const std::optional<SearchPoint>& fastest() const { return fastest_; }
 
  private:
+  double threshold_rate() const override { return options_.threshold_rate; }
+
   LatencyLoss latency_loss_;
+  std::int64_t num_excess_steps_ = 0;  // steps above the target less steps within, not below 0
   std::optional<SearchPoint> last_within_;
   std::optional<SearchPoint> fastest_;
 };

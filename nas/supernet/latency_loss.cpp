@@ -54,8 +54,8 @@ torch::Tensor LatencyLoss::expected_ms(const std::vector<torch::Tensor>& probabi
   return sum.to(probabilities[0].scalar_type());
 }
 
-torch::Tensor LatencyLoss::loss(const torch::Tensor& expected_ms) const {
-  return weight_ * torch::log1p(slope_ * torch::relu(expected_ms / target_ms_ - 1.0));
+torch::Tensor LatencyLoss::loss(const torch::Tensor& expected_ms, double factor) const {
+  return factor * weight_ * torch::log1p(slope_ * torch::relu(expected_ms / target_ms_ - 1.0));
 }
 
 void LatencyLoss::to(torch::Device device) {

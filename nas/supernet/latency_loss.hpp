@@ -22,8 +22,8 @@ class LatencyLoss {
   /// type, added up in double precision.
   torch::Tensor expected_ms(const std::vector<torch::Tensor>& probabilities) const;
 
-  /// weight x ln(1 + slope x relu(L / T - 1)). A scalar.
-  torch::Tensor loss(const torch::Tensor& expected_ms) const;
+  /// factor x weight x ln(1 + slope x relu(L / T - 1)). A scalar.
+  torch::Tensor loss(const torch::Tensor& expected_ms, double factor = 1.0) const;
 
   double target_ms() const { return target_ms_; }
   void to(torch::Device device);

@@ -51,7 +51,7 @@ supergraph:
   augmentation: {random_resized_crop: true, pad_crop: 4, flip: true, cutout: 8}
 search:
   batch_size: 32
-  options: {latency_weight: 6, latency_slope: 50, target_share: 0.5, norm: l2, temperature: 2, threshold_rate: 4, gate_scaling: none, mask_after_activation: false}
+  options: {latency_weight: 6, latency_slope: 50, latency_growth: 9, target_share: 0.5, norm: l2, temperature: 2, threshold_rate: 4, supergraph_threshold_rate: 2, gate_scaling: none, mask_after_activation: false}
 ranking: {max_ranked: 7, optimizer: {kind: adamw}, schedule: {kind: constant}}
 postprocess: {squeeze_excite: false, hswish: false}
 train: {epochs: 350}
@@ -88,10 +88,12 @@ train: {epochs: 350}
   EXPECT_EQ(r.search.epochs, PhaseRecipe{}.epochs);
   EXPECT_EQ(r.options.latency_weight, 6.0);
   EXPECT_EQ(r.options.latency_slope, 50.0);
+  EXPECT_EQ(r.options.latency_growth, 9.0);
   EXPECT_EQ(r.options.target_share, 0.5);
   EXPECT_EQ(r.options.norm, NormKind::kL2);
   EXPECT_EQ(r.options.temperature, 2.0);
   EXPECT_EQ(r.options.threshold_rate, 4.0);
+  EXPECT_EQ(r.options.supergraph_threshold_rate, 2.0);
   EXPECT_EQ(r.options.gate_scaling, GateScaling::kNone);
   EXPECT_FALSE(r.options.mask_after_activation);
   EXPECT_EQ(r.max_ranked, 7);
@@ -148,8 +150,10 @@ TEST(Recipe, WhatIsWrittenReadsBackTheSame) {
     r.search = random_phase(random);
     r.options = {share(random) * 30.0,
                  share(random) * 300.0,
+                 1.0 + share(random) * 99.0,
                  share(random),
                  random.one_in(2) ? NormKind::kRms : NormKind::kL2,
+                 share(random),
                  share(random),
                  share(random),
                  random.one_in(2) ? GateScaling::kInverted : GateScaling::kNone,
@@ -239,7 +243,7 @@ TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
           << line;
     }
   }
-  for (const char* option : {"latency_weight: -1", "latency_slope: -1", "target_share: 0",
+  for (const char* option : {"latency_weight: -1", "latency_slope: -1", "latency_growth: 0.9", "target_share: 0",
                              "target_share: 1.1", "temperature: 0", "threshold_rate: -1"}) {
     EXPECT_THAT(read_error(in("search", "options: {" + std::string(option) + "}")),
                 HasSubstr("r.yaml:3: search.options."))
