@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# From a bare Debian 12 to a simulated MobileNetV2 on MIDAP, with its trace, and to a latency model
-# of MIDAP that predicts it without having seen it.
-# usage: scripts/quickstart.sh     (result in runs/quickstart and runs/quickstart-model)
+# From a bare Debian 12 to a simulated MobileNetV2 on MIDAP, with its trace, to a latency model of
+# MIDAP that predicts it without having seen it, and to a network searched for MIDAP.
+# usage: scripts/quickstart.sh     (result in runs/quickstart, -model and -search)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,10 +14,11 @@ esac
 
 run=runs/quickstart
 model=runs/quickstart-model/model.yaml
+search=runs/quickstart-search
 
 scripts/setup.sh
 cmake --preset release
-cmake --build --preset release --target tilewake_cli
+cmake --build --preset release --target tilewake_cli tilewake_nas_cli
 tilewake=build/release/tilewake
 
 echo
@@ -57,6 +58,12 @@ $tilewake predict --model $model --net mobilenet_v2 --format csv | awk -F, '
   }' - $run/layers.csv
 
 echo
-echo "Written to $run and $model:"
-ls $run
-echo "Open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went."
+echo "== search for a network for Fashion-MNIST that takes 0.04 ms on MIDAP, in minutes"
+$tilewake nas run --hw midap --model $model --target-ms 0.04 --data fashion-mnist \
+  --space fashion_small --recipe quick --random 1 --out $search --force
+
+echo
+echo "Written to $run, $model and $search:"
+ls $run $search
+echo "Open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went;"
+echo "$search/decisions.log says what the search tried, and why it chose what it did."

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -60,26 +62,38 @@ bool is_mixed(const std::string& precision, torch::Device device) {
   return device.is_cuda() && precision != "float32";
 }
 
-/// The latency model of the run: that of --model, of the run gone on with, or one calibrated now.
-LatencyModel latency_model(const NasOptions& options, const Machine& machine,
-                           Simulator& simulator) {
-  const std::string kept = options.out + "/model.yaml";
+/// The latency model that --model names or that the run gone on with has kept, if there is one.
+std::optional<LatencyModel> given_model(const NasOptions& options, const Machine& machine) {
   const std::string id = machine_id(machine.config);
-  const std::string& path = options.resume ? kept : options.model;
-  if (!path.empty()) {
+  const auto read = [&id](const std::string& path) {
     LatencyModel model = read_latency_model(path);
-    if (model.provenance.machine != id) {
-      throw InputError(
-          fmt::format("{}: is of machine {}, but --hw is {}", path, model.provenance.machine, id));
-    }
-    write_file_atomically(kept, model_yaml(model));
-    return model;
+    if (model.provenance.machine == id) return model;
+    throw InputError(
+        fmt::format("{}: is of machine {}, but --hw is {}", path, model.provenance.machine, id));
+  };
+  std::optional<LatencyModel> given;
+  if (!options.model.empty()) given = read(options.model);
+  // A run that was killed in its first seconds has none yet.
+  const std::string kept = options.out + "/model.yaml";
+  if (!options.resume || !std::filesystem::exists(kept)) return given;
+  LatencyModel model = read(kept);
+  if (given && model_yaml(*given) != model_yaml(model)) {
+    throw InputError(fmt::format(
+        "{}: is another model than the {} that the run was begun with; leave --model out",
+        options.model, kept));
   }
+  return model;
+}
+
+/// One calibrated now; none after an interrupt, which leaves half of the measurements.
+std::optional<LatencyModel> calibrated_model(const NasOptions& options, const Machine& machine,
+                                             Simulator& simulator) {
   const std::unique_ptr<FeatureExtractor> extractor = make_feature_extractor(machine.config);
   Measurements measurements{machine.config, *extractor, {}};
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const CalibrationSet set(machine.config, seed);
   add_simulations(measurements, simulator, set, /*cache_path=*/"");
+  if (InterruptDelay::is_pending()) return {};
   Provenance provenance;
   provenance.set = fmt::format("designed ({} networks)", set.size());
   provenance.seed = seed;
@@ -89,7 +103,6 @@ LatencyModel latency_model(const NasOptions& options, const Machine& machine,
       calibrate(machine.config, *extractor, measurements.dataset, provenance, fit);
   log().info("calibrated {}: MAPE {:.2f} % of networks held out", machine.config.name,
              100.0 * calibration.model.holdout.networks.mape);
-  write_file_atomically(kept, model_yaml(calibration.model));
   return calibration.model;
 }
 
@@ -151,6 +164,18 @@ ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
   return ExitCode::kToleranceMissed;
 }
 
+/// What a resumed run writes anew before it can tell whether it is the one that was begun.
+std::vector<std::string> texts_of(const RunConfig& config) {
+  std::vector<std::string> paths;
+  for (const char* name : {"/run.yaml", "/space.yaml", "/decisions.log"}) {
+    paths.push_back(config.directory + name);
+  }
+  for (const double target_ms : config.targets_ms) {
+    paths.push_back(target_directory(config, target_ms) + "/decisions.log");
+  }
+  return paths;
+}
+
 RunConfig run_config(const NasOptions& options, const Machine& machine, std::string& space_file) {
   RunConfig config;
   config.machine = machine_id(machine.config);
@@ -186,9 +211,11 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   configure_allocator();
   config.num_loader_threads = std::max(1, num_threads / 2);
 
-  claim_search_directory(options.out, options.resume, options.force);
-  make_directory_of(options.out + "/run.yaml");
+  check_search_directory(options.out, options.resume, options.force);
+  std::optional<LatencyModel> given = given_model(options, machine);
   const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
+  const KeptFiles kept(options.resume ? texts_of(config) : std::vector<std::string>());
+  claim_search_directory(options.out, options.force);
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",
                           search_run_yaml(config, options, command, arguments, space_file, machine,
@@ -196,15 +223,21 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   };
   write_run_yaml(false);
   Simulator machine_simulator(machine.config);
-  const LatencyModel model = latency_model(options, machine, machine_simulator);
-  if (InterruptDelay::is_pending()) return ExitCode::kInterrupted;
-  const Predictor predictor(model);
+  const std::optional<LatencyModel> model =
+      given ? std::move(given) : calibrated_model(options, machine, machine_simulator);
+  if (model) write_file_atomically(options.out + "/model.yaml", model_yaml(*model));
+  if (!model || InterruptDelay::is_pending()) return ExitCode::kInterrupted;
+  const Predictor predictor(*model);
   WinnerSimulator simulator(machine.config, machine_simulator);
   ProgressLine line;
+  bool has_trained = false;
   Host host{predictor,
             machine.config.clock_mhz,
             [&](const Network& network) { return simulator.latency_ms(network); },
-            [&](const PhaseProgress& progress) { line.update(progress); },
+            [&](const PhaseProgress& progress) {
+              has_trained = true;
+              line.update(progress);
+            },
             [&](const std::string& text) {
               line.end();
               log().info(text);
@@ -225,6 +258,10 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   } catch (const TargetMissed& missed) {
     line.end();
     return report_miss(missed, options.out);
+  } catch (const InputError&) {
+    line.end();
+    if (!has_trained) kept.put_back();  // settings that are not the run's are no part of it
+    throw;
   } catch (const Interrupted&) {
     line.end();
     log().info("interrupted; everything is kept, --resume goes on from here");

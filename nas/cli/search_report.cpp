@@ -113,7 +113,8 @@ std::string search_json(const SearchResult& result) {
   json["space"] = result.space.name;
   json["targets"] = Json::array();
   for (const TargetResult& target : result.targets) json["targets"].push_back(target_json(target));
-  return json.dump(1) + "\n";
+  // The name of a directory may be any bytes.
+  return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string steps_csv(const TargetResult& target) { return step_table_csv(rows_of(target)); }

@@ -22,9 +22,10 @@ ScalingLimits limits_of(const TargetRoom& room, double latency_ms) {
 }  // namespace
 
 std::string ConfirmedCandidate::in_one_line() const {
-  std::string text = fmt::format("depth x{:.3f}, width x{:.3f}, resolution x{:.3f}, phi {:+.3f}",
-                                 scaled.multipliers.depth, scaled.multipliers.width,
-                                 scaled.multipliers.resolution, scaled.phi);
+  std::string text =
+      fmt::format("#{}: depth x{:.3f}, width x{:.3f}, resolution x{:.3f}, phi {:+.3f}", number,
+                  scaled.multipliers.depth, scaled.multipliers.width, scaled.multipliers.resolution,
+                  scaled.phi);
   if (scaled.estimated_ms > 0.0) {
     text += fmt::format(", {} steps of filling, {} parameters, estimated {}", scaled.fills.size(),
                         scaled.params, as_ms(scaled.estimated_ms));
@@ -49,8 +50,7 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
     double worst = 1.0;  // simulated over estimated, of those beyond the limit
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (!is_open[i]) continue;
-      confirmed[i].scaled = candidates[i];
-      confirmed[i].missed.clear();
+      confirmed[i] = {static_cast<int>(i) + 1, candidates[i], 0.0, ""};
       is_open[i] = false;
       if (!candidates[i].rejected.empty()) continue;
       confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));

@@ -11,6 +11,7 @@ namespace tilewake {
 
 /// A scaled network whose latency the simulator confirmed.
 struct ConfirmedCandidate {
+  int number = 0;  // from 1, in the order of the grid: what "same network as #2" refers to
   ScalingCandidate scaled;
   double simulated_ms = 0.0;  // 0 where it was rejected before
   std::string missed;         // why the simulator rejects it

@@ -110,7 +110,10 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
 }
 
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network) {
-  return [network](const torch::Tensor& images) mutable { return network->forward(images); };
+  return [network](const torch::Tensor& images) mutable {
+    network->eval();
+    return network->forward(images);
+  };
 }
 
 }  // namespace tilewake

@@ -48,7 +48,7 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
                              const std::string& checkpoint_path, const std::string& best_path,
                              const std::string& fingerprint);
 
-/// Logits of a network in evaluation mode.
+/// Logits of a network, which it puts into evaluation mode.
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network);
 
 }  // namespace tilewake

@@ -133,6 +133,31 @@ class Trial {
   StepRecord& record_;
 };
 
+/// Where the blocks equal to that at `begin` end.
+std::size_t end_of_run(const std::vector<ArchitectureBlock>& blocks, std::size_t begin) {
+  std::size_t end = begin + 1;
+  while (end < blocks.size() && blocks[end] == blocks[begin]) ++end;
+  return end;
+}
+
+/// Per block of `scaled`, the block of `unscaled` that it came from. Depth scaling keeps the order:
+/// blocks are repeated on the spot or left out. Equal neighbours share their copies in order.
+std::vector<std::size_t> origins(const std::vector<ArchitectureBlock>& unscaled,
+                                 const std::vector<ArchitectureBlock>& scaled) {
+  std::vector<std::size_t> result;
+  std::size_t from = 0;
+  for (std::size_t begin = 0; begin < scaled.size();) {
+    while (!(unscaled.at(from) == scaled[begin])) ++from;
+    const std::size_t from_end = end_of_run(unscaled, from);
+    const std::size_t end = end_of_run(scaled, begin);
+    for (std::size_t i = begin; i < end; ++i)
+      result.push_back(from + (i - begin) * (from_end - from) / (end - begin));
+    from = from_end;
+    begin = end;
+  }
+  return result;
+}
+
 /// Gate scores are of the scaled network's blocks; those of a block that depth scaling repeated
 /// count for the block it came from by the best of them.
 std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Architecture& scaled,
@@ -142,11 +167,11 @@ std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Archi
   for (std::size_t s = 0; s < unscaled.stages.size(); ++s) {
     const auto& blocks = unscaled.stages[s].blocks;
     const auto& scaled_blocks = scaled.stages[s].blocks;
+    const std::vector<std::size_t> origin = origins(blocks, scaled_blocks);
     std::vector<double> of_block(blocks.size(), 0.0);
     for (std::size_t b = 0; b < scaled_blocks.size(); ++b) {
       if (!scaled_blocks[b].squeeze_excite) continue;
-      const std::size_t original = b * blocks.size() / scaled_blocks.size();
-      of_block[original] = std::max(of_block[original], scores[i++]);
+      of_block[origin[b]] = std::max(of_block[origin[b]], scores[i++]);
     }
     for (std::size_t b = 0; b < blocks.size(); ++b) {
       if (blocks[b].squeeze_excite) result.push_back(of_block[b]);

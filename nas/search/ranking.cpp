@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/common/atomic_file.hpp"
+
 namespace tilewake {
 namespace {
 
@@ -57,6 +59,7 @@ Ranked rank_by_training(const TargetRoom& room, const Architecture& architecture
   std::optional<StepRecord> record = room.rankings.find(name, fingerprint);
   if (!record) {
     const std::string checkpoint = room.rankings.path_of(name) + ".ckpt";
+    make_directory_of(checkpoint);  // with several targets no step has made it
     TrainedNetwork trained = train_network(room.training, nameless, room.config().recipe.ranking,
                                            name, checkpoint, "", fingerprint);
     record = StepRecord();

@@ -8,6 +8,7 @@
 
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -25,8 +26,17 @@ std::optional<double> get(const Json& json, const char* key) {
   return found->get<double>();
 }
 
+/// Of all that is in a record but the hash itself.
+std::string hash_of(Json json) {
+  json.erase("hash");
+  return fmt::format("{:016x}", fnv1a64(json.dump()));
+}
+
 StepRecord parse(const std::string& text, const std::string& path) {
   const Json json = Json::parse(text);
+  if (json.at("hash").get<std::string>() != hash_of(json)) {
+    throw InputError(path + ": is damaged: its hash is not that of what it holds");
+  }
   StepRecord record;
   record.step = json.at("step").get<std::string>();
   record.fingerprint = json.at("fingerprint").get<std::string>();
@@ -75,6 +85,7 @@ void StepStore::save(const std::string& name, const StepRecord& record) const {
   set(json, "test_accuracy", record.test_accuracy);
   json["values"] = record.values;
   json["log"] = record.log;
+  json["hash"] = hash_of(json);
   const std::string path = path_of(name);
   make_directory_of(path);
   write_file_atomically(path, json.dump(1) + "\n");

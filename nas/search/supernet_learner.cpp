@@ -93,9 +93,11 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
   if (!fastest_ || point.latency_ms < fastest_->latency_ms) fastest_ = point;
   const bool is_within = point.latency_ms <= latency_loss_.target_ms();
   if (is_within) last_within_ = point;
-  const double pressure = std::pow(options_.latency_growth, static_cast<double>(num_excess_steps_) /
-                                                                static_cast<double>(context.num_steps));
-  num_excess_steps_ = is_within ? std::max<std::int64_t>(num_excess_steps_ - 1, 0) : num_excess_steps_ + 1;
+  const double pressure =
+      std::pow(options_.latency_growth,
+               static_cast<double>(num_excess_steps_) / static_cast<double>(context.num_steps));
+  num_excess_steps_ =
+      is_within ? std::max<std::int64_t>(num_excess_steps_ - 1, 0) : num_excess_steps_ + 1;
   const torch::Tensor loss = cross_entropy(output.logits, labels, label_smoothing_) +
                              latency_loss_.loss(expected_ms, pressure);
   return {loss, output.logits, point.latency_ms};
@@ -104,7 +106,8 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
 void SearchLearner::save(torch::serialize::OutputArchive& archive) const {
   write(archive, "last_within", last_within_);
   write(archive, "fastest", fastest_);
-  archive.write("num_excess_steps", torch::tensor(num_excess_steps_, torch::kInt64), /*is_buffer=*/true);
+  archive.write("num_excess_steps", torch::tensor(num_excess_steps_, torch::kInt64),
+                /*is_buffer=*/true);
 }
 
 void SearchLearner::load(torch::serialize::InputArchive& archive) {

@@ -9,6 +9,8 @@
 #include "nas/space/random_architecture.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/network/network_builder.hpp"
 
 namespace tilewake {
 namespace {
@@ -21,6 +23,18 @@ std::string train_fingerprint(const TargetRoom& room, const Architecture& archit
   Recipe recipe;
   recipe.train = room.config().recipe.train;
   return fingerprint_of({before, architecture_text(architecture), recipe_yaml(recipe)});
+}
+
+/// A directory's name for the network in it; "found" where that can name none.
+std::string name_after(const std::string& directory) {
+  const auto path = std::filesystem::absolute(directory).lexically_normal();
+  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  try {
+    check_name(name, "name");
+  } catch (const InputError&) {
+    return "found";
+  }
+  return name;
 }
 
 /// The best epoch's weights, in a network of their own.
@@ -63,7 +77,7 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
   record.step = "evaluate";
   record.fingerprint = fingerprint;
   record.log.clear();
-  record.architecture->name = std::filesystem::path(room.directory).filename().string();
+  record.architecture->name = name_after(room.directory);
   const Architecture& architecture = *record.architecture;
   const Network network = to_network(architecture);
   MixConvNetwork best = best_network(room, architecture, room.directory + "/weights.ckpt");

@@ -14,6 +14,7 @@
 #include "nas/common/random.hpp"
 #include "nas/training/archive_value.hpp"
 #include "nas/training/autocast.hpp"
+#include "nas/training/batch_statistics.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "nas/training/schedule.hpp"
 #include "simulator/common/error.hpp"
@@ -141,6 +142,7 @@ class PhaseRun {
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<Optimizer> optimizer_;
   Ema ema_;
+  BatchStatistics statistics_;
   StepSums sums_;
   PhaseResult result_;
   std::int64_t step_ = 0;  // done
@@ -170,6 +172,7 @@ PhaseRun::PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& opt
       num_steps_(num_steps_of(options.recipe, train.num_images())),
       row_steps_(std::clamp<std::int64_t>(epoch_steps_ / 20, 1, 50)),
       ema_(placed_module(learner, options), options.recipe.ema_decay),
+      statistics_(learner.module()),
       sums_(options.device) {
   assert(train.options().batch_size == options.recipe.batch_size);
   assert(options.validation == nullptr || options.predict);
@@ -227,6 +230,7 @@ void PhaseRun::train_step() {
   if (!train_.next(batch_)) throw std::logic_error("the loader's epoch ended before the phase's");
   const auto [images, labels] = to_tensors(batch_, options_.device);
   torch::manual_seed(context.seed);
+  statistics_.begin_step(step_);
   const Learner::Result result = forward(images, labels, context);
   const torch::Tensor values = StepSums::values_of(result, labels);
   sums_.add(values, batch_.num_images);

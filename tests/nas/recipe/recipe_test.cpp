@@ -243,8 +243,9 @@ TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
           << line;
     }
   }
-  for (const char* option : {"latency_weight: -1", "latency_slope: -1", "latency_growth: 0.9", "target_share: 0",
-                             "target_share: 1.1", "temperature: 0", "threshold_rate: -1"}) {
+  for (const char* option :
+       {"latency_weight: -1", "latency_slope: -1", "latency_growth: 0.9", "target_share: 0",
+        "target_share: 1.1", "temperature: 0", "threshold_rate: -1"}) {
     EXPECT_THAT(read_error(in("search", "options: {" + std::string(option) + "}")),
                 HasSubstr("r.yaml:3: search.options."))
         << option;

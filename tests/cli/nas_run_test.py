@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`nas`: what a run leaves in its directory, when that is replaced and when gone on with."""
+import csv
+import json
+import os
+import re
+import unittest
+
+from cli_support import MACHINE
+from nas_test import ARGUMENTS, COMMANDS, NasTest, TARGET_MS, events, finished_run, strict_json
+
+
+def rows_of(path, mark):
+    """The rows of a CSV file whose first line is `mark`."""
+    lines = path.read_text().splitlines()
+    assert lines[0] == mark, lines[0]
+    return list(csv.DictReader(lines[1:]))
+
+
+class ResultTest(NasTest):
+    def setUp(self):
+        super().setUp()
+        self.run_dir, self.result = finished_run()
+
+    def summary(self):
+        return strict_json((self.run_dir / "summary.json").read_text())
+
+    def test_the_directory_holds_what_is_documented_and_nothing_half_written(self):
+        self.assertEqual(sorted(p.name for p in self.run_dir.iterdir()), [
+            "architecture.yaml", "decisions.log", "events.out.tfevents.0000000000.tilewake",
+            "layers.csv", "metrics.csv", "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
+            "space.yaml", "steps", "steps.csv", "summary.json", "supergraph.ckpt", "train.ckpt",
+            "weights.ckpt"])
+        for path in (self.run_dir / "steps").iterdir():
+            self.assertRegex(path.name, r"^(search|scale|postprocess|train|evaluate|rank-\w+)"
+                             r"\.json$")
+            strict_json(path.read_text())
+
+    def test_simulate_takes_the_found_network_and_agrees_with_the_summary(self):
+        simulate = ["simulate", "--hw", "machine.yaml", "--net", self.run_dir / "architecture.yaml"]
+        simulated = json.loads(self.expect_ok(*simulate, "--format", "json"))
+        summary = self.summary()
+        for key in ("latency_ms", "total_cycles", "macs", "dram_read_bytes", "dram_write_bytes",
+                    "pe_utilization", "machine"):
+            self.assertEqual(summary[key], simulated[key], key)
+        self.assertEqual(summary["simulated_ms"], simulated["latency_ms"])
+        self.assertEqual(self.expect_ok(*simulate, "--format", "csv"),
+                         (self.run_dir / "layers.csv").read_text())
+        predicted = json.loads(self.expect_ok(
+            "predict", "--model", self.run_dir / "model.yaml", "--net",
+            self.run_dir / "architecture.yaml", "--format", "json"))
+        self.assertAlmostEqual(predicted["latency_ms"], summary["predicted_ms"], delta=1e-6)
+
+    def test_the_summary_keeps_to_the_limit_and_says_how_good_the_network_is(self):
+        summary = self.summary()
+        self.assertEqual(summary["target_ms"], TARGET_MS)
+        self.assertLessEqual(summary["simulated_ms"], TARGET_MS)
+        self.assertGreater(summary["simulated_ms"], 0.8 * TARGET_MS)
+        for key in ("accuracy", "validation_accuracy"):
+            self.assertTrue(0.0 <= summary[key] <= 1.0, key)
+        self.assertEqual(summary["network"], "run")
+
+    def test_every_step_is_in_the_tables_and_the_log(self):
+        steps = rows_of(self.run_dir / "steps.csv", "# tilewake-steps v1")
+        self.assertEqual([row["step"] for row in steps], COMMANDS[1:])
+        self.assertEqual(steps[-1]["simulated_ms"], str(self.summary()["simulated_ms"]))
+        log = (self.run_dir / "decisions.log").read_text()
+        self.assertEqual(re.findall(r"(?m)^== (.*)", log), ["design", *COMMANDS[1:]])
+        self.assertRegex(log, r"(?m)^chosen: stem \d+")
+        self.assertRegex(log, r"test accuracy [\d.]+ % \(\+-[\d.]+ %\) of 500 images")
+
+    def test_metrics_have_every_phase_and_tensorboard_has_them_too(self):
+        rows = rows_of(self.run_dir / "metrics.csv", "# tilewake-metrics v1")
+        phases = list(dict.fromkeys(row["phase"] for row in rows))
+        self.assertEqual((phases[:2], phases[-1]), (["supergraph", "search"], "train"))
+        self.assertTrue(all(re.match(r"rank-[0-9a-f]{16}$", name) for name in phases[2:-1]))
+        for phase, steps in (("supergraph", 8), ("search", 12), ("train", 12)):
+            self.assertEqual([row["step"] for row in rows if row["phase"] == phase],
+                             [str(i) for i in range(1, steps + 1)])
+        for row in rows:
+            self.assertEqual(bool(row["latency_ms"]), row["phase"] == "search", row)
+            self.assertGreater(float(row["loss"]), 0.0)
+        records = events(next(self.run_dir.glob("events.out.tfevents.*")))
+        self.assertEqual(len(records), 1 + len(rows))
+        self.assertIn(b"brain.Event:2", records[0])
+        self.assertIn(b"train/validation_accuracy", records[-1])
+
+    def test_the_model_is_an_onnx_file_of_ours(self):
+        data = (self.run_dir / "model.onnx").read_bytes()
+        self.assertEqual(data[:2], b"\x08\x07")  # version 7 of the format
+        self.assertIn(b"tilewake", data[:20])
+        self.assertGreater(len(data), 4 * self.summary()["params"] * 0.9)
+
+    def test_run_yaml_tells_how_the_run_was_made(self):
+        text = (self.run_dir / "run.yaml").read_text()
+        command = json.loads(re.search(r"(?m)^command: (.*)", text)[1])
+        self.assertEqual(command, ["tilewake", "nas", "run", *ARGUMENTS, "--out", "run"])
+        for line in ("complete: true", "seed: 1", f"targets_ms: [{TARGET_MS}]", "device: cpu",
+                     '  name: "synthetic"', '  file: "machine.yaml"'):
+            self.assertIn(f"\n{line}\n", text)
+        for section in ("space", "recipe", "hardware"):
+            self.assertRegex(text, rf"(?m)^{section}:\n  ")
+
+    def test_what_is_printed_is_the_table_and_the_result(self):
+        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nstep +network ")
+        self.assertRegex(self.result.stdout, r"(?m)^estimated [\d.]+ ms, simulated [\d.]+ ms, "
+                         r"limit 0.0140 ms, test accuracy [\d.]+ % \(validation [\d.]+ %\), \d+ p")
+        for line in self.result.stderr.splitlines():
+            self.assertRegex(line, r"^tilewake: \S")
+        for phase in ("supergraph", "search", "rank-", "train"):
+            self.assertRegex(self.result.stderr, rf"(?m)^tilewake: {phase}\w* \d+ of \d+, \d+ %, "
+                             r"loss [\d.]+, accuracy [\d.]+ %.*, \d+ images/s, \d+:\d\d left$")
+
+    def test_json_is_all_that_is_on_standard_output(self):
+        directory = self.copy_of_finished_run()
+        result = self.nas(*ARGUMENTS, "--out", "run", "--resume", "--format", "json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, "the run is in run\n$")
+        data = strict_json(result.stdout)
+        target, = data["targets"]
+        summary = self.summary()
+        self.assertEqual([step["step"] for step in target["steps"]], COMMANDS[1:])
+        for key in ("target_ms", "predicted_ms", "simulated_ms", "accuracy", "params"):
+            self.assertEqual(target[key], summary[key], key)
+        self.assert_same_run(directory)
+
+
+class MissTest(NasTest):
+    def miss(self, target, *extra):
+        self.with_model()
+        message = self.expect_refused("fastest network found takes", *self.arguments(
+            "--target-ms", target, "--out", "out", *extra, without=["--target-ms"]), code=4)
+        match = re.search(r"the fastest network found takes ([\d.]+) ms: (out/fastest.yaml)$",
+                          message)
+        self.assertTrue(match, message)
+        simulated = json.loads(self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
+                                              match[2], "--format", "json"))
+        self.assertAlmostEqual(float(match[1]), simulated["latency_ms"], delta=0.0002)
+        self.assertIn("\ncomplete: false\n", (self.dir / "out/run.yaml").read_text())
+        return message, simulated["latency_ms"]
+
+    def test_a_limit_that_no_network_keeps_to_exits_4_at_once_with_the_fastest(self):
+        message, fastest_ms = self.miss("0.0001")
+        self.assertIn("no network of the space synthetic keeps to 0.0001 ms", message)
+        self.assertGreater(fastest_ms, 0.0001)
+        self.assertFalse((self.dir / "out/supergraph.ckpt").exists())
+
+    def test_the_smallest_of_several_limits_counts(self):
+        self.assertIn("keeps to 0.0001 ms", self.miss("0.02,0.0001")[0])
+
+    def test_a_limit_that_the_search_does_not_meet_exits_4_with_what_came_closest(self):
+        message, _ = self.miss("0.005", "--set", "search.epochs=0.25")
+        self.assertIn("no step of the search met 0.0035 ms; the search may need more epochs",
+                      message)
+
+
+class DirectoryTest(NasTest):
+    def test_a_run_is_neither_replaced_nor_continued_without_being_told_so(self):
+        directory = self.copy_of_finished_run()
+        before = self.snapshot(directory)
+        for name in ("run", "run/", "./run", "run/."):
+            self.expect_refused("holds a run already .run.yaml.; --resume goes on with it, --force "
+                                "replaces it", *ARGUMENTS, "--out", name)
+        self.assertEqual(self.snapshot(directory), before)
+
+    def test_force_replaces_the_run_and_nothing_else(self):
+        directory = self.copy_of_finished_run()
+        self.write("run/mine.txt", "mine")
+        self.write("run/steps.backup/mine.txt", "mine")
+        self.write("run/weights.ckpt.tmp-123-0", "half written")
+        self.expect_found(*ARGUMENTS, "--out", "run", "--force", "--seed", "2", command="search")
+        self.assertEqual(self.names_in("run"), [
+            "decisions.log", "events.out.tfevents.0000000000.tilewake", "metrics.csv", "mine.txt",
+            "model.yaml", "run.yaml", "search.ckpt", "space.yaml", "steps", "steps.backup",
+            "steps.csv", "supergraph.ckpt"])
+        self.assertEqual(self.names_in("run/steps"), ["search.json"])
+        self.assertIn("\nseed: 2\n", (directory / "run.yaml").read_text())
+        self.assertNotEqual((directory / "metrics.csv").read_text(),
+                            (finished_run()[0] / "metrics.csv").read_text())
+
+    def test_force_where_there_is_no_run_removes_nothing(self):
+        self.with_model()
+        self.write("out/steps/mine.json", "mine")
+        self.write("out/fastest.yaml", "mine")
+        self.expect_found(*ARGUMENTS, "--out", "out", "--force", command="search")
+        self.assertEqual((self.dir / "out/fastest.yaml").read_text(), "mine")
+        self.assertEqual(self.names_in("out/steps"), ["mine.json", "search.json"])
+
+    def test_force_with_wrong_inputs_keeps_the_old_run(self):
+        directory = self.copy_of_finished_run()
+        before = self.snapshot(directory)
+        self.write("other.yaml", MACHINE.replace("num_cims: 16", "num_cims: 8"))
+        for option, value in (("--model", "nosuch.yaml"), ("--hw", "other.yaml"),
+                              ("--recipe", "nosuch.yaml"), ("--data", "nosuch")):
+            with self.subTest(option):
+                self.expect_refused(r"\.yaml: |nosuch: ", *self.arguments(
+                    option, value, "--out", "run", "--force", without=[option]))
+                self.assertEqual(self.snapshot(directory), before)
+
+    def test_only_a_search_can_be_resumed(self):
+        self.with_model()
+        (self.dir / "empty").mkdir()
+        for name in ("nosuch", "empty"):
+            self.expect_refused(f"{name}: holds no run to resume", *ARGUMENTS, "--out", name,
+                                "--resume")
+        self.assertFalse((self.dir / "nosuch").exists())
+        self.expect_ok(*self.simulate, "--out", "simulated", "-q")
+        before = self.snapshot(self.dir / "simulated")
+        self.expect_refused("simulated: holds a run of another command", *ARGUMENTS, "--out",
+                            "simulated", "--resume")
+        self.assertEqual(self.snapshot(self.dir / "simulated"), before)
+
+    def test_a_run_is_resumed_with_its_own_settings_or_not_at_all(self):
+        directory = self.copy_of_finished_run()
+        before = self.snapshot(directory)
+        self.write("other.yaml", MACHINE.replace("num_cims: 16", "num_cims: 8"))
+        for pattern, *arguments in [
+                ("steps/search.json: is of a run with other settings; give another --out, or "
+                 "--force", "--target-ms", "0.0141"),
+                ("supergraph.ckpt: is of a run with other settings", "--seed", "2"),
+                ("supergraph.ckpt: is of a run with other settings", "--set",
+                 "supergraph.epochs=3"),
+                ("search.json: is of a run with other settings", "--set", "search.epochs=3.5"),
+                ("scale.json: is of a run with other settings", "--set", "ranking.epochs=2"),
+                ("train.json: is of a run with other settings", "--set", "train.epochs=4"),
+                ("classes|channels|images", "--space", "cifar"),
+                ("model.yaml: is of machine midap@", "--hw", "other.yaml"),
+        ]:
+            with self.subTest(arguments):
+                option = [arguments[0]] if arguments[0] in ARGUMENTS else []
+                self.expect_refused(pattern, *self.arguments(*arguments, "--out", "run",
+                                                             "--resume", without=option))
+                self.assertEqual(self.snapshot(directory), before)
+        self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
+        self.assert_same_run(directory)
+
+    def test_a_resumed_run_keeps_its_latency_model(self):
+        directory = self.copy_of_finished_run()
+        before = self.snapshot(directory)
+        self.run_tilewake("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+                          "--out", "other_model.yaml", "-q")
+        self.expect_refused("other_model.yaml: is another model than the run/model.yaml that the "
+                            "run was begun with; leave --model out", *self.arguments(
+                                "--model", "other_model.yaml", "--out", "run", "--resume",
+                                without=["--model"]))
+        self.assertEqual(self.snapshot(directory), before)
+        self.expect_found(*self.arguments("--out", "run", "--resume", without=["--model"]))
+        self.assert_same_run(directory)
+
+    def test_a_damaged_file_of_a_run_is_named(self):
+        directory = self.copy_of_finished_run()
+        for name, text in (("steps/search.json", "{"), ("steps/train.json", "[1]"),
+                           ("supergraph.ckpt", "damaged"), ("model.yaml", "damaged")):
+            with self.subTest(name):
+                good = (directory / name).read_bytes()
+                (directory / name).write_text(text)
+                self.expect_refused(f"run/{re.escape(name)}", *ARGUMENTS, "--out", "run",
+                                    "--resume")
+                (directory / name).write_bytes(good)
+
+    def test_the_last_part_of_the_path_names_the_network_where_it_can(self):
+        self.with_model()
+        (self.dir / "here").mkdir()
+        outside = [f"../{word}" if word.endswith(".yaml") else word for word in ARGUMENTS]
+        self.expect_found(*outside, "--out", ".", cwd=self.dir / "here")
+        self.expect_found(*ARGUMENTS, "--out", "made/there//")
+        odd = os.fsdecode(b'a "b\xff')
+        strict_json(self.expect_found(*ARGUMENTS, "--out", odd, "--format", "json"))
+        for path, name in (("here", "here"), ("made/there", "there"), (odd, "found")):
+            text = (self.dir / path / "architecture.yaml").read_text()
+            self.assertIn(f'\nname: "{name}"\n', text)
+
+
+class StepTest(NasTest):
+    def test_steps_one_by_one_come_to_what_run_comes_to(self):
+        self.with_model()
+        for i, command in enumerate(COMMANDS[1:]):
+            self.expect_found(*ARGUMENTS, "--out", "run", *["--resume"][:i], command=command)
+            steps = rows_of(self.dir / "run/steps.csv", "# tilewake-steps v1")
+            self.assertEqual([row["step"] for row in steps], COMMANDS[1:i + 2])
+        self.assert_same_run(self.dir / "run")
+
+    def test_later_settings_may_change_as_long_as_their_step_is_to_come(self):
+        self.with_model()
+        self.expect_found(*ARGUMENTS, "--out", "run", "--set", "train.epochs=9", command="search")
+        self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
+        self.assert_same_run(self.dir / "run")
+
+    def test_several_targets_share_a_supergraph_and_make_a_front(self):
+        self.with_model()
+        text = self.expect_found(*self.arguments(
+            "--target-ms", f"0.02,{TARGET_MS},0.02", "--out", "out", "--format", "json",
+            without=["--target-ms"]))
+        targets = strict_json(text)["targets"]
+        self.assertEqual([t["target_ms"] for t in targets], [TARGET_MS, 0.02])
+        front = rows_of(self.dir / "out/front.csv", "# tilewake-front v1")
+        self.assertEqual(len(front), 2)
+        for target, row in zip(targets, front):
+            directory = self.dir / f"out/target-{target['target_ms']}ms"
+            self.assertEqual(target["directory"], str(directory.relative_to(self.dir)))
+            summary = strict_json((directory / "summary.json").read_text())
+            self.assertLessEqual(summary["simulated_ms"], target["target_ms"])
+            for key, value in row.items():
+                self.assertEqual(float(value), summary[key], key)
+            self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
+                           directory / "architecture.yaml")
+            for name in ("model.onnx", "weights.ckpt", "layers.csv", "steps.csv", "metrics.csv"):
+                self.assertTrue((directory / name).exists(), name)
+        self.assertEqual(self.names_in("out"), [
+            "events.out.tfevents.0000000000.tilewake", "front.csv", "metrics.csv", "model.yaml",
+            "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
+            "target-0.02ms"])
+        phases = {row["phase"] for row in rows_of(self.dir / "out/metrics.csv",
+                                                  "# tilewake-metrics v1")}
+        self.assertEqual(phases, {"supergraph"})
+        before = {name: self.snapshot(self.dir / "out" / name)
+                  for name in (f"target-{TARGET_MS}ms", "target-0.02ms")}
+        self.expect_found(*self.arguments("--target-ms", f"0.025,{TARGET_MS},0.02", "--out", "out",
+                                          "--resume", without=["--target-ms"]))
+        self.assertEqual(len(rows_of(self.dir / "out/front.csv", "# tilewake-front v1")), 3)
+        for name, files in before.items():
+            self.assertEqual(self.snapshot(self.dir / "out" / name), files)
+
+    def test_random_networks_of_the_same_latency_are_trained_beside_it(self):
+        directory = self.copy_of_finished_run()
+        data = strict_json(self.expect_found(*ARGUMENTS, "--out", "run", "--resume", "--random",
+                                             "1", "--format", "json"))["targets"][0]
+        log = (directory / "decisions.log").read_text()
+        self.assertIn("== random-0\n", log)
+        if "random_validation_accuracy" in data:
+            self.assertTrue(0.0 <= data["random_validation_accuracy"] <= 1.0)
+            self.assertEqual(data["steps"][-1]["step"], "random-0")
+            self.assertLessEqual(data["steps"][-1]["estimated_ms"], data["predicted_ms"])
+        else:
+            self.assertIn("none: of 20000 random networks", log)
+
+
+if __name__ == "__main__":
+    unittest.main()

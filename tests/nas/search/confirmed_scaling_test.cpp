@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/confirmed_scaling.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/search/steps.hpp"
+#include "nas/space/random_architecture.hpp"
+#include "simulator/common/version.hpp"
+#include "tests/nas/search/search_world.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::uint64_t kNumSeeds = 4;
+
+std::vector<ConfirmedCandidate> accepted(const std::vector<ConfirmedCandidate>& candidates) {
+  std::vector<ConfirmedCandidate> result;
+  for (const ConfirmedCandidate& candidate : candidates)
+    if (!candidate.is_rejected()) result.push_back(candidate);
+  return result;
+}
+
+int num_missed(const std::vector<ConfirmedCandidate>& candidates) {
+  int result = 0;
+  for (const ConfirmedCandidate& candidate : candidates) result += !candidate.missed.empty();
+  return result;
+}
+
+/// Between 0.98 and 1.05 times the estimate, as the network's sizes have it.
+double erratic_factor(const Network& network) {
+  const auto hash = fnv1a64(std::to_string(network.num_macs()));
+  return 0.98 + 0.07 * static_cast<double>(hash % 1000) / 1000.0;
+}
+
+TEST(ConfirmedScaling, ASimulatorThatAgreesIsAskedOnceANetwork) {
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+    StepWorld world;
+    const auto candidates =
+        scale_and_confirm(world.room, random_architecture(world.config.space, seed));
+    EXPECT_EQ(num_missed(candidates), 0);
+    ASSERT_FALSE(accepted(candidates).empty());
+    EXPECT_EQ(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
+    for (const ConfirmedCandidate& candidate : accepted(candidates)) {
+      EXPECT_EQ(candidate.simulated_ms, candidate.scaled.estimated_ms);
+      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+    }
+  }
+}
+
+TEST(ConfirmedScaling, ASimulatorThatSaysMoreTightensTheLimitByAsMuch) {
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+    StepWorld world;
+    const Architecture network = random_architecture(world.config.space, seed);
+    world.fake.simulated_over_estimated = [](const Network&) { return 1.03; };
+    const auto candidates = scale_and_confirm(world.room, network);
+    EXPECT_EQ(num_missed(candidates), 0);
+    ASSERT_FALSE(accepted(candidates).empty());
+    EXPECT_GT(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
+    for (const ConfirmedCandidate& candidate : accepted(candidates)) {
+      EXPECT_DOUBLE_EQ(candidate.simulated_ms, 1.03 * candidate.scaled.estimated_ms);
+      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+    }
+  }
+}
+
+TEST(ConfirmedScaling, ASimulatorThatSaysMoreOrLessIsBelievedAsWell) {
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+    StepWorld world;
+    world.fake.simulated_over_estimated = erratic_factor;
+    const auto candidates =
+        scale_and_confirm(world.room, random_architecture(world.config.space, seed));
+    ASSERT_FALSE(accepted(candidates).empty());
+    for (const ConfirmedCandidate& candidate : accepted(candidates)) {
+      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+      EXPECT_DOUBLE_EQ(candidate.simulated_ms,
+                       erratic_factor(to_network(candidate.scaled.architecture)) *
+                           candidate.scaled.estimated_ms);
+    }
+  }
+}
+
+TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
+  StepWorld world;
+  // However small the network, it takes too long.
+  world.fake.simulated_over_estimated = [&](const Network& network) {
+    return 1.01 * world.room.target_ms / world.fake.estimate(network);
+  };
+  const Architecture network = random_architecture(world.config.space, 1);
+  const auto candidates = scale_and_confirm(world.room, network);
+  EXPECT_TRUE(accepted(candidates).empty());
+  for (const ConfirmedCandidate& candidate : candidates) {
+    EXPECT_NE(candidate.rejected(), "");
+    EXPECT_EQ(candidate.simulated_ms > 0.0, candidate.scaled.rejected.empty());
+  }
+  StepRecord search;
+  search.architecture = network;
+  search.simulated_ms = 123.0;
+  try {
+    scale_step(world.room, search);
+    ADD_FAILURE() << "a step without a network";
+  } catch (const TargetMissed& missed) {
+    EXPECT_EQ(missed.target_ms, world.room.target_ms);
+    EXPECT_EQ(missed.fastest, network);
+    EXPECT_EQ(missed.fastest_ms, 123.0);
+    EXPECT_THAT(missed.reason, HasSubstr("simulator"));
+  }
+  EXPECT_TRUE(world.fake.phases.empty()) << "nothing is to be trained";
+}
+
+TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
+  StepWorld world;
+  const Architecture network = random_architecture(world.config.space, 1);
+  world.room.target_ms *= 3.0;  // so that parameters are what stops it
+  std::int64_t most = 0;
+  for (const ConfirmedCandidate& candidate : accepted(scale_and_confirm(world.room, network)))
+    most = std::max(most, num_trained_params(candidate.scaled.architecture));
+  world.config.space.max_params = most * 2 / 3;
+  ASSERT_GT(world.config.space.max_params, num_trained_params(network));
+  const auto candidates = accepted(scale_and_confirm(world.room, network));
+  ASSERT_FALSE(candidates.empty());
+  for (const ConfirmedCandidate& candidate : candidates) {
+    EXPECT_LE(num_trained_params(candidate.scaled.architecture), world.config.space.max_params);
+    EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+  }
+}
+
+TEST(ConfirmedScaling, ATargetBelowTheNetworksLatencyScalesItDown) {
+  StepWorld world(0.6);
+  const Architecture full = architecture_of(world.config.space, full_outcomes(world.config.space));
+  const auto candidates = accepted(scale_and_confirm(world.room, full));
+  ASSERT_FALSE(candidates.empty());
+  for (const ConfirmedCandidate& candidate : candidates) {
+    EXPECT_LT(candidate.scaled.phi, 0.0);
+    EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+  }
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/search_run.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/search/steps.hpp"
+#include "nas/training/checkpoint.hpp"
+#include "simulator/network/network_yaml.hpp"
+#include "tests/nas/search/search_world.hpp"
+#include "tests/nas/space/spaces.hpp"
+#include "tests/support/input_error.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> names_of(const std::vector<StepRecord>& records) {
+  std::vector<std::string> names;
+  for (const StepRecord& record : records) names.push_back(record.step);
+  return names;
+}
+
+std::int64_t count(const std::vector<std::string>& words, const std::string& word) {
+  return std::count(words.begin(), words.end(), word);
+}
+
+/// A run to its end, done once for all tests that look at what it left.
+struct WholeRun {
+  WholeRun() : config(tiny_config(directory)) {
+    fake.simulated_over_estimated = [](const Network&) { return 1.02; };
+    config.num_random = 1;
+    result = run_search(config, fake.host(), Step::kEvaluate);
+    files = files_of(config.directory);
+  }
+
+  TempDir directory;
+  RunConfig config;
+  FakeHost fake;
+  SearchResult result;
+  std::map<std::string, std::string> files;
+};
+
+const WholeRun& whole_run() {
+  static const WholeRun run;
+  return run;
+}
+
+const TargetResult& whole_target() { return whole_run().result.targets.at(0); }
+
+/// What run_search misses.
+std::optional<TargetMissed> miss_of(const RunConfig& config, FakeHost& fake) {
+  try {
+    run_search(config, fake.host(), Step::kEvaluate);
+  } catch (const TargetMissed& missed) {
+    return missed;
+  }
+  return {};
+}
+
+TEST(SearchRun, DoesItsStepsInOrder) {
+  EXPECT_THAT(names_of(whole_target().steps),
+              ElementsAre("search", "scale", "postprocess", "train", "evaluate"));
+  EXPECT_THAT(names_of(whole_target().random), ElementsAre("random-0"));
+  const std::string& decisions = whole_run().files.at("decisions.log");
+  std::size_t at = 0;
+  for (const char* step :
+       {"design", "search", "scale", "postprocess", "train", "evaluate", "random-0"}) {
+    const std::size_t found = decisions.find(std::string("== ") + step + "\n");
+    ASSERT_NE(found, std::string::npos) << step;
+    EXPECT_GE(found, at) << step;
+    at = found;
+  }
+}
+
+TEST(SearchRun, WhatItScalesAndTrainsIsSimulatedWithinTheTarget) {
+  const double target_ms = whole_run().config.targets_ms[0];
+  FakeHost fake;
+  for (const StepRecord& record : whole_target().steps) {
+    ASSERT_TRUE(record.architecture && record.estimated_ms && record.simulated_ms);
+    EXPECT_DOUBLE_EQ(*record.estimated_ms, fake.estimate(*record.architecture)) << record.step;
+    EXPECT_DOUBLE_EQ(*record.simulated_ms, 1.02 * *record.estimated_ms) << record.step;
+    EXPECT_LE(*record.simulated_ms, target_ms) << record.step;
+  }
+}
+
+TEST(SearchRun, TheSearchKeepsToItsShareOfTheTarget) {
+  const StepRecord& search = whole_target().steps.at(0);
+  EXPECT_LE(*search.estimated_ms, 0.9 * whole_run().config.targets_ms[0]);
+  FakeHost fake;
+  EXPECT_LT(*search.estimated_ms, full_network_ms(fake, tiny_space()));
+}
+
+TEST(SearchRun, WinnersNetworkFileReadsBackAsTheNetworkThatWasMeasured) {
+  const StepRecord& winner = whole_target().steps.back();
+  const Network network =
+      read_network_text(whole_run().files.at("architecture.yaml"), "architecture.yaml");
+  EXPECT_EQ(network.name, "run") << "the directory's";
+  FakeHost fake;
+  EXPECT_EQ(fake.estimate(network), *winner.estimated_ms);
+  EXPECT_THAT(whole_run().files.at("architecture.yaml"),
+              HasSubstr(as_percent(*winner.test_accuracy)));
+}
+
+TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
+  const StepRecord& winner = whole_target().steps.back();
+  const RunConfig& config = whole_run().config;
+  MixConvNetwork network(*winner.architecture);
+  read_checkpoint(config.directory + "/weights.ckpt",
+                  [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
+  const auto predict = [&](const torch::Tensor& images) {
+    network->eval();
+    return network->forward(images);
+  };
+  FakeHost fake;
+  const Host host = fake.host();
+  const TrainingRoom room{
+      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
+      nullptr};
+  const int side = static_cast<int>(winner.architecture->input.height);
+  EXPECT_EQ(evaluate(predict, *validation_loader(room, side), torch::kCPU).share(),
+            *winner.validation_accuracy);
+  EXPECT_EQ(evaluate(predict, *test_loader(room, side), torch::kCPU).share(),
+            *winner.test_accuracy);
+}
+
+TEST(SearchRun, MetricsFollowThePhases) {
+  std::vector<std::string> phases;  // without repetitions
+  for (const std::string& phase : whole_run().fake.phases)
+    if (phases.empty() || phases.back() != phase) phases.push_back(phase);
+  EXPECT_THAT(std::vector(phases.begin(), phases.begin() + 2), ElementsAre("supergraph", "search"));
+  EXPECT_THAT(std::vector(phases.end() - 2, phases.end()), ElementsAre("train", "random-0"));
+  std::size_t at = 0;
+  for (const std::string& phase : phases) {
+    at = whole_run().files.at("metrics.csv").find("\n" + phase + ",", at);
+    ASSERT_NE(at, std::string::npos) << phase;
+  }
+  for (const auto& [phase, num_steps] : {std::pair<std::string, int>{"supergraph", 4},
+                                         {"search", 10},
+                                         {"train", 4},
+                                         {"random-0", 4}})
+    EXPECT_EQ(count(whole_run().fake.phases, phase), num_steps);
+}
+
+TEST(SearchRun, RandomNetworksTakeTheWinnersTimeAndItsTraining) {
+  const StepRecord& random = whole_target().random.at(0);
+  const double winner_ms = *whole_target().steps.back().estimated_ms;
+  ASSERT_TRUE(random.architecture) << "no random network of this latency: choose another target";
+  EXPECT_LE(*random.estimated_ms, winner_ms);
+  EXPECT_GE(*random.estimated_ms, 0.95 * winner_ms);
+  EXPECT_TRUE(random.validation_accuracy);
+  EXPECT_FALSE(random.test_accuracy);
+}
+
+TEST(SearchRun, OnlyCheckpointsThatMayBeNeededAgainAreLeft) {
+  for (const auto& [name, text] : whole_run().files) {
+    if (name.find(".ckpt") == std::string::npos) continue;
+    EXPECT_THAT(name,
+                ::testing::AnyOf("supergraph.ckpt", "search.ckpt", "train.ckpt", "weights.ckpt"));
+  }
+}
+
+TEST(SearchRun, GoneOnWithWhenCompleteItDoesNothingAgain) {
+  FakeHost fake;
+  const SearchResult again = run_search(whole_run().config, fake.host(), Step::kEvaluate);
+  EXPECT_THAT(fake.phases, ElementsAre());
+  EXPECT_EQ(fake.num_simulated, 0);
+  EXPECT_EQ(files_of(whole_run().config.directory), whole_run().files);
+  ASSERT_EQ(again.targets.size(), 1U);
+  EXPECT_EQ(again.targets[0].steps.back().architecture, whole_target().steps.back().architecture);
+  EXPECT_EQ(again.targets[0].random.size(), 1U);
+}
+
+TEST(SearchRun, GoneOnWithOtherSettingsIsRefused) {
+  const auto error_of = [](auto change) {
+    RunConfig config = whole_run().config;
+    change(config);
+    FakeHost fake;
+    const std::string error =
+        input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); });
+    EXPECT_THAT(fake.phases, ElementsAre());
+    return error;
+  };
+  const std::string directory = whole_run().config.directory;
+  EXPECT_THAT(error_of([](RunConfig& c) { c.seed = 2; }), HasSubstr(directory));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.machine = "other"; }), HasSubstr(directory));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.supergraph.dropout = 0.0; }),
+              HasSubstr("supergraph.ckpt"));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.targets_ms[0] *= 1.5; }), HasSubstr("search"));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.options.latency_weight = 2.0; }),
+              HasSubstr("search"));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.max_ranked = 1; }), HasSubstr("scale.json"));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.hswish = false; }),
+              HasSubstr("postprocess.json"));
+  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.train.dropout = 0.0; }),
+              HasSubstr("train.json"));
+  EXPECT_EQ(files_of(directory).at("supergraph.ckpt"), whole_run().files.at("supergraph.ckpt"));
+}
+
+TEST(SearchRun, EndsWithTheStepThatItIsAskedFor) {
+  const TempDir directory;
+  const RunConfig config = tiny_config(directory);
+  const auto last_step = [&](Step last) {
+    FakeHost fake;
+    const SearchResult result = run_search(config, fake.host(), last);
+    return result.targets.empty() ? "" : result.targets[0].steps.back().step;
+  };
+  EXPECT_EQ(last_step(Step::kDesign), "");
+  EXPECT_FALSE(std::filesystem::exists(config.directory + "/supergraph.ckpt"));
+  EXPECT_EQ(last_step(Step::kSupergraph), "");
+  EXPECT_TRUE(std::filesystem::exists(config.directory + "/supergraph.ckpt"));
+  EXPECT_EQ(last_step(Step::kSearch), "search");
+  EXPECT_EQ(last_step(Step::kScale), "scale");
+}
+
+TEST(SearchRun, DesignedDepthsAreThoseOfTheMachine) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  config.space = shipped_space("synthetic");
+  ASSERT_FALSE(config.space.has_depths());
+  FakeHost fake;
+  const SearchSpace designed = with_depths(
+      config.space,
+      design_depths(config.space, [&](const Network& network) { return fake.estimate(network); }));
+  config.targets_ms = {full_network_ms(fake, designed)};
+  EXPECT_EQ(run_search(config, fake.host(), Step::kDesign).space, designed);
+  EXPECT_EQ(read_search_space(config.directory + "/space.yaml"), designed);
+}
+
+TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  config.targets_ms = {1e-6, 1.0};
+  FakeHost fake;
+  const std::optional<TargetMissed> missed = miss_of(config, fake);
+  ASSERT_TRUE(missed);
+  EXPECT_EQ(missed->target_ms, 1e-6);
+  EXPECT_GT(missed->fastest_ms, 1e-6);
+  EXPECT_EQ(missed->fastest_ms, fake.estimate(missed->fastest));
+  EXPECT_THAT(fake.phases, ElementsAre()) << "known before anything is trained";
+  // All networks of the space, one after the other.
+  double least = std::numeric_limits<double>::infinity();
+  std::vector<std::vector<Outcome>> outcomes;
+  for (const BlockSpace& block : blocks_of(config.space))
+    outcomes.push_back(outcome_table(block).outcomes);
+  ASSERT_EQ(outcomes.size(), 4U);
+  for (const Outcome& a : outcomes[0]) {
+    for (const Outcome& b : outcomes[1]) {
+      for (const Outcome& c : outcomes[2]) {
+        for (const Outcome& d : outcomes[3])
+          least = std::min(least, fake.estimate(architecture_of(config.space, {a, b, c, d})));
+      }
+    }
+  }
+  EXPECT_NEAR(missed->fastest_ms, least, 1e-3 * least);
+}
+
+TEST(SearchRun, ATargetThatTheSearchNeverMetNamesTheFastestNetworkMet) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  config.recipe.options.threshold_rate = 0.0;  // no gate ever closes
+  FakeHost fake;
+  const std::optional<TargetMissed> missed = miss_of(config, fake);
+  ASSERT_TRUE(missed);
+  EXPECT_THAT(missed->reason, HasSubstr("no step of the search met"));
+  EXPECT_DOUBLE_EQ(missed->target_ms, 0.9 * config.targets_ms[0]);
+  EXPECT_EQ(missed->fastest, architecture_of(config.space, full_outcomes(config.space)));
+  EXPECT_NEAR(missed->fastest_ms, full_network_ms(fake, config.space), 1e-6);
+}
+
+TEST(SearchRun, SeveralTargetsShareOneSupergraphAndAreEachLikeARunOfTheirOwn) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  const double near = whole_run().config.targets_ms[0];
+  config.targets_ms = {near, 2.0 * near};
+  config.num_random = 1;
+  FakeHost fake;
+  fake.simulated_over_estimated = [](const Network&) { return 1.02; };
+  const SearchResult result = run_search(config, fake.host(), Step::kEvaluate);
+  EXPECT_EQ(count(fake.phases, "supergraph"), 4);
+  EXPECT_EQ(count(fake.phases, "search"), 2 * 10);
+  ASSERT_EQ(result.targets.size(), 2U);
+  double before = 0.0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const TargetResult& target = result.targets[i];
+    EXPECT_EQ(target.directory, target_directory(config, config.targets_ms[i]));
+    EXPECT_THAT(target.directory, HasSubstr(config.directory + "/target-"));
+    for (const char* file : {"architecture.yaml", "model.onnx", "weights.ckpt", "decisions.log",
+                             "metrics.csv", "steps/evaluate.json"})
+      EXPECT_TRUE(std::filesystem::exists(target.directory + "/" + file)) << file;
+    EXPECT_GT(*target.steps.back().simulated_ms, before);
+    EXPECT_LE(*target.steps.back().simulated_ms, config.targets_ms[i]);
+    before = *target.steps.back().simulated_ms;
+  }
+  EXPECT_TRUE(read_file(config.directory + "/supergraph.ckpt") ==
+              whole_run().files.at("supergraph.ckpt"));
+  EXPECT_TRUE(read_file(result.targets[0].directory + "/weights.ckpt") ==
+              whole_run().files.at("weights.ckpt"));
+  EXPECT_EQ(read_file(result.targets[0].directory + "/decisions.log"),
+            whole_run().files.at("decisions.log"));
+}
+
+TEST(SearchRun, ADirectorysNameThatNoNetworkCanHaveIsNoObstacle) {
+  for (const char* name : {"/", "/.hidden", "/a \"quoted\" one"}) {
+    const TempDir directory;
+    RunConfig config = tiny_config(directory);
+    config.recipe.hswish = config.recipe.squeeze_excite = false;
+    config.directory += name;
+    FakeHost fake;
+    run_search(config, fake.host(), Step::kEvaluate);
+    const Network network = read_network(config.directory + "/architecture.yaml");
+    EXPECT_EQ(network.name, std::string(name) == "/" ? "run" : "found");
+  }
+}
+
+TEST(SearchRun, DataThatDoNotFitTheSpaceAreRefused) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  FakeHost fake;
+  config.space.num_classes = 11;
+  EXPECT_EQ(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+            "space tiny has 11 classes, data synthetic has 10");
+  config.space.input.channels = 3;
+  EXPECT_EQ(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+            "space tiny takes images of 3 channels, data synthetic has 1");
+}
+
+}  // namespace
+}  // namespace tilewake
