@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <system_error>
 
@@ -61,14 +62,15 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                        const Arguments& arguments, NasOptions& values) {
   Options options(
       "nas " + command,
-      fmt::format("nas {} --hw FILE --target-ms T[,T...] --out DIR [--data NAME|DIR]\n"
+      fmt::format("nas {} --hw FILE --target-ms T[,T...] [--out DIR] [--data NAME|DIR]\n"
                   "                        [--space FILE] [--recipe FILE] [--set KEY=VALUE...] ...",
                   command),
       description);
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("target-ms", values.targets, "T[,T...]",
                    "latency limit in ms; several share one supergraph");
-  options.required("out", values.out, "DIR", "where the run is kept");
+  options.optional("out", values.out, "DIR",
+                   "where the run is kept; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms");
   options.optional("data", values.data, "NAME|DIR",
                    "fashion-mnist, synthetic, or a directory (CIFAR-10, idx files, image folders)");
   options.optional("space", values.space, "FILE",
@@ -94,6 +96,11 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
   if (!options.parse(arguments)) return false;
   values.targets_ms = parse_targets(values.targets);
+  if (values.out.empty()) {
+    values.out =
+        fmt::format("runs/nas-{}-{}ms", std::filesystem::path(values.hardware).stem().string(),
+                    fmt::join(values.targets_ms, "-"));
+  }
   check_word("--device", values.device, {"auto", "cpu", "cuda"});
   check_word("--precision", values.precision, {"auto", "float32", "mixed"});
   check_word("--format", values.format, {"table", "json"});

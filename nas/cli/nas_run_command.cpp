@@ -192,6 +192,7 @@ RunConfig run_config(const NasOptions& options, const Machine& machine, std::str
   config.device = device_of(options.device);
   config.mixed_precision = is_mixed(options.precision, config.device);
   config.directory = options.out;
+  check_data_fits(config);
   return config;
 }
 

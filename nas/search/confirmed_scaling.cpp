@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/common/error.hpp"
+
 namespace tilewake {
 namespace {
 
@@ -53,7 +55,12 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
       confirmed[i] = {static_cast<int>(i) + 1, candidates[i], 0.0, ""};
       is_open[i] = false;
       if (!candidates[i].rejected.empty()) continue;
-      confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));
+      try {
+        confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));
+      } catch (const InputError& error) {  // the latency model knows no capacities
+        confirmed[i].missed = fmt::format("the machine cannot hold it: {}", error.what());
+        continue;
+      }
       if (confirmed[i].simulated_ms <= room.target_ms) continue;
       confirmed[i].missed =
           fmt::format("{} is beyond the limit on the simulator", as_ms(confirmed[i].simulated_ms));

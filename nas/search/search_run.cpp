@@ -19,19 +19,6 @@
 namespace tilewake {
 namespace {
 
-void check_data_fits(const RunConfig& config) {
-  const SearchSpace& space = config.space;
-  const ImageData& data = config.data;
-  if (data.channels != space.input.channels) {
-    throw InputError(fmt::format("space {} takes images of {} channels, data {} has {}", space.name,
-                                 space.input.channels, data.name, data.channels));
-  }
-  if (data.num_classes() != space.num_classes) {
-    throw InputError(fmt::format("space {} has {} classes, data {} has {}", space.name,
-                                 space.num_classes, data.name, data.num_classes()));
-  }
-}
-
 /// Step 1: how deep the stages are on this machine, and why.
 StepRecord design_step(const RunConfig& config, const Host& host, SearchSpace& space) {
   StepRecord record;
@@ -179,6 +166,19 @@ class TargetRun {
 };
 
 }  // namespace
+
+void check_data_fits(const RunConfig& config) {
+  const SearchSpace& space = config.space;
+  const ImageData& data = config.data;
+  if (data.channels != space.input.channels) {
+    throw InputError(fmt::format("space {} takes images of {} channels, data {} has {}", space.name,
+                                 space.input.channels, data.name, data.channels));
+  }
+  if (data.num_classes() != space.num_classes) {
+    throw InputError(fmt::format("space {} has {} classes, data {} has {}", space.name,
+                                 space.num_classes, data.name, data.num_classes()));
+  }
+}
 
 std::string target_directory(const RunConfig& config, double target_ms) {
   if (config.targets_ms.size() == 1) return config.directory;

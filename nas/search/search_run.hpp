@@ -24,6 +24,9 @@ struct SearchResult {
   std::vector<TargetResult> targets;
 };
 
+/// Throws InputError where images or classes of the data are not those of the space.
+void check_data_fits(const RunConfig& config);
+
 /// Runs the search up to `last`, all targets from one supergraph: what is in config.directory
 /// already is gone on with. One target's files are in the directory itself, several targets' in
 /// "target-0.1ms" each.

@@ -28,7 +28,10 @@ std::string in_one_line(const Architecture& architecture) {
   return text + fmt::format(", head {}, {} px", architecture.head_width, architecture.input.height);
 }
 
-std::string as_ms(double milliseconds) { return fmt::format("{:.4f} ms", milliseconds); }
+std::string as_ms(double milliseconds) {
+  return milliseconds < 1e-3 ? fmt::format("{:.3g} ms", milliseconds)
+                             : fmt::format("{:.4f} ms", milliseconds);
+}
 
 std::string as_percent(double share) { return fmt::format("{:.2f} %", 100.0 * share); }
 

@@ -11,6 +11,7 @@
 
 #include "nas/search/steps.hpp"
 #include "nas/space/random_architecture.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 #include "tests/nas/search/search_world.hpp"
 
@@ -113,6 +114,28 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
     EXPECT_THAT(missed.reason, HasSubstr("simulator"));
   }
   EXPECT_TRUE(world.fake.phases.empty()) << "nothing is to be trained";
+}
+
+TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
+  StepWorld world;
+  const Architecture network = random_architecture(world.config.space, 1);
+  const auto all = accepted(scale_and_confirm(world.room, network));
+  ASSERT_GT(all.size(), 1U);
+  std::int64_t most = 0;
+  for (const ConfirmedCandidate& candidate : all)
+    most = std::max(most, to_network(candidate.scaled.architecture).num_params());
+  world.fake.simulated_over_estimated = [&](const Network& scaled) {
+    if (scaled.num_params() >= most) throw InputError("layer stem: does not fit");
+    return 1.0;
+  };
+  const auto candidates = scale_and_confirm(world.room, network);
+  EXPECT_LT(accepted(candidates).size(), all.size());
+  EXPECT_EQ(accepted(candidates).empty(), num_missed(candidates) == static_cast<int>(all.size()));
+  for (const ConfirmedCandidate& candidate : candidates) {
+    if (candidate.missed.empty()) continue;
+    EXPECT_THAT(candidate.rejected(), HasSubstr("layer stem: does not fit"));
+    EXPECT_EQ(candidate.simulated_ms, 0.0);
+  }
 }
 
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
