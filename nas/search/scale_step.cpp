@@ -21,6 +21,8 @@ std::string scale_fingerprint(const TargetRoom& room, const StepRecord& search) 
   return fingerprint_of({search.fingerprint, recipe_yaml(recipe)});
 }
 
+constexpr double kUsedShare = 0.95;  // of the limit, that a candidate should use
+
 /// What candidates are sorted out by before any is trained: among networks of one latency, the one
 /// that has more multiply-accumulates and parameters makes more of the machine.
 double capacity(const Architecture& architecture) {
@@ -38,21 +40,27 @@ StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
   record.fingerprint = fingerprint;
 
   std::vector<ConfirmedCandidate> candidates = scale_and_confirm(room, *search.architecture);
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
     if (a.is_rejected() != b.is_rejected()) return b.is_rejected();
-    return !a.is_rejected() && capacity(a.scaled.architecture) > capacity(b.scaled.architecture);
+    if (a.is_rejected()) return false;
+    const double used = kUsedShare * room.target_ms;
+    if ((a.simulated_ms < used) != (b.simulated_ms < used)) return b.simulated_ms < used;
+    return capacity(a.scaled.architecture) > capacity(b.scaled.architecture);
   });
   record.log.push_back(fmt::format(
-      "{} candidates; those with most multiply-accumulates and parameters are ranked "
-      "by {:.3g} epochs of training, {} at most",
-      candidates.size(), room.config().recipe.ranking.epochs, room.config().recipe.max_ranked));
+      "{} candidates; of those that use {:.0f} % of the limit, the ones with most "
+      "multiply-accumulates and parameters are ranked by {:.3g} epochs of training, {} at most",
+      candidates.size(), 100.0 * kUsedShare, room.config().recipe.ranking.epochs,
+      room.config().recipe.max_ranked));
   const ConfirmedCandidate* best = nullptr;
   Ranked best_rank;
   int num_ranked = 0;
   for (const ConfirmedCandidate& candidate : candidates) {
     std::string verdict = candidate.rejected();
     if (verdict.empty() && num_ranked == room.config().recipe.max_ranked) {
-      verdict = "not trained: fewer multiply-accumulates and parameters";
+      verdict = candidate.simulated_ms < kUsedShare * room.target_ms
+                    ? "not trained: leaves more of the limit unused"
+                    : "not trained: fewer multiply-accumulates and parameters";
     } else if (verdict.empty()) {
       ++num_ranked;
       const Ranked rank = rank_by_training(room, candidate.scaled.architecture);

@@ -138,6 +138,30 @@ TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
   }
 }
 
+TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
+  StepWorld world;
+  world.config.recipe.max_ranked = 1;
+  StepRecord search;
+  search.architecture = random_architecture(world.config.space, 1);
+  // The networks with most multiply-accumulates are those that are simulated far below the limit.
+  const auto candidates = accepted(scale_and_confirm(world.room, *search.architecture));
+  std::vector<std::int64_t> macs;
+  for (const ConfirmedCandidate& candidate : candidates)
+    macs.push_back(to_network(candidate.scaled.architecture).num_macs());
+  std::nth_element(macs.begin(), macs.begin() + static_cast<std::ptrdiff_t>(macs.size() / 2),
+                   macs.end());
+  const std::int64_t median = macs[macs.size() / 2];
+  world.fake.simulated_over_estimated = [&](const Network& network) {
+    return network.num_macs() > median ? 0.5 : 1.0;
+  };
+  bool is_possible = false;
+  for (const ConfirmedCandidate& candidate :
+       accepted(scale_and_confirm(world.room, *search.architecture)))
+    is_possible |= candidate.simulated_ms >= 0.95 * world.room.target_ms;
+  ASSERT_TRUE(is_possible);
+  EXPECT_GE(*scale_step(world.room, search).simulated_ms, 0.95 * world.room.target_ms);
+}
+
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
   StepWorld world;
   const Architecture network = random_architecture(world.config.space, 1);
