@@ -247,6 +247,7 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   try {
     const SearchResult result = run_search(config, host, last);
     line.end();
+    std::filesystem::remove(options.out + "/fastest.yaml");  // of a limit that was missed before
     for (const TargetResult& target : result.targets) write_target(target, machine, simulator);
     if (result.targets.size() > 1) {
       write_file_atomically(options.out + "/front.csv", front_csv(result));

@@ -92,6 +92,17 @@ void check_reachable(const SearchSpace& space, const LatencyTable& table, const 
       fmt::format("no network of the space {} keeps to {}", space.name, as_ms(target_ms))};
 }
 
+/// Scaling would fill any limit: of networks that no space was made for, and that fit no memory.
+void check_sensible(const SearchSpace& space, const Host& host, double target_ms) {
+  constexpr double kMaxGrowth = 8.0;  // S3NAS scaled its largest network by 4.8 in latency
+  const double largest_ms = host.estimate(to_network(architecture_of(space, full_outcomes(space))));
+  if (target_ms <= kMaxGrowth * largest_ms) return;
+  throw InputError(fmt::format(
+      "a limit of {} is more than {:.0f} times what the largest network of the space {} "
+      "takes ({}); give a lower limit, or a space with larger networks",
+      as_ms(target_ms), kMaxGrowth, space.name, as_ms(largest_ms)));
+}
+
 void write_decisions(const std::string& directory, const StepRecord& design,
                      const TargetResult& result) {
   std::string text;
@@ -143,6 +154,8 @@ class TargetRun {
     const StepRecord evaluated = done(evaluate_step(room_, trained));
     for (int i = 0; i < room_.config().num_random; ++i) {
       result_.random.push_back(random_step(room_, space_, *evaluated.estimated_ms, i));
+      room_.host().say(
+          fmt::format("{}: {}", result_.random.back().step, result_.random.back().log.back()));
       write_decisions(directory_, design_, result_);
     }
     return result_;
@@ -178,6 +191,20 @@ void check_data_fits(const RunConfig& config) {
     throw InputError(fmt::format("space {} has {} classes, data {} has {}", space.name,
                                  space.num_classes, data.name, data.num_classes()));
   }
+  const Recipe& recipe = config.recipe;
+  const Split split = split_train(*data.train, recipe.validation_share, config.seed);
+  const auto num_images = static_cast<std::int64_t>(split.train.size());
+  const std::pair<const char*, const PhaseRecipe*> phases[] = {{"supergraph", &recipe.supergraph},
+                                                               {"search", &recipe.search},
+                                                               {"ranking", &recipe.ranking},
+                                                               {"train", &recipe.train}};
+  for (const auto& [name, phase] : phases) {
+    if (phase->batch_size <= num_images) continue;
+    throw InputError(fmt::format(
+        "recipe {}: {}.batch_size {} is more than the {} images of {} that are trained on (all "
+        "but the validation_share of {:.3g})",
+        recipe.name, name, phase->batch_size, num_images, data.name, recipe.validation_share));
+  }
 }
 
 std::string target_directory(const RunConfig& config, double target_ms) {
@@ -194,6 +221,7 @@ SearchResult run_search(const RunConfig& config, const Host& host, Step last) {
   for (const std::string& line : design.log) host.say("design: " + line);
   const LatencyTable table = tabulate(host.predictor, choice_space(result.space));
   check_reachable(result.space, table, host, config.targets_ms.front());
+  check_sensible(result.space, host, config.targets_ms.back());
   if (last < Step::kSupergraph) return result;
 
   MetricsLog metrics(config.directory);

@@ -24,7 +24,8 @@ struct SearchResult {
   std::vector<TargetResult> targets;
 };
 
-/// Throws InputError where images or classes of the data are not those of the space.
+/// Throws InputError where images or classes of the data are not those of the space, or where they
+/// are fewer than a batch of a phase.
 void check_data_fits(const RunConfig& config);
 
 /// Runs the search up to `last`, all targets from one supergraph: what is in config.directory
@@ -32,7 +33,7 @@ void check_data_fits(const RunConfig& config);
 /// "target-0.1ms" each.
 ///
 /// Throws Interrupted, TargetMissed, or InputError (data that do not fit the space, records of
-/// another run).
+/// another run, a limit far beyond the networks of the space).
 SearchResult run_search(const RunConfig& config, const Host& host, Step last);
 
 /// Directory of a target's results.

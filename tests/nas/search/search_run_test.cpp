@@ -288,6 +288,29 @@ TEST(SearchRun, ASearchThatOnlyMeetsTheWholeTargetGoesOnWithTheFastestNetworkMet
   EXPECT_THAT(search.log.at(0), HasSubstr("within the whole"));
 }
 
+TEST(SearchRun, ALimitFarBeyondTheSpaceIsRefusedBeforeAnythingIsTrained) {
+  const TempDir directory;
+  RunConfig config = tiny_config(directory);
+  FakeHost fake;
+  config.targets_ms.push_back(8.1 * full_network_ms(fake, config.space));
+  EXPECT_THAT(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+              HasSubstr("more than 8 times what the largest network of the space"));
+  EXPECT_TRUE(fake.phases.empty());
+}
+
+TEST(SearchRun, ABatchThatTheImagesDoNotFillIsRefusedWithItsKey) {
+  const TempDir directory;
+  for (const double share : {0.1, 0.9}) {
+    RunConfig config = tiny_config(directory);
+    check_data_fits(config);
+    config.recipe.validation_share = share;
+    config.recipe.train.batch_size = static_cast<int>(config.data.train->size());
+    const std::string error = input_error_of([&] { check_data_fits(config); });
+    EXPECT_THAT(error, HasSubstr("train.batch_size " + std::to_string(config.data.train->size())));
+    EXPECT_THAT(error, HasSubstr("validation_share"));
+  }
+}
+
 TEST(SearchRun, SeveralTargetsShareOneSupergraphAndAreEachLikeARunOfTheirOwn) {
   const TempDir directory;
   RunConfig config = tiny_config(directory);
