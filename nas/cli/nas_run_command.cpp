@@ -247,7 +247,8 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   try {
     const SearchResult result = run_search(config, host, last);
     line.end();
-    std::filesystem::remove(options.out + "/fastest.yaml");  // of a limit that was missed before
+    // Of a limit that this run missed before.
+    if (options.resume) std::filesystem::remove(options.out + "/fastest.yaml");
     for (const TargetResult& target : result.targets) write_target(target, machine, simulator);
     if (result.targets.size() > 1) {
       write_file_atomically(options.out + "/front.csv", front_csv(result));
