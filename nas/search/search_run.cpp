@@ -94,7 +94,7 @@ void check_reachable(const SearchSpace& space, const LatencyTable& table, const 
 
 /// Scaling would fill any limit: of networks that no space was made for, and that fit no memory.
 void check_sensible(const SearchSpace& space, const Host& host, double target_ms) {
-  constexpr double kMaxGrowth = 8.0;  // S3NAS scaled its largest network by 4.8 in latency
+  constexpr double kMaxGrowth = 8.0;  // S3NAS scaled what it had found to 4.8 times the latency
   const double largest_ms = host.estimate(to_network(architecture_of(space, full_outcomes(space))));
   if (target_ms <= kMaxGrowth * largest_ms) return;
   throw InputError(fmt::format(

@@ -15,7 +15,7 @@
 #include "tests/support/source_files.hpp"
 
 // What a run on small images is made of: data, steps of the three kinds of training, evaluation.
-// The space is nas/spaces/fashion.yaml with depths 3, 3, 3, 2, as designed for MIDAP; recipe
+// The space is nas/spaces/fashion.yaml with depths 3, 3, 3, 2; recipe
 // "standard". "Items" are images. How much dearer a search is than plain training is
 // step/search over step/largest, with all gates open.
 
