@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <string>
 
 #include <fmt/format.h>
@@ -15,20 +16,24 @@
 namespace tilewake {
 namespace {
 
+std::string bandwidth(double bytes_per_cycle, double gigacycles) {
+  if (std::isinf(bytes_per_cycle)) return "unlimited";
+  return fmt::format("{} bytes/cycle, {:.1f} GB/s", bytes_per_cycle, bytes_per_cycle * gigacycles);
+}
+
 std::string machine_section(const Machine& machine) {
   const HardwareConfig& config = machine.config;
   const std::int64_t macs = config.peak_macs_per_cycle();
-  const double bytes = peak_bytes_per_cycle(config.dram);
   const double gigacycles = config.clock_mhz * 1e-3;  // a second
   return fmt::format(
       "machine {} ({}): ok\n"
       "  peak compute    {} MACs/cycle, {:.1f} GMAC/s\n"
-      "  peak DRAM       {} bytes/cycle, {:.1f} GB/s\n"
+      "  peak DRAM       {}\n"
       "  on-chip memory  {} bytes\n\n"
       "{}",
       config.name, machine.file.path, with_separators(macs), static_cast<double>(macs) * gigacycles,
-      bytes, bytes * gigacycles, with_separators(on_chip_bytes(config)),
-      hardware_yaml(config, "  "));
+      bandwidth(peak_bytes_per_cycle(config.dram), gigacycles),
+      with_separators(on_chip_bytes(config)), hardware_yaml(config, "  "));
 }
 
 std::string network_section(const Model& model, const Program& program, bool verbose) {

@@ -69,6 +69,12 @@ Memory make(const LatencyBandwidthDramConfig& config) {
   return {std::move(dram), interface};
 }
 
+Memory make(const IdealDramConfig& /*config*/) {
+  auto dram = std::make_unique<IdealDram>("dram");
+  DramIf* interface = dram.get();
+  return {std::move(dram), interface};
+}
+
 }  // namespace
 
 class Simulator::Top {

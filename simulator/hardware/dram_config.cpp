@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -47,13 +48,34 @@ DramConfig read_latency_bandwidth(YamlReader& yaml, double npu_clock_mhz) {
   return c;
 }
 
+DramConfig read_ideal(YamlReader& /*yaml*/, double /*npu_clock_mhz*/) { return IdealDramConfig{}; }
+
 using DramReader = DramConfig (*)(YamlReader& yaml, double npu_clock_mhz);
 
 // To add a DRAM model: one alternative of DramConfig, one reader above, one line here, one section
 // in hw_configs/README.md, one channel in simulator/engine/.
 constexpr std::pair<std::string_view, DramReader> kDramReaders[] = {
     {"latency_bandwidth", read_latency_bandwidth},
+    {"ideal", read_ideal},
 };
+
+double peak_of(const LatencyBandwidthDramConfig& c) {
+  return static_cast<double>(c.bytes_per_cycle());
+}
+double peak_of(const IdealDramConfig& /*config*/) {
+  return std::numeric_limits<double>::infinity();
+}
+
+LatencyBandwidthDramConfig plan_of(const LatencyBandwidthDramConfig& c) { return c; }
+LatencyBandwidthDramConfig plan_of(const IdealDramConfig& /*config*/) {
+  constexpr std::int64_t kUnlimited = std::int64_t{1} << 40;
+  LatencyBandwidthDramConfig c;
+  c.num_channels = kUnlimited;
+  c.bus_bytes = c.beats_per_clock = 1;
+  c.clock_mhz = c.npu_clock_mhz = 1.0;
+  c.row_bytes = c.first_row_bytes = c.refresh_bytes = c.first_refresh_bytes = kUnlimited;
+  return c;
+}
 
 }  // namespace
 
@@ -88,8 +110,11 @@ DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz) {
 }
 
 double peak_bytes_per_cycle(const DramConfig& dram) {
-  return std::visit([](const auto& model) { return static_cast<double>(model.bytes_per_cycle()); },
-                    dram);
+  return std::visit([](const auto& model) { return peak_of(model); }, dram);
+}
+
+LatencyBandwidthDramConfig planning_dram(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return plan_of(model); }, dram);
 }
 
 }  // namespace tilewake

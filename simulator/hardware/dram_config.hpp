@@ -35,13 +35,22 @@ struct LatencyBandwidthDramConfig {
   std::int64_t transfer_cycles(std::int64_t bytes) const;
 };
 
+/// DRAM that answers at once: no latency, unlimited bandwidth. For what a machine would do if
+/// memory were no matter.
+struct IdealDramConfig {};
+
 /// One alternative a DRAM model.
-using DramConfig = std::variant<LatencyBandwidthDramConfig>;
+using DramConfig = std::variant<LatencyBandwidthDramConfig, IdealDramConfig>;
 
 /// Parses and validates the `dram:` section; `dram.model` chooses the alternative.
 DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz);
 
-/// Upper bound of what the memory delivers, in bytes per NPU cycle.
+/// Upper bound of what the memory delivers, in bytes per NPU cycle; infinite for `ideal`.
 double peak_bytes_per_cycle(const DramConfig& dram);
+
+/// The memory as who plans with closed forms sees it (a mapper, the latency model): a latency and a
+/// bandwidth. `latency_bandwidth` is what it is; `ideal` has no latency, and any transfer of up to
+/// a TiB takes a cycle, because a transfer of that form takes no less.
+LatencyBandwidthDramConfig planning_dram(const DramConfig& dram);
 
 }  // namespace tilewake

@@ -56,6 +56,8 @@ std::string dram_keys(const LatencyBandwidthDramConfig& d) {
       d.first_refresh_bytes);
 }
 
+std::string dram_keys(const IdealDramConfig& /*config*/) { return "  model: ideal\n"; }
+
 std::string indented(std::string_view text, const std::string& indent) {
   std::string result;
   while (!text.empty()) {

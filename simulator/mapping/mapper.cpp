@@ -10,7 +10,7 @@ namespace {
 
 // To add a core kind: one overload here; std::visit chooses by the type of the configuration.
 Program map_core(const Network& network, const MidapConfig& core, const DramConfig& dram) {
-  return midap::map_midap(network, core, std::get<LatencyBandwidthDramConfig>(dram));
+  return midap::map_midap(network, core, planning_dram(dram));
 }
 
 }  // namespace

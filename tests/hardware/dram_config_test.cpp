@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "simulator/hardware/hardware_yaml.hpp"
 #include "tests/hardware/midap_yaml.hpp"
 
 namespace tilewake {
@@ -119,6 +120,38 @@ TEST(DramConfigTest, MemoryBelowOneBytePerCycleIsRefused) {
   EXPECT_THAT(MidapYaml().with("dram.clock_mhz", "62").error(),
               HasSubstr("dram.clock_mhz: too slow: all channels together must deliver a byte per "
                         "NPU cycle"));
+}
+
+TEST(DramConfigTest, PlannersSeeLatencyBandwidthAsItIs) {
+  const DramConfig dram = MidapYaml().read().dram;
+  const auto& config = std::get<LatencyBandwidthDramConfig>(dram);
+  const LatencyBandwidthDramConfig plan = planning_dram(dram);
+  for (std::int64_t bytes = 0; bytes < 300000; bytes += 77) {
+    ASSERT_EQ(plan.latency_cycles(bytes), config.latency_cycles(bytes));
+    ASSERT_EQ(plan.transfer_cycles(bytes), config.transfer_cycles(bytes));
+  }
+}
+
+TEST(DramConfigTest, IdealMemoryHasNoLatencyAndUnlimitedBandwidth) {
+  EXPECT_EQ(peak_bytes_per_cycle(IdealDramConfig{}), std::numeric_limits<double>::infinity());
+  const LatencyBandwidthDramConfig plan = planning_dram(IdealDramConfig{});
+  for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{4096}, std::int64_t{1} << 40}) {
+    EXPECT_EQ(plan.latency_cycles(bytes), 0);
+    EXPECT_EQ(plan.transfer_cycles(bytes), 1);
+  }
+  EXPECT_EQ(plan.transfer_cycles(0), 0);
+}
+
+TEST(DramConfigTest, IdealMemoryHasNoKeys) {
+  const std::string midap = MidapYaml().text();
+  const std::string core = midap.substr(0, midap.find("dram:"));
+  const std::string ideal = core + "dram:\n  model: ideal\n";
+  const HardwareConfig machine = read_hardware_text(ideal, "m.yaml");
+  EXPECT_TRUE(std::holds_alternative<IdealDramConfig>(machine.dram));
+  EXPECT_TRUE(std::holds_alternative<IdealDramConfig>(
+      read_hardware_text(hardware_yaml(machine), "written").dram));
+  EXPECT_THAT(input_error_of([&] { read_hardware_text(ideal + "  row_cycles: 1\n", "m.yaml"); }),
+              HasSubstr("dram.row_cycles: unknown key"));
 }
 
 TEST(DramConfigTest, UnknownModelNamesTheKnownOnes) {

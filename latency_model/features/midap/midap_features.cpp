@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/features/midap/midap_features.hpp"
 
-#include <variant>
-
 #include "latency_model/features/midap/layer_walk.hpp"
 #include "simulator/mapping/midap/order.hpp"
 #include "simulator/mapping/midap/plain_schedule.hpp"
@@ -115,7 +113,7 @@ class MidapFeatures : public FeatureExtractor {
 
 std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
                                                       const DramConfig& dram) {
-  return std::make_unique<MidapFeatures>(core, std::get<LatencyBandwidthDramConfig>(dram));
+  return std::make_unique<MidapFeatures>(core, planning_dram(dram));
 }
 
 }  // namespace tilewake

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/memory/latency_bandwidth_controller.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace tilewake {
+
+LatencyBandwidthController::LatencyBandwidthController(const LatencyBandwidthDramConfig& config)
+    : config_(config) {}
+
+void LatencyBandwidthController::reset() {
+  bus_end_ = 0;
+  outstanding_.clear();
+}
+
+bool LatencyBandwidthController::can_accept(std::int64_t now) const {
+  if (outstanding_.size() < kMaxOutstanding) return true;
+  return outstanding_[outstanding_.size() - kMaxOutstanding].end <= now;
+}
+
+void LatencyBandwidthController::submit(const MemoryRequest& request, std::int64_t now) {
+  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes());
+  const std::int64_t latency = request.write ? 0 : config_.latency_cycles(request.bytes);
+  const std::int64_t begin = std::max(now + latency, bus_end_);
+  bus_end_ = begin + config_.transfer_cycles(request.bytes);
+  outstanding_.push_back({request.id, begin, bus_end_});
+}
+
+std::int64_t LatencyBandwidthController::advance(std::int64_t now,
+                                                 std::vector<MemoryCompletion>& completed) {
+  while (!outstanding_.empty() && outstanding_.front().end <= now) {
+    completed.push_back(outstanding_.front());
+    outstanding_.pop_front();
+  }
+  return outstanding_.empty() ? kNever : outstanding_.front().end;
+}
+
+}  // namespace tilewake

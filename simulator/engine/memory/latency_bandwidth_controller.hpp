@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/hardware/dram_config.hpp"
+
+namespace tilewake {
+
+/// One bus, in order. A read submitted at cycle `now` begins at max(now + latency(bytes), end of
+/// the request before), a write at max(now, that end); both take transfer(bytes). The configuration
+/// has the formulas. No rows: hits and misses are 0.
+///
+/// MIDAP's DMA does not use this: there weights pass features and writes are free, as in its
+/// reference.
+class LatencyBandwidthController final : public MemoryController {
+ public:
+  /// How many requests it holds: enough that latencies overlap, few enough that an urgent request
+  /// does not wait for long.
+  static constexpr std::size_t kMaxOutstanding = 8;
+
+  explicit LatencyBandwidthController(const LatencyBandwidthDramConfig& config);
+
+  void reset() override;
+  std::int64_t max_request_bytes() const override { return std::int64_t{1} << 40; }
+  bool can_accept(std::int64_t now) const override;
+  void submit(const MemoryRequest& request, std::int64_t now) override;
+  std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
+
+ private:
+  const LatencyBandwidthDramConfig config_;
+  std::int64_t bus_end_ = 0;
+  std::deque<MemoryCompletion> outstanding_;  // in order of their ends
+};
+
+}  // namespace tilewake

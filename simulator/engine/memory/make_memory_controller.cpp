@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/memory/make_memory_controller.hpp"
+
+#include <variant>
+
+#include "simulator/engine/memory/ideal_controller.hpp"
+#include "simulator/engine/memory/latency_bandwidth_controller.hpp"
+
+namespace tilewake {
+namespace {
+
+// To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
+std::unique_ptr<MemoryController> make(const LatencyBandwidthDramConfig& config) {
+  return std::make_unique<LatencyBandwidthController>(config);
+}
+std::unique_ptr<MemoryController> make(const IdealDramConfig& /*config*/) {
+  return std::make_unique<IdealController>();
+}
+
+}  // namespace
+
+std::unique_ptr<MemoryController> make_memory_controller(const DramConfig& config) {
+  return std::visit([](const auto& model) { return make(model); }, config);
+}
+
+}  // namespace tilewake
