@@ -4,6 +4,9 @@
 #include <variant>
 
 #include "latency_model/features/midap/midap_features.hpp"
+#include "latency_model/features/tiled/tiled_features.hpp"
+#include "simulator/mapping/systolic/systolic_mapper.hpp"
+#include "simulator/mapping/vector/vector_mapper.hpp"
 
 namespace tilewake {
 namespace {
@@ -12,6 +15,14 @@ namespace {
 
 std::unique_ptr<FeatureExtractor> make(const MidapConfig& core, const DramConfig& dram) {
   return make_midap_features(core, dram);
+}
+
+std::unique_ptr<FeatureExtractor> make(const SystolicConfig& core, const DramConfig& dram) {
+  return make_tiled_features(systolic::tiled_machine(core, dram));
+}
+
+std::unique_ptr<FeatureExtractor> make(const VectorConfig& core, const DramConfig& dram) {
+  return make_tiled_features(vector::tiled_machine(core, dram));
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ struct Event {
   std::int64_t begin_cycle = 0;
   std::int64_t end_cycle = 0;
   std::int64_t amount = 0;
+  // kRequest and kStore, of DRAM models that know rows: bursts that found theirs open, or opened it.
+  std::int64_t row_hits = 0;
+  std::int64_t row_misses = 0;
 };
 
 /// Where modules tell what they do. Called in order of completion, not of begin_cycle.

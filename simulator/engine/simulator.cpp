@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/simulator.hpp"
 
-#include <variant>
+#include <cstddef>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <pthread.h>
@@ -13,8 +13,6 @@
 #include "simulator/common/error.hpp"
 #include "simulator/engine/clock.hpp"
 #include "simulator/engine/core.hpp"
-#include "simulator/engine/dma.hpp"
-#include "simulator/engine/dram.hpp"
 
 namespace tilewake {
 namespace {
@@ -57,36 +55,12 @@ void tell_sanitizer_of_main_stack() {
 #endif
 }
 
-struct Memory {
-  std::unique_ptr<sc_core::sc_module> module;
-  DramIf* interface = nullptr;
-};
-
-// To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
-Memory make(const LatencyBandwidthDramConfig& config) {
-  auto dram = std::make_unique<LatencyBandwidthDram>("dram", config);
-  DramIf* interface = dram.get();
-  return {std::move(dram), interface};
-}
-
-Memory make(const IdealDramConfig& /*config*/) {
-  auto dram = std::make_unique<IdealDram>("dram");
-  DramIf* interface = dram.get();
-  return {std::move(dram), interface};
-}
-
 }  // namespace
 
 class Simulator::Top {
  public:
-  explicit Top(const HardwareConfig& hardware)
-      : memory(std::visit([](const auto& config) { return make(config); }, hardware.dram)),
-        core(make_core(hardware, dma)) {
-    dma.dram(*memory.interface);
-  }
+  explicit Top(const HardwareConfig& hardware) : core(make_core(hardware)) {}
 
-  Dma dma{"dma"};
-  Memory memory;
   std::unique_ptr<Core> core;
 };
 
@@ -96,14 +70,12 @@ Simulator::~Simulator() = default;
 RunResult Simulator::run(const Program& program, EventSink& sink) {
   RunSink run_sink(sink, now_cycles());
   const std::uint64_t steps_before = sc_core::sc_delta_count();
-  top_->memory.interface->reset();
-  top_->dma.reset(run_sink);
   top_->core->start(program, run_sink);
   sc_core::sc_start();
   tell_sanitizer_of_main_stack();
   if (!top_->core->done())
     throw SimulationError("the machine waits for something that never comes");
-  top_->dma.finish();
+  top_->core->finish();
   return {run_sink.total_cycles(), sc_core::sc_delta_count() - steps_before};
 }
 

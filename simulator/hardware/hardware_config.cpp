@@ -23,6 +23,8 @@ CoreConfig read_core(YamlReader& yaml) {
 // here, one section in hw_configs/README.md. CONTRIBUTING.md names the parts in the other rooms.
 constexpr std::pair<std::string_view, CoreReader> kCoreReaders[] = {
     {"midap", read_core<read_midap_config>},
+    {"systolic", read_core<read_systolic_config>},
+    {"vector", read_core<read_vector_config>},
 };
 
 /// The name stands in files that other programs read, so it is a plain word.
@@ -35,6 +37,14 @@ bool is_plain_word(const std::string& name) {
 
 MachineScale scale_of(const MidapConfig& c) {
   return {c.num_cims, c.system_width, c.fmem_num_banks * c.fmem_bank_bytes, c.wmem_bank_bytes};
+}
+
+MachineScale scale_of(const SystolicConfig& c) {
+  return {c.cols, c.rows, c.input.num_slots * c.input.bytes, c.weight.bytes};
+}
+
+MachineScale scale_of(const VectorConfig& c) {
+  return {c.lanes, c.dot_length, c.local_memory_bytes / 2, c.local_memory_bytes / 4};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include "simulator/hardware/dram_config.hpp"
 #include "simulator/hardware/midap_config.hpp"
+#include "simulator/hardware/systolic_config.hpp"
+#include "simulator/hardware/vector_config.hpp"
 
 namespace tilewake {
 
@@ -15,7 +17,7 @@ class YamlReader;
 
 /// One alternative a core kind. Mapper and engine choose by std::visit, so that a kind without a
 /// mapper or a module does not compile.
-using CoreConfig = std::variant<MidapConfig>;
+using CoreConfig = std::variant<MidapConfig, SystolicConfig, VectorConfig>;
 
 /// How large a machine is, whatever its core kind: what test and calibration networks are made to.
 struct MachineScale {

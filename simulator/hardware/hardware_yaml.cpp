@@ -31,11 +31,73 @@ std::string core_keys(const MidapConfig& c) {
       c.wmem_extended_bank_bytes, c.bmmem_bytes, c.reduction_bytes);
 }
 
+std::string buffer_keys(std::string_view name, const SystolicBuffer& b) {
+  return fmt::format(
+      "  {}:\n"
+      "    bytes: {}\n"
+      "    num_slots: {}\n"
+      "    num_banks: {}\n"
+      "    port_bytes: {}\n",
+      name, b.bytes, b.num_slots, b.num_banks, b.port_bytes);
+}
+
+std::string core_keys(const SystolicConfig& c) {
+  return fmt::format(
+             "  rows: {}\n"
+             "  cols: {}\n"
+             "  dataflow: {}\n"
+             "  overlap_folds: {}\n"
+             "  depthwise: {}\n",
+             c.rows, c.cols, to_string(c.dataflow), c.overlap_folds,
+             c.depthwise_on_vector ? "vector_unit" : "array") +
+         buffer_keys("input_buffer", c.input) + buffer_keys("weight_buffer", c.weight) +
+         buffer_keys("output_buffer", c.output) +
+         fmt::format(
+             "  accumulator_bytes: {}\n"
+             "  vector_unit:\n"
+             "    lanes: {}\n"
+             "    fuse_elementwise: {}\n",
+             c.accumulator_bytes, c.vector_lanes, c.fuse_elementwise);
+}
+
+std::string core_keys(const VectorConfig& c) {
+  return fmt::format(
+      "  num_cores: {}\n"
+      "  lanes: {}\n"
+      "  dot_length: {}\n"
+      "  lane_axis: {}\n"
+      "  local_memory_bytes: {}\n"
+      "  num_slots: {}\n"
+      "  accumulator_bytes: {}\n"
+      "  fuse_elementwise: {}\n"
+      "  efficiency:\n"
+      "    conv2d: {}\n"
+      "    depthwise_conv2d: {}\n"
+      "    fully_connected: {}\n"
+      "    pool: {}\n"
+      "    elementwise: {}\n"
+      "  loop_cycles: {}\n"
+      "  issue_cycles: {}\n",
+      c.num_cores, c.lanes, c.dot_length, to_string(c.lane_axis), c.local_memory_bytes, c.num_slots,
+      c.accumulator_bytes, c.fuse_elementwise, c.efficiency.conv2d, c.efficiency.depthwise_conv2d,
+      c.efficiency.fully_connected, c.efficiency.pool, c.efficiency.elementwise, c.loop_cycles,
+      c.issue_cycles);
+}
+
 std::int64_t core_bytes(const MidapConfig& c) {
   const std::int64_t wmem_slot = (c.num_cims - 1) * c.wmem_bank_bytes + c.wmem_extended_bank_bytes;
   return c.fmem_num_banks * c.fmem_bank_bytes + 2 * wmem_slot + 2 * c.bmmem_bytes +
          c.reduction_bytes;
 }
+
+std::int64_t core_bytes(const SystolicConfig& c) {
+  std::int64_t bytes = 0;
+  for (const SystolicBuffer& buffer : {c.input, c.weight, c.output})
+    bytes += buffer.num_slots * buffer.bytes;
+  return bytes;
+}
+
+std::int64_t core_bytes(const VectorConfig& c) { return c.local_memory_bytes; }
 
 std::string dram_keys(const LatencyBandwidthDramConfig& d) {
   return fmt::format(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simulator/mapping/midap/midap_program.hpp"
+#include "simulator/mapping/tiled/tiled_program.hpp"
 
 namespace tilewake {
 
@@ -13,6 +14,7 @@ namespace tilewake {
 struct ProgramLayer {
   int network_layer = -1;  // index into Network::layers
   std::string fused_into;  // the layer that computes it on the way; empty if it runs by itself
+  std::string plan;        // how the mapper cut it up, in words; empty where there was no choice
 };
 
 /// What one machine does for one network: who runs when, and the core kind's own instructions.
@@ -20,7 +22,7 @@ struct Program {
   std::vector<ProgramLayer> layers;
   std::string schedule;  // "reference", or "plain" where the mapper had to fall back, and why
   std::vector<std::string> warnings;  // what a user should know about the schedule
-  std::variant<MidapProgram> core;
+  std::variant<MidapProgram, TiledProgram> core;
 };
 
 }  // namespace tilewake

@@ -70,6 +70,7 @@ void TraceRecorder::on_event(const Event& event) {
       break;
     case EventKind::kStore:
       row.dram_write_bytes += event.amount;
+      add_rows(row, event);
       break;
     case EventKind::kTransfer:
       break;
@@ -113,6 +114,12 @@ void TraceRecorder::add_request(TraceRow& row, const Event& event) {
       fail(fmt::format("a read request of '{}' has no target", row.layer));
   }
   row.dram_read_bytes += event.amount;
+  add_rows(row, event);
+}
+
+void TraceRecorder::add_rows(TraceRow& row, const Event& event) {
+  row.row_hits += event.row_hits;
+  row.row_misses += event.row_misses;
 }
 
 std::vector<TraceRow> TraceRecorder::finish(std::int64_t total_cycles) {

@@ -37,6 +37,7 @@ class TraceRecorder : public EventSink {
 
  private:
   static void add_request(TraceRow& row, const Event& event);
+  static void add_rows(TraceRow& row, const Event& event);
   static void add_stall(TraceRow& row, const Event& event);
 
   const double peak_macs_per_cycle_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/midap/midap_core.hpp"
 
-#include <variant>
-
 namespace tilewake::midap {
 
 MidapCore::MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, Dma& dma)
@@ -25,13 +23,13 @@ MidapCore::MidapCore(const sc_core::sc_module_name& name, const MidapConfig& con
   sequencer_.array(array_);
 }
 
-void MidapCore::start(const Program& program, EventSink& sink) {
+void MidapCore::start(const MidapProgram& program, EventSink& sink) {
   fmem_.reset();
   wmem_.reset();
   bmmem_.reset();
   weights_.reset();
   array_.reset(sink);
-  sequencer_.start(std::get<MidapProgram>(program.core), sink);
+  sequencer_.start(program, sink);
 }
 
 }  // namespace tilewake::midap

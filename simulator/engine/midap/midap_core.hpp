@@ -3,7 +3,7 @@
 
 #include <systemc>
 
-#include "simulator/engine/core.hpp"
+#include "simulator/engine/dma.hpp"
 #include "simulator/engine/midap/cim_array.hpp"
 #include "simulator/engine/midap/sequencer.hpp"
 #include "simulator/engine/midap/weight_controller.hpp"
@@ -13,12 +13,13 @@
 namespace tilewake::midap {
 
 /// MIDAP behind its DMA: sequencer, CIM array, FMEM, WMEM and BMMEM.
-class MidapCore : public sc_core::sc_module, public Core {
+class MidapCore : public sc_core::sc_module {
  public:
   MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, Dma& dma);
 
-  void start(const Program& program, EventSink& sink) override;
-  bool done() const override { return sequencer_.done(); }
+  /// Empties the core and arms it; the program runs with the next sc_start() and must outlive it.
+  void start(const MidapProgram& program, EventSink& sink);
+  bool done() const { return sequencer_.done(); }
 
  private:
   /// The order in which the buffers are bound to the DMA.

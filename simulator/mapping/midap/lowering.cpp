@@ -62,7 +62,7 @@ class Lowering {
 
  private:
   void add_row(const Node& node, const std::string& host) {
-    program_.layers.push_back({node.layer, host});
+    program_.layers.push_back({node.layer, host, ""});
   }
 
   /// A concat is computed by its producers' writes; the row stands behind the last of them.

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/features/tiled/tile_timeline.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace tilewake::tiled {
+namespace {
+
+/// When the slots of a buffer are free: each content takes the slot that was freed first.
+class Slots {
+ public:
+  explicit Slots(std::int64_t num_slots) : free_at_(static_cast<std::size_t>(num_slots), 0.0) {}
+
+  bool has_free() const { return !free_at_.empty(); }
+  double next_free() const { return free_at_.front(); }
+  void take() { free_at_.pop_front(); }
+  void free(double at) { free_at_.push_back(at); }
+
+ private:
+  std::deque<double> free_at_;
+};
+
+class Timeline {
+ public:
+  Timeline(const TiledProgram& program, const DramEstimate& dram)
+      : program_(program),
+        dram_(dram),
+        input_(program.memory.input.num_slots),
+        weight_(program.memory.weight.num_slots),
+        output_(program.memory.output.num_slots),
+        stored_(program.layers.size(), 0.0) {}
+
+  std::vector<LayerCycles> run() {
+    std::vector<LayerCycles> cycles(program_.layers.size());
+    for (std::size_t i = 0; i < program_.layers.size(); ++i) run_layer(i, cycles[i]);
+    serve_all_stores();
+    if (!cycles.empty()) cycles.back().write_wait += std::max(0.0, bus_free_ - now_);
+    return cycles;
+  }
+
+ private:
+  struct Store {
+    double issued = 0.0;
+    double bytes = 0.0;
+    std::size_t layer = 0;
+    bool closes_output = false;
+    bool is_empty = false;
+  };
+
+  double transfer(double issued, double bytes, double latency) {
+    bus_free_ = std::max(issued + latency, bus_free_) + bytes / dram_.bytes_per_cycle;
+    return bus_free_;
+  }
+
+  void serve_stores(double requested_by) {
+    while (!stores_.empty() && stores_.front().issued <= requested_by) serve_store();
+  }
+  void serve_all_stores() {
+    while (!stores_.empty()) serve_store();
+  }
+
+  void serve_store() {
+    const Store store = stores_.front();
+    stores_.pop_front();
+    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0);
+    part_end_ = std::max(part_end_, end);
+    if (store.closes_output) {
+      output_.free(part_end_);
+      part_end_ = 0.0;
+    }
+    stored_[store.layer] = std::max(stored_[store.layer], end);
+    if (!store.is_empty) last_store_end_ = end;
+  }
+
+  double load(double issued, std::int64_t bytes) {
+    serve_stores(issued);
+    return transfer(issued, static_cast<double>(bytes), dram_.latency_cycles);
+  }
+
+  void run_layer(std::size_t index, LayerCycles& cycles) {
+    const TiledLayer& l = program_.layers[index];
+    for (TileWalk walk(l.problem, l.tiling, program_.cost->stationary(l.problem)); !walk.done();
+         walk.next())
+      run_step(index, walk.step(), cycles);
+  }
+
+  double inputs_stored(const TiledLayer& l) {
+    double at = 0.0;
+    if (!l.reads_from.empty()) serve_all_stores();
+    for (const int writer : l.reads_from)
+      at = std::max(at, stored_[static_cast<std::size_t>(writer)]);
+    return at;
+  }
+
+  void run_step(std::size_t index, const TileStep& step, LayerCycles& cycles) {
+    const TiledLayer& l = program_.layers[index];
+    const TileProblem& problem = l.problem;
+    double weights_at = 0.0;
+    double features_at = 0.0;
+    double slot_at = 0.0;
+    if (problem.has_weights() && step.loads_weights) {
+      loader_ = std::max(loader_, weight_.next_free());
+      weight_.take();
+      weights_at = load(loader_, problem.weight_bytes(step.block));
+    }
+    if (step.loads_input) {
+      loader_ = std::max({loader_, input_.next_free(), inputs_stored(l)});
+      input_.take();
+      features_at = load(loader_, problem.input_bytes(step.block));
+    }
+    if (step.opens_output) {
+      while (!output_.has_free()) serve_store();
+      slot_at = output_.next_free();
+      loader_ = std::max(loader_, slot_at);
+      output_.take();
+    }
+    if (problem.has_second() && step.context.ends_depth)
+      features_at = load(loader_, problem.second_bytes(step.block));
+    if (step.loads_sums) {
+      serve_all_stores();
+      loader_ = std::max(loader_, last_store_end_);
+      features_at = load(loader_, program_.memory.accumulator_bytes *
+                                      step.block.extent().num_outputs());
+    }
+    wait_for(weights_at, features_at, slot_at, cycles);
+    const auto duration = static_cast<double>(
+        program_.cost->cycles(problem, step.block.extent(), step.context));
+    cycles.compute += duration;
+    now_ += duration;
+    finish(index, step);
+  }
+
+  void wait_for(double weights_at, double features_at, double slot_at, LayerCycles& cycles) {
+    const double start = std::max({now_, weights_at, features_at, slot_at});
+    const double wait = start - now_;
+    if (wait <= 0.0) return;
+    if (start == slot_at) {
+      cycles.write_wait += wait;
+    } else if (start == weights_at) {
+      cycles.weight_wait += wait;
+    } else {
+      cycles.feature_wait += wait;
+    }
+    now_ = start;
+  }
+
+  void finish(std::size_t index, const TileStep& step) {
+    const TiledLayer& l = program_.layers[index];
+    if (step.frees_input) input_.free(now_);
+    if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
+    const auto outputs = static_cast<double>(step.block.extent().num_outputs());
+    if (step.context.ends_depth) {
+      stores_.push_back({now_, outputs, index, step.closes_output, false});
+    } else if (step.spills_sums) {
+      stores_.push_back({now_, outputs * static_cast<double>(program_.memory.accumulator_bytes),
+                         index, step.closes_output, false});
+    } else if (step.closes_output) {
+      stores_.push_back({now_, 0.0, index, true, true});
+    }
+  }
+
+  const TiledProgram& program_;
+  const DramEstimate dram_;
+  Slots input_;
+  Slots weight_;
+  Slots output_;
+  std::vector<double> stored_;  // by layer: end of its last store
+  std::deque<Store> stores_;    // requested and not served yet
+  double now_ = 0.0;            // the PE array
+  double loader_ = 0.0;         // requests leave in order, none before this
+  double bus_free_ = 0.0;
+  double part_end_ = 0.0;
+  double last_store_end_ = 0.0;
+};
+
+}  // namespace
+
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram) {
+  return Timeline(program, dram).run();
+}
+
+}  // namespace tilewake::tiled

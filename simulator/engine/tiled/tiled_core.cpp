@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/tiled/tiled_core.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "simulator/engine/clock.hpp"
+
+namespace tilewake::tiled {
+namespace {
+
+// Steps that the loader looks ahead; the slots of the buffers allow fewer, save for steps that load
+// nothing.
+constexpr std::size_t kMaxAhead = 16;
+
+}  // namespace
+
+TiledCore::TiledCore(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory)
+    : sc_module(name), dma_("dma", std::move(memory)) {
+  SC_THREAD(serve);
+}
+
+void TiledCore::start(const Program& program, EventSink& sink) {
+  program_ = &std::get<TiledProgram>(program.core);
+  sink_ = &sink;
+  dma_.reset(sink, *this);
+  loader_layer_ = 0;
+  loader_walk_.reset();
+  ahead_.clear();
+  first_ahead_ = 0;
+  inputs_in_use_ = weights_in_use_ = sums_under_way_ = 0;
+  parts_.clear();
+  first_part_ = 0;
+  computing_part_ = -1;
+  layers_.assign(program_->layers.size(), {});
+  owners_.clear();
+  started_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void TiledCore::serve() {
+  while (true) {
+    if (program_ == nullptr) wait(started_);  // armed before the first start already
+    if (program_ == nullptr) continue;
+    const int num_layers = static_cast<int>(program_->layers.size());
+    std::int64_t begin = now_cycles();
+    for (int i = 0; i < num_layers; ++i) {
+      run_layer(i);
+      // The copies of a concat are one layer to everybody else.
+      const int id = layer(i).program_layer;
+      if (i + 1 < num_layers && layer(i + 1).program_layer == id) continue;
+      if (i + 1 == num_layers)
+        while (!owners_.empty()) stall_until_progress(Cause::kWrite, id);
+      sink_->on_event(
+          {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, id, begin, now_cycles(), 0});
+      begin = now_cycles();
+    }
+    program_ = nullptr;
+  }
+}
+
+void TiledCore::run_layer(int index) {
+  const TiledLayer& l = layer(index);
+  bool last = false;
+  while (!last) {
+    wait_for_step(l.program_layer);
+    const Ahead& current = ahead_.front();
+    const TileStep& step = current.step;
+    last = step.context.last;
+    if (step.opens_output) ++computing_part_;
+    const std::int64_t duration =
+        program_->cost->cycles(l.problem, step.block.extent(), step.context);
+    const std::int64_t begin = now_cycles();
+    wait(cycles(duration));
+    sink_->on_event({Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, l.program_layer, begin,
+                     now_cycles(), duration});
+    finish_step(current);
+    ahead_.pop_front();
+    ++first_ahead_;
+    load_ahead();
+  }
+}
+
+void TiledCore::wait_for_step(int program_layer) {
+  load_ahead();
+  while (ahead_.empty() || ahead_.front().phase != Phase::kIssued ||
+         ahead_.front().loads_under_way > 0)
+    stall_until_progress(what_is_missing(), program_layer);
+}
+
+Cause TiledCore::what_is_missing() const {
+  if (ahead_.empty()) return Cause::kFeatures;
+  const Ahead& next = ahead_.front();
+  if (next.weights_under_way > 0 || next.phase == Phase::kWeights) return Cause::kWeights;
+  return next.phase == Phase::kOutputSlot ? Cause::kWrite : Cause::kFeatures;
+}
+
+void TiledCore::stall_until_progress(Cause cause, int program_layer) {
+  const std::int64_t begin = now_cycles();
+  wait(progress_);
+  if (now_cycles() > begin)
+    sink_->on_event(
+        {Unit::kPeArray, EventKind::kStall, cause, 0, program_layer, begin, now_cycles(), 0});
+}
+
+void TiledCore::finish_step(const Ahead& done) {
+  const TileStep& step = done.step;
+  const TiledLayer& l = layer(done.layer);
+  if (step.frees_input) --inputs_in_use_;
+  if (step.frees_weights && l.problem.has_weights()) --weights_in_use_;
+  const std::int64_t outputs = step.block.extent().num_outputs();
+  if (step.context.ends_depth)
+    store(done.layer, false, l.output_address + l.problem.output_offset(step.block), outputs);
+  if (step.spills_sums) {
+    ++sums_under_way_;
+    const std::int64_t size = program_->memory.accumulator_bytes;
+    store(done.layer, true, l.sums_address + size * l.problem.output_offset(step.block),
+          size * outputs);
+  }
+  if (step.context.last) layers_[static_cast<std::size_t>(done.layer)].computed = true;
+  if (step.closes_output) {
+    parts_[static_cast<std::size_t>(computing_part_ - first_part_)].closed = true;
+    release_parts();
+  }
+}
+
+void TiledCore::store(int index, bool is_sums, std::int64_t address, std::int64_t bytes) {
+  const std::int64_t id =
+      dma_.submit({true, address, bytes, layer(index).program_layer, Cause::kWrite});
+  owners_[id] = {false, false, is_sums, computing_part_, index};
+  ++parts_[static_cast<std::size_t>(computing_part_ - first_part_)].stores_under_way;
+  ++layers_[static_cast<std::size_t>(index)].stores_under_way;
+}
+
+void TiledCore::release_parts() {
+  while (!parts_.empty() && parts_.front().closed && parts_.front().stores_under_way == 0) {
+    parts_.pop_front();
+    ++first_part_;
+  }
+}
+
+void TiledCore::load_ahead() {
+  while (true) {
+    if (ahead_.empty() || ahead_.back().phase == Phase::kIssued) {
+      if (ahead_.size() >= kMaxAhead || !begin_next_step()) return;
+    }
+    if (!do_phase(ahead_.back())) return;
+  }
+}
+
+bool TiledCore::begin_next_step() {
+  if (loader_walk_) loader_walk_->next();
+  if (loader_walk_ && loader_walk_->done()) {
+    loader_walk_.reset();
+    ++loader_layer_;
+  }
+  if (loader_layer_ == static_cast<int>(program_->layers.size())) return false;
+  if (!loader_walk_) {
+    const TiledLayer& l = layer(loader_layer_);
+    loader_walk_.emplace(l.problem, l.tiling, program_->cost->stationary(l.problem));
+  }
+  ahead_.push_back({loader_layer_, loader_walk_->step()});
+  return true;
+}
+
+bool TiledCore::do_phase(Ahead& ahead) {
+  const TiledLayer& l = layer(ahead.layer);
+  const TileProblem& problem = l.problem;
+  const TileStep& step = ahead.step;
+  const TileMemory& memory = program_->memory;
+  const std::int64_t number = first_ahead_ + static_cast<std::int64_t>(ahead_.size()) - 1;
+  switch (ahead.phase) {
+    case Phase::kWeights:
+      if (problem.has_weights() && step.loads_weights) {
+        if (weights_in_use_ == memory.weight.num_slots) return false;
+        ++weights_in_use_;
+        load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
+             problem.weight_bytes(step.block));
+      }
+      ahead.phase = Phase::kInput;
+      return true;
+    case Phase::kInput:
+      if (step.loads_input) {
+        if (inputs_in_use_ == memory.input.num_slots || !inputs_are_stored(ahead.layer))
+          return false;
+        ++inputs_in_use_;
+        load(ahead, number, Cause::kFeatures, l.input_address + problem.input_offset(step.block),
+             problem.input_bytes(step.block));
+      }
+      ahead.phase = Phase::kOutputSlot;
+      return true;
+    case Phase::kOutputSlot:
+      if (step.opens_output) {
+        if (static_cast<std::int64_t>(parts_.size()) == memory.output.num_slots) return false;
+        parts_.emplace_back();
+      }
+      ahead.phase = Phase::kSecond;
+      return true;
+    case Phase::kSecond:
+      if (problem.has_second() && step.context.ends_depth)
+        load(ahead, number, Cause::kFeatures, l.second_address + problem.second_offset(step.block),
+             problem.second_bytes(step.block));
+      ahead.phase = Phase::kSums;
+      return true;
+    case Phase::kSums:
+      if (step.loads_sums) {
+        if (sums_under_way_ > 0) return false;
+        const std::int64_t size = memory.accumulator_bytes;
+        load(ahead, number, Cause::kFeatures,
+             l.sums_address + size * problem.output_offset(step.block),
+             size * step.block.extent().num_outputs());
+      }
+      ahead.phase = Phase::kIssued;
+      return true;
+    case Phase::kIssued:
+      break;
+  }
+  return true;
+}
+
+void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
+                     std::int64_t bytes) {
+  const std::int64_t id =
+      dma_.submit({false, address, bytes, layer(ahead.layer).program_layer, cause});
+  owners_[id] = {true, cause == Cause::kWeights, false, number, ahead.layer};
+  ++ahead.loads_under_way;
+  if (cause == Cause::kWeights) ++ahead.weights_under_way;
+}
+
+bool TiledCore::inputs_are_stored(int index) const {
+  for (const int writer : layer(index).reads_from) {
+    const LayerState& state = layers_[static_cast<std::size_t>(writer)];
+    if (!state.computed || state.stores_under_way > 0) return false;
+  }
+  return true;
+}
+
+void TiledCore::on_transfer_done(std::int64_t id) {
+  const auto found = owners_.find(id);
+  const Owner owner = found->second;
+  owners_.erase(found);
+  if (owner.is_load) {
+    Ahead& ahead = ahead_[static_cast<std::size_t>(owner.number - first_ahead_)];
+    --ahead.loads_under_way;
+    if (owner.is_weights) --ahead.weights_under_way;
+  } else {
+    --parts_[static_cast<std::size_t>(owner.number - first_part_)].stores_under_way;
+    --layers_[static_cast<std::size_t>(owner.layer)].stores_under_way;
+    if (owner.is_sums) --sums_under_way_;
+    release_parts();
+  }
+  load_ahead();
+  progress_.notify(sc_core::SC_ZERO_TIME);
+}
+
+}  // namespace tilewake::tiled

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <systemc>
+
+#include "simulator/engine/core.hpp"
+#include "simulator/engine/transfer_dma.hpp"
+#include "simulator/mapping/tiled/tiled_program.hpp"
+
+namespace tilewake::tiled {
+
+/// A core that works in tiles (systolic array, vector processor): one process computes the steps of
+/// a TiledProgram, a loader runs ahead of it as far as the slots of the buffers allow.
+///
+/// Timing of a step: it begins when the step before has ended and all that it needs is on chip, and
+/// takes what the program's StepCost says. Loads are requested in the order of use. A slot of the
+/// input or weight buffer is free again behind the last step that uses its content, one of the
+/// output buffer when its last store has ended. Features are not requested before the stores of
+/// the layers that compute them have ended; weights may be, so they are prefetched across layers.
+/// The run ends with the last store.
+class TiledCore : public sc_core::sc_module, public Core, private TransferListener {
+ public:
+  SC_HAS_PROCESS(TiledCore);
+  TiledCore(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory);
+
+  void start(const Program& program, EventSink& sink) override;
+  bool done() const override { return program_ == nullptr; }
+  void finish() override {}
+
+ private:
+  /// What the loader does for a step, in this order.
+  enum class Phase { kWeights, kInput, kOutputSlot, kSecond, kSums, kIssued };
+
+  /// A step that the loader has begun with.
+  struct Ahead {
+    int layer = 0;
+    TileStep step;
+    Phase phase = Phase::kWeights;
+    int loads_under_way = 0;
+    int weights_under_way = 0;
+  };
+
+  /// One slot's worth of the output buffer, from its opening to its last store.
+  struct OutputPart {
+    int stores_under_way = 0;
+    bool closed = false;
+  };
+
+  struct LayerState {
+    int stores_under_way = 0;
+    bool computed = false;
+  };
+
+  struct Owner {  // of a transfer: a step by its number, or a part of the output buffer
+    bool is_load = true;
+    bool is_weights = false;
+    bool is_sums = false;
+    std::int64_t number = 0;
+    int layer = 0;
+  };
+
+  void serve();
+  void run_layer(int index);
+  void wait_for_step(int program_layer);
+  Cause what_is_missing() const;
+  void stall_until_progress(Cause cause, int program_layer);
+  void finish_step(const Ahead& done);
+  void store(int layer, bool is_sums, std::int64_t address, std::int64_t bytes);
+  void release_parts();
+
+  void load_ahead();
+  bool begin_next_step();
+  bool do_phase(Ahead& ahead);
+  void load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
+            std::int64_t bytes);
+  bool inputs_are_stored(int layer) const;
+  void on_transfer_done(std::int64_t id) override;
+
+  const TiledLayer& layer(int index) const {
+    return program_->layers[static_cast<std::size_t>(index)];
+  }
+
+  TransferDma dma_;
+  const TiledProgram* program_ = nullptr;
+  EventSink* sink_ = nullptr;
+  sc_core::sc_event started_;
+  sc_core::sc_event progress_;
+
+  // The loader.
+  int loader_layer_ = 0;
+  std::optional<TileWalk> loader_walk_;
+  std::deque<Ahead> ahead_;
+  std::int64_t first_ahead_ = 0;  // number of ahead_.front(), counted over the whole run
+  std::int64_t inputs_in_use_ = 0;
+  std::int64_t weights_in_use_ = 0;
+  std::int64_t sums_under_way_ = 0;  // spilled and not in DRAM yet
+
+  // The output buffer: parts in the order in which they were opened.
+  std::deque<OutputPart> parts_;
+  std::int64_t first_part_ = 0;
+  std::int64_t computing_part_ = -1;
+
+  std::vector<LayerState> layers_;
+  std::unordered_map<std::int64_t, Owner> owners_;  // of transfers under way
+};
+
+}  // namespace tilewake::tiled

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/transfer_dma.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "simulator/engine/clock.hpp"
+
+namespace tilewake {
+
+TransferDma::TransferDma(const sc_core::sc_module_name& name,
+                         std::unique_ptr<MemoryController> memory)
+    : sc_module(name), memory_(std::move(memory)) {
+  SC_METHOD(serve);
+  sensitive << wake_;
+  dont_initialize();
+}
+
+void TransferDma::reset(EventSink& sink, TransferListener& listener) {
+  sink_ = &sink;
+  listener_ = &listener;
+  memory_->reset();
+  wake_.cancel();
+  origin_ = now_cycles();
+  next_id_ = 0;
+  flights_.clear();
+  queue_.clear();
+  urgent_queue_.clear();
+}
+
+std::int64_t TransferDma::submit(const Transfer& transfer) {
+  const std::int64_t id = next_id_++;
+  flights_[id] = {transfer, now_cycles()};
+  (transfer.urgent ? urgent_queue_ : queue_).push_back(id);
+  wake_.notify(sc_core::SC_ZERO_TIME);
+  return id;
+}
+
+void TransferDma::serve() {
+  const std::int64_t now = now_cycles() - origin_;
+  std::int64_t next = MemoryController::kNever;
+  bool progress = true;
+  while (progress) {
+    progress = hand_over(now);
+    completed_.clear();
+    next = memory_->advance(now, completed_);
+    progress = progress || !completed_.empty();
+    for (std::size_t i = 0; i < completed_.size(); ++i) on_piece_done(completed_[i]);
+  }
+  wake_.cancel();
+  if (next != MemoryController::kNever) wake_.notify(cycles(next - now));
+}
+
+bool TransferDma::hand_over(std::int64_t now) {
+  bool any = false;
+  while (true) {
+    std::deque<std::int64_t>& queue = urgent_queue_.empty() ? queue_ : urgent_queue_;
+    if (queue.empty()) return any;
+    const std::int64_t id = queue.front();
+    Flight& flight = flights_.at(id);
+    const Transfer& t = flight.transfer;
+    const std::int64_t left = t.bytes - flight.bytes_handed_over;
+    if (left == 0) {  // of no bytes at all
+      queue.pop_front();
+      on_piece_done({id, now, now});
+      any = true;
+      continue;
+    }
+    if (!memory_->can_accept(now)) return any;
+    const std::int64_t bytes = std::min(left, memory_->max_request_bytes());
+    ++flight.num_pieces;
+    memory_->submit({id, t.write, t.address + flight.bytes_handed_over, bytes}, now);
+    flight.bytes_handed_over += bytes;
+    if (bytes == left) queue.pop_front();
+    any = true;
+  }
+}
+
+void TransferDma::on_piece_done(const MemoryCompletion& piece) {
+  Flight& flight = flights_.at(piece.id);
+  if (flight.begin < 0) flight.begin = piece.begin + origin_;
+  flight.row_hits += piece.row_hits;
+  flight.row_misses += piece.row_misses;
+  if (flight.num_pieces > 0) --flight.num_pieces;
+  if (flight.num_pieces > 0 || flight.bytes_handed_over < flight.transfer.bytes) return;
+  tell(flight, piece.end + origin_);
+  flights_.erase(piece.id);
+  listener_->on_transfer_done(piece.id);
+}
+
+void TransferDma::tell(const Flight& flight, std::int64_t end) {
+  const Transfer& t = flight.transfer;
+  Event event{Unit::kDma,     t.write ? EventKind::kStore : EventKind::kRequest,
+              t.cause,        0,
+              t.layer,        flight.issued,
+              end,            t.bytes,
+              flight.row_hits, flight.row_misses};
+  sink_->on_event(event);
+  event.unit = Unit::kDram;
+  event.kind = EventKind::kTransfer;
+  event.begin_cycle = flight.begin;
+  sink_->on_event(event);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "simulator/hardware/tile_memory.hpp"
+
+namespace tilewake {
+
+class YamlReader;
+
+/// Which operand stays in the processing elements while the others stream past.
+enum class Dataflow { kOutputStationary, kWeightStationary, kInputStationary };
+
+/// A buffer of a systolic array: two slots take turns between DMA and array.
+struct SystolicBuffer {
+  std::int64_t bytes = 0;  // of one slot
+  std::int64_t num_slots = 0;
+  std::int64_t num_banks = 0;
+  std::int64_t port_bytes = 0;  // that one bank delivers or takes a cycle
+
+  std::int64_t bytes_per_cycle() const { return num_banks * port_bytes; }
+};
+
+/// A rows x cols array of MACs that computes convolutions as matrix products, with a vector unit for
+/// everything else.
+struct SystolicConfig {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  Dataflow dataflow = Dataflow::kOutputStationary;
+  bool overlap_folds = false;        // the next fold is prepared while this one streams
+  bool depthwise_on_vector = false;  // else on the array, one column a channel
+  SystolicBuffer input;
+  SystolicBuffer weight;
+  SystolicBuffer output;
+  std::int64_t accumulator_bytes = 0;  // of a partial sum in the output buffer
+  std::int64_t vector_lanes = 0;       // operations of the vector unit a cycle
+  bool fuse_elementwise = false;       // add and mul on the outputs of the layer before, on the way
+
+  std::int64_t peak_macs_per_cycle() const { return rows * cols; }
+  TileMemory tile_memory() const;
+};
+
+/// Parses and validates a `core:` section of kind systolic.
+SystolicConfig read_systolic_config(YamlReader& yaml);
+
+/// The word of machine files: "weight_stationary".
+const char* to_string(Dataflow dataflow);
+
+}  // namespace tilewake

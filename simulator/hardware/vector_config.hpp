@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "simulator/hardware/tile_memory.hpp"
+
+namespace tilewake {
+
+class YamlReader;
+
+/// What the lanes of a convolution are spread over.
+enum class LaneAxis { kChannels, kPixels };
+
+/// A DSP, vision processor or CPU with SIMD: cores of `lanes` accumulators, each of which adds
+/// `dot_length` products a cycle, that run a layer as loops over a shared local memory.
+struct VectorConfig {
+  std::int64_t num_cores = 0;
+  std::int64_t lanes = 0;       // accumulators of one core
+  std::int64_t dot_length = 0;  // products along the input channels that one of them adds a cycle
+  LaneAxis lane_axis = LaneAxis::kChannels;
+  std::int64_t local_memory_bytes = 0;  // shared by all cores
+  std::int64_t num_slots = 0;           // 2: the next tile is loaded while this one is used
+  std::int64_t accumulator_bytes = 0;   // of a partial sum that leaves the registers
+  bool fuse_elementwise = false;        // add and mul on the outputs of the layer before
+
+  /// Share of cycles in which an instruction of the inner loop does its work (the others are loads,
+  /// address arithmetic, dependences).
+  struct Efficiency {
+    double conv2d = 0.0;
+    double depthwise_conv2d = 0.0;
+    double fully_connected = 0.0;
+    double pool = 0.0;
+    double elementwise = 0.0;
+  };
+  Efficiency efficiency;
+  std::int64_t loop_cycles = 0;   // of one inner loop: set-up, and storing the result vector
+  std::int64_t issue_cycles = 0;  // of one tile: descriptors, starting the cores, waiting for all
+
+  std::int64_t peak_macs_per_cycle() const { return num_cores * lanes * dot_length; }
+  TileMemory tile_memory() const;
+};
+
+/// Parses and validates a `core:` section of kind vector.
+VectorConfig read_vector_config(YamlReader& yaml);
+
+/// The word of machine files: "channels".
+const char* to_string(LaneAxis axis);
+
+}  // namespace tilewake

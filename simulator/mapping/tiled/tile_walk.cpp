@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/tiled/tile_walk.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "simulator/common/math.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr const char* kLoopNames[] = {"pixels", "outputs", "depth"};
+
+TileRange range_of(std::int64_t tile, std::int64_t size, std::int64_t whole) {
+  return {tile * size, std::min((tile + 1) * size, whole)};
+}
+
+std::string text_of(const TileExtent& e) {
+  return fmt::format("{}x{}x{}x{}", e.groups, e.pixels, e.outputs, e.depth);
+}
+
+}  // namespace
+
+TileWalk::TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary stationary)
+    : whole_(problem.extent()),
+      tiling_(tiling),
+      stationary_(stationary),
+      group_trips_(ceil_div(whole_.groups, tiling.tile.groups)),
+      trips_({ceil_div(whole_.pixels, tiling.tile.pixels),
+              ceil_div(whole_.outputs, tiling.tile.outputs),
+              ceil_div(whole_.depth, tiling.tile.depth)}) {
+  following_ = position_;
+  has_following_ = advance(following_);
+  describe();
+}
+
+std::int64_t TileWalk::num_steps() const {
+  return group_trips_ * trips_[0] * trips_[1] * trips_[2];
+}
+
+void TileWalk::next() {
+  if (!has_following_) {
+    done_ = true;
+    return;
+  }
+  previous_ = position_;
+  has_previous_ = true;
+  position_ = following_;
+  has_following_ = advance(following_);
+  describe();
+}
+
+bool TileWalk::advance(Position& position) const {
+  for (std::size_t i = 3; i-- > 0;) {
+    const TileLoop loop = tiling_.order[i];
+    std::int64_t& tile = position.tile[static_cast<std::size_t>(loop)];
+    if (++tile < trips(loop)) return true;
+    tile = 0;
+  }
+  return ++position.group < group_trips_;
+}
+
+TileBlock TileWalk::block_at(const Position& position) const {
+  const TileExtent& tile = tiling_.tile;
+  return {range_of(position.group, tile.groups, whole_.groups),
+          range_of(at(position, TileLoop::kPixels), tile.pixels, whole_.pixels),
+          range_of(at(position, TileLoop::kOutputs), tile.outputs, whole_.outputs),
+          range_of(at(position, TileLoop::kDepth), tile.depth, whole_.depth)};
+}
+
+bool TileWalk::same_input(const Position& a, const Position& b) const {
+  return a.group == b.group && at(a, TileLoop::kPixels) == at(b, TileLoop::kPixels) &&
+         at(a, TileLoop::kDepth) == at(b, TileLoop::kDepth);
+}
+
+bool TileWalk::same_weights(const Position& a, const Position& b) const {
+  return a.group == b.group && at(a, TileLoop::kOutputs) == at(b, TileLoop::kOutputs) &&
+         at(a, TileLoop::kDepth) == at(b, TileLoop::kDepth);
+}
+
+bool TileWalk::same_tile_of_outputs(const Position& a, const Position& b) const {
+  return a.group == b.group && at(a, TileLoop::kPixels) == at(b, TileLoop::kPixels) &&
+         at(a, TileLoop::kOutputs) == at(b, TileLoop::kOutputs);
+}
+
+bool TileWalk::same_outputs_in_buffer(const Position& a, const Position& b) const {
+  if (!tiling_.keeps_sums || trips(TileLoop::kDepth) == 1) return same_tile_of_outputs(a, b);
+  if (a.group != b.group) return false;
+  for (const TileLoop loop : tiling_.order) {
+    if (loop == TileLoop::kDepth) break;
+    if (at(a, loop) != at(b, loop)) return false;
+  }
+  return true;
+}
+
+void TileWalk::describe() {
+  const std::int64_t depth = at(position_, TileLoop::kDepth);
+  const bool ends_depth = depth + 1 == trips(TileLoop::kDepth);
+  step_.block = block_at(position_);
+  step_.loads_input = !has_previous_ || !same_input(previous_, position_);
+  step_.loads_weights = !has_previous_ || !same_weights(previous_, position_);
+  step_.opens_output = !has_previous_ || !same_outputs_in_buffer(previous_, position_);
+  step_.frees_input = !has_following_ || !same_input(position_, following_);
+  step_.frees_weights = !has_following_ || !same_weights(position_, following_);
+  step_.closes_output = !has_following_ || !same_outputs_in_buffer(position_, following_);
+  step_.loads_sums = step_.opens_output && depth > 0;
+  step_.spills_sums = step_.closes_output && !ends_depth;
+  bool continues = false;
+  if (stationary_ == Stationary::kInput) continues = !step_.loads_input;
+  if (stationary_ == Stationary::kWeight) continues = !step_.loads_weights;
+  if (stationary_ == Stationary::kOutput)
+    continues = has_previous_ && same_tile_of_outputs(previous_, position_);
+  step_.context = {!has_previous_, !has_following_, continues, ends_depth};
+}
+
+std::string to_string(const TileProblem& problem, const Tiling& tiling) {
+  std::string text = fmt::format("tile {} of {}", text_of(tiling.tile), text_of(problem.extent()));
+  if (tiling.tile == problem.extent()) return text;
+  text += ", order";
+  for (const TileLoop loop : tiling.order)
+    text += fmt::format(" {}", kLoopNames[static_cast<std::size_t>(loop)]);
+  if (!tiling.keeps_sums) text += ", partial sums through DRAM";
+  return text;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "simulator/mapping/tiled/step_cost.hpp"
+#include "simulator/mapping/tiled/tile_problem.hpp"
+
+namespace tilewake {
+
+enum class TileLoop { kPixels, kOutputs, kDepth };
+
+/// How a layer is cut up: the size of a tile, and the nest of loops that goes through them. Groups
+/// are always the outermost loop.
+struct Tiling {
+  TileExtent tile;
+  std::array<TileLoop, 3> order = {TileLoop::kPixels, TileLoop::kOutputs,
+                                   TileLoop::kDepth};  // outermost first
+  /// Partial sums of all tiles that the loops inside depth go through stay in the output buffer;
+  /// else they leave for DRAM and come back. Without meaning where depth is not cut.
+  bool keeps_sums = true;
+};
+
+/// One step: what is loaded before it, computed, and stored behind it.
+struct TileStep {
+  TileBlock block;
+  StepContext context;
+  bool loads_input = true;   // other features than the step before
+  bool loads_weights = true;
+  bool loads_sums = false;   // partial sums that were spilled
+  bool opens_output = true;  // begins a new part of the output buffer
+  bool closes_output = true;
+  bool spills_sums = false;
+  // What the next step does not use, so that its slot is free behind this one.
+  bool frees_input = true;
+  bool frees_weights = true;
+};
+
+/// Goes through the steps of a layer in the order of its tiling; nothing is stored, so that a layer
+/// of a million steps costs nothing until it runs.
+class TileWalk {
+ public:
+  TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary stationary);
+
+  bool done() const { return done_; }
+  const TileStep& step() const { return step_; }
+  void next();
+
+  /// Steps of the whole layer.
+  std::int64_t num_steps() const;
+
+ private:
+  /// Position of the nest: number of the tile in each loop.
+  struct Position {
+    std::int64_t group = 0;
+    std::array<std::int64_t, 3> tile{};  // by TileLoop
+    friend bool operator==(const Position&, const Position&) = default;
+  };
+
+  std::int64_t trips(TileLoop loop) const { return trips_[static_cast<std::size_t>(loop)]; }
+  static std::int64_t at(const Position& position, TileLoop loop) {
+    return position.tile[static_cast<std::size_t>(loop)];
+  }
+  bool advance(Position& position) const;
+  TileBlock block_at(const Position& position) const;
+  bool same_input(const Position& a, const Position& b) const;
+  bool same_weights(const Position& a, const Position& b) const;
+  bool same_tile_of_outputs(const Position& a, const Position& b) const;
+  bool same_outputs_in_buffer(const Position& a, const Position& b) const;
+  void describe();
+
+  TileExtent whole_;
+  Tiling tiling_;
+  Stationary stationary_;
+  std::int64_t group_trips_ = 1;
+  std::array<std::int64_t, 3> trips_{};
+  Position previous_;
+  Position position_;
+  Position following_;
+  bool has_previous_ = false;
+  bool has_following_ = true;
+  bool done_ = false;
+  TileStep step_;
+};
+
+/// "tile 1x392x64x576 of 1x3136x256x576, order outputs pixels depth": what a mapper says it chose.
+std::string to_string(const TileProblem& problem, const Tiling& tiling);
+
+}  // namespace tilewake

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/tiled/tiler.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <tuple>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/common/math.hpp"
+
+namespace tilewake {
+namespace {
+
+using Order = std::array<TileLoop, 3>;
+
+constexpr std::array<Order, 6> kOrders = {{
+    {TileLoop::kPixels, TileLoop::kOutputs, TileLoop::kDepth},
+    {TileLoop::kOutputs, TileLoop::kPixels, TileLoop::kDepth},
+    {TileLoop::kPixels, TileLoop::kDepth, TileLoop::kOutputs},
+    {TileLoop::kOutputs, TileLoop::kDepth, TileLoop::kPixels},
+    {TileLoop::kDepth, TileLoop::kPixels, TileLoop::kOutputs},
+    {TileLoop::kDepth, TileLoop::kOutputs, TileLoop::kPixels},
+}};
+
+// Of one loop: smaller tiles only cost time, on the machine and here.
+constexpr std::int64_t kMaxTrips = 8192;
+
+/// The whole extent and its halves, down to `unit` and in multiples of it.
+std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
+  std::vector<std::int64_t> sizes = {whole};
+  while (sizes.back() > unit) {
+    const std::int64_t half = round_up(ceil_div<std::int64_t>(sizes.back(), 2), unit);
+    if (half >= sizes.back() || ceil_div(whole, half) > kMaxTrips) break;
+    sizes.push_back(half);
+  }
+  return sizes;
+}
+
+/// The loops with several tiles, outermost first: orders that agree on them are the same.
+std::vector<TileLoop> real_loops(const Order& order, const LoopCuts& cuts) {
+  std::vector<TileLoop> loops;
+  for (const TileLoop loop : order)
+    if (cuts.of(loop).trips() > 1) loops.push_back(loop);
+  return loops;
+}
+
+bool is_repetition(std::size_t index, const LoopCuts& cuts) {
+  const std::vector<TileLoop> loops = real_loops(kOrders[index], cuts);
+  return std::any_of(kOrders.begin(), kOrders.begin() + static_cast<std::ptrdiff_t>(index),
+                     [&](const Order& order) { return real_loops(order, cuts) == loops; });
+}
+
+std::int64_t num_steps(const TileProblem& problem, const LoopCuts& cuts) {
+  return ceil_div(problem.extent().groups, cuts.groups) * cuts.pixels.trips() *
+         cuts.outputs.trips() * cuts.depth.trips();
+}
+
+bool can_cut_depth(Op op) {
+  return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
+}
+
+}  // namespace
+
+/// The best tiling so far, and the least that any would take of the buffers.
+struct Tiler::Choice {
+  using Rank = std::tuple<double, double, std::int64_t>;  // cycles, bytes, steps
+  std::optional<Tiling> tiling;
+  Rank rank{std::numeric_limits<double>::infinity(), 0.0, 0};
+  TileFootprint least{std::numeric_limits<std::int64_t>::max(),
+                      std::numeric_limits<std::int64_t>::max(),
+                      std::numeric_limits<std::int64_t>::max()};
+};
+
+bool Tiler::fits(const TileFootprint& f) const {
+  const TileMemory& m = memory_;
+  if (m.shared_bytes > 0)
+    return f.input * m.input.num_slots + f.weight * m.weight.num_slots +
+               f.output * m.output.num_slots <=
+           m.shared_bytes;
+  return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
+}
+
+std::string Tiler::complaint_of(const TileFootprint& least) const {
+  const TileMemory& m = memory_;
+  if (m.shared_bytes > 0)
+    return fmt::format(
+        "does not fit the local memory of {} bytes: the smallest tile needs {} of input, {} of "
+        "weights and {} of output a slot",
+        m.shared_bytes, least.input, least.weight, least.output);
+  const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
+    return fmt::format("does not fit the {} buffer of {} bytes: the smallest tile needs {}", name,
+                       bytes, needed);
+  };
+  if (least.input > m.input.bytes) return too_large("input", least.input, m.input.bytes);
+  if (least.weight > m.weight.bytes) return too_large("weight", least.weight, m.weight.bytes);
+  return too_large("output", least.output, m.output.bytes);
+}
+
+void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const {
+  for (std::size_t i = 0; i < kOrders.size(); ++i) {
+    if (is_repetition(i, cuts)) continue;
+    for (const bool keeps_sums : {true, false}) {
+      if (!keeps_sums && cuts.depth.trips() == 1) continue;
+      const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums};
+      const TileFootprint footprint =
+          footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes);
+      choice.least.input = std::min(choice.least.input, footprint.input);
+      choice.least.weight = std::min(choice.least.weight, footprint.weight);
+      choice.least.output = std::min(choice.least.output, footprint.output);
+      if (!fits(footprint)) continue;
+      const TilingTraffic traffic =
+          traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
+      const std::int64_t compute = compute_cycles_of(problem, cuts, tiling, cost_);
+      const Choice::Rank rank{
+          estimated_cycles(problem, cuts, traffic, compute, memory_, dram_), traffic.total(),
+          num_steps(problem, cuts)};
+      if (rank < choice.rank) {
+        choice.rank = rank;
+        choice.tiling = tiling;
+      }
+    }
+  }
+}
+
+std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& complaint) const {
+  const TileExtent& whole = problem.extent();
+  const TileExtent unit = cost_.granularity(problem);
+  std::vector<LoopCut> pixels;
+  std::vector<LoopCut> outputs;
+  std::vector<LoopCut> depths;
+  for (const std::int64_t size : sizes_of(whole.pixels, unit.pixels))
+    pixels.push_back(cut_pixels(problem, size));
+  for (const std::int64_t size : sizes_of(whole.outputs, unit.outputs))
+    outputs.push_back(cut_outputs(problem, size));
+  for (const std::int64_t size :
+       sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
+    depths.push_back(cut_depth(problem, size));
+  Choice choice;
+  for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
+    for (const LoopCut& p : pixels)
+      for (const LoopCut& o : outputs)
+        for (const LoopCut& d : depths) {
+          // Several groups in a tile are whole ones: else a part of each would be one of all.
+          if (groups > 1 && (o.trips() > 1 || (d.trips() > 1 && problem.has_weights()))) continue;
+          consider(problem, {groups, p, o, d}, choice);
+        }
+  if (!choice.tiling) complaint = complaint_of(choice.least);
+  return choice.tiling;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "simulator/mapping/tiled/tiling_estimate.hpp"
+
+namespace tilewake {
+
+/// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`), among sizes that
+/// halve each loop down to what fills the hardware, and all orders of loops. Ties go to fewer
+/// bytes, then to fewer steps.
+class Tiler {
+ public:
+  Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
+      : memory_(memory), cost_(cost), dram_(dram) {}
+
+  /// The best tiling, or nothing if none fits; then `complaint` says which buffer is too small.
+  std::optional<Tiling> best(const TileProblem& problem, std::string& complaint) const;
+
+  bool fits(const TileFootprint& footprint) const;
+
+ private:
+  struct Choice;
+
+  void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
+  std::string complaint_of(const TileFootprint& footprint) const;
+
+  TileMemory memory_;
+  const StepCost& cost_;
+  DramEstimate dram_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/vector/vector_cost.hpp"
+
+#include <cmath>
+
+#include "simulator/common/math.hpp"
+
+namespace tilewake::vector {
+
+std::int64_t VectorCost::loop_nest_cycles(std::int64_t num_vectors, std::int64_t instructions,
+                                          double efficiency) const {
+  const auto inner =
+      static_cast<std::int64_t>(std::ceil(static_cast<double>(instructions) / efficiency));
+  return ceil_div(num_vectors, c_.num_cores) * (inner + c_.loop_cycles);
+}
+
+std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& extent,
+                                const StepContext& context) const {
+  const auto vectors_of = [this](std::int64_t results) { return ceil_div(results, c_.lanes); };
+  const bool over_pixels = c_.lane_axis == LaneAxis::kPixels;
+  // Channels that have nothing to do with each other fill lanes as output channels do.
+  const std::int64_t channel_vectors =
+      over_pixels ? extent.groups * vectors_of(extent.pixels)
+                  : vectors_of(extent.groups) * extent.pixels;
+  const VectorConfig::Efficiency& efficiency = c_.efficiency;
+  std::int64_t cycles = c_.issue_cycles;
+  switch (problem.op()) {
+    case Op::kConv2d: {
+      const std::int64_t vectors = over_pixels ? vectors_of(extent.pixels) * extent.outputs
+                                               : vectors_of(extent.outputs) * extent.pixels;
+      // A row of the window is contiguous: kernel_width x channels.
+      const std::int64_t rows = problem.taps() / problem.kernel_width();
+      const std::int64_t instructions =
+          rows * ceil_div(ceil_div(extent.depth, rows), c_.dot_length);
+      cycles += loop_nest_cycles(extent.groups * vectors, instructions, efficiency.conv2d);
+      break;
+    }
+    case Op::kFullyConnected:
+      cycles += loop_nest_cycles(vectors_of(extent.outputs), ceil_div(extent.depth, c_.dot_length),
+                                 efficiency.fully_connected);
+      break;
+    case Op::kDepthwiseConv2d:
+      cycles += loop_nest_cycles(channel_vectors, extent.depth, efficiency.depthwise_conv2d);
+      break;
+    case Op::kMaxPool:
+    case Op::kAvgPool:
+      cycles += loop_nest_cycles(channel_vectors, extent.depth, efficiency.pool);
+      break;
+    case Op::kGlobalAvgPool:
+      cycles += loop_nest_cycles(vectors_of(extent.groups), extent.depth, efficiency.pool);
+      break;
+    case Op::kAdd:
+    case Op::kMul:
+    case Op::kConcat:
+      cycles += loop_nest_cycles(vectors_of(extent.num_outputs()), 1, efficiency.elementwise);
+      return cycles;
+  }
+  // What is fused finds its results in registers: an instruction more a vector, and no loop.
+  if (problem.has_second() && context.ends_depth)
+    cycles += ceil_div(vectors_of(extent.num_outputs()), c_.num_cores);
+  return cycles;
+}
+
+TileExtent VectorCost::granularity(const TileProblem& problem) const {
+  if (c_.lane_axis == LaneAxis::kPixels) return {1, c_.lanes, 1, c_.dot_length};
+  if (problem.extent().outputs > 1) return {1, 1, c_.lanes, c_.dot_length};
+  return {c_.lanes, 1, 1, 1};
+}
+
+}  // namespace tilewake::vector

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "simulator/hardware/vector_config.hpp"
+#include "simulator/mapping/tiled/step_cost.hpp"
+
+namespace tilewake::vector {
+
+/// Direct loops over vectors of `lanes` results. With L lanes and dot products of length d:
+///
+/// | op | vectors of results | instructions of the inner loop for each |
+/// |---|---|---|
+/// | conv2d, lanes over channels | pixels x ceil(outputs / L) a group | kh ceil(kw ic / d) |
+/// | conv2d, lanes over pixels | ceil(pixels / L) x outputs a group | the same |
+/// | fully_connected | ceil(outputs / L) | ceil(depth / d) |
+/// | depthwise_conv2d, pools | results / L, as above | taps: neighbours in the window are not in neighbouring bytes, so dot products do not help |
+/// | add, mul | ceil(results / L) | 1 |
+/// | global_avg_pool | ceil(channels / L) x depth | 1 |
+///
+/// The vectors are dealt out to the cores, the fullest one counts. A vector takes
+/// instructions / efficiency + loop_cycles, a step issue_cycles more. Ours: published figures for
+/// such processors are peaks; efficiencies say how far from it code runs.
+class VectorCost : public StepCost {
+ public:
+  explicit VectorCost(const VectorConfig& config) : c_(config) {}
+
+  std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
+                      const StepContext& context) const override;
+  TileExtent granularity(const TileProblem& problem) const override;
+  Stationary stationary(const TileProblem&) const override { return Stationary::kNone; }
+  bool accumulates(const TileProblem&, const TileExtent&) const override { return false; }
+
+ private:
+  std::int64_t loop_nest_cycles(std::int64_t num_vectors, std::int64_t instructions,
+                                double efficiency) const;
+
+  VectorConfig c_;
+};
+
+}  // namespace tilewake::vector
