@@ -81,6 +81,11 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
   const Stopwatch mapping;
   const Program program = map_model(model, machine);
   log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
+  for (const ProgramLayer& layer : program.layers)
+    if (!layer.plan.empty())
+      log().debug("{}: {}",
+                  model.network.layers[static_cast<std::size_t>(layer.network_layer)].name,
+                  layer.plan);
   for (const std::string& warning : program.warnings) log().warn(warning);
 
   const Stopwatch engine;

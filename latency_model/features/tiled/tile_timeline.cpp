@@ -25,7 +25,7 @@ class Slots {
 
 class Timeline {
  public:
-  Timeline(const TiledProgram& program, const DramEstimate& dram)
+  Timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram)
       : program_(program),
         dram_(dram),
         input_(program.memory.input.num_slots),
@@ -44,14 +44,15 @@ class Timeline {
  private:
   struct Store {
     double issued = 0.0;
-    double bytes = 0.0;
+    std::int64_t bytes = 0;
     std::size_t layer = 0;
     bool closes_output = false;
     bool is_empty = false;
   };
 
-  double transfer(double issued, double bytes, double latency) {
-    bus_free_ = std::max(issued + latency, bus_free_) + bytes / dram_.bytes_per_cycle;
+  double transfer(double issued, std::int64_t bytes, std::int64_t latency) {
+    bus_free_ = std::max(issued + static_cast<double>(latency), bus_free_) +
+                static_cast<double>(dram_.transfer_cycles(bytes));
     return bus_free_;
   }
 
@@ -65,7 +66,7 @@ class Timeline {
   void serve_store() {
     const Store store = stores_.front();
     stores_.pop_front();
-    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0);
+    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0);
     part_end_ = std::max(part_end_, end);
     if (store.closes_output) {
       output_.free(part_end_);
@@ -77,7 +78,7 @@ class Timeline {
 
   double load(double issued, std::int64_t bytes) {
     serve_stores(issued);
-    return transfer(issued, static_cast<double>(bytes), dram_.latency_cycles);
+    return transfer(issued, bytes, dram_.latency_cycles(bytes));
   }
 
   void run_layer(std::size_t index, LayerCycles& cycles) {
@@ -87,11 +88,17 @@ class Timeline {
       run_step(index, walk.step(), cycles);
   }
 
+  bool is_storing(std::size_t layer) const {
+    return std::any_of(stores_.begin(), stores_.end(),
+                       [&](const Store& store) { return store.layer == layer; });
+  }
+
   double inputs_stored(const TiledLayer& l) {
     double at = 0.0;
-    if (!l.reads_from.empty()) serve_all_stores();
-    for (const int writer : l.reads_from)
+    for (const int writer : l.reads_from) {
+      while (is_storing(static_cast<std::size_t>(writer))) serve_store();
       at = std::max(at, stored_[static_cast<std::size_t>(writer)]);
+    }
     return at;
   }
 
@@ -107,7 +114,8 @@ class Timeline {
       weights_at = load(loader_, problem.weight_bytes(step.block));
     }
     if (step.loads_input) {
-      loader_ = std::max({loader_, input_.next_free(), inputs_stored(l)});
+      if (step.context.first) loader_ = std::max(loader_, inputs_stored(l));
+      loader_ = std::max(loader_, input_.next_free());
       input_.take();
       features_at = load(loader_, problem.input_bytes(step.block));
     }
@@ -151,19 +159,19 @@ class Timeline {
     const TiledLayer& l = program_.layers[index];
     if (step.frees_input) input_.free(now_);
     if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
-    const auto outputs = static_cast<double>(step.block.extent().num_outputs());
+    const std::int64_t outputs = step.block.extent().num_outputs();
     if (step.context.ends_depth) {
       stores_.push_back({now_, outputs, index, step.closes_output, false});
     } else if (step.spills_sums) {
-      stores_.push_back({now_, outputs * static_cast<double>(program_.memory.accumulator_bytes),
-                         index, step.closes_output, false});
+      stores_.push_back({now_, outputs * program_.memory.accumulator_bytes, index,
+                         step.closes_output, false});
     } else if (step.closes_output) {
-      stores_.push_back({now_, 0.0, index, true, true});
+      stores_.push_back({now_, 0, index, true, true});
     }
   }
 
   const TiledProgram& program_;
-  const DramEstimate dram_;
+  const LatencyBandwidthDramConfig dram_;
   Slots input_;
   Slots weight_;
   Slots output_;
@@ -178,7 +186,7 @@ class Timeline {
 
 }  // namespace
 
-std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram) {
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram) {
   return Timeline(program, dram).run();
 }
 

@@ -3,12 +3,12 @@
 
 #include <vector>
 
+#include "simulator/hardware/dram_config.hpp"
 #include "simulator/mapping/tiled/tiled_program.hpp"
-#include "simulator/mapping/tiled/tiling_estimate.hpp"
 
 namespace tilewake::tiled {
 
-/// Where the cycles of one layer go, as far as a memory of one latency and one bandwidth tells.
+/// Where the cycles of one layer go, as far as a memory of latency and bandwidth tells.
 struct LayerCycles {
   double compute = 0.0;
   double weight_wait = 0.0;
@@ -20,6 +20,6 @@ struct LayerCycles {
 /// become free, and one bus serves everything in the order of request. No events and no pieces, so
 /// a step costs some tens of nanoseconds; what a DRAM does beyond latency and bandwidth is left to
 /// the coefficients. One entry a TiledProgram layer.
-std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram);
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram);
 
 }  // namespace tilewake::tiled

@@ -9,7 +9,7 @@ namespace tilewake::systolic {
 
 TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram) {
   return {core.tile_memory(), std::make_shared<SystolicCost>(core), core.fuse_elementwise,
-          dram_estimate(dram)};
+          planning_dram(dram)};
 }
 
 }  // namespace tilewake::systolic

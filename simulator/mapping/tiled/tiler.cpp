@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <tuple>
 #include <vector>
@@ -25,6 +28,9 @@ constexpr std::array<Order, 6> kOrders = {{
     {TileLoop::kDepth, TileLoop::kOutputs, TileLoop::kPixels},
 }};
 
+// What a step counts for beside the bytes it moves: requests, and time of whoever simulates it.
+constexpr double kStepBytes = 1024.0;
+
 // Of one loop: smaller tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxTrips = 8192;
 
@@ -39,18 +45,18 @@ std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
   return sizes;
 }
 
-/// The loops with several tiles, outermost first: orders that agree on them are the same.
-std::vector<TileLoop> real_loops(const Order& order, const LoopCuts& cuts) {
-  std::vector<TileLoop> loops;
+/// The loops with several tiles, outermost first, as digits: orders that agree on them are the same.
+int real_loops(const Order& order, const std::array<bool, 3>& is_cut) {
+  int loops = 0;
   for (const TileLoop loop : order)
-    if (cuts.of(loop).trips() > 1) loops.push_back(loop);
+    if (is_cut[static_cast<std::size_t>(loop)]) loops = 10 * loops + static_cast<int>(loop) + 1;
   return loops;
 }
 
-bool is_repetition(std::size_t index, const LoopCuts& cuts) {
-  const std::vector<TileLoop> loops = real_loops(kOrders[index], cuts);
+bool is_repetition(std::size_t index, const std::array<bool, 3>& is_cut) {
+  const int loops = real_loops(kOrders[index], is_cut);
   return std::any_of(kOrders.begin(), kOrders.begin() + static_cast<std::ptrdiff_t>(index),
-                     [&](const Order& order) { return real_loops(order, cuts) == loops; });
+                     [&](const Order& order) { return real_loops(order, is_cut) == loops; });
 }
 
 std::int64_t num_steps(const TileProblem& problem, const LoopCuts& cuts) {
@@ -66,9 +72,9 @@ bool can_cut_depth(Op op) {
 
 /// The best tiling so far, and the least that any would take of the buffers.
 struct Tiler::Choice {
-  using Rank = std::tuple<double, double, std::int64_t>;  // cycles, bytes, steps
+  using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
   std::optional<Tiling> tiling;
-  Rank rank{std::numeric_limits<double>::infinity(), 0.0, 0};
+  Rank rank{std::numeric_limits<double>::infinity(), 0.0};
   TileFootprint least{std::numeric_limits<std::int64_t>::max(),
                       std::numeric_limits<std::int64_t>::max(),
                       std::numeric_limits<std::int64_t>::max()};
@@ -100,8 +106,10 @@ std::string Tiler::complaint_of(const TileFootprint& least) const {
 }
 
 void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const {
+  const std::array<bool, 3> is_cut = {cuts.pixels.trips() > 1, cuts.outputs.trips() > 1,
+                                      cuts.depth.trips() > 1};
   for (std::size_t i = 0; i < kOrders.size(); ++i) {
-    if (is_repetition(i, cuts)) continue;
+    if (is_repetition(i, is_cut)) continue;
     for (const bool keeps_sums : {true, false}) {
       if (!keeps_sums && cuts.depth.trips() == 1) continue;
       const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums};
@@ -113,10 +121,14 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
       if (!fits(footprint)) continue;
       const TilingTraffic traffic =
           traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
+      // Moving the bytes alone takes longer than the best so far: no need to look at the rest.
+      if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
+          std::get<0>(choice.rank))
+        continue;
       const std::int64_t compute = compute_cycles_of(problem, cuts, tiling, cost_);
       const Choice::Rank rank{
-          estimated_cycles(problem, cuts, traffic, compute, memory_, dram_), traffic.total(),
-          num_steps(problem, cuts)};
+          std::round(estimated_cycles(problem, cuts, traffic, compute, memory_, dram_)),
+          traffic.total() + kStepBytes * static_cast<double>(num_steps(problem, cuts))};
       if (rank < choice.rank) {
         choice.rank = rank;
         choice.tiling = tiling;

@@ -10,7 +10,7 @@ namespace tilewake {
 
 /// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`), among sizes that
 /// halve each loop down to what fills the hardware, and all orders of loops. Ties go to fewer
-/// bytes, then to fewer steps.
+/// bytes and steps.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)

@@ -2,7 +2,9 @@
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <cstddef>
+#include <initializer_list>
 
 #include "simulator/common/math.hpp"
 
@@ -39,14 +41,27 @@ struct TileClass {
   bool last = false;  // of the loop
 };
 
-std::vector<TileClass> classes_of(const LoopCut& cut, bool continues) {
+/// First, middle and last tiles of a loop, as far as there are any.
+struct TileClasses {
+  std::array<TileClass, 3> classes;
+  std::size_t size = 0;
+
+  const TileClass* begin() const { return classes.data(); }
+  const TileClass* end() const { return classes.data() + size; }
+  const TileClass& back() const { return classes[size - 1]; }
+};
+
+TileClasses classes_of(const LoopCut& cut, bool continues) {
   const std::int64_t trips = cut.trips();
-  std::vector<TileClass> classes;
-  const std::int64_t first = trips > 1 ? 1 : 0;
-  if (first == 1) classes.push_back({cut.tile, 1, false, false});
-  if (trips > 2) classes.push_back({cut.tile, trips - 2, continues, false});
-  classes.push_back({cut.last(), 1, continues && trips > 1, true});
-  return classes;
+  TileClasses all;
+  if (trips > 1 && continues) {
+    all.classes[all.size++] = {cut.tile, 1, false, false};
+    if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, true, false};
+  } else if (trips > 1) {
+    all.classes[all.size++] = {cut.tile, trips - 1, false, false};
+  }
+  all.classes[all.size++] = {cut.last(), 1, continues && trips > 1, true};
+  return all;
 }
 
 /// The loop whose tiles the stationary operand stays for: the innermost one with several tiles, if
@@ -63,9 +78,8 @@ bool stays_for(TileLoop loop, const Tiling& tiling, const LoopCuts& cuts, Statio
 
 }  // namespace
 
-DramEstimate dram_estimate(const DramConfig& dram) {
-  const LatencyBandwidthDramConfig plan = planning_dram(dram);
-  return {static_cast<double>(plan.latency_cycles(1)), static_cast<double>(plan.bytes_per_cycle())};
+DramEstimate dram_estimate(const LatencyBandwidthDramConfig& dram) {
+  return {static_cast<double>(dram.latency_cycles(1)), static_cast<double>(dram.bytes_per_cycle())};
 }
 
 LoopCut cut_pixels(const TileProblem& problem, std::int64_t tile) {
@@ -156,10 +170,10 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     return classes_of(cuts.of(loop), stays_for(loop, tiling, cuts, stationary));
   };
   const LoopCut groups{problem.extent().groups, cuts.groups};
-  const std::vector<TileClass> group_classes = classes_of(groups, false);
-  const std::vector<TileClass> pixel_classes = classes(TileLoop::kPixels);
-  const std::vector<TileClass> output_classes = classes(TileLoop::kOutputs);
-  const std::vector<TileClass> depth_classes = classes(TileLoop::kDepth);
+  const TileClasses group_classes = classes_of(groups, false);
+  const TileClasses pixel_classes = classes(TileLoop::kPixels);
+  const TileClasses output_classes = classes(TileLoop::kOutputs);
+  const TileClasses depth_classes = classes(TileLoop::kDepth);
   std::int64_t sum = 0;
   for (const TileClass& g : group_classes)
     for (const TileClass& p : pixel_classes)

@@ -16,7 +16,7 @@ struct DramEstimate {
   double bytes_per_cycle = 0.0;  // of long streams
 };
 
-DramEstimate dram_estimate(const DramConfig& dram);
+DramEstimate dram_estimate(const LatencyBandwidthDramConfig& dram);
 
 /// One loop of a tiling and what all its tiles come to.
 struct LoopCut {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "simulator/common/math.hpp"
+#include "simulator/network/network_yaml.hpp"
+#include "tests/support/machine.hpp"
+#include "tests/support/reference_table.hpp"
+
+namespace tilewake {
+namespace {
+
+/// A systolic array with a memory that takes no time, and buffers of `buffer_bytes`.
+HardwareConfig array_of(const std::string& dataflow, int side, std::int64_t buffer_bytes) {
+  const std::string buffer =
+      fmt::format("{{bytes: {}, num_slots: 2, num_banks: {}, port_bytes: 4}}", buffer_bytes, side);
+  return read_hardware_text(
+      fmt::format("name: array\nclock_mhz: 1000\n"
+                  "core:\n  kind: systolic\n  rows: {0}\n  cols: {0}\n  dataflow: {1}\n"
+                  "  overlap_folds: false\n  depthwise: array\n"
+                  "  input_buffer: {2}\n  weight_buffer: {2}\n  output_buffer: {2}\n"
+                  "  accumulator_bytes: 4\n"
+                  "  vector_unit: {{lanes: {0}, fuse_elementwise: false}}\n"
+                  "dram: {{model: ideal}}\n",
+                  side, dataflow, buffer),
+      "array.yaml");
+}
+
+/// Windows that begin on the map count there, also where they end behind it.
+Network layer_of(const ReferenceRow& row) {
+  const auto missing = [&](const char* size, const char* kernel) {
+    const std::int64_t stride = row.number("stride_h");
+    const std::int64_t outputs = ceil_div(row.number(size) - row.number(kernel) + stride, stride);
+    return std::max<std::int64_t>(
+        0, (outputs - 1) * stride + row.number(kernel) - row.number(size));
+  };
+  return read_network_text(
+      fmt::format("name: layer\ninput: {{channels: {}, height: {}, width: {}}}\nlayers:\n"
+                  "  - {{name: layer, op: conv2d, out_channels: {}, kernel: [{}, {}], stride: {}, "
+                  "padding: [0, 0, {}, {}], bias: false}}\n",
+                  row.number("channels"), row.number("ifmap_h"), row.number("ifmap_w"),
+                  row.number("num_filt"), row.number("filt_h"), row.number("filt_w"),
+                  row.number("stride_h"), missing("ifmap_h", "filt_h"),
+                  missing("ifmap_w", "filt_w")),
+      "layer.yaml");
+}
+
+struct Table {
+  std::string file;
+  std::string dataflow;
+  int side = 0;
+};
+
+std::vector<Table> tables() {
+  const std::pair<const char*, const char*> dataflows[] = {{"os", "output_stationary"},
+                                                           {"ws", "weight_stationary"},
+                                                           {"is", "input_stationary"}};
+  std::vector<Table> all;
+  for (const char* net : {"alexnet", "mobilenet"})
+    for (const auto& [word, dataflow] : dataflows)
+      for (const int side : {16, 32, 128})
+        all.push_back({fmt::format("scalesim/{}_{}_{}.csv", net, word, side), dataflow, side});
+  return all;
+}
+
+/// SCALE-Sim prints the index of the last cycle.
+TEST(ScaleSimTest, ComputeCyclesOfEveryPublishedLayerAreTheClosedForm) {
+  int num_layers = 0;
+  for (const Table& table : tables()) {
+    for (const std::int64_t buffer_bytes : {std::int64_t{64} << 10, std::int64_t{8} << 20}) {
+      Machine machine(array_of(table.dataflow, table.side, buffer_bytes));
+      for (const ReferenceRow& row : read_reference_table(table.file)) {
+        SCOPED_TRACE(fmt::format("{} {} buffers of {}", table.file, row.text("name"), buffer_bytes));
+        ASSERT_EQ(row.number("stride_h"), row.number("stride_w"));
+        const NetworkRun run = machine.run(layer_of(row));
+        ASSERT_EQ(run.rows.size(), 1u);
+        EXPECT_EQ(run.rows[0].compute_cycles, row.number("total_cycles") + 1);
+        EXPECT_EQ(run.rows[0].total_cycles, run.rows[0].compute_cycles);
+        ++num_layers;
+      }
+    }
+  }
+  EXPECT_GT(num_layers, 500);
+}
+
+}  // namespace
+}  // namespace tilewake
