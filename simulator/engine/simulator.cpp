@@ -69,6 +69,10 @@ Memory make(const LatencyBandwidthDramConfig& config) {
   return {std::move(dram), interface};
 }
 
+Memory make(const BankedDramConfig& /*config*/) {
+  throw InputError("dram.model: no core kind runs on banked memory yet");
+}
+
 Memory make(const IdealDramConfig& /*config*/) {
   auto dram = std::make_unique<IdealDram>("dram");
   DramIf* interface = dram.get();
