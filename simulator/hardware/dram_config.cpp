@@ -48,6 +48,10 @@ DramConfig read_latency_bandwidth(YamlReader& yaml, double npu_clock_mhz) {
   return c;
 }
 
+DramConfig read_banked(YamlReader& yaml, double npu_clock_mhz) {
+  return read_banked_dram_config(yaml, npu_clock_mhz);
+}
+
 DramConfig read_ideal(YamlReader& /*yaml*/, double /*npu_clock_mhz*/) { return IdealDramConfig{}; }
 
 using DramReader = DramConfig (*)(YamlReader& yaml, double npu_clock_mhz);
@@ -56,25 +60,46 @@ using DramReader = DramConfig (*)(YamlReader& yaml, double npu_clock_mhz);
 // in hw_configs/README.md, one channel in simulator/engine/.
 constexpr std::pair<std::string_view, DramReader> kDramReaders[] = {
     {"latency_bandwidth", read_latency_bandwidth},
+    {"banked", read_banked},
     {"ideal", read_ideal},
 };
 
 double peak_of(const LatencyBandwidthDramConfig& c) {
   return static_cast<double>(c.bytes_per_cycle());
 }
+double peak_of(const BankedDramConfig& c) { return c.peak_bytes_per_cycle(); }
 double peak_of(const IdealDramConfig& /*config*/) {
   return std::numeric_limits<double>::infinity();
 }
 
-LatencyBandwidthDramConfig plan_of(const LatencyBandwidthDramConfig& c) { return c; }
-LatencyBandwidthDramConfig plan_of(const IdealDramConfig& /*config*/) {
-  constexpr std::int64_t kUnlimited = std::int64_t{1} << 40;
+double sustained_of(const LatencyBandwidthDramConfig& c) { return peak_of(c); }
+double sustained_of(const BankedDramConfig& c) { return c.sustained_bytes_per_cycle(); }
+double sustained_of(const IdealDramConfig& c) { return peak_of(c); }
+
+std::int64_t row_bytes_of(const LatencyBandwidthDramConfig& c) { return c.row_bytes; }
+std::int64_t row_bytes_of(const BankedDramConfig& c) { return c.num_channels * c.row_bytes(); }
+std::int64_t row_bytes_of(const IdealDramConfig& /*config*/) { return 0; }
+
+// For a row size that no request reaches.
+constexpr std::int64_t kUnlimitedBytes = std::int64_t{1} << 40;
+
+LatencyBandwidthDramConfig plan_of(double bytes_per_cycle, double first_access_cycles) {
   LatencyBandwidthDramConfig c;
-  c.num_channels = kUnlimited;
-  c.bus_bytes = c.beats_per_clock = 1;
-  c.clock_mhz = c.npu_clock_mhz = 1.0;
-  c.row_bytes = c.first_row_bytes = c.refresh_bytes = c.first_refresh_bytes = kUnlimited;
+  c.num_channels = c.bus_bytes = c.beats_per_clock = 1;
+  c.clock_mhz = std::max(bytes_per_cycle, 1.0);
+  c.npu_clock_mhz = 1.0;
+  c.first_access_cycles = first_access_cycles;
+  c.row_bytes = c.first_row_bytes = kUnlimitedBytes;
+  c.refresh_bytes = c.first_refresh_bytes = kUnlimitedBytes;
   return c;
+}
+
+LatencyBandwidthDramConfig plan_of(const LatencyBandwidthDramConfig& c) { return c; }
+LatencyBandwidthDramConfig plan_of(const BankedDramConfig& c) {
+  return plan_of(c.sustained_bytes_per_cycle(), c.first_access_cycles());
+}
+LatencyBandwidthDramConfig plan_of(const IdealDramConfig& /*config*/) {
+  return plan_of(static_cast<double>(kUnlimitedBytes), 0.0);
 }
 
 }  // namespace
@@ -111,6 +136,14 @@ DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz) {
 
 double peak_bytes_per_cycle(const DramConfig& dram) {
   return std::visit([](const auto& model) { return peak_of(model); }, dram);
+}
+
+double sustained_bytes_per_cycle(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return sustained_of(model); }, dram);
+}
+
+std::int64_t row_bytes(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return row_bytes_of(model); }, dram);
 }
 
 LatencyBandwidthDramConfig planning_dram(const DramConfig& dram) {

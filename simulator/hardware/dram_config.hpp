@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <variant>
 
+#include "simulator/hardware/banked_dram_config.hpp"
+
 namespace tilewake {
 
 class YamlReader;
@@ -40,7 +42,7 @@ struct LatencyBandwidthDramConfig {
 struct IdealDramConfig {};
 
 /// One alternative a DRAM model.
-using DramConfig = std::variant<LatencyBandwidthDramConfig, IdealDramConfig>;
+using DramConfig = std::variant<LatencyBandwidthDramConfig, BankedDramConfig, IdealDramConfig>;
 
 /// Parses and validates the `dram:` section; `dram.model` chooses the alternative.
 DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz);
@@ -48,9 +50,16 @@ DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz);
 /// Upper bound of what the memory delivers, in bytes per NPU cycle; infinite for `ideal`.
 double peak_bytes_per_cycle(const DramConfig& dram);
 
+/// What a long sequential stream gets of it, by a closed form.
+double sustained_bytes_per_cycle(const DramConfig& dram);
+
+/// Consecutive bytes in rows that are open at the same time, over all channels; 0 without rows.
+std::int64_t row_bytes(const DramConfig& dram);
+
 /// The memory as who plans with closed forms sees it (a mapper, the latency model): a latency and a
-/// bandwidth. `latency_bandwidth` is what it is; `ideal` has no latency, and any transfer of up to
-/// a TiB takes a cycle, because a transfer of that form takes no less.
+/// bandwidth. `latency_bandwidth` is what it is. `banked` is a request that finds another row open,
+/// and the sustained bandwidth, which includes refresh and further rows. `ideal` has no latency,
+/// and any transfer of up to a TiB takes a cycle, because a transfer of that form takes no less.
 LatencyBandwidthDramConfig planning_dram(const DramConfig& dram);
 
 }  // namespace tilewake

@@ -118,6 +118,35 @@ std::string dram_keys(const LatencyBandwidthDramConfig& d) {
       d.first_refresh_bytes);
 }
 
+std::string dram_keys(const BankedDramConfig& b) {
+  const DramDevice& d = b.device;
+  std::string text = fmt::format(
+      "  model: banked\n"
+      "  num_channels: {}\n"
+      "  num_ranks: {}\n"
+      "  interleave_bytes: {}\n"
+      "  controller: {}\n"
+      "  clock_mhz: {}\n"
+      "  beats_per_clock: {}\n"
+      "  bus_bytes: {}\n"
+      "  burst_length: {}\n"
+      "  num_bank_groups: {}\n"
+      "  banks_per_group: {}\n"
+      "  num_rows: {}\n"
+      "  num_columns: {}\n"
+      "  refresh: {}\n",
+      b.num_channels, b.num_ranks, b.interleave_bytes, to_string(b.scheduling), d.clock_mhz,
+      d.beats_per_clock, d.bus_bytes, d.burst_length, d.num_bank_groups, d.banks_per_group,
+      d.num_rows, d.num_columns, to_string(d.refresh));
+  std::string fields;
+  for (const DramField field : d.mapping)
+    fields += fmt::format("{}{}", fields.empty() ? "" : ", ", to_string(field));
+  text += fmt::format("  mapping: [{}]\n", fields);
+  for (const DramTimingKey& key : dram_timing_keys())
+    text += fmt::format("  {}: {}\n", key.name, d.timings.*key.value);
+  return text;
+}
+
 std::string dram_keys(const IdealDramConfig& /*config*/) { return "  model: ideal\n"; }
 
 std::string indented(std::string_view text, const std::string& indent) {

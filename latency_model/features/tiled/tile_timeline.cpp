@@ -25,7 +25,7 @@ class Slots {
 
 class Timeline {
  public:
-  Timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram)
+  Timeline(const TiledProgram& program, const DramEstimate& dram)
       : program_(program),
         dram_(dram),
         input_(program.memory.input.num_slots),
@@ -50,9 +50,8 @@ class Timeline {
     bool is_empty = false;
   };
 
-  double transfer(double issued, std::int64_t bytes, std::int64_t latency) {
-    bus_free_ = std::max(issued + static_cast<double>(latency), bus_free_) +
-                static_cast<double>(dram_.transfer_cycles(bytes));
+  double transfer(double issued, std::int64_t bytes, double latency) {
+    bus_free_ = std::max(issued + latency, bus_free_) + dram_.transfer_cycles(bytes);
     return bus_free_;
   }
 
@@ -66,7 +65,7 @@ class Timeline {
   void serve_store() {
     const Store store = stores_.front();
     stores_.pop_front();
-    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0);
+    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0);
     part_end_ = std::max(part_end_, end);
     if (store.closes_output) {
       output_.free(part_end_);
@@ -171,7 +170,7 @@ class Timeline {
   }
 
   const TiledProgram& program_;
-  const LatencyBandwidthDramConfig dram_;
+  const DramEstimate dram_;
   Slots input_;
   Slots weight_;
   Slots output_;
@@ -186,7 +185,7 @@ class Timeline {
 
 }  // namespace
 
-std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram) {
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram) {
   return Timeline(program, dram).run();
 }
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "simulator/hardware/dram_config.hpp"
+#include "simulator/mapping/tiled/dram_estimate.hpp"
 #include "simulator/mapping/tiled/tiled_program.hpp"
 
 namespace tilewake::tiled {
@@ -20,6 +20,6 @@ struct LayerCycles {
 /// become free, and one bus serves everything in the order of request. No events and no pieces, so
 /// a step costs some tens of nanoseconds; what a DRAM does beyond latency and bandwidth is left to
 /// the coefficients. One entry a TiledProgram layer.
-std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const LatencyBandwidthDramConfig& dram);
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram);
 
 }  // namespace tilewake::tiled

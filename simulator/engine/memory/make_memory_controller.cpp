@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "simulator/engine/memory/ideal_controller.hpp"
+#include "simulator/engine/memory/in_order_controller.hpp"
 #include "simulator/engine/memory/latency_bandwidth_controller.hpp"
 
 namespace tilewake {
@@ -12,6 +13,9 @@ namespace {
 // To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
 std::unique_ptr<MemoryController> make(const LatencyBandwidthDramConfig& config) {
   return std::make_unique<LatencyBandwidthController>(config);
+}
+std::unique_ptr<MemoryController> make(const BankedDramConfig& config) {
+  return std::make_unique<InOrderController>(config);
 }
 std::unique_ptr<MemoryController> make(const IdealDramConfig& /*config*/) {
   return std::make_unique<IdealController>();

@@ -46,6 +46,8 @@ class MemoryController {
   /// Appends to `completed` what has ended by cycle `now`, and returns the next cycle at which
   /// something completes or can be accepted if nothing else is submitted; kNever if idle.
   virtual std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) = 0;
+  /// Refreshes that fell due before `now`, of all channels; 0 where the model has none.
+  virtual std::int64_t num_refreshes(std::int64_t /*now*/) const { return 0; }
 };
 
 }  // namespace tilewake

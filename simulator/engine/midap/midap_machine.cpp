@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "simulator/common/error.hpp"
 #include "simulator/engine/dma.hpp"
 #include "simulator/engine/dram.hpp"
 #include "simulator/engine/midap/midap_core.hpp"
@@ -37,6 +38,10 @@ class MidapMachine final : public Core {
 // To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
 std::unique_ptr<Core> make(const MidapConfig& core, const LatencyBandwidthDramConfig& dram) {
   return std::make_unique<MidapMachine<LatencyBandwidthDram>>(core, dram);
+}
+
+std::unique_ptr<Core> make(const MidapConfig& /*core*/, const BankedDramConfig& /*dram*/) {
+  throw InputError("dram.model: midap does not run on banked memory yet");
 }
 
 std::unique_ptr<Core> make(const MidapConfig& core, const IdealDramConfig& /*dram*/) {

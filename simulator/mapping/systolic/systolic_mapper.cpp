@@ -9,7 +9,7 @@ namespace tilewake::systolic {
 
 TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram) {
   return {core.tile_memory(), std::make_shared<SystolicCost>(core), core.fuse_elementwise,
-          planning_dram(dram)};
+          DramEstimate(dram)};
 }
 
 }  // namespace tilewake::systolic

@@ -24,7 +24,7 @@ class TiledMapper {
   TiledMapper(const Network& network, const TiledMachine& machine)
       : network_(network),
         machine_(machine),
-        tiler_(machine.memory, *machine.cost, dram_estimate(machine.dram)),
+        tiler_(machine.memory, *machine.cost, machine.dram),
         graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
     tiled_.memory = machine.memory;
     tiled_.cost = machine.cost;

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "simulator/hardware/dram_config.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/tiled/dram_estimate.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -15,7 +15,7 @@ struct TiledMachine {
   TileMemory memory;
   std::shared_ptr<const StepCost> cost;
   bool fuse_elementwise = false;
-  LatencyBandwidthDramConfig dram;  // what is planned with
+  DramEstimate dram;
 };
 
 /// Layers in the order of the network, each cut up by the Tiler; every tensor lives in DRAM.

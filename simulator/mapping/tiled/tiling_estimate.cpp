@@ -78,10 +78,6 @@ bool stays_for(TileLoop loop, const Tiling& tiling, const LoopCuts& cuts, Statio
 
 }  // namespace
 
-DramEstimate dram_estimate(const LatencyBandwidthDramConfig& dram) {
-  return {static_cast<double>(dram.latency_cycles(1)), static_cast<double>(dram.bytes_per_cycle())};
-}
-
 LoopCut cut_pixels(const TileProblem& problem, std::int64_t tile) {
   LoopCut cut{problem.extent().pixels, tile};
   for (std::int64_t begin = 0; begin < cut.whole; begin += tile) {
@@ -215,9 +211,9 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes;
   if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes;
   if (memory.output.num_slots == 1) waited_for += traffic.output_bytes + traffic.second_bytes;
-  const double bandwidth = dram.bytes_per_cycle;
+  const double bandwidth = dram.bytes_per_cycle();
   const double rest = std::max(0.0, traffic.total() - first_bytes - last_bytes);
-  return 2.0 * dram.latency_cycles + (first_bytes + last_bytes) / bandwidth +
+  return 2.0 * dram.latency_cycles(1) + (first_bytes + last_bytes) / bandwidth +
          std::max(static_cast<double>(compute_cycles) + waited_for / bandwidth, rest / bandwidth);
 }
 

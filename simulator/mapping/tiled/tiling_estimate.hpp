@@ -3,20 +3,13 @@
 
 #include <cstdint>
 
-#include "simulator/hardware/dram_config.hpp"
 #include "simulator/hardware/tile_memory.hpp"
+#include "simulator/mapping/tiled/dram_estimate.hpp"
 #include "simulator/mapping/tiled/step_cost.hpp"
 #include "simulator/mapping/tiled/tile_walk.hpp"
 
 namespace tilewake {
 
-/// What a mapper believes of the DRAM.
-struct DramEstimate {
-  double latency_cycles = 0.0;   // of a request that finds the bus free
-  double bytes_per_cycle = 0.0;  // of long streams
-};
-
-DramEstimate dram_estimate(const LatencyBandwidthDramConfig& dram);
 
 /// One loop of a tiling and what all its tiles come to.
 struct LoopCut {

@@ -9,7 +9,7 @@ namespace tilewake::vector {
 
 TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
   return {core.tile_memory(), std::make_shared<VectorCost>(core), core.fuse_elementwise,
-          planning_dram(dram)};
+          DramEstimate(dram)};
 }
 
 }  // namespace tilewake::vector

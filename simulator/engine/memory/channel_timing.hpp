@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "simulator/hardware/banked_dram_config.hpp"
+
+namespace tilewake {
+
+/// The banks of one channel, its data bus and its refresh: how early each command may go by JEDEC's
+/// timings. Who issues which command when is the controller's business. All times are cycles of
+/// the memory's clock since reset().
+///
+/// Left out: the command bus (any number of ACT and PRE may go in a cycle, one column), power-down,
+/// postponed refreshes, and limits between a per-bank refresh and commands to other banks.
+class ChannelTiming {
+ public:
+  static constexpr std::int64_t kLongAgo = -(std::int64_t{1} << 40);
+  static constexpr std::int64_t kNoRow = -1;
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+  struct Bank {
+    std::int64_t row = kNoRow;   // that is open
+    std::int64_t act_ok = 0;     // earliest ACT, as far as the bank is concerned
+    std::int64_t column_ok = 0;  // earliest column, if a row is open
+    std::int64_t pre_ok = 0;     // earliest PRE, if a row is open
+    int rank = 0;
+    int group = 0;  // index over all ranks
+  };
+
+  explicit ChannelTiming(const BankedDramConfig& config);
+  void reset();
+
+  int bank_index(int rank, int group, int bank) const {
+    return (rank * groups_per_rank_ + group) * banks_per_group_ + bank;
+  }
+  const Bank& bank(int index) const { return banks_[static_cast<std::size_t>(index)]; }
+
+  /// Earliest cycle of each command. The bank must be open for a column or PRE, closed for ACT.
+  std::int64_t column_time(int index, bool write) const {
+    const Bank& b = bank(index);
+    const Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
+    const Group& group = groups_[static_cast<std::size_t>(b.group)];
+    const std::int64_t latency = write ? t_.t_cwl : t_.t_cl;
+    const bool gap = b.rank != last_rank_ || (write && !last_write_);
+    std::int64_t time =
+        std::max({b.column_ok, last_column_ + 1, data_end_ + (gap ? t_.t_rtrs : 0) - latency,
+                  rank.last_column + t_.t_ccd_s, group.last_column + t_.t_ccd_l});
+    if (!write) time = std::max({time, rank.write_end + t_.t_wtr_s, group.write_end + t_.t_wtr_l});
+    return time;
+  }
+  std::int64_t act_time(int index) const {
+    const Bank& b = bank(index);
+    const Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
+    const Group& group = groups_[static_cast<std::size_t>(b.group)];
+    return std::max({b.act_ok, rank.acts[rank.last_act] + t_.t_rrd_s, group.last_act + t_.t_rrd_l,
+                     rank.acts[(rank.last_act + 1) % 4] + t_.t_faw});
+  }
+  std::int64_t pre_time(int index) const { return bank(index).pre_ok; }
+
+  void activate(int index, std::int64_t row, std::int64_t time);
+  void precharge(int index, std::int64_t time);
+  /// Returns the end of its data.
+  std::int64_t column(int index, bool write, std::int64_t time) {
+    note_column(index, write, time);
+    return data_end_;
+  }
+  /// `count` more columns behind the last one, `step` apart, that go round the banks `first`, first
+  /// + stride, ..., `num_banks` of them; `next` is the number of the one whose turn it is.
+  void columns(int first, int stride, int num_banks, int next, bool write, std::int64_t count,
+               std::int64_t step);
+
+  std::int64_t last_column() const { return last_column_; }
+  std::int64_t data_end() const { return data_end_; }
+
+  /// When the bank is to be refreshed next: no command to it at or after that cycle before
+  /// refresh(). kNever without refresh.
+  std::int64_t refresh_due(int index) const { return due_[unit_of(index)]; }
+  /// Carries out the refresh that is due: of the bank, or of all of its rank, whose open banks are
+  /// precharged for it. Nothing may have been issued to them at or after the cycle it is due.
+  void refresh(int index);
+  /// As refresh(), again and again as long as it is due at or before `time`; nothing else having
+  /// been issued.
+  void refresh_until(int index, std::int64_t time);
+  /// Refreshes that have fallen due before `time`, of banks that were used or not.
+  std::int64_t num_refreshes(std::int64_t time) const;
+
+  std::int64_t num_activates() const { return num_activates_; }
+
+ private:
+  struct Rank {
+    std::array<std::int64_t, 4> acts{};  // the last four
+    std::size_t last_act = 0;
+    std::int64_t last_column = kLongAgo;
+    std::int64_t write_end = kLongAgo;
+  };
+  struct Group {
+    std::int64_t last_act = kLongAgo;
+    std::int64_t last_column = kLongAgo;
+    std::int64_t write_end = kLongAgo;
+  };
+
+  std::size_t unit_of(int index) const { return static_cast<std::size_t>(index / banks_per_unit_); }
+  std::int64_t first_due(std::size_t unit) const;
+  void note_column(int index, bool write, std::int64_t time) {
+    Bank& b = banks_[static_cast<std::size_t>(index)];
+    Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
+    Group& group = groups_[static_cast<std::size_t>(b.group)];
+    rank.last_column = group.last_column = last_column_ = time;
+    last_rank_ = b.rank;
+    last_write_ = write;
+    if (write) {
+      data_end_ = time + t_.t_cwl + burst_cycles_;
+      rank.write_end = group.write_end = data_end_;
+      b.pre_ok = std::max(b.pre_ok, data_end_ + t_.t_wr);
+    } else {
+      data_end_ = time + t_.t_cl + burst_cycles_;
+      b.pre_ok = std::max(b.pre_ok, time + t_.t_rtp);
+    }
+  }
+
+  const DramTimings t_;
+  const std::int64_t burst_cycles_;
+  const int groups_per_rank_;
+  const int banks_per_group_;
+  const int num_ranks_;
+  const DramRefresh refresh_;
+  const int banks_per_unit_;  // that are refreshed together
+  std::int64_t refresh_cycles_ = 0;
+
+  std::vector<Bank> banks_;
+  std::vector<Group> groups_;
+  std::vector<Rank> ranks_;
+  std::vector<std::int64_t> due_;   // of each unit
+  std::vector<std::int64_t> open_;  // scratch: when the open banks of a unit may be precharged
+  std::int64_t last_column_ = kLongAgo;
+  std::int64_t data_end_ = kLongAgo;
+  int last_rank_ = 0;
+  bool last_write_ = false;
+  std::int64_t num_activates_ = 0;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/memory/in_order_controller.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kChannelRequestBytes = 4096;  // what the model is valid from
+
+}  // namespace
+
+InOrderController::InOrderController(const BankedDramConfig& config)
+    : interleave_(config),
+      to_dram_(config.npu_clock_mhz, config.device.clock_mhz),
+      to_npu_(config.device.clock_mhz, config.npu_clock_mhz),
+      max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)),
+      channels_(static_cast<std::size_t>(config.num_channels), StreamChannel(config)) {}
+
+void InOrderController::reset() {
+  for (StreamChannel& channel : channels_) channel.reset();
+  outstanding_.clear();
+}
+
+bool InOrderController::can_accept(std::int64_t now) const {
+  std::int64_t bytes = 0;
+  for (const Outstanding& o : outstanding_) {
+    if (o.completion.end > now) bytes += o.bytes;
+  }
+  return bytes < 2 * max_request_bytes_;
+}
+
+void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
+  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes_);
+  MemoryCompletion completion{request.id, now, now};
+  const std::int64_t arrive = to_dram_.ceil(now);
+  std::int64_t begin = kNever;
+  std::int64_t end = 0;
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    const auto bursts =
+        interleave_.bursts_in(static_cast<std::int64_t>(i), request.address, request.bytes);
+    if (bursts.count == 0) continue;
+    const ChannelRun run = channels_[i].run(bursts.first, bursts.count, request.write, arrive);
+    begin = std::min(begin, run.data_begin);
+    end = std::max(end, run.data_end);
+    completion.row_hits += run.row_hits;
+    completion.row_misses += run.row_misses;
+  }
+  if (request.bytes > 0) {
+    completion.begin = to_npu_.floor(begin);
+    completion.end = to_npu_.ceil(end);
+  }
+  const auto after = std::upper_bound(
+      outstanding_.begin(), outstanding_.end(), completion.end,
+      [](std::int64_t time, const Outstanding& o) { return time < o.completion.end; });
+  outstanding_.insert(after, {completion, request.bytes});
+}
+
+std::int64_t InOrderController::advance(std::int64_t now,
+                                        std::vector<MemoryCompletion>& completed) {
+  auto end = outstanding_.begin();
+  while (end != outstanding_.end() && end->completion.end <= now) {
+    completed.push_back(end->completion);
+    ++end;
+  }
+  outstanding_.erase(outstanding_.begin(), end);
+  return outstanding_.empty() ? kNever : outstanding_.front().completion.end;
+}
+
+std::int64_t InOrderController::num_refreshes(std::int64_t now) const {
+  std::int64_t count = 0;
+  for (const StreamChannel& channel : channels_)
+    count += channel.timing().num_refreshes(to_dram_.ceil(now));
+  return count;
+}
+
+}  // namespace tilewake
