@@ -57,11 +57,15 @@ std::int64_t SystolicCost::array_cycles(const TileExtent& extent,
   const std::int64_t stream = folding.stream_cycles;
   const std::int64_t prepare = c_.dataflow == Dataflow::kOutputStationary ? 0 : c_.rows;
   const std::int64_t around = prepare + c_.rows + c_.cols - 2;
+  // Partial sums that the array holds nowhere go back into it first.
+  const bool sums_return = c_.dataflow == Dataflow::kOutputStationary && !context.begins_depth &&
+                           !(folds == 1 && context.continues);
+  const std::int64_t returning = sums_return ? c_.rows : 0;
   if (!c_.overlap_folds) {
     if (folds == 1 && context.continues) return stream;
-    return folds * (stream + around);
+    return folds * (stream + around + returning);
   }
-  const std::int64_t overlapped = std::max(stream, c_.rows);
+  const std::int64_t overlapped = std::max(stream, c_.rows + returning);
   const std::int64_t last = context.last ? stream : overlapped;
   return (context.first ? around : 0) + (folds - 1) * overlapped + last;
 }

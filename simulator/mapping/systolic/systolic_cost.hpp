@@ -17,7 +17,8 @@ namespace tilewake::systolic {
 /// with R rows and A columns. A step takes all its folds one after another, unless
 /// `overlap_folds`: then the next fold is prepared while one streams, which takes R cycles (weights
 /// in, or sums out), so a fold takes max(T, R) and fill and skew count once a layer. A step whose
-/// single fold is the one of the step before goes on streaming. Closed form of the first table:
+/// single fold is the one of the step before goes on streaming. Output stationary sums of another
+/// step go back into the array before their depth goes on: R cycles more a fold. Closed form of the first table:
 /// SCALE-Sim v2 (commit 22f88b1) prints it less 1, the index of the last cycle.
 ///
 /// Streaming is slower than a wave a cycle where a buffer's ports deliver less than the array takes:

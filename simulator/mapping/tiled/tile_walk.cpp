@@ -111,7 +111,7 @@ void TileWalk::describe() {
   if (stationary_ == Stationary::kWeight) continues = !step_.loads_weights;
   if (stationary_ == Stationary::kOutput)
     continues = has_previous_ && same_tile_of_outputs(previous_, position_);
-  step_.context = {!has_previous_, !has_following_, continues, ends_depth};
+  step_.context = {!has_previous_, !has_following_, continues, depth == 0, ends_depth};
 }
 
 std::string to_string(const TileProblem& problem, const Tiling& tiling) {

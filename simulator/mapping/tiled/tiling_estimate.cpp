@@ -38,7 +38,8 @@ struct TileClass {
   std::int64_t size = 0;
   std::int64_t count = 0;
   bool continues = false;
-  bool last = false;  // of the loop
+  bool first = false;  // of the loop
+  bool last = false;   // of the loop
 };
 
 /// First, middle and last tiles of a loop, as far as there are any.
@@ -54,13 +55,9 @@ struct TileClasses {
 TileClasses classes_of(const LoopCut& cut, bool continues) {
   const std::int64_t trips = cut.trips();
   TileClasses all;
-  if (trips > 1 && continues) {
-    all.classes[all.size++] = {cut.tile, 1, false, false};
-    if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, true, false};
-  } else if (trips > 1) {
-    all.classes[all.size++] = {cut.tile, trips - 1, false, false};
-  }
-  all.classes[all.size++] = {cut.last(), 1, continues && trips > 1, true};
+  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, true, false};
+  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, continues, false, false};
+  all.classes[all.size++] = {cut.last(), 1, continues && trips > 1, trips == 1, true};
   return all;
 }
 
@@ -176,26 +173,23 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
           const StepContext context{false, false, p.continues || o.continues || d.continues,
-                                    d.last};
+                                    d.first, d.last};
           sum += g.count * p.count * o.count * d.count *
                  cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
         }
   // The first and the last step are not like the others.
-  const auto step = [&](const TileExtent& extent, bool first, bool last, bool continues) {
-    return cost.cycles(problem, extent, {first, last, continues, last});
-  };
   const TileExtent head = cuts.tile();
   const TileExtent tail = {groups.last(), cuts.pixels.last(), cuts.outputs.last(),
                            cuts.depth.last()};
   const bool tail_continues = pixel_classes.back().continues || output_classes.back().continues ||
                               depth_classes.back().continues;
   if (head == problem.extent())
-    return cost.cycles(problem, head, {true, true, false, true});
-  const bool head_ends = cuts.depth.trips() == 1;
-  sum += cost.cycles(problem, head, {true, false, false, head_ends}) -
-         cost.cycles(problem, head, {false, false, false, head_ends});
-  sum += step(tail, false, true, tail_continues) -
-         cost.cycles(problem, tail, {false, false, tail_continues, true});
+    return cost.cycles(problem, head, {true, true, false, true, true});
+  const bool one_depth = cuts.depth.trips() == 1;
+  sum += cost.cycles(problem, head, {true, false, false, true, one_depth}) -
+         cost.cycles(problem, head, {false, false, false, true, one_depth});
+  sum += cost.cycles(problem, tail, {false, true, tail_continues, one_depth, true}) -
+         cost.cycles(problem, tail, {false, false, tail_continues, one_depth, true});
   return sum;
 }
 

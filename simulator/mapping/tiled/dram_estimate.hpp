@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "simulator/hardware/dram_config.hpp"
+
+namespace tilewake {
+
+/// What is planned with, whatever the DRAM model: a latency, and the bandwidth of long streams.
+class DramEstimate {
+ public:
+  explicit DramEstimate(const DramConfig& dram)
+      : plan_(planning_dram(dram)), bytes_per_cycle_(sustained_bytes_per_cycle(dram)) {}
+
+  double bytes_per_cycle() const { return bytes_per_cycle_; }
+  /// From a read request to its first byte, the bus being free.
+  double latency_cycles(std::int64_t bytes) const {
+    return static_cast<double>(plan_.latency_cycles(bytes));
+  }
+  /// Cycles on the bus: whole ones for a model that has no others.
+  double transfer_cycles(std::int64_t bytes) const {
+    const bool in_whole_cycles = bytes_per_cycle_ == static_cast<double>(plan_.bytes_per_cycle());
+    return in_whole_cycles ? static_cast<double>(plan_.transfer_cycles(bytes))
+                           : static_cast<double>(bytes) / bytes_per_cycle_;
+  }
+
+ private:
+  LatencyBandwidthDramConfig plan_;
+  double bytes_per_cycle_;
+};
+
+}  // namespace tilewake
