@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-Dma::Dma(const sc_core::sc_module_name& name) : sc_module(name) {}
+Dma::Dma(const sc_core::sc_module_name& name) : BufferDma(name) {}
 
 void Dma::reset(EventSink& sink) {
   sink_ = &sink;
@@ -32,6 +32,11 @@ void Dma::tell_completed(std::int64_t until) {
     sink_->on_event(fill);
     return true;
   });
+}
+
+void Dma::store(int layer, std::int64_t bytes) {
+  const std::int64_t now = now_cycles();
+  sink_->on_event({Unit::kDma, EventKind::kStore, Cause::kWrite, 0, layer, now, now, bytes});
 }
 
 void Dma::read(const DmaRequest& request) {

@@ -30,9 +30,25 @@ struct DmaRequest {
 class DmaIf : public virtual sc_core::sc_interface {
  public:
   virtual void read(const DmaRequest& request) = 0;
+  /// `bytes` of the outputs of `layer` go to DRAM; nobody waits for them.
+  virtual void store(int layer, std::int64_t bytes) = 0;
 };
 
-/// Moves data from DRAM into on-chip buffers.
+/// A DMA whose reads end in the slots of on-chip buffers.
+class BufferDma : public sc_core::sc_module, public DmaIf {
+ public:
+  sc_core::sc_port<BufferIf, 0> buffers{"buffers"};
+
+  /// Nothing in flight; events of the next run go to `sink`.
+  virtual void reset(EventSink& sink) = 0;
+  /// Tells of all transfers that are still in flight. Call when nothing will be requested any more.
+  virtual void finish() = 0;
+
+ protected:
+  explicit BufferDma(const sc_core::sc_module_name& name) : sc_module(name) {}
+};
+
+/// Moves data from DRAM into on-chip buffers, by the law of MIDAP's reference. Stores take no time.
 ///
 /// Timing of a request of n bytes issued at cycle `now`. It starts at s and ends at s +
 /// transfer(n).
@@ -42,19 +58,16 @@ class DmaIf : public virtual sc_core::sc_interface {
 ///   buffer that would end after s ends transfer(n) later
 ///
 /// Preempting requests wait for each other only: the reference lets weights pass features that way.
-class Dma : public sc_core::sc_module, public DmaIf {
+class Dma : public BufferDma {
  public:
   sc_core::sc_port<DramIf> dram{"dram"};
-  sc_core::sc_port<BufferIf, 0> buffers{"buffers"};
 
   explicit Dma(const sc_core::sc_module_name& name);
 
-  /// Nothing in flight; events of the next run go to `sink`.
-  void reset(EventSink& sink);
-  /// Tells of all transfers that are still in flight. Call when nothing will be requested any more.
-  void finish();
-
+  void reset(EventSink& sink) override;
+  void finish() override;
   void read(const DmaRequest& request) override;
+  void store(int layer, std::int64_t bytes) override;
 
  private:
   struct Transfer {

@@ -2,6 +2,7 @@
 #include "simulator/engine/on_chip_buffer.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "simulator/engine/clock.hpp"
 
@@ -28,6 +29,12 @@ void OnChipBuffer::schedule_fill(int slot, std::int64_t at) {
   Slot& s = slots_[static_cast<std::size_t>(slot)];
   s.valid_at = at;
   notify(s);
+}
+
+void OnChipBuffer::expect_fill(int slot) {
+  Slot& s = slots_[static_cast<std::size_t>(slot)];
+  s.valid_at = std::numeric_limits<std::int64_t>::max();
+  s.filled->cancel();
 }
 
 void OnChipBuffer::delay_fills(std::int64_t after, std::int64_t by) {

@@ -16,6 +16,8 @@ class BufferIf : public virtual sc_core::sc_interface {
  public:
   /// DMA: the slot will hold its new content from cycle `at` on.
   virtual void schedule_fill(int slot, std::int64_t at) = 0;
+  /// DMA: the slot gets new content, nobody knows when; schedule_fill() will say.
+  virtual void expect_fill(int slot) = 0;
   /// DMA: fills that end after cycle `after` end `by` cycles later: something went first.
   virtual void delay_fills(std::int64_t after, std::int64_t by) = 0;
   /// DMA: when the last fill of any slot ends (or ended; a fill that was waited for counts as 0).
@@ -41,6 +43,7 @@ class OnChipBuffer : public sc_core::sc_module, public BufferIf {
   void reset();
 
   void schedule_fill(int slot, std::int64_t at) override;
+  void expect_fill(int slot) override;
   void delay_fills(std::int64_t after, std::int64_t by) override;
   std::int64_t latest_fill() const override;
   std::int64_t valid_at(int slot) const override;

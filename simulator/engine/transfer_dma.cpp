@@ -93,12 +93,13 @@ void TransferDma::tell(const Flight& flight, std::int64_t end) {
   Event event{Unit::kDma,     t.write ? EventKind::kStore : EventKind::kRequest,
               t.cause,        0,
               t.layer,        flight.issued,
-              end,            t.bytes,
+              end,            t.counted ? t.bytes : 0,
               flight.row_hits, flight.row_misses};
   sink_->on_event(event);
   event.unit = Unit::kDram;
   event.kind = EventKind::kTransfer;
   event.begin_cycle = flight.begin;
+  event.amount = t.bytes;
   sink_->on_event(event);
 }
 

@@ -22,6 +22,7 @@ struct Transfer {
   int layer = -1;  // who asked, for the trace
   Cause cause = Cause::kNone;
   bool urgent = false;  // before all that is not, at the next piece
+  bool counted = true;  // among the bytes of the trace
 };
 
 /// Who asked, and is told in the cycle in which the last byte arrives.

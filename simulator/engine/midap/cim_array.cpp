@@ -245,7 +245,7 @@ void CimArray::run_until_column(std::int64_t out_x) {
 
 /// Bytes of the layer's outputs that go to DRAM: all of a tensor that must be there, otherwise the
 /// columns that no bank keeps for its consumers.
-void CimArray::tell_stores() const {
+void CimArray::store_outputs() {
   std::int64_t bytes = 0;
   const auto add = [&](const MidapOutput& out) {
     if (out.is_virtual) return;
@@ -259,10 +259,7 @@ void CimArray::tell_stores() const {
   };
   for (const MidapOutput& out : layer_->outputs) add(out);
   for (const MidapOutput& out : layer_->reduction_outputs) add(out);
-  if (bytes == 0) return;
-  const std::int64_t now = now_cycles();
-  sink_->on_event(
-      {Unit::kDma, EventKind::kStore, Cause::kWrite, 0, layer_->program_layer, now, now, bytes});
+  if (bytes > 0) dma->store(layer_->program_layer, bytes);
 }
 
 void CimArray::finish_layer() {
@@ -275,7 +272,7 @@ void CimArray::finish_layer() {
   }
   step_to(pipe_ + kEndCycles, EventKind::kSetup);
   flush_activity();
-  tell_stores();
+  store_outputs();
 }
 
 }  // namespace tilewake::midap

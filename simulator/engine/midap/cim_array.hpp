@@ -43,6 +43,7 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   sc_core::sc_port<BufferIf> wmem{"wmem"};
   sc_core::sc_port<BufferIf> bmmem{"bmmem"};
   sc_core::sc_port<WeightControllerIf> weights{"weights"};
+  sc_core::sc_port<DmaIf> dma{"dma"};
 
   CimArray(const sc_core::sc_module_name& name, const MidapConfig& config);
 
@@ -84,7 +85,7 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   void tell(EventKind kind, Cause cause, std::int64_t begin, std::int64_t end,
             std::int64_t amount) const;
   void flush_activity();
-  void tell_stores() const;
+  void store_outputs();
   void wait_for(sc_core::sc_port<BufferIf>& buffer, int slot, Cause cause);
 
   const MidapConfig config_;

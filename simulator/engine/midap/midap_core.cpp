@@ -3,7 +3,7 @@
 
 namespace tilewake::midap {
 
-MidapCore::MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, Dma& dma)
+MidapCore::MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, BufferDma& dma)
     : sc_module(name),
       fmem_("fmem", Unit::kFmem, static_cast<int>(config.fmem_num_banks)),
       wmem_("wmem", Unit::kWmem, 2),
@@ -19,6 +19,7 @@ MidapCore::MidapCore(const sc_core::sc_module_name& name, const MidapConfig& con
   array_.wmem(wmem_);
   array_.bmmem(bmmem_);
   array_.weights(weights_);
+  array_.dma(dma);
   sequencer_.dma(dma);
   sequencer_.array(array_);
 }

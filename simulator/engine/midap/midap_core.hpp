@@ -15,7 +15,7 @@ namespace tilewake::midap {
 /// MIDAP behind its DMA: sequencer, CIM array, FMEM, WMEM and BMMEM.
 class MidapCore : public sc_core::sc_module {
  public:
-  MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, Dma& dma);
+  MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, BufferDma& dma);
 
   /// Empties the core and arms it; the program runs with the next sc_start() and must outlive it.
   void start(const MidapProgram& program, EventSink& sink);

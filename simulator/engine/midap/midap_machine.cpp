@@ -4,14 +4,16 @@
 #include <utility>
 #include <variant>
 
-#include "simulator/common/error.hpp"
 #include "simulator/engine/dma.hpp"
 #include "simulator/engine/dram.hpp"
+#include "simulator/engine/memory/make_memory_controller.hpp"
 #include "simulator/engine/midap/midap_core.hpp"
+#include "simulator/engine/stream_dma.hpp"
 
 namespace tilewake::midap {
 namespace {
 
+/// As in the reference: a memory of latency and bandwidth, or none to speak of.
 template <typename Dram>
 class MidapMachine final : public Core {
  public:
@@ -35,13 +37,31 @@ class MidapMachine final : public Core {
   MidapCore core_;
 };
 
+/// With a memory of more than latency and bandwidth.
+class StreamingMachine final : public Core {
+ public:
+  StreamingMachine(const MidapConfig& core, std::unique_ptr<MemoryController> memory)
+      : dma_("dma", std::move(memory)), core_("midap", core, dma_) {}
+
+  void start(const Program& program, EventSink& sink) override {
+    dma_.reset(sink);
+    core_.start(std::get<MidapProgram>(program.core), sink);
+  }
+  bool done() const override { return core_.done(); }
+  void finish() override { dma_.finish(); }
+
+ private:
+  StreamDma dma_;
+  MidapCore core_;
+};
+
 // To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
 std::unique_ptr<Core> make(const MidapConfig& core, const LatencyBandwidthDramConfig& dram) {
   return std::make_unique<MidapMachine<LatencyBandwidthDram>>(core, dram);
 }
 
-std::unique_ptr<Core> make(const MidapConfig& /*core*/, const BankedDramConfig& /*dram*/) {
-  throw InputError("dram.model: midap does not run on banked memory yet");
+std::unique_ptr<Core> make(const MidapConfig& core, const BankedDramConfig& dram) {
+  return std::make_unique<StreamingMachine>(core, make_memory_controller(dram));
 }
 
 std::unique_ptr<Core> make(const MidapConfig& core, const IdealDramConfig& /*dram*/) {
