@@ -35,17 +35,19 @@ bool revisits_sums(const Tiling& tiling, const LoopCuts& cuts) {
 struct TileClass {
   std::int64_t size = 0;
   std::int64_t count = 0;
+  // The stationary operand is that of the tile before, or behind.
   bool continues = false;
+  bool stays = false;
   bool last = false;  // of the loop
 };
 
-std::vector<TileClass> classes_of(const LoopCut& cut, bool continues) {
+std::vector<TileClass> classes_of(const LoopCut& cut, bool stays) {
   const std::int64_t trips = cut.trips();
   std::vector<TileClass> classes;
   const std::int64_t first = trips > 1 ? 1 : 0;
-  if (first == 1) classes.push_back({cut.tile, 1, false, false});
-  if (trips > 2) classes.push_back({cut.tile, trips - 2, continues, false});
-  classes.push_back({cut.last(), 1, continues && trips > 1, true});
+  if (first == 1) classes.push_back({cut.tile, 1, false, stays, false});
+  if (trips > 2) classes.push_back({cut.tile, trips - 2, stays, stays, false});
+  classes.push_back({cut.last(), 1, stays && trips > 1, false, true});
   return classes;
 }
 
@@ -165,27 +167,26 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
-          const StepContext context{false, false, p.continues || o.continues || d.continues,
-                                    d.last};
+          const StepContext context{false, false, p.continues || o.continues || d.continues, d.last,
+                                    p.stays || o.stays || d.stays};
           sum += g.count * p.count * o.count * d.count *
                  cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
         }
+  if (cuts.tile() == problem.extent())
+    return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});
   // The first and the last step are not like the others.
-  const auto step = [&](const TileExtent& extent, bool first, bool last, bool continues) {
-    return cost.cycles(problem, extent, {first, last, continues, last});
+  const auto add = [&](const TileExtent& extent, StepContext context, bool first) {
+    sum -= cost.cycles(problem, extent, context);
+    (first ? context.first : context.last) = true;
+    sum += cost.cycles(problem, extent, context);
   };
-  const TileExtent head = cuts.tile();
-  const TileExtent tail = {groups.last(), cuts.pixels.last(), cuts.outputs.last(),
-                           cuts.depth.last()};
+  const bool head_stays =
+      pixel_classes.front().stays || output_classes.front().stays || depth_classes.front().stays;
+  add(cuts.tile(), {false, false, false, cuts.depth.trips() == 1, head_stays}, true);
   const bool tail_continues = pixel_classes.back().continues || output_classes.back().continues ||
                               depth_classes.back().continues;
-  if (head == problem.extent())
-    return cost.cycles(problem, head, {true, true, false, true});
-  const bool head_ends = cuts.depth.trips() == 1;
-  sum += cost.cycles(problem, head, {true, false, false, head_ends}) -
-         cost.cycles(problem, head, {false, false, false, head_ends});
-  sum += step(tail, false, true, tail_continues) -
-         cost.cycles(problem, tail, {false, false, tail_continues, true});
+  add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
+      {false, false, tail_continues, true, false}, false);
   return sum;
 }
 
