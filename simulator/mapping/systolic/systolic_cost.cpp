@@ -6,68 +6,91 @@
 #include "simulator/common/math.hpp"
 
 namespace tilewake::systolic {
+namespace {
 
-/// One group's matrix product on the array.
+std::int64_t port_cycles(std::int64_t bytes, const SystolicBuffer& buffer) {
+  return ceil_div(bytes, buffer.bytes_per_cycle());
+}
+
+}  // namespace
+
+/// A step's matrix products on the array.
 struct SystolicCost::Folding {
-  std::int64_t row_folds = 0;
-  std::int64_t col_folds = 0;
-  std::int64_t stream_cycles = 0;  // T, stretched by the ports
+  std::int64_t folds = 0;
+  std::int64_t stream_cycles = 0;        // T of the step, stretched by the ports
+  std::int64_t whole_stream_cycles = 0;  // T of the whole loop that streams
 };
 
 bool SystolicCost::runs_on_array(const TileProblem& problem) const {
-  return problem.has_weights() &&
-         !(problem.op() == Op::kDepthwiseConv2d && c_.depthwise_on_vector);
+  return problem.has_weights() && !(problem.op() == Op::kDepthwiseConv2d && c_.depthwise_on_vector);
 }
 
-SystolicCost::Folding SystolicCost::fold(const TileExtent& extent) const {
-  // Bytes a wave: what enters or leaves the used rows and columns in one cycle of streaming.
-  const auto stretch = [](std::int64_t wave_bytes, const SystolicBuffer& buffer) {
-    return ceil_div(wave_bytes, buffer.bytes_per_cycle());
-  };
+SystolicCost::Folding SystolicCost::fold(const TileProblem& problem,
+                                         const TileExtent& extent) const {
   const auto folding = [&](std::int64_t on_rows, std::int64_t on_cols, std::int64_t stream,
-                           std::int64_t slowest) {
-    return Folding{ceil_div(on_rows, c_.rows), ceil_div(on_cols, c_.cols), stream * slowest};
+                           std::int64_t whole_stream, std::int64_t slowest) {
+    return Folding{extent.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols),
+                   stream * slowest, whole_stream * slowest};
   };
+  const TileExtent& whole = problem.extent();
   const std::int64_t pixels = extent.pixels;
   const std::int64_t outputs = extent.outputs;
   const std::int64_t depth = extent.depth;
+  // What enters or leaves the used rows and columns in one cycle of streaming is a wave.
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
-      return folding(pixels, outputs, depth,
-                     std::max(stretch(std::min(pixels, c_.rows), c_.input),
-                              stretch(std::min(outputs, c_.cols), c_.weight)));
+      return folding(pixels, outputs, depth, whole.depth,
+                     std::max(port_cycles(std::min(pixels, c_.rows), c_.input),
+                              port_cycles(std::min(outputs, c_.cols), c_.weight)));
     case Dataflow::kWeightStationary:
       return folding(
-          depth, outputs, pixels,
-          std::max(stretch(std::min(depth, c_.rows), c_.input),
-                   stretch(std::min(outputs, c_.cols) * c_.accumulator_bytes, c_.output)));
+          depth, outputs, pixels, whole.pixels,
+          std::max(port_cycles(std::min(depth, c_.rows), c_.input),
+                   port_cycles(std::min(outputs, c_.cols) * c_.accumulator_bytes, c_.output)));
     case Dataflow::kInputStationary:
       return folding(
-          depth, pixels, outputs,
-          std::max(stretch(std::min(depth, c_.rows), c_.weight),
-                   stretch(std::min(pixels, c_.cols) * c_.accumulator_bytes, c_.output)));
+          depth, pixels, outputs, whole.outputs,
+          std::max(port_cycles(std::min(depth, c_.rows), c_.weight),
+                   port_cycles(std::min(pixels, c_.cols) * c_.accumulator_bytes, c_.output)));
   }
   return {};
 }
 
-std::int64_t SystolicCost::array_cycles(const TileExtent& extent,
-                                        const StepContext& context) const {
-  const Folding folding = fold(extent);
-  const std::int64_t folds = extent.groups * folding.row_folds * folding.col_folds;
-  const std::int64_t stream = folding.stream_cycles;
-  const std::int64_t prepare = c_.dataflow == Dataflow::kOutputStationary ? 0 : c_.rows;
-  const std::int64_t around = prepare + c_.rows + c_.cols - 2;
-  // Partial sums that the array holds nowhere go back into it first.
-  const bool sums_return = c_.dataflow == Dataflow::kOutputStationary && !context.begins_depth &&
-                           !(folds == 1 && context.continues);
-  const std::int64_t returning = sums_return ? c_.rows : 0;
-  if (!c_.overlap_folds) {
-    if (folds == 1 && context.continues) return stream;
-    return folds * (stream + around + returning);
+std::int64_t SystolicCost::exchange_cycles(const TileProblem& problem, bool complete_sums) const {
+  const TileExtent& whole = problem.extent();
+  const std::int64_t outputs = std::min(whole.outputs, c_.cols);
+  switch (c_.dataflow) {
+    case Dataflow::kOutputStationary:
+      return c_.rows * port_cycles(outputs * (complete_sums ? 1 : c_.accumulator_bytes), c_.output);
+    case Dataflow::kWeightStationary:
+      return c_.rows * port_cycles(outputs, c_.weight);
+    case Dataflow::kInputStationary:
+      return c_.rows * port_cycles(std::min(whole.pixels, c_.cols), c_.input);
   }
-  const std::int64_t overlapped = std::max(stream, c_.rows + returning);
-  const std::int64_t last = context.last ? stream : overlapped;
-  return (context.first ? around : 0) + (folds - 1) * overlapped + last;
+  return 0;
+}
+
+std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileExtent& extent,
+                                        const StepContext& context) const {
+  const Folding f = fold(problem, extent);
+  const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
+  const bool shares_fold = f.folds == 1 && (context.continues || context.stays);
+  const std::int64_t hides = shares_fold ? f.whole_stream_cycles : f.stream_cycles;
+  const std::int64_t exchange = exchange_cycles(problem, hides == f.whole_stream_cycles);
+  const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
+  const bool goes_on = shares_fold && context.continues;
+  const std::int64_t returning =
+      sums_stay && !context.begins_depth && !goes_on ? exchange_cycles(problem, false) : 0;
+  if (!c_.overlap_folds)
+    return f.folds * f.stream_cycles + (goes_on ? 0 : f.folds * (around + returning));
+  // An operand comes while the fold before it streams, so the layer's last fold hides none; sums go
+  // while the fold behind them streams, so the first one hides none.
+  std::int64_t num_hiding = f.folds;
+  if (sums_stay ? context.first : context.last) --num_hiding;
+  // Of steps that share a fold one waits: the last of them, or for sums the first.
+  if (shares_fold && (sums_stay ? context.continues : context.stays)) num_hiding = 0;
+  return (context.first ? around : 0) + f.folds * f.stream_cycles +
+         num_hiding * std::max<std::int64_t>(0, exchange + returning - hides);
 }
 
 std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& extent,
@@ -76,7 +99,7 @@ std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& 
   std::int64_t operations = 0;
   std::int64_t cycles = 0;
   if (runs_on_array(problem)) {
-    cycles = array_cycles(extent, context);
+    cycles = array_cycles(problem, extent, context);
     if (problem.has_second() && context.ends_depth) operations = num_outputs;
   } else {
     operations = num_outputs * extent.depth;

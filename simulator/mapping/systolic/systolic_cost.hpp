@@ -15,17 +15,21 @@ namespace tilewake::systolic {
 /// | input_stationary | depth x pixels | outputs | the same |
 ///
 /// with R rows and A columns. A step takes all its folds one after another, unless
-/// `overlap_folds`: then the next fold is prepared while one streams, which takes R cycles (weights
-/// in, or sums out), so a fold takes max(T, R) and fill and skew count once a layer. A step whose
-/// single fold is the one of the step before goes on streaming. Output stationary sums of another
-/// step go back into the array before their depth goes on: R cycles more a fold. Closed form of the first table:
-/// SCALE-Sim v2 (commit 22f88b1) prints it less 1, the index of the last cycle.
+/// `overlap_folds`: then what stays is exchanged while another fold streams (the next operand
+/// comes, or the last sums go), which takes R cycles, so folds follow each other every max(T, R)
+/// cycles and fill and skew count once a layer. A layer's last fold is not followed by an operand,
+/// its first one not preceded by sums. A step whose single fold is the one of the step before goes
+/// on streaming. Output stationary sums of another step go back into the array before their depth
+/// goes on, which takes an exchange more. Closed form of the first table: SCALE-Sim v2 (commit 22f88b1) prints it less 1,
+/// the index of the last cycle. As there, sums that stay are done when the last one is complete:
+/// what they take to leave the array counts only where it keeps the next fold waiting.
 ///
-/// Streaming is slower than a wave a cycle where a buffer's ports deliver less than the array takes:
-/// T grows by ceil(bytes a wave / bytes a cycle), the largest of the streams'. Grouped convolutions
-/// run group by group; depthwise ones too, so a channel takes one column. Bias, activation and
-/// rounding happen as sums leave the array. Fused and other operations take
-/// ceil(operations / lanes) of the vector unit, behind the array's work.
+/// Streaming is slower than a wave a cycle where a buffer's ports deliver less than the array
+/// takes: T grows by ceil(bytes a wave / bytes a cycle), the largest of the streams', with waves as
+/// wide as the step's widest fold. Likewise R of the exchange by that of a row of what stays, as
+/// wide as the layer's widest fold. Grouped convolutions run group by group; depthwise ones too, so
+/// a channel takes one column. Bias, activation and rounding happen as sums leave the array. Fused
+/// and other operations take ceil(operations / lanes) of the vector unit, behind the array's work.
 class SystolicCost : public StepCost {
  public:
   explicit SystolicCost(const SystolicConfig& config) : c_(config) {}
@@ -40,8 +44,11 @@ class SystolicCost : public StepCost {
   struct Folding;
 
   bool runs_on_array(const TileProblem& problem) const;
-  std::int64_t array_cycles(const TileExtent& extent, const StepContext& context) const;
-  Folding fold(const TileExtent& extent) const;
+  std::int64_t array_cycles(const TileProblem& problem, const TileExtent& extent,
+                            const StepContext& context) const;
+  Folding fold(const TileProblem& problem, const TileExtent& extent) const;
+  /// Of all rows of what stays.
+  std::int64_t exchange_cycles(const TileProblem& problem, bool complete_sums) const;
 
   SystolicConfig c_;
 };

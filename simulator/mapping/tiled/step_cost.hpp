@@ -17,6 +17,7 @@ struct StepContext {
   bool continues = false;    // the stationary operand is that of the step before
   bool begins_depth = true;  // its outputs begin at 0; else it adds to partial sums
   bool ends_depth = true;    // its outputs are complete: what is fused is done now
+  bool stays = false;        // the stationary operand is that of the step behind, too
 };
 
 /// How long a core computes one step of a layer, all operands being on chip: one implementation a
@@ -30,7 +31,7 @@ class StepCost {
                               const StepContext& context) const = 0;
   /// Multiples in which extents of tiles fill the hardware.
   virtual TileExtent granularity(const TileProblem& problem) const = 0;
-  /// Which operand `StepContext::continues` is about.
+  /// Which operand `StepContext::continues` and `stays` are about.
   virtual Stationary stationary(const TileProblem& problem) const = 0;
   /// Whether a step of this extent keeps partial sums in the output buffer although it computes the
   /// whole depth.

@@ -106,12 +106,22 @@ void TileWalk::describe() {
   step_.closes_output = !has_following_ || !same_outputs_in_buffer(position_, following_);
   step_.loads_sums = step_.opens_output && depth > 0;
   step_.spills_sums = step_.closes_output && !ends_depth;
-  bool continues = false;
-  if (stationary_ == Stationary::kInput) continues = !step_.loads_input;
-  if (stationary_ == Stationary::kWeight) continues = !step_.loads_weights;
-  if (stationary_ == Stationary::kOutput)
-    continues = has_previous_ && same_tile_of_outputs(previous_, position_);
-  step_.context = {!has_previous_, !has_following_, continues, depth == 0, ends_depth};
+  step_.context = {!has_previous_, !has_following_, has_previous_ && stays(previous_, position_),
+                   depth == 0, ends_depth, has_following_ && stays(position_, following_)};
+}
+
+bool TileWalk::stays(const Position& a, const Position& b) const {
+  switch (stationary_) {
+    case Stationary::kNone:
+      return false;
+    case Stationary::kInput:
+      return same_input(a, b);
+    case Stationary::kWeight:
+      return same_weights(a, b);
+    case Stationary::kOutput:
+      return same_tile_of_outputs(a, b);
+  }
+  return false;
 }
 
 std::string to_string(const TileProblem& problem, const Tiling& tiling) {

@@ -69,6 +69,7 @@ class TileWalk {
   bool same_weights(const Position& a, const Position& b) const;
   bool same_tile_of_outputs(const Position& a, const Position& b) const;
   bool same_outputs_in_buffer(const Position& a, const Position& b) const;
+  bool stays(const Position& a, const Position& b) const;
   void describe();
 
   TileExtent whole_;

@@ -37,7 +37,9 @@ bool revisits_sums(const Tiling& tiling, const LoopCuts& cuts) {
 struct TileClass {
   std::int64_t size = 0;
   std::int64_t count = 0;
+  // The stationary operand is that of the tile before, or behind.
   bool continues = false;
+  bool stays = false;
   bool first = false;  // of the loop
   bool last = false;   // of the loop
 };
@@ -49,15 +51,16 @@ struct TileClasses {
 
   const TileClass* begin() const { return classes.data(); }
   const TileClass* end() const { return classes.data() + size; }
+  const TileClass& front() const { return classes[0]; }
   const TileClass& back() const { return classes[size - 1]; }
 };
 
-TileClasses classes_of(const LoopCut& cut, bool continues) {
+TileClasses classes_of(const LoopCut& cut, bool stays) {
   const std::int64_t trips = cut.trips();
   TileClasses all;
-  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, true, false};
-  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, continues, false, false};
-  all.classes[all.size++] = {cut.last(), 1, continues && trips > 1, trips == 1, true};
+  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, stays, true, false};
+  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, stays, stays, false, false};
+  all.classes[all.size++] = {cut.last(), 1, stays && trips > 1, false, trips == 1, true};
   return all;
 }
 
@@ -172,24 +175,27 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
-          const StepContext context{false, false, p.continues || o.continues || d.continues,
-                                    d.first, d.last};
+          const StepContext context{false,   false,  p.continues || o.continues || d.continues,
+                                    d.first, d.last, p.stays || o.stays || d.stays};
           sum += g.count * p.count * o.count * d.count *
                  cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
         }
+  if (cuts.tile() == problem.extent())
+    return cost.cycles(problem, cuts.tile(), {true, true, false, true, true, false});
   // The first and the last step are not like the others.
-  const TileExtent head = cuts.tile();
-  const TileExtent tail = {groups.last(), cuts.pixels.last(), cuts.outputs.last(),
-                           cuts.depth.last()};
+  const bool one_depth = cuts.depth.trips() == 1;
+  const auto add = [&](const TileExtent& extent, StepContext context, bool first) {
+    sum -= cost.cycles(problem, extent, context);
+    (first ? context.first : context.last) = true;
+    sum += cost.cycles(problem, extent, context);
+  };
+  const bool head_stays =
+      pixel_classes.front().stays || output_classes.front().stays || depth_classes.front().stays;
+  add(cuts.tile(), {false, false, false, true, one_depth, head_stays}, true);
   const bool tail_continues = pixel_classes.back().continues || output_classes.back().continues ||
                               depth_classes.back().continues;
-  if (head == problem.extent())
-    return cost.cycles(problem, head, {true, true, false, true, true});
-  const bool one_depth = cuts.depth.trips() == 1;
-  sum += cost.cycles(problem, head, {true, false, false, true, one_depth}) -
-         cost.cycles(problem, head, {false, false, false, true, one_depth});
-  sum += cost.cycles(problem, tail, {false, true, tail_continues, one_depth, true}) -
-         cost.cycles(problem, tail, {false, false, tail_continues, one_depth, true});
+  add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
+      {false, false, tail_continues, one_depth, true, false}, false);
   return sum;
 }
 

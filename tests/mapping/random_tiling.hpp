@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "simulator/mapping/tiled/tile_problem.hpp"
+#include "simulator/mapping/tiled/tile_walk.hpp"
+#include "simulator/network/network_builder.hpp"
+#include "tests/support/random.hpp"
+
+namespace tilewake {
+
+/// A layer of `op` whose maps have up to `max_side` rows and columns and `max_channels` channels:
+/// windows, strides, paddings, dilations and groups as they come.
+inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int64_t max_channels) {
+  while (true) {
+    Layer layer;
+    layer.name = "layer";
+    layer.op = op;
+    Shape input{random.between(1, max_channels), random.between(1, max_side),
+                random.between(1, max_side)};
+    layer.ofm.channels = random.between(1, max_channels);
+    layer.inputs = {kNetworkInput};
+    if (layer.is_elementwise()) layer.inputs.push_back(kNetworkInput);
+    if (layer.has_weights()) layer.bias = random.one_in(2);
+    if (op == Op::kConv2d && random.one_in(3)) {
+      layer.groups = random.between(2, 3);
+      layer.ofm.channels = layer.groups * random.between(1, max_channels / layer.groups);
+      input.channels = layer.groups * random.between(1, max_channels / layer.groups);
+    }
+    PaddingRule padding = random.one_in(3) ? PaddingRule::valid() : PaddingRule::same();
+    const bool has_window =
+        op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kMaxPool || op == Op::kAvgPool;
+    if (has_window) {
+      layer.kernel_height = random.between(1, 4);
+      layer.kernel_width = random.one_in(2) ? layer.kernel_height : random.between(1, 4);
+      layer.stride = random.between(1, 3);
+      layer.dilation = random.one_in(3) ? 2 : 1;
+      const std::int64_t rows = layer.dilation * (layer.kernel_height - 1);
+      const std::int64_t columns = layer.dilation * (layer.kernel_width - 1);
+      if (random.one_in(3))
+        padding =
+            PaddingRule::explicit_zeros({random.between(0, rows), random.between(0, columns),
+                                         random.between(0, rows), random.between(0, columns)});
+    }
+    try {
+      NetworkBuilder builder("random", input);
+      builder.add(layer, padding);
+      return builder.build().layers.front();
+    } catch (const LayerError&) {
+      // A window that does not fit: draw again.
+    }
+  }
+}
+
+inline const std::vector<std::array<TileLoop, 3>>& all_orders() {
+  static const std::vector<std::array<TileLoop, 3>> kOrders = [] {
+    std::vector<std::array<TileLoop, 3>> orders;
+    std::array<TileLoop, 3> order = {TileLoop::kPixels, TileLoop::kOutputs, TileLoop::kDepth};
+    do {
+      orders.push_back(order);
+    } while (std::next_permutation(order.begin(), order.end()));
+    return orders;
+  }();
+  return kOrders;
+}
+
+/// Any tiling that a mapper could choose: tiles of several groups are of whole ones, and only
+/// convolutions, fully connected layers and global pools have their depth cut.
+inline Tiling random_tiling(Random& random, const TileProblem& problem) {
+  const TileExtent& whole = problem.extent();
+  const auto size = [&](std::int64_t extent) {
+    return random.one_in(3) ? extent : random.between(1, extent);
+  };
+  const bool cuts_depth = problem.op() == Op::kConv2d || problem.op() == Op::kFullyConnected ||
+                          problem.op() == Op::kGlobalAvgPool;
+  Tiling tiling;
+  tiling.tile = {size(whole.groups), size(whole.pixels), size(whole.outputs),
+                 cuts_depth ? size(whole.depth) : whole.depth};
+  if (tiling.tile.groups > 1) {
+    tiling.tile.outputs = whole.outputs;
+    if (problem.has_weights()) tiling.tile.depth = whole.depth;
+  }
+  tiling.order = random.pick(all_orders());
+  tiling.keeps_sums = random.one_in(2);
+  return tiling;
+}
+
+}  // namespace tilewake
