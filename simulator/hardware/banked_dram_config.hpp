@@ -93,9 +93,11 @@ struct BankedDramConfig {
   /// NPU cycles in one DRAM cycle.
   double npu_cycles_per_clock() const { return npu_clock_mhz / device.clock_mhz; }
   double peak_bytes_per_cycle() const;
-  /// What a sequential stream gets that is long against the refresh interval, in bytes per NPU
-  /// cycle: the bus without refresh, row changes that cannot be hidden, and the pace of activates.
-  /// A closed form, which tests compare with the controllers.
+  /// What a sequential stream of reads gets that is long against the refresh interval, in bytes per
+  /// NPU cycle: the bus less refresh, row changes that cannot be hidden, and the pace of activates.
+  /// A closed form, within 2 % of the controllers (4 % with several ranks; 8 % with those, per-bank
+  /// refresh and interleaved bank groups). Writes get the same, unless the field above the columns
+  /// is the row: then each row costs them tWR more.
   double sustained_bytes_per_cycle() const;
   /// NPU cycles to the first data of a read that finds another row open and the bus idle.
   double first_access_cycles() const;

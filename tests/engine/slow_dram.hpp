@@ -17,15 +17,9 @@ namespace tilewake {
 class SlowDram {
  public:
   explicit SlowDram(const BankedDramConfig& config) : c_(config), t_(config.device.timings) {
-    const int units = c_.device.refresh == DramRefresh::kPerBank
-                          ? static_cast<int>(c_.num_ranks * c_.banks_per_rank())
-                          : static_cast<int>(c_.num_ranks);
-    for (int i = 0; i < units; ++i) {
-      // In turn in all ranks, bank after bank.
-      const std::int64_t per_rank = units / c_.num_ranks;
-      const std::int64_t turn = i % per_rank * c_.num_ranks + i / per_rank;
-      due_.push_back(c_.device.refresh == DramRefresh::kNone ? kNever
-                                                             : t_.t_refi * (turn + 1) / units);
+    for (std::int64_t rank = 0; rank < c_.num_ranks; ++rank) {
+      ranks_.emplace_back();
+      due_.push_back(c_.device.refresh == DramRefresh::kNone ? kNever : due_time(rank, 0));
     }
   }
 
@@ -42,9 +36,12 @@ class SlowDram {
   }
 
   std::int64_t num_refreshes(std::int64_t time) {
-    for (std::size_t unit = 0; unit < due_.size(); ++unit)
-      while (due_[unit] < time) refresh(unit);
-    return num_refreshes_;
+    std::int64_t count = 0;
+    for (std::int64_t rank = 0; rank < c_.num_ranks; ++rank) {
+      while (due_[index(rank)] < time) refresh({rank, 0, 0, 0});
+      count += ranks_[index(rank)].num_refreshes;
+    }
+    return count;
   }
   std::int64_t num_activates() const {
     return std::count_if(log_.begin(), log_.end(),
@@ -62,6 +59,15 @@ class SlowDram {
     Kind kind;
     Place place;
     std::int64_t time;
+  };
+
+  struct Use {
+    Place place;
+    std::int64_t time;
+  };
+  struct Rank {
+    std::vector<Place> left;  // to be refreshed in this interval
+    std::int64_t num_refreshes = 0;
   };
 
   static bool is_column(Kind kind) { return kind == Kind::kRead || kind == Kind::kWrite; }
@@ -168,26 +174,58 @@ class SlowDram {
     return -1;
   }
 
-  std::size_t unit_of(const Place& p) const {
-    const DramDevice& d = c_.device;
-    if (d.refresh != DramRefresh::kPerBank) return static_cast<std::size_t>(p.rank);
-    return static_cast<std::size_t>((p.rank * d.num_bank_groups + p.group) * d.banks_per_group +
-                                    p.bank);
+  static std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+  /// Equal parts of an interval for the banks, in turn in all ranks.
+  std::int64_t due_time(std::int64_t rank, std::int64_t number) const {
+    const bool one = c_.device.refresh == DramRefresh::kPerBank;
+    const std::int64_t parts = (one ? c_.banks_per_rank() : 1) * c_.num_ranks;
+    return t_.t_refi * (number * c_.num_ranks + rank + 1) / parts;
   }
 
-  void refresh(std::size_t unit) {
-    std::vector<Place> open;
-    Place any;
+  /// Which bank a per-bank refresh takes: of those left idle ones before others and `wanted` last;
+  /// idle ones used late first, others used early first.
+  Place chosen_bank(const std::vector<Place>& left, const Place& wanted) const {
+    const std::int64_t due = due_[index(wanted.rank)];
+    const auto last_use = [this](const Place& p) {
+      std::int64_t time = -(std::int64_t{1} << 40);
+      for (const Use& use : uses_)
+        if (same_bank(use.place, p)) time = use.time;
+      return time;
+    };
+    const auto better = [&](const Place& a, const Place& b) {
+      const auto level = [&](const Place& p) {
+        return same_bank(p, wanted) ? 2 : last_use(p) >= due - t_.t_rc ? 1 : 0;
+      };
+      if (level(a) != level(b)) return level(a) < level(b);
+      return level(a) == 0 ? last_use(a) > last_use(b) : last_use(a) < last_use(b);
+    };
+    Place best = left.front();
+    for (const Place& p : left)
+      if (better(p, best)) best = p;
+    return best;
+  }
+
+  void refresh(const Place& wanted) {
+    Rank& rank = ranks_[index(wanted.rank)];
     const DramDevice& d = c_.device;
-    for (std::int64_t rank = 0; rank < c_.num_ranks; ++rank)
+    std::vector<Place> open;
+    Place refreshed = wanted;
+    if (rank.left.empty()) {
       for (std::int64_t group = 0; group < d.num_bank_groups; ++group)
-        for (std::int64_t bank = 0; bank < d.banks_per_group; ++bank) {
-          const Place p{rank, group, bank, 0};
-          if (unit_of(p) != unit) continue;
-          any = p;
-          if (open_row(p) >= 0) open.push_back(p);
-        }
-    for (std::int64_t now = due_[unit], free = now; !open.empty(); ++now) {
+        for (std::int64_t bank = 0; bank < d.banks_per_group; ++bank)
+          rank.left.push_back({wanted.rank, group, bank, 0});
+    }
+    if (d.refresh == DramRefresh::kPerBank) {
+      refreshed = chosen_bank(rank.left, wanted);
+      std::erase_if(rank.left, [&](const Place& p) { return same_bank(p, refreshed); });
+      if (open_row(refreshed) >= 0) open.push_back(refreshed);
+    } else {
+      for (const Place& p : rank.left)
+        if (open_row(p) >= 0) open.push_back(p);
+    }
+    std::int64_t& due = due_[index(wanted.rank)];
+    for (std::int64_t now = due, free = now; !open.empty(); ++now) {
       if (now < free) continue;
       const auto ready = std::find_if(
           open.begin(), open.end(), [&](const Place& p) { return earliest(Kind::kPre, p) <= now; });
@@ -196,9 +234,8 @@ class SlowDram {
       open.erase(ready);
       free = now + std::max<std::int64_t>(1, t_.t_ppd);
     }
-    log_.push_back({Kind::kRefresh, any, std::max(due_[unit], earliest(Kind::kRefresh, any))});
-    due_[unit] += t_.t_refi;
-    ++num_refreshes_;
+    log_.push_back({Kind::kRefresh, refreshed, std::max(due, earliest(Kind::kRefresh, refreshed))});
+    due = due_time(wanted.rank, ++rank.num_refreshes);
     forget();
   }
 
@@ -212,13 +249,14 @@ class SlowDram {
       const Kind kind = row == place.row ? column : row >= 0 ? Kind::kPre : Kind::kAct;
       if (kind != column) hit = hit && kind == Kind::kPre;
       const std::int64_t time = std::max(enter, earliest(kind, place));
-      if (time >= due_[unit_of(place)]) {
-        refresh(unit_of(place));
+      if (time >= due_[index(place.rank)]) {
+        refresh(place);
         continue;
       }
       log_.push_back({kind, place, time});
       if (kind != column) continue;
       columns_.push_back(time);
+      uses_.push_back({place, time});
       return time + (write ? t_.t_cwl : t_.t_cl) + c_.burst_cycles();
     }
   }
@@ -243,8 +281,9 @@ class SlowDram {
   const DramTimings t_;
   std::vector<std::int64_t> due_;
   std::vector<Command> log_;
+  std::vector<Use> uses_;
   std::vector<std::int64_t> columns_;
-  std::int64_t num_refreshes_ = 0;
+  std::vector<Rank> ranks_;
 };
 
 }  // namespace tilewake

@@ -14,8 +14,10 @@ namespace tilewake {
 /// The shipped machine, line by line, so that a test can change or drop one key by its full path.
 class MidapYaml {
  public:
-  MidapYaml() {
-    const std::string text = read_file(source_path("hw_configs/midap.yaml"));
+  MidapYaml() : MidapYaml(read_file(source_path("hw_configs/midap.yaml"))) {}
+
+  /// Another one.
+  explicit MidapYaml(const std::string& text) {
     std::vector<std::string> sections;
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = text.find('\n', begin);
@@ -41,7 +43,8 @@ class MidapYaml {
   std::string value(const std::string& key) const {
     const std::string& line = lines_[line_of_key_.at(key)];
     const std::size_t begin = line.find(':') + 2;
-    return line.substr(begin, line.find_first_of(" #", begin) - begin);
+    const std::string value = line.substr(begin, line.find('#', begin) - begin);
+    return value.substr(0, value.find_last_not_of(' ') + 1);
   }
 
   MidapYaml with(const std::string& key, const std::string& value) const {

@@ -2,6 +2,7 @@
 #include "simulator/engine/memory/channel_timing.hpp"
 
 #include <cassert>
+#include <tuple>
 
 namespace tilewake {
 
@@ -11,9 +12,9 @@ ChannelTiming::ChannelTiming(const BankedDramConfig& config)
       groups_per_rank_(static_cast<int>(config.device.num_bank_groups)),
       banks_per_group_(static_cast<int>(config.device.banks_per_group)),
       num_ranks_(static_cast<int>(config.num_ranks)),
+      banks_per_rank_(groups_per_rank_ * banks_per_group_),
       refresh_(config.device.refresh),
-      banks_per_unit_(refresh_ == DramRefresh::kPerBank ? 1 : groups_per_rank_ * banks_per_group_),
-      refresh_cycles_(refresh_ == DramRefresh::kPerBank ? t_.t_rfc_pb : t_.t_rfc) {
+      refreshes_per_interval_(refresh_ == DramRefresh::kPerBank ? banks_per_rank_ : 1) {
   reset();
 }
 
@@ -26,23 +27,22 @@ void ChannelTiming::reset() {
   }
   groups_.assign(static_cast<std::size_t>(num_groups), {});
   ranks_.assign(static_cast<std::size_t>(num_ranks_), {});
-  for (Rank& rank : ranks_) rank.acts.fill(kLongAgo);
-  due_.assign(banks_.size() / static_cast<std::size_t>(banks_per_unit_), kNever);
-  for (std::size_t unit = 0; unit < due_.size(); ++unit) due_[unit] = first_due(unit);
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    ranks_[i].acts.fill(kLongAgo);
+    ranks_[i].due = due_time(static_cast<std::int64_t>(i), 0);
+    ranks_[i].num_left = banks_per_rank_;
+  }
   last_column_ = data_end_ = kLongAgo;
   last_rank_ = 0;
   last_write_ = false;
   num_activates_ = 0;
 }
 
-/// Refreshes are spread over the interval: bank after bank, and in turn in all ranks.
-std::int64_t ChannelTiming::first_due(std::size_t unit) const {
+std::int64_t ChannelTiming::due_time(std::int64_t rank, std::int64_t number) const {
   if (refresh_ == DramRefresh::kNone) return kNever;
-  const auto num_units = static_cast<std::int64_t>(due_.size());
-  const std::int64_t per_rank = num_units / num_ranks_;
-  const auto u = static_cast<std::int64_t>(unit);
-  const std::int64_t turn = u % per_rank * num_ranks_ + u / per_rank;
-  return t_.t_refi * (turn + 1) / num_units;
+  const std::int64_t interval = number / refreshes_per_interval_;
+  const std::int64_t turn = number % refreshes_per_interval_ * num_ranks_ + rank + 1;
+  return t_.t_refi * interval + t_.t_refi * turn / (refreshes_per_interval_ * num_ranks_);
 }
 
 void ChannelTiming::activate(int index, std::int64_t row, std::int64_t time) {
@@ -76,17 +76,33 @@ void ChannelTiming::columns(int first, int stride, int num_banks, int next, bool
   }
 }
 
-void ChannelTiming::refresh(int index) {
-  const std::size_t unit = unit_of(index);
-  const auto begin = banks_.begin() + static_cast<std::ptrdiff_t>(unit) * banks_per_unit_;
-  const auto end = begin + banks_per_unit_;
+void ChannelTiming::refresh(int index, std::int64_t time) {
+  const int number = bank(index).rank;
+  Rank& rank = ranks_[static_cast<std::size_t>(number)];
+  const int first_bank = number * banks_per_rank_;
+  do {
+    // Of a long time without commands only the last intervals leave a trace.
+    const std::int64_t idle = (time - rank.due) / t_.t_refi - 2;
+    if (idle > 0) rank.num_refreshes += idle * refreshes_per_interval_;
+    rank.due = due_time(number, rank.num_refreshes);
+    if (refresh_ == DramRefresh::kPerBank)
+      refresh_one(rank, first_bank, index);
+    else
+      refresh_all(rank, first_bank);
+    rank.due = due_time(number, ++rank.num_refreshes);
+  } while (rank.due <= time);
+}
+
+void ChannelTiming::refresh_all(Rank& rank, int first_bank) {
+  const auto begin = banks_.begin() + first_bank;
+  const auto end = begin + banks_per_rank_;
   // Open banks are precharged one after another, each as soon as it may be.
   open_.clear();
   for (auto b = begin; b != end; ++b)
     if (b->row != kNoRow) open_.push_back(b->pre_ok);
   std::sort(open_.begin(), open_.end());
-  std::int64_t time = due_[unit];  // of the refresh
-  std::int64_t next = due_[unit];  // of a precharge
+  std::int64_t time = rank.due;  // of the refresh
+  std::int64_t next = rank.due;  // of a precharge
   for (const std::int64_t pre_ok : open_) {
     next = std::max(next, pre_ok);
     time = next + t_.t_rp;
@@ -95,27 +111,42 @@ void ChannelTiming::refresh(int index) {
   for (auto b = begin; b != end; ++b) time = std::max(time, b->act_ok);
   for (auto b = begin; b != end; ++b) {
     b->row = kNoRow;
-    b->act_ok = time + refresh_cycles_;
+    b->act_ok = time + t_.t_rfc;
   }
-  due_[unit] += t_.t_refi;
 }
 
-void ChannelTiming::refresh_until(int index, std::int64_t time) {
-  const std::size_t unit = unit_of(index);
-  refresh(index);
-  if (due_[unit] > time) return;
-  // With all rows closed a refresh goes when it is due, and is over before the next one is.
-  const std::int64_t more = (time - due_[unit]) / t_.t_refi;
-  due_[unit] += more * t_.t_refi;
-  refresh(index);
+void ChannelTiming::refresh_one(Rank& rank, int first_bank, int wanted) {
+  // Larger is better: idle ones by how late they were used, all others by how early.
+  const auto merit = [&](int index) {
+    const std::int64_t used = bank(index).last_column;
+    const bool is_idle = index != wanted && used < rank.due - t_.t_rc;
+    return std::tuple(is_idle, index != wanted, is_idle ? used : -used);
+  };
+  int chosen = -1;
+  for (int i = first_bank; i < first_bank + banks_per_rank_; ++i) {
+    if (bank(i).is_refreshed) continue;
+    if (chosen < 0 || merit(i) > merit(chosen)) chosen = i;
+  }
+  Bank& b = banks_[static_cast<std::size_t>(chosen)];
+  std::int64_t time = std::max(rank.due, b.act_ok);
+  if (b.row != kNoRow) time = std::max(time, std::max(rank.due, b.pre_ok) + t_.t_rp);
+  b.row = kNoRow;
+  b.act_ok = time + t_.t_rfc_pb;
+  b.is_refreshed = true;
+  if (--rank.num_left > 0) return;
+  rank.num_left = banks_per_rank_;
+  for (int i = first_bank; i < first_bank + banks_per_rank_; ++i)
+    banks_[static_cast<std::size_t>(i)].is_refreshed = false;
 }
 
 std::int64_t ChannelTiming::num_refreshes(std::int64_t time) const {
-  if (refresh_ == DramRefresh::kNone) return 0;
+  if (refresh_ == DramRefresh::kNone || time <= 0) return 0;
+  const std::int64_t whole = (time - 1) / t_.t_refi * refreshes_per_interval_;
   std::int64_t count = 0;
-  for (std::size_t unit = 0; unit < due_.size(); ++unit) {
-    const std::int64_t due = first_due(unit);
-    if (due < time) count += (time - 1 - due) / t_.t_refi + 1;
+  for (int rank = 0; rank < num_ranks_; ++rank) {
+    std::int64_t number = whole;
+    while (due_time(rank, number) < time) ++number;
+    count += number;
   }
   return count;
 }

@@ -15,6 +15,11 @@ namespace tilewake {
 /// timings. Who issues which command when is the controller's business. All times are cycles of
 /// the memory's clock since reset().
 ///
+/// Refreshes of all banks fall due every tREFI, those of one bank in equal parts of it, in turn in
+/// all ranks. In each interval every bank is refreshed once; which one is next is chosen when it is
+/// due: of those that are left the one used last, because a stream will come back to it last, but
+/// none that was used within tRC, nor the one that is asked for, unless no other is left.
+///
 /// Left out: the command bus (any number of ACT and PRE may go in a cycle, one column), power-down,
 /// postponed refreshes, and limits between a per-bank refresh and commands to other banks.
 class ChannelTiming {
@@ -28,8 +33,10 @@ class ChannelTiming {
     std::int64_t act_ok = 0;     // earliest ACT, as far as the bank is concerned
     std::int64_t column_ok = 0;  // earliest column, if a row is open
     std::int64_t pre_ok = 0;     // earliest PRE, if a row is open
+    std::int64_t last_column = kLongAgo;
     int rank = 0;
-    int group = 0;  // index over all ranks
+    int group = 0;              // index over all ranks
+    bool is_refreshed = false;  // in this interval, by a per-bank refresh
   };
 
   explicit ChannelTiming(const BankedDramConfig& config);
@@ -77,16 +84,16 @@ class ChannelTiming {
   std::int64_t last_column() const { return last_column_; }
   std::int64_t data_end() const { return data_end_; }
 
-  /// When the bank is to be refreshed next: no command to it at or after that cycle before
+  /// When a refresh is due in the rank of the bank: no command to it at or after that cycle before
   /// refresh(). kNever without refresh.
-  std::int64_t refresh_due(int index) const { return due_[unit_of(index)]; }
-  /// Carries out the refresh that is due: of the bank, or of all of its rank, whose open banks are
-  /// precharged for it. Nothing may have been issued to them at or after the cycle it is due.
-  void refresh(int index);
-  /// As refresh(), again and again as long as it is due at or before `time`; nothing else having
-  /// been issued.
-  void refresh_until(int index, std::int64_t time);
-  /// Refreshes that have fallen due before `time`, of banks that were used or not.
+  std::int64_t refresh_due(int index) const {
+    return ranks_[static_cast<std::size_t>(bank(index).rank)].due;
+  }
+  /// Carries out the refreshes that are due in the rank by `time`, at least one, at which a command
+  /// is wanted for bank `index`. Open banks are precharged for it. Nothing may have been issued to
+  /// the rank at or after the cycle it is due.
+  void refresh(int index, std::int64_t time);
+  /// Refreshes that have fallen due before `time`.
   std::int64_t num_refreshes(std::int64_t time) const;
 
   std::int64_t num_activates() const { return num_activates_; }
@@ -97,6 +104,9 @@ class ChannelTiming {
     std::size_t last_act = 0;
     std::int64_t last_column = kLongAgo;
     std::int64_t write_end = kLongAgo;
+    std::int64_t due = kNever;       // next refresh
+    std::int64_t num_refreshes = 0;  // carried out
+    std::int64_t num_left = 0;       // banks to be refreshed in this interval
   };
   struct Group {
     std::int64_t last_act = kLongAgo;
@@ -104,13 +114,14 @@ class ChannelTiming {
     std::int64_t write_end = kLongAgo;
   };
 
-  std::size_t unit_of(int index) const { return static_cast<std::size_t>(index / banks_per_unit_); }
-  std::int64_t first_due(std::size_t unit) const;
+  std::int64_t due_time(std::int64_t rank, std::int64_t number) const;
+  void refresh_all(Rank& rank, int first_bank);
+  void refresh_one(Rank& rank, int first_bank, int wanted);
   void note_column(int index, bool write, std::int64_t time) {
     Bank& b = banks_[static_cast<std::size_t>(index)];
     Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
     Group& group = groups_[static_cast<std::size_t>(b.group)];
-    rank.last_column = group.last_column = last_column_ = time;
+    b.last_column = rank.last_column = group.last_column = last_column_ = time;
     last_rank_ = b.rank;
     last_write_ = write;
     if (write) {
@@ -128,9 +139,9 @@ class ChannelTiming {
   const int groups_per_rank_;
   const int banks_per_group_;
   const int num_ranks_;
+  const int banks_per_rank_;
   const DramRefresh refresh_;
-  const int banks_per_unit_;  // that are refreshed together
-  std::int64_t refresh_cycles_ = 0;
+  const std::int64_t refreshes_per_interval_;  // of a rank
 
   std::vector<Bank> banks_;
   std::vector<Group> groups_;

@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "simulator/engine/memory/frfcfs_controller.hpp"
 #include "simulator/engine/memory/ideal_controller.hpp"
 #include "simulator/engine/memory/in_order_controller.hpp"
 #include "simulator/engine/memory/latency_bandwidth_controller.hpp"
@@ -15,7 +16,13 @@ std::unique_ptr<MemoryController> make(const LatencyBandwidthDramConfig& config)
   return std::make_unique<LatencyBandwidthController>(config);
 }
 std::unique_ptr<MemoryController> make(const BankedDramConfig& config) {
-  return std::make_unique<InOrderController>(config);
+  switch (config.scheduling) {
+    case DramScheduling::kInOrder:
+      return std::make_unique<InOrderController>(config);
+    case DramScheduling::kFrFcfs:
+      return std::make_unique<FrFcfsController>(config);
+  }
+  return nullptr;
 }
 std::unique_ptr<MemoryController> make(const IdealDramConfig& /*config*/) {
   return std::make_unique<IdealController>();

@@ -71,18 +71,15 @@ void StreamChannel::issue(int bank, std::int64_t row, bool write, std::int64_t a
         continue;
       }
     }
-    timing_.refresh_until(bank, enter);
+    timing_.refresh(bank, enter);
   }
 }
 
 std::int64_t StreamChannel::steady_columns(int first_bank, int stride, int num_banks,
                                            std::int64_t row, std::int64_t left) const {
-  std::int64_t due = ChannelTiming::kNever;
-  for (int i = 0; i < num_banks; ++i) {
-    const int bank = first_bank + i * stride;
-    if (timing_.bank(bank).row != row) return 0;
-    due = std::min(due, timing_.refresh_due(bank));
-  }
+  for (int i = 0; i < num_banks; ++i)
+    if (timing_.bank(first_bank + i * stride).row != row) return 0;
+  const std::int64_t due = timing_.refresh_due(first_bank);
   return std::clamp<std::int64_t>((due - 1 - timing_.last_column()) / step_, 0, left);
 }
 

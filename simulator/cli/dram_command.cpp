@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/cli/units.hpp"
+#include "simulator/engine/memory/measure_stream.hpp"
+#include "simulator/trace/json_string.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Everything that is told, and where a memory has no such figure, nothing.
+struct Report {
+  std::string hardware;
+  std::string stream;
+  StreamMeasurement measured;
+  std::optional<std::int64_t> dram_clocks;
+  double time_us = 0.0;
+  std::optional<double> bandwidth_gbs;
+  std::optional<double> peak_gbs;
+  std::optional<double> sustained_gbs;
+  std::optional<double> peak_share;
+};
+
+std::optional<double> if_finite(double value) {
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+double clock_of(const LatencyBandwidthDramConfig& c) { return c.clock_mhz; }
+double clock_of(const BankedDramConfig& c) { return c.device.clock_mhz; }
+double clock_of(const IdealDramConfig& /*config*/) { return 0.0; }
+
+Report report_of(const HardwareConfig& hardware, const std::string& stream,
+                 const StreamMeasurement& measured) {
+  Report report{hardware.name, stream, measured, {}, {}, {}, {}, {}, {}};
+  report.time_us = hardware.cycles_to_ms(measured.cycles) * 1e3;
+  const double clock_mhz =
+      std::visit([](const auto& model) { return clock_of(model); }, hardware.dram);
+  if (clock_mhz > 0) report.dram_clocks = std::llround(report.time_us * clock_mhz);
+  const double gigacycles = hardware.clock_mhz * 1e-3;  // a second
+  report.bandwidth_gbs = if_finite(static_cast<double>(measured.bytes) / report.time_us * 1e-3);
+  report.peak_gbs = if_finite(peak_bytes_per_cycle(hardware.dram) * gigacycles);
+  report.sustained_gbs = if_finite(sustained_bytes_per_cycle(hardware.dram) * gigacycles);
+  if (report.bandwidth_gbs && report.peak_gbs)
+    report.peak_share = *report.bandwidth_gbs / *report.peak_gbs;
+  return report;
+}
+
+std::string table_cell(std::optional<double> gbs) {
+  return gbs ? with_decimals(*gbs) + " GB/s" : "unlimited";
+}
+
+std::string table(const Report& r) {
+  const StreamMeasurement& m = r.measured;
+  std::string text = fmt::format(
+      "{} on {}: {} bytes in chunks of {}\n"
+      "  cycles           {}\n",
+      r.stream, r.hardware, with_separators(m.bytes), with_separators(m.chunk_bytes),
+      with_separators(m.cycles));
+  if (r.dram_clocks)
+    text += fmt::format("  memory clocks    {}\n", with_separators(*r.dram_clocks));
+  text += fmt::format(
+      "  time             {} us\n"
+      "  bandwidth        {}{}\n"
+      "  peak             {}\n"
+      "  long streams     {}\n"
+      "  row hits         {}\n"
+      "  row misses       {}\n"
+      "  refreshes        {}\n",
+      with_decimals(r.time_us), table_cell(r.bandwidth_gbs),
+      r.peak_share ? fmt::format(", {} of the peak", percent(*r.peak_share)) : "",
+      table_cell(r.peak_gbs), table_cell(r.sustained_gbs), with_separators(m.row_hits),
+      with_separators(m.row_misses), with_separators(m.num_refreshes));
+  return text;
+}
+
+/// A number, or `none`.
+template <typename T>
+std::string number(const std::optional<T>& value, std::string_view none) {
+  return value ? fmt::format("{}", *value) : std::string(none);
+}
+
+/// Names and values in the order in which csv and json have them.
+std::vector<std::pair<std::string_view, std::string>> numbers(const Report& r,
+                                                              std::string_view none) {
+  const StreamMeasurement& m = r.measured;
+  return {{"bytes", fmt::format("{}", m.bytes)},
+          {"chunk_bytes", fmt::format("{}", m.chunk_bytes)},
+          {"requests", fmt::format("{}", m.num_requests)},
+          {"cycles", fmt::format("{}", m.cycles)},
+          {"dram_clocks", number(r.dram_clocks, none)},
+          {"time_us", fmt::format("{}", r.time_us)},
+          {"bandwidth_gbs", number(r.bandwidth_gbs, none)},
+          {"peak_gbs", number(r.peak_gbs, none)},
+          {"sustained_gbs", number(r.sustained_gbs, none)},
+          {"peak_share", number(r.peak_share, none)},
+          {"row_hits", fmt::format("{}", m.row_hits)},
+          {"row_misses", fmt::format("{}", m.row_misses)},
+          {"refreshes", fmt::format("{}", m.num_refreshes)}};
+}
+
+std::string csv(const Report& r) {
+  std::string names = "hardware,stream";
+  std::string values = fmt::format("{},{}", r.hardware, r.stream);
+  for (const auto& [name, value] : numbers(r, "")) {
+    names += fmt::format(",{}", name);
+    values += "," + value;
+  }
+  return names + "\n" + values + "\n";
+}
+
+std::string json(const Report& r) {
+  std::string text = fmt::format("{{\n  \"hardware\": {},\n  \"stream\": {}",
+                                 json_string(r.hardware), json_string(r.stream));
+  for (const auto& [name, value] : numbers(r, "null"))
+    text += fmt::format(",\n  \"{}\": {}", name, value);
+  return text + "\n}\n";
+}
+
+using Formatter = std::string (*)(const Report& report);
+
+// To add a format: one line here.
+constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+    {"table", table},
+    {"csv", csv},
+    {"json", json},
+}};
+
+constexpr std::array<std::pair<std::string_view, StreamKind>, 4> kStreams = {{
+    {"read", StreamKind::kRead},
+    {"write", StreamKind::kWrite},
+    {"alternate", StreamKind::kAlternate},
+    {"stride", StreamKind::kStride},
+}};
+
+StreamKind stream_of(std::string_view name) {
+  for (const auto& [candidate, kind] : kStreams) {
+    if (candidate == name) return kind;
+  }
+  throw UsageError(fmt::format("--stream is one of {}", format_names(kStreams)));
+}
+
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
+
+}  // namespace
+
+ExitCode dram_command(const Arguments& arguments) {
+  std::string hardware;
+  std::string stream;
+  std::int64_t bytes = std::int64_t{16} << 20;
+  std::int64_t chunk = 0;
+  std::string format = "table";
+  bool verbose = false;
+  bool quiet = false;
+  Options options(
+      "dram",
+      "dram --hw FILE --stream read|write|alternate|stride [--bytes N] [--chunk N]\n"
+      "                     [--format table|csv|json] [-v | -q]",
+      "Measures the memory of a machine alone: a stream that is handed over as fast as\n"
+      "it is taken, to an idle memory. `read` and `write` go through consecutive bytes,\n"
+      "`alternate` reads and writes chunks of them in turn, `stride` reads a chunk of\n"
+      "row after row. What is printed as `long streams` is a closed form.");
+  options.required("hw", hardware, "FILE", "machine: a name in hw_configs/, or a path");
+  options.required("stream", stream, "NAME", "the stream: " + format_names(kStreams));
+  options.integer("bytes", bytes, 1, kMaxBytes, "N", "bytes that are moved");
+  options.integer("chunk", chunk, 0, kMaxBytes, "N",
+                  "bytes of a chunk; 0 for the memory's largest request, or 64 with stride");
+  options.optional("format", format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.flag("verbose,v", verbose, "tell what the measurement cost");
+  options.flag("quiet,q", quiet, "no remarks on standard error");
+  if (!options.parse(arguments)) return ExitCode::kOk;
+  set_log_level(verbose, quiet);
+  const Formatter formatter = formatter_of(kFormats, format);
+  const StreamKind kind = stream_of(stream);
+
+  const Machine machine = read_machine(hardware);
+  const Stopwatch stopwatch;
+  const StreamMeasurement measured = measure_stream(machine.config.dram, kind, bytes, chunk);
+  log().debug("{} requests in {:.3f} ms", measured.num_requests, 1e3 * stopwatch.wall_seconds());
+  write_result(formatter(report_of(machine.config, stream, measured)));
+  return ExitCode::kOk;
+}
+
+}  // namespace tilewake

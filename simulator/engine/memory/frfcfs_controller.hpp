@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "simulator/engine/memory/channel_interleave.hpp"
+#include "simulator/engine/memory/clock_ratio.hpp"
+#include "simulator/engine/memory/frfcfs_channel.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
+
+namespace tilewake {
+
+/// Banked memory whose channels reorder bursts; frfcfs_channel.hpp has the rules. Requests end in
+/// any order: reads pass writes, and there are no dependences between addresses (a write is as good
+/// as done once it is in the queue). A hundred times as slow to simulate as InOrderController; for
+/// checking it, and for traffic that is too fine for it.
+class FrFcfsController final : public MemoryController {
+ public:
+  explicit FrFcfsController(const BankedDramConfig& config);
+
+  void reset() override;
+  std::int64_t max_request_bytes() const override { return max_request_bytes_; }
+  /// As long as less than four of the largest requests are under way, so that there is a choice.
+  bool can_accept(std::int64_t now) const override;
+  void submit(const MemoryRequest& request, std::int64_t now) override;
+  /// What is returned may be early: nothing completes before.
+  std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
+  std::int64_t num_refreshes(std::int64_t now) const override;
+
+ private:
+  struct Outstanding {
+    MemoryCompletion completion;
+    std::int64_t run = 0;
+    std::int64_t bytes = 0;
+    std::int64_t bursts_left = 0;  // to be issued
+    std::int64_t data_begin = 0;   // DRAM cycles, of what was issued
+    std::int64_t data_end = 0;
+    bool has_begun = false;
+  };
+
+  void run_until(std::int64_t dram_cycle);
+  bool is_done(const Outstanding& o, std::int64_t now) const {
+    return o.bursts_left == 0 && o.completion.end <= now;
+  }
+
+  ChannelInterleave interleave_;
+  ClockRatio to_dram_;
+  ClockRatio to_npu_;
+  std::int64_t max_request_bytes_;
+  std::int64_t burst_cycles_;
+  std::int64_t shortest_latency_;  // from a column to its data
+  std::vector<FrFcfsChannel> channels_;
+  std::vector<Outstanding> outstanding_;  // in order of submission
+  std::vector<FrFcfsChannel::Issued> issued_;
+  std::int64_t num_submitted_ = 0;
+};
+
+}  // namespace tilewake

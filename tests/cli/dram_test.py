@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What `dram` prints, and what it refuses."""
+import csv
+import io
+import json
+import unittest
+
+from cli_support import CliTest, MACHINE, SOURCE
+
+CORE = MACHINE[:MACHINE.index("dram:")]
+COLUMNS = ["hardware", "stream", "bytes", "chunk_bytes", "requests", "cycles", "dram_clocks",
+           "time_us", "bandwidth_gbs", "peak_gbs", "sustained_gbs", "peak_share", "row_hits",
+           "row_misses", "refreshes"]
+
+
+class DramTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.write("lpddr4.yaml", (SOURCE / "hw_configs/midap_lpddr4.yaml").read_text())
+        self.write("frfcfs.yaml", (self.dir / "lpddr4.yaml").read_text()
+                   .replace("in_order", "frfcfs"))
+        self.write("ideal.yaml", CORE + "dram:\n  model: ideal\n")
+
+    def measure(self, machine, stream, *options):
+        return json.loads(self.expect_ok("dram", "--hw", f"{machine}.yaml", "--stream", stream,
+                                         "--format", "json", *options))
+
+    def test_json_adds_up(self):
+        for machine in ("lpddr4", "frfcfs", "machine"):
+            for stream in ("read", "write", "alternate", "stride"):
+                result = self.measure(machine, stream, "--bytes", 1 << 20)
+                self.assertEqual(list(result), COLUMNS)
+                self.assertEqual((result["stream"], result["bytes"]), (stream, 1 << 20))
+                self.assertAlmostEqual(result["time_us"], result["cycles"] / 1e3)
+                self.assertAlmostEqual(result["bandwidth_gbs"],
+                                       result["bytes"] / result["cycles"])
+                self.assertAlmostEqual(result["peak_share"],
+                                       result["bandwidth_gbs"] / result["peak_gbs"])
+                self.assertLessEqual(result["peak_share"], 1)
+                if machine != "machine":  # bursts of 32 bytes
+                    self.assertEqual(result["row_hits"] + result["row_misses"], 32768)
+
+    def test_a_long_stream_is_what_the_closed_form_says(self):
+        for machine in ("lpddr4", "frfcfs", "machine"):
+            result = self.measure(machine, "read")
+            self.assertAlmostEqual(result["bandwidth_gbs"] / result["sustained_gbs"], 1, delta=0.01)
+
+    def test_chunks_are_as_asked_for(self):
+        result = self.measure("lpddr4", "alternate", "--bytes", 100000, "--chunk", 512)
+        self.assertEqual((result["chunk_bytes"], result["requests"]), (512, 196))
+        large = self.measure("lpddr4", "read", "--bytes", 100000, "--chunk", 100000)
+        self.assertEqual((large["chunk_bytes"], large["requests"]), (100000, 7))  # of 16 KiB
+
+    def test_ideal_memory_takes_no_time_and_has_no_bandwidth_to_tell(self):
+        result = self.measure("ideal", "alternate")
+        self.assertEqual((result["cycles"], result["row_misses"]), (0, 0))
+        for name in ("dram_clocks", "bandwidth_gbs", "peak_gbs", "sustained_gbs", "peak_share"):
+            self.assertIsNone(result[name])
+        self.assertIn("unlimited",
+                      self.expect_ok("dram", "--hw", "ideal.yaml", "--stream", "read"))
+
+    def test_csv_and_table_have_the_values_of_json(self):
+        result = self.measure("lpddr4", "stride")
+        arguments = ["dram", "--hw", "lpddr4.yaml", "--stream", "stride"]
+        rows = list(csv.DictReader(io.StringIO(self.expect_ok(*arguments, "--format", "csv"))))
+        self.assertEqual([rows[0][name] for name in COLUMNS], [str(v) for v in result.values()])
+        table = self.expect_ok(*arguments)
+        for name in ("cycles", "row_misses", "refreshes"):
+            self.assertIn(f" {result[name]:,}\n", table)
+
+    def test_what_cannot_be_measured_is_refused(self):
+        arguments = ["dram", "--hw", "lpddr4.yaml", "--stream"]
+        self.expect_error(2, "--stream is one of read, write, alternate, stride", *arguments, "up")
+        self.expect_error(2, "--bytes", *arguments, "read", "--bytes", "0")
+        self.expect_error(2, "--format is one of", *arguments, "read", "--format", "xml")
+        self.expect_error(2, "--stream", "dram", "--hw", "lpddr4.yaml")
+        self.expect_error(3, "nowhere", "dram", "--hw", "nowhere", "--stream", "read")
+        self.write("bad.yaml", CORE + "dram:\n  model: banked\n  preset: EDO\n")
+        self.expect_error(3, r"bad.yaml:\d+: dram.preset: unknown value 'EDO'", "dram", "--hw",
+                          "bad.yaml", "--stream", "read")
+
+
+if __name__ == "__main__":
+    unittest.main()

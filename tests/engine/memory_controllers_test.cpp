@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "simulator/engine/memory/channel_interleave.hpp"
+#include "simulator/engine/memory/clock_ratio.hpp"
+#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/measure_stream.hpp"
+#include "simulator/engine/memory/stream_channel.hpp"
+#include "simulator/hardware/dram_presets.hpp"
+#include "tests/engine/random_dram.hpp"
+#include "tests/support/random.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr DramScheduling kBoth[] = {DramScheduling::kInOrder, DramScheduling::kFrFcfs};
+
+BankedDramConfig preset(std::string_view name, DramScheduling scheduling,
+                        std::int64_t num_channels = 1) {
+  BankedDramConfig c;
+  for (const auto& [candidate, device] : dram_presets())
+    if (candidate == name) c.device = device;
+  c.num_channels = num_channels;
+  c.num_ranks = 1;
+  c.interleave_bytes = 512;
+  c.scheduling = scheduling;
+  c.npu_clock_mhz = 1000;
+  return c;
+}
+
+struct Served {
+  std::int64_t submitted = 0;
+  MemoryRequest request;
+  MemoryCompletion completion;
+};
+
+/// Random requests with pauses; follows the cycles that advance() names. Checks that nothing
+/// completes later than told or twice.
+std::vector<Served> serve_at_random(MemoryController& memory, std::uint64_t seed, int count) {
+  Random random(seed);
+  std::map<std::int64_t, Served> served;
+  std::vector<MemoryCompletion> completed;
+  std::int64_t now = 0;
+  const auto advance = [&] {
+    completed.clear();
+    const std::int64_t next = memory.advance(now, completed);
+    EXPECT_GT(next, now);
+    for (const MemoryCompletion& c : completed) {
+      EXPECT_LE(c.end, now);
+      EXPECT_EQ(served.at(c.id).completion.end, -1) << "completed twice";
+      served.at(c.id).completion = c;
+    }
+    return next;
+  };
+  for (int i = 0; i < count; ++i) {
+    if (random.one_in(4)) now += random.between(0, 3000);
+    std::int64_t next = advance();
+    while (!memory.can_accept(now)) {
+      now = next;
+      next = advance();
+    }
+    const std::int64_t bytes =
+        random.one_in(20) ? 0 : random.between(1, memory.max_request_bytes());
+    const MemoryRequest request{i, random.one_in(3), random.between(0, 1 << 20), bytes};
+    served[i] = {now, request, {i, 0, -1}};
+    memory.submit(request, now);
+  }
+  for (std::int64_t next = advance(); next != MemoryController::kNever; next = advance())
+    now = next;
+  std::vector<Served> result;
+  for (const auto& [id, s] : served) result.push_back(s);
+  return result;
+}
+
+TEST(MemoryControllersTest, EveryRequestIsServedOnceAndMovesItsBytes) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    for (const DramScheduling scheduling : kBoth) {
+      Random random(seed);
+      BankedDramConfig config = random_dram(random);
+      config.scheduling = scheduling;
+      config.num_channels = random.between(1, 5);
+      config.interleave_bytes = config.burst_bytes() * random.between(1, 8);
+      config.npu_clock_mhz = random.pick<double>({250.0, 1000.0, 1333.3, 3210.0});
+      SCOPED_TRACE(fmt::format("seed {}, {}", seed, to_string(scheduling)));
+      const auto memory = make_memory_controller(config);
+      const double bytes_per_cycle = config.peak_bytes_per_cycle();
+      std::int64_t bytes = 0;
+      std::int64_t end = 0;
+      for (const Served& s : serve_at_random(*memory, seed, 60)) {
+        const MemoryCompletion& c = s.completion;
+        ASSERT_GE(c.end, 0) << "never completed";
+        bytes += s.request.bytes;
+        end = std::max(end, c.end);
+        if (s.request.bytes == 0) {
+          ASSERT_EQ(c.begin, s.submitted);
+          ASSERT_EQ(c.end, s.submitted);
+          continue;
+        }
+        ASSERT_GT(c.begin, s.submitted - 1);
+        ASSERT_LT(c.begin, c.end);
+        // Each burst that any of its bytes lies in, once.
+        const std::int64_t first = s.request.address / config.burst_bytes();
+        const std::int64_t last = (s.request.address + s.request.bytes - 1) / config.burst_bytes();
+        ASSERT_EQ(c.row_hits + c.row_misses, last - first + 1);
+      }
+      ASSERT_GE(static_cast<double>(end) * bytes_per_cycle, static_cast<double>(bytes));
+    }
+  }
+}
+
+TEST(MemoryControllersTest, RunsAfterResetAreEqual) {
+  for (const DramScheduling scheduling : kBoth) {
+    const auto memory = make_memory_controller(preset("LPDDR4-3200", scheduling, 2));
+    const auto first = serve_at_random(*memory, 1, 300);
+    memory->submit({0, true, 12345, 4000}, 1 << 22);
+    memory->reset();
+    EXPECT_EQ(memory->num_refreshes(0), 0);
+    const auto second = serve_at_random(*memory, 1, 300);
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      ASSERT_EQ(first[i].completion.begin, second[i].completion.begin);
+      ASSERT_EQ(first[i].completion.end, second[i].completion.end);
+      ASSERT_EQ(first[i].completion.row_hits, second[i].completion.row_hits);
+    }
+  }
+}
+
+TEST(MemoryControllersTest, ARequestToAnIdleMemoryTakesItsLatencyInNpuCycles) {
+  for (const DramScheduling scheduling : kBoth) {
+    for (const double npu_clock_mhz : {1000.0, 1600.0, 333.0}) {
+      BankedDramConfig config = preset("LPDDR4-3200", scheduling);
+      config.npu_clock_mhz = npu_clock_mhz;
+      const DramTimings& t = config.device.timings;
+      const auto memory = make_memory_controller(config);
+      const std::int64_t now = 777;
+      std::vector<MemoryCompletion> completed;
+      memory->submit({5, false, 0, 256}, now);
+      for (std::int64_t at = now; completed.empty();) at = memory->advance(at, completed);
+      ASSERT_EQ(completed.size(), 1U);
+      EXPECT_EQ(completed[0].id, 5);
+      const double ratio = npu_clock_mhz / 1600.0;
+      const auto arrive = static_cast<std::int64_t>(std::ceil(now / ratio - 1e-9));
+      const std::int64_t data = arrive + 1 + t.t_rcd + t.t_cl;
+      EXPECT_EQ(completed[0].begin, std::floor(static_cast<double>(data) * ratio + 1e-9));
+      EXPECT_EQ(completed[0].end, std::ceil(static_cast<double>(data + 8 * 8) * ratio - 1e-9));
+    }
+  }
+}
+
+// What is handed over piece by piece, as the interface allows it, is one stream all the same.
+TEST(MemoryControllersTest, PiecesOfAStreamAreAsFastAsTheStream) {
+  for (const auto& [name, device] : dram_presets()) {
+    for (const DramScheduling scheduling : kBoth) {
+      SCOPED_TRACE(fmt::format("{} {}", name, to_string(scheduling)));
+      BankedDramConfig config = preset(name, scheduling);
+      config.npu_clock_mhz = config.device.clock_mhz;
+      StreamChannel channel(config);
+      const std::int64_t bytes = 4 << 20;
+      const auto whole = channel.run(0, bytes / config.burst_bytes(), false, 0);
+      const auto pieces = measure_stream(config, StreamKind::kRead, bytes, 0);
+      EXPECT_NEAR(static_cast<double>(pieces.cycles) / static_cast<double>(whole.data_end), 1.0,
+                  0.005);
+      EXPECT_EQ(pieces.num_refreshes, config.device.timings.t_refi > 0
+                                          ? (pieces.cycles - 1) / config.device.timings.t_refi
+                                          : 0);
+    }
+  }
+}
+
+TEST(MemoryControllersTest, ReorderedStreamsAreAsFastAsThoseInOrder) {
+  for (const auto& [name, device] : dram_presets()) {
+    for (const StreamKind kind : {StreamKind::kRead, StreamKind::kWrite, StreamKind::kAlternate}) {
+      for (const std::int64_t channels : {1, 4}) {
+        const auto cycles = [&](DramScheduling scheduling) {
+          const BankedDramConfig config = preset(name, scheduling, channels);
+          return static_cast<double>(measure_stream(config, kind, 1 << 20, 0).cycles);
+        };
+        EXPECT_LT(cycles(DramScheduling::kFrFcfs), 1.03 * cycles(DramScheduling::kInOrder))
+            << name << " " << static_cast<int>(kind) << " " << channels;
+      }
+    }
+  }
+}
+
+TEST(MemoryControllersTest, MoreChannelsAreAsMuchFaster) {
+  for (const DramScheduling scheduling : kBoth) {
+    const auto cycles = [&](std::int64_t channels) {
+      return static_cast<double>(
+          measure_stream(preset("HBM2-2000", scheduling, channels), StreamKind::kRead, 8 << 20, 0)
+              .cycles);
+    };
+    for (const std::int64_t channels : {2, 4, 8})
+      EXPECT_NEAR(cycles(1) / cycles(channels) / static_cast<double>(channels), 1.0, 0.02);
+  }
+}
+
+TEST(MemoryControllersTest, NoWriteIsStarvedByReadsNorAReadByWrites) {
+  const BankedDramConfig config = preset("DDR4-3200", DramScheduling::kFrFcfs);
+  for (const bool odd_one_writes : {true, false}) {
+    const auto memory = make_memory_controller(config);
+    std::vector<MemoryCompletion> completed;
+    memory->submit({0, odd_one_writes, 1 << 20, 64}, 0);
+    std::int64_t now = 0;
+    std::int64_t id = 1;
+    const auto is_served = [&] {
+      return std::any_of(completed.begin(), completed.end(),
+                         [](const MemoryCompletion& c) { return c.id == 0; });
+    };
+    while (!is_served() && now < 100'000) {
+      const std::int64_t next = memory->advance(now, completed);
+      if (memory->can_accept(now))
+        memory->submit({id++, !odd_one_writes, 4096 * id, 4096}, now);
+      else
+        now = next;
+    }
+    EXPECT_LT(now, 20'000);
+  }
+}
+
+TEST(ChannelInterleaveTest, EveryByteLiesInOneChannel) {
+  Random random(3);
+  for (int i = 0; i < 2000; ++i) {
+    BankedDramConfig config = random_dram(random);
+    config.num_channels = random.between(1, 6);
+    config.interleave_bytes = config.burst_bytes() * random.between(1, 5);
+    const ChannelInterleave interleave(config);
+    const std::int64_t bursts = random.between(0, 60);
+    const std::int64_t address = config.burst_bytes() * random.between(0, 200);
+    std::int64_t sum = 0;
+    for (std::int64_t channel = 0; channel < config.num_channels; ++channel)
+      sum += interleave.bursts_in(channel, address, bursts * config.burst_bytes()).count;
+    ASSERT_EQ(sum, bursts);
+  }
+}
+
+TEST(ClockRatioTest, ConvertsWithoutDrift) {
+  const ClockRatio to_dram(1000, 1200);  // 833.33 ps
+  const ClockRatio to_npu(1200, 1000);
+  EXPECT_EQ(to_dram.floor(5), 6);
+  EXPECT_EQ(to_dram.ceil(5), 6);
+  EXPECT_EQ(to_dram.floor(4), 4);
+  EXPECT_EQ(to_dram.ceil(4), 5);
+  EXPECT_EQ(to_npu.ceil(7), 6);
+  const std::int64_t far = (std::int64_t{1} << 48) / 5 * 5;
+  EXPECT_EQ(to_dram.floor(far), far / 5 * 6);
+  EXPECT_EQ(to_npu.ceil(far / 5 * 6), far);
+}
+
+TEST(ClockRatioTest, ThereAndBackIsNeverEarlier) {
+  Random random(4);
+  for (int i = 0; i < 20000; ++i) {
+    const double npu = static_cast<double>(random.between(1, 4000)) + 0.5;
+    const double dram = static_cast<double>(random.between(10, 4000)) / 3.0;
+    const ClockRatio to_dram(npu, dram);
+    const ClockRatio to_npu(dram, npu);
+    const std::int64_t now = random.between(0, std::int64_t{1} << 40);
+    ASSERT_GE(to_npu.ceil(to_dram.ceil(now)), now);
+    ASSERT_LE(to_npu.floor(to_dram.floor(now)), now);
+    ASSERT_LE(to_dram.ceil(now) - to_dram.floor(now), 1);
+    ASSERT_NEAR(static_cast<double>(to_dram.floor(now)), static_cast<double>(now) * dram / npu,
+                1.0 + static_cast<double>(now) * 1e-6);
+  }
+}
+
+}  // namespace
+}  // namespace tilewake
