@@ -358,15 +358,16 @@ class ResumeTest(SweepTest):
 
 
 class InterruptTest(SweepTest):
+    num_points = 60 if HAS_ASAN else 200
     fresh_bytes = None  # of the sweep that nobody disturbed
 
     def setUp(self):
         super().setUp()
         layers = "".join(f"  - {{name: l{i}, op: conv2d, out_channels: 64, kernel: 3}}\n"
-                         for i in range(400))
+                         for i in range(20 if HAS_ASAN else 400))  # some seconds in all
         self.write("deep.yaml", f"name: deep\ninput: {{channels: 8, height: 32, width: 32}}\n"
                    f"layers:\n{layers}")
-        cycles = ",".join(map(str, range(200)))
+        cycles = ",".join(map(str, range(self.num_points)))
         self.sweep = ["simulate", "--sweep", "--hw", "machine.yaml", "--net", "deep.yaml", "--set",
                       f"dram.first_access_cycles={cycles}", "--out", "run"]
 
@@ -383,7 +384,7 @@ class InterruptTest(SweepTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.names_in("run"), FILES)
         self.assertEqual(self.bytes_of("run"), self.fresh())
-        return int(re.search(r"(\d+) of 200 points were there already", result.stderr)[1])
+        return int(re.search(r"(\d+) of \d+ points were there already", result.stderr)[1])
 
     def fresh(self):
         if InterruptTest.fresh_bytes is None:
@@ -401,7 +402,7 @@ class InterruptTest(SweepTest):
                 self.assertEqual((process.returncode, stdout), (128 + number, ""))
                 lines = stderr.splitlines()
                 self.assertEqual(lines[-1], "tilewake: interrupted")
-                match = re.search(r"stopped after (\d+) of 200 points; --resume goes on from there",
+                match = re.search(r"stopped after (\d+) of \d+ points; --resume goes on from there",
                                   lines[-2])
                 self.assertTrue(match, stderr)
                 self.assertEqual(self.names_in("run"), ["points.jsonl"])
@@ -417,7 +418,7 @@ class InterruptTest(SweepTest):
         stdout, stderr = process.communicate(timeout=TIMEOUT)
         self.assertEqual((process.returncode, stdout), (130, ""))
         self.assertEqual(stderr.count("tilewake: interrupted"), 1)
-        done = int(re.search(r"stopped after (\d+) of 200", stderr)[1])
+        done = int(re.search(r"stopped after (\d+) of", stderr)[1])
         self.assertEqual(self.expect_resumed(), done)
 
     def test_a_sweep_that_is_killed_can_be_resumed(self):
@@ -425,7 +426,7 @@ class InterruptTest(SweepTest):
         process.kill()
         process.communicate(timeout=TIMEOUT)
         self.assertEqual(self.names_in("run"), ["points.jsonl"])
-        self.assertGreaterEqual(self.expect_resumed(), 20)
+        self.assertGreaterEqual(self.expect_resumed(), self.num_points // 10)
 
     def test_no_worker_outlives_a_sweep_that_is_killed(self):
         process = self.begin("--jobs", "2")
@@ -444,7 +445,7 @@ class InterruptTest(SweepTest):
         self.sweep[-3] = "dram.first_access_cycles=1,2"
         self.expect_ok(*self.sweep, "-q")
         before = (self.dir / "run/sweep.csv").read_bytes()
-        self.sweep[-3] = "dram.first_access_cycles=" + ",".join(map(str, range(200)))
+        self.sweep[-3] = "dram.first_access_cycles=" + ",".join(map(str, range(self.num_points)))
         process = self.begin("--resume")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(TIMEOUT), 130)
@@ -459,7 +460,7 @@ class InterruptTest(SweepTest):
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=TIMEOUT)
         self.assertEqual((process.returncode, stdout), (130, ""))
-        self.assertRegex(stderr, r"stopped after \d+ of 200 points; without --out nothing is kept")
+        self.assertRegex(stderr, r"stopped after \d+ of \d+ points; without --out nothing is kept")
 
 
 if __name__ == "__main__":
