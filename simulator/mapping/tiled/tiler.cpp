@@ -49,7 +49,8 @@ std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
   return sizes;
 }
 
-/// The loops with several tiles, outermost first, as digits: orders that agree on them are the same.
+/// The loops with several tiles, outermost first, as digits: orders that agree on them are the
+/// same.
 int real_loops(const Order& order, const std::array<bool, 3>& is_cut) {
   int loops = 0;
   for (const TileLoop loop : order)
@@ -123,8 +124,7 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
       choice.least.weight = std::min(choice.least.weight, footprint.weight);
       choice.least.output = std::min(choice.least.output, footprint.output);
       if (!fits(footprint)) continue;
-      const TilingTraffic traffic =
-          traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
+      const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
       // Moving the bytes alone takes longer than the best so far: no need to look at the rest.
       if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
           std::get<0>(choice.rank))
