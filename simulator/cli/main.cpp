@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
            tilewake::calibrate_command},
           {"predict", "tell a network's latency at once, with a calibrated model",
            tilewake::predict_command},
+          {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},
           {"nas", "search for the most accurate network within a latency limit",
            tilewake::nas_command},
       },

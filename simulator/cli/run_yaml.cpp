@@ -21,7 +21,7 @@ std::string input_section(const std::string& name, const InputFile& file) {
 
 }  // namespace
 
-std::string run_yaml(const RunRecord& record, const Machine& machine, const Model& model) {
+std::string run_yaml(const RunRecord& record, const Machine& machine, const Workload& workload) {
   std::vector<std::string> words;
   for (const std::string& word : record.command_line) words.push_back(json_string(word));
   const auto now =
@@ -42,8 +42,8 @@ std::string run_yaml(const RunRecord& record, const Machine& machine, const Mode
       "{}",
       kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
       record.wall_seconds, record.cpu_seconds, fmt::join(record.files, ", "),
-      input_section(model.network.name, model.file),
-      input_section(machine.config.name, machine.file), hardware_yaml(machine.config, "    "));
+      input_section(workload.name, workload.file), input_section(machine.config.name, machine.file),
+      hardware_yaml(machine.config, "    "));
 }
 
 }  // namespace tilewake

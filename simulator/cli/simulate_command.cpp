@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
 struct SimulateOptions {
   std::string hardware;
   std::string network;
+  std::string input_shape;
   std::string out;
   std::string format = "table";
   bool timeline = false;
@@ -57,12 +59,15 @@ struct SimulateOptions {
 bool parse(const Arguments& arguments, SimulateOptions& values) {
   Options options(
       "simulate",
-      "simulate --hw FILE --net FILE [--out DIR [--timeline] [--force]]\n"
-      "                         [--format table|csv|json] [-v | -q]",
+      "simulate --hw FILE --net FILE [--input-shape N,C,H,W]\n"
+      "                         [--out DIR [--timeline] [--force]] [--format table|csv|json] [-v | "
+      "-q]",
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
-      "went.");
+      "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
+      "feature map from DRAM.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
-  options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.required("net", values.network, "FILE", kNetHelp);
+  options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("timeline", values.timeline,
@@ -77,36 +82,51 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   return true;
 }
 
-Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
-  const Stopwatch mapping;
-  const Program program = map_model(model, machine);
-  log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
-  for (const std::string& warning : program.warnings) log().warn(warning);
+/// What the programs of several networks ran on, each name once.
+void add_once(const std::string& schedule, std::string& schedules) {
+  if (schedules.empty()) {
+    schedules = schedule;
+  } else if (schedules.find(schedule) == std::string::npos) {
+    schedules += " and " + schedule;
+  }
+}
 
-  const Stopwatch engine;
+/// One network after the other, each from an empty machine.
+Run simulate(const Machine& machine, const Workload& workload, bool with_timeline) {
   const HardwareConfig& hardware = machine.config;
-  TimelineRecorder timeline;
-  Simulator simulator(hardware);
-  SimulatedLayers layers = simulate_layers(simulator, hardware, model.network, program,
-                                           with_timeline ? &timeline : nullptr);
-  const auto cycles = static_cast<double>(layers.result.total_cycles);
-  log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
-              1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
-              1e-6 * cycles / engine.wall_seconds());
-
   Run run;
-  run.rows = std::move(layers.rows);
   RunInfo info;
-  info.network = model.network.name;
+  info.network = workload.name;
   info.hardware = hardware.name;
   info.machine = machine_id(hardware);
-  info.schedule = program.schedule;
-  info.warnings = program.warnings;
-  info.network_hash = fnv1a64(model.file.text);
+  info.network_hash = fnv1a64(workload.file.text);
   info.hardware_hash = fnv1a64(machine.file.text);
-  info.num_params = model.network.num_params();
   info.clock_mhz = hardware.clock_mhz;
   info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+
+  TimelineRecorder timeline;
+  std::optional<Simulator> simulator;
+  for (const Network& network : workload.networks) {
+    const Stopwatch mapping;
+    const Program program = map_model(workload.file.path, network, machine);
+    log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
+    for (const std::string& warning : program.warnings) log().warn(warning);
+
+    const Stopwatch engine;
+    if (!simulator) simulator.emplace(hardware);
+    SimulatedLayers layers = simulate_layers(*simulator, hardware, network, program,
+                                             with_timeline ? &timeline : nullptr);
+    const auto cycles = static_cast<double>(layers.result.total_cycles);
+    log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
+                1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
+                1e-6 * cycles / engine.wall_seconds());
+
+    run.rows.insert(run.rows.end(), std::make_move_iterator(layers.rows.begin()),
+                    std::make_move_iterator(layers.rows.end()));
+    add_once(program.schedule, info.schedule);
+    info.warnings.insert(info.warnings.end(), program.warnings.begin(), program.warnings.end());
+    info.num_params += network.num_params();
+  }
   run.summary = summarize(info, run.rows);
   if (with_timeline) {
     std::vector<std::string> names;
@@ -117,12 +137,12 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
 }
 
 void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
-               const Machine& machine, const Model& model) {
+               const Machine& machine, const Workload& workload) {
   std::vector<RunFile> files = {{"layers.csv", trace_csv(run.rows)},
                                 {"summary.json", summary_json(run.summary)}};
   if (!run.timeline.empty()) files.push_back({"timeline.json", run.timeline});
   for (const RunFile& file : files) record.files.push_back(file.name);
-  directory.write(files, run_yaml(record, machine, model));
+  directory.write(files, run_yaml(record, machine, workload));
 }
 
 }  // namespace
@@ -137,15 +157,19 @@ ExitCode simulate_command(const Arguments& arguments) {
   if (!options.out.empty()) directory.emplace(options.out, options.force);
 
   const Machine machine = read_machine(options.hardware);
-  const Model model = read_model(options.network);
-  const Run run = simulate(machine, model, options.timeline);
+  const Workload workload = read_workload(options.network, parse_input_shape(options.input_shape));
+  if (options.timeline && workload.networks.size() > 1) {
+    throw InputError(workload.file.path +
+                     ": --timeline shows one network, not the layers of a topology");
+  }
+  const Run run = simulate(machine, workload, options.timeline);
   if (directory) {
     RunRecord record;
     record.command_line = {"tilewake", "simulate"};
     record.command_line.insert(record.command_line.end(), arguments.begin(), arguments.end());
     record.wall_seconds = stopwatch.wall_seconds();
     record.cpu_seconds = stopwatch.cpu_seconds();
-    write_run(*directory, run, std::move(record), machine, model);
+    write_run(*directory, run, std::move(record), machine, workload);
     log().info("wrote the run to {}", options.out);
   }
   write_result(format(run));

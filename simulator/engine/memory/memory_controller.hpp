@@ -27,8 +27,8 @@ struct MemoryCompletion {
 /// What serves the DMA's requests: one implementation a DRAM model. Plain C++, no SystemC: the
 /// caller says what time it is. All times are NPU cycles since reset().
 ///
-/// Requests are served in the order of submission unless the model says that it reorders. Time never
-/// runs backwards from one call to the next.
+/// Requests are served in the order of submission unless the model says that it reorders. Time
+/// never runs backwards from one call to the next.
 class MemoryController {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
