@@ -221,7 +221,7 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
   Layer layer;
   layer.op = is_activation ? Op::kMaxPool : Op::kDepthwiseConv2d;
   layer.activation = step.activation;
-  layer.bias = has_shift;
+  layer.bias = is_activation || has_shift;  // true is the default of ops without
   map.layer = add_layer(*step.node, std::move(layer), {map}, PaddingRule::valid());
   map.is_exclusive = true;
 }
