@@ -150,10 +150,6 @@ class InputTest(CliTest):
         error = self.expect_error(3, "cannot open", "check", "--hw", "a\nb\x1b[31m/")
         self.assertNotIn("\x1b", error)
 
-    def test_onnx_is_not_read_and_that_is_said(self):
-        self.expect_error(3, "model.onnx: ONNX files cannot be read", *self.simulate[:3], "--net",
-                          "model.onnx")
-
     def test_a_network_that_does_not_fit_the_machine_is_an_input_error_of_the_network(self):
         small = MACHINE.replace("    bytes: 4096", "    bytes: 64")
         self.write("small.yaml", small)
