@@ -31,7 +31,7 @@ std::string plain_name(std::string_view given, std::size_t max_length) {
 }
 
 std::string PlainNames::next(std::string_view given) {
-  const std::string name = plain_name(given, max_length_);
+  std::string name = plain_name(given, max_length_);
   while (true) {
     const int number = ++num_given_[name];
     if (number == 1 && name != "input") return name;

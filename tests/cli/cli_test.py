@@ -61,10 +61,10 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "nas"])
+                             ["check", "simulate", "calibrate", "predict", "convert", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 5), ("simulate", 9)):
+        for command, count in (("check", 6), ("simulate", 10), ("convert", 6)):
             text = self.expect_ok(command, "--help")
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)

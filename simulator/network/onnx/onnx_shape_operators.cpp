@@ -12,9 +12,10 @@ namespace tilewake {
 namespace {
 
 /// The dims of what the node reads, map or constant.
-const Dims& input_dims(OnnxValues& values, const OnnxNode& node) {
+Dims input_dims(OnnxValues& values, const OnnxNode& node) {
   const OnnxValue& value = values.any(node, 0);
-  return value.constant != nullptr ? value.constant->dims : value.dims;
+  if (value.constant != nullptr) return value.constant->dims;
+  return value.dims;
 }
 
 /// The first input in other dims, no element moved.

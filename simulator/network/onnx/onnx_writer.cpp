@@ -349,7 +349,7 @@ std::string GraphWriter::add_floats(const Layer& layer, const char* role, const 
 }
 
 std::string GraphWriter::add_zeros(const Layer& layer, const char* role, const Dims& dims) {
-  const std::string name = take_name(layer, fmt::format("{}.{}", layer.name, role));
+  std::string name = take_name(layer, fmt::format("{}.{}", layer.name, role));
   const std::string shape =
       add_tensor(layer, name + ".shape", {static_cast<std::int64_t>(dims.size())}, OnnxType::kInt64,
                  bytes_of(std::span<const std::int64_t>(dims)));
