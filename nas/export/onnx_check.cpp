@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "nas/export/onnx_names.hpp"
 #include "nas/export/onnx_writer.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/network/onnx/onnx_names.hpp"
 
 namespace tilewake {
 namespace {

@@ -38,8 +38,9 @@ std::string machine_section(const Machine& machine) {
       with_separators(on_chip_bytes(config)), hardware_yaml(config, "  "));
 }
 
-std::string network_section(const Model& model, const Program& program, bool verbose) {
-  const Network& network = model.network;
+/// Of a network, or of one layer of a topology.
+std::string network_section(const Network& network, const std::string& path, const Program& program,
+                            bool verbose) {
   std::string text = fmt::format(
       "\nnetwork {} ({}): ok\n"
       "  input           {}x{}x{} (channels x height x width)\n"
@@ -47,8 +48,8 @@ std::string network_section(const Model& model, const Program& program, bool ver
       "  parameters      {}\n"
       "  GMACs           {}\n"
       "  schedule        {}\n",
-      network.name, model.file.path, network.input.channels, network.input.height,
-      network.input.width, with_separators(static_cast<std::int64_t>(network.layers.size())),
+      network.name, path, network.input.channels, network.input.height, network.input.width,
+      with_separators(static_cast<std::int64_t>(network.layers.size())),
       with_separators(network.num_params()),
       with_decimals(static_cast<double>(network.num_macs()) / 1e9), program.schedule);
   if (verbose) text += "\n" + network_table(network, use_color());
@@ -60,27 +61,36 @@ std::string network_section(const Model& model, const Program& program, bool ver
 ExitCode check_command(const Arguments& arguments) {
   std::string hardware_name;
   std::string network_name;
+  std::string input_shape;
   std::vector<std::string> settings;
   bool verbose = false;
   bool quiet = false;
   Options options(
-      "check", "check --hw FILE [--net FILE] [--set KEY=VALUE...] [-v | -q]",
+      "check",
+      "check --hw FILE [--net FILE [--input-shape N,C,H,W]] [--set KEY=VALUE...]\n"
+      "                      [-v | -q]",
       "Validates a machine, and whether it can run a network. Prints every value of the\n"
       "machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
-  options.optional("net", network_name, "FILE", "network: a name in networks/, or a path");
+  options.optional("net", network_name, "FILE", kNetHelp);
+  options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", settings, "KEY=VALUE...",
                "put a value into the machine, as in dram.num_channels=4");
   options.flag("verbose,v", verbose, "also list the network's layers");
   options.flag("quiet,q", quiet, "print nothing if all is well");
   if (!options.parse(arguments)) return ExitCode::kOk;
+  if (network_name.empty() && !input_shape.empty())
+    throw UsageError("--input-shape needs --net FILE");
   set_log_level(verbose, quiet);
 
   const Machine machine = read_machine(hardware_name, single_values(parse_settings(settings)));
   std::string text = machine_section(machine);
   if (!network_name.empty()) {
-    const Model model = read_model(network_name);
-    text += network_section(model, map_model(model, machine), verbose);
+    const Workload workload = read_workload(network_name, parse_input_shape(input_shape));
+    const std::string& path = workload.file.path;
+    for (const Network& network : workload.networks) {
+      text += network_section(network, path, map_model(path, network, machine), verbose);
+    }
   }
   if (!quiet) write_result(text);
   return ExitCode::kOk;

@@ -20,6 +20,7 @@ ExitCode sweep_command(const Arguments& arguments);
 ExitCode calibrate_command(const Arguments& arguments);
 ExitCode predict_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
+ExitCode convert_command(const Arguments& arguments);
 /// Hands over to `tilewake-nas`, which links LibTorch, and does not return.
 ExitCode nas_command(const Arguments& arguments);
 

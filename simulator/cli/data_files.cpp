@@ -13,6 +13,7 @@
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/network/onnx/onnx_model.hpp"
 
 namespace tilewake {
 namespace {
@@ -32,7 +33,10 @@ constexpr Kind kSpace = {"nas/spaces", "search space"};
 constexpr Kind kRecipe = {"nas/recipes", "recipe"};
 
 bool is_path(const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
+  for (const std::string_view ending : {".yaml", ".yml", ".onnx", ".csv"}) {
+    if (name.ends_with(ending)) return true;
+  }
+  return name.find('/') != std::string::npos;
 }
 
 /// Where a directory of `kind` may be, existing or not, best first.
@@ -82,10 +86,10 @@ std::string find(const Kind& kind, const std::string& name) {
                                kind.what, printable(name), fmt::join(known, ", ")));
 }
 
-InputFile read(const Kind& kind, const std::string& name) {
+InputFile read(const Kind& kind, const std::string& name, std::size_t max_bytes = kMaxYamlBytes) {
   InputFile file;
   file.path = find(kind, name);
-  file.text = read_text_file(file.path);
+  file.text = read_text_file(file.path, max_bytes);
   return file;
 }
 
@@ -94,10 +98,7 @@ InputFile read(const Kind& kind, const std::string& name) {
 InputFile read_hardware_file(const std::string& name) { return read(kHardware, name); }
 
 InputFile read_network_file(const std::string& name) {
-  if (name.ends_with(".onnx")) {
-    throw InputError(name + ": ONNX files cannot be read; write the network as YAML");
-  }
-  return read(kNetwork, name);
+  return read(kNetwork, name, name.ends_with(".onnx") ? kMaxOnnxBytes : kMaxYamlBytes);
 }
 
 InputFile read_space_file(const std::string& name) { return read(kSpace, name); }

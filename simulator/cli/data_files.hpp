@@ -11,8 +11,8 @@ struct InputFile {
   std::string text;
 };
 
-/// Reads the machine or network that --hw or --net names. What has a '/' or ends in .yaml is a
-/// path. A bare name is NAME.yaml in hw_configs/ or networks/, looked for
+/// Reads the machine or network that --hw or --net names. What has a '/' or ends in .yaml, .onnx or
+/// .csv is a path. A bare name is NAME.yaml in hw_configs/ or networks/, looked for
 ///   1. in the current directory,
 ///   2. above the executable: in its build tree's source, or in share/tilewake of its installation,
 ///   3. in $TILEWAKE_DATA_DIR.

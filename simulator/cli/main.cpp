@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
           {"predict", "tell a network's latency at once, with a calibrated model",
            tilewake::predict_command},
           {"dram", "measure the memory of a machine", tilewake::dram_command},
+          {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},
           {"nas", "search for the most accurate network within a latency limit",
            tilewake::nas_command},
       },

@@ -14,14 +14,13 @@
 
 #include "latency_model/model_yaml.hpp"
 #include "simulator/cli/command.hpp"
-#include "simulator/cli/data_files.hpp"
 #include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/prediction_report.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
-#include "simulator/network/network_yaml.hpp"
 
 namespace tilewake {
 namespace {
@@ -38,18 +37,22 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
 struct PredictOptions {
   std::string model;
   std::string network;
+  std::string input_shape;
   std::string format = "table";
   bool verbose = false;
   bool quiet = false;
 };
 
 bool parse(const Arguments& arguments, PredictOptions& values) {
-  Options options("predict", "predict --model FILE --net FILE [--format table|csv|json] [-v | -q]",
+  Options options("predict",
+                  "predict --model FILE --net FILE [--input-shape N,C,H,W]\n"
+                  "                        [--format table|csv|json] [-v | -q]",
                   "Tells what the simulator would say of a network, with a model that `tilewake\n"
                   "calibrate` made. csv and json have the layers in the network's order, those of\n"
                   "`tilewake simulate` are in the order of execution: join them by name.");
   options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
-  options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.required("net", values.network, "FILE", kNetHelp);
+  options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the prediction cost");
   options.flag("quiet,q", values.quiet, "no remarks on standard error");
@@ -102,19 +105,31 @@ ExitCode predict_command(const Arguments& arguments) {
   const Formatter format = formatter_of(kFormats, options.format);
 
   const LatencyModel model = read_latency_model(options.model, make_feature_extractor);
-  const InputFile file = read_network_file(options.network);
-  const Network network = read_network_text(file.text, file.path);
+  const Workload workload = read_workload(options.network, parse_input_shape(options.input_shape));
   std::string text;
   try {
     const Predictor predictor(model);
+    PredictionReport report{model, workload.name, {}, {}, {}, 0.0};
+    std::vector<double> cycles;
+    std::vector<LayerFeatures> features;
     const Stopwatch stopwatch;
-    const Prediction prediction = predictor.predict(network);
-    log().debug("predicted {} layers in {:.1f} us", network.layers.size(),
-                1e6 * stopwatch.wall_seconds());
-    text = format({model, network, rounded(prediction.layer_cycles),
-                   layer_bands(model, predictor.extractor().extract(network)), prediction.band});
+    for (const Network& network : workload.networks) {
+      const Prediction prediction = predictor.predict(network);
+      cycles.insert(cycles.end(), prediction.layer_cycles.begin(), prediction.layer_cycles.end());
+      report.band = prediction.band;
+    }
+    log().debug("predicted {} layers in {:.1f} us", cycles.size(), 1e6 * stopwatch.wall_seconds());
+    for (const Network& network : workload.networks) {
+      for (const Layer& layer : network.layers) report.layers.push_back(&layer);
+      const auto extracted = predictor.extractor().extract(network);
+      features.insert(features.end(), extracted.begin(), extracted.end());
+    }
+    report.layer_cycles = rounded(cycles);
+    report.layer_bands = layer_bands(model, features);
+    text = format(report);
   } catch (const InputError& e) {
-    throw InputError(fmt::format("{}: on {}: {}", file.path, model.hardware.name, e.what()));
+    throw InputError(
+        fmt::format("{}: on {}: {}", workload.file.path, model.hardware.name, e.what()));
   }
   write_result(text);
   return ExitCode::kOk;

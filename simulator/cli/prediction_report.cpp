@@ -39,9 +39,11 @@ std::string prediction_table(const PredictionReport& report, bool color) {
                    {"cycles"},
                    {"share"},
                    {"error"}});
+  std::int64_t num_macs = 0;
   for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = report.network.layers[i];
+    const Layer& layer = *report.layers[i];
     const std::int64_t macs = layer.num_macs();
+    num_macs += macs;
     std::vector<std::string> cells = {shortened(layer.name, kMaxNameLength),
                                       std::string(to_string(layer.op)),
                                       macs == 0 ? "-" : with_prefix(macs)};
@@ -55,21 +57,21 @@ std::string prediction_table(const PredictionReport& report, bool color) {
     }
     table.add_row(std::move(cells), takes_none ? Emphasis::kDim : Emphasis::kNone);
   }
-  table.add_row({"total", fmt::format("{} layers", report.layer_cycles.size()),
-                 with_prefix(report.network.num_macs()), with_separators(total), percent(1.0),
-                 band_cell(report.band)},
-                Emphasis::kBold);
+  table.add_row(
+      {"total", fmt::format("{} layers", report.layer_cycles.size()), with_prefix(num_macs),
+       with_separators(total), percent(1.0), band_cell(report.band)},
+      Emphasis::kBold);
   return fmt::format(
       "{}\n{} on {}: {} ms predicted; 95 % of the networks held out were within {} of the "
       "simulator\n",
-      table.to_string(color), report.network.name, hardware.name,
+      table.to_string(color), report.name, hardware.name,
       with_decimals(hardware.cycles_to_ms(total)), error_bound(report.band));
 }
 
 std::string prediction_csv(const PredictionReport& report) {
   std::string text = "layer,block,op,total_cycles\n";
   for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = report.network.layers[i];
+    const Layer& layer = *report.layers[i];
     text += fmt::format("{},{},{},{}\n", csv_field(layer.name), csv_field(layer.block),
                         to_string(layer.op), report.layer_cycles[i]);
   }
@@ -87,11 +89,11 @@ std::string prediction_json(const PredictionReport& report) {
       "  \"latency_ms\": {},\n"
       "  \"error_band\": {},\n"
       "  \"layers\": [",
-      json_string(report.network.name), json_string(report.model.hardware.name),
+      json_string(report.name), json_string(report.model.hardware.name),
       json_string(report.model.provenance.machine), total,
       report.model.hardware.cycles_to_ms(total), report.band);
   for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = report.network.layers[i];
+    const Layer& layer = *report.layers[i];
     const std::optional<double>& band = report.layer_bands[i];
     text += fmt::format(
         "{}\n    {{\"layer\": {}, \"block\": {}, \"op\": \"{}\", \"total_cycles\": {}, "

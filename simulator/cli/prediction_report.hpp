@@ -14,8 +14,9 @@ namespace tilewake {
 /// What a prediction tells its user.
 struct PredictionReport {
   const LatencyModel& model;
-  const Network& network;
-  std::vector<std::int64_t> layer_cycles;  // of network.layers; they add up to the total
+  std::string name;                        // of the network, or of the topology
+  std::vector<const Layer*> layers;        // in the network's order
+  std::vector<std::int64_t> layer_cycles;  // of these; they add up to the total
   // 95 % of what was held out was within this share of the simulator: layers of the same class
   // (nothing where none was held out) ...
   std::vector<std::optional<double>> layer_bands;

@@ -43,7 +43,7 @@ std::string input_section(const std::string& name, const InputFile& file) {
 
 }  // namespace
 
-std::string run_yaml(const RunRecord& record, const Machine& machine, const Model& model) {
+std::string run_yaml(const RunRecord& record, const Machine& machine, const Workload& workload) {
   return head(record) + fmt::format(
                             "network:\n"
                             "{}"
@@ -51,7 +51,7 @@ std::string run_yaml(const RunRecord& record, const Machine& machine, const Mode
                             "{}"
                             "  resolved:\n"
                             "{}",
-                            input_section(model.network.name, model.file),
+                            input_section(workload.name, workload.file),
                             input_section(machine.config.name, machine.file),
                             hardware_yaml(machine.config, "    "));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ struct SimulateOptions {
   std::string hardware;
   std::string network;
   std::vector<std::string> settings;
+  std::string input_shape;
   std::string out;
   std::string format = "table";
   bool timeline = false;
@@ -59,13 +61,16 @@ struct SimulateOptions {
 bool parse(const Arguments& arguments, SimulateOptions& values) {
   Options options(
       "simulate",
-      "simulate --hw FILE --net FILE [--set KEY=VALUE...] [--out DIR [--timeline] [--force]]\n"
-      "                         [--format table|csv|json] [-v | -q]\n"
+      "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
+      "                         [--out DIR [--timeline] [--force]] [--format table|csv|json] [-v | "
+      "-q]\n"
       "       tilewake simulate --sweep ...",
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
-      "went.");
+      "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
+      "feature map from DRAM.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
-  options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.required("net", values.network, "FILE", kNetHelp);
+  options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", values.settings, "KEY=VALUE...",
                "put a value into the machine, as in dram.num_channels=4");
   options.flag("sweep", values.sweep,
@@ -84,31 +89,48 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   return true;
 }
 
-Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
-  const Stopwatch mapping;
-  const Program program = map_model(model, machine);
-  log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
-  for (const ProgramLayer& layer : program.layers)
-    if (!layer.plan.empty())
-      log().debug("{}: {}",
-                  model.network.layers[static_cast<std::size_t>(layer.network_layer)].name,
-                  layer.plan);
-  for (const std::string& warning : program.warnings) log().warn(warning);
+/// What the programs of several networks ran on, each name once.
+void add_once(const std::string& schedule, std::string& schedules) {
+  if (schedules.empty()) {
+    schedules = schedule;
+  } else if (schedules.find(schedule) == std::string::npos) {
+    schedules += " and " + schedule;
+  }
+}
 
-  const Stopwatch engine;
+/// One network after the other, each from an empty machine.
+Run simulate(const Machine& machine, const Workload& workload, bool with_timeline) {
   const HardwareConfig& hardware = machine.config;
-  TimelineRecorder timeline;
-  Simulator simulator(hardware);
-  SimulatedLayers layers = simulate_layers(simulator, hardware, model.network, program,
-                                           with_timeline ? &timeline : nullptr);
-  const auto cycles = static_cast<double>(layers.result.total_cycles);
-  log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
-              1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
-              1e-6 * cycles / engine.wall_seconds());
-
   Run run;
-  run.rows = std::move(layers.rows);
-  run.summary = summary_of(machine, model, program, run.rows);
+  RunInfo info = info_of(machine, workload.file, workload.name);
+  TimelineRecorder timeline;
+  std::optional<Simulator> simulator;
+  for (const Network& network : workload.networks) {
+    const Stopwatch mapping;
+    const Program program = map_model(workload.file.path, network, machine);
+    log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
+    for (const ProgramLayer& layer : program.layers)
+      if (!layer.plan.empty())
+        log().debug("{}: {}", network.layers[static_cast<std::size_t>(layer.network_layer)].name,
+                    layer.plan);
+    for (const std::string& warning : program.warnings) log().warn(warning);
+
+    const Stopwatch engine;
+    if (!simulator) simulator.emplace(hardware);
+    SimulatedLayers layers = simulate_layers(*simulator, hardware, network, program,
+                                             with_timeline ? &timeline : nullptr);
+    const auto cycles = static_cast<double>(layers.result.total_cycles);
+    log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
+                1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
+                1e-6 * cycles / engine.wall_seconds());
+
+    run.rows.insert(run.rows.end(), std::make_move_iterator(layers.rows.begin()),
+                    std::make_move_iterator(layers.rows.end()));
+    add_once(program.schedule, info.schedule);
+    info.warnings.insert(info.warnings.end(), program.warnings.begin(), program.warnings.end());
+    info.num_params += network.num_params();
+  }
+  run.summary = summarize(info, run.rows);
   if (with_timeline) {
     std::vector<std::string> names;
     for (const TraceRow& row : run.rows) names.push_back(row.layer);
@@ -118,12 +140,12 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
 }
 
 void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
-               const Machine& machine, const Model& model) {
+               const Machine& machine, const Workload& workload) {
   std::vector<RunFile> files = {{"layers.csv", trace_csv(run.rows)},
                                 {"summary.json", summary_json(run.summary)}};
   if (!run.timeline.empty()) files.push_back({"timeline.json", run.timeline});
   for (const RunFile& file : files) record.files.push_back(file.name);
-  directory.write(files, run_yaml(record, machine, model));
+  directory.write(files, run_yaml(record, machine, workload));
 }
 
 }  // namespace
@@ -143,15 +165,19 @@ ExitCode simulate_command(const Arguments& arguments) {
   if (!options.out.empty()) directory.emplace(options.out, options.force);
 
   const Machine machine = read_machine(options.hardware, settings);
-  const Model model = read_model(options.network);
-  const Run run = simulate(machine, model, options.timeline);
+  const Workload workload = read_workload(options.network, parse_input_shape(options.input_shape));
+  if (options.timeline && workload.networks.size() > 1) {
+    throw InputError(workload.file.path +
+                     ": --timeline shows one network, not the layers of a topology");
+  }
+  const Run run = simulate(machine, workload, options.timeline);
   if (directory) {
     RunRecord record;
     record.command_line = {"tilewake", "simulate"};
     record.command_line.insert(record.command_line.end(), arguments.begin(), arguments.end());
     record.wall_seconds = stopwatch.wall_seconds();
     record.cpu_seconds = stopwatch.cpu_seconds();
-    write_run(*directory, run, std::move(record), machine, model);
+    write_run(*directory, run, std::move(record), machine, workload);
     log().info("wrote the run to {}", options.out);
   }
   write_result(format(run));

@@ -24,20 +24,26 @@ SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hard
   return run;
 }
 
-Summary summary_of(const Machine& machine, const Model& model, const Program& program,
-                   const std::vector<TraceRow>& rows) {
+RunInfo info_of(const Machine& machine, const InputFile& network_file,
+                const std::string& network_name) {
   const HardwareConfig& hardware = machine.config;
   RunInfo info;
-  info.network = model.network.name;
+  info.network = network_name;
   info.hardware = hardware.name;
   info.machine = machine_id(hardware);
-  info.schedule = program.schedule;
-  info.warnings = program.warnings;
-  info.network_hash = fnv1a64(model.file.text);
+  info.network_hash = fnv1a64(network_file.text);
   info.hardware_hash = fnv1a64(machine.file.text);
-  info.num_params = model.network.num_params();
   info.clock_mhz = hardware.clock_mhz;
   info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  return info;
+}
+
+Summary summary_of(const Machine& machine, const Model& model, const Program& program,
+                   const std::vector<TraceRow>& rows) {
+  RunInfo info = info_of(machine, model.file, model.network.name);
+  info.schedule = program.schedule;
+  info.warnings = program.warnings;
+  info.num_params = model.network.num_params();
   return summarize(info, rows);
 }
 

@@ -26,6 +26,10 @@ SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hard
                                 const Network& network, const Program& program,
                                 EventSink* also = nullptr);
 
+/// What a summary says of machine and network; schedule, warnings and parameters are the caller's.
+RunInfo info_of(const Machine& machine, const InputFile& network_file,
+                const std::string& network_name);
+
 /// What summary.json says of such a run.
 Summary summary_of(const Machine& machine, const Model& model, const Program& program,
                    const std::vector<TraceRow>& rows);

@@ -44,7 +44,8 @@ std::string simulated(const Machine& machine, const Model& model) {
 Sweep::Sweep(const SweepPlan& plan)
     : plan_(plan),
       machines_(read_all<InputFile>(plan.hardware(), read_hardware_file)),
-      models_(read_all<Model>(plan.networks(), read_model)),
+      models_(read_all<Model>(plan.networks(),
+                              [](const std::string& name) { return read_model(name); })),
       results_(static_cast<std::size_t>(plan.size())) {}
 
 void Sweep::run(std::size_t num_jobs, SweepJournal* journal) {

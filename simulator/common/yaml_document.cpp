@@ -191,8 +191,8 @@ class FileDescriptor {
   int fd_;
 };
 
-std::string too_large(const std::string& path) {
-  return fmt::format("{}: larger than {} bytes", path, kMaxYamlBytes);
+std::string too_large(const std::string& path, std::size_t max_bytes) {
+  return fmt::format("{}: larger than {} bytes", path, max_bytes);
 }
 
 }  // namespace
@@ -205,7 +205,7 @@ const YamlNode* YamlNode::find(const std::string& key) const {
 }
 
 YamlNode parse_yaml(const std::string& text, const std::string& name) {
-  if (text.size() > kMaxYamlBytes) throw InputError(too_large(name));
+  if (text.size() > kMaxYamlBytes) throw InputError(too_large(name, kMaxYamlBytes));
   check_bytes(text, name);
   TreeBuilder builder(name);
   bool has_document = false;
@@ -225,7 +225,7 @@ YamlNode parse_yaml(const std::string& text, const std::string& name) {
   return root;
 }
 
-std::string read_text_file(const std::string& path) {
+std::string read_text_file(const std::string& path, std::size_t max_bytes) {
   // O_NONBLOCK: opening a pipe without a writer must fail below, not wait here.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) throw InputError(path + ": cannot open file: " + errno_text());
@@ -233,9 +233,11 @@ std::string read_text_file(const std::string& path) {
   if (::fstat(file.get(), &status) != 0) throw InputError(path + ": " + errno_text());
   if (S_ISDIR(status.st_mode)) throw InputError(path + ": is a directory, expected a file");
   if (!S_ISREG(status.st_mode)) throw InputError(path + ": is not a regular file");
-  if (static_cast<std::size_t>(status.st_size) > kMaxYamlBytes) throw InputError(too_large(path));
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > max_bytes) throw InputError(too_large(path, max_bytes));
 
   std::string text;
+  text.reserve(size);
   char buffer[1 << 16];
   while (true) {
     const ssize_t count = ::read(file.get(), buffer, sizeof(buffer));
@@ -243,7 +245,7 @@ std::string read_text_file(const std::string& path) {
     if (count < 0) throw InputError(path + ": cannot read file: " + errno_text());
     if (count == 0) return text;
     text.append(buffer, static_cast<std::size_t>(count));
-    if (text.size() > kMaxYamlBytes) throw InputError(too_large(path));
+    if (text.size() > max_bytes) throw InputError(too_large(path, max_bytes));
   }
 }
 

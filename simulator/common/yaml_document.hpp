@@ -38,9 +38,9 @@ inline constexpr int kMaxYamlNodes = 1 << 19;
 /// file, and whatever exceeds the limits above.
 YamlNode parse_yaml(const std::string& text, const std::string& name);
 
-/// Reads a file of at most `kMaxYamlBytes`. Anything but a regular file is refused, so that a
+/// Reads a file of at most `max_bytes`. Anything but a regular file is refused, so that a
 /// directory, a device or a pipe nobody writes to cannot hang the program.
-std::string read_text_file(const std::string& path);
+std::string read_text_file(const std::string& path, std::size_t max_bytes = kMaxYamlBytes);
 
 /// `text` fit for an error message: shortened, control and non-ASCII bytes replaced by '?'.
 std::string printable(const std::string& text);

@@ -2,38 +2,25 @@
 #include "simulator/network/network_builder.hpp"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "simulator/network/limits.hpp"
+#include "simulator/network/plain_names.hpp"
 
 namespace tilewake {
-namespace {
-
-// Not std::isalnum: what is a letter must not depend on the locale.
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool is_name_character(char c) {
-  return is_alphanumeric(c) || std::string_view(" _.-/:+()[]@#%=").find(c) != std::string::npos;
-}
-
-}  // namespace
-
 void check_name(const std::string& name, const std::string& key) {
   if (name.empty()) throw LayerError(key, "must not be empty");
   if (name.size() > kMaxNameLength) {
     throw LayerError(key, fmt::format("is longer than {} characters", kMaxNameLength));
   }
-  if (!std::all_of(name.begin(), name.end(), is_name_character)) {
+  if (!std::all_of(name.begin(), name.end(), may_stand_in_name)) {
     throw LayerError(key, "may hold only letters, digits, inner spaces and _.-/:+()[]@#%=");
   }
   // No '=', '+', '-' or '@' in front: a spreadsheet would take the CSV field for a formula.
-  if (!is_alphanumeric(name.front()) && name.front() != '_' && name.front() != '/') {
+  if (!may_begin_name(name.front())) {
     throw LayerError(key, "must start with a letter, a digit, '_' or '/'");
   }
   if (name.back() == ' ') throw LayerError(key, "must not end with a space");

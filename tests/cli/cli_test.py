@@ -61,10 +61,10 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "dram", "nas"])
+                             ["check", "simulate", "calibrate", "predict", "dram", "convert", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 6), ("simulate", 11)):
+        for command, count in (("check", 7), ("simulate", 12), ("convert", 6)):
             text = self.expect_ok(command, "--help")
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)
@@ -149,10 +149,6 @@ class InputTest(CliTest):
     def test_a_name_cannot_draw_on_the_terminal(self):
         error = self.expect_error(3, "cannot open", "check", "--hw", "a\nb\x1b[31m/")
         self.assertNotIn("\x1b", error)
-
-    def test_onnx_is_not_read_and_that_is_said(self):
-        self.expect_error(3, "model.onnx: ONNX files cannot be read", *self.simulate[:3], "--net",
-                          "model.onnx")
 
     def test_a_network_that_does_not_fit_the_machine_is_an_input_error_of_the_network(self):
         small = MACHINE.replace("    bytes: 4096", "    bytes: 64")

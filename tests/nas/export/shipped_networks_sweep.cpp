@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "nas/export/onnx_writer.hpp"
+#include "simulator/network/onnx/onnx_writer.hpp"
 #include "tests/support/shipped.hpp"
 
 namespace tilewake {
@@ -17,6 +18,13 @@ LayerWeights equal_weights(const Network& network) {
                                     0.5F);
   }
   return weights;
+}
+
+TEST(ShippedNetworks, WithoutWeightsPassLibonnxWithOurShapes) {
+  for (const Network& network : shipped_networks()) {
+    SCOPED_TRACE(network.name);
+    EXPECT_NO_THROW(check_onnx_model(write_onnx(network), network));
+  }
 }
 
 TEST(ShippedNetworks, PassLibonnxWithOurShapes) {

@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-/// Names and versions that the writer and the check agree on.
+/// Names and versions of the models that Tilewake writes.
 inline constexpr const char* kOnnxInput = "image";
 inline constexpr const char* kOnnxOutput = "logits";
 inline constexpr const char* kOnnxBatch = "N";  // the free dimension

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "simulator/network/network_builder.hpp"
+#include "simulator/network/shape_inference.hpp"
+
+namespace tilewake {
+
+struct OnnxNode;
+
+/// Layers that are still being put together: shapes are known, but an activation or a bias may yet
+/// come from a later node. NetworkBuilder has the last word on them.
+class LayerDrafts {
+ public:
+  struct Draft {
+    Layer layer;
+    PaddingRule padding;
+    const OnnxNode* node;  // that it comes from
+  };
+
+  explicit LayerDrafts(const Shape& input) : input_(input) {}
+
+  /// Appends a layer, as NetworkBuilder::add does, and returns its index. Throws LayerError.
+  int add(Layer layer, const PaddingRule& padding, const OnnxNode& node);
+
+  const Shape& shape_of(int index) const;
+  Layer& at(int index) { return drafts_[static_cast<std::size_t>(index)].layer; }
+
+  const Shape& input() const { return input_; }
+  const std::vector<Draft>& drafts() const { return drafts_; }
+
+ private:
+  Shape input_;
+  std::vector<Draft> drafts_;
+};
+
+}  // namespace tilewake

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/common/math.hpp"
+#include "simulator/network/limits.hpp"
+#include "simulator/network/onnx/onnx_operators.hpp"
+
+namespace tilewake {
+namespace {
+
+const OnnxAttribute* attribute_of(const OnnxNode& node, std::string_view name,
+                                  OnnxAttributeType type) {
+  const OnnxAttribute* attribute = node.find(name);
+  if (attribute == nullptr) return nullptr;
+  // The oldest files do not say the type.
+  if (attribute->type != static_cast<int>(type) && attribute->type != 0) {
+    throw InputError(fmt::format("attribute {} is of type {}, expected {}", name, attribute->type,
+                                 static_cast<int>(type)));
+  }
+  return attribute;
+}
+
+std::vector<std::int64_t> sizes_attribute(const OnnxNode& node, std::string_view name,
+                                          std::size_t count, std::int64_t fallback,
+                                          std::int64_t min, std::int64_t max) {
+  const auto given = integers_attribute(node, name);
+  if (!given) return std::vector<std::int64_t>(count, fallback);
+  if (given->size() != count) {
+    throw InputError(
+        fmt::format("{} has {} values, expected {}: only windows over height and "
+                    "width are known",
+                    name, given->size(), count));
+  }
+  for (const std::int64_t value : *given) {
+    if (value < min || value > max) {
+      throw InputError(fmt::format("{} must be from {} to {}, not {}", name, min, max, value));
+    }
+  }
+  return *given;
+}
+
+/// The one value for both directions; a direction in which a window has one place only, or one tap,
+/// has no say.
+std::int64_t common(const char* name, const std::vector<std::int64_t>& values, bool rows_matter,
+                    bool columns_matter) {
+  if (values[0] != values[1] && rows_matter && columns_matter) {
+    throw InputError(fmt::format("{} {} x {} differ; a layer here has one for both directions",
+                                 name, values[0], values[1]));
+  }
+  return rows_matter ? values[0] : values[1];
+}
+
+struct Side {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+/// SAME_UPPER and SAME_LOWER: the output is ceil(in / stride).
+Side same_zeros(std::int64_t in, std::int64_t extent, std::int64_t stride, bool upper) {
+  const std::int64_t all =
+      std::max<std::int64_t>((ceil_div(in, stride) - 1) * stride + extent - in, 0);
+  const std::int64_t smaller = all / 2;
+  return upper ? Side{smaller, all - smaller} : Side{all - smaller, smaller};
+}
+
+/// Zeros at the end so that the last, incomplete window counts.
+std::int64_t ceil_zeros(std::int64_t in, const Side& zeros, std::int64_t extent,
+                        std::int64_t stride) {
+  const std::int64_t room = in + zeros.begin + zeros.end - extent;
+  if (room < 0) return zeros.end;                       // refused by infer_shapes
+  std::int64_t last = ceil_div(room, stride) * stride;  // where the last window begins
+  if (last >= in + zeros.begin) last -= stride;
+  return std::max(zeros.end, last + extent - in - zeros.begin);
+}
+
+}  // namespace
+
+std::int64_t integer_attribute(const OnnxNode& node, std::string_view name, std::int64_t fallback) {
+  const OnnxAttribute* attribute = attribute_of(node, name, OnnxAttributeType::kInt);
+  return attribute == nullptr ? fallback : attribute->integer;
+}
+
+double real_attribute(const OnnxNode& node, std::string_view name, double fallback) {
+  const OnnxAttribute* attribute = attribute_of(node, name, OnnxAttributeType::kFloat);
+  return attribute == nullptr ? fallback : static_cast<double>(attribute->real);
+}
+
+std::string_view text_attribute(const OnnxNode& node, std::string_view name,
+                                std::string_view fallback) {
+  const OnnxAttribute* attribute = attribute_of(node, name, OnnxAttributeType::kString);
+  return attribute == nullptr ? fallback : attribute->text;
+}
+
+std::optional<std::vector<std::int64_t>> integers_attribute(const OnnxNode& node,
+                                                            std::string_view name) {
+  const OnnxAttribute* attribute = attribute_of(node, name, OnnxAttributeType::kInts);
+  if (attribute == nullptr) return std::nullopt;
+  return attribute->integers;
+}
+
+std::optional<std::vector<std::int64_t>> integers_of_node(OnnxValues& values, const OnnxNode& node,
+                                                          std::string_view attribute,
+                                                          std::size_t input) {
+  if (OnnxValues::has_input(node, input)) {
+    return integers_in(values.constant(node, input), kMaxTensorRank * 2);
+  }
+  return integers_attribute(node, attribute);
+}
+
+PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
+                        const Padding& around) {
+  const auto kernel = sizes_attribute(node, "kernel_shape", 2, 0, 1, kMaxKernel);
+  const auto strides = sizes_attribute(node, "strides", 2, 1, 1, kMaxStride);
+  const auto dilations = sizes_attribute(node, "dilations", 2, 1, 1, kMaxDilation);
+  if (node.find("kernel_shape") != nullptr) {
+    layer.kernel_height = kernel[0];
+    layer.kernel_width = kernel[1];
+  }
+  layer.dilation = common("dilations", dilations, layer.kernel_height > 1, layer.kernel_width > 1);
+  layer.stride = common("strides", strides, true, true);
+
+  const std::int64_t height = shape.height + around.top + around.bottom;
+  const std::int64_t width = shape.width + around.left + around.right;
+  const std::int64_t extent_rows = layer.dilation * (layer.kernel_height - 1) + 1;
+  const std::int64_t extent_columns = layer.dilation * (layer.kernel_width - 1) + 1;
+  const std::string_view mode = text_attribute(node, "auto_pad", "NOTSET");
+  Side rows;
+  Side columns;
+  if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
+    const bool upper = mode == "SAME_UPPER";
+    rows = same_zeros(height, extent_rows, layer.stride, upper);
+    columns = same_zeros(width, extent_columns, layer.stride, upper);
+  } else if (mode == "NOTSET" || mode.empty()) {
+    const auto pads = sizes_attribute(node, "pads", 4, 0, 0, kMaxDimension);
+    rows = {pads[0], pads[2]};
+    columns = {pads[1], pads[3]};
+  } else if (mode != "VALID") {
+    throw InputError("auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
+  }
+  if (integer_attribute(node, "ceil_mode", 0) != 0) {
+    rows.end = ceil_zeros(height, rows, extent_rows, layer.stride);
+    columns.end = ceil_zeros(width, columns, extent_columns, layer.stride);
+  }
+  return PaddingRule::explicit_zeros({rows.begin + around.top, columns.begin + around.left,
+                                      rows.end + around.bottom, columns.end + around.right});
+}
+
+}  // namespace tilewake

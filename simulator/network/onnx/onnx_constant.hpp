@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/network/onnx/onnx_model.hpp"
+
+namespace tilewake {
+
+/// A tensor whose value is known before the network runs: weights, or the small integers that
+/// exporters compute shapes with. Of weights only `dims` count.
+struct OnnxConstant {
+  Dims dims;                   // none: a scalar
+  std::vector<double> values;  // integers up to 2^53 are exact
+  bool has_values = false;     // false: too many, of a type that no shape has, or in another file
+
+  std::int64_t num_elements() const;
+  bool is_scalar() const { return num_elements() == 1; }
+};
+
+/// Product of non-negative dims; throws InputError beyond 2^48 elements or kMaxTensorRank.
+std::int64_t num_elements_of(const Dims& dims);
+
+/// "1 x 3 x 224 x 224"; "scalar".
+std::string text_of(const Dims& dims);
+
+/// `axis` of a tensor of `rank`, counted from the end if negative; throws InputError.
+std::size_t axis_of(std::int64_t axis, std::size_t rank);
+
+/// Throws InputError where dims are negative or the values do not fill them.
+OnnxConstant constant_of(const OnnxTensor& tensor);
+OnnxConstant integers_of(const std::vector<std::int64_t>& values);
+
+/// The values as integers, at most `max_count`; throws InputError where they are not known or not
+/// whole. What lies outside of +-2^60 is cut to that: exporters write "up to the end" so.
+std::vector<std::int64_t> integers_in(const OnnxConstant& constant, std::size_t max_count);
+
+/// What the operators of the same name give on constants. A result whose values are not known has
+/// only dims. All throw InputError where the operands do not fit.
+namespace onnx_fold {
+
+OnnxConstant concat(const std::vector<OnnxConstant>& parts, std::int64_t axis);
+OnnxConstant gather(const OnnxConstant& data, const OnnxConstant& indices, std::int64_t axis);
+OnnxConstant slice(const OnnxConstant& data, std::int64_t begin, std::int64_t end,
+                   std::int64_t axis, std::int64_t step);
+OnnxConstant transpose(const OnnxConstant& data, const std::vector<std::size_t>& order);
+/// Add, Sub, Mul or Div of equal dims, or with a scalar. Integers divide like real numbers; an
+/// integer that is asked for later must be whole.
+OnnxConstant arithmetic(std::string_view op, const OnnxConstant& a, const OnnxConstant& b);
+
+}  // namespace onnx_fold
+
+}  // namespace tilewake

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tilewake {
+
+using Dims = std::vector<std::int64_t>;
+
+/// What a file may cost at most. The bytes are Protocol Buffers' own limit; the items (nodes,
+/// names, attributes, dimensions, small values) bound the memory, since a few bytes can stand for
+/// one.
+inline constexpr std::size_t kMaxOnnxBytes = (std::size_t{1} << 31) - 1;
+inline constexpr std::size_t kMaxOnnxItems = std::size_t{1} << 20;
+/// Values of a tensor beyond these are not looked at: only weights have so many.
+inline constexpr std::size_t kMaxTensorValues = 64;
+inline constexpr std::size_t kMaxTensorRank = 8;
+
+enum class OnnxType : int {
+  kUndefined = 0,
+  kFloat = 1,
+  kInt8 = 3,
+  kInt32 = 6,
+  kInt64 = 7,
+  kBool = 9,
+  kFloat16 = 10,
+  kDouble = 11
+};
+
+/// A tensor of the file, as it stands there.
+struct OnnxTensor {
+  std::string_view name;
+  Dims dims;
+  int data_type = 0;           // OnnxType, or another of onnx.proto
+  std::string_view raw;        // little-endian; else the values below
+  std::vector<double> values;  // of the typed fields, at most kMaxTensorValues
+  bool is_elsewhere = false;   // the values lie in another file
+};
+
+enum class OnnxAttributeType : int {
+  kUndefined = 0,
+  kFloat = 1,
+  kInt = 2,
+  kString = 3,
+  kTensor = 4,
+  kFloats = 6,
+  kInts = 7
+};
+
+struct OnnxAttribute {
+  std::string_view name;
+  int type = 0;  // OnnxAttributeType, or another of onnx.proto
+  float real = 0.0F;
+  std::int64_t integer = 0;
+  std::string_view text;
+  std::vector<std::int64_t> integers;
+  std::vector<float> reals;
+  std::optional<OnnxTensor> tensor;
+};
+
+struct OnnxNode {
+  std::string_view name;
+  std::string_view op;
+  std::string_view domain;  // empty: ONNX's own operators
+  std::string_view doc;
+  std::vector<std::string_view> inputs;  // an empty name is an input left out
+  std::vector<std::string_view> outputs;
+  std::vector<OnnxAttribute> attributes;
+
+  const OnnxAttribute* find(std::string_view attribute) const;
+};
+
+struct OnnxInput {
+  std::string_view name;
+  bool has_shape = false;
+  Dims dims;  // 0 or less: free
+};
+
+/// A model as it stands in the file: nothing is checked but that it can be read. All views point
+/// into the text that it was made of.
+struct OnnxModel {
+  std::string_view producer;
+  std::int64_t opset = 0;  // of ONNX's own operators; 0: not said
+  std::string_view name;   // of the graph
+  std::vector<OnnxNode> nodes;
+  std::vector<OnnxTensor> initializers;
+  std::vector<OnnxInput> inputs;
+  std::vector<std::string_view> outputs;
+};
+
+/// Throws InputError "PATH: byte N: what" where the bytes are no ONNX model.
+OnnxModel parse_onnx(std::string_view text, const std::string& path);
+
+}  // namespace tilewake

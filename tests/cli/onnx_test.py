@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Networks from ONNX models and SCALE-Sim topologies, and `convert`."""
+import csv
+import io
+import json
+import pathlib
+import unittest
+
+from cli_support import CliTest, SOURCE
+
+TOPOLOGY = """\
+Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
+Conv1, 35, 35, 11, 11, 3, 96, 4,
+Conv2, 7, 7, 5, 5, 96, 64, 1,
+FC, 1, 1, 1, 1, 256, 100, 1,
+"""
+
+
+class OnnxTest(CliTest):
+    def convert(self, net="tiny.yaml", out="tiny.onnx"):
+        self.expect_ok("convert", "--net", net, "--out", out, "-q")
+        return out
+
+    def csv_of(self, net):
+        return self.expect_ok("simulate", "--hw", "machine.yaml", "--net", net, "--format", "csv")
+
+    def test_shipped_networks_give_the_same_bytes_through_onnx(self):
+        for path in sorted((SOURCE / "networks").glob("*.yaml")):
+            with self.subTest(path.stem):
+                self.convert(path, f"{path.stem}.onnx")
+                self.assertEqual(self.csv_of(f"{path.stem}.onnx"), self.csv_of(path))
+
+    def test_convert_shows_what_was_read(self):
+        self.convert()
+        text = self.expect_ok("convert", "--net", "tiny.onnx")
+        self.assertEqual(text, self.expect_ok("convert", "--net", "tiny.yaml"))
+        self.assertIn("  - {name: stem, op: conv2d, inputs: [input], out_channels: 32, kernel: 3, ",
+                      text)
+        self.write("plain.yaml", text)
+        self.assertEqual(self.csv_of("plain.yaml"), self.csv_of("tiny.yaml"))
+
+    def test_convert_replaces_nothing_without_force(self):
+        self.convert()
+        self.expect_error(3, "tiny.onnx: exists already; --force replaces it", "convert", "--net",
+                          "tiny.yaml", "--out", "tiny.onnx")
+        self.expect_ok("convert", "--net", "tiny.yaml", "--out", "tiny.onnx", "--force", "-q")
+        self.expect_error(2, "--out must end in .yaml or .onnx", "convert", "--net", "tiny.yaml",
+                          "--out", "tiny.pb")
+        self.expect_error(2, "--force needs --out", "convert", "--net", "tiny.yaml", "--force")
+        self.expect_error(3, "tiny.yaml: is not a directory", "convert", "--net", "tiny.yaml",
+                          "--out", "tiny.yaml/x.onnx")
+
+    def test_equal_inputs_give_equal_models(self):
+        self.convert(out="a.onnx")
+        self.convert(out="b.onnx")
+        self.assertEqual((self.dir / "a.onnx").read_bytes(), (self.dir / "b.onnx").read_bytes())
+
+    def test_every_command_takes_a_model(self):
+        self.convert()
+        self.assertIn("network tiny (tiny.onnx): ok",
+                      self.expect_ok("check", "--hw", "machine.yaml", "--net", "tiny.onnx"))
+        self.expect_ok("simulate", "--hw", "machine.yaml", "--net", "tiny.onnx", "--out", "run",
+                       "--timeline", "-q")
+        self.assertIn('file: "tiny.onnx"', (self.dir / "run/run.yaml").read_text())
+        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+                       "--out", "model.yaml", "-q")
+        predictions = [self.expect_ok("predict", "--model", "model.yaml", "--net", net, "--format",
+                                      "csv", "-q") for net in ("tiny.yaml", "tiny.onnx")]
+        self.assertEqual(*predictions)
+
+    def test_the_input_shape_binds_what_a_model_leaves_free(self):
+        self.convert()
+        for shape in ("1,3,32,32", "1,4,32,32"):
+            arguments = (*self.simulate[:3], "--net", "tiny.onnx", "--input-shape", shape, "-q")
+            if shape == "1,3,32,32":
+                self.expect_ok(*arguments)
+            else:
+                self.expect_error(3, "tiny.onnx: --input-shape has 4 where input 'image' is fixed",
+                                  *arguments)
+        for shape in ("1,3,32", "1,3,32,32,", "1,3,-2,32", "1,3,x,32", "a"):
+            with self.subTest(shape):
+                result = self.run_tilewake(*self.simulate[:3], "--net", "tiny.onnx",
+                                           "--input-shape", shape)
+                self.assertEqual(result.returncode, 3 if shape == "1,3,32" else 2)
+        self.expect_error(3, "tiny.yaml: --input-shape is for ONNX files", *self.simulate,
+                          "--input-shape", "1,3,32,32")
+        self.expect_error(2, "--input-shape needs --net", "check", "--hw", "machine.yaml",
+                          "--input-shape", "1,3,32,32")
+
+    def test_what_is_no_model_is_one_line(self):
+        self.write("bad.onnx", "name: net\n")
+        self.expect_error(3, r"bad\.onnx: byte \d+: ", *self.simulate[:3], "--net", "bad.onnx")
+        self.expect_error(3, r"none\.onnx: cannot open file", *self.simulate[:3], "--net", "none.onnx")
+
+    def test_a_topology_is_simulated_layer_by_layer(self):
+        self.write("topo.csv", TOPOLOGY)
+        text = self.csv_of("topo.csv").split("\n", 1)[1]
+        rows = list(csv.DictReader(io.StringIO(text)))
+        self.assertEqual([(row["layer"], row["network"], row["inputs"]) for row in rows],
+                         [(n, f"topo/{n}", "input") for n in ("Conv1", "Conv2", "FC")])
+        # Each begins on an empty machine: alone it takes as long.
+        header = TOPOLOGY.split("\n")[0]
+        for row, line in zip(rows, TOPOLOGY.splitlines()[1:], strict=True):
+            self.write("topo.csv", f"{header}\n{line}\n")
+            alone = list(csv.DictReader(io.StringIO(self.csv_of("topo.csv").split("\n", 1)[1])))
+            self.assertEqual(alone, [row])
+        self.write("topo.csv", TOPOLOGY)
+        summary = json.loads(self.expect_ok("simulate", "--hw", "machine.yaml", "--net", "topo.csv",
+                                            "--format", "json"))
+        self.assertEqual(summary["network"], "topo")
+        self.assertEqual(summary["total_cycles"], sum(int(row["total_cycles"]) for row in rows))
+        self.assertEqual(summary["macs"], 7 * 7 * 11 * 11 * 3 * 96 + 9 * 25 * 96 * 64 + 25600)
+        table = self.expect_ok("simulate", "--hw", "machine.yaml", "--net", "topo.csv")
+        self.assertRegex(table, r"\nConv2 .*\n(.*\n)*total +3 layers")
+
+    def test_a_topology_leaves_a_run_whose_trace_is_read(self):
+        self.write("topo.csv", TOPOLOGY)
+        self.expect_ok("simulate", "--hw", "machine.yaml", "--net", "topo.csv", "--out", "run", "-q")
+        self.assertEqual(self.names_in("run"), ["layers.csv", "run.yaml", "summary.json"])
+        # Every row is read before that is said.
+        self.expect_error(3, "needs at least 20 measured layers; there are 3", "calibrate", "--hw",
+                          "machine.yaml", "--trace", "run", "-q", "--out", "model.yaml")
+        self.expect_error(3, "topo.csv: --timeline shows one network", "simulate", "--hw",
+                          "machine.yaml", "--net", "topo.csv", "--out", "other", "--timeline")
+
+    def test_check_and_predict_take_a_topology_and_convert_does_not(self):
+        self.write("topo.csv", TOPOLOGY)
+        text = self.expect_ok("check", "--hw", "machine.yaml", "--net", "topo.csv")
+        self.assertEqual(text.count("\nnetwork topo/"), 3)
+        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+                       "--out", "model.yaml", "-q")
+        lines = self.expect_ok("predict", "--model", "model.yaml", "--net", "topo.csv", "--format",
+                               "csv", "-q").splitlines()
+        self.assertEqual([line.split(",")[0] for line in lines], ["layer", "Conv1", "Conv2", "FC"])
+        self.expect_error(3, "topo.csv: a topology is a list of layers and no network", "convert",
+                          "--net", "topo.csv")
+
+    def test_a_wrong_topology_is_named_with_its_line(self):
+        self.write("topo.csv", TOPOLOGY.replace("96, 64", "96, x"))
+        self.expect_error(3, r"topo\.csv:3: filters: must be an integer", "simulate", "--hw",
+                          "machine.yaml", "--net", "topo.csv")
+
+
+if __name__ == "__main__":
+    unittest.main()

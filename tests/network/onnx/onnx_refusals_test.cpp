@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "simulator/network/onnx/onnx_model.hpp"
+#include "tests/support/onnx_graph.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Refusal {
+  std::string expected;  // behind "m.onnx: "
+  std::function<void(OnnxGraph&)> build;
+};
+
+void expect_refused(const std::vector<Refusal>& refusals) {
+  for (const Refusal& refusal : refusals) {
+    OnnxGraph graph;
+    refusal.build(graph);
+    EXPECT_THAT(graph.error(), StartsWith("m.onnx: " + refusal.expected));
+  }
+}
+
+TEST(OnnxRefusals, UnknownOperatorsAreNamedWithTheirNodeAndWhatToDo) {
+  expect_refused({
+      {"node 'up' (ConvTranspose): is not supported: transposed convolutions are not modelled; cut "
+       "the model before this node",
+       [](OnnxGraph& g) {
+         g.add("ConvTranspose", {"x", g.weights("w", {3, 8, 2, 2})}, "up");
+       }},
+      {"node 'r' (Resize): is not supported: resizing is not modelled",
+       [](OnnxGraph& g) { g.add("Resize", {"x"}, "r"); }},
+      {"node 'n' (Frobnicate): is not supported (simulator/network/onnx/README.md lists what is)",
+       [](OnnxGraph& g) { g.add("Frobnicate", {"x"}, "n"); }},
+      {"node 'q' (QLinearAdd): operators of the domain 'com.microsoft' are not known",
+       [](OnnxGraph& g) { g.add("QLinearAdd", {"x"}, "q").set_domain("com.microsoft"); }},
+      {"node 'if' (If): is not supported: control flow is not modelled",
+       [](OnnxGraph& g) { g.add("If", {"x"}, "if"); }},
+      {"node 's' (Split): is not supported: splitting channels is not modelled",
+       [](OnnxGraph& g) { g.add("Split", {"x"}, "s"); }},
+  });
+}
+
+TEST(OnnxRefusals, WindowsThatALayerCannotSayAreNamed) {
+  expect_refused({
+      {"node 'c' (Conv): strides 2 x 1 differ; a layer here has one for both directions",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "strides", {2, 1});
+       }},
+      {"node 'c' (Conv): dilations 1 x 2 differ",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "dilations", {1, 2});
+       }},
+      {"node 'c' (Conv): has weights of 8 x 3 x 3; only convolutions over height and width",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {8, 3, 3});
+       }},
+      {"node 'c' (Conv): has 1 groups and weights of 8 x 4 x 3 x 3 for 3 channels",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {8, 4, 3, 3});
+       }},
+      {"node 'c' (Conv): has weights of 0 x 3 x 3 x 3",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {0, 3, 3, 3});
+       }},
+      {"node 'c' (Conv): has a kernel_shape of 5 x 5 and weights of 8 x 3 x 3 x 3",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "kernel_shape", {5, 5});
+       }},
+      {"node 'c' (Conv): pads must be from 0 to 1048576, not -1",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "pads", {-1, 0, 0, 0});
+       }},
+      {"node 'c' (Conv): padding: must be from 0 to 2 for a window of 3 rows, not 3",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "pads", {3, 0, 0, 0});
+       }},
+      {"node 'c' (Conv): strides must be from 1 to 1024, not 0",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "strides", {0, 0});
+       }},
+      {"node 'c' (Conv): strides has 1 values, expected 2",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "strides", OnnxGraph::Sizes{2});
+       }},
+      {"node 'c' (Conv): attribute group is of type 7, expected 2",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "group", OnnxGraph::Sizes{1});
+       }},
+      {"node 'c' (Conv): auto_pad is none of",
+       [](OnnxGraph& g) {
+         set(g.conv("x", "c", {8, 3, 3, 3}), "auto_pad", "SOME");
+       }},
+      {"node 'c' (Conv): has a bias of 7 for 8 channels",
+       [](OnnxGraph& g) {
+         g.add("Conv", {"x", g.weights("w", {8, 3, 1, 1}), g.weights("b", {7})}, "c");
+       }},
+      {"node 'c' (Conv): kernel: a window of 17 rows does not fit into an input of 16",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {8, 3, 17, 1});
+       }},
+      {"node 'p' (MaxPool): has no kernel_shape",
+       [](OnnxGraph& g) { g.add("MaxPool", {"x"}, "p"); }},
+      {"node 'c' (Conv): input 1 ('x') must be a constant, and is computed",
+       [](OnnxGraph& g) {
+         g.add("Conv", {"x", "x"}, "c");
+       }},
+      {"node 'c' (Conv): input 1 is missing", [](OnnxGraph& g) { g.add("Conv", {"x"}, "c"); }},
+  });
+}
+
+TEST(OnnxRefusals, ProductsThatAreNoFullyConnectedLayerAreNamed) {
+  expect_refused({
+      {"node 'm' (MatMul): multiplies two computed matrices",
+       [](OnnxGraph& g) {
+         g.add("MatMul", {"x", "x"}, "m");
+       }},
+      {"node 'm' (MatMul): reads a map as 1 x 3 x 16 x 16; only one vector, 1 x 768",
+       [](OnnxGraph& g) {
+         g.add("MatMul", {"x", g.weights("w", {16, 4})}, "m");
+       }},
+      {"node 'g' (Gemm): has weights for 700 inputs and reads 768",
+       [](OnnxGraph& g) {
+         g.add("Flatten", {"x"}, "f");
+         g.add("Gemm", {"f", g.weights("w", {700, 4})}, "g");
+       }},
+      {"node 'g' (Gemm): transposes its input",
+       [](OnnxGraph& g) {
+         g.add("Flatten", {"x"}, "f");
+         set(g.add("Gemm", {"f", g.weights("w", {768, 4})}, "g"), "transA", 1);
+       }},
+  });
+}
+
+TEST(OnnxRefusals, ElementwiseOperatorsThatAreNoLayerAreNamed) {
+  expect_refused({
+      {"node 'c' (Clip): clips to -1 .. 1; only 0 .. 6 (relu6) and 0 .. (relu) are known",
+       [](OnnxGraph& g) {
+         g.add("Clip", {"x", g.number("lo", -1.0F), g.number("hi", 1.0F)}, "c");
+       }},
+      {"node 's' (Sub): of two computed maps is not known here",
+       [](OnnxGraph& g) {
+         g.conv("x", "a", {3, 3, 1, 1});
+         g.add("Sub", {"x", "a"}, "s");
+       }},
+      {"node 'a' (Add): takes a constant of 16 to a map of 1 x 3 x 16 x 16",
+       [](OnnxGraph& g) {
+         g.add("Add", {"x", g.weights("k", {16})}, "a");
+       }},
+      {"node 'd' (Div): divides a constant by a map",
+       [](OnnxGraph& g) {
+         g.add("Div", {g.number("one", 1.0F), "x"}, "d");
+       }},
+      {"node 'a' (Add): inputs: shapes 3x16x16 and 4x16x16 differ",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {4, 3, 1, 1});
+         g.add("Add", {"x", "c"}, "a");
+       }},
+      {"node 'a' (Mul): inputs: the same input twice",
+       [](OnnxGraph& g) {
+         g.add("Mul", {"x", "x"}, "a");
+       }},
+      {"node 'n' (BatchNormalization): has parameters of 4 for a map of 1 x 3 x 16 x 16",
+       [](OnnxGraph& g) {
+         const std::string k = g.weights("k", {4});
+         g.add("BatchNormalization", {"x", k, k, k, k}, "n");
+       }},
+      {"node 'n' (BatchNormalization): is in training mode",
+       [](OnnxGraph& g) {
+         const std::string k = g.weights("k", {3});
+         set(g.add("BatchNormalization", {"x", k, k, k, k}, "n"), "training_mode", 1);
+       }},
+      {"node 'r' (ReduceMean): takes a mean over other axes than height and width",
+       [](OnnxGraph& g) { set(g.add("ReduceMean", {"x"}, "r"), "axes", OnnxGraph::Sizes{1}); }},
+      {"node 'j' (Concat): joins along axis 2; only channels",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {3, 3, 1, 1});
+         set(g.add("Concat", {"x", "c"}, "j"), "axis", 2);
+       }},
+      {"node 'a' (Add): reads a 1 x 3 x 16 x 16 map as 1 x 768",
+       [](OnnxGraph& g) {  // numpy would align 768 with the columns
+         g.add("Flatten", {"x"}, "f");
+         g.add("MatMul", {"f", g.weights("w", {768, 768})}, "m");
+         g.add("Add", {"f", "m"}, "a");
+       }},
+  });
+}
+
+TEST(OnnxRefusals, MovedElementsAreNamed) {
+  expect_refused({
+      {"node 't' (Transpose): moves the elements of a 1 x 3 x 16 x 16 map",
+       [](OnnxGraph& g) {
+         g.conv("x", "c", {3, 3, 1, 1});
+         set(g.add("Transpose", {"c"}, "t"), "perm", {0, 1, 3, 2});
+       }},
+      {"node 'c' (Conv): reads a 1 x 3 x 16 x 16 map as 1 x 12 x 8 x 8: reshaped maps",
+       [](OnnxGraph& g) {
+         g.add("Reshape", {"x", g.integers("s", {1, 12, 8, 8})}, "r");
+         g.conv("r", "c", {8, 12, 1, 1});
+       }},
+      {"node 'r' (Reshape): makes 1 x 5 of 1 x 3 x 16 x 16",
+       [](OnnxGraph& g) {
+         g.add("Reshape", {"x", g.integers("s", {1, 5})}, "r");
+       }},
+      {"node 'r' (Reshape): leaves two dimensions free",
+       [](OnnxGraph& g) {
+         g.add("Reshape", {"x", g.integers("s", {-1, -1})}, "r");
+       }},
+      {"node 'r' (Reshape): a dimension is -7",
+       [](OnnxGraph& g) {
+         g.add("Reshape", {"x", g.integers("s", {-7, 5})}, "r");
+       }},
+      {"node 'a' (Relu): reads what 'p' (Pad) gives: zeros are understood around the input",
+       [](OnnxGraph& g) {
+         g.add("Pad", {"x", g.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1})}, "p");
+         g.add("Relu", {"p"}, "a");
+       }},
+      {"node 'p' (Pad): pads with other values than zeros (mode)",
+       [](OnnxGraph& g) {
+         set(g.add("Pad", {"x", g.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1})}, "p"), "mode",
+             "reflect");
+       }},
+      {"node 'c' (Conv): follows 's' (Softmax), which is understood only at the end",
+       [](OnnxGraph& g) {
+         g.add("Softmax", {"x"}, "s");
+         g.conv("s", "c", {8, 3, 1, 1});
+       }},
+      {"node 'g' (Gather): picks elements of a computed map",
+       [](OnnxGraph& g) {
+         g.add("Gather", {"x", g.integers("i", {0})}, "g");
+       }},
+      {"node 'm' (MatMul): input 1 is missing", [](OnnxGraph& g) { g.add("MatMul", {"x"}, "m"); }},
+  });
+}
+
+TEST(OnnxRefusals, GraphsThatAreNoNetworkAreExplained) {
+  expect_refused({
+      {"the graph has 2 inputs ('x', 'y' ...); a network here has one",
+       [](OnnxGraph& g) {
+         g.add_input("y", {1, 3, 16, 16});
+         g.add("Add", {"x", "y"}, "a");
+       }},
+      {"no input of the graph is used",
+       [](OnnxGraph& g) {
+         g.add("Relu", {g.weights("w", {1, 3, 4, 4})}, "a");
+       }},
+      {"the graph has no outputs", [](OnnxGraph&) {}},
+      {"node 'a' (Relu): reads 'b', which no earlier node gives",  // a cycle
+       [](OnnxGraph& g) {
+         g.add("Add", {"x", "a"}, "b");
+         g.add("Relu", {"b"}, "a");
+         std::swap(*g.graph().mutable_node(0), *g.graph().mutable_node(1));
+         g.outputs = {"b"};
+       }},
+      {"node 'm' (Relu): reads 'mask', which no earlier node gives",
+       [](OnnxGraph& g) {
+         g.add("Dropout", {"x"}, "d").add_output("mask");
+         g.add("Relu", {"mask"}, "m");
+       }},
+      {"node 'b' (Relu): gives 'a', as another node or input does already",
+       [](OnnxGraph& g) {
+         g.add("Relu", {"x"}, "a");
+         g.add("Relu", {"x"}, "a").set_name("b");
+       }},
+      {"initializer 'w': gives 'w', as another node or input does already",
+       [](OnnxGraph& g) {
+         g.add("Conv", {"x", g.weights("w", {8, 3, 1, 1})}, "c");
+         g.weights("w", {8, 3, 1, 1});
+       }},
+      {"output 'nothing': no node gives it",
+       [](OnnxGraph& g) {
+         g.add("Relu", {"x"}, "a");
+         g.outputs = {"a", "nothing"};
+       }},
+      {"output 'i': is the input itself", [](OnnxGraph& g) { g.add("Identity", {"x"}, "i"); }},
+      {"opset 6 is not known, 7 to 17 are; export the model with opset_version=17",
+       [](OnnxGraph& g) {
+         g.model.mutable_opset_import(0)->set_version(6);
+         g.add("Relu", {"x"}, "a");
+       }},
+      {"opset 18 is not known",
+       [](OnnxGraph& g) {
+         g.model.mutable_opset_import(0)->set_version(18);
+         g.add("Relu", {"x"}, "a");
+       }},
+      {"opset 0 is not known",
+       [](OnnxGraph& g) {
+         g.model.clear_opset_import();
+         g.add("Relu", {"x"}, "a");
+       }},
+      {"initializer 'w': a dimension is -8",
+       [](OnnxGraph& g) {
+         g.new_tensor("w", {-8, 3, 1, 1}, onnx::TensorProto::FLOAT);
+         g.add("Conv", {"x", "w"}, "c");
+       }},
+      {"initializer 'w': a tensor of 1048576 x 1048576 x 1048576 x 1048576 is too large",
+       [](OnnxGraph& g) {
+         g.new_tensor("w", {1 << 20, 1 << 20, 1 << 20, 1 << 20}, onnx::TensorProto::FLOAT);
+         g.add("Conv", {"x", "w"}, "c");
+       }},
+      {"initializer 'w': a tensor of 9 dimensions",
+       [](OnnxGraph& g) {
+         g.new_tensor("w", {1, 1, 1, 1, 1, 1, 1, 1, 1}, onnx::TensorProto::FLOAT);
+         g.add("Conv", {"x", "w"}, "c");
+       }},
+  });
+}
+
+TEST(OnnxRefusals, InputsThatAreNoImageAreExplained) {
+  const auto error_of = [](const std::vector<std::int64_t>& input) {
+    OnnxGraph graph(input);
+    graph.add("Relu", {"x"}, "a");
+    return graph.error();
+  };
+  EXPECT_EQ(error_of({8, 3, 16, 16}),
+            "m.onnx: input 'x' is a batch of 8; export the model for one image, or with a free "
+            "batch");
+  EXPECT_THAT(error_of({1, 3, 16}), HasSubstr("has 3 dimensions; images have 4"));
+  EXPECT_THAT(error_of({1, 3, std::int64_t{1} << 40, 16}), HasSubstr("is larger than 1048576"));
+  EXPECT_THAT(error_of({1, 1 << 20, 1 << 20, 1 << 20}), HasSubstr("more than 4294967296 elements"));
+}
+
+TEST(OnnxRefusals, BytesThatAreNoModelAreExplained) {
+  const auto error_of = [](const std::string& bytes) {
+    return input_error_of([&] { read_onnx(bytes, "m.onnx"); });
+  };
+  EXPECT_EQ(error_of(""), "m.onnx: holds no graph: is it an ONNX model?");
+  EXPECT_THAT(error_of("name: net\ninput: {}\n"), StartsWith("m.onnx: byte "));
+  EXPECT_THAT(error_of(std::string(100, '\xff')),
+              StartsWith("m.onnx: byte 0: a number of more than 64 bits"));
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 3, 3});
+  const std::string whole = graph.bytes();
+  EXPECT_THAT(error_of(whole.substr(0, whole.size() / 2)), HasSubstr("a field of "));
+}
+
+TEST(OnnxRefusals, AShortFileCannotAskForMuchMemory) {
+  // Two bytes a node: a model of two million of them.
+  std::string nodes;
+  for (int i = 0; i < 2'000'000; ++i) nodes += std::string("\x0a\x00", 2);
+  std::string size;
+  for (std::size_t left = nodes.size(); left > 0; left >>= 7) {
+    size += static_cast<char>((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+  }
+  EXPECT_EQ(input_error_of([&] { read_onnx("\x3a" + size + nodes, "m.onnx"); }),
+            "m.onnx: holds more than 1048576 nodes, names, attributes and dimensions");
+}
+
+}  // namespace
+}  // namespace tilewake

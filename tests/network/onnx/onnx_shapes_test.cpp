@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/onnx_graph.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const std::string kPoolAndClassifier =
+    "  - {name: p, op: global_avg_pool}\n  - {name: g, op: fully_connected, out_channels: 10}\n";
+
+/// A pool `p`, and a Gemm `g` behind `reshape`, which makes `f` of it.
+template <typename Reshape>
+std::string layers_behind_pool(Reshape reshape, int opset = 13) {
+  OnnxGraph graph({1, 3, 16, 16}, opset);
+  graph.add("GlobalAveragePool", {"x"}, "p");
+  reshape(graph);
+  graph.add("Gemm", {"f", graph.weights("w", {3, 10}), graph.weights("b", {10})}, "g");
+  return graph.layers();
+}
+
+TEST(OnnxShapes, WhatMovesNoElementIsPassedThrough) {
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) { g.add("Flatten", {"p"}, "f"); }),
+            entries(kPoolAndClassifier));
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
+              g.add("Reshape", {"p", g.integers("s", {0, -1})}, "f");
+            }),
+            entries(kPoolAndClassifier));
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
+              g.add("Squeeze", {"p", g.integers("axes", {2, -1})}, "f");
+            }),
+            entries(kPoolAndClassifier));
+  EXPECT_EQ(layers_behind_pool(
+                [](OnnxGraph& g) {
+                  set(g.add("Squeeze", {"p"}, "f"), "axes", {2, 3});
+                },
+                9),
+            entries(kPoolAndClassifier));
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
+              g.add("Identity", {"p"}, "i");
+              g.add("Dropout", {"i"}, "d");
+              g.add("Cast", {"d"}, "t");
+              set(g.add("Transpose", {"t"}, "n"), "perm", {0, 2, 3, 1});  // of one pixel
+              g.add("Reshape", {"n", g.integers("s", {1, 3})}, "r");
+              g.add("Unsqueeze", {"r", g.integers("u", {2})}, "u2");
+              g.add("Flatten", {"u2"}, "f");
+            }),
+            entries(kPoolAndClassifier));
+}
+
+TEST(OnnxShapes, ShapesThatTheModelComputesAreFollowed) {
+  // x.view(x.size(0), -1), as PyTorch exports it with a free batch.
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
+              g.add("Shape", {"p"}, "shape");
+              g.add("Gather", {"shape", g.new_tensor("zero", {}, onnx::TensorProto::INT64).name()},
+                    "size");
+              g.graph().mutable_initializer(g.graph().initializer_size() - 1)->add_int64_data(0);
+              g.add("Unsqueeze", {"size", g.integers("axes", {0})}, "first");
+              set(g.add("Concat", {"first", g.integers("rest", {-1})}, "to"), "axis", 0);
+              g.add("Reshape", {"p", "to"}, "f");
+            }),
+            entries(kPoolAndClassifier));
+  // As Paddle does.
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
+              g.add("Shape", {"p"}, "shape");
+              g.add("Cast", {"shape"}, "cast");
+              g.add("Slice", {"cast", g.integers("from", {0}), g.integers("upto", {1})}, "first");
+              set(g.add("Concat", {"first", g.integers("rest", {3})}, "to"), "axis", 0);
+              g.add("Reshape", {"p", "to"}, "f");
+            }),
+            entries(kPoolAndClassifier));
+  EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {  // arithmetic: 1 x (3 x 1)
+              g.add("Mul", {g.integers("three", {3}), g.integers("one", {1})}, "product");
+              set(g.add("Concat", {"one", "product"}, "to"), "axis", 0);
+              g.add("Reshape", {"p", "to"}, "f");
+            }),
+            entries(kPoolAndClassifier));
+}
+
+TEST(OnnxShapes, AnActivationPassesAReshape) {
+  OnnxGraph graph;
+  graph.add("Flatten", {"x"}, "f");
+  graph.add("MatMul", {"f", graph.weights("w", {768, 8})}, "fc");
+  graph.add("Reshape", {"fc", graph.integers("s", {1, 8, 1, 1})}, "map");
+  graph.add("Sigmoid", {"map"}, "a");
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("Mul", {"c", "a"}, "m");
+  EXPECT_EQ(graph.layers(), entries("  - {name: fc, op: fully_connected, out_channels: 8, "
+                                    "bias: false, activation: sigmoid}\n"
+                                    "  - {name: c, op: conv2d, out_channels: 8, kernel: 1, "
+                                    "inputs: [input]}\n"
+                                    "  - {name: m, op: mul, inputs: [c, fc]}\n"));
+}
+
+TEST(OnnxShapes, AnInputWithItsChannelsLastIsTurned) {
+  OnnxGraph graph({1, 16, 20, 3});
+  set(graph.add("Transpose", {"x"}, "t"), "perm", {0, 3, 1, 2});
+  graph.conv("t", "c", {8, 3, 1, 1});
+  EXPECT_EQ(graph.layers(),
+            entries("  - {name: c, op: conv2d, out_channels: 8, kernel: 1}\n", "3, 16, 20"));
+}
+
+TEST(OnnxShapes, FreeSizesAreBoundByTheInputShape) {
+  OnnxGraph graph({-1, 3, -1, -1});
+  graph.conv("x", "c", {8, 3, 1, 1});
+  EXPECT_EQ(text_of(graph.read({1, 3, 8, 9}).network),
+            entries("  - {name: c, op: conv2d, out_channels: 8, kernel: 1}\n", "3, 8, 9"));
+  EXPECT_EQ(graph.error(),
+            "m.onnx: input 'x' is 1 x 3 x ? x ?: bind what is free, as in "
+            "--input-shape 1,3,224,224");
+  EXPECT_EQ(graph.error({1, 4, 8, 8}),
+            "m.onnx: --input-shape has 4 where input 'x' is fixed at 3 (dimension 1)");
+  EXPECT_EQ(graph.error({1, 3, 8}),
+            "m.onnx: --input-shape has 3 sizes, input 'x' has 4 dimensions");
+  EXPECT_THAT(graph.error({2, 3, 8, 8}), HasSubstr("is a batch of 2"));
+}
+
+TEST(OnnxShapes, AFreeBatchIsOneImage) {
+  OnnxGraph graph({-1, 3, 16, 16});
+  graph.conv("x", "c", {8, 3, 1, 1});
+  EXPECT_EQ(graph.read().network.input, (Shape{3, 16, 16}));
+}
+
+TEST(OnnxShapes, AnInputWithoutShapeTakesTheGivenOne) {
+  OnnxGraph graph;
+  graph.graph().mutable_input(0)->clear_type();
+  graph.conv("x", "c", {8, 3, 1, 1});
+  EXPECT_EQ(graph.read({1, 3, 8, 8}).network.input, (Shape{3, 8, 8}));
+  EXPECT_EQ(graph.error(),
+            "m.onnx: input 'x' has no shape; give one, as --input-shape 1,3,224,224");
+}
+
+TEST(OnnxShapes, AVectorIsAMapOfOnePixel) {
+  OnnxGraph graph({1, 20});
+  graph.add("Gemm", {"x", graph.weights("w", {20, 5})}, "g");
+  EXPECT_EQ(graph.layers(), entries("  - {name: g, op: fully_connected, out_channels: 5, "
+                                    "bias: false}\n",
+                                    "20, 1, 1"));
+}
+
+TEST(OnnxShapes, WeightsThatAreListedAsInputsAreWeights) {
+  OnnxGraph graph({1, 3, 16, 16}, 8);
+  graph.model.set_ir_version(3);
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add_input("c.w", {8, 3, 1, 1});
+  graph.add_input("c.b", {8});
+  EXPECT_EQ(graph.read().network.layers.size(), 1U);
+}
+
+TEST(OnnxShapes, ASoftmaxAtTheEndIsLeftOutAndToldOf) {
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 16, 16});
+  graph.add("Flatten", {"c"}, "f");
+  set(graph.add("Softmax", {"f"}, "s"), "axis", 1);
+  graph.add("Identity", {"s"}, "i");
+  const OnnxNetwork model = graph.read();
+  EXPECT_EQ(model.network.layers.size(), 1U);
+  EXPECT_THAT(model.remarks, ElementsAre("'s' (Softmax) is left out"));
+}
+
+TEST(OnnxShapes, NodesThatNoOutputNeedsAreLeftOutAndToldOf) {
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("Conv", {"c", graph.weights("w", {8, 8, 3, 3})}, "aux");
+  graph.add("TopK", {"aux"}, "top");
+  graph.outputs = {"c"};
+  const OnnxNetwork model = graph.read();
+  EXPECT_EQ(model.network.layers.size(), 1U);
+  EXPECT_THAT(model.remarks, ElementsAre("2 nodes give nothing to an output"));
+}
+
+TEST(OnnxShapes, AnOutputThatIsReadOnIsToldOf) {
+  OnnxGraph graph;
+  graph.conv("x", "a", {8, 3, 1, 1});
+  graph.conv("a", "b", {8, 8, 1, 1});
+  graph.outputs = {"a", "b"};
+  const OnnxNetwork model = graph.read();
+  EXPECT_EQ(model.network.layers.size(), 2U);
+  ASSERT_EQ(model.remarks.size(), 1U);
+  EXPECT_THAT(model.remarks[0], HasSubstr("output 'a' is read inside of the network, too"));
+}
+
+TEST(OnnxShapes, NamesBecomePlainAndStayDifferent) {
+  OnnxGraph graph;
+  graph.conv("x", "a", {3, 3, 1, 1}).set_name("stage,1;\n\"x\"");
+  graph.conv("a", "b", {3, 3, 1, 1}).set_name("stage,1;\n\"x\"");
+  graph.conv("b", "c", {3, 3, 1, 1}).set_name("=1+1");
+  graph.conv("c", "d", {3, 3, 1, 1}).set_name("input");
+  graph.conv("d", "e", {3, 3, 1, 1}).set_name(std::string(5000, 'n'));
+  graph.conv("e", "tail ", {3, 3, 1, 1}).clear_name();
+  std::vector<std::string> names;
+  const OnnxNetwork model = graph.read();
+  for (const Layer& layer : model.network.layers) names.push_back(layer.name);
+  EXPECT_THAT(names, ElementsAre("stage_1___x_", "stage_1___x__2", "_1+1", "input_1",
+                                 std::string(200, 'n'), "tail_"));
+  EXPECT_THAT(model.remarks, IsEmpty());
+}
+
+TEST(OnnxShapes, TheNetworkIsNamedAfterTheFileUnlessItIsOurs) {
+  OnnxGraph graph;
+  graph.graph().set_name("torch_jit");
+  graph.conv("x", "c", {8, 3, 1, 1});
+  EXPECT_EQ(read_onnx(graph.bytes(), "some/net v2.onnx").network.name, "net v2");
+  graph.model.set_producer_name("tilewake");
+  EXPECT_EQ(graph.read().network.name, "torch_jit");
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/network/scalesim_csv.hpp"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/input_error.hpp"
+#include "tests/support/network_text.hpp"
+#include "tests/support/yaml_mutator.hpp"
+
+namespace tilewake {
+namespace {
+
+const std::string kHeader =
+    "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
+    "Strides,\n";
+
+std::vector<Network> read(const std::string& text) {
+  return read_scalesim_topology(text, "dir/alex net.csv");
+}
+
+std::string error_of(const std::string& text) {
+  return input_error_of([&] { read(text); });
+}
+
+TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
+  const auto networks = read(kHeader +
+                             "Conv1, 227, 227, 11, 11, 3, 96, 4,\r\n"
+                             "\n"
+                             "FC 8,1,1,1,1,4096,1000,1\n");
+  ASSERT_EQ(networks.size(), 2U);
+  EXPECT_EQ(text_of(networks[0]),
+            "alex net/Conv1 3x227x227\n"
+            "Conv1 [] conv2d none inputs [-1] ifm 3x227x227 ofm 96x55x55 kernel 11x11 stride 4 "
+            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
+  EXPECT_EQ(text_of(networks[1]),
+            "alex net/FC 8 4096x1x1\n"
+            "FC 8 [] conv2d none inputs [-1] ifm 4096x1x1 ofm 1000x1x1 kernel 1x1 stride 1 "
+            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
+}
+
+TEST(ScalesimCsv, TheNumberOfWindowsIsRoundedUp) {
+  // M of the layer as SCALE-Sim v2 counts it: ceil((map - window + stride) / stride) a side.
+  const auto side_of = [](int map, int window, int stride) {
+    const auto n = read(kHeader + fmt::format("a,{0},{0},{1},{1},3,8,{2},\n", map, window, stride));
+    return n[0].layers[0].ofm.height;
+  };
+  EXPECT_EQ(side_of(224, 11, 4), 55);
+  EXPECT_EQ(side_of(56, 1, 2), 29);
+  EXPECT_EQ(side_of(224, 3, 2), 112);
+  EXPECT_EQ(side_of(27, 5, 1), 23);
+  for (int map = 1; map <= 20; ++map) {
+    for (int window = 1; window <= map; ++window) {
+      for (int stride = 1; stride <= 5; ++stride) {
+        EXPECT_EQ(side_of(map, window, stride), (map - window + 2 * stride - 1) / stride);
+      }
+    }
+  }
+}
+
+TEST(ScalesimCsv, AStrideOfItsOwnForColumnsMayStandBehind) {
+  const std::string header = "Layer, a, b, c, d, e, f, Stride height, Stride width,\n";
+  EXPECT_EQ(read(header + "a,8,8,3,3,3,8,2,2,\n")[0].layers[0].stride, 2);
+  EXPECT_EQ(error_of(header + "a,8,8,3,3,3,8,2,1,\n"),
+            "dir/alex net.csv:2: stride of columns: is 1, that of rows 2; a layer here has one for "
+            "both directions");
+}
+
+TEST(ScalesimCsv, MatrixProductsArePointwiseConvolutions) {
+  const auto networks = read("Layer, M, N, K,\nqkv, 197, 2304, 768,\n");
+  ASSERT_EQ(networks.size(), 1U);
+  const Layer& layer = networks[0].layers[0];
+  EXPECT_EQ(layer.ifm, (Shape{768, 197, 1}));
+  EXPECT_EQ(layer.ofm, (Shape{2304, 197, 1}));
+  EXPECT_EQ(layer.num_macs(), std::int64_t{197} * 2304 * 768);
+}
+
+TEST(ScalesimCsv, RepeatedAndStrangeNamesBecomePlainAndDifferent) {
+  const auto networks =
+      read(kHeader + "a;b,8,8,3,3,3,8,1,\na;b,8,8,3,3,3,8,1,\ninput,8,8,3,3,3,8,1,\n");
+  EXPECT_EQ(networks[0].name, "alex net/a_b");
+  EXPECT_EQ(networks[1].name, "alex net/a_b_2");
+  EXPECT_EQ(networks[2].layers[0].name, "input_1");
+}
+
+TEST(ScalesimCsv, WhatIsWrongIsNamedWithItsLineAndColumn) {
+  const std::string at = "dir/alex net.csv:";
+  EXPECT_EQ(error_of(""), "dir/alex net.csv: holds no layers");
+  EXPECT_EQ(error_of(kHeader), "dir/alex net.csv: holds no layers");
+  EXPECT_EQ(error_of("Conv1,227,227,11,11,3,96,4,\n"),
+            at + "1: the first line must be a header; a layer here would be left out by SCALE-Sim");
+  EXPECT_EQ(error_of("name: net\n"),
+            at + "1: is no header of a SCALE-Sim topology (layer, sizes ...)");
+  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,3,8,\n"),
+            at + "2: has 7 fields, expected 8 (name, ifmap height, ifmap width, filter height, "
+                 "filter width, channels, filters, stride)");
+  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,3,8,x,\n"),
+            at + "2: stride: must be an integer from 1 to 1024, not 'x'");
+  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,0,8,1,\n"),
+            at + "2: channels: must be an integer from 1 to 1048576, not '0'");
+  EXPECT_EQ(error_of(kHeader + "a,8,8,3,9,3,8,1,\n"),
+            at + "2: filter width: 9 is larger than the ifmap, 8");
+  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,3,8,1,2:4,\n"),
+            at + "2: stride of columns: must be an integer from 1 to 1024, not '2:4'");
+  EXPECT_EQ(error_of(kHeader + "a,1048576,1048576,1,1,1048576,8,1,\n"),
+            at + "2: input: has more than 4294967296 elements");
+  EXPECT_EQ(error_of("Layer, M, N, K,\na,1,2\n"),
+            at + "2: has 3 fields, expected 4 (name, M, N, K)");
+}
+
+TEST(ScalesimCsv, DamagedTopologiesAreReadOrExplained) {
+  const char* runs = std::getenv("TILEWAKE_FUZZ_RUNS");
+  const std::string text = kHeader +
+                           "Conv1, 227, 227, 11, 11, 3, 96, 4,\nConv2,27,27,5,5,96,256,1,\n"
+                           "DW,56,56,3,3,1,1,2,2,\nFC,1,1,1,1,4096,1000,1,\n";
+  YamlMutator mutator(text, /*seed=*/11);
+  for (int i = 0; i < (runs != nullptr ? std::atoi(runs) : 3000) && !HasFailure(); ++i) {
+    const std::string mutant = mutator.next();
+    const std::string error = input_error_of([&] { read_scalesim_topology(mutant, "m.csv"); });
+    EXPECT_TRUE(error == "no error" || error.starts_with("m.csv:")) << error << "\n" << mutant;
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+  }
+}
+
+}  // namespace
+}  // namespace tilewake
