@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "simulator/cli/layer_table.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
@@ -58,20 +60,23 @@ std::string network_section(const Model& model, const Program& program, bool ver
 ExitCode check_command(const Arguments& arguments) {
   std::string hardware_name;
   std::string network_name;
+  std::vector<std::string> settings;
   bool verbose = false;
   bool quiet = false;
   Options options(
-      "check", "check --hw FILE [--net FILE] [-v | -q]",
+      "check", "check --hw FILE [--net FILE] [--set KEY=VALUE...] [-v | -q]",
       "Validates a machine, and whether it can run a network. Prints every value of the\n"
       "machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
   options.optional("net", network_name, "FILE", "network: a name in networks/, or a path");
+  options.list("set", settings, "KEY=VALUE...",
+               "put a value into the machine, as in dram.num_channels=4");
   options.flag("verbose,v", verbose, "also list the network's layers");
   options.flag("quiet,q", quiet, "print nothing if all is well");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);
 
-  const Machine machine = read_machine(hardware_name);
+  const Machine machine = read_machine(hardware_name, single_values(parse_settings(settings)));
   std::string text = machine_section(machine);
   if (!network_name.empty()) {
     const Model model = read_model(network_name);

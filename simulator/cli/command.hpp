@@ -15,6 +15,8 @@ using Arguments = std::vector<std::string>;
 /// UsageError, InputError, or what is our own fault. main.cpp has the table of them.
 ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
+/// `simulate` with --sweep among its arguments.
+ExitCode sweep_command(const Arguments& arguments);
 ExitCode calibrate_command(const Arguments& arguments);
 ExitCode predict_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);

@@ -5,16 +5,24 @@
 
 #include <fmt/format.h>
 
+#include "simulator/cli/settings.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/network/network_yaml.hpp"
 
 namespace tilewake {
 
-Machine read_machine(const std::string& name) {
+Machine read_machine(const std::string& name, const std::vector<YamlOverride>& settings) {
   InputFile file = read_hardware_file(name);
-  HardwareConfig config = read_hardware_text(file.text, file.path);
-  return {std::move(file), std::move(config)};
+  try {
+    HardwareConfig config = read_hardware_text(file.text, file.path, settings);
+    return {std::move(file), std::move(config)};
+  } catch (const InputError& e) {
+    if (settings.empty()) throw;
+    throw InputError(
+        fmt::format("{} (with --set {})", e.what(), printable(settings_text(settings))));
+  }
 }
 
 Model read_model(const std::string& name) {

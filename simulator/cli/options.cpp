@@ -92,6 +92,12 @@ void Options::list(const std::string& name, std::vector<std::string>& values,
   add(name, po::value(&values)->multitoken()->composing(), placeholder, help + " (default: none)");
 }
 
+void Options::required_list(const std::string& name, std::vector<std::string>& values,
+                            const std::string& placeholder, const std::string& help) {
+  add(name, po::value(&values)->multitoken()->composing()->required(), placeholder,
+      help + " (required)");
+}
+
 bool Options::parse(const Arguments& arguments) {
   using po::command_line_style::allow_guessing;
   using po::command_line_style::unix_style;

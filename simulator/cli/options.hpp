@@ -36,6 +36,9 @@ class Options {
   /// One or more values behind each use of the option, which may come several times.
   void list(const std::string& name, std::vector<std::string>& values,
             const std::string& placeholder, const std::string& help);
+  /// The same, with one value at least.
+  void required_list(const std::string& name, std::vector<std::string>& values,
+                     const std::string& placeholder, const std::string& help);
 
   /// Fills the values. Returns false if help was asked for; it is printed then.
   bool parse(const Arguments& arguments);

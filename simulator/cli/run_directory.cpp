@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kRunYaml = "run.yaml";
 
 /// Every file that a run may consist of. A command that adds one to a run adds it here.
-constexpr std::string_view kRunFiles[] = {kRunYaml, "layers.csv", "summary.json", "timeline.json"};
+constexpr std::string_view kRunFiles[] = {kRunYaml,        "layers.csv", "summary.json",
+                                          "timeline.json", "sweep.csv",  "points.jsonl"};
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
@@ -85,8 +86,11 @@ RunDirectory::RunDirectory(const std::string& path, bool force) : path_(path) {
   }
 }
 
-void RunDirectory::remove_run() const {
+void RunDirectory::remove_run(const std::vector<RunFile>& but) const {
   for (const std::string_view name : kRunFiles) {
+    if (std::any_of(but.begin(), but.end(), [&](const RunFile& f) { return f.name == name; })) {
+      continue;  // is replaced in one step
+    }
     const fs::path file = path_ / name;
     std::error_code error;
     fs::remove(file, error);
@@ -106,7 +110,7 @@ void RunDirectory::write(const std::vector<RunFile>& files, const std::string& r
   prepared.emplace_back((path_ / kRunYaml).string(),
                         run_yaml);  // last: with it the run is complete
   try {
-    remove_run();
+    remove_run(files);
     for (PreparedFile& file : prepared) file.commit();
   } catch (...) {
     remove_run();

@@ -21,13 +21,14 @@ class RunDirectory {
   /// written there. Changes nothing.
   RunDirectory(const std::string& path, bool force);
 
-  /// Replaces the run that was there: makes the directory, removes what the new run lacks, writes
-  /// each file under a temporary name and renames it. `run.yaml` goes first and comes last: where
-  /// it is, the run is complete. Should anything fail, no file of a run is left behind.
+  /// Replaces the run that was there: makes the directory, writes each file under a temporary name,
+  /// removes what the new run lacks and renames. `run.yaml` goes first and comes last: where it is,
+  /// the run is complete. Should anything fail once the old run is touched, no file of a run is
+  /// left behind.
   void write(const std::vector<RunFile>& files, const std::string& run_yaml) const;
 
  private:
-  void remove_run() const;
+  void remove_run(const std::vector<RunFile>& but = {}) const;
 
   std::filesystem::path path_;
 };

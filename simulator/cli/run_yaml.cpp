@@ -14,6 +14,28 @@
 namespace tilewake {
 namespace {
 
+std::string quoted_list(const std::vector<std::string>& words) {
+  std::vector<std::string> quoted;
+  for (const std::string& word : words) quoted.push_back(json_string(word));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+std::string head(const RunRecord& record) {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format(
+      "# A run of tilewake. This file is written last: where it is, the run is complete.\n"
+      "version: {}\n"
+      "command: {}\n"
+      "written: {:%Y-%m-%dT%H:%M:%SZ}\n"
+      "wall_seconds: {:.6f}\n"
+      "cpu_seconds: {:.6f}\n"
+      "files: [{}]\n",
+      kVersion, quoted_list(record.command_line),
+      fmt::gmtime(std::chrono::system_clock::to_time_t(now)), record.wall_seconds,
+      record.cpu_seconds, fmt::join(record.files, ", "));
+}
+
 std::string input_section(const std::string& name, const InputFile& file) {
   return fmt::format("  name: {}\n  file: {}\n  hash: fnv1a64:{:016x}\n", json_string(name),
                      json_string(file.path), fnv1a64(file.text));
@@ -22,28 +44,44 @@ std::string input_section(const std::string& name, const InputFile& file) {
 }  // namespace
 
 std::string run_yaml(const RunRecord& record, const Machine& machine, const Model& model) {
-  std::vector<std::string> words;
-  for (const std::string& word : record.command_line) words.push_back(json_string(word));
-  const auto now =
-      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format(
-      "# A run of tilewake. This file is written last: where it is, the run is complete.\n"
-      "version: {}\n"
-      "command: [{}]\n"
-      "written: {:%Y-%m-%dT%H:%M:%SZ}\n"
-      "wall_seconds: {:.6f}\n"
-      "cpu_seconds: {:.6f}\n"
-      "files: [{}]\n"
-      "network:\n"
-      "{}"
-      "hardware:\n"
-      "{}"
-      "  resolved:\n"
-      "{}",
-      kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-      record.wall_seconds, record.cpu_seconds, fmt::join(record.files, ", "),
-      input_section(model.network.name, model.file),
-      input_section(machine.config.name, machine.file), hardware_yaml(machine.config, "    "));
+  return head(record) + fmt::format(
+                            "network:\n"
+                            "{}"
+                            "hardware:\n"
+                            "{}"
+                            "  resolved:\n"
+                            "{}",
+                            input_section(model.network.name, model.file),
+                            input_section(machine.config.name, machine.file),
+                            hardware_yaml(machine.config, "    "));
+}
+
+std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep) {
+  std::string text = head(record) + fmt::format("points: {}\nfailed: {}\n", sweep.plan().size(),
+                                                sweep.num_failed());
+  const auto add = [&text](const std::string& name, const InputFile* file) {
+    text +=
+        fmt::format("  - {{name: {}, file: {}}}\n", json_string(name),
+                    file == nullptr ? "null"
+                                    : fmt::format("{}, hash: fnv1a64:{:016x}",
+                                                  json_string(file->path), fnv1a64(file->text)));
+  };
+  text += "networks:\n";
+  for (std::size_t i = 0; i < sweep.models().size(); ++i) {
+    const SweepInput<Model>& model = sweep.models()[i];
+    add(sweep.plan().networks()[i], model.value ? &model.value->file : nullptr);
+  }
+  text += "hardware:\n";
+  for (std::size_t i = 0; i < sweep.machines().size(); ++i) {
+    const SweepInput<InputFile>& machine = sweep.machines()[i];
+    add(sweep.plan().hardware()[i], machine.value ? &*machine.value : nullptr);
+  }
+  text += sweep.plan().settings().empty() ? "set: []\n" : "set:\n";
+  for (const Setting& setting : sweep.plan().settings()) {
+    text += fmt::format("  - {{key: {}, values: {}}}\n", json_string(setting.key),
+                        quoted_list(setting.values));
+  }
+  return text;
 }
 
 }  // namespace tilewake

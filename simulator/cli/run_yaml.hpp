@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "simulator/cli/inputs.hpp"
+#include "simulator/cli/sweep.hpp"
 
 namespace tilewake {
 
@@ -19,5 +20,8 @@ struct RunRecord {
 /// The text of run.yaml: who made the run, from what, when and how long it took; every value of the
 /// machine. It is the only file of a run that differs when the run is repeated.
 std::string run_yaml(const RunRecord& record, const Machine& machine, const Model& model);
+
+/// The same of a sweep: its files, what was set, how many points there are and how many failed.
+std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep);
 
 }  // namespace tilewake

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -14,12 +15,11 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/cli/simulation.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
-#include "simulator/common/version.hpp"
 #include "simulator/engine/simulator.hpp"
-#include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/timeline.hpp"
 #include "simulator/trace/trace_csv.hpp"
@@ -46,9 +46,11 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
 struct SimulateOptions {
   std::string hardware;
   std::string network;
+  std::vector<std::string> settings;
   std::string out;
   std::string format = "table";
   bool timeline = false;
+  bool sweep = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
@@ -57,12 +59,17 @@ struct SimulateOptions {
 bool parse(const Arguments& arguments, SimulateOptions& values) {
   Options options(
       "simulate",
-      "simulate --hw FILE --net FILE [--out DIR [--timeline] [--force]]\n"
-      "                         [--format table|csv|json] [-v | -q]",
+      "simulate --hw FILE --net FILE [--set KEY=VALUE...] [--out DIR [--timeline] [--force]]\n"
+      "                         [--format table|csv|json] [-v | -q]\n"
+      "       tilewake simulate --sweep ...",
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("net", values.network, "FILE", "network: a name in networks/, or a path");
+  options.list("set", values.settings, "KEY=VALUE...",
+               "put a value into the machine, as in dram.num_channels=4");
+  options.flag("sweep", values.sweep,
+               "several machines, networks and values at once: see 'simulate --sweep --help'");
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("timeline", values.timeline,
@@ -101,18 +108,7 @@ Run simulate(const Machine& machine, const Model& model, bool with_timeline) {
 
   Run run;
   run.rows = std::move(layers.rows);
-  RunInfo info;
-  info.network = model.network.name;
-  info.hardware = hardware.name;
-  info.machine = machine_id(hardware);
-  info.schedule = program.schedule;
-  info.warnings = program.warnings;
-  info.network_hash = fnv1a64(model.file.text);
-  info.hardware_hash = fnv1a64(machine.file.text);
-  info.num_params = model.network.num_params();
-  info.clock_mhz = hardware.clock_mhz;
-  info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
-  run.summary = summarize(info, run.rows);
+  run.summary = summary_of(machine, model, program, run.rows);
   if (with_timeline) {
     std::vector<std::string> names;
     for (const TraceRow& row : run.rows) names.push_back(row.layer);
@@ -133,15 +129,20 @@ void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
 }  // namespace
 
 ExitCode simulate_command(const Arguments& arguments) {
+  // No value of an option looks like this, so it is the flag, wherever it stands.
+  if (std::find(arguments.begin(), arguments.end(), "--sweep") != arguments.end()) {
+    return sweep_command(arguments);
+  }
   const Stopwatch stopwatch;
   SimulateOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(kFormats, options.format);
+  const std::vector<YamlOverride> settings = single_values(parse_settings(options.settings));
   std::optional<RunDirectory> directory;
   if (!options.out.empty()) directory.emplace(options.out, options.force);
 
-  const Machine machine = read_machine(options.hardware);
+  const Machine machine = read_machine(options.hardware, settings);
   const Model model = read_model(options.network);
   const Run run = simulate(machine, model, options.timeline);
   if (directory) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/simulation.hpp"
 
+#include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/tee_sink.hpp"
 #include "simulator/trace/trace_recorder.hpp"
@@ -21,6 +22,23 @@ SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hard
   run.result = simulator.run(program, sink);
   run.rows = recorder.finish(run.result.total_cycles);
   return run;
+}
+
+Summary summary_of(const Machine& machine, const Model& model, const Program& program,
+                   const std::vector<TraceRow>& rows) {
+  const HardwareConfig& hardware = machine.config;
+  RunInfo info;
+  info.network = model.network.name;
+  info.hardware = hardware.name;
+  info.machine = machine_id(hardware);
+  info.schedule = program.schedule;
+  info.warnings = program.warnings;
+  info.network_hash = fnv1a64(model.file.text);
+  info.hardware_hash = fnv1a64(machine.file.text);
+  info.num_params = model.network.num_params();
+  info.clock_mhz = hardware.clock_mhz;
+  info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  return summarize(info, rows);
 }
 
 }  // namespace tilewake

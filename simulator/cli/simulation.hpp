@@ -3,10 +3,12 @@
 
 #include <vector>
 
+#include "simulator/cli/inputs.hpp"
 #include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/program.hpp"
 #include "simulator/network/network.hpp"
+#include "simulator/trace/summary.hpp"
 #include "simulator/trace/trace_row.hpp"
 
 namespace tilewake {
@@ -23,5 +25,9 @@ struct SimulatedLayers {
 SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hardware,
                                 const Network& network, const Program& program,
                                 EventSink* also = nullptr);
+
+/// What summary.json says of such a run.
+Summary summary_of(const Machine& machine, const Model& model, const Program& program,
+                   const std::vector<TraceRow>& rows);
 
 }  // namespace tilewake

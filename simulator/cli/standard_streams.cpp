@@ -12,9 +12,7 @@
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
-namespace {
 
-/// Returns 0, or what errno says.
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
@@ -29,8 +27,6 @@ int write_all(int fd, std::string_view text) {
   }
   return 0;
 }
-
-}  // namespace
 
 void prepare_standard_streams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {

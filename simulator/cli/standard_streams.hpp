@@ -11,6 +11,9 @@ namespace tilewake {
 /// signal.
 void prepare_standard_streams();
 
+/// Writes all of `text` to a file descriptor. Returns 0, or what errno says.
+int write_all(int fd, std::string_view text);
+
 /// Writes all of `text` to standard output. A reader that went away (`| head`) has seen enough and
 /// is no error; anything else is an InputError with the system's reason.
 void write_result(std::string_view text);

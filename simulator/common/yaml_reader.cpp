@@ -72,8 +72,10 @@ YamlReader YamlReader::from_file(const std::string& path) {
   return from_text(read_text_file(path), path);
 }
 
-YamlReader YamlReader::from_text(const std::string& text, const std::string& name) {
+YamlReader YamlReader::from_text(const std::string& text, const std::string& name,
+                                 const std::vector<YamlOverride>& overrides) {
   auto document = std::make_shared<Document>(Document{name, parse_yaml(text, name)});
+  for (const YamlOverride& change : overrides) apply(change, document->root, name);
   const YamlNode& root = document->root;
   return {std::move(document), "", root};
 }

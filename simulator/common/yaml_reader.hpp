@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/yaml_override.hpp"
 
 namespace tilewake {
 
@@ -33,8 +34,10 @@ class YamlReader {
  public:
   static YamlReader from_file(const std::string& path);
 
-  /// Same, from text already in memory; `name` stands in for the file in errors.
-  static YamlReader from_text(const std::string& text, const std::string& name);
+  /// Same, from text already in memory; `name` stands in for the file in errors. `overrides` are
+  /// read as if the text held them.
+  static YamlReader from_text(const std::string& text, const std::string& name,
+                              const std::vector<YamlOverride>& overrides = {});
 
   /// Reads a mandatory scalar: std::string, bool, double or an integer type (whose whole range is
   /// accepted, up to that of std::int64_t). Throws InputError if absent or mistyped.

@@ -33,9 +33,11 @@ std::int64_t StreamDma::next_address(Cause cause, std::int64_t bytes) {
 void StreamDma::read(const DmaRequest& request) {
   const Slot slot{request.buffer, request.slot};
   buffers[request.buffer]->expect_fill(request.slot);
-  const std::int64_t id = transfers_.submit(
-      {false, next_address(request.cause, request.bytes), request.bytes, request.layer,
-       request.cause, request.priority == DmaRequest::Priority::kPreempting, request.counted});
+  const bool urgent =
+      request.priority == DmaRequest::Priority::kPreempting || request.cause == Cause::kBias;
+  const std::int64_t id =
+      transfers_.submit({false, next_address(request.cause, request.bytes), request.bytes,
+                         request.layer, request.cause, urgent, request.counted});
   targets_[id] = slot;
   ++num_under_way_[slot];
 }

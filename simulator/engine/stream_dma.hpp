@@ -19,7 +19,8 @@ namespace tilewake {
 /// Moves data between a memory controller and the slots of on-chip buffers: what a core that was
 /// made for `Dma` runs on where the memory is more than latency and bandwidth.
 ///
-/// Timing: `TransferDma`'s; preempting requests pass queued ones between two pieces. A slot is
+/// Timing: `TransferDma`'s; preempting requests pass queued ones between two pieces. So do biases,
+/// which are few and would wait for whole maps that are stored. A slot is
 /// filled in the cycle in which the last byte of its last request arrives. Stores queue with the
 /// reads and take the bus like them; the core waits for none.
 ///
@@ -42,7 +43,7 @@ class StreamDma : public BufferDma, private TransferListener {
   void on_transfer_done(std::int64_t id) override;
 
   TransferDma transfers_;
-  std::array<std::int64_t, 5> stream_ends_{};  // by Cause
+  std::array<std::int64_t, 5> stream_ends_{};       // by Cause
   std::unordered_map<std::int64_t, Slot> targets_;  // of reads under way
   std::map<Slot, int> num_under_way_;
 };

@@ -80,8 +80,9 @@ HardwareConfig read_hardware(const std::string& path) {
   return read_hardware(YamlReader::from_file(path));
 }
 
-HardwareConfig read_hardware_text(const std::string& text, const std::string& name) {
-  return read_hardware(YamlReader::from_text(text, name));
+HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
+                                  const std::vector<YamlOverride>& overrides) {
+  return read_hardware(YamlReader::from_text(text, name, overrides));
 }
 
 std::vector<std::string> core_kinds() {

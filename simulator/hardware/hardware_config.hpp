@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "simulator/common/yaml_override.hpp"
 #include "simulator/hardware/dram_config.hpp"
 #include "simulator/hardware/midap_config.hpp"
 #include "simulator/hardware/systolic_config.hpp"
@@ -45,8 +46,10 @@ struct HardwareConfig {
 /// Reads a machine (keys: hw_configs/README.md). Throws InputError naming file, line and key.
 HardwareConfig read_hardware(const std::string& path);
 
-/// Same, from text already in memory; `name` stands in for the file in errors.
-HardwareConfig read_hardware_text(const std::string& text, const std::string& name);
+/// Same, from text already in memory; `name` stands in for the file in errors. `overrides` are read
+/// and checked as if the text held them.
+HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
+                                  const std::vector<YamlOverride>& overrides = {});
 
 /// Same, from a mapping in a file that holds more than a machine.
 HardwareConfig read_hardware(YamlReader yaml);

@@ -64,7 +64,7 @@ class UsageTest(CliTest):
                              ["check", "simulate", "calibrate", "predict", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 5), ("simulate", 9)):
+        for command, count in (("check", 6), ("simulate", 11)):
             text = self.expect_ok(command, "--help")
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)

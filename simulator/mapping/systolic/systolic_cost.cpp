@@ -78,11 +78,8 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
   const std::int64_t hides = shares_fold ? f.whole_stream_cycles : f.stream_cycles;
   const std::int64_t exchange = exchange_cycles(problem, hides == f.whole_stream_cycles);
   const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
-  const bool goes_on = shares_fold && context.continues;
-  const std::int64_t returning =
-      sums_stay && !context.begins_depth && !goes_on ? exchange_cycles(problem, false) : 0;
   if (!c_.overlap_folds)
-    return f.folds * f.stream_cycles + (goes_on ? 0 : f.folds * (around + returning));
+    return f.folds * f.stream_cycles + (shares_fold && context.continues ? 0 : f.folds * around);
   // An operand comes while the fold before it streams, so the layer's last fold hides none; sums go
   // while the fold behind them streams, so the first one hides none.
   std::int64_t num_hiding = f.folds;
@@ -90,7 +87,7 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
   // Of steps that share a fold one waits: the last of them, or for sums the first.
   if (shares_fold && (sums_stay ? context.continues : context.stays)) num_hiding = 0;
   return (context.first ? around : 0) + f.folds * f.stream_cycles +
-         num_hiding * std::max<std::int64_t>(0, exchange + returning - hides);
+         num_hiding * std::max<std::int64_t>(0, exchange - hides);
 }
 
 std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& extent,

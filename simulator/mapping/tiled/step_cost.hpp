@@ -14,10 +14,9 @@ enum class Stationary { kNone, kInput, kWeight, kOutput };
 struct StepContext {
   bool first = true;       // of the layer
   bool last = true;        // of the layer
-  bool continues = false;    // the stationary operand is that of the step before
-  bool begins_depth = true;  // its outputs begin at 0; else it adds to partial sums
-  bool ends_depth = true;    // its outputs are complete: what is fused is done now
-  bool stays = false;        // the stationary operand is that of the step behind, too
+  bool continues = false;  // the stationary operand is that of the step before
+  bool ends_depth = true;  // its outputs are complete: what is fused is done now
+  bool stays = false;      // the stationary operand is that of the step behind, too
 };
 
 /// How long a core computes one step of a layer, all operands being on chip: one implementation a

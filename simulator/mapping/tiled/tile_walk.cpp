@@ -107,7 +107,7 @@ void TileWalk::describe() {
   step_.loads_sums = step_.opens_output && depth > 0;
   step_.spills_sums = step_.closes_output && !ends_depth;
   step_.context = {!has_previous_, !has_following_, has_previous_ && stays(previous_, position_),
-                   depth == 0, ends_depth, has_following_ && stays(position_, following_)};
+                   ends_depth, has_following_ && stays(position_, following_)};
 }
 
 bool TileWalk::stays(const Position& a, const Position& b) const {

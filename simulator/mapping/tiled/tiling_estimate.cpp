@@ -40,8 +40,7 @@ struct TileClass {
   // The stationary operand is that of the tile before, or behind.
   bool continues = false;
   bool stays = false;
-  bool first = false;  // of the loop
-  bool last = false;   // of the loop
+  bool last = false;  // of the loop
 };
 
 /// First, middle and last tiles of a loop, as far as there are any.
@@ -58,9 +57,9 @@ struct TileClasses {
 TileClasses classes_of(const LoopCut& cut, bool stays) {
   const std::int64_t trips = cut.trips();
   TileClasses all;
-  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, stays, true, false};
-  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, stays, stays, false, false};
-  all.classes[all.size++] = {cut.last(), 1, stays && trips > 1, false, trips == 1, true};
+  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, stays, false};
+  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, stays, stays, false};
+  all.classes[all.size++] = {cut.last(), 1, stays && trips > 1, false, true};
   return all;
 }
 
@@ -175,15 +174,14 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
-          const StepContext context{false,   false,  p.continues || o.continues || d.continues,
-                                    d.first, d.last, p.stays || o.stays || d.stays};
+          const StepContext context{false, false, p.continues || o.continues || d.continues, d.last,
+                                    p.stays || o.stays || d.stays};
           sum += g.count * p.count * o.count * d.count *
                  cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
         }
   if (cuts.tile() == problem.extent())
-    return cost.cycles(problem, cuts.tile(), {true, true, false, true, true, false});
+    return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});
   // The first and the last step are not like the others.
-  const bool one_depth = cuts.depth.trips() == 1;
   const auto add = [&](const TileExtent& extent, StepContext context, bool first) {
     sum -= cost.cycles(problem, extent, context);
     (first ? context.first : context.last) = true;
@@ -191,11 +189,11 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   };
   const bool head_stays =
       pixel_classes.front().stays || output_classes.front().stays || depth_classes.front().stays;
-  add(cuts.tile(), {false, false, false, true, one_depth, head_stays}, true);
+  add(cuts.tile(), {false, false, false, cuts.depth.trips() == 1, head_stays}, true);
   const bool tail_continues = pixel_classes.back().continues || output_classes.back().continues ||
                               depth_classes.back().continues;
   add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
-      {false, false, tail_continues, one_depth, true, false}, false);
+      {false, false, tail_continues, true, false}, false);
   return sum;
 }
 

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/resource.h>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/build_id.hpp"
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/formats.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/run_directory.hpp"
+#include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/cli/sweep.hpp"
+#include "simulator/cli/sweep_journal.hpp"
+#include "simulator/cli/sweep_plan.hpp"
+#include "simulator/cli/sweep_report.hpp"
+#include "simulator/cli/units.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kMaxJobs = 1024;
+
+using Formatter = std::string (*)(const Sweep& sweep);
+
+// To add a format: one line here.
+constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+    {"table", sweep_table},
+    {"csv", sweep_csv},
+    {"json", sweep_json},
+}};
+
+struct SweepOptions {
+  std::vector<std::string> hardware;
+  std::vector<std::string> networks;
+  std::vector<std::string> settings;
+  std::string out;
+  std::string format = "table";
+  std::int64_t num_jobs = std::max(1U, std::thread::hardware_concurrency());
+  bool sweep = false;
+  bool resume = false;
+  bool force = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+bool parse(const Arguments& arguments, SweepOptions& values) {
+  Options options(
+      "simulate --sweep",
+      "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
+      "                         [--jobs N] [--out DIR [--resume | --force]]\n"
+      "                         [--format table|csv|json] [-v | -q]",
+      "Simulates every machine with every network with every combination of the values that are\n"
+      "set, each in a process of its own, and prints a line for each. What fails is told and does\n"
+      "not stop the others. With --out, Ctrl-C loses nothing: --resume goes on.");
+  options.flag("sweep", values.sweep, "what makes this a sweep");
+  options.required_list("hw", values.hardware, "FILE,...",
+                        "machines: names in hw_configs/, or paths");
+  options.required_list("net", values.networks, "FILE,...",
+                        "networks: names in networks/, or paths");
+  options.list("set", values.settings, "KEY=VALUE,...",
+               "values of a key of the machine, as in dram.num_channels=1,2,4");
+  options.integer("jobs", values.num_jobs, 1, kMaxJobs, "N",
+                  "processes at a time; as many as there are cores");
+  options.optional("out", values.out, "DIR", "also write run.yaml and sweep.csv there");
+  options.flag("resume", values.resume, "simulate only what is not in DIR, or has changed");
+  options.flag("force", values.force, "replace the run that is in DIR");
+  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.flag("verbose,v", values.verbose, "tell what the sweep cost");
+  options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
+  if (!options.parse(arguments)) return false;
+  if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
+  if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  return true;
+}
+
+/// Where the journal of the sweep in --out is. Throws InputError if the options do not fit what is
+/// there.
+std::string journal_path(const SweepOptions& options) {
+  std::string journal = (std::filesystem::path(options.out) / SweepJournal::kFileName).string();
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(journal, error);
+  if (options.resume && !is_there) {
+    throw InputError(
+        fmt::format("{}: holds no sweep to resume (no {})", options.out, SweepJournal::kFileName));
+  }
+  if (is_there && !options.resume && !options.force) {
+    throw InputError(
+        fmt::format("{}: holds a sweep already ({}); --resume goes on with it, --force replaces it",
+                    options.out, SweepJournal::kFileName));
+  }
+  return journal;
+}
+
+/// The directory of --out.
+struct SweepOutput {
+  explicit SweepOutput(const SweepOptions& options)
+      : path(journal_path(options)),
+        directory(options.out, options.force || options.resume),
+        journal(path, build_id(), options.resume) {}
+
+  std::string path;  // of the journal
+  RunDirectory directory;
+  SweepJournal journal;
+};
+
+/// Seconds of CPU of all processes that ended.
+double cpu_seconds_of_children() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void write_sweep(const SweepOutput& output, const Sweep& sweep, RunRecord record) {
+  std::vector<const Summary*> points;
+  for (const SweepResult& result : sweep.results()) {
+    if (result.summary) points.push_back(result.summary.get());
+  }
+  const std::vector<RunFile> files = {
+      {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
+      {"sweep.csv", sweep_csv(sweep)}};
+  for (const RunFile& file : files) record.files.push_back(file.name);
+  output.directory.write(files, sweep_run_yaml(record, sweep));
+}
+
+/// The first point that ended with `code`; none: -1.
+std::int64_t first_with(const Sweep& sweep, ExitCode code) {
+  const auto& results = sweep.results();
+  const auto found = std::find_if(results.begin(), results.end(),
+                                  [code](const SweepResult& r) { return r.code == code; });
+  return found == results.end() ? -1 : found - results.begin();
+}
+
+void tell_of_warnings(const Sweep& sweep) {
+  std::int64_t num_warned = 0;
+  std::string first;
+  for (const SweepResult& result : sweep.results()) {
+    if (!result.summary || result.summary->info.warnings.empty()) continue;
+    if (++num_warned == 1) first = result.summary->info.warnings.front();
+  }
+  if (num_warned == 0) return;
+  log().warn("{} of {} points have warnings (csv and json have them all): {}",
+             with_separators(num_warned), with_separators(sweep.plan().size()), first);
+}
+
+/// What is wrong with a sweep that is complete, in one line and an exit code.
+ExitCode complain(const Sweep& sweep) {
+  for (const ExitCode code : {ExitCode::kInternal, ExitCode::kBadInput}) {
+    const std::int64_t first = first_with(sweep, code);
+    if (first < 0) continue;
+    write_complaint(fmt::format("{} of {} points failed; {}", with_separators(sweep.num_failed()),
+                                with_separators(sweep.plan().size()), failure_text(sweep, first)));
+    return code;
+  }
+  return ExitCode::kOk;
+}
+
+void tell_of_interrupt(const Sweep& sweep, bool is_kept) {
+  log().info("stopped after {} of {} points; {}", with_separators(sweep.num_done()),
+             with_separators(sweep.plan().size()),
+             is_kept ? "--resume goes on from there" : "without --out nothing is kept");
+}
+
+}  // namespace
+
+ExitCode sweep_command(const Arguments& arguments) {
+  const Stopwatch stopwatch;
+  SweepOptions options;
+  if (!parse(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.verbose, options.quiet);
+  const Formatter format = formatter_of(kFormats, options.format);
+  const SweepPlan plan(options.hardware, options.networks, options.settings);
+  std::optional<SweepOutput> output;
+  if (!options.out.empty()) output.emplace(options);
+  if (output && !output->journal.remark().empty()) log().info(output->journal.remark());
+
+  Sweep sweep(plan);
+  {
+    const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
+    sweep.run(static_cast<std::size_t>(options.num_jobs), output ? &output->journal : nullptr);
+    if (!sweep.is_complete()) {
+      tell_of_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
+    } else if (output && sweep.num_failed() < plan.size()) {
+      RunRecord record;
+      record.command_line = {"tilewake", "simulate"};
+      record.command_line.insert(record.command_line.end(), arguments.begin(), arguments.end());
+      record.wall_seconds = stopwatch.wall_seconds();
+      record.cpu_seconds = stopwatch.cpu_seconds() + cpu_seconds_of_children();
+      write_sweep(*output, sweep, std::move(record));
+      log().info("wrote the sweep to {}", options.out);
+    }
+  }
+  tell_of_warnings(sweep);
+  if (sweep.num_found() > 0) {
+    log().info("{} of {} points were there already", with_separators(sweep.num_found()),
+               with_separators(plan.size()));
+  }
+  log().debug("{} points in {:.2f} s, {:.2f} s of CPU", with_separators(plan.size()),
+              stopwatch.wall_seconds(), stopwatch.cpu_seconds() + cpu_seconds_of_children());
+  if (sweep.num_failed() < plan.size()) write_result(format(sweep));
+  return complain(sweep);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "simulator/trace/summary.hpp"
+
+namespace tilewake {
+
+using SweepField =
+    std::variant<std::string RunInfo::*, std::vector<std::string> RunInfo::*,
+                 std::int64_t RunInfo::*, std::int64_t Summary::*, double Summary::*>;
+
+struct SweepColumn {
+  std::string_view name;  // as in summary.json
+  SweepField field;
+};
+
+/// What a point of a sweep came to: columns of sweep.csv, in this order; the journal and the JSON
+/// go by the same table. To add one: a line here.
+inline constexpr std::array kSweepColumns = std::to_array<SweepColumn>({
+    {"machine", &RunInfo::machine},
+    {"schedule", &RunInfo::schedule},
+    {"num_layers", &Summary::num_layers},
+    {"params", &RunInfo::num_params},
+    {"macs", &Summary::macs},
+    {"effective_macs", &Summary::effective_macs},
+    {"total_cycles", &Summary::total_cycles},
+    {"latency_ms", &Summary::latency_ms},
+    {"compute_cycles", &Summary::compute_cycles},
+    {"setup_cycles", &Summary::setup_cycles},
+    {"stall_dram_cycles", &Summary::stall_dram_cycles},
+    {"stall_feature_cycles", &Summary::stall_feature_cycles},
+    {"stall_weight_cycles", &Summary::stall_weight_cycles},
+    {"stall_bias_cycles", &Summary::stall_bias_cycles},
+    {"stall_write_cycles", &Summary::stall_write_cycles},
+    {"dram_read_bytes", &Summary::dram_read_bytes},
+    {"dram_read_feature_bytes", &Summary::dram_read_feature_bytes},
+    {"dram_read_weight_bytes", &Summary::dram_read_weight_bytes},
+    {"dram_read_bias_bytes", &Summary::dram_read_bias_bytes},
+    {"dram_write_bytes", &Summary::dram_write_bytes},
+    {"pe_utilization", &Summary::pe_utilization},
+    {"warnings", &RunInfo::warnings},
+});
+
+/// An object with these columns, and back. Throws nlohmann::json::exception if one is not there or
+/// of another type.
+nlohmann::ordered_json figures_json(const Summary& summary);
+Summary figures_of(const nlohmann::ordered_json& json);
+
+/// The columns as they stand in sweep.csv.
+std::vector<std::string> figure_fields(const Summary& summary);
+
+}  // namespace tilewake

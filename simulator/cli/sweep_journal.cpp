@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/sweep_journal.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/sweep_figures.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
+
+std::string text_of_json(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// What a line says, without its member "check"; none if that is not the hash of the others.
+std::optional<Json> checked(const std::string& line) {
+  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("check")) return std::nullopt;
+  const Json check = json["check"];
+  json.erase("check");
+  if (check != hex(fnv1a64(text_of_json(json)))) return std::nullopt;
+  return json;
+}
+
+}  // namespace
+
+SweepJournal::SweepJournal(const std::string& path, const std::string& build, bool resume)
+    : path_(path), build_(build) {
+  if (!resume) return;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path_, error)) {
+    throw InputError(path_ + ": is not a regular file");
+  }
+  std::ifstream file(path_, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) throw InputError(path_ + ": cannot read file");
+  read(text);
+}
+
+SweepJournal::~SweepJournal() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void SweepJournal::read(const std::string& text) {
+  int num_unusable = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    // Whoever was killed while writing leaves a line without an end.
+    const bool is_whole = end != std::string::npos;
+    if (!is_whole || !read_line(text.substr(begin, end - begin))) ++num_unusable;
+    begin = is_whole ? end + 1 : text.size();
+  }
+  if (num_unusable > 0) {
+    remark_ = fmt::format(
+        "{}: {} {} damaged or of another build of the tool; their points are simulated again",
+        path_, num_unusable, num_unusable == 1 ? "line is" : "lines are");
+  }
+}
+
+bool SweepJournal::read_line(const std::string& line) {
+  const std::optional<Json> json = checked(line);
+  if (!json) return false;
+  try {
+    if (json->at("build") != build_) return false;
+    Summary point = figures_of(*json);
+    point.info.network_hash = json->at("network_hash").get<std::uint64_t>();
+    Key key = {point.info.machine, point.info.network_hash};
+    points_.insert_or_assign(std::move(key), std::move(point));
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
+}
+
+const Summary* SweepJournal::find(const std::string& machine, std::uint64_t network_hash) const {
+  const auto found = points_.find({machine, network_hash});
+  return found == points_.end() ? nullptr : &found->second;
+}
+
+std::string SweepJournal::line_of(const Summary& point) const {
+  Json json;
+  json["build"] = build_;
+  json["network_hash"] = point.info.network_hash;
+  json.update(figures_json(point));
+  json["check"] = hex(fnv1a64(text_of_json(json)));
+  return text_of_json(json) + "\n";
+}
+
+std::string SweepJournal::text_of(const std::vector<const Summary*>& points) const {
+  std::string text;
+  for (const Summary* point : points) text += line_of(*point);
+  return text;
+}
+
+void SweepJournal::open() {
+  // Without the lines that are of no use: behind a line that was cut off none could be read.
+  std::vector<const Summary*> points;
+  for (const auto& [key, point] : points_) points.push_back(&point);
+  make_directory_of(path_);
+  write_file_atomically(path_, text_of(points));
+  file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (file_ < 0) throw InputError(fmt::format("{}: {}", path_, std::strerror(errno)));
+}
+
+void SweepJournal::add(const Summary& point) {
+  if (file_ < 0) open();
+  const int error = write_all(file_, line_of(point));
+  if (error != 0) {
+    throw InputError(fmt::format("{}: cannot write file: {}", path_, std::strerror(error)));
+  }
+}
+
+}  // namespace tilewake

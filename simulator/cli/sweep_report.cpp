@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/sweep_report.hpp"
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/sweep_figures.hpp"
+#include "simulator/cli/text_table.hpp"
+#include "simulator/cli/units.hpp"
+#include "simulator/common/csv.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+using Alignment = TextTable::Alignment;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxNameLength = 40;
+constexpr std::int64_t kMaxFailuresTold = 20;
+
+std::string status_of(const SweepResult& result) { return result.summary ? "ok" : "failed"; }
+
+std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
+
+/// Calls `visit(point, result)` for every point, in the order of their numbers.
+template <typename Visit>
+void for_each_point(const Sweep& sweep, Visit visit) {
+  for (std::int64_t i = 0; i < sweep.plan().size(); ++i) {
+    visit(sweep.plan().point(i), sweep.results()[static_cast<std::size_t>(i)]);
+  }
+}
+
+/// What tells the point from the others: its names and the values that are set.
+std::vector<std::string> coordinates(const Sweep& sweep, const SweepPoint& point) {
+  std::vector<std::string> words = {sweep.plan().hardware()[point.hardware],
+                                    sweep.plan().networks()[point.network]};
+  for (const YamlOverride& setting : point.settings) words.push_back(setting.value);
+  return words;
+}
+
+std::vector<std::string> figure_cells(const Summary& s) {
+  const std::int64_t stalls = s.stall_dram_cycles + s.stall_write_cycles;
+  const double share =
+      s.total_cycles == 0 ? 0.0 : static_cast<double>(stalls) / static_cast<double>(s.total_cycles);
+  return {with_separators(s.total_cycles),
+          with_decimals(s.latency_ms),
+          with_decimals(static_cast<double>(s.macs) / 1e9),
+          percent(s.pe_utilization),
+          megabytes(s.dram_read_bytes + s.dram_write_bytes),
+          percent(share),
+          s.info.schedule};
+}
+
+}  // namespace
+
+std::string sweep_table(const Sweep& sweep) {
+  std::vector<TextTable::Column> columns = {{"hardware", Alignment::kLeft},
+                                            {"network", Alignment::kLeft}};
+  for (const Setting& setting : sweep.plan().settings()) {
+    columns.push_back({shortened(printable(setting.key), kMaxNameLength)});
+  }
+  for (const char* title : {"cycles", "ms", "GMACs", "PE util", "DRAM MB", "stalls"}) {
+    columns.push_back({title});
+  }
+  columns.push_back({"schedule", Alignment::kLeft});
+  TextTable table(std::move(columns));
+  for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
+    std::vector<std::string> cells;
+    for (const std::string& word : coordinates(sweep, point)) {
+      cells.push_back(shortened(printable(word), kMaxNameLength));
+    }
+    if (!result.summary) {
+      cells.emplace_back("failed");
+      table.add_row(std::move(cells), TextTable::Emphasis::kDim);
+      return;
+    }
+    for (std::string& cell : figure_cells(*result.summary)) cells.push_back(std::move(cell));
+    table.add_row(std::move(cells));
+  });
+  std::string text = table.to_string(use_color());
+  if (sweep.num_failed() == 0) return text;
+  text += "\nfailed:\n";
+  std::int64_t num_told = 0;
+  for (std::int64_t i = 0; i < sweep.plan().size() && num_told < kMaxFailuresTold; ++i) {
+    if (sweep.results()[static_cast<std::size_t>(i)].summary) continue;
+    text += "  " + failure_text(sweep, i) + "\n";
+    ++num_told;
+  }
+  if (num_told < sweep.num_failed()) {
+    text += fmt::format("  and {} more; csv and json have them all\n",
+                        with_separators(sweep.num_failed() - num_told));
+  }
+  return text;
+}
+
+std::string sweep_csv(const Sweep& sweep) {
+  std::vector<std::string> names = {"hardware", "network"};
+  for (const Setting& setting : sweep.plan().settings()) names.push_back(csv_field(setting.key));
+  names.insert(names.end(), {"status", "network_hash"});
+  for (const SweepColumn& column : kSweepColumns) names.emplace_back(column.name);
+  names.insert(names.end(), {"version", "error"});
+  std::string text = fmt::format("# tilewake-sweep v1\n{}\n", fmt::join(names, ","));
+  for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
+    std::vector<std::string> fields;
+    for (const std::string& word : coordinates(sweep, point)) fields.push_back(csv_field(word));
+    fields.push_back(status_of(result));
+    if (result.summary) {
+      fields.push_back(hex(result.summary->info.network_hash));
+      for (std::string& field : figure_fields(*result.summary)) fields.push_back(std::move(field));
+    } else {
+      fields.resize(fields.size() + 1 + kSweepColumns.size());
+    }
+    fields.emplace_back(kVersion);
+    fields.push_back(csv_field(result.error));
+    text += fmt::format("{}\n", fmt::join(fields, ","));
+  });
+  return text;
+}
+
+std::string sweep_json(const Sweep& sweep) {
+  Json points = Json::array();
+  for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
+    Json json;
+    json["hardware"] = sweep.plan().hardware()[point.hardware];
+    json["network"] = sweep.plan().networks()[point.network];
+    Json set = Json::object();
+    for (const YamlOverride& setting : point.settings) set[setting.path] = setting.value;
+    json["set"] = std::move(set);
+    json["status"] = status_of(result);
+    if (result.summary) {
+      json["network_hash"] = hex(result.summary->info.network_hash);
+      json.update(figures_json(*result.summary));
+    } else {
+      json["error"] = result.error;
+    }
+    points.push_back(std::move(json));
+  });
+  Json json;
+  json["version"] = std::string(kVersion);
+  json["points"] = std::move(points);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string failure_text(const Sweep& sweep, std::int64_t index) {
+  const SweepPoint point = sweep.plan().point(index);
+  std::string text =
+      sweep.plan().hardware()[point.hardware] + ", " + sweep.plan().networks()[point.network];
+  if (!point.settings.empty()) text += ", " + settings_text(point.settings);
+  text += ": " + sweep.results()[static_cast<std::size_t>(index)].error;
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';  // of a name
+  }
+  return text;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/common/yaml_override.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/common/yaml_reader.hpp"
+#include "tests/support/input_error.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr const char* kText =
+    "name: box\n"
+    "core:\n"
+    "  width: 4\n"
+    "  banks:\n"
+    "    bytes: 64  # each\n"
+    "  sizes: [1, 2]\n";
+
+YamlReader read(const std::vector<YamlOverride>& overrides) {
+  return YamlReader::from_text(kText, "f.yaml", overrides);
+}
+
+std::string error_of(const YamlOverride& change) {
+  return input_error_of([&] {
+    YamlReader root = read({change});
+    root.required<std::string>("name");
+    YamlReader core = root.section("core");
+    core.integer("width", 1, 8);
+    core.integers("sizes", 1, 8);
+    YamlReader banks = core.section("banks");
+    banks.integer("bytes", 1, 128);
+    banks.finish();
+    core.finish();
+    root.finish();
+  });
+}
+
+TEST(YamlOverrideTest, ValueTakesThePlaceOfTheOneInTheTextAtAnyDepth) {
+  EXPECT_EQ(read({{"name", "crate"}}).required<std::string>("name"), "crate");
+  EXPECT_EQ(read({{"core.width", "8"}}).section("core").required<int>("width"), 8);
+  const auto overrides = std::vector<YamlOverride>{{"core.banks.bytes", "7"}, {"core.width", "2"}};
+  YamlReader core = read(overrides).section("core");
+  EXPECT_EQ(core.required<int>("width"), 2);
+  EXPECT_EQ(core.section("banks").required<int>("bytes"), 7);
+  EXPECT_EQ(read({}).section("core").required<int>("width"), 4);
+}
+
+TEST(YamlOverrideTest, LastOfTwoWins) {
+  EXPECT_EQ(read({{"name", "a"}, {"name", "b"}}).required<std::string>("name"), "b");
+}
+
+TEST(YamlOverrideTest, WhatIsReadIsWhatAFileWithTheValueWouldGive) {
+  EXPECT_EQ(error_of({"core.width", "3"}), "no error");
+  EXPECT_EQ(error_of({"core.width", "9"}), "f.yaml:3: core.width: must be from 1 to 8, not 9");
+  EXPECT_EQ(error_of({"core.width", "0x4"}),
+            "f.yaml:3: core.width: cannot read '0x4' as a decimal integer");
+  EXPECT_EQ(error_of({"core.banks.bytes", "\"8\""}),
+            "f.yaml:5: core.banks.bytes: cannot read '\"8\"' as a decimal integer");
+  EXPECT_EQ(error_of({"core.sizes", "8"}), "no error");  // one stands for a sequence of one
+}
+
+TEST(YamlOverrideTest, KeyThatNobodyReadsIsAnErrorWhereItsSectionBegins) {
+  EXPECT_EQ(error_of({"core.with", "3"}),
+            "f.yaml:3: core.with: unknown key; known here: banks, sizes, width");
+  EXPECT_EQ(error_of({"cores.width", "3"}), "f.yaml:1: cores: unknown key; known here: core, name");
+}
+
+TEST(YamlOverrideTest, SectionIsNoPlaceForAValueNorAValueForASection) {
+  EXPECT_EQ(error_of({"core", "3"}), "f.yaml:2: core: must be a mapping");
+  EXPECT_EQ(error_of({"core.width.bits", "3"}),
+            "f.yaml:3: core.width: has no keys below it, so core.width.bits cannot be set");
+  EXPECT_EQ(error_of({"core.sizes.0", "3"}),
+            "f.yaml:6: core.sizes: has no keys below it, so core.sizes.0 cannot be set");
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "tests/hardware/midap_yaml.hpp"
+#include "tests/support/input_error.hpp"
+
+namespace tilewake {
+namespace {
+
+/// The machine, every value of it, or what is wrong with it.
+std::string machine_or_error(const std::string& text, const std::vector<YamlOverride>& overrides) {
+  std::string machine;
+  const std::string error = input_error_of(
+      [&] { machine = hardware_yaml(read_hardware_text(text, "m.yaml", overrides)); });
+  return machine.empty() ? error : machine;
+}
+
+TEST(OverriddenMachineTest, EqualsAFileThatHoldsTheValue) {
+  const MidapYaml midap;
+  for (const auto& [key, line] : midap.keys()) {
+    for (const std::string value : {"0", "1", "2", "64", "8192", "-1", "1.5", "x", "1e3"}) {
+      EXPECT_EQ(machine_or_error(midap.text(), {{key, value}}),
+                machine_or_error(midap.with(key, value).text(), {}))
+          << key << "=" << value;
+    }
+  }
+}
+
+TEST(OverriddenMachineTest, KeyOfNoMachineIsRefusedAndTheKnownOnesAreNamed) {
+  const std::string text = MidapYaml().text();
+  const std::string error = machine_or_error(text, {{"dram.channels", "2"}});
+  EXPECT_EQ(error.find("m.yaml:"), 0U) << error;
+  EXPECT_NE(error.find("dram.channels: unknown key; known here: beats_per_clock, "),
+            std::string::npos)
+      << error;
+}
+
+}  // namespace
+}  // namespace tilewake
