@@ -26,12 +26,11 @@ struct Matrix {
 
 /// What an array computes without changing what stays in its processing elements.
 struct ClockedFold {
-  Matrix<std::int8_t> stays;           // rows x cols: the operand that stays; empty where sums stay
-  Matrix<std::int8_t> left;            // waves x rows
-  Matrix<std::int8_t> top;             // waves x cols, where sums stay
-  std::optional<std::size_t> resumes;  // the fold whose sums go back in first, where sums stay
-  int wave_cycles = 1;                 // that the ports of the streams take for a wave
-  int row_cycles = 1;  // that a port takes for a row of what stays: operands in, or sums out
+  Matrix<std::int8_t> stays;  // rows x cols: the operand that stays; empty where sums stay
+  Matrix<std::int8_t> left;   // waves x rows
+  Matrix<std::int8_t> top;    // waves x cols, where sums stay
+  int wave_cycles = 1;        // that the ports of the streams take for a wave
+  int row_cycles = 1;         // that a port takes for a row of what stays: operands in, or sums out
 };
 
 struct ClockedRun {
@@ -263,8 +262,7 @@ class DrainColumn {
 /// One operand enters on the left and moves right, the other at the top and moves down. With
 /// `overlap` complete sums move into a second register and down from row to row while the next fold
 /// streams, whose last wave waits until the sums that it completes find room; else they are read
-/// where they are, and sums of an earlier fold enter row by row before they go on. Cycles count
-/// until the last sum is complete, as SCALE-Sim counts.
+/// where they are. Cycles count until the last sum is complete, as SCALE-Sim counts.
 class StationarySumArray {
  public:
   StationarySumArray(std::size_t rows, std::size_t cols, bool overlap)
@@ -282,7 +280,6 @@ class StationarySumArray {
     ends_.clear();
     streaming_ = num_complete_ = wave_ = 0;
     wave_progress_ = 0;
-    num_returned_ = 0;
     const std::size_t num_sums = folds.size() * rows_;
     for (edge_ = 0; num_drained_.back() < num_sums; ++edge_) clock_edge();
     return std::move(run_);
@@ -317,12 +314,6 @@ class StationarySumArray {
     if (streaming_ == folds_->size()) return wave;
     if (!overlap_ && num_complete_ < streaming_ * rows_ * cols_) return wave;
     const ClockedFold& fold = (*folds_)[streaming_];
-    if (fold.resumes && num_returned_ < rows_) {
-      if (++wave_progress_ < fold.row_cycles) return wave;
-      wave_progress_ = 0;
-      bring_back(run_.sums[*fold.resumes], rows_ - 1 - num_returned_++);
-      return wave;
-    }
     if (wave_progress_ < fold.wave_cycles) ++wave_progress_;
     if (wave_progress_ < fold.wave_cycles) return wave;
     const bool ends = wave_ + 1 == fold.left.rows;
@@ -333,13 +324,7 @@ class StationarySumArray {
       std::erase_if(ends_, [&](std::int64_t end) { return end + num_rows <= edge_; });
       ends_.push_back(edge_);
     }
-    return {0, true, wave_ == 0 && !fold.resumes, ends};
-  }
-
-  /// A row of earlier sums enters at the top of the idle array, and those in it move down.
-  void bring_back(const Matrix<std::int32_t>& sums, std::size_t row) {
-    for (std::size_t i = rows_ * cols_; i-- > cols_;) pes_[i].sum = pes_[i - cols_].sum;
-    for (std::size_t c = 0; c < cols_; ++c) pes_[c].sum = sums.at(row, c);
+    return {0, true, wave_ == 0, ends};
   }
 
   void clock_edge() {
@@ -375,7 +360,7 @@ class StationarySumArray {
     if (!issued.valid) return;
     ++wave_;
     if (issued.ends) {
-      wave_ = num_returned_ = 0;
+      wave_ = 0;
       ++streaming_;
     }
   }
@@ -413,7 +398,6 @@ class StationarySumArray {
   std::size_t streaming_ = 0;
   std::size_t num_complete_ = 0;
   std::size_t wave_ = 0;
-  std::size_t num_returned_ = 0;  // rows of the fold's earlier sums
   int wave_progress_ = 0;
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "simulator/common/math.hpp"
@@ -49,27 +48,15 @@ class ClockedLayer {
   /// Clock cycles of everything added.
   std::int64_t run() {
     std::vector<ClockedFold> clocked;
-    for (std::size_t i = 0; i < folds_.size(); ++i) {
-      clocked.push_back(operands_of(folds_[i]));
-      // The overlapped array leaves it to the output buffer to add up what comes in parts.
-      if (!config_.overlap_folds) clocked.back().resumes = resumed_by(i);
-    }
+    for (const Fold& fold : folds_) clocked.push_back(operands_of(fold));
     const auto rows = static_cast<std::size_t>(config_.rows);
     const auto cols = static_cast<std::size_t>(config_.cols);
     const ClockedRun run =
         sums_stay() ? StationarySumArray(rows, cols, config_.overlap_folds).run(clocked)
                     : StationaryOperandArray(rows, cols, config_.overlap_folds).run(clocked);
     buffer_.assign(static_cast<std::size_t>(whole_.num_outputs()), 0);
-    for (std::size_t i = 0; i < folds_.size(); ++i)
-      accumulate(folds_[i], run.sums[i], clocked[i].resumes.has_value());
+    for (std::size_t i = 0; i < folds_.size(); ++i) accumulate(folds_[i], run.sums[i]);
     return run.cycles;
-  }
-
-  /// Whether sums that stay leave the array and come back to go on.
-  bool returns_sums() const {
-    for (std::size_t i = 0; i < folds_.size(); ++i)
-      if (resumed_by(i)) return true;
-    return false;
   }
 
   /// Sums of [oc][oh][ow] of the last run.
@@ -91,23 +78,13 @@ class ClockedLayer {
     TileRange stream;
     int wave_cycles = 1;
 
-    bool is_place_of(const Fold& other) const {
-      return group == other.group && rows == other.rows && cols == other.cols;
-    }
     bool goes_on_with(const Fold& next) const {
-      return is_place_of(next) && stream.end == next.stream.begin;
+      return group == next.group && rows == next.rows && cols == next.cols &&
+             stream.end == next.stream.begin;
     }
   };
 
   bool sums_stay() const { return config_.dataflow == Dataflow::kOutputStationary; }
-
-  /// The last fold before number `index` that added to the same sums, where these stay.
-  std::optional<std::size_t> resumed_by(std::size_t index) const {
-    if (!sums_stay()) return std::nullopt;
-    for (std::size_t i = index; i-- > 0;)
-      if (folds_[i].is_place_of(folds_[index])) return i;
-    return std::nullopt;
-  }
 
   template <typename T>
   Roles<T> roles(T pixels, T outputs, T depth) const {
@@ -200,15 +177,15 @@ class ClockedLayer {
     return clocked;
   }
 
-  void accumulate(const Fold& fold, const Matrix<std::int32_t>& sums, bool resumes) {
+  void accumulate(const Fold& fold, const Matrix<std::int32_t>& sums) {
     const TileRange& lines = sums_stay() ? fold.rows : fold.stream;
     for (std::int64_t line = lines.begin; line < lines.end; ++line)
       for (std::int64_t c = fold.cols.begin; c < fold.cols.end; ++c) {
         const Cell at = cell(line, c, line);
         const std::int64_t channel = fold.group * whole_.outputs + at.output;
-        std::int32_t& sum = buffer_[static_cast<std::size_t>(channel * whole_.pixels + at.pixel)];
-        sum = (resumes ? 0 : sum) + sums.at(static_cast<std::size_t>(line - lines.begin),
-                                            static_cast<std::size_t>(c - fold.cols.begin));
+        buffer_[static_cast<std::size_t>(channel * whole_.pixels + at.pixel)] +=
+            sums.at(static_cast<std::size_t>(line - lines.begin),
+                    static_cast<std::size_t>(c - fold.cols.begin));
       }
   }
 

@@ -109,7 +109,6 @@ TEST(TileWalkTest, StepsAreThoseOfTheNestOfLoops) {
       ASSERT_EQ(weights_of(steps[i].block), weights_of(blocks[i])) << "step " << i;
       EXPECT_EQ(steps[i].context.first, i == 0);
       EXPECT_EQ(steps[i].context.last, i + 1 == steps.size());
-      EXPECT_EQ(steps[i].context.begins_depth, blocks[i].depth.begin == 0);
       EXPECT_EQ(steps[i].context.ends_depth, blocks[i].depth.end == c.problem.extent().depth);
     }
   }
