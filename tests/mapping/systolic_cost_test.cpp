@@ -135,7 +135,7 @@ TEST(SystolicCostTest, WhatIsFusedTakesTheVectorUnitWhereOutputsAreComplete) {
   const std::int64_t alone = cycles(c, problem);
   problem.set_second(TileProblem::Second::kMap);
   EXPECT_EQ(cycles(c, problem), alone + 16 * 100 / 16);
-  StepContext context;
+  TileContext context;
   context.ends_depth = false;
   EXPECT_EQ(SystolicCost(c).cycles(problem, problem.extent(), context), alone);
 }
