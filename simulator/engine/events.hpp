@@ -32,7 +32,8 @@ struct Event {
   std::int64_t begin_cycle = 0;
   std::int64_t end_cycle = 0;
   std::int64_t amount = 0;
-  // kRequest and kStore, of DRAM models that know rows: bursts that found theirs open, or opened it.
+  // kRequest and kStore, of DRAM models that know rows: bursts that found theirs open, or opened
+  // it.
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
 };

@@ -90,11 +90,16 @@ void TransferDma::on_piece_done(const MemoryCompletion& piece) {
 
 void TransferDma::tell(const Flight& flight, std::int64_t end) {
   const Transfer& t = flight.transfer;
-  Event event{Unit::kDma,     t.write ? EventKind::kStore : EventKind::kRequest,
-              t.cause,        0,
-              t.layer,        flight.issued,
-              end,            t.counted ? t.bytes : 0,
-              flight.row_hits, flight.row_misses};
+  Event event{Unit::kDma,
+              t.write ? EventKind::kStore : EventKind::kRequest,
+              t.cause,
+              0,
+              t.layer,
+              flight.issued,
+              end,
+              t.counted ? t.bytes : 0,
+              flight.row_hits,
+              flight.row_misses};
   sink_->on_event(event);
   event.unit = Unit::kDram;
   event.kind = EventKind::kTransfer;

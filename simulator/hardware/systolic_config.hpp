@@ -22,8 +22,8 @@ struct SystolicBuffer {
   std::int64_t bytes_per_cycle() const { return num_banks * port_bytes; }
 };
 
-/// A rows x cols array of MACs that computes convolutions as matrix products, with a vector unit for
-/// everything else.
+/// A rows x cols array of MACs that computes convolutions as matrix products, with a vector unit
+/// for everything else.
 struct SystolicConfig {
   std::int64_t rows = 0;
   std::int64_t cols = 0;

@@ -61,7 +61,7 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "nas"])
+                             ["check", "simulate", "calibrate", "predict", "dram", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
         for command, count in (("check", 6), ("simulate", 11)):

@@ -37,8 +37,8 @@ Network layer_of(const ReferenceRow& row) {
   const auto missing = [&](const char* size, const char* kernel) {
     const std::int64_t stride = row.number("stride_h");
     const std::int64_t outputs = ceil_div(row.number(size) - row.number(kernel) + stride, stride);
-    return std::max<std::int64_t>(
-        0, (outputs - 1) * stride + row.number(kernel) - row.number(size));
+    return std::max<std::int64_t>(0,
+                                  (outputs - 1) * stride + row.number(kernel) - row.number(size));
   };
   return read_network_text(
       fmt::format("name: layer\ninput: {{channels: {}, height: {}, width: {}}}\nlayers:\n"
@@ -58,9 +58,8 @@ struct Table {
 };
 
 std::vector<Table> tables() {
-  const std::pair<const char*, const char*> dataflows[] = {{"os", "output_stationary"},
-                                                           {"ws", "weight_stationary"},
-                                                           {"is", "input_stationary"}};
+  const std::pair<const char*, const char*> dataflows[] = {
+      {"os", "output_stationary"}, {"ws", "weight_stationary"}, {"is", "input_stationary"}};
   std::vector<Table> all;
   for (const char* net : {"alexnet", "mobilenet"})
     for (const auto& [word, dataflow] : dataflows)
@@ -76,7 +75,8 @@ TEST(ScaleSimTest, ComputeCyclesOfEveryPublishedLayerAreTheClosedForm) {
     for (const std::int64_t buffer_bytes : {std::int64_t{64} << 10, std::int64_t{8} << 20}) {
       Machine machine(array_of(table.dataflow, table.side, buffer_bytes));
       for (const ReferenceRow& row : read_reference_table(table.file)) {
-        SCOPED_TRACE(fmt::format("{} {} buffers of {}", table.file, row.text("name"), buffer_bytes));
+        SCOPED_TRACE(
+            fmt::format("{} {} buffers of {}", table.file, row.text("name"), buffer_bytes));
         ASSERT_EQ(row.number("stride_h"), row.number("stride_w"));
         const NetworkRun run = machine.run(layer_of(row));
         ASSERT_EQ(run.rows.size(), 1u);

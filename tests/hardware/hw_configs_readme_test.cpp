@@ -69,6 +69,17 @@ TEST(HwConfigsReadmeTest, TableOfBankedListsExactlyItsKeys) {
   EXPECT_EQ(documented, shipped);
 }
 
+TEST(HwConfigsReadmeTest, TablesOfCoreKindsListExactlyTheirKeys) {
+  for (const std::string machine : {"tpu_like_128", "dsp_like"}) {
+    std::set<std::string> documented, shipped;
+    for (const Row& row : documented_keys())
+      if (row.machine == machine) documented.insert(row.key);
+    for (const auto& [key, line] : resolved(machine).keys())
+      if (key.starts_with("core.") && key != "core.kind") shipped.insert(key);
+    EXPECT_EQ(documented, shipped) << machine;
+  }
+}
+
 TEST(HwConfigsReadmeTest, TablesShowTheValuesOfTheirMachine) {
   for (const Row& row : documented_keys()) {
     EXPECT_EQ(

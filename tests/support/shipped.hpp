@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,14 @@ namespace tilewake {
 /// What the source tree ships, by its name in hw_configs/ or networks/.
 inline HardwareConfig shipped_machine(const std::string& name) {
   return read_hardware(source_path("hw_configs/" + name + ".yaml").string());
+}
+
+/// All of hw_configs/, by name.
+inline std::vector<std::string> shipped_machine_names() {
+  std::vector<std::string> names;
+  for (const auto& file : yaml_files_in("hw_configs"))
+    names.push_back(std::filesystem::path(file).stem().string());
+  return names;
 }
 
 inline Network shipped_network(const std::string& name) {

@@ -72,7 +72,6 @@ class Timeline {
       part_end_ = 0.0;
     }
     stored_[store.layer] = std::max(stored_[store.layer], end);
-    if (!store.is_empty) last_store_end_ = end;
   }
 
   double load(double issued, std::int64_t bytes) {
@@ -127,14 +126,12 @@ class Timeline {
     if (problem.has_second() && step.context.ends_depth)
       features_at = load(loader_, problem.second_bytes(step.block));
     if (step.loads_sums) {
-      serve_all_stores();
-      loader_ = std::max(loader_, last_store_end_);
-      features_at = load(loader_, program_.memory.accumulator_bytes *
-                                      step.block.extent().num_outputs());
+      features_at =
+          load(loader_, program_.memory.accumulator_bytes * step.block.extent().num_outputs());
     }
     wait_for(weights_at, features_at, slot_at, cycles);
-    const auto duration = static_cast<double>(
-        program_.cost->cycles(problem, step.block.extent(), step.context));
+    const auto duration =
+        static_cast<double>(program_.cost->cycles(problem, step.block.extent(), step.context));
     cycles.compute += duration;
     now_ += duration;
     finish(index, step);
@@ -162,8 +159,8 @@ class Timeline {
     if (step.context.ends_depth) {
       stores_.push_back({now_, outputs, index, step.closes_output, false});
     } else if (step.spills_sums) {
-      stores_.push_back({now_, outputs * program_.memory.accumulator_bytes, index,
-                         step.closes_output, false});
+      stores_.push_back(
+          {now_, outputs * program_.memory.accumulator_bytes, index, step.closes_output, false});
     } else if (step.closes_output) {
       stores_.push_back({now_, 0, index, true, true});
     }
@@ -180,7 +177,6 @@ class Timeline {
   double loader_ = 0.0;         // requests leave in order, none before this
   double bus_free_ = 0.0;
   double part_end_ = 0.0;
-  double last_store_end_ = 0.0;
 };
 
 }  // namespace

@@ -58,8 +58,8 @@ class TiledFeatures : public FeatureExtractor {
     std::vector<LayerFeatures> features(network.layers.size());
     for (std::size_t i = 0; i < cycles.size(); ++i) {
       const int row = tiled.layers[i].program_layer;
-      const auto layer = static_cast<std::size_t>(
-          program.layers[static_cast<std::size_t>(row)].network_layer);
+      const auto layer =
+          static_cast<std::size_t>(program.layers[static_cast<std::size_t>(row)].network_layer);
       const tiled::LayerCycles& c = cycles[i];
       LayerFeatures& f = features[layer];
       f.op_class = class_of(network.layers[layer].op);

@@ -19,13 +19,14 @@ ChannelTiming::ChannelTiming(const BankedDramConfig& config)
 }
 
 void ChannelTiming::reset() {
-  const int num_groups = num_ranks_ * groups_per_rank_;
-  banks_.assign(static_cast<std::size_t>(num_groups * banks_per_group_), {});
+  const auto num_groups =
+      static_cast<std::size_t>(num_ranks_) * static_cast<std::size_t>(groups_per_rank_);
+  banks_.assign(num_groups * static_cast<std::size_t>(banks_per_group_), {});
   for (std::size_t i = 0; i < banks_.size(); ++i) {
     banks_[i].group = static_cast<int>(i) / banks_per_group_;
     banks_[i].rank = banks_[i].group / groups_per_rank_;
   }
-  groups_.assign(static_cast<std::size_t>(num_groups), {});
+  groups_.assign(num_groups, {});
   ranks_.assign(static_cast<std::size_t>(num_ranks_), {});
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
     ranks_[i].acts.fill(kLongAgo);

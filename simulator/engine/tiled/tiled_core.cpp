@@ -28,7 +28,7 @@ void TiledCore::start(const Program& program, EventSink& sink) {
   loader_walk_.reset();
   ahead_.clear();
   first_ahead_ = 0;
-  inputs_in_use_ = weights_in_use_ = sums_under_way_ = 0;
+  inputs_in_use_ = weights_in_use_ = 0;
   parts_.clear();
   first_part_ = 0;
   computing_part_ = -1;
@@ -109,12 +109,10 @@ void TiledCore::finish_step(const Ahead& done) {
   if (step.frees_weights && l.problem.has_weights()) --weights_in_use_;
   const std::int64_t outputs = step.block.extent().num_outputs();
   if (step.context.ends_depth)
-    store(done.layer, false, l.output_address + l.problem.output_offset(step.block), outputs);
+    store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs);
   if (step.spills_sums) {
-    ++sums_under_way_;
     const std::int64_t size = program_->memory.accumulator_bytes;
-    store(done.layer, true, l.sums_address + size * l.problem.output_offset(step.block),
-          size * outputs);
+    store(done.layer, l.sums_address + size * l.problem.output_offset(step.block), size * outputs);
   }
   if (step.context.last) layers_[static_cast<std::size_t>(done.layer)].computed = true;
   if (step.closes_output) {
@@ -123,10 +121,10 @@ void TiledCore::finish_step(const Ahead& done) {
   }
 }
 
-void TiledCore::store(int index, bool is_sums, std::int64_t address, std::int64_t bytes) {
+void TiledCore::store(int index, std::int64_t address, std::int64_t bytes) {
   const std::int64_t id =
       dma_.submit({true, address, bytes, layer(index).program_layer, Cause::kWrite});
-  owners_[id] = {false, false, is_sums, computing_part_, index};
+  owners_[id] = {false, false, computing_part_, index};
   ++parts_[static_cast<std::size_t>(computing_part_ - first_part_)].stores_under_way;
   ++layers_[static_cast<std::size_t>(index)].stores_under_way;
 }
@@ -202,8 +200,9 @@ bool TiledCore::do_phase(Ahead& ahead) {
       ahead.phase = Phase::kSums;
       return true;
     case Phase::kSums:
+      // They are in DRAM: a tile comes back two steps later or more, and of the parts in between
+      // the output buffer holds as many as it has slots, so this tile's has been stored.
       if (step.loads_sums) {
-        if (sums_under_way_ > 0) return false;
         const std::int64_t size = memory.accumulator_bytes;
         load(ahead, number, Cause::kFeatures,
              l.sums_address + size * problem.output_offset(step.block),
@@ -221,7 +220,7 @@ void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_
                      std::int64_t bytes) {
   const std::int64_t id =
       dma_.submit({false, address, bytes, layer(ahead.layer).program_layer, cause});
-  owners_[id] = {true, cause == Cause::kWeights, false, number, ahead.layer};
+  owners_[id] = {true, cause == Cause::kWeights, number, ahead.layer};
   ++ahead.loads_under_way;
   if (cause == Cause::kWeights) ++ahead.weights_under_way;
 }
@@ -245,7 +244,6 @@ void TiledCore::on_transfer_done(std::int64_t id) {
   } else {
     --parts_[static_cast<std::size_t>(owner.number - first_part_)].stores_under_way;
     --layers_[static_cast<std::size_t>(owner.layer)].stores_under_way;
-    if (owner.is_sums) --sums_under_way_;
     release_parts();
   }
   load_ahead();

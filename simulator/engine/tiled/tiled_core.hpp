@@ -61,7 +61,6 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   struct Owner {  // of a transfer: a step by its number, or a part of the output buffer
     bool is_load = true;
     bool is_weights = false;
-    bool is_sums = false;
     std::int64_t number = 0;
     int layer = 0;
   };
@@ -72,7 +71,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   Cause what_is_missing() const;
   void stall_until_progress(Cause cause, int program_layer);
   void finish_step(const Ahead& done);
-  void store(int layer, bool is_sums, std::int64_t address, std::int64_t bytes);
+  void store(int layer, std::int64_t address, std::int64_t bytes);
   void release_parts();
 
   void load_ahead();
@@ -100,7 +99,6 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::int64_t first_ahead_ = 0;  // number of ahead_.front(), counted over the whole run
   std::int64_t inputs_in_use_ = 0;
   std::int64_t weights_in_use_ = 0;
-  std::int64_t sums_under_way_ = 0;  // spilled and not in DRAM yet
 
   // The output buffer: parts in the order in which they were opened.
   std::deque<OutputPart> parts_;

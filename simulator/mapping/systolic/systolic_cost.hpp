@@ -19,9 +19,10 @@ namespace tilewake::systolic {
 /// comes, or the last sums go), which takes R cycles, so folds follow each other every max(T, R)
 /// cycles and fill and skew count once a layer. A layer's last fold is not followed by an operand,
 /// its first one not preceded by sums. A step whose single fold is the one of the step before goes
-/// on streaming. Partial sums are added up in the output buffer, as they leave. Closed form of the first table: SCALE-Sim v2 (commit 22f88b1) prints it less 1,
-/// the index of the last cycle. As there, sums that stay are done when the last one is complete:
-/// what they take to leave the array counts only where it keeps the next fold waiting.
+/// on streaming. Partial sums are added up in the output buffer, as they leave. Closed form of the
+/// first table: SCALE-Sim v2 (commit 22f88b1) prints it less 1, the index of the last cycle. As
+/// there, sums that stay are done when the last one is complete: what they take to leave the array
+/// counts only where it keeps the next fold waiting.
 ///
 /// Streaming is slower than a wave a cycle where a buffer's ports deliver less than the array
 /// takes: T grows by ceil(bytes a wave / bytes a cycle), the largest of the streams', with waves as

@@ -85,8 +85,8 @@ std::int64_t TileProblem::input_offset(const TileBlock& block) const {
   const std::int64_t plane = ifm_.height * ifm_.width;
   if (op_ == Op::kGlobalAvgPool) return block.groups.begin * plane + block.depth.begin;
   if (!moves_window()) return block.groups.begin * plane + block.pixels.begin;
-  const std::int64_t row = std::max<std::int64_t>(
-      0, block.pixels.begin / ofm_.width * stride_ - pad_top_);
+  const std::int64_t row =
+      std::max<std::int64_t>(0, block.pixels.begin / ofm_.width * stride_ - pad_top_);
   std::int64_t channel = block.groups.begin;
   if (op_ == Op::kConv2d)
     channel = block.groups.begin * (extent_.depth / taps_) + block.depth.begin / taps_;

@@ -34,9 +34,7 @@ struct TileBlock {
   TileRange outputs;
   TileRange depth;
 
-  TileExtent extent() const {
-    return {groups.size(), pixels.size(), outputs.size(), depth.size()};
-  }
+  TileExtent extent() const { return {groups.size(), pixels.size(), outputs.size(), depth.size()}; }
 };
 
 /// A layer as loops over groups, pixels, outputs and depth, and what the blocks of them weigh.

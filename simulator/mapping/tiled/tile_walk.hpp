@@ -27,7 +27,7 @@ struct Tiling {
 struct TileStep {
   TileBlock block;
   TileContext context;
-  bool loads_input = true;   // other features than the step before
+  bool loads_input = true;  // other features than the step before
   bool loads_weights = true;
   bool loads_sums = false;   // partial sums that were spilled
   bool opens_output = true;  // begins a new part of the output buffer

@@ -11,11 +11,11 @@ namespace tilewake {
 /// Who computes what of a network on a core that works in tiles, and where its tensors lie.
 struct TiledGraph {
   struct Node {
-    int host = -1;    // network layer that computes it on the way; -1: it runs by itself
-    int fused = -1;   // the add or mul that it computes on the way; -1: none
-    int second = -2;  // what that add or mul combines it with: a layer, or kNetworkInput
-    std::vector<int> copies;     // inputs of a concat that it must copy, as positions in `inputs`
-    std::int64_t address = 0;    // of its output tensor, or that of what it fuses
+    int host = -1;             // network layer that computes it on the way; -1: it runs by itself
+    int fused = -1;            // the add or mul that it computes on the way; -1: none
+    int second = -2;           // what that add or mul combines it with: a layer, or kNetworkInput
+    std::vector<int> copies;   // inputs of a concat that it must copy, as positions in `inputs`
+    std::int64_t address = 0;  // of its output tensor, or that of what it fuses
   };
 
   std::vector<Node> nodes;  // one a network layer

@@ -49,7 +49,8 @@ std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
   return sizes;
 }
 
-/// The loops with several tiles, outermost first, as digits: orders that agree on them are the same.
+/// The loops with several tiles, outermost first, as digits: orders that agree on them are the
+/// same.
 int real_loops(const Order& order, const std::array<bool, 3>& is_cut) {
   int loops = 0;
   for (const TileLoop loop : order)
@@ -98,9 +99,9 @@ double Tiler::fullness(const TileFootprint& f) const {
   };
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
-    return share(f.input * m.input.num_slots + f.weight * m.weight.num_slots +
-                     f.output * m.output.num_slots,
-                 m.shared_bytes);
+    return share(
+        f.input * m.input.num_slots + f.weight * m.weight.num_slots + f.output * m.output.num_slots,
+        m.shared_bytes);
   return std::max({share(f.input, m.input.bytes), share(f.weight, m.weight.bytes),
                    share(f.output, m.output.bytes)});
 }
@@ -138,8 +139,7 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
         }
         continue;
       }
-      const TilingTraffic traffic =
-          traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
+      const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
       // Moving the bytes alone takes longer than the best so far: no need to look at the rest.
       if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
           std::get<0>(choice.rank))

@@ -29,8 +29,8 @@ bool surrounds(const Tiling& tiling, const LoopCuts& cuts, TileLoop loop,
 
 /// Whether partial sums are met again after other tiles were computed.
 bool revisits_sums(const Tiling& tiling, const LoopCuts& cuts) {
-  return cuts.depth.trips() > 1 && surrounds(tiling, cuts, TileLoop::kDepth,
-                                             {TileLoop::kPixels, TileLoop::kOutputs});
+  return cuts.depth.trips() > 1 &&
+         surrounds(tiling, cuts, TileLoop::kDepth, {TileLoop::kPixels, TileLoop::kOutputs});
 }
 
 /// Tiles of one loop that take equally long.
@@ -124,10 +124,8 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
     }
   }
   footprint.output = outputs * (sums ? accumulator_bytes : 1) +
-                     problem.second_bytes({{0, tile.groups},
-                                           {0, tile.pixels},
-                                           {0, tile.outputs},
-                                           {0, tile.depth}});
+                     problem.second_bytes(
+                         {{0, tile.groups}, {0, tile.pixels}, {0, tile.outputs}, {0, tile.depth}});
   return footprint;
 }
 
@@ -201,9 +199,9 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram) {
   const TileExtent tile = cuts.tile();
-  const auto first_bytes = static_cast<double>(
-      cuts.pixels.largest_input * cuts.depth.largest_input * tile.groups +
-      (problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0));
+  const auto first_bytes =
+      static_cast<double>(cuts.pixels.largest_input * cuts.depth.largest_input * tile.groups +
+                          (problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0));
   const auto last_bytes = static_cast<double>(tile.num_outputs());
   double waited_for = 0.0;
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes;

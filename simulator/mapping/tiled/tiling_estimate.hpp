@@ -10,7 +10,6 @@
 
 namespace tilewake {
 
-
 /// One loop of a tiling and what all its tiles come to.
 struct LoopCut {
   std::int64_t whole = 1;

@@ -19,9 +19,8 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
   const auto vectors_of = [this](std::int64_t results) { return ceil_div(results, c_.lanes); };
   const bool over_pixels = c_.lane_axis == LaneAxis::kPixels;
   // Channels that have nothing to do with each other fill lanes as output channels do.
-  const std::int64_t channel_vectors =
-      over_pixels ? extent.groups * vectors_of(extent.pixels)
-                  : vectors_of(extent.groups) * extent.pixels;
+  const std::int64_t channel_vectors = over_pixels ? extent.groups * vectors_of(extent.pixels)
+                                                   : vectors_of(extent.groups) * extent.pixels;
   const VectorConfig::Efficiency& efficiency = c_.efficiency;
   std::int64_t cycles = c_.issue_cycles;
   switch (problem.op()) {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "latency_model/features/feature_extractor.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "tests/support/machine.hpp"
+#include "tests/support/mapped_networks.hpp"
+#include "tests/support/shipped.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Small arrays and processors, so that random networks do not fit whole.
+std::string core_text(const std::string& kind, const std::string& variant) {
+  if (kind == "vector")
+    return fmt::format(
+        "  num_cores: 2\n  lanes: 8\n  dot_length: 2\n  lane_axis: {}\n"
+        "  local_memory_bytes: 16384\n  num_slots: 2\n  accumulator_bytes: 4\n"
+        "  fuse_elementwise: true\n  efficiency: {{conv2d: 0.7, depthwise_conv2d: 0.5, "
+        "fully_connected: 0.5, pool: 0.5, elementwise: 0.5}}\n  loop_cycles: 3\n"
+        "  issue_cycles: 20\n",
+        variant);
+  return fmt::format(
+      "  rows: 8\n  cols: 4\n  dataflow: {}\n  overlap_folds: true\n  depthwise: array\n"
+      "  input_buffer: {{bytes: 4096, num_slots: 2, num_banks: 8, port_bytes: 1}}\n"
+      "  weight_buffer: {{bytes: 2048, num_slots: 1, num_banks: 8, port_bytes: 1}}\n"
+      "  output_buffer: {{bytes: 4096, num_slots: 2, num_banks: 8, port_bytes: 4}}\n"
+      "  accumulator_bytes: 4\n  vector_unit: {{lanes: 4, fuse_elementwise: true}}\n",
+      variant);
+}
+
+struct Kind {
+  std::string kind;
+  std::string variant;
+};
+
+HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
+  return read_hardware_text(
+      fmt::format("name: small\nclock_mhz: 1000\ncore:\n  kind: {}\n{}"
+                  "dram:\n  model: latency_bandwidth\n  num_channels: {}\n  bus_bytes: 2\n"
+                  "  clock_mhz: 1000\n  beats_per_clock: 2\n  first_access_cycles: 30\n"
+                  "  row_cycles: 0\n  row_bytes: 1073741824\n  first_row_bytes: 1073741824\n"
+                  "  refresh_cycles: 0\n  refresh_bytes: 1073741824\n"
+                  "  first_refresh_bytes: 1073741824\n",
+                  kind.kind, core_text(kind.kind, kind.variant), num_channels),
+      "small.yaml");
+}
+
+class TiledMachineTest : public ::testing::TestWithParam<Kind> {
+ protected:
+  std::vector<MappedNetwork> networks() const {
+    std::vector<MappedNetwork> mapped;
+    for (int seed = 0; seed < 60; ++seed) {
+      Network network = random_network(seed);
+      try {
+        Program program = map_network(network, machine_);
+        mapped.push_back({std::move(network), std::move(program)});
+      } catch (const InputError&) {
+        // A row of the map, or a window, that is larger than a buffer.
+      }
+    }
+    EXPECT_GT(mapped.size(), 30u);
+    return mapped;
+  }
+
+  const HardwareConfig machine_ = small_machine(GetParam());
+};
+
+/// Tells when features were stored and asked for.
+class TransferSink : public EventSink {
+ public:
+  explicit TransferSink(std::size_t num_layers)
+      : stored_at(num_layers, 0), loaded_from(num_layers, INT64_MAX), stored(num_layers, 0) {}
+
+  void on_event(const Event& event) override {
+    const auto layer = static_cast<std::size_t>(event.layer);
+    if (event.kind == EventKind::kStore) {
+      stored_at[layer] = std::max(stored_at[layer], event.end_cycle);
+      stored[layer] += event.amount;
+    }
+    if (event.kind == EventKind::kRequest && event.cause == Cause::kFeatures)
+      loaded_from[layer] = std::min(loaded_from[layer], event.begin_cycle);
+  }
+
+  std::vector<std::int64_t> stored_at;    // end of the last store
+  std::vector<std::int64_t> loaded_from;  // issue of the first load of features
+  std::vector<std::int64_t> stored;
+};
+
+bool spills(const Program& program) {
+  return std::any_of(program.layers.begin(), program.layers.end(), [](const ProgramLayer& layer) {
+    return layer.plan.find("through DRAM") != std::string::npos;
+  });
+}
+
+TEST_P(TiledMachineTest, FeaturesAreLoadedAfterTheyAreStoredAndStoredOnce) {
+  Machine machine(machine_);
+  int num_without_spills = 0;
+  for (const auto& [network, program] : networks()) {
+    SCOPED_TRACE(network.name);
+    TransferSink sink(program.layers.size());
+    machine.run_only(program, sink);
+    const auto& tiled = std::get<TiledProgram>(program.core);
+    for (const TiledLayer& layer : tiled.layers)
+      for (const int writer : layer.reads_from) {
+        const int row = tiled.layers[static_cast<std::size_t>(writer)].program_layer;
+        if (row == layer.program_layer) continue;
+        EXPECT_GE(sink.loaded_from[static_cast<std::size_t>(layer.program_layer)],
+                  sink.stored_at[static_cast<std::size_t>(row)]);
+      }
+    if (spills(program)) continue;
+    ++num_without_spills;
+    std::map<int, std::int64_t> outputs;
+    for (const TiledLayer& layer : tiled.layers)
+      outputs[layer.program_layer] += layer.problem.extent().num_outputs();
+    for (const auto& [row, bytes] : outputs)
+      EXPECT_EQ(sink.stored[static_cast<std::size_t>(row)], bytes) << row;
+  }
+  EXPECT_GT(num_without_spills, 5);
+}
+
+/// The recursion of the latency model knows no events, no processes and no kernel.
+TEST_P(TiledMachineTest, EngineAgreesWithTheRecursionOverSteps) {
+  Machine machine(machine_);
+  const auto features = make_feature_extractor(machine_);
+  for (const auto& [network, program] : networks()) {
+    SCOPED_TRACE(network.name);
+    double expected = 0.0;
+    for (const LayerFeatures& layer : features->extract(network))
+      for (const double cycles : layer.values) expected += cycles;
+    const auto total = static_cast<double>(machine.run(network, program).result.total_cycles);
+    EXPECT_NEAR(total, expected, 0.01 * total);
+  }
+}
+
+TEST_P(TiledMachineTest, MoreBandwidthIsNotSlower) {
+  const HardwareConfig faster = small_machine(GetParam(), 4);
+  Machine slow(machine_);
+  Machine fast(faster);
+  for (const auto& [network, program] : networks()) {
+    SCOPED_TRACE(network.name);
+    // The tiler decides by estimates, so it may lose a little where it could have changed nothing.
+    EXPECT_LE(static_cast<double>(fast.run(network).result.total_cycles),
+              1.02 * static_cast<double>(slow.run(network, program).result.total_cycles));
+    EXPECT_LE(fast.run(network, program).result.total_cycles,
+              slow.run(network, program).result.total_cycles);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TiledMachineTest,
+                         ::testing::Values(Kind{"systolic", "output_stationary"},
+                                           Kind{"systolic", "weight_stationary"},
+                                           Kind{"systolic", "input_stationary"},
+                                           Kind{"vector", "channels"}, Kind{"vector", "pixels"}),
+                         [](const auto& param) {
+                           return param.param.kind + "_" + param.param.variant;
+                         });
+
+}  // namespace
+}  // namespace tilewake
