@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "simulator/mapping/tiled/tile_problem.hpp"
 #include "simulator/mapping/tiled/tile_walk.hpp"
-#include "simulator/network/network_builder.hpp"
+#include "simulator/network/shape_inference.hpp"
 #include "tests/support/random.hpp"
 
 namespace tilewake {
@@ -22,8 +23,6 @@ inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int
     Shape input{random.between(1, max_channels), random.between(1, max_side),
                 random.between(1, max_side)};
     layer.ofm.channels = random.between(1, max_channels);
-    layer.inputs = {kNetworkInput};
-    if (layer.is_elementwise()) layer.inputs.push_back(kNetworkInput);
     if (layer.has_weights()) layer.bias = random.one_in(2);
     if (op == Op::kConv2d && random.one_in(3)) {
       layer.groups = random.between(2, 3);
@@ -45,12 +44,12 @@ inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int
             PaddingRule::explicit_zeros({random.between(0, rows), random.between(0, columns),
                                          random.between(0, rows), random.between(0, columns)});
     }
+    const std::vector<Shape> inputs(layer.is_elementwise() ? 2 : 1, input);
     try {
-      NetworkBuilder builder("random", input);
-      builder.add(layer, padding);
-      return builder.build().layers.front();
+      infer_shapes(layer, padding, inputs);
+      return layer;
     } catch (const LayerError&) {
-      // A window that does not fit: draw again.
+      if (!has_window) throw;  // else the window does not fit: draw again
     }
   }
 }

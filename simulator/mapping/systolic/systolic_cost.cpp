@@ -71,7 +71,7 @@ std::int64_t SystolicCost::exchange_cycles(const TileProblem& problem, bool comp
 }
 
 std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileExtent& extent,
-                                        const StepContext& context) const {
+                                        const TileContext& context) const {
   const Folding f = fold(problem, extent);
   const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
   const bool shares_fold = f.folds == 1 && (context.continues || context.stays);
@@ -91,7 +91,7 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
 }
 
 std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& extent,
-                                  const StepContext& context) const {
+                                  const TileContext& context) const {
   const std::int64_t num_outputs = extent.num_outputs();
   std::int64_t operations = 0;
   std::int64_t cycles = 0;

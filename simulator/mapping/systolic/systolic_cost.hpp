@@ -35,7 +35,7 @@ class SystolicCost : public StepCost {
   explicit SystolicCost(const SystolicConfig& config) : c_(config) {}
 
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
-                      const StepContext& context) const override;
+                      const TileContext& context) const override;
   TileExtent granularity(const TileProblem& problem) const override;
   Stationary stationary(const TileProblem& problem) const override;
   bool accumulates(const TileProblem& problem, const TileExtent& extent) const override;
@@ -45,7 +45,7 @@ class SystolicCost : public StepCost {
 
   bool runs_on_array(const TileProblem& problem) const;
   std::int64_t array_cycles(const TileProblem& problem, const TileExtent& extent,
-                            const StepContext& context) const;
+                            const TileContext& context) const;
   Folding fold(const TileProblem& problem, const TileExtent& extent) const;
   /// Of all rows of what stays.
   std::int64_t exchange_cycles(const TileProblem& problem, bool complete_sums) const;

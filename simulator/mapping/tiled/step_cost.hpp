@@ -11,7 +11,7 @@ namespace tilewake {
 enum class Stationary { kNone, kInput, kWeight, kOutput };
 
 /// What a step is to the ones before and after it.
-struct StepContext {
+struct TileContext {
   bool first = true;       // of the layer
   bool last = true;        // of the layer
   bool continues = false;  // the stationary operand is that of the step before
@@ -27,10 +27,10 @@ class StepCost {
 
   /// Cycles of a step. Law and source: the implementations.
   virtual std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
-                              const StepContext& context) const = 0;
+                              const TileContext& context) const = 0;
   /// Multiples in which extents of tiles fill the hardware.
   virtual TileExtent granularity(const TileProblem& problem) const = 0;
-  /// Which operand `StepContext::continues` and `stays` are about.
+  /// Which operand `TileContext::continues` and `stays` are about.
   virtual Stationary stationary(const TileProblem& problem) const = 0;
   /// Whether a step of this extent keeps partial sums in the output buffer although it computes the
   /// whole depth.

@@ -26,7 +26,7 @@ struct Tiling {
 /// One step: what is loaded before it, computed, and stored behind it.
 struct TileStep {
   TileBlock block;
-  StepContext context;
+  TileContext context;
   bool loads_input = true;  // other features than the step before
   bool loads_weights = true;
   bool loads_sums = false;   // partial sums that were spilled

@@ -14,7 +14,7 @@ constexpr std::int64_t kAlignment = 4096;
 class GraphMaker {
  public:
   GraphMaker(const Network& network, bool fuse_elementwise, std::int64_t base_address)
-      : network_(network), end_(base_address) {
+      : network_(network), end_(round_up(base_address, kAlignment)) {
     graph_.nodes.resize(network.layers.size());
     count_users();
     if (fuse_elementwise) fuse();

@@ -27,7 +27,7 @@ struct TiledGraph {
   }
 };
 
-/// Tensors are laid out from `base_address` on, one behind another.
+/// Tensors are laid out from `base_address` on, one behind another, each from a row of DRAM on.
 TiledGraph make_tiled_graph(const Network& network, bool fuse_elementwise,
                             std::int64_t base_address);
 

@@ -75,14 +75,13 @@ bool can_cut_depth(Op op) {
 
 }  // namespace
 
-/// The best tiling so far, and the least that any would take of the buffers.
+/// The best tiling so far; of those that do not fit, the one that comes closest.
 struct Tiler::Choice {
   using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
-  TileFootprint least{std::numeric_limits<std::int64_t>::max(),
-                      std::numeric_limits<std::int64_t>::max(),
-                      std::numeric_limits<std::int64_t>::max()};
+  TileFootprint closest;
+  double fullness = std::numeric_limits<double>::infinity();  // of that one
 };
 
 bool Tiler::fits(const TileFootprint& f) const {
@@ -94,20 +93,33 @@ bool Tiler::fits(const TileFootprint& f) const {
   return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
 }
 
-std::string Tiler::complaint_of(const TileFootprint& least) const {
+double Tiler::fullness(const TileFootprint& f) const {
+  const auto share = [](std::int64_t needed, std::int64_t bytes) {
+    return static_cast<double>(needed) / static_cast<double>(bytes);
+  };
+  const TileMemory& m = memory_;
+  if (m.shared_bytes > 0)
+    return share(
+        f.input * m.input.num_slots + f.weight * m.weight.num_slots + f.output * m.output.num_slots,
+        m.shared_bytes);
+  return std::max({share(f.input, m.input.bytes), share(f.weight, m.weight.bytes),
+                   share(f.output, m.output.bytes)});
+}
+
+std::string Tiler::complaint_of(const TileFootprint& closest) const {
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
     return fmt::format(
-        "does not fit the local memory of {} bytes: the smallest tile needs {} of input, {} of "
+        "does not fit the local memory of {} bytes: the closest tiling needs {} of input, {} of "
         "weights and {} of output a slot",
-        m.shared_bytes, least.input, least.weight, least.output);
+        m.shared_bytes, closest.input, closest.weight, closest.output);
   const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
-    return fmt::format("does not fit the {} buffer of {} bytes: the smallest tile needs {}", name,
+    return fmt::format("does not fit the {} buffer of {} bytes: the closest tiling needs {}", name,
                        bytes, needed);
   };
-  if (least.input > m.input.bytes) return too_large("input", least.input, m.input.bytes);
-  if (least.weight > m.weight.bytes) return too_large("weight", least.weight, m.weight.bytes);
-  return too_large("output", least.output, m.output.bytes);
+  if (closest.input > m.input.bytes) return too_large("input", closest.input, m.input.bytes);
+  if (closest.weight > m.weight.bytes) return too_large("weight", closest.weight, m.weight.bytes);
+  return too_large("output", closest.output, m.output.bytes);
 }
 
 void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const {
@@ -120,10 +132,13 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
       const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums};
       const TileFootprint footprint =
           footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes);
-      choice.least.input = std::min(choice.least.input, footprint.input);
-      choice.least.weight = std::min(choice.least.weight, footprint.weight);
-      choice.least.output = std::min(choice.least.output, footprint.output);
-      if (!fits(footprint)) continue;
+      if (!fits(footprint)) {
+        if (fullness(footprint) < choice.fullness) {
+          choice.closest = footprint;
+          choice.fullness = fullness(footprint);
+        }
+        continue;
+      }
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
       // Moving the bytes alone takes longer than the best so far: no need to look at the rest.
       if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
@@ -165,7 +180,7 @@ std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& compl
           if (groups > 1 && (o.trips() > 1 || (d.trips() > 1 && problem.has_weights()))) continue;
           consider(problem, {groups, p, o, d}, choice);
         }
-  if (!choice.tiling) complaint = complaint_of(choice.least);
+  if (!choice.tiling) complaint = complaint_of(choice.closest);
   return choice.tiling;
 }
 

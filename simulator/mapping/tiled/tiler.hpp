@@ -25,7 +25,9 @@ class Tiler {
   struct Choice;
 
   void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
-  std::string complaint_of(const TileFootprint& footprint) const;
+  /// How many times too much the fullest memory would hold; at most 1 if it fits.
+  double fullness(const TileFootprint& footprint) const;
+  std::string complaint_of(const TileFootprint& closest) const;
 
   TileMemory memory_;
   const StepCost& cost_;

@@ -172,7 +172,7 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
-          const StepContext context{false, false, p.continues || o.continues || d.continues, d.last,
+          const TileContext context{false, false, p.continues || o.continues || d.continues, d.last,
                                     p.stays || o.stays || d.stays};
           sum += g.count * p.count * o.count * d.count *
                  cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
@@ -180,7 +180,7 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   if (cuts.tile() == problem.extent())
     return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});
   // The first and the last step are not like the others.
-  const auto add = [&](const TileExtent& extent, StepContext context, bool first) {
+  const auto add = [&](const TileExtent& extent, TileContext context, bool first) {
     sum -= cost.cycles(problem, extent, context);
     (first ? context.first : context.last) = true;
     sum += cost.cycles(problem, extent, context);

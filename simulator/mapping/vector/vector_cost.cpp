@@ -15,7 +15,7 @@ std::int64_t VectorCost::loop_nest_cycles(std::int64_t num_vectors, std::int64_t
 }
 
 std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& extent,
-                                const StepContext& context) const {
+                                const TileContext& context) const {
   const auto vectors_of = [this](std::int64_t results) { return ceil_div(results, c_.lanes); };
   const bool over_pixels = c_.lane_axis == LaneAxis::kPixels;
   // Channels that have nothing to do with each other fill lanes as output channels do.

@@ -25,7 +25,7 @@ class VectorCost : public StepCost {
   explicit VectorCost(const VectorConfig& config) : c_(config) {}
 
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
-                      const StepContext& context) const override;
+                      const TileContext& context) const override;
   TileExtent granularity(const TileProblem& problem) const override;
   Stationary stationary(const TileProblem&) const override { return Stationary::kNone; }
   bool accumulates(const TileProblem&, const TileExtent&) const override { return false; }

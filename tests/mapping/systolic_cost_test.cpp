@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/systolic/systolic_cost.hpp"
+
+#include <gtest/gtest.h>
+
+#include "simulator/common/math.hpp"
+#include "tests/mapping/tiled_costs.hpp"
+
+namespace tilewake::systolic {
+namespace {
+
+constexpr int kNumCases = 500;
+
+SystolicConfig array(std::int64_t side, Dataflow dataflow) {
+  SystolicConfig c;
+  c.rows = c.cols = side;
+  c.dataflow = dataflow;
+  c.input = c.weight = c.output = {1 << 20, 2, 128, 8};
+  c.accumulator_bytes = 4;
+  c.vector_lanes = 16;
+  return c;
+}
+
+/// Of AlexNet, as SCALE-Sim's topology has it: 55 x 55 outputs of 96 channels.
+TileProblem alexnet_conv1() {
+  Layer l;
+  l.ifm = {3, 227, 227};
+  l.ofm = {96, 55, 55};
+  l.kernel_height = l.kernel_width = 11;
+  l.stride = 4;
+  return {l, 0};
+}
+
+std::int64_t cycles(const SystolicConfig& c, const TileProblem& problem) {
+  return SystolicCost(c).cycles(problem, problem.extent(), {});
+}
+
+// It prints the index of the last cycle.
+TEST(SystolicCostTest, AlexNetConv1TakesWhatScaleSimPrints) {
+  const TileProblem conv1 = alexnet_conv1();
+  EXPECT_EQ(cycles(array(128, Dataflow::kOutputStationary), conv1) - 1, 14807);
+  EXPECT_EQ(cycles(array(128, Dataflow::kWeightStationary), conv1) - 1, 10220);
+  EXPECT_EQ(cycles(array(16, Dataflow::kOutputStationary), conv1) - 1, 448019);
+}
+
+struct Case {
+  SystolicConfig config;
+  TileProblem problem;
+  std::string text;
+};
+
+Case random_case(Random& random, int seed) {
+  const SystolicConfig config = random_systolic(random);
+  const TileProblem problem = random_problem(random, config.accumulator_bytes);
+  const std::string text = fmt::format("seed {}: {}x{} {}, {} {}", seed, config.rows, config.cols,
+                                       to_string(config.dataflow), to_string(problem.op()),
+                                       to_string(problem, {problem.extent()}));
+  return {config, problem, text};
+}
+
+TEST(SystolicCostTest, NeverFasterThanThePeakOfTheArray) {
+  for (int seed = 0; seed < kNumCases; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    Case c = random_case(random, seed);
+    c.config.depthwise_on_vector = false;
+    SCOPED_TRACE(c.text);
+    if (!c.problem.has_weights()) continue;
+    const TileExtent& e = c.problem.extent();
+    EXPECT_GE(cycles(c.config, c.problem) * c.config.peak_macs_per_cycle(),
+              e.num_outputs() * e.depth);
+  }
+}
+
+TEST(SystolicCostTest, OverlappingFoldsIsNeverSlower) {
+  for (int seed = 0; seed < kNumCases; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    Case c = random_case(random, seed);
+    // Sums that are read one row a cycle are those of the overlapped array only.
+    if (c.config.dataflow == Dataflow::kOutputStationary) c.config.output.num_banks = 256;
+    SCOPED_TRACE(c.text);
+    c.config.overlap_folds = false;
+    const std::int64_t one_by_one = cycles(c.config, c.problem);
+    c.config.overlap_folds = true;
+    EXPECT_LE(cycles(c.config, c.problem), one_by_one);
+  }
+}
+
+TEST(SystolicCostTest, WiderPortsAreNeverSlower) {
+  for (int seed = 0; seed < kNumCases; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    Case c = random_case(random, seed);
+    SCOPED_TRACE(c.text);
+    const std::int64_t before = cycles(c.config, c.problem);
+    for (SystolicBuffer* buffer : {&c.config.input, &c.config.weight, &c.config.output}) {
+      buffer->num_banks += random.between(0, 3);
+      buffer->port_bytes += random.between(0, 3);
+    }
+    EXPECT_LE(cycles(c.config, c.problem), before);
+  }
+}
+
+/// 1x1, 16 channels to 16 on 10 x 10 pixels: one fold of 100 waves where operands stay.
+TileProblem one_fold() {
+  Layer l;
+  l.ifm = l.ofm = {16, 10, 10};
+  return {l, 0};
+}
+
+TEST(SystolicCostTest, NarrowPortsStretchTheStreamsOrTheExchange) {
+  SystolicConfig c = array(16, Dataflow::kWeightStationary);
+  EXPECT_EQ(cycles(c, one_fold()), 16 + 100 + 30);
+  c.input = {1 << 20, 2, 1, 8};  // 16 features a wave
+  EXPECT_EQ(cycles(c, one_fold()), 16 + 2 * 100 + 30);
+  c.output = {1 << 20, 2, 3, 5};  // 16 sums of 4 bytes a wave
+  EXPECT_EQ(cycles(c, one_fold()), 16 + 5 * 100 + 30);
+  c.weight = {1 << 20, 2, 2, 2};  // 16 weights a row
+  EXPECT_EQ(cycles(c, one_fold()), 4 * 16 + 5 * 100 + 30);
+}
+
+TEST(SystolicCostTest, DepthwiseTakesAColumnAChannelOrTheVectorUnit) {
+  Layer l;
+  l.op = Op::kDepthwiseConv2d;
+  l.ifm = l.ofm = {24, 8, 8};
+  l.kernel_height = l.kernel_width = 3;
+  const TileProblem problem(l, 0);
+  SystolicConfig c = array(16, Dataflow::kWeightStationary);
+  EXPECT_EQ(cycles(c, problem), 24 * (16 + 64 + 30));
+  c.depthwise_on_vector = true;
+  EXPECT_EQ(cycles(c, problem), 24 * 64 * 9 / 16);
+}
+
+TEST(SystolicCostTest, WhatIsFusedTakesTheVectorUnitWhereOutputsAreComplete) {
+  const SystolicConfig c = array(16, Dataflow::kWeightStationary);
+  TileProblem problem = one_fold();
+  const std::int64_t alone = cycles(c, problem);
+  problem.set_second(TileProblem::Second::kMap);
+  EXPECT_EQ(cycles(c, problem), alone + 16 * 100 / 16);
+  TileContext context;
+  context.ends_depth = false;
+  EXPECT_EQ(SystolicCost(c).cycles(problem, problem.extent(), context), alone);
+}
+
+}  // namespace
+}  // namespace tilewake::systolic

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/mapping/systolic/systolic_cost.hpp"
+#include "simulator/mapping/tiled/dram_estimate.hpp"
+#include "simulator/mapping/vector/vector_cost.hpp"
+#include "tests/mapping/random_tiling.hpp"
+
+namespace tilewake {
+
+inline SystolicConfig random_systolic(Random& random) {
+  SystolicConfig c;
+  c.rows = random.between(1, 16);
+  c.cols = random.between(1, 16);
+  c.dataflow = random.pick(std::vector<Dataflow>{
+      Dataflow::kOutputStationary, Dataflow::kWeightStationary, Dataflow::kInputStationary});
+  c.overlap_folds = random.one_in(2);
+  c.depthwise_on_vector = random.one_in(2);
+  for (SystolicBuffer* buffer : {&c.input, &c.weight, &c.output})
+    *buffer = {random.between(64, 4096), random.between(1, 2), random.between(1, 8),
+               random.between(1, 8)};
+  c.accumulator_bytes = random.between(1, 8);
+  c.vector_lanes = random.between(1, 8);
+  return c;
+}
+
+inline VectorConfig random_vector(Random& random) {
+  const auto efficiency = [&] { return static_cast<double>(random.between(1, 10)) / 10.0; };
+  VectorConfig c;
+  c.num_cores = random.between(1, 4);
+  c.lanes = random.between(1, 16);
+  c.dot_length = random.between(1, 8);
+  c.lane_axis = random.one_in(2) ? LaneAxis::kChannels : LaneAxis::kPixels;
+  c.local_memory_bytes = random.between(256, 16384);
+  c.num_slots = random.between(1, 2);
+  c.accumulator_bytes = random.between(1, 8);
+  c.efficiency = {efficiency(), efficiency(), efficiency(), efficiency(), efficiency()};
+  c.loop_cycles = random.between(0, 10);
+  c.issue_cycles = random.between(0, 50);
+  return c;
+}
+
+/// A core that works in tiles, of either kind.
+struct TiledCosts {
+  std::string name;
+  TileMemory memory;
+  std::shared_ptr<const StepCost> cost;
+};
+
+inline TiledCosts random_costs(Random& random) {
+  if (random.one_in(3)) {
+    const VectorConfig c = random_vector(random);
+    return {fmt::format("vector {}", to_string(c.lane_axis)), c.tile_memory(),
+            std::make_shared<vector::VectorCost>(c)};
+  }
+  const SystolicConfig c = random_systolic(random);
+  return {fmt::format("{}x{} {}{}", c.rows, c.cols, to_string(c.dataflow),
+                      c.overlap_folds ? " overlapped" : ""),
+          c.tile_memory(), std::make_shared<systolic::SystolicCost>(c)};
+}
+
+inline DramEstimate dram_of(std::int64_t latency_cycles, std::int64_t bytes_per_cycle) {
+  LatencyBandwidthDramConfig dram;
+  dram.num_channels = dram.beats_per_clock = 1;
+  dram.bus_bytes = bytes_per_cycle;
+  dram.clock_mhz = dram.npu_clock_mhz = 1000.0;
+  dram.first_access_cycles = static_cast<double>(latency_cycles);
+  dram.row_bytes = dram.first_row_bytes = std::int64_t{1} << 40;
+  dram.refresh_bytes = dram.first_refresh_bytes = std::int64_t{1} << 40;
+  return DramEstimate(dram);
+}
+
+/// A small layer of any op, sometimes with something fused into it.
+inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
+  static const std::vector<Op> kOps = {Op::kConv2d,
+                                       Op::kConv2d,
+                                       Op::kConv2d,
+                                       Op::kDepthwiseConv2d,
+                                       Op::kFullyConnected,
+                                       Op::kMaxPool,
+                                       Op::kGlobalAvgPool,
+                                       Op::kAdd,
+                                       Op::kMul};
+  const Op op = random.pick(kOps);
+  const bool is_dense = op == Op::kFullyConnected;
+  TileProblem problem(random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8), bias_bytes);
+  using Second = TileProblem::Second;
+  if (op == Op::kAdd || op == Op::kMul || random.one_in(3))
+    problem.set_second(random.one_in(2) ? Second::kMap : Second::kVector);
+  return problem;
+}
+
+}  // namespace tilewake

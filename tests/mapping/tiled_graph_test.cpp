@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/tiled/tiled_graph.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "simulator/network/network_builder.hpp"
+#include "tests/support/mapped_networks.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr int kNumNetworks = 200;
+constexpr std::int64_t kRow = 4096;
+
+/// Builds a network of 1x1 convolutions and joins on maps of 4x8x8.
+class TiledGraphTest : public ::testing::Test {
+ protected:
+  int conv(int input, std::int64_t channels = 4) {
+    Layer l = named(Op::kConv2d, {input});
+    l.ofm.channels = channels;
+    return builder_.add(std::move(l));
+  }
+  int join(Op op, std::vector<int> inputs) { return builder_.add(named(op, std::move(inputs))); }
+
+  /// `graph_` of what was built.
+  void make(bool fuse_elementwise = true) {
+    network_ = builder_.build();
+    graph_ = make_tiled_graph(network_, fuse_elementwise, 1000);
+  }
+  const TiledGraph::Node& node(int index) const {
+    return graph_.nodes[static_cast<std::size_t>(index)];
+  }
+  std::int64_t bytes(int index) const { return network_.shape_of(index).num_elements(); }
+
+  NetworkBuilder builder_{"joins", {4, 8, 8}};
+  Network network_;
+  TiledGraph graph_;
+
+ private:
+  Layer named(Op op, std::vector<int> inputs) {
+    Layer l;
+    l.name = "layer" + std::to_string(num_layers_++);
+    l.op = op;
+    l.inputs = std::move(inputs);
+    return l;
+  }
+
+  int num_layers_ = 0;
+};
+
+TEST_F(TiledGraphTest, AddIsFusedIntoTheLaterOfItsOperands) {
+  const int a = conv(kNetworkInput);
+  const int b = conv(a);
+  const int sum = join(Op::kAdd, {b, a});
+  const int c = conv(sum);
+  const int other_sum = join(Op::kAdd, {kNetworkInput, c});
+  make();
+  EXPECT_EQ(node(sum).host, b);
+  EXPECT_EQ(node(b).fused, sum);
+  EXPECT_EQ(node(b).second, a);
+  EXPECT_EQ(node(b).address, node(sum).address);
+  EXPECT_EQ(node(other_sum).host, c);
+  EXPECT_EQ(node(c).second, kNetworkInput);
+}
+
+TEST_F(TiledGraphTest, NothingIsFusedWhereTheMachineDoesNot) {
+  const int a = conv(kNetworkInput);
+  const int sum = join(Op::kAdd, {a, kNetworkInput});
+  make(false);
+  EXPECT_EQ(node(sum).host, -1);
+  EXPECT_EQ(node(a).fused, -1);
+  EXPECT_NE(node(a).address, node(sum).address);
+}
+
+TEST_F(TiledGraphTest, AddIsNotFusedIntoWhatOthersRead) {
+  const int a = conv(kNetworkInput);
+  const int sum = join(Op::kAdd, {a, kNetworkInput});
+  join(Op::kConcat, {a, sum});
+  make();
+  EXPECT_EQ(node(sum).host, -1);
+}
+
+TEST_F(TiledGraphTest, AddIsNotFusedIntoJoins) {
+  const int both = join(Op::kConcat, {conv(kNetworkInput, 2), conv(kNetworkInput, 2)});
+  const int sum = join(Op::kAdd, {both, kNetworkInput});
+  const int sum_of_sum = join(Op::kAdd, {sum, kNetworkInput});
+  make();
+  EXPECT_EQ(node(sum).host, -1);
+  EXPECT_EQ(node(sum_of_sum).host, -1);
+}
+
+TEST_F(TiledGraphTest, MulIsFusedIntoTheMapButNotIntoTheVector) {
+  const int pool = join(Op::kGlobalAvgPool, {kNetworkInput});
+  const int gate = conv(pool);
+  const int map = conv(kNetworkInput);
+  const int scaled = join(Op::kMul, {map, gate});
+  const int second_gate = conv(join(Op::kGlobalAvgPool, {scaled}));
+  const int scaled_again = join(Op::kMul, {scaled, second_gate});
+  make();
+  EXPECT_EQ(node(scaled).host, map);
+  EXPECT_EQ(node(map).second, gate);
+  EXPECT_EQ(node(scaled_again).host, -1);
+  EXPECT_EQ(node(second_gate).fused, -1);
+}
+
+TEST_F(TiledGraphTest, InputsOfAConcatLieSideBySideInIt) {
+  const int a = conv(kNetworkInput, 2);
+  const int b = conv(a, 3);
+  const int sum = join(Op::kAdd, {conv(b, 4), kNetworkInput});
+  const int both = join(Op::kConcat, {b, sum, a});
+  make();
+  EXPECT_THAT(node(both).copies, IsEmpty());
+  EXPECT_EQ(node(b).address, node(both).address);
+  EXPECT_EQ(node(sum).address, node(both).address + bytes(b));
+  EXPECT_EQ(node(node(sum).host).address, node(sum).address);
+  EXPECT_EQ(node(a).address, node(both).address + bytes(b) + bytes(sum));
+}
+
+TEST_F(TiledGraphTest, ConcatOfAConcatHoldsItsParts) {
+  const int a = conv(kNetworkInput, 2);
+  const int b = conv(a, 3);
+  const int inner = join(Op::kConcat, {a, b});
+  const int c = conv(inner, 5);
+  const int outer = join(Op::kConcat, {c, inner});
+  make();
+  EXPECT_THAT(node(outer).copies, IsEmpty());
+  EXPECT_THAT(node(inner).copies, IsEmpty());
+  EXPECT_EQ(node(inner).address, node(outer).address + bytes(c));
+  EXPECT_EQ(node(b).address, node(inner).address + bytes(a));
+}
+
+TEST_F(TiledGraphTest, WhatLiesElsewhereIsCopied) {
+  const int a = conv(kNetworkInput, 2);
+  const int b = conv(a, 3);
+  const int first = join(Op::kConcat, {a, b});
+  const int second = join(Op::kConcat, {kNetworkInput, b, first});
+  make();
+  EXPECT_THAT(node(second).copies, ElementsAre(0));
+  EXPECT_EQ(node(b).address, node(second).address + bytes(kNetworkInput));
+  EXPECT_THAT(node(first).copies, ElementsAre(1));
+}
+
+/// Whose bytes are part of whose: `whole` holds `part`, directly or not.
+bool holds(const Network& network, const TiledGraph& graph, int whole, int part) {
+  if (whole == part) return true;
+  const auto& node = graph.nodes[static_cast<std::size_t>(whole)];
+  if (node.host == part || (node.host >= 0 && holds(network, graph, node.host, part))) return true;
+  const Layer& l = network.layers[static_cast<std::size_t>(whole)];
+  if (l.op != Op::kConcat) return false;
+  for (std::size_t k = 0; k < l.inputs.size(); ++k) {
+    const bool is_copied =
+        std::find(node.copies.begin(), node.copies.end(), static_cast<int>(k)) != node.copies.end();
+    if (!is_copied && holds(network, graph, l.inputs[k], part)) return true;
+  }
+  return false;
+}
+
+TEST(TiledGraphLawsTest, TensorsOverlapOnlyWhereOneHoldsTheOther) {
+  for (int seed = 0; seed < kNumNetworks; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Network network = random_network(seed);
+    const TiledGraph graph = make_tiled_graph(network, seed % 3 != 0, 12345);
+    const int num_layers = static_cast<int>(network.layers.size());
+    for (int i = kNetworkInput; i < num_layers; ++i) {
+      const std::int64_t begin = graph.address_of(i);
+      const std::int64_t end = begin + network.shape_of(i).num_elements();
+      EXPECT_GE(begin, 12345);
+      EXPECT_LE(end, graph.end_address);
+      for (int j = kNetworkInput; j < i; ++j) {
+        const std::int64_t other = graph.address_of(j);
+        if (other >= end || other + network.shape_of(j).num_elements() <= begin) continue;
+        ASSERT_TRUE(j != kNetworkInput &&
+                    (holds(network, graph, i, j) || holds(network, graph, j, i)))
+            << "layers " << i << " and " << j;
+      }
+    }
+  }
+}
+
+TEST(TiledGraphLawsTest, TensorsBeginAtARowOfDramSaveForPartsOfConcats) {
+  for (int seed = 0; seed < kNumNetworks; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Network network = random_network(seed);
+    const TiledGraph graph = make_tiled_graph(network, true, 12345);
+    std::set<int> parts;
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      if (network.layers[i].op != Op::kConcat) continue;
+      for (const int input : network.layers[i].inputs) {
+        parts.insert(input);
+        if (input != kNetworkInput) parts.insert(graph.nodes[static_cast<std::size_t>(input)].host);
+      }
+    }
+    EXPECT_EQ(graph.input_address % kRow, 0);
+    EXPECT_EQ(graph.end_address % kRow, 0);
+    for (int i = 0; i < static_cast<int>(network.layers.size()); ++i) {
+      if (parts.count(i) == 0) {
+        EXPECT_EQ(graph.address_of(i) % kRow, 0) << "layer " << i;
+      }
+    }
+  }
+}
+
+TEST(TiledGraphLawsTest, EachTensorIsCopiedToAllConcatsButOne) {
+  for (int seed = 0; seed < kNumNetworks; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Network network = random_network(seed);
+    const TiledGraph graph = make_tiled_graph(network, true, 0);
+    std::vector<int> num_reads(network.layers.size());
+    std::vector<int> num_copies(network.layers.size());
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const Layer& l = network.layers[i];
+      const std::vector<int>& copies = graph.nodes[i].copies;
+      if (l.op != Op::kConcat) {
+        EXPECT_THAT(copies, IsEmpty());
+        continue;
+      }
+      std::int64_t address = graph.nodes[i].address;
+      for (std::size_t k = 0; k < l.inputs.size(); ++k) {
+        const int input = l.inputs[k];
+        const bool is_copied =
+            std::find(copies.begin(), copies.end(), static_cast<int>(k)) != copies.end();
+        if (input == kNetworkInput) {
+          EXPECT_TRUE(is_copied);
+        } else {
+          ++num_reads[static_cast<std::size_t>(input)];
+          num_copies[static_cast<std::size_t>(input)] += is_copied ? 1 : 0;
+        }
+        if (!is_copied) {
+          EXPECT_EQ(graph.address_of(input), address);
+        }
+        address += network.shape_of(input).num_elements();
+      }
+    }
+    for (std::size_t i = 0; i < num_reads.size(); ++i)
+      EXPECT_EQ(num_copies[i], std::max(0, num_reads[i] - 1)) << "layer " << i;
+  }
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/tiled/tiler.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "simulator/common/math.hpp"
+#include "tests/mapping/tiled_costs.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr int kNumProblems = 300;
+
+struct Case {
+  TiledCosts machine;
+  TileProblem problem;
+  DramEstimate dram;
+  std::string text;
+};
+
+Case random_case(Random& random, int seed) {
+  TiledCosts machine = random_costs(random);
+  const TileProblem problem = random_problem(random, machine.memory.accumulator_bytes);
+  const DramEstimate dram = dram_of(random.one_in(2) ? 0 : 100, random.between(1, 64));
+  const std::string text = fmt::format("seed {}: {} {}, {}", seed, to_string(problem.op()),
+                                       to_string(problem, {problem.extent()}), machine.name);
+  return {std::move(machine), problem, dram, text};
+}
+
+bool fits(const TileMemory& m, const TileFootprint& f) {
+  if (m.shared_bytes == 0)
+    return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
+  return m.input.num_slots * (f.input + f.weight + f.output) <= m.shared_bytes;
+}
+
+TileFootprint footprint(const Case& c, const Tiling& tiling) {
+  return footprint_of(c.problem, cuts_of(c.problem, tiling.tile), tiling, *c.machine.cost,
+                      c.machine.memory.accumulator_bytes);
+}
+
+double cycles(const Case& c, const Tiling& tiling) {
+  const LoopCuts cuts = cuts_of(c.problem, tiling.tile);
+  const TilingTraffic traffic =
+      traffic_of(c.problem, cuts, tiling, c.machine.memory.accumulator_bytes);
+  const std::int64_t compute = compute_cycles_of(c.problem, cuts, tiling, *c.machine.cost);
+  return estimated_cycles(c.problem, cuts, traffic, compute, c.machine.memory, c.dram);
+}
+
+/// What the Tiler may add to a tiling at most for latency that steps expose.
+double exposed(const Case& c, const Tiling& tiling) {
+  const TileWalk walk(c.problem, tiling, Stationary::kNone);
+  return 0.5 * c.dram.latency_cycles(1) * static_cast<double>(walk.num_steps());
+}
+
+/// A whole loop, or halves of it in multiples of what fills the hardware, a few times.
+std::int64_t random_halves(Random& random, std::int64_t whole, std::int64_t unit) {
+  std::int64_t size = whole;
+  for (std::int64_t i = random.between(0, 4); i > 0 && size > unit; --i)
+    size = std::min(size, round_up(ceil_div<std::int64_t>(size, 2), unit));
+  return size;
+}
+
+TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
+  int num_compared = 0;
+  for (int seed = 0; seed < kNumProblems; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    const Case c = random_case(random, seed);
+    SCOPED_TRACE(c.text);
+    std::string complaint;
+    const Tiler tiler(c.machine.memory, *c.machine.cost, c.dram);
+    const std::optional<Tiling> choice = tiler.best(c.problem, complaint);
+    EXPECT_EQ(complaint.empty(), choice.has_value());
+    if (choice) {
+      EXPECT_TRUE(fits(c.machine.memory, footprint(c, *choice)));
+    }
+    const TileExtent unit = c.machine.cost->granularity(c.problem);
+    const TileExtent& whole = c.problem.extent();
+    for (int i = 0; i < 100; ++i) {
+      Tiling other = random_tiling(random, c.problem);
+      other.tile.pixels = random_halves(random, whole.pixels, unit.pixels);
+      if (other.tile.groups > 1)
+        other.tile.groups = random_halves(random, whole.groups, unit.groups);
+      if (other.tile.outputs < whole.outputs)
+        other.tile.outputs = random_halves(random, whole.outputs, unit.outputs);
+      if (other.tile.depth < whole.depth)
+        other.tile.depth = random_halves(random, whole.depth, unit.depth);
+      if (other.tile.groups < unit.groups || !fits(c.machine.memory, footprint(c, other))) continue;
+      ASSERT_TRUE(choice) << complaint << ", but fits: " << to_string(c.problem, other);
+      // It compares whole cycles.
+      ASSERT_LE(cycles(c, *choice), cycles(c, other) + exposed(c, other) + 1.0)
+          << to_string(c.problem, *choice) << " against " << to_string(c.problem, other);
+      ++num_compared;
+    }
+  }
+  EXPECT_GT(num_compared, 10 * kNumProblems);
+}
+
+TEST(TilerTest, LargerBuffersAreNeverSlower) {
+  for (int seed = 0; seed < kNumProblems; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    const Case c = random_case(random, seed);
+    SCOPED_TRACE(c.text);
+    std::string complaint;
+    const std::optional<Tiling> before =
+        Tiler(c.machine.memory, *c.machine.cost, c.dram).best(c.problem, complaint);
+    Case larger = c;
+    TileMemory& m = larger.machine.memory;
+    for (std::int64_t* bytes : {&m.input.bytes, &m.weight.bytes, &m.output.bytes, &m.shared_bytes})
+      *bytes *= random.between(1, 4);
+    const std::optional<Tiling> after =
+        Tiler(m, *c.machine.cost, c.dram).best(c.problem, complaint);
+    if (!before) continue;
+    ASSERT_TRUE(after);
+    EXPECT_LE(cycles(larger, *after), cycles(c, *before) + exposed(c, *before) + 1.0);
+  }
+}
+
+/// A 1x1 convolution of 64 channels to 16 on a map of 32 columns.
+TileProblem wide_problem() {
+  Layer l;
+  l.ifm = {64, 1, 32};
+  l.ofm = {16, 1, 32};
+  return {l, 4};
+}
+
+SystolicConfig array_of_16(Dataflow dataflow) {
+  SystolicConfig c;
+  c.rows = c.cols = 16;
+  c.dataflow = dataflow;
+  c.input = c.weight = c.output = {1 << 20, 2, 16, 4};
+  c.accumulator_bytes = 4;
+  c.vector_lanes = 16;
+  return c;
+}
+
+std::string complaint_of(const SystolicConfig& c) {
+  const systolic::SystolicCost cost(c);
+  std::string complaint = "fits";
+  const std::optional<Tiling> tiling =
+      Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), complaint);
+  EXPECT_EQ(tiling.has_value(), complaint == "fits");
+  return complaint;
+}
+
+TEST(TilerTest, RefusalNamesTheBufferAndWhatItWouldNeed) {
+  SystolicConfig c = array_of_16(Dataflow::kWeightStationary);
+  EXPECT_EQ(complaint_of(c), "fits");
+  c.input.bytes = 511;  // 16 channels of a row of 32
+  EXPECT_EQ(complaint_of(c),
+            "does not fit the input buffer of 511 bytes: the closest tiling needs 512");
+  c.input.bytes = 512;
+  EXPECT_EQ(complaint_of(c), "fits");
+  c.weight.bytes = 319;  // 16 outputs of 16 weights and a bias
+  EXPECT_EQ(complaint_of(c),
+            "does not fit the weight buffer of 319 bytes: the closest tiling needs 320");
+  c.weight.bytes = 320;
+  c.output.bytes = 63;  // 16 partial sums
+  EXPECT_EQ(complaint_of(c),
+            "does not fit the output buffer of 63 bytes: the closest tiling needs 64");
+}
+
+// The input fits in parts of the depth, the output only without partial sums.
+TEST(TilerTest, RefusalIsTrueWhereEachBufferFitsInSomeTiling) {
+  SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
+  c.output.bytes = 16 * 16;
+  EXPECT_EQ(complaint_of(c), "fits");
+  c.input.bytes = 32 * 64 - 1;
+  EXPECT_EQ(complaint_of(c),
+            "does not fit the input buffer of 2047 bytes: the closest tiling needs 2048");
+  c.output.bytes = 4 * 16 * 16;
+  EXPECT_EQ(complaint_of(c), "fits");
+}
+
+TEST(TilerTest, RefusalOfASharedMemoryTellsWhatEachOperandNeeds) {
+  Random random(1);
+  VectorConfig c = random_vector(random);
+  c.lanes = 16;
+  c.dot_length = 4;
+  c.lane_axis = LaneAxis::kChannels;
+  c.accumulator_bytes = 4;
+  c.local_memory_bytes = 64;
+  const vector::VectorCost cost(c);
+  std::string complaint;
+  EXPECT_FALSE(Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), complaint));
+  // A row of 32 pixels in 4 channels; 16 outputs with 4 weights, a bias and a partial sum each.
+  EXPECT_EQ(complaint,
+            "does not fit the local memory of 64 bytes: the closest tiling needs 128 of input, 128 "
+            "of weights and 64 of output a slot");
+}
+
+}  // namespace
+}  // namespace tilewake
