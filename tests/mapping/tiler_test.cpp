@@ -150,29 +150,29 @@ std::string complaint_of(const SystolicConfig& c) {
 TEST(TilerTest, RefusalNamesTheBufferAndWhatItWouldNeed) {
   SystolicConfig c = array_of_16(Dataflow::kWeightStationary);
   EXPECT_EQ(complaint_of(c), "fits");
-  c.input.bytes = 511;  // 16 channels of a row of 32
+  c.input.bytes = 31;  // a row of 32 in one channel
   EXPECT_EQ(complaint_of(c),
-            "does not fit the input buffer of 511 bytes: the closest tiling needs 512");
-  c.input.bytes = 512;
+            "does not fit the input buffer of 31 bytes: the closest tiling needs 32");
+  c.input.bytes = 32;
   EXPECT_EQ(complaint_of(c), "fits");
-  c.weight.bytes = 319;  // 16 outputs of 16 weights and a bias
+  c.weight.bytes = 4;  // an output of one weight and a bias
   EXPECT_EQ(complaint_of(c),
-            "does not fit the weight buffer of 319 bytes: the closest tiling needs 320");
-  c.weight.bytes = 320;
-  c.output.bytes = 63;  // 16 partial sums
+            "does not fit the weight buffer of 4 bytes: the closest tiling needs 5");
+  c.weight.bytes = 5;
+  c.output.bytes = 3;  // a partial sum
   EXPECT_EQ(complaint_of(c),
-            "does not fit the output buffer of 63 bytes: the closest tiling needs 64");
+            "does not fit the output buffer of 3 bytes: the closest tiling needs 4");
 }
 
 // The input fits in parts of the depth, the output only without partial sums.
 TEST(TilerTest, RefusalIsTrueWhereEachBufferFitsInSomeTiling) {
   SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
-  c.output.bytes = 16 * 16;
+  c.output.bytes = 1;
   EXPECT_EQ(complaint_of(c), "fits");
   c.input.bytes = 32 * 64 - 1;
   EXPECT_EQ(complaint_of(c),
             "does not fit the input buffer of 2047 bytes: the closest tiling needs 2048");
-  c.output.bytes = 4 * 16 * 16;
+  c.output.bytes = 4;
   EXPECT_EQ(complaint_of(c), "fits");
 }
 
@@ -187,10 +187,10 @@ TEST(TilerTest, RefusalOfASharedMemoryTellsWhatEachOperandNeeds) {
   const vector::VectorCost cost(c);
   std::string complaint;
   EXPECT_FALSE(Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), complaint));
-  // A row of 32 pixels in 4 channels; 16 outputs with 4 weights, a bias and a partial sum each.
+  // A row of 32 pixels in a channel; an output with a weight, a bias and a partial sum.
   EXPECT_EQ(complaint,
-            "does not fit the local memory of 64 bytes: the closest tiling needs 128 of input, 128 "
-            "of weights and 64 of output a slot");
+            "does not fit the local memory of 64 bytes: the closest tiling needs 32 of input, 5 of "
+            "weights and 4 of output a slot");
 }
 
 }  // namespace

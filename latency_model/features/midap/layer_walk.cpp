@@ -40,6 +40,7 @@ struct LayerWalk::Work {
   double bias = kLongAgo;           // its biases are there; at first without weights that pass
   double first_arrival = kLongAgo;  // the first features are there
   bool loads = false;               // features come from DRAM
+  double store_cycles = 0.0;        // on the bus, of outputs that FMEM does not keep
   LayerCycles cycles;
 
   PassCosts costs() const { return {slots.pass_slots, own.latency, own.transfer}; }
@@ -89,10 +90,12 @@ LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases)
   return end;
 }
 
-LayerWalk::LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram, Schedule schedule)
+LayerWalk::LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram,
+                     bool stores_take_time, Schedule schedule)
     : graph_(graph),
       c_(*graph.config),
       dram_(dram),
+      stores_take_time_(stores_take_time),
       schedule_(schedule),
       prefetches_(graph.nodes.size(), -1),
       prepared_(graph.nodes.size(), false),
@@ -183,6 +186,8 @@ LayerCycles LayerWalk::layer(const Node& node) {
   cycles.write_wait = write_wait(work);
   bus_.advance(cycles.slots + cycles.setup + cycles.weight_wait + cycles.feature_wait +
                cycles.bias_wait + cycles.write_wait);
+  // Stored in one piece when the layer ends, behind the features that it asked for.
+  if (stores_take_time_) bus_.queue = std::max(bus_.queue, 0.0) + work.store_cycles;
   return cycles;
 }
 
@@ -358,6 +363,11 @@ void LayerWalk::stream_features(Work& work) {
   } else {
     residency_.end(node, times.kept, times.loads > 0, stream.reverse);
   }
+  const std::int64_t kept_columns =
+      plain ? (keeps_output ? node.width : 0) : times.kept * node.bank_columns;
+  work.store_cycles = static_cast<double>(std::max<std::int64_t>(node.width - kept_columns, 0) *
+                                          node.height * round_up(node.op_channels, c_.num_cims)) /
+                      static_cast<double>(dram_.bytes_per_cycle());
   last_pass_ = 0.0;
   if (node.type != NodeType::kElementwise) {
     last_pass_ = times.last_share * work.slots.pass_slots;

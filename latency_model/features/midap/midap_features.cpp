@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/features/midap/midap_features.hpp"
 
+#include <variant>
+
 #include "latency_model/features/midap/layer_walk.hpp"
 #include "simulator/mapping/midap/order.hpp"
 #include "simulator/mapping/midap/plain_schedule.hpp"
@@ -68,8 +70,10 @@ int class_of(const Node& node, const Layer& layer) {
 
 class MidapFeatures : public FeatureExtractor {
  public:
-  MidapFeatures(const MidapConfig& core, const LatencyBandwidthDramConfig& dram)
-      : core_(core), dram_(dram) {}
+  MidapFeatures(const MidapConfig& core, const DramConfig& dram)
+      : core_(core),
+        dram_(planning_dram(dram)),
+        stores_take_time_(!std::holds_alternative<LatencyBandwidthDramConfig>(dram)) {}
 
   const FeatureSet& set() const override {
     static constexpr FeatureSet kSet{kOpClasses, kFeatures};
@@ -92,7 +96,7 @@ class MidapFeatures : public FeatureExtractor {
   std::vector<LayerFeatures> walk(const Graph& graph, const std::vector<int>& order,
                                   midap::Schedule schedule) const {
     const std::vector<midap::LayerCycles> cycles =
-        midap::LayerWalk(graph, dram_, schedule).run(order);
+        midap::LayerWalk(graph, dram_, stores_take_time_, schedule).run(order);
     std::vector<LayerFeatures> features(graph.network->layers.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       const Node& node = graph.at(order[i]);
@@ -107,13 +111,14 @@ class MidapFeatures : public FeatureExtractor {
 
   MidapConfig core_;
   LatencyBandwidthDramConfig dram_;
+  bool stores_take_time_;
 };
 
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
                                                       const DramConfig& dram) {
-  return std::make_unique<MidapFeatures>(core, planning_dram(dram));
+  return std::make_unique<MidapFeatures>(core, dram);
 }
 
 }  // namespace tilewake

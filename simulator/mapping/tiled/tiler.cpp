@@ -69,6 +69,20 @@ std::int64_t num_steps(const TileProblem& problem, const LoopCuts& cuts) {
          cuts.outputs.trips() * cuts.depth.trips();
 }
 
+/// Numbers of tiles to try beside `trips`.
+std::vector<std::int64_t> trips_near(std::int64_t trips) {
+  std::vector<std::int64_t> near = {trips * 3 / 4, trips * 3 / 2};
+  for (const std::int64_t step : {-2, -1, 1, 2}) near.push_back(trips + step);
+  std::erase_if(near, [&](std::int64_t t) { return t < 1 || t == trips || t > kMaxTrips; });
+  return near;
+}
+
+/// Whether a tile may have several groups: if it cuts none.
+bool cuts_no_group(const TileProblem& problem, const Tiling& tiling) {
+  return tiling.tile.outputs == problem.extent().outputs &&
+         (tiling.tile.depth == problem.extent().depth || !problem.has_weights());
+}
+
 bool can_cut_depth(Op op) {
   return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
 }
@@ -159,8 +173,18 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
 }
 
 std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& complaint) const {
-  const TileExtent& whole = problem.extent();
   const TileExtent unit = cost_.granularity(problem);
+  Choice choice;
+  search_halves(problem, unit, choice);
+  if (!choice.tiling) search_halves(problem, {1, 1, 1, 1}, choice);
+  if (choice.tiling) refine(problem, unit, choice);
+  if (!choice.tiling) complaint = complaint_of(choice.closest);
+  return choice.tiling;
+}
+
+void Tiler::search_halves(const TileProblem& problem, const TileExtent& unit,
+                          Choice& choice) const {
+  const TileExtent& whole = problem.extent();
   std::vector<LoopCut> pixels;
   std::vector<LoopCut> outputs;
   std::vector<LoopCut> depths;
@@ -171,7 +195,6 @@ std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& compl
   for (const std::int64_t size :
        sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
     depths.push_back(cut_depth(problem, size));
-  Choice choice;
   for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
     for (const LoopCut& p : pixels)
       for (const LoopCut& o : outputs)
@@ -180,8 +203,32 @@ std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& compl
           if (groups > 1 && (o.trips() > 1 || (d.trips() > 1 && problem.has_weights()))) continue;
           consider(problem, {groups, p, o, d}, choice);
         }
-  if (!choice.tiling) complaint = complaint_of(choice.closest);
-  return choice.tiling;
+}
+
+/// One loop at a time, to other numbers of tiles, as long as that helps.
+void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const {
+  const TileExtent& whole = problem.extent();
+  for (bool better = true; better;) {
+    const Choice::Rank before = choice.rank;
+    const auto try_sizes = [&](std::int64_t TileExtent::*loop) {
+      const TileExtent best = choice.tiling->tile;
+      for (const std::int64_t trips : trips_near(ceil_div(whole.*loop, best.*loop))) {
+        const std::int64_t even = ceil_div(whole.*loop, trips);
+        for (const std::int64_t size : {even, std::min(round_up(even, unit.*loop), whole.*loop)}) {
+          TileExtent tile = best;
+          tile.*loop = size;
+          consider(problem, cuts_of(problem, tile), choice);
+        }
+      }
+    };
+    if (cuts_no_group(problem, *choice.tiling)) try_sizes(&TileExtent::groups);
+    try_sizes(&TileExtent::pixels);
+    if (choice.tiling->tile.groups == 1 || !problem.has_weights()) {
+      try_sizes(&TileExtent::outputs);
+      if (can_cut_depth(problem.op())) try_sizes(&TileExtent::depth);
+    }
+    better = choice.rank < before;
+  }
 }
 
 }  // namespace tilewake

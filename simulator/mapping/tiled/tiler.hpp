@@ -8,9 +8,10 @@
 
 namespace tilewake {
 
-/// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`), among sizes that
-/// halve each loop down to what fills the hardware, and all orders of loops. Ties go to fewer
-/// bytes and steps.
+/// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`): the best of all
+/// orders and of sizes that halve each loop down to what fills the hardware (down to one, if none of
+/// these fits), and from there one loop at a time to other sizes, as long as that helps. Ties go to
+/// fewer bytes and steps.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
@@ -24,6 +25,8 @@ class Tiler {
  private:
   struct Choice;
 
+  void search_halves(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
+  void refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
   void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
   /// How many times too much the fullest memory would hold; at most 1 if it fits.
   double fullness(const TileFootprint& footprint) const;

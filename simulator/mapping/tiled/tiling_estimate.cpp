@@ -117,15 +117,17 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
     footprint.weight = tile.groups * tile.outputs * (tile.depth + problem.bias_bytes());
   const bool sums = cuts.depth.trips() > 1 || cost.accumulates(problem, tile);
   std::int64_t outputs = tile.num_outputs();
+  std::int64_t seconds = 1;  // second operands that are there at a time
   if (tiling.keeps_sums && revisits_sums(tiling, cuts)) {
+    seconds = 2;  // that of the next step is loaded into the same slot
     for (std::size_t i = 3; i-- > 0 && tiling.order[i] != TileLoop::kDepth;) {
       const LoopCut& cut = cuts.of(tiling.order[i]);
       outputs = outputs / cut.tile * cut.whole;
     }
   }
-  footprint.output = outputs * (sums ? accumulator_bytes : 1) +
-                     problem.second_bytes(
-                         {{0, tile.groups}, {0, tile.pixels}, {0, tile.outputs}, {0, tile.depth}});
+  const TileBlock block{{0, tile.groups}, {0, tile.pixels}, {0, tile.outputs}, {0, tile.depth}};
+  footprint.output =
+      outputs * (sums ? accumulator_bytes : 1) + seconds * problem.second_bytes(block);
   return footprint;
 }
 
