@@ -9,9 +9,9 @@
 namespace tilewake {
 
 /// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`): the best of all
-/// orders and of sizes that halve each loop down to what fills the hardware (down to one, if none of
-/// these fits), and from there one loop at a time to other sizes, as long as that helps. Ties go to
-/// fewer bytes and steps.
+/// orders and of sizes that halve each loop down to what fills the hardware (down to one, if none
+/// of these fits), and from there one loop at a time to other sizes, as long as that helps. Ties go
+/// to fewer bytes and steps.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
