@@ -212,13 +212,13 @@ TEST(TiledMapperTest, RefusalNamesLayerAndBuffer) {
   c.rows = c.cols = 16;
   c.dataflow = Dataflow::kWeightStationary;
   c.input.bytes = c.output.bytes = 1 << 20;
-  c.weight.bytes = 100;
+  c.weight.bytes = c.accumulator_bytes;  // a bias, but no weight beside it
   const TiledMachine machine{c.tile_memory(), std::make_shared<systolic::SystolicCost>(c), true,
                              dram_of(100, 16)};
   EXPECT_EQ(input_error_of([&] { map_tiled(network, machine); }),
-            fmt::format("layer squeeze: does not fit the weight buffer of 100 bytes: the closest "
+            fmt::format("layer squeeze: does not fit the weight buffer of {} bytes: the closest "
                         "tiling needs {}",
-                        16 * (16 + c.accumulator_bytes)));
+                        c.accumulator_bytes, c.accumulator_bytes + 1));
 }
 
 }  // namespace

@@ -157,6 +157,10 @@ class TiledMapper {
     std::string complaint;
     const std::optional<Tiling> tiling = tiler_.best(problem, complaint);
     if (!tiling) throw InputError(fmt::format("layer {}: {}", name, complaint));
+    if (compute_cycles_of(problem, cuts_of(problem, tiling->tile), *tiling, *machine_.cost) ==
+        kMaxTiledCycles)
+      throw InputError(
+          fmt::format("layer {}: would take more than {} cycles", name, kMaxTiledCycles));
     return *tiling;
   }
 

@@ -170,14 +170,19 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   const TileClasses output_classes = classes(TileLoop::kOutputs);
   const TileClasses depth_classes = classes(TileLoop::kDepth);
   std::int64_t sum = 0;
+  double rounded = 0.0;  // the same, without overflow
   for (const TileClass& g : group_classes)
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
           const TileContext context{false, false, p.continues || o.continues || d.continues, d.last,
                                     p.stays || o.stays || d.stays};
-          sum += g.count * p.count * o.count * d.count *
-                 cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
+          const std::int64_t count = g.count * p.count * o.count * d.count;
+          const std::int64_t cycles =
+              cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
+          rounded += static_cast<double>(count) * static_cast<double>(cycles);
+          if (rounded > static_cast<double>(kMaxTiledCycles)) return kMaxTiledCycles;
+          sum += count * cycles;
         }
   if (cuts.tile() == problem.extent())
     return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});

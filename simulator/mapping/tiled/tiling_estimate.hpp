@@ -67,7 +67,10 @@ struct TilingTraffic {
 TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                          std::int64_t accumulator_bytes);
 
-/// Cycles of all steps, equal to the sum over them.
+/// What the cycles of a layer saturate at: beyond any run, and sums over all layers fit 64 bits.
+inline constexpr std::int64_t kMaxTiledCycles = std::int64_t{1} << 45;
+
+/// Cycles of all steps, equal to the sum over them, but at most kMaxTiledCycles.
 std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost);
 

@@ -25,10 +25,10 @@ void read_the_network(benchmark::State& state, const std::string& name) {
   count_layers(state, shipped_network(name));
 }
 
-void map_the_network(benchmark::State& state, const std::string& name) {
-  const HardwareConfig midap = shipped_machine("midap");
+void map_the_network(benchmark::State& state, const std::string& machine, const std::string& name) {
+  const HardwareConfig hardware = shipped_machine(machine);
   const Network network = shipped_network(name);
-  for (auto _ : state) benchmark::DoNotOptimize(map_network(network, midap));
+  for (auto _ : state) benchmark::DoNotOptimize(map_network(network, hardware));
   count_layers(state, network);
 }
 
@@ -38,15 +38,16 @@ class NoSink final : public EventSink {
 };
 
 /// The engine alone: steps of the SystemC kernel are what its time is made of.
-void run_the_program(benchmark::State& state, const std::string& name) {
-  Machine midap(shipped_machine("midap"));
+void run_the_program(benchmark::State& state, const std::string& hardware,
+                     const std::string& name) {
+  Machine machine(shipped_machine(hardware));
   const Network network = shipped_network(name);
-  const Program program = map_network(network, midap.hardware());
+  const Program program = map_network(network, machine.hardware());
   NoSink sink;
   std::uint64_t steps = 0;
   std::int64_t cycles = 0;
   for (auto _ : state) {
-    const RunResult result = midap.run_only(program, sink);
+    const RunResult result = machine.run_only(program, sink);
     steps += result.kernel_steps;
     cycles += result.total_cycles;
   }
@@ -58,31 +59,43 @@ void run_the_program(benchmark::State& state, const std::string& name) {
 }
 
 /// From the text of the files to the text of layers.csv and summary.json.
-void simulate_the_network(benchmark::State& state, const std::string& name) {
+void simulate_the_network(benchmark::State& state, const std::string& hardware,
+                          const std::string& name) {
   const std::string text = read_file(source_path("networks/" + name + ".yaml"));
-  Machine midap(shipped_machine("midap"));
+  Machine machine(shipped_machine(hardware));
   for (auto _ : state) {
     const Network network = read_network_text(text, name);
-    const NetworkRun run = midap.run(network);
+    const NetworkRun run = machine.run(network);
     benchmark::DoNotOptimize(trace_csv(run.rows) + summary_json(summarize(RunInfo{}, run.rows)));
   }
   count_layers(state, shipped_network(name));
 }
 
-// To measure another network: one name here.
+// To measure another network or machine: one name here.
 const char* const kNetworks[] = {"resnet50", "efficientnet_b4", "inception_v3"};
+const char* const kMachines[] = {"midap", "tpu_like_128", "edge_systolic_32", "dsp_like"};
+
+template <typename Run>
+void add(const std::string& name, Run run) {
+  benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMillisecond);
+}
 
 const bool kRegistered = [] {
-  for (const std::string name : kNetworks) {
-    const auto add = [&name](const char* what, void (*run)(benchmark::State&, const std::string&)) {
-      benchmark::RegisterBenchmark((std::string(what) + "/" + name).c_str(),
-                                   [run, name](benchmark::State& state) { run(state, name); })
-          ->Unit(benchmark::kMillisecond);
-    };
-    add("read", read_the_network);
-    add("map", map_the_network);
-    add("engine", run_the_program);
-    add("whole", simulate_the_network);
+  for (const std::string network : kNetworks) {
+    add("read/" + network,
+        [network](benchmark::State& state) { read_the_network(state, network); });
+    for (const std::string machine : kMachines) {
+      const std::string both = machine + "/" + network;
+      add("map/" + both, [machine, network](benchmark::State& state) {
+        map_the_network(state, machine, network);
+      });
+      add("engine/" + both, [machine, network](benchmark::State& state) {
+        run_the_program(state, machine, network);
+      });
+      add("whole/" + both, [machine, network](benchmark::State& state) {
+        simulate_the_network(state, machine, network);
+      });
+    }
   }
   return true;
 }();

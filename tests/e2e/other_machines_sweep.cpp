@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/calibrated_machine.hpp"
+
+// What the latency model promises for machines with tiles and DRAM banks. The figures are printed.
+
+namespace tilewake {
+namespace {
+
+// Fewer networks are designed where sanitizers make simulating slow.
+#ifdef NDEBUG
+constexpr double kNetworkError = 0.02;
+#else
+constexpr double kNetworkError = 0.03;
+#endif
+
+/// Cycles of the blocks of a network, measured and predicted; a layer outside of one is a block.
+std::map<std::string, std::pair<double, double>> blocks_of(const Network& network,
+                                                           const NetworkRun& run,
+                                                           const Prediction& prediction) {
+  std::map<std::string, std::pair<double, double>> blocks;
+  for (const TraceRow& row : run.rows) {
+    auto& [measured, predicted] = blocks[row.block.empty() ? row.layer : row.block];
+    measured += static_cast<double>(row.total_cycles);
+    predicted += prediction.layer_cycles[static_cast<std::size_t>(row.index)];
+  }
+  EXPECT_LE(blocks.size(), network.layers.size());
+  return blocks;
+}
+
+class OtherMachineSweep : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(OtherMachineSweep, ShippedNetworksArePredictedTo2PercentAndBlocksTo10) {
+  CalibratedMachine machine(shipped_machine(GetParam()));
+  double worst = 0.0;
+  int num_blocks = 0;
+  int num_within = 0;
+  for (const Network& network : shipped_networks()) {
+    const NetworkRun run = machine.run(network);
+    const Prediction prediction = machine.predict(network);
+    const double error =
+        prediction.total_cycles / static_cast<double>(run.result.total_cycles) - 1.0;
+    EXPECT_NEAR(error, 0.0, kNetworkError) << network.name;
+    worst = std::max(worst, std::abs(error));
+    for (const auto& [name, cycles] : blocks_of(network, run, prediction)) {
+      if (cycles.first == 0.0) continue;
+      ++num_blocks;
+      if (std::abs(cycles.second / cycles.first - 1.0) <= 0.1) ++num_within;
+    }
+  }
+  fmt::print("{}: shipped networks, max {:.2f} %; {} of {} blocks within 10 %\n", GetParam(),
+             100.0 * worst, num_within, num_blocks);
+  EXPECT_GE(num_within, 0.9 * num_blocks);
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, OtherMachineSweep,
+                         ::testing::Values("tpu_like_128", "edge_systolic_32", "eyeriss_like",
+                                           "ethos_u_like", "dsp_like"),
+                         [](const auto& param) { return param.param; });
+
+}  // namespace
+}  // namespace tilewake
