@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <unistd.h>
 
@@ -106,16 +107,20 @@ std::string SweepJournal::line_of(const Summary& point) const {
 
 std::string SweepJournal::text_of(const std::vector<const Summary*>& points) const {
   std::string text;
-  for (const Summary* point : points) text += line_of(*point);
+  std::set<Key> written;
+  for (const Summary* point : points) {
+    text += line_of(*point);
+    written.insert({point->info.machine, point->info.network_hash});
+  }
+  for (const auto& [key, point] : points_)
+    if (!written.contains(key)) text += line_of(point);
   return text;
 }
 
 void SweepJournal::open() {
   // Without the lines that are of no use: behind a line that was cut off none could be read.
-  std::vector<const Summary*> points;
-  for (const auto& [key, point] : points_) points.push_back(&point);
   make_directory_of(path_);
-  write_file_atomically(path_, text_of(points));
+  write_file_atomically(path_, text_of({}));
   file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (file_ < 0) throw InputError(fmt::format("{}: {}", path_, std::strerror(errno)));
 }

@@ -39,7 +39,7 @@ class SweepJournal {
   /// Hands the point over to the system before it returns. Throws InputError if that fails.
   void add(const Summary& point);
 
-  /// The whole file, had the points come in this order.
+  /// The whole file, had the points come in this order; then those of other sweeps that were there.
   std::string text_of(const std::vector<const Summary*>& points) const;
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "simulator/hardware/tile_memory.hpp"
@@ -37,7 +38,10 @@ struct SystolicConfig {
   std::int64_t vector_lanes = 0;       // operations of the vector unit a cycle
   bool fuse_elementwise = false;       // add and mul on the outputs of the layer before, on the way
 
-  std::int64_t peak_macs_per_cycle() const { return rows * cols; }
+  /// Of the array, or of the vector unit if that convolves more channels than the array has MACs.
+  std::int64_t peak_macs_per_cycle() const {
+    return depthwise_on_vector ? std::max(rows * cols, vector_lanes) : rows * cols;
+  }
   TileMemory tile_memory() const;
 };
 

@@ -54,7 +54,7 @@ double cycles(const Case& c, const Tiling& tiling) {
 /// What the Tiler may add to a tiling at most for latency that steps expose.
 double exposed(const Case& c, const Tiling& tiling) {
   const TileWalk walk(c.problem, tiling, Stationary::kNone);
-  return 0.5 * c.dram.latency_cycles(1) * static_cast<double>(walk.num_steps());
+  return std::max(0.5 * c.dram.latency_cycles(1), 20.0) * static_cast<double>(walk.num_steps());
 }
 
 /// A whole loop, or halves of it in multiples of what fills the hardware, a few times.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "simulator/hardware/dram_config.hpp"
@@ -13,6 +14,7 @@ class DramEstimate {
   explicit DramEstimate(const DramConfig& dram)
       : plan_(planning_dram(dram)), bytes_per_cycle_(sustained_bytes_per_cycle(dram)) {}
 
+  bool is_ideal() const { return std::isinf(bytes_per_cycle_); }
   double bytes_per_cycle() const { return bytes_per_cycle_; }
   /// From a read request to its first byte, the bus being free.
   double latency_cycles(std::int64_t bytes) const {

@@ -34,6 +34,7 @@ constexpr double kStepBytes = 1024.0;
 // Share of a request's latency that a step costs, because not all of them can be hidden: of 1/16 to
 // 2, what simulated best on the shipped machines and five networks.
 constexpr double kExposedLatency = 0.5;
+constexpr double kLeastExposedCycles = 20.0;  // whatever the latency, where there is a memory
 
 // Of one loop: smaller tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxTrips = 8192;
@@ -120,6 +121,12 @@ double Tiler::fullness(const TileFootprint& f) const {
                    share(f.output, m.output.bytes)});
 }
 
+/// What a step costs beside what it computes and moves.
+double Tiler::exposed_cycles() const {
+  if (dram_.is_ideal()) return 0.0;
+  return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
+}
+
 std::string Tiler::complaint_of(const TileFootprint& closest) const {
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
@@ -162,7 +169,7 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
       const auto steps = static_cast<double>(num_steps(problem, cuts));
       const Choice::Rank rank{
           std::round(estimated_cycles(problem, cuts, traffic, compute, memory_, dram_) +
-                     steps * dram_.latency_cycles(1) * kExposedLatency),
+                     steps * exposed_cycles()),
           traffic.total() + kStepBytes * steps};
       if (rank < choice.rank) {
         choice.rank = rank;

@@ -30,6 +30,7 @@ class Tiler {
   void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
   /// How many times too much the fullest memory would hold; at most 1 if it fits.
   double fullness(const TileFootprint& footprint) const;
+  double exposed_cycles() const;
   std::string complaint_of(const TileFootprint& closest) const;
 
   TileMemory memory_;

@@ -13,9 +13,12 @@ namespace tilewake::vector {
 /// | conv2d, lanes over channels | pixels x ceil(outputs / L) a group | kh ceil(kw ic / d) |
 /// | conv2d, lanes over pixels | ceil(pixels / L) x outputs a group | the same |
 /// | fully_connected | ceil(outputs / L) | ceil(depth / d) |
-/// | depthwise_conv2d, pools | results / L, as above | taps: neighbours in the window are not in
-/// neighbouring bytes, so dot products do not help | | add, mul | ceil(results / L) | 1 | |
-/// global_avg_pool | ceil(channels / L) x depth | 1 |
+/// | depthwise_conv2d, pools | results / L, as above | taps of the window |
+/// | add, mul | ceil(results / L) | 1 |
+/// | global_avg_pool | ceil(channels / L) | pixels of the map |
+///
+/// Dot products do not help a depthwise convolution: neighbours in its window are no neighbours in
+/// memory.
 ///
 /// The vectors are dealt out to the cores, the fullest one counts. A vector takes
 /// instructions / efficiency + loop_cycles, a step issue_cycles more. Ours: published figures for
