@@ -45,7 +45,7 @@ void TransferDma::serve() {
     completed_.clear();
     next = memory_->advance(now, completed_);
     progress = progress || !completed_.empty();
-    for (std::size_t i = 0; i < completed_.size(); ++i) on_piece_done(completed_[i]);
+    for (const MemoryCompletion& piece : completed_) on_piece_done(piece);
   }
   wake_.cancel();
   if (next != MemoryController::kNever) wake_.notify(cycles(next - now));
