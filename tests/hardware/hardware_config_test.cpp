@@ -35,8 +35,9 @@ TEST(HardwareConfigTest, AMegahertzIsAThousandCyclesPerMillisecond) {
 
 TEST(HardwareConfigTest, CoreKindsAreWhatTheReaderAccepts) {
   EXPECT_THAT(core_kinds(), ElementsAre("midap", "systolic", "vector"));
-  EXPECT_THAT(MidapYaml().with("core.kind", "abacus").error(),
-              HasSubstr("core.kind: unknown value 'abacus'; choose one of: midap, systolic, vector"));
+  EXPECT_THAT(
+      MidapYaml().with("core.kind", "abacus").error(),
+      HasSubstr("core.kind: unknown value 'abacus'; choose one of: midap, systolic, vector"));
 }
 
 TEST(HardwareConfigTest, ErrorNamesFileLineAndKey) {
