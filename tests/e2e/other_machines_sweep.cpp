@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +15,7 @@
 #include "tests/e2e/calibrated_machine.hpp"
 
 // What the latency model promises for machines with tiles and DRAM banks. The figures are printed.
+// midap_lpddr4 is not among them: its networks are off by up to 11 % (latency_model/README.md).
 
 namespace tilewake {
 namespace {
@@ -40,7 +43,7 @@ std::map<std::string, std::pair<double, double>> blocks_of(const Network& networ
 
 class OtherMachineSweep : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(OtherMachineSweep, ShippedNetworksArePredictedTo2PercentAndBlocksTo10) {
+TEST_P(OtherMachineSweep, NetworksArePredictedTo2PercentAndNineOfTenBlocksTo10) {
   CalibratedMachine machine(shipped_machine(GetParam()));
   double worst = 0.0;
   int num_blocks = 0;
@@ -61,6 +64,38 @@ TEST_P(OtherMachineSweep, ShippedNetworksArePredictedTo2PercentAndBlocksTo10) {
   fmt::print("{}: shipped networks, max {:.2f} %; {} of {} blocks within 10 %\n", GetParam(),
              100.0 * worst, num_within, num_blocks);
   EXPECT_GE(num_within, 0.9 * num_blocks);
+}
+
+std::int64_t cycles_of(const HardwareConfig& hardware, const Network& network) {
+  Machine machine(hardware);
+  return machine.run(network).result.total_cycles;
+}
+
+TEST(OtherMachineLaws, TwiceTheChannelsAreNeverSlower) {
+  for (const char* name : {"edge_systolic_32", "dsp_like", "midap_lpddr4"}) {
+    const HardwareConfig one = shipped_machine(name);
+    HardwareConfig two = one;
+    std::get<BankedDramConfig>(two.dram).num_channels *= 2;
+    for (const Network& network : shipped_networks())
+      EXPECT_LE(cycles_of(two, network), cycles_of(one, network)) << name << " " << network.name;
+  }
+}
+
+// Filling and emptying a larger array takes longer, and tiles that fill it are coarser: where DRAM
+// is the bound anyway, a network becomes slower by up to 4 %. Beyond the shipped size the ports of
+// the buffers would have to grow, too: with twice the rows, tpu_like_128 streams half as fast.
+TEST(OtherMachineLaws, TwiceTheArrayCostsAtMostItsFill) {
+  for (const char* name : {"edge_systolic_32", "tpu_like_128"}) {
+    const HardwareConfig two = shipped_machine(name);
+    for (std::int64_t SystolicConfig::*side : {&SystolicConfig::rows, &SystolicConfig::cols}) {
+      HardwareConfig one = two;
+      std::get<SystolicConfig>(one.core).*side /= 2;
+      for (const Network& network : shipped_networks())
+        EXPECT_LE(static_cast<double>(cycles_of(two, network)),
+                  1.05 * static_cast<double>(cycles_of(one, network)))
+            << name << " " << network.name;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Machines, OtherMachineSweep,
