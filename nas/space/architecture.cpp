@@ -27,6 +27,10 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& where)
 /// What is wrong with a block; empty if nothing is.
 std::string problem_of(const ArchitectureBlock& block) {
   if (block.branches.empty()) return "has no branches";
+  if (block.op != BlockOp::kMixConv &&
+      (block.branches.size() > 1 || block.branches[0].expansion_ratio != 1)) {
+    return "this operator has one kernel and no expansion ratio";
+  }
   int before = 0;
   for (const MixBranch& branch : block.branches) {
     if (branch.kernel < 1 || branch.kernel > Limits::kMaxKernel || branch.kernel % 2 == 0) {
@@ -60,6 +64,10 @@ void check_stages(const Architecture& architecture) {
     for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
       const std::string problem = problem_of(stage.blocks[b]);
       if (!problem.empty()) throw LayerError(block_name(s, b), problem);
+      const BlockOp op = stage.blocks[b].op;
+      check((op != BlockOp::kShuffleUnit && op != BlockOp::kXceptionUnit) || stage.width % 2 == 0,
+            block_name(s, b),
+            fmt::format("a unit of two halves needs an even width, not {}", stage.width));
     }
   }
   check_range(architecture.num_blocks(), Limits::kMaxBlocks, "number of blocks");
@@ -99,13 +107,28 @@ Layer stem_of(const Architecture& architecture) {
   return stem;
 }
 
+BlockKind kind_of(BlockOp op) {
+  switch (op) {
+    case BlockOp::kMixConv:
+      return BlockKind::kMbconv;
+    case BlockOp::kSeparable:
+      return BlockKind::kSeparable;
+    case BlockOp::kShuffleUnit:
+      return BlockKind::kShuffleUnit;
+    case BlockOp::kXceptionUnit:
+      return BlockKind::kXceptionUnit;
+  }
+  throw LayerError("op", "unknown block");
+}
+
 Block block_entry(const ArchitectureBlock& block, std::string name, int width, int stride,
                   double se_ratio) {
   Block entry;
+  entry.kind = kind_of(block.op);
   entry.name = std::move(name);
   for (const MixBranch& branch : block.branches) {
     entry.kernels.push_back(branch.kernel);
-    entry.expansion_ratios.push_back(branch.expansion_ratio);
+    if (block.op == BlockOp::kMixConv) entry.expansion_ratios.push_back(branch.expansion_ratio);
   }
   entry.out_channels = width;
   entry.stride = stride;

@@ -21,11 +21,16 @@ struct MixBranch {
   }
 };
 
-/// A MixConv block; with one branch, an MBConv.
+/// What a block can be. Their layers: simulator/network/block_expansion.hpp.
+enum class BlockOp { kMixConv, kSeparable, kShuffleUnit, kXceptionUnit };
+
+/// A block: a MixConv (with one branch, an MBConv), or another operator, which has one branch of
+/// expansion ratio 1 that gives its kernel.
 struct ArchitectureBlock {
   std::vector<MixBranch> branches;  // at least one, kernels ascending and distinct
   Activation activation = Activation::kRelu;
   bool squeeze_excite = false;
+  BlockOp op = BlockOp::kMixConv;
 
   friend bool operator==(const ArchitectureBlock&, const ArchitectureBlock&) = default;
 };
@@ -39,8 +44,8 @@ struct ArchitectureStage {
 };
 
 /// A network of the family that is searched: what the search finds, scaling scales and training
-/// trains. A convolutional stem, stages of MixConv blocks, a 1x1 head, global average pool, and a
-/// fully connected layer.
+/// trains. A convolutional stem, stages of blocks, a 1x1 head, global average pool, and a fully
+/// connected layer.
 struct Architecture {
   std::string name;
   Shape input;
@@ -63,11 +68,11 @@ struct Architecture {
 int squeeze_channels(double se_ratio, int in_channels);
 
 /// The layers of `architecture`: "stem", per block "stageS.B" (both counted: stages from 1, blocks
-/// from 0) what an `mbconv` entry expands to, "head", "pool", "classifier".
+/// from 0) what a block's entry in a network file expands to, "head", "pool", "classifier".
 /// Throws InputError where no network can be made of it, or what is beyond nas/space/limits.hpp.
 Network to_network(const Architecture& architecture);
 
-/// The same as a network file with one `mbconv` entry a block: reading it with read_network_text
+/// The same as a network file with one entry a block: reading it with read_network_text
 /// gives an equal network. `comment` goes to the top, line by line.
 std::string network_yaml(const Architecture& architecture, const std::string& comment);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cassert>
 #include <cstddef>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +17,24 @@
 namespace tilewake {
 namespace {
 
+/// The words of files, those of network files. One that is left out is a MixConv.
+constexpr std::array<std::pair<std::string_view, BlockOp>, 4> kBlockOpNames = {{
+    {"mbconv", BlockOp::kMixConv},
+    {"separable", BlockOp::kSeparable},
+    {"shuffle_unit", BlockOp::kShuffleUnit},
+    {"xception_unit", BlockOp::kXceptionUnit},
+}};
+
+std::string_view word_of(BlockOp op) {
+  for (const auto& [word, value] : kBlockOpNames) {
+    if (value == op) return word;
+  }
+  assert(false && "unknown block");
+  return "";
+}
+
 std::string branches_text(const ArchitectureBlock& block) {
+  if (block.op != BlockOp::kMixConv) return fmt::format("kernels: [{}]", block.branches[0].kernel);
   std::vector<int> kernels;
   std::vector<int> ratios;
   for (const MixBranch& branch : block.branches) {
@@ -38,25 +58,28 @@ std::string comment_text(const std::string& comment) {
   return text;
 }
 
-std::string mbconv_text(const Architecture& architecture, std::size_t stage_index,
-                        std::size_t index) {
+std::string block_text(const Architecture& architecture, std::size_t stage_index,
+                       std::size_t index) {
   const ArchitectureStage& stage = architecture.stages[stage_index];
   const ArchitectureBlock& block = stage.blocks[index];
   return fmt::format(
-      "  - {{name: stage{}.{}, op: mbconv, {}, out_channels: {}, stride: {}{}, activation: {}}}\n",
-      stage_index + 1, index, branches_text(block), stage.width, index == 0 ? stage.stride : 1,
+      "  - {{name: stage{}.{}, op: {}, {}, out_channels: {}, stride: {}{}, activation: {}}}\n",
+      stage_index + 1, index, word_of(block.op), branches_text(block), stage.width,
+      index == 0 ? stage.stride : 1,
       block.squeeze_excite ? fmt::format(", se_ratio: {}", architecture.se_ratio) : "",
       to_string(block.activation));
 }
 
 ArchitectureBlock read_block(YamlReader yaml) {
+  ArchitectureBlock block;
+  block.op = yaml.choice("op", kBlockOpNames, block.op);
   const std::vector<int> kernels = read_kernels(yaml);
-  const std::vector<int> ratios =
-      read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
+  std::vector<int> ratios = {1};
+  if (block.op == BlockOp::kMixConv)
+    ratios = read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
   yaml.check(kernels.size() == ratios.size(), "expansion_ratios",
              fmt::format("needs one ratio for each of the {} kernels, not {}", kernels.size(),
                          ratios.size()));
-  ArchitectureBlock block;
   for (std::size_t i = 0; i < kernels.size(); ++i)
     block.branches.push_back({kernels[i], ratios[i]});
   block.activation = yaml.choice("activation", kActivationNames, block.activation);
@@ -100,7 +123,7 @@ std::string network_yaml(const Architecture& architecture, const std::string& co
                   activation_text(architecture.activation));
   for (std::size_t s = 0; s < architecture.stages.size(); ++s) {
     for (std::size_t b = 0; b < architecture.stages[s].blocks.size(); ++b)
-      text += mbconv_text(architecture, s, b);
+      text += block_text(architecture, s, b);
   }
   text += fmt::format("  - {{name: head, op: conv2d, out_channels: {}, kernel: 1{}}}\n",
                       architecture.head_width, activation_text(architecture.activation));
@@ -115,7 +138,9 @@ std::string architecture_text(const Architecture& architecture) {
   for (const ArchitectureStage& stage : architecture.stages) {
     text += fmt::format("  - width: {}\n    stride: {}\n    blocks:\n", stage.width, stage.stride);
     for (const ArchitectureBlock& block : stage.blocks) {
-      text += fmt::format("      - {{{}, activation: {}, squeeze_excite: {}}}\n",
+      const std::string op =
+          block.op == BlockOp::kMixConv ? "" : fmt::format("op: {}, ", word_of(block.op));
+      text += fmt::format("      - {{{}{}, activation: {}, squeeze_excite: {}}}\n", op,
                           branches_text(block), to_string(block.activation), block.squeeze_excite);
     }
   }

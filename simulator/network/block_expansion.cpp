@@ -21,29 +21,30 @@ class Expander {
  public:
   Expander(NetworkBuilder& builder, const Block& block, int input)
       : builder_(builder), block_(block), input_(input) {
-    check(block.kernels.size() == block.expansion_ratios.size(), "expansion_ratios",
-          fmt::format("needs one ratio for each of the {} kernels, not {}", block.kernels.size(),
-                      block.expansion_ratios.size()));
-    check(!block.kernels.empty(), "kernels", "must not be empty");
-    for (const std::int64_t kernel : block.kernels) {
-      check(kernel >= 1 && kernel <= kMaxKernel && kernel % 2 == 1, "kernels",
-            fmt::format("must be odd and at most {}, not {}", kMaxKernel, kernel));
-    }
-    for (const std::int64_t ratio : block.expansion_ratios) {
-      check(ratio >= 1 && ratio <= kMaxExpansionRatio, "expansion_ratios",
-            fmt::format("must be from 1 to {}, not {}", kMaxExpansionRatio, ratio));
-      check(ratio * in_channels() <= kMaxDimension, "expansion_ratios",
-            fmt::format("{} x {} channels exceed {}", ratio, in_channels(), kMaxDimension));
-    }
+    check_kernels();
+    if (has_ratios()) check_ratios();
     check(block.se_ratio >= 0 && block.se_ratio <= 1, "se_ratio", "must be from 0 to 1");
   }
 
-  int mbconv() {
-    const int depthwise = branches();
-    const int scaled = block_.se_ratio > 0 ? squeeze_excite(depthwise) : depthwise;
-    return project_and_add(scaled);
+  int expand() {
+    switch (block_.kind) {
+      case BlockKind::kMbconv:
+        return project_and_add(excited(branches()));
+      case BlockKind::kConvblock:
+        return convblock();
+      case BlockKind::kSeparable: {
+        const int depthwise =
+            window("depthwise", input_, block_.stride, block_.kernels[0], block_.activation);
+        return pointwise("pointwise", excited(depthwise), block_.out_channels);
+      }
+      case BlockKind::kShuffleUnit:
+      case BlockKind::kXceptionUnit:
+        return shuffled_halves();
+    }
+    throw LayerError("op", "unknown block");
   }
 
+ private:
   int convblock() {
     check(block_.kernels.size() == 1, "kernels", "a convblock has one branch");
     check(block_.se_ratio == 0, "se_ratio", "a convblock has no squeeze-and-excitation");
@@ -54,7 +55,80 @@ class Expander {
     return project_and_add(builder_.add(std::move(layer)));
   }
 
- private:
+  // Both halves of the output, then a shuffle, so that the next unit's halves hold some of each.
+  int shuffled_halves() {
+    const std::int64_t half = block_.out_channels / 2;
+    check(block_.out_channels % 2 == 0, "out_channels",
+          fmt::format("must be even, not {}", block_.out_channels));
+    const bool same_shape = block_.stride == 1 && in_channels() == block_.out_channels;
+    int kept = input_;
+    int worked = input_;
+    if (same_shape) {
+      kept = part_of_input("keep", 0, half);
+      worked = part_of_input("work", half, half);
+    } else {
+      const int side =
+          window("side_depthwise", input_, block_.stride, block_.kernels[0], Activation::kNone);
+      kept = pointwise("side_project", side, half);
+    }
+    const bool is_xception = block_.kind == BlockKind::kXceptionUnit;
+    const int branch =
+        excited(is_xception ? xception_branch(worked, half) : shuffle_branch(worked, half));
+    Layer shuffle = layer_of("shuffle", Op::kChannelShuffle,
+                             {builder_.add(layer_of("concat", Op::kConcat, {kept, branch}))});
+    shuffle.groups = 2;
+    return builder_.add(std::move(shuffle));
+  }
+
+  int part_of_input(const std::string& part, std::int64_t first, std::int64_t count) {
+    Layer split = layer_of(part, Op::kChannelSplit, {input_});
+    split.first_channel = first;
+    split.ofm.channels = count;
+    return builder_.add(std::move(split));
+  }
+
+  int shuffle_branch(int features, std::int64_t half) {
+    const int reduced = pointwise("reduce", features, half);
+    const int depthwise =
+        window("depthwise", reduced, block_.stride, block_.kernels[0], Activation::kNone);
+    return pointwise("expand", depthwise, half);
+  }
+
+  int xception_branch(int features, std::int64_t half) {
+    constexpr int kNumSeparable = 3;
+    for (int i = 0; i < kNumSeparable; ++i) {
+      features = window(fmt::format("depthwise{}", i), features, i == 0 ? block_.stride : 1,
+                        block_.kernels[0], Activation::kNone);
+      features = pointwise(fmt::format("pointwise{}", i), features, half);
+    }
+    return features;
+  }
+
+  bool has_ratios() const {
+    return block_.kind == BlockKind::kMbconv || block_.kind == BlockKind::kConvblock;
+  }
+
+  void check_kernels() const {
+    check(!block_.kernels.empty(), "kernels", "must not be empty");
+    check(has_ratios() || block_.kernels.size() == 1, "kernels", "this block has one");
+    for (const std::int64_t kernel : block_.kernels) {
+      check(kernel >= 1 && kernel <= kMaxKernel && kernel % 2 == 1, "kernels",
+            fmt::format("must be odd and at most {}, not {}", kMaxKernel, kernel));
+    }
+  }
+
+  void check_ratios() const {
+    check(block_.kernels.size() == block_.expansion_ratios.size(), "expansion_ratios",
+          fmt::format("needs one ratio for each of the {} kernels, not {}", block_.kernels.size(),
+                      block_.expansion_ratios.size()));
+    for (const std::int64_t ratio : block_.expansion_ratios) {
+      check(ratio >= 1 && ratio <= kMaxExpansionRatio, "expansion_ratios",
+            fmt::format("must be from 1 to {}, not {}", kMaxExpansionRatio, ratio));
+      check(ratio * in_channels() <= kMaxDimension, "expansion_ratios",
+            fmt::format("{} x {} channels exceed {}", ratio, in_channels(), kMaxDimension));
+    }
+  }
+
   std::int64_t in_channels() const { return builder_.shape_of(input_).channels; }
 
   Layer layer_of(const std::string& part, Op op, std::vector<int> inputs) const {
@@ -72,6 +146,21 @@ class Expander {
     return layer;
   }
 
+  int pointwise(const std::string& part, int input, std::int64_t out_channels) {
+    Layer layer = convolution(part, input, out_channels);
+    layer.activation = block_.activation;
+    return builder_.add(std::move(layer));
+  }
+
+  int window(const std::string& part, int input, std::int64_t stride, std::int64_t kernel,
+             Activation activation) {
+    Layer layer = layer_of(part, Op::kDepthwiseConv2d, {input});
+    layer.kernel_height = layer.kernel_width = kernel;
+    layer.stride = stride;
+    layer.activation = activation;
+    return builder_.add(std::move(layer));
+  }
+
   int branches() {
     std::vector<int> outputs;
     for (std::size_t i = 0; i < block_.kernels.size(); ++i) outputs.push_back(branch(i));
@@ -83,16 +172,13 @@ class Expander {
     const std::int64_t ratio = block_.expansion_ratios[i];
     int expanded = input_;
     if (block_.kernels.size() > 1 || ratio != 1) {
-      Layer expand = convolution(fmt::format("expand{}", i), input_, ratio * in_channels());
-      expand.activation = block_.activation;
-      expanded = builder_.add(std::move(expand));
+      expanded = pointwise(fmt::format("expand{}", i), input_, ratio * in_channels());
     }
-    Layer depthwise = layer_of(fmt::format("depthwise{}", i), Op::kDepthwiseConv2d, {expanded});
-    depthwise.kernel_height = depthwise.kernel_width = block_.kernels[i];
-    depthwise.stride = block_.stride;
-    depthwise.activation = block_.activation;
-    return builder_.add(std::move(depthwise));
+    return window(fmt::format("depthwise{}", i), expanded, block_.stride, block_.kernels[i],
+                  block_.activation);
   }
+
+  int excited(int features) { return block_.se_ratio > 0 ? squeeze_excite(features) : features; }
 
   int squeeze_excite(int features) {
     // The width follows the block's input, not the expanded features (EfficientNet's convention).
@@ -123,8 +209,7 @@ class Expander {
 }  // namespace
 
 int expand_block(NetworkBuilder& builder, const Block& block, int input) {
-  Expander expander(builder, block, input);
-  return block.kind == BlockKind::kMbconv ? expander.mbconv() : expander.convblock();
+  return Expander(builder, block, input).expand();
 }
 
 }  // namespace tilewake

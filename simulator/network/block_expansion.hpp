@@ -9,19 +9,19 @@
 
 namespace tilewake {
 
-enum class BlockKind { kMbconv, kConvblock };
+enum class BlockKind { kMbconv, kConvblock, kSeparable, kShuffleUnit, kXceptionUnit };
 
-/// What an `mbconv` or `convblock` entry says.
+/// What an entry that stands for several layers says.
 struct Block {
   BlockKind kind = BlockKind::kMbconv;
   std::string name;
   std::vector<std::int64_t> kernels;           // one a branch, odd
-  std::vector<std::int64_t> expansion_ratios;  // one a branch
+  std::vector<std::int64_t> expansion_ratios;  // one a branch; mbconv and convblock only
   std::int64_t out_channels = 0;
   std::int64_t stride = 1;
-  bool skip = true;  // add the input where the shapes allow it
+  bool skip = true;  // add the input where the shapes allow it; mbconv and convblock only
   Activation activation = Activation::kRelu;
-  double se_ratio = 0.0;                         // squeeze-and-excitation, mbconv only; 0 is none
+  double se_ratio = 0.0;  // squeeze-and-excitation, not in a convblock; 0 is none
   Activation se_activation = Activation::kRelu;  // of se_reduce; se_expand ends in a sigmoid
 };
 
@@ -36,10 +36,23 @@ struct Block {
 ///              `project`
 ///   both       `add` of the input and the projection when stride is 1, the channels agree and skip
 ///              is set
+///   separable  `depthwise` (with the stride), squeeze-and-excitation, `pointwise` (1x1), both with
+///              the activation; nothing is added
+///   shuffle_unit, with an even number of output channels. Where stride is 1 and the channels
+///              agree, the first half of the input, `keep`, goes round the branch and the second,
+///              `work`, through it; else both halves of the output come of the whole input, the
+///              first by `side_depthwise` (with the stride, linear) and `side_project` (1x1). The
+///              branch is `reduce` (1x1 to half the output channels), `depthwise` (with the stride,
+///              linear), `expand` (1x1), squeeze-and-excitation. Then `concat` of both halves and
+///              `shuffle` of two groups.
+///   xception_unit  the same, but its branch is three times `depthwise<i>` (the first with the
+///              stride, linear) and `pointwise<i>` (1x1 to half the output channels)
 ///
 /// The order is branch by branch, not all expansions first: fewer feature maps are alive at a time.
-/// Source: Sandler et al., "MobileNetV2", CVPR 2018, figure 3(d); branches: Tan, Le, "MixConv",
-/// BMVC 2019; squeeze-and-excitation: Tan, Le, "EfficientNet", ICML 2019.
+/// Sources: Sandler et al., "MobileNetV2", CVPR 2018, figure 3(d); branches: Tan, Le, "MixConv",
+/// BMVC 2019; squeeze-and-excitation: Tan, Le, "EfficientNet", ICML 2019; separable: Howard et al.,
+/// "MobileNets", arXiv:1704.04861, figure 3; shuffle_unit: Ma et al., "ShuffleNet V2", ECCV 2018,
+/// figure 3(c), (d); xception_unit: Guo et al., "Single Path One-Shot", ECCV 2020, figure 3.
 int expand_block(NetworkBuilder& builder, const Block& block, int input);
 
 }  // namespace tilewake

@@ -28,6 +28,9 @@ std::vector<std::pair<std::string_view, EntryOp>> make_entry_ops() {
   std::vector<std::pair<std::string_view, EntryOp>> ops(kOpNames.begin(), kOpNames.end());
   ops.emplace_back("mbconv", BlockKind::kMbconv);
   ops.emplace_back("convblock", BlockKind::kConvblock);
+  ops.emplace_back("separable", BlockKind::kSeparable);
+  ops.emplace_back("shuffle_unit", BlockKind::kShuffleUnit);
+  ops.emplace_back("xception_unit", BlockKind::kXceptionUnit);
   return ops;
 }
 
@@ -94,12 +97,15 @@ Block read_block(YamlReader& entry, const std::string& name, BlockKind kind) {
   block.kind = kind;
   block.name = name;
   block.kernels = entry.integers("kernels", 1, kMaxKernel);
-  block.expansion_ratios = entry.integers("expansion_ratios", 1, kMaxExpansionRatio);
+  const bool has_ratios = kind == BlockKind::kMbconv || kind == BlockKind::kConvblock;
+  if (has_ratios) {
+    block.expansion_ratios = entry.integers("expansion_ratios", 1, kMaxExpansionRatio);
+    block.skip = entry.optional<bool>("skip", block.skip);
+  }
   block.out_channels = entry.integer("out_channels", 1, kMaxDimension);
   block.stride = entry.integer("stride", 1, kMaxStride, block.stride);
-  block.skip = entry.optional<bool>("skip", block.skip);
   block.activation = entry.choice("activation", kActivationNames, block.activation);
-  if (kind == BlockKind::kMbconv) {
+  if (kind != BlockKind::kConvblock) {
     block.se_ratio = entry.number("se_ratio", 0.0, 1.0, block.se_ratio);
     block.se_activation = entry.choice("se_activation", kActivationNames, block.se_activation);
   }
