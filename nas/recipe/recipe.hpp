@@ -63,6 +63,31 @@ struct SearchOptions {
   bool mask_after_activation = true;
 };
 
+/// How a space of operators is made for a machine (nas/space/space_design.hpp).
+struct SpaceRecipe {
+  int keep = 4;      // operators a position
+  double rho = 1.5;  // share of a position that its most capable operator may take
+};
+
+/// Evolution over the paths of a one-shot supernet; defaults are those of SPOS's released code.
+struct EvolutionRecipe {
+  int population = 50;
+  int parents = 10;
+  int mutations = 25;
+  int crossovers = 25;
+  int generations = 20;
+  double mutation_probability = 0.1;
+  std::int64_t calibration_images = 1024;  // that batch statistics are computed on
+  std::int64_t validation_images = 0;      // that a candidate is scored on; 0 for all
+};
+
+/// The two stages of HURRICANE, as shares of the supernet's epochs that SPOS takes.
+struct TwoStageRecipe {
+  double later_share = 0.6;   // of the positions, rounded up: the first stage's
+  double first_share = 0.5;   // of `supernet.epochs`, to train the later positions
+  double second_share = 0.2;  // then the earlier ones
+};
+
 /// Everything about a run that is not the machine, the space, the data or the target.
 struct Recipe {
   std::string name;
@@ -75,6 +100,11 @@ struct Recipe {
   bool squeeze_excite = true;  // post-processing tries it
   bool hswish = true;
   PhaseRecipe train;  // of the winner
+  SpaceRecipe space;
+  PhaseRecipe supernet;  // of operators, one path a step
+  EvolutionRecipe evolution;
+  TwoStageRecipe two_stage;
+  int random_networks = 0;  // that random search ranks; 0 for the images of `supernet`
 };
 
 /// Reads a recipe file (format: nas/README.md); whatever it leaves out has the default above.

@@ -64,6 +64,20 @@ class RecipeFields {
       section.flag("hswish", r.hswish);
     });
     v.section("train", [&](Visitor& section) { visit_phase(section, r.train); });
+    v.section("space", [&](Visitor& section) {
+      section.integer("keep", r.space.keep, 1, 32);
+      section.number("rho", r.space.rho, kAbove0);
+    });
+    v.section("supernet", [&](Visitor& section) { visit_phase(section, r.supernet); });
+    v.section("evolution", [&](Visitor& section) { visit_evolution(section, r.evolution); });
+    v.section("two_stage", [&](Visitor& section) {
+      section.number("later_share", r.two_stage.later_share, {0.0, 1.0, true, true});
+      section.number("first_share", r.two_stage.first_share, kAbove0);
+      section.number("second_share", r.two_stage.second_share, kAbove0);
+    });
+    v.section("random_search", [&](Visitor& section) {
+      section.integer("networks", r.random_networks, 0, 10'000);
+    });
   }
 
  private:
@@ -109,6 +123,18 @@ class RecipeFields {
     v.number("decay_rate", s.decay_rate, {0.0, 1.0, true});
     v.number("decay_epochs", s.decay_epochs, kAbove0);
     v.number("final_share", s.final_share, {0.0, 1.0});
+  }
+
+  static void visit_evolution(Visitor& v, EvolutionRecipe& e) {
+    constexpr std::int64_t kMaxCandidates = 100'000;
+    v.integer("population", e.population, 1, kMaxCandidates);
+    v.integer("parents", e.parents, 1, kMaxCandidates);
+    v.integer("mutations", e.mutations, 0, kMaxCandidates);
+    v.integer("crossovers", e.crossovers, 0, kMaxCandidates);
+    v.integer("generations", e.generations, 1, kMaxCandidates);
+    v.number("mutation_probability", e.mutation_probability, {0.0, 1.0});
+    v.integer("calibration_images", e.calibration_images, 2, std::int64_t{1} << 40);
+    v.integer("validation_images", e.validation_images, 0, std::int64_t{1} << 40);
   }
 
   static void visit_options(Visitor& v, SearchOptions& o) {

@@ -80,6 +80,7 @@ void check_together(const Recipe& recipe, const std::string& where) {
   check_phase("supergraph", recipe.supergraph);
   check_phase("search", recipe.search);
   check_phase("ranking", recipe.ranking);
+  check_phase("supernet", recipe.supernet);
   check_phase("train", recipe.train);
 }
 

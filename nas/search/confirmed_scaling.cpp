@@ -21,6 +21,20 @@ ScalingLimits limits_of(const TargetRoom& room, double latency_ms) {
   return limits;
 }
 
+/// Simulates what scaling gave; `missed` says why it is no candidate.
+void confirm(const TargetRoom& room, ConfirmedCandidate& candidate) {
+  try {
+    candidate.simulated_ms = room.host().simulate(to_network(candidate.scaled.architecture));
+  } catch (const InputError& error) {  // the latency model knows no capacities
+    candidate.missed = fmt::format("the machine cannot hold it: {}", error.what());
+    return;
+  }
+  if (candidate.simulated_ms > room.target_ms) {
+    candidate.missed =
+        fmt::format("{} is beyond the limit on the simulator", as_ms(candidate.simulated_ms));
+  }
+}
+
 }  // namespace
 
 std::string ConfirmedCandidate::in_one_line() const {
@@ -55,15 +69,8 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
       confirmed[i] = {static_cast<int>(i) + 1, candidates[i], 0.0, ""};
       is_open[i] = false;
       if (!candidates[i].rejected.empty()) continue;
-      try {
-        confirmed[i].simulated_ms = room.host().simulate(to_network(candidates[i].architecture));
-      } catch (const InputError& error) {  // the latency model knows no capacities
-        confirmed[i].missed = fmt::format("the machine cannot hold it: {}", error.what());
-        continue;
-      }
+      confirm(room, confirmed[i]);
       if (confirmed[i].simulated_ms <= room.target_ms) continue;
-      confirmed[i].missed =
-          fmt::format("{} is beyond the limit on the simulator", as_ms(confirmed[i].simulated_ms));
       worst = std::max(worst, confirmed[i].simulated_ms / candidates[i].estimated_ms);
       is_open[i] = true;
     }
@@ -71,6 +78,21 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
     limit_ms = room.target_ms / worst * (1.0 - kMargin);
   }
   return confirmed;
+}
+
+ConfirmedCandidate fill_and_confirm(const TargetRoom& room, const Architecture& architecture) {
+  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+  ConfirmedCandidate candidate;
+  double limit_ms = room.target_ms;
+  for (int round = 0; round <= kMaxTightenings; ++round) {
+    candidate = {1, fill_slack(architecture, limits_of(room, limit_ms), estimate), 0.0, ""};
+    if (!candidate.scaled.rejected.empty()) break;
+    confirm(room, candidate);
+    if (candidate.simulated_ms <= room.target_ms) break;
+    limit_ms = room.target_ms * candidate.scaled.estimated_ms / candidate.simulated_ms *
+               (1.0 - kMargin);
+  }
+  return candidate;
 }
 
 }  // namespace tilewake

@@ -26,4 +26,8 @@ struct ConfirmedCandidate {
 std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
                                                   const Architecture& architecture);
 
+/// fill_slack up to the room's target, the result simulated, with a limit lowered where the
+/// simulator says more than the target.
+ConfirmedCandidate fill_and_confirm(const TargetRoom& room, const Architecture& architecture);
+
 }  // namespace tilewake

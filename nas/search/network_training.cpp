@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/network_training.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "nas/common/random.hpp"
@@ -32,6 +33,12 @@ class NetworkLearner final : public Learner {
   double label_smoothing_;
 };
 
+std::vector<std::int64_t> first_of(std::vector<std::int64_t> indices, std::int64_t count) {
+  if (count > 0 && static_cast<std::size_t>(count) < indices.size())
+    indices.resize(static_cast<std::size_t>(count));
+  return indices;
+}
+
 std::unique_ptr<ImageLoader> evaluation_loader(const TrainingRoom& room,
                                                std::shared_ptr<const ImageSource> source,
                                                std::vector<std::int64_t> indices, int resolution) {
@@ -58,8 +65,16 @@ std::unique_ptr<ImageLoader> training_loader(const TrainingRoom& room, const Pha
                                        options);
 }
 
-std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution) {
-  return evaluation_loader(room, room.config.data.train, room.split.validation, resolution);
+std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution,
+                                               std::int64_t max_images) {
+  return evaluation_loader(room, room.config.data.train,
+                           first_of(room.split.validation, max_images), resolution);
+}
+
+std::unique_ptr<ImageLoader> calibration_loader(const TrainingRoom& room, int resolution,
+                                                std::int64_t max_images) {
+  return evaluation_loader(room, room.config.data.train, first_of(room.split.train, max_images),
+                           resolution);
 }
 
 std::unique_ptr<ImageLoader> test_loader(const TrainingRoom& room, int resolution) {
@@ -83,6 +98,16 @@ PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
   return options;
 }
 
+PhaseResult run_counted(const TrainingRoom& room, Learner& learner, ImageLoader& train,
+                        const PhaseOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  PhaseResult result = run_phase(learner, train, options);
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+  if (room.costs != nullptr) room.costs->add({options.name, result.num_images, 0, time.count()});
+  if (result.end == PhaseEnd::kInterrupted) throw Interrupted();
+  return result;
+}
+
 TrainedNetwork train_network(const TrainingRoom& room, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
                              const std::string& checkpoint_path, const std::string& best_path,
@@ -104,8 +129,7 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
   options.validation = validation.get();
   options.predict = predictor_of(trained.network);
   NetworkLearner learner(trained.network, recipe.label_smoothing);
-  trained.result = run_phase(learner, *train, options);
-  if (trained.result.end == PhaseEnd::kInterrupted) throw Interrupted();
+  trained.result = run_counted(room, learner, *train, options);
   return trained;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nas/network/mixconv_network.hpp"
+#include "nas/report/cost_log.hpp"
 #include "nas/search/host.hpp"
 #include "nas/search/run_config.hpp"
 #include "nas/training/phase.hpp"
@@ -19,18 +20,27 @@ struct TrainingRoom {
   const Host& host;
   Split split;
   MetricsLog* metrics = nullptr;
+  const CostLog* costs = nullptr;
 };
 
 /// A loader of the training images at the network's resolution, as `recipe` says.
 std::unique_ptr<ImageLoader> training_loader(const TrainingRoom& room, const PhaseRecipe& recipe,
                                              int resolution);
-/// One of the images that every decision is validated on; and of the test images.
-std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution);
+/// One of the images that every decision is validated on, of the first `max_images` of them (0 for
+/// all); of training images as they are, not augmented; and of the test images.
+std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution,
+                                               std::int64_t max_images = 0);
+std::unique_ptr<ImageLoader> calibration_loader(const TrainingRoom& room, int resolution,
+                                                std::int64_t max_images);
 std::unique_ptr<ImageLoader> test_loader(const TrainingRoom& room, int resolution);
 
 /// Options of a phase, filled with what is common.
 PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
                            const PhaseRecipe& recipe);
+
+/// run_phase, whose cost goes into the room's log. Throws Interrupted.
+PhaseResult run_counted(const TrainingRoom& room, Learner& learner, ImageLoader& train,
+                        const PhaseOptions& options);
 
 /// A network trained from scratch.
 struct TrainedNetwork {

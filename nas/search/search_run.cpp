@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/search_run.hpp"
 
-#include <filesystem>
+#include <algorithm>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
 #include "nas/report/metrics_log.hpp"
+#include "nas/search/macs_predictor.hpp"
+#include "nas/search/operator_run.hpp"
 #include "nas/search/steps.hpp"
 #include "nas/search/supernet_learner.hpp"
+#include "nas/search/target_run.hpp"
 #include "nas/space/outcome.hpp"
+#include "nas/space/published_networks.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
@@ -20,14 +25,14 @@ namespace tilewake {
 namespace {
 
 /// Step 1: how deep the stages are on this machine, and why.
-StepRecord design_step(const RunConfig& config, const Host& host, SearchSpace& space) {
+///   @param guide  what the search takes latencies from
+StepRecord design_step(const RunConfig& config, const LatencyEstimate& guide, SearchSpace& space) {
   StepRecord record;
   record.step = "design";
   if (space.has_depths()) {
     record.log.push_back("the space gives the depth of every stage");
   } else {
-    const DepthDesign design =
-        design_depths(space, [&](const Network& network) { return host.estimate(network); });
+    const DepthDesign design = design_depths(space, guide);
     space = with_depths(space, design);
     record.log.push_back(
         "depths such that stages of full blocks take as equal a time as possible:");
@@ -71,12 +76,12 @@ std::string supergraph_step(const TrainingRoom& room, const SearchSpace& space,
   PhaseOptions options = phase_options(room, "supergraph", recipe.supergraph);
   options.checkpoint_path = room.config.directory + "/supergraph.ckpt";
   options.fingerprint = fingerprint;
-  if (run_phase(learner, *train, options).end == PhaseEnd::kInterrupted) throw Interrupted();
+  run_counted(room, learner, *train, options);
   return options.checkpoint_path;
 }
 
-void check_reachable(const SearchSpace& space, const LatencyTable& table, const Host& host,
-                     double target_ms) {
+void check_reachable(const SearchSpace& space, const LatencyTable& table,
+                     const LatencyEstimate& guide, double target_ms) {
   const std::vector<int> choices = fastest_choices(table);
   std::vector<Outcome> outcomes;
   const std::vector<BlockSpace> blocks = blocks_of(space);
@@ -85,7 +90,7 @@ void check_reachable(const SearchSpace& space, const LatencyTable& table, const 
   }
   Architecture fastest = architecture_of(space, outcomes);
   fastest.name = "fastest";
-  const double fastest_ms = host.estimate(to_network(fastest));
+  const double fastest_ms = guide(to_network(fastest));
   if (fastest_ms <= target_ms) return;
   throw TargetMissed{
       target_ms, fastest_ms, std::move(fastest),
@@ -103,80 +108,94 @@ void check_sensible(const SearchSpace& space, const Host& host, double target_ms
       as_ms(target_ms), kMaxGrowth, space.name, as_ms(largest_ms)));
 }
 
-void write_decisions(const std::string& directory, const StepRecord& design,
-                     const TargetResult& result) {
-  std::string text;
-  const auto add = [&](const StepRecord& record) {
-    text += fmt::format("== {}\n", record.step);
-    for (const std::string& line : record.log) text += line + "\n";
-    text += "\n";
-  };
-  add(design);
-  for (const StepRecord& record : result.steps) add(record);
-  for (const StepRecord& record : result.random) add(record);
-  write_file_atomically(directory + "/decisions.log", text);
+/// The latency of the space's largest network by multiply-accumulates alone is that of the machine:
+/// so limit and proxy are of one scale.
+Predictor machineless_predictor(const SearchSpace& space, const Host& host) {
+  SearchSpace shallow = space;
+  for (StageSpace& stage : shallow.stages) stage.depth = std::max(stage.depth, 2);
+  const Network largest = to_network(architecture_of(shallow, full_outcomes(shallow)));
+  return macs_predictor(host.predictor.predict(largest).total_cycles /
+                        static_cast<double>(largest.num_macs()));
 }
 
-/// Steps 2b to the end for one target.
-class TargetRun {
- public:
-  TargetRun(const TrainingRoom& training, const SearchSpace& space, const StepRecord& design,
-            double target_ms, const std::string& fingerprint)
-      : space_(space),
-        design_(design),
-        directory_(target_directory(training.config, target_ms)),
-        training_(training),
-        room_{training_,
-              target_ms,
-              directory_,
-              fingerprint_of({fingerprint, fmt::format("{}", target_ms)}),
-              StepStore(directory_ + "/steps"),
-              StepStore(training.config.directory + "/steps")} {
-    make_directory_of(directory_ + "/x");
-    // Several targets have metrics of their own.
-    if (directory_ != training.config.directory) {
-      metrics_.emplace(directory_);
-      training_.metrics = &*metrics_;
-    }
-    result_.target_ms = target_ms;
-    result_.directory = directory_;
-  }
+/// S3NAS, and its twin that knows no latencies before it scales.
+SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
+  SearchResult result;
+  result.space = config.space;
+  std::optional<Predictor> macs;
+  if (config.method == Method::kFlops) macs.emplace(machineless_predictor(config.space, host));
+  const Predictor& guide = macs ? *macs : host.predictor;
+  const LatencyEstimate guide_ms = [&](const Network& network) {
+    return guide.predict(network).total_cycles / (host.clock_mhz * 1e3);
+  };
+  StepRecord design = design_step(config, guide_ms, result.space);
+  if (macs) design.log.push_back("latencies stand for multiply-accumulates until networks are scaled");
+  for (const std::string& line : design.log) host.say("design: " + line);
+  const LatencyTable table = tabulate(guide, choice_space(result.space));
+  check_reachable(result.space, table, guide_ms, config.targets_ms.front());
+  check_sensible(result.space, host, config.targets_ms.back());
+  if (last < Step::kSupergraph) return result;
 
-  TargetResult run(const LatencyTable& table, const std::string& supergraph, Step last) {
-    const StepRecord search = done(search_step(room_, space_, table, supergraph));
-    if (last < Step::kScale) return result_;
-    const StepRecord scaled = done(scale_step(room_, search));
-    if (last < Step::kPostprocess) return result_;
-    const StepRecord postprocessed = done(postprocess_step(room_, search, scaled));
-    if (last < Step::kTrain) return result_;
-    const StepRecord trained = done(train_step(room_, postprocessed));
-    if (last < Step::kEvaluate) return result_;
-    const StepRecord evaluated = done(evaluate_step(room_, trained));
-    for (int i = 0; i < room_.config().num_random; ++i) {
-      result_.random.push_back(random_step(room_, space_, *evaluated.estimated_ms, i));
-      room_.host().say(
-          fmt::format("{}: {}", result_.random.back().step, result_.random.back().log.back()));
-      write_decisions(directory_, design_, result_);
-    }
-    return result_;
-  }
+  MetricsLog metrics(config.directory);
+  const CostLog costs(config.directory);
+  const TrainingRoom room{
+      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
+      &metrics, &costs};
+  const std::string fingerprint = supergraph_fingerprint(config, result.space);
+  const std::string supergraph = supergraph_step(room, result.space, fingerprint);
+  if (last < Step::kSearch) return result;
+  MethodSteps steps;
+  steps.find = [&](const TargetRoom& target) {
+    return search_step(target, result.space, table, supergraph);
+  };
+  steps.scales = true;
+  steps.postprocesses = true;
+  steps.random = [&](const TargetRoom& target, double latency_ms, int index) {
+    return random_step(target, result.space, latency_ms, index);
+  };
+  for (const double target_ms : config.targets_ms)
+    result.targets.push_back(run_target(room, design, target_ms, fingerprint, steps, last));
+  return result;
+}
 
- private:
-  StepRecord done(StepRecord record) {
-    result_.steps.push_back(record);
-    write_decisions(directory_, design_, result_);
-    room_.host().say(fmt::format("{}: {}", record.step, record.log.back()));
+/// A network of others, scaled.
+SearchResult run_published(const RunConfig& config, const Host& host, Step last) {
+  SearchResult result;
+  result.space = config.space;
+  const bool is_mobilenet = config.method == Method::kMobilenetV2;
+  const Architecture published =
+      is_mobilenet ? mobilenet_v2(config.space.input, config.space.num_classes)
+                   : efficientnet_lite0(config.space.input, config.space.num_classes);
+  StepRecord design;
+  design.step = "design";
+  design.log.push_back("no search: " + in_one_line(published));
+  if (last < Step::kSearch) return result;
+  MetricsLog metrics(config.directory);
+  const CostLog costs(config.directory);
+  const TrainingRoom room{
+      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
+      &metrics, &costs};
+  MethodSteps steps;
+  steps.find = [&](const TargetRoom& target) {
+    StepRecord record;
+    record.step = "search";
+    record.fingerprint = target.fingerprint;
+    record.architecture = published;
+    record.estimated_ms = host.estimate(to_network(published));
+    record.simulated_ms = host.simulate(to_network(published));
+    record.log.push_back(fmt::format("{} as published: {}", published.name,
+                                     as_ms(*record.simulated_ms)));
     return record;
-  }
-
-  const SearchSpace& space_;
-  const StepRecord& design_;
-  std::string directory_;
-  std::optional<MetricsLog> metrics_;
-  TrainingRoom training_;
-  TargetRoom room_;
-  TargetResult result_;
-};
+  };
+  steps.scales = true;
+  const std::string fingerprint = fingerprint_of(
+      {config.machine, architecture_text(published),
+       fmt::format("{} {}", config.space.max_params, config.space.width_divisor), config.data.name,
+       fmt::format("{} {} {}", config.data.train->size(), config.data.test->size(), config.seed)});
+  for (const double target_ms : config.targets_ms)
+    result.targets.push_back(run_target(room, design, target_ms, fingerprint, steps, last));
+  return result;
+}
 
 }  // namespace
 
@@ -197,6 +216,7 @@ void check_data_fits(const RunConfig& config) {
   const std::pair<const char*, const PhaseRecipe*> phases[] = {{"supergraph", &recipe.supergraph},
                                                                {"search", &recipe.search},
                                                                {"ranking", &recipe.ranking},
+                                                               {"supernet", &recipe.supernet},
                                                                {"train", &recipe.train}};
   for (const auto& [name, phase] : phases) {
     if (phase->batch_size <= num_images) continue;
@@ -215,27 +235,19 @@ std::string target_directory(const RunConfig& config, double target_ms) {
 SearchResult run_search(const RunConfig& config, const Host& host, Step last) {
   check_data_fits(config);
   make_directory_of(config.directory + "/x");
-  SearchResult result;
-  result.space = config.space;
-  const StepRecord design = design_step(config, host, result.space);
-  for (const std::string& line : design.log) host.say("design: " + line);
-  const LatencyTable table = tabulate(host.predictor, choice_space(result.space));
-  check_reachable(result.space, table, host, config.targets_ms.front());
-  check_sensible(result.space, host, config.targets_ms.back());
-  if (last < Step::kSupergraph) return result;
-
-  MetricsLog metrics(config.directory);
-  TrainingRoom room{config, host,
-                    split_train(*config.data.train, config.recipe.validation_share, config.seed),
-                    &metrics};
-  const std::string fingerprint = supergraph_fingerprint(config, result.space);
-  const std::string supergraph = supergraph_step(room, result.space, fingerprint);
-  if (last < Step::kSearch) return result;
-  for (const double target_ms : config.targets_ms) {
-    TargetRun run(room, result.space, design, target_ms, fingerprint);
-    result.targets.push_back(run.run(table, supergraph, last));
+  switch (config.method) {
+    case Method::kS3nas:
+    case Method::kFlops:
+      return run_s3nas(config, host, last);
+    case Method::kHurricane:
+    case Method::kSpos:
+    case Method::kRandom:
+      return run_operators(config, host, last);
+    case Method::kMobilenetV2:
+    case Method::kEfficientnetLite:
+      return run_published(config, host, last);
   }
-  return result;
+  throw std::logic_error("unknown method");
 }
 
 }  // namespace tilewake

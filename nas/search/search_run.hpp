@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct TargetResult {
   std::string directory;
   std::vector<StepRecord> steps;   // that were done, in order: search, scale, ...
   std::vector<StepRecord> random;  // networks to compare with
+  std::optional<StepRecord> correlation;
 };
 
 struct SearchResult {

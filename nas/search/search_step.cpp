@@ -141,7 +141,7 @@ StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const L
   options.checkpoint_path = room.directory + "/search.ckpt";
   options.fingerprint = fingerprint;
   options.target_ms = limit_ms;
-  if (run_phase(learner, *train, options).end == PhaseEnd::kInterrupted) throw Interrupted();
+  run_counted(room.training, learner, *train, options);
 
   const SearchPoint found =
       read_out(supernet, learner, table, cycles_to_ms, limit_ms, room, space, record);

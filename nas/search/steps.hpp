@@ -21,6 +21,10 @@ StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const L
 /// Scaling: the found network to the limit in several directions, the best by short training.
 StepRecord scale_step(const TargetRoom& room, const StepRecord& search);
 
+/// Filling: single steps of width, depth or resolution, each confirmed by the simulator, until none
+/// fits the limit any more.
+StepRecord fill_step(const TargetRoom& room, const StepRecord& search);
+
 /// Post-processing: squeeze-and-excitation and h-swish where they buy more than scaling does.
 StepRecord postprocess_step(const TargetRoom& room, const StepRecord& search,
                             const StepRecord& scaled);
@@ -35,6 +39,10 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained);
 /// like the winner. The record has no architecture where none of many draws does.
 StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double latency_ms,
                        int index);
+
+/// Trains `architecture` like the winner and notes what it comes to, under this name.
+StepRecord trained_alike(const TargetRoom& room, Architecture architecture,
+                         const std::string& name);
 
 /// The fastest choice at every block of a table, by its pairs of neighbours.
 std::vector<int> fastest_choices(const LatencyTable& table);

@@ -122,8 +122,13 @@ StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double 
                     kMaxDraws, as_ms(kLeastShare * latency_ms), as_ms(latency_ms)));
     return none;
   }
-  architecture->name = name;
-  const std::string fingerprint = train_fingerprint(room, *architecture, room.fingerprint);
+  return trained_alike(room, std::move(*architecture), name);
+}
+
+StepRecord trained_alike(const TargetRoom& room, Architecture architecture,
+                         const std::string& name) {
+  architecture.name = name;
+  const std::string fingerprint = train_fingerprint(room, architecture, room.fingerprint);
   if (const auto done = room.steps.find(name, fingerprint)) return *done;
   StepRecord record;
   record.step = name;
@@ -131,12 +136,12 @@ StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double 
   record.architecture = architecture;
   const std::string path = room.directory + "/" + name;
   const TrainedNetwork trained =
-      train_network(room.training, *architecture, room.config().recipe.train, name, path + ".ckpt",
+      train_network(room.training, architecture, room.config().recipe.train, name, path + ".ckpt",
                     "", fingerprint);
   record.validation_accuracy = trained.result.best_accuracy;
-  record.estimated_ms = estimate(to_network(*architecture));
-  record.simulated_ms = room.host().simulate(to_network(*architecture));
-  record.log.push_back(in_one_line(*architecture));
+  record.estimated_ms = room.host().estimate(to_network(architecture));
+  record.simulated_ms = room.host().simulate(to_network(architecture));
+  record.log.push_back(in_one_line(architecture));
   record.log.push_back(fmt::format("estimated {}, simulated {}, validation accuracy {}",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
                                    as_percent(*record.validation_accuracy)));

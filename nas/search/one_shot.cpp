@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/one_shot.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nas/common/random.hpp"
+#include "nas/training/recalibration.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+namespace {
+
+/// A part of the supernet that is trained and then searched.
+struct Stage {
+  std::string name;        // of its files and in the logs
+  std::vector<int> fixed;  // as PathLearner has them
+  double epochs = 0.0;
+  std::string weights_from;      // checkpoint of the stage before; empty for none
+  std::optional<Path> fallback;  // a path that is known to keep to the target
+};
+
+std::vector<int> num_choices_of(const OperatorSpace& space) {
+  std::vector<int> counts;
+  for (const OperatorPosition& position : positions_of(space))
+    counts.push_back(static_cast<int>(position.operators.size()));
+  return counts;
+}
+
+std::string one_shot_fingerprint(const TargetRoom& room, bool two_stages) {
+  Recipe recipe;
+  recipe.supernet = room.config().recipe.supernet;
+  recipe.evolution = room.config().recipe.evolution;
+  if (two_stages) recipe.two_stage = room.config().recipe.two_stage;
+  return fingerprint_of({room.fingerprint, two_stages ? "hurricane" : "spos", recipe_yaml(recipe)});
+}
+
+/// "shuffle_3 mbconv6_5 ..." of the first `count` positions.
+std::string operators_text(const OperatorSpace& space, const Path& path, std::size_t count) {
+  std::vector<std::string> names;
+  const std::vector<OperatorPosition> positions = positions_of(space);
+  for (std::size_t p = 0; p < count; ++p)
+    names.push_back(to_string(positions[p].operators[static_cast<std::size_t>(path[p])]));
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+/// Trains and searches stage by stage.
+class OneShot {
+ public:
+  OneShot(const TargetRoom& room, const OperatorRoom& operators, std::string fingerprint)
+      : room_(room),
+        operators_(operators),
+        fingerprint_(std::move(fingerprint)),
+        paths_(path_space(room, operators.space)) {}
+
+  /// Both return what the last evolution scored, best first.
+  std::vector<Candidate> one_stage() {
+    Stage stage;
+    stage.name = "supernet";
+    stage.fixed.assign(paths_.num_choices.size(), -1);
+    stage.epochs = recipe().supernet.epochs;
+    stage.fallback = fastest_operators(operators_.space, operators_.design);
+    return run(stage);
+  }
+
+  std::vector<Candidate> two_stages() {
+    const std::size_t num_positions = paths_.num_choices.size();
+    const auto num_later = static_cast<std::size_t>(
+        std::ceil(recipe().two_stage.later_share * static_cast<double>(num_positions)));
+    const std::size_t num_earlier = num_positions - num_later;
+    const Path fastest = fastest_operators(operators_.space, operators_.design);
+    Path first = affordable_scores(num_earlier, fastest);
+    Stage later;
+    later.name = "supernet-later";
+    later.fixed = first;
+    std::fill(later.fixed.begin() + static_cast<std::ptrdiff_t>(num_earlier), later.fixed.end(), -1);
+    later.epochs = recipe().supernet.epochs * recipe().two_stage.first_share;
+    std::copy(fastest.begin() + static_cast<std::ptrdiff_t>(num_earlier), fastest.end(),
+              first.begin() + static_cast<std::ptrdiff_t>(num_earlier));
+    later.fallback = first;
+    log.push_back(fmt::format("stage later: the last {} of {} positions; before them {}", num_later,
+                              num_positions, operators_text(operators_.space, first, num_earlier)));
+    const std::vector<Candidate> found = run(later);
+    if (num_earlier == 0) return found;
+    Stage earlier;
+    earlier.name = "supernet-earlier";
+    earlier.fixed = found.front().path;
+    std::fill_n(earlier.fixed.begin(), num_earlier, -1);
+    earlier.epochs = recipe().supernet.epochs * recipe().two_stage.second_share;
+    earlier.weights_from = checkpoint_of(later.name);
+    earlier.fallback = found.front().path;
+    log.push_back(fmt::format("stage earlier: the first {} positions, with the weights so far",
+                              num_earlier));
+    return run(earlier);
+  }
+
+  std::vector<std::string> log;
+  std::int64_t trained_images = 0;
+  std::int64_t evaluated_images = 0;
+
+ private:
+  const Recipe& recipe() const { return room_.config().recipe; }
+  int resolution() const { return static_cast<int>(operators_.space.input.height); }
+  std::string checkpoint_of(const std::string& stage) const {
+    return fmt::format("{}/{}.ckpt", room_.directory, stage);
+  }
+
+  /// The operators of the best score at the earlier positions; those that save most are changed for
+  /// the fastest until the network with the fastest later ones keeps to the target.
+  Path affordable_scores(std::size_t num_earlier, const Path& fastest) const {
+    const Path best = best_scores(operators_.space, operators_.design);
+    Path path = fastest;
+    std::copy_n(best.begin(), num_earlier, path.begin());
+    while (!paths_.keeps_limit(paths_.latency_ms(path))) {
+      double least_ms = paths_.latency_ms(path);
+      std::size_t changed = num_earlier;
+      for (std::size_t p = 0; p < num_earlier; ++p) {
+        if (path[p] == fastest[p]) continue;
+        Path trial = path;
+        trial[p] = fastest[p];
+        const double ms = paths_.latency_ms(trial);
+        if (changed < num_earlier && ms >= least_ms) continue;
+        least_ms = ms;
+        changed = p;
+      }
+      if (changed == num_earlier) break;  // the fastest network: the evolution says what it misses
+      path[changed] = fastest[changed];
+    }
+    return path;
+  }
+
+  std::vector<Candidate> run(const Stage& stage) {
+    PathSupernet supernet = trained(stage);
+    EvolutionProblem problem;
+    problem.space = paths_;
+    problem.space.fixed = stage.fixed;
+    problem.fingerprint = fingerprint_of({fingerprint_, stage.name, fmt::format("{}", stage.epochs)});
+    std::int64_t num_scored = 0;
+    problem.score = [&](const Path& path) {
+      ++num_scored;
+      return inherited_accuracy(room_, supernet, path, recipe().evolution.validation_images);
+    };
+    problem.fastest = stage.fallback;
+    problem.is_interrupted = room_.host().is_interrupted;
+    problem.on_generation = [&](const Generation& generation) {
+      room_.host().say(fmt::format("evolution of {}: {}", stage.name, generation.text));
+    };
+    const auto begin = std::chrono::steady_clock::now();
+    EvolutionResult result = evolve(problem, options(), room_.config().seed,
+                                    fmt::format("{}/evolution-{}.json", room_.directory, stage.name));
+    count_evolution(stage, num_scored,
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (result.end == EvolutionEnd::kInterrupted) throw Interrupted();
+    if (result.end == EvolutionEnd::kInfeasible) throw missed(result);
+    for (const std::string& line : result.log) log.push_back(stage.name + ": " + line);
+    evaluated_images +=
+        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score();
+    log.push_back(fmt::format("{}: {} candidates scored, best {}: {}", stage.name,
+                              result.candidates.size(), as_percent(result.best->score),
+                              operators_text(operators_.space, result.best->path,
+                                             result.best->path.size())));
+    std::sort(result.candidates.begin(), result.candidates.end(), is_better);
+    return result.candidates;
+  }
+
+  PathSupernet trained(const Stage& stage) {
+    PhaseRecipe phase = recipe().supernet;
+    phase.epochs = stage.epochs;
+    torch::manual_seed(random_bits(room_.config().seed, fnv1a64("weights of the one-shot supernet")));
+    PathSupernet supernet(operators_.space);
+    if (!stage.weights_from.empty()) load_phase_module(stage.weights_from, *supernet);
+    supernet->to(room_.config().device);
+    PathLearner learner(supernet, operators_.space, stage.fixed, phase.label_smoothing);
+    const auto train = training_loader(room_.training, phase, resolution());
+    PhaseOptions options = phase_options(room_.training, stage.name, phase);
+    options.checkpoint_path = checkpoint_of(stage.name);
+    options.fingerprint = fingerprint_of({fingerprint_, stage.name, fmt::format("{}", fmt::join(stage.fixed, " "))});
+    run_counted(room_.training, learner, *train, options);
+    const std::int64_t images = num_steps_of(phase, train->num_images()) * phase.batch_size;
+    trained_images += images;
+    log.push_back(fmt::format("{}: trained for {} steps, {} images", stage.name,
+                              num_steps_of(phase, train->num_images()), images));
+    return supernet;
+  }
+
+  EvolutionOptions options() const {
+    const EvolutionRecipe& from = recipe().evolution;
+    EvolutionOptions options;
+    options.population = from.population;
+    options.parents = from.parents;
+    options.mutations = from.mutations;
+    options.crossovers = from.crossovers;
+    options.generations = from.generations;
+    options.mutation_probability = from.mutation_probability;
+    return options;
+  }
+
+  std::int64_t images_of_a_score() const {
+    const EvolutionRecipe& evolution = recipe().evolution;
+    const auto num_validation = static_cast<std::int64_t>(room_.training.split.validation.size());
+    const auto num_train = static_cast<std::int64_t>(room_.training.split.train.size());
+    return std::min(evolution.calibration_images, num_train) +
+           (evolution.validation_images == 0
+                ? num_validation
+                : std::min(evolution.validation_images, num_validation));
+  }
+
+  void count_evolution(const Stage& stage, std::int64_t num_scored, double seconds) const {
+    if (room_.training.costs == nullptr) return;
+    room_.training.costs->add({"evolution-" + stage.name, 0, num_scored * images_of_a_score(),
+                               seconds});
+  }
+
+  TargetMissed missed(const EvolutionResult& result) const {
+    TargetMissed missed;
+    missed.target_ms = room_.target_ms;
+    missed.reason = fmt::format("no network of the space {} that was tried keeps to {}",
+                                operators_.space.name, as_ms(room_.target_ms));
+    if (result.fastest_met) {
+      missed.fastest = architecture_of(operators_.space, result.fastest_met->path);
+      missed.fastest.name = "fastest";
+      missed.fastest_ms = result.fastest_met->latency_ms;
+    }
+    return missed;
+  }
+
+  const TargetRoom& room_;
+  const OperatorRoom& operators_;
+  std::string fingerprint_;
+  PathSpace paths_;
+};
+
+/// The best candidate that keeps to the target on the simulator.
+const Candidate* confirmed(const TargetRoom& room, const OperatorSpace& space,
+                           const std::vector<Candidate>& candidates, StepRecord& record) {
+  int num_beyond = 0;
+  for (const Candidate& candidate : candidates) {
+    const double ms = room.host().simulate(to_network(architecture_of(space, candidate.path)));
+    if (ms <= room.target_ms) {
+      record.simulated_ms = ms;
+      if (num_beyond > 0) {
+        record.log.push_back(fmt::format(
+            "{} better candidates are beyond the limit on the simulator", num_beyond));
+      }
+      return &candidate;
+    }
+    ++num_beyond;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+PathLearner::PathLearner(PathSupernet supernet, const OperatorSpace& space, std::vector<int> fixed,
+                         double label_smoothing)
+    : supernet_(std::move(supernet)), label_smoothing_(label_smoothing) {
+  paths_.num_choices = num_choices_of(space);
+  paths_.fixed = std::move(fixed);
+}
+
+std::vector<ParameterGroup> PathLearner::groups() {
+  std::vector<ParameterGroup> groups = parameter_groups(*supernet_);
+  for (ParameterGroup& group : groups) group.skip_without_gradient = true;
+  return groups;
+}
+
+Learner::Result PathLearner::forward(const torch::Tensor& images, const torch::Tensor& labels,
+                                     const StepContext& context) {
+  RandomStream random(context.seed);
+  const torch::Tensor logits = supernet_->forward(images, random_path(paths_, random));
+  const auto options =
+      torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing_);
+  return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
+}
+
+PathSpace path_space(const TargetRoom& room, const OperatorSpace& space) {
+  PathSpace paths;
+  paths.num_choices = num_choices_of(space);
+  paths.limit_ms = room.target_ms;
+  paths.latency_ms = [&room, &space](const Path& path) {
+    const Network network = to_network(architecture_of(space, path));
+    if (space.max_params > 0 && num_trained_params(network) > space.max_params)
+      return std::numeric_limits<double>::infinity();
+    try {
+      return room.host().estimate(network);
+    } catch (const InputError&) {  // more than the machine can hold
+      return std::numeric_limits<double>::infinity();
+    }
+  };
+  return paths;
+}
+
+double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const OperatorPath& path,
+                          std::int64_t validation_images) {
+  const int resolution = static_cast<int>(room.config().operators.input.height);
+  const torch::Device device = room.config().device;
+  const auto forward = [&](const torch::Tensor& images) { return supernet->forward(images, path); };
+  const auto calibration = calibration_loader(room.training, resolution,
+                                              room.config().recipe.evolution.calibration_images);
+  recalibrate_batch_statistics(*supernet, forward, *calibration, device);
+  const auto validation = validation_loader(room.training, resolution, validation_images);
+  supernet->eval();
+  return evaluate(forward, *validation, device).share();
+}
+
+StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, bool two_stages) {
+  const std::string fingerprint = one_shot_fingerprint(room, two_stages);
+  if (const auto done = room.steps.find("search", fingerprint)) return *done;
+  OneShot one_shot(room, operators, fingerprint);
+  const std::vector<Candidate> candidates =
+      two_stages ? one_shot.two_stages() : one_shot.one_stage();
+  StepRecord record;
+  record.step = "search";
+  record.fingerprint = fingerprint;
+  record.log = one_shot.log;
+  record.log.push_back(fmt::format("cost: {} images trained on, {} evaluated",
+                                   one_shot.trained_images, one_shot.evaluated_images));
+  record.values = {static_cast<double>(one_shot.trained_images),
+                   static_cast<double>(one_shot.evaluated_images)};
+  const Candidate* found = confirmed(room, operators.space, candidates, record);
+  if (found == nullptr) {
+    throw TargetMissed{room.target_ms, candidates.front().latency_ms,
+                       architecture_of(operators.space, candidates.front().path),
+                       "no candidate of the evolution keeps to the limit on the simulator"};
+  }
+  record.architecture = architecture_of(operators.space, found->path);
+  record.architecture->name = "searched";
+  record.estimated_ms = found->latency_ms;
+  record.log.push_back(in_one_line(*record.architecture));
+  record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
+                                   as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
+                                   as_percent(found->score)));
+  room.steps.save("search", record);
+  return record;
+}
+
+std::string supernet_checkpoint(const TargetRoom& room) { return room.directory + "/supernet.ckpt"; }
+
+}  // namespace tilewake

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/operator_steps.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "latency_model/rank_correlation.hpp"
+#include "nas/common/random.hpp"
+#include "nas/search/confirmed_scaling.hpp"
+#include "nas/search/ranking.hpp"
+#include "nas/search/steps.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kMaxDraws = 20'000;
+// What else is drawn from a run's seed has other ones.
+constexpr std::uint64_t kSearchDraws = 0x7273;
+constexpr std::uint64_t kBaselineDraws = 0x7262;
+constexpr std::uint64_t kCorrelationDraws = 0x7263;
+
+std::vector<Path> draw(const TargetRoom& room, const OperatorRoom& operators, int count,
+                       std::uint64_t purpose) {
+  return random_feasible_paths(path_space(room, operators.space), count,
+                               random_bits(room.config().seed, purpose), kMaxDraws);
+}
+
+/// Networks whose ranking sees the images that the supernet sees.
+int num_networks(const TargetRoom& room) {
+  const Recipe& recipe = room.config().recipe;
+  if (recipe.random_networks > 0) return recipe.random_networks;
+  const auto num_train = static_cast<std::int64_t>(room.training.split.train.size());
+  const auto images = [&](const PhaseRecipe& phase) {
+    return static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
+  };
+  return std::max(1, static_cast<int>(std::lround(images(recipe.supernet) / images(recipe.ranking))));
+}
+
+std::string random_fingerprint(const TargetRoom& room) {
+  Recipe recipe;
+  recipe.supernet = room.config().recipe.supernet;
+  recipe.ranking = room.config().recipe.ranking;
+  recipe.random_networks = room.config().recipe.random_networks;
+  return fingerprint_of({room.fingerprint, "random", recipe_yaml(recipe)});
+}
+
+}  // namespace
+
+StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operators) {
+  const std::string fingerprint = random_fingerprint(room);
+  if (const auto done = room.steps.find("search", fingerprint)) return *done;
+  StepRecord record;
+  record.step = "search";
+  record.fingerprint = fingerprint;
+  const std::vector<Path> paths = draw(room, operators, num_networks(room), kSearchDraws);
+  double best = -1.0;
+  double sum = 0.0;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    Architecture architecture = architecture_of(operators.space, paths[i]);
+    const double simulated_ms = room.host().simulate(to_network(architecture));
+    const bool is_within = simulated_ms <= room.target_ms;
+    std::string verdict = "beyond the limit on the simulator";
+    if (is_within) {
+      const Ranked ranked = rank_by_training(room, architecture);
+      sum += ranked.accuracy;
+      verdict = fmt::format("accuracy {} (+-{})", as_percent(ranked.accuracy),
+                            as_percent(ranked.standard_error));
+      if (ranked.accuracy > best) {
+        best = ranked.accuracy;
+        record.architecture = architecture;
+        record.simulated_ms = simulated_ms;
+      }
+    }
+    record.log.push_back(
+        fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));
+  }
+  if (!record.architecture) {
+    throw TargetMissed{room.target_ms, 0.0, {},
+                       fmt::format("no random network of the space {} keeps to {}, of {} draws",
+                                   operators.space.name, as_ms(room.target_ms), kMaxDraws)};
+  }
+  record.architecture->name = "searched";
+  record.estimated_ms = room.host().estimate(to_network(*record.architecture));
+  record.validation_accuracy = best;
+  record.log.push_back(fmt::format("best of {} random networks: {}", paths.size(),
+                                   in_one_line(*record.architecture)));
+  record.log.push_back(fmt::format(
+      "estimated {}, simulated {}, accuracy {} after the short training, {} in the mean of all",
+      as_ms(*record.estimated_ms), as_ms(*record.simulated_ms), as_percent(best),
+      as_percent(sum / static_cast<double>(paths.size()))));
+  room.steps.save("search", record);
+  return record;
+}
+
+StepRecord random_operators_step(const TargetRoom& room, const OperatorRoom& operators, int index) {
+  const std::string name = fmt::format("random-{}", index);
+  const std::vector<Path> paths = draw(room, operators, index + 1, kBaselineDraws);
+  if (paths.size() <= static_cast<std::size_t>(index)) {
+    StepRecord none;
+    none.step = name;
+    none.log.push_back(fmt::format("none: {} of {} random networks of the space keep to {}",
+                                   paths.size(), kMaxDraws, as_ms(room.target_ms)));
+    return none;
+  }
+  const Architecture architecture =
+      architecture_of(operators.space, paths[static_cast<std::size_t>(index)]);
+  const ConfirmedCandidate filled = fill_and_confirm(room, architecture);
+  return trained_alike(room, filled.is_rejected() ? architecture : filled.scaled.architecture, name);
+}
+
+StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operators) {
+  const int count = room.config().num_correlated;
+  const std::string fingerprint =
+      fingerprint_of({random_fingerprint(room), recipe_yaml(room.config().recipe),
+                      fmt::format("correlation {}", count)});
+  if (const auto done = room.steps.find("correlation", fingerprint)) return *done;
+  PathSupernet supernet(operators.space);
+  load_phase_module(supernet_checkpoint(room), *supernet);
+  supernet->to(room.config().device);
+  StepRecord record;
+  record.step = "correlation";
+  record.fingerprint = fingerprint;
+  std::vector<double> inherited;
+  std::vector<double> alone;
+  for (const Path& path : draw(room, operators, count, kCorrelationDraws)) {
+    const Architecture architecture = architecture_of(operators.space, path);
+    inherited.push_back(inherited_accuracy(room, supernet, path, /*validation_images=*/0));
+    const Ranked ranked = rank_by_training(room, architecture);
+    alone.push_back(ranked.accuracy);
+    record.log.push_back(fmt::format("{}: {} inherited, {} (+-{}) alone", in_one_line(architecture),
+                                     as_percent(inherited.back()), as_percent(ranked.accuracy),
+                                     as_percent(ranked.standard_error)));
+    room.host().say(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(), count,
+                                as_percent(inherited.back()), as_percent(alone.back())));
+  }
+  record.values = {kendall_tau(inherited, alone)};
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    record.values.push_back(inherited[i]);
+    record.values.push_back(alone[i]);
+  }
+  record.log.push_back(
+      fmt::format("Kendall's tau {:.3f} over {} networks: accuracy with the supernet's weights "
+                  "against {:.3g} epochs alone",
+                  record.values[0], alone.size(), room.config().recipe.ranking.epochs));
+  room.steps.save("correlation", record);
+  return record;
+}
+
+}  // namespace tilewake

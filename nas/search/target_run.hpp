@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "nas/search/search_run.hpp"
+#include "nas/search/target_room.hpp"
+
+namespace tilewake {
+
+/// In what the methods differ; what follows is the same for all.
+struct MethodSteps {
+  /// Finds a network.
+  std::function<StepRecord(const TargetRoom& room)> find;
+  /// Scaled to the limit in several directions, the best by short training; else only what it
+  /// leaves of the limit is filled.
+  bool scales = false;
+  bool postprocesses = false;
+  /// Random network number `index` of the same space, of that latency at most, trained like the
+  /// winner; empty where there is no space.
+  std::function<StepRecord(const TargetRoom& room, double latency_ms, int index)> random;
+  /// How well the supernet orders networks; empty where that was not asked for.
+  std::function<StepRecord(const TargetRoom& room)> correlate;
+};
+
+/// The steps towards one target, up to `last`.
+///   @param fingerprint  of everything before
+TargetResult run_target(const TrainingRoom& training, const StepRecord& design, double target_ms,
+                        const std::string& fingerprint, const MethodSteps& steps, Step last);
+
+}  // namespace tilewake

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/space/operator_space.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nas/space/frame_yaml.hpp"
+#include "nas/space/limits.hpp"
+#include "simulator/common/math.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr const char* kOperators = "operators";
+
+std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<std::string>& names,
+                                      const std::string& key) {
+  std::vector<Operator> operators;
+  for (const std::string& name : names) {
+    const std::optional<Operator> op = operator_named(name);
+    if (!op) {
+      std::vector<std::string> known;
+      for (const Operator& each : operator_pool()) known.push_back(to_string(each));
+      yaml.fail(key, fmt::format("'{}' is no operator; the pool has {}", printable(name),
+                                 fmt::join(known, ", ")));
+    }
+    yaml.check(std::find(operators.begin(), operators.end(), *op) == operators.end(), key,
+               fmt::format("names {} twice", name));
+    operators.push_back(*op);
+  }
+  yaml.check(!operators.empty(), key, "must not be empty");
+  return operators;
+}
+
+/// `operators` of the file or of one of its entries; `otherwise` where it has none.
+std::vector<Operator> read_operators(YamlReader& yaml, const std::vector<Operator>& otherwise) {
+  if (!yaml.has(kOperators)) return otherwise;
+  return named_operators(yaml, yaml.strings(kOperators), kOperators);
+}
+
+OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space) {
+  OperatorStage stage;
+  stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
+  stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
+  if (yaml.has("blocks")) {
+    for (const YamlReader& entry : yaml.items("blocks")) {
+      YamlReader block = entry;
+      yaml.check(block.has(kOperators), "blocks", "every entry needs its operators");
+      stage.blocks.push_back(read_operators(block, {}));
+      block.finish();
+      yaml.check(stage.blocks.size() <= SpaceLimits::kMaxDepth, "blocks",
+                 fmt::format("must be at most {}", SpaceLimits::kMaxDepth));
+    }
+    yaml.check(!stage.blocks.empty(), "blocks", "must not be empty");
+  } else {
+    const int depth = read_int(yaml, "depth", 1, SpaceLimits::kMaxDepth);
+    stage.blocks.assign(static_cast<std::size_t>(depth), read_operators(yaml, of_space));
+  }
+  for (const std::vector<Operator>& block : stage.blocks) {
+    for (const Operator& op : block) {
+      yaml.check(!needs_even_width(op) || stage.width % 2 == 0, "width",
+                 fmt::format("must be even for {}", to_string(op)));
+    }
+  }
+  yaml.finish();
+  return stage;
+}
+
+/// The network of the widest operators: feature maps can be too large though every size is within
+/// its bounds.
+void check_largest_network(const OperatorSpace& space) {
+  OperatorPath path;
+  for (const OperatorPosition& position : positions_of(space)) {
+    const auto widest = std::max_element(position.operators.begin(), position.operators.end(),
+                                         [](const Operator& a, const Operator& b) {
+                                           return a.expansion_ratio < b.expansion_ratio;
+                                         });
+    path.push_back(static_cast<int>(widest - position.operators.begin()));
+  }
+  to_network(architecture_of(space, path));
+}
+
+OperatorSpace read_document(YamlReader root) {
+  OperatorSpace space;
+  FrameYaml::read(root).store_in(space);
+  space.se_ratio = root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, space.se_ratio);
+  const std::vector<Operator> operators = read_operators(root, operator_pool());
+  std::size_t num_blocks = 0;
+  for (const YamlReader& yaml : root.items("stages")) {
+    root.check(space.stages.size() < SpaceLimits::kMaxStages, "stages",
+               fmt::format("must be at most {}", SpaceLimits::kMaxStages));
+    space.stages.push_back(read_stage(yaml, operators));
+    num_blocks += space.stages.back().blocks.size();
+  }
+  root.check(!space.stages.empty(), "stages", "must not be empty");
+  root.check(num_blocks <= SpaceLimits::kMaxBlocks, "stages",
+             fmt::format("have {} blocks, more than {}", num_blocks, SpaceLimits::kMaxBlocks));
+  space.width_divisor = static_cast<int>(
+      root.integer("width_divisor", 1, SpaceLimits::kMaxWidthDivisor, space.width_divisor));
+  space.max_params = root.integer("max_params", 0, SpaceLimits::kMaxParams, space.max_params);
+  root.finish();
+  located_at(root, "stages", [&] { check_largest_network(space); });
+  return space;
+}
+
+std::string operators_text(const std::vector<Operator>& operators) {
+  std::vector<std::string> names;
+  for (const Operator& op : operators) names.push_back(to_string(op));
+  return fmt::format("operators: [{}]", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+bool OperatorSpace::has_whole_pool() const {
+  return std::any_of(stages.begin(), stages.end(), [](const OperatorStage& stage) {
+    return std::any_of(stage.blocks.begin(), stage.blocks.end(),
+                       [](const auto& block) { return block.size() == operator_pool().size(); });
+  });
+}
+
+std::vector<OperatorPosition> positions_of(const OperatorSpace& space) {
+  std::vector<OperatorPosition> positions;
+  int channels = space.stem_width;
+  std::int64_t height = ceil_div(space.input.height, std::int64_t{space.stem_stride});
+  std::int64_t width = ceil_div(space.input.width, std::int64_t{space.stem_stride});
+  for (std::size_t s = 0; s < space.stages.size(); ++s) {
+    const OperatorStage& stage = space.stages[s];
+    for (std::size_t b = 0; b < stage.blocks.size(); ++b) {
+      OperatorPosition position;
+      position.name = fmt::format("stage{}.{}", s + 1, b);
+      position.in_channels = std::exchange(channels, stage.width);
+      position.out_channels = stage.width;
+      position.stride = b == 0 ? stage.stride : 1;
+      position.height = height;
+      position.width = width;
+      position.operators = stage.blocks[b];
+      height = ceil_div(height, std::int64_t{position.stride});
+      width = ceil_div(width, std::int64_t{position.stride});
+      positions.push_back(std::move(position));
+    }
+  }
+  return positions;
+}
+
+Architecture architecture_of(const OperatorSpace& space, const OperatorPath& path) {
+  Architecture architecture;
+  FrameYaml::of(space).store_in(architecture);
+  architecture.se_ratio = space.se_ratio;
+  auto choice = path.begin();
+  for (const OperatorStage& stage_space : space.stages) {
+    ArchitectureStage stage;
+    stage.width = stage_space.width;
+    stage.stride = stage_space.stride;
+    for (const std::vector<Operator>& operators : stage_space.blocks) {
+      assert(choice != path.end());
+      stage.blocks.push_back(
+          block_of(operators.at(static_cast<std::size_t>(*choice++)), space.activation));
+    }
+    architecture.stages.push_back(std::move(stage));
+  }
+  assert(choice == path.end());
+  return architecture;
+}
+
+double log10_num_networks(const OperatorSpace& space) {
+  double sum = 0.0;
+  for (const OperatorStage& stage : space.stages) {
+    for (const auto& block : stage.blocks) sum += std::log10(static_cast<double>(block.size()));
+  }
+  return sum;
+}
+
+OperatorSpace read_operator_space(const std::string& path) {
+  return read_document(YamlReader::from_file(path));
+}
+
+OperatorSpace read_operator_space_text(const std::string& text, const std::string& name) {
+  return read_document(YamlReader::from_text(text, name));
+}
+
+std::string operator_space_yaml(const OperatorSpace& space) {
+  std::string text = FrameYaml::of(space).text();
+  text += fmt::format("se_ratio: {}\nstages:\n", space.se_ratio);
+  for (const OperatorStage& stage : space.stages) {
+    text += fmt::format("  - width: {}\n    stride: {}\n    blocks:\n", stage.width, stage.stride);
+    for (const std::vector<Operator>& block : stage.blocks)
+      text += fmt::format("      - {{{}}}\n", operators_text(block));
+  }
+  return text +
+         fmt::format("width_divisor: {}\nmax_params: {}\n", space.width_divisor, space.max_params);
+}
+
+}  // namespace tilewake

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nas/space/operator.hpp"
+#include "simulator/network/layer.hpp"
+
+namespace tilewake {
+
+/// Blocks of one width and resolution; the first carries the stride and the change of channels.
+struct OperatorStage {
+  int width = 0;
+  int stride = 1;
+  std::vector<std::vector<Operator>> blocks;  // what each may be, at least one operator
+
+  friend bool operator==(const OperatorStage&, const OperatorStage&) = default;
+};
+
+/// All networks that a one-shot supernet of operators holds: every position has operators of its
+/// own.
+struct OperatorSpace {
+  std::string name;
+  Shape input;
+  int num_classes = 0;
+  int stem_kernel = 3;
+  int stem_stride = 1;
+  int stem_width = 0;
+  int head_width = 0;
+  Activation activation = Activation::kRelu;
+  double se_ratio = 0.25;  // of a block's input channels
+  std::vector<OperatorStage> stages;
+  int width_divisor = 8;        // widths are rounded to multiples of it when they are scaled
+  std::int64_t max_params = 0;  // of the final network; 0 for no limit
+
+  /// Whether some position still has the whole pool, from which a space can be generated.
+  bool has_whole_pool() const;
+
+  friend bool operator==(const OperatorSpace&, const OperatorSpace&) = default;
+};
+
+/// A position of the supernet, in order.
+struct OperatorPosition {
+  std::string name;  // Layer::block: "stage1.0"
+  int in_channels = 0;
+  int out_channels = 0;
+  int stride = 1;
+  std::int64_t height = 0;  // of its input feature map
+  std::int64_t width = 0;
+  std::vector<Operator> operators;
+};
+
+std::vector<OperatorPosition> positions_of(const OperatorSpace& space);
+
+/// One operator a position: an index into OperatorPosition::operators.
+using OperatorPath = std::vector<int>;
+
+Architecture architecture_of(const OperatorSpace& space, const OperatorPath& path);
+
+/// log10 of the number of networks in the space.
+double log10_num_networks(const OperatorSpace& space);
+
+/// Reads a file of such a space (format: nas/space/README.md). Throws InputError naming file, line
+/// and key.
+OperatorSpace read_operator_space(const std::string& path);
+
+/// Same, from text already in memory; `name` stands in for the file in errors.
+OperatorSpace read_operator_space_text(const std::string& text, const std::string& name);
+
+/// The text of such a file; reading it gives an equal space.
+std::string operator_space_yaml(const OperatorSpace& space);
+
+}  // namespace tilewake

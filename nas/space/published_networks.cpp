@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/space/published_networks.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "simulator/common/math.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kLeastSide = 4;  // pixels, of the last feature map
+
+struct PublishedStage {
+  int expansion_ratio;
+  int kernel;
+  int width;
+  int depth;
+  int stride;
+};
+
+/// Takes strides off, from the stem on, until the last map has kLeastSide pixels.
+void fit_strides(Architecture& architecture) {
+  std::vector<int*> strides = {&architecture.stem_stride};
+  for (ArchitectureStage& stage : architecture.stages) strides.push_back(&stage.stride);
+  const auto last_side = [&] {
+    std::int64_t side = std::min(architecture.input.height, architecture.input.width);
+    for (const int* stride : strides) side = ceil_div(side, std::int64_t{*stride});
+    return side;
+  };
+  for (int* stride : strides) {
+    if (last_side() >= kLeastSide) return;
+    *stride = 1;
+  }
+}
+
+Architecture published(std::string name, const Shape& input, int num_classes, int stem_width,
+                       int head_width, const std::vector<PublishedStage>& stages) {
+  Architecture architecture;
+  architecture.name = std::move(name);
+  architecture.input = input;
+  architecture.num_classes = num_classes;
+  architecture.stem_stride = 2;
+  architecture.stem_width = stem_width;
+  architecture.head_width = head_width;
+  architecture.activation = Activation::kRelu6;
+  for (const PublishedStage& from : stages) {
+    ArchitectureStage stage;
+    stage.width = from.width;
+    stage.stride = from.stride;
+    const ArchitectureBlock block{
+        {{from.kernel, from.expansion_ratio}}, Activation::kRelu6, /*squeeze_excite=*/false};
+    stage.blocks.assign(static_cast<std::size_t>(from.depth), block);
+    architecture.stages.push_back(std::move(stage));
+  }
+  fit_strides(architecture);
+  return architecture;
+}
+
+}  // namespace
+
+Architecture mobilenet_v2(const Shape& input, int num_classes) {
+  return published("mobilenet_v2", input, num_classes, 32, 1280,
+                   {{1, 3, 16, 1, 1},
+                    {6, 3, 24, 2, 2},
+                    {6, 3, 32, 3, 2},
+                    {6, 3, 64, 4, 2},
+                    {6, 3, 96, 3, 1},
+                    {6, 3, 160, 3, 2},
+                    {6, 3, 320, 1, 1}});
+}
+
+Architecture efficientnet_lite0(const Shape& input, int num_classes) {
+  return published("efficientnet_lite0", input, num_classes, 32, 1280,
+                   {{1, 3, 16, 1, 1},
+                    {6, 3, 24, 2, 2},
+                    {6, 5, 40, 2, 2},
+                    {6, 3, 80, 3, 2},
+                    {6, 5, 112, 3, 1},
+                    {6, 5, 192, 4, 2},
+                    {6, 3, 320, 1, 1}});
+}
+
+}  // namespace tilewake

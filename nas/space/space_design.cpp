@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/space/space_design.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+namespace {
+
+// Of the 1x1 convolution in front of what is measured: few, so that it takes little time itself.
+constexpr int kSourceChannels = 8;
+
+/// A network that ends in the map that `position` reads, or behind `op` on it. It is made as an
+/// Architecture would be, so that an operator has one meaning only.
+Network network_at(const OperatorPosition& position, const OperatorSpace& space,
+                   const Operator* op) {
+  Architecture architecture;
+  architecture.name = "profile";
+  architecture.input = {kSourceChannels, position.height, position.width};
+  architecture.num_classes = 1;
+  architecture.stem_kernel = 1;
+  architecture.stem_width = position.in_channels;
+  architecture.head_width = 1;
+  architecture.activation = space.activation;
+  architecture.se_ratio = space.se_ratio;
+  const Operator any;
+  architecture.stages = {{position.out_channels,
+                          position.stride,
+                          {block_of(op == nullptr ? any : *op, space.activation)}}};
+  Network network = to_network(architecture);
+  const std::string last = op == nullptr ? "stem" : "stage1.0";
+  const auto end =
+      std::find_if(network.layers.rbegin(), network.layers.rend(),
+                   [&](const Layer& layer) { return layer.block == last || layer.name == last; });
+  network.layers.erase(end.base(), network.layers.end());
+  return network;
+}
+
+/// Measures operators at positions; positions of one shape are measured once.
+class Profiler {
+ public:
+  Profiler(const OperatorSpace& space, const LatencyEstimate& estimate)
+      : space_(space), estimate_(estimate) {}
+
+  std::vector<OperatorProfile> run(const OperatorPosition& position) {
+    auto& known = known_[{position.in_channels, position.out_channels, position.stride,
+                          position.height, position.width}];
+    if (!known.empty() && operators_of(known) == position.operators) return known;
+    const Network before = network_at(position, space_, nullptr);
+    const double before_ms = estimate_(before);
+    std::vector<OperatorProfile> profiles;
+    for (const Operator& op : position.operators) {
+      const Network network = network_at(position, space_, &op);
+      OperatorProfile profile;
+      profile.op = op;
+      profile.latency_ms = estimate_(network) - before_ms;
+      if (!(profile.latency_ms > 0.0)) {
+        throw InputError(fmt::format(
+            "{}: {} would take {} ms by the estimates, which says nothing about its cost",
+            position.name, to_string(op), profile.latency_ms));
+      }
+      profile.macs = network.num_macs() - before.num_macs();
+      profile.params = num_trained_params(network) - num_trained_params(before);
+      profiles.push_back(std::move(profile));
+    }
+    rate(profiles);
+    known = profiles;
+    return profiles;
+  }
+
+ private:
+  static std::vector<Operator> operators_of(const std::vector<OperatorProfile>& profiles) {
+    std::vector<Operator> operators;
+    for (const OperatorProfile& profile : profiles) operators.push_back(profile.op);
+    return operators;
+  }
+
+  static void rate(std::vector<OperatorProfile>& profiles) {
+    double most_macs = 1.0;
+    double most_params = 1.0;
+    for (const OperatorProfile& profile : profiles) {
+      most_macs = std::max(most_macs, static_cast<double>(profile.macs));
+      most_params = std::max(most_params, static_cast<double>(profile.params));
+    }
+    for (OperatorProfile& profile : profiles) {
+      profile.capacity = std::sqrt(static_cast<double>(profile.macs) / most_macs *
+                                   static_cast<double>(profile.params) / most_params);
+      profile.score = profile.capacity / profile.latency_ms;
+    }
+  }
+
+  const OperatorSpace& space_;
+  const LatencyEstimate& estimate_;
+  std::map<std::tuple<int, int, int, std::int64_t, std::int64_t>, std::vector<OperatorProfile>>
+      known_;  // by in_channels, out_channels, stride, height, width
+};
+
+/// Chooses among the operators of one position.
+class Choice {
+ public:
+  Choice(std::vector<OperatorProfile>& profiles, std::size_t keep)
+      : profiles_(profiles), keep_(keep) {}
+
+  void run(double most_ms) {
+    keep(*std::min_element(profiles_.begin(), profiles_.end(), is_faster), "the fastest");
+    OperatorProfile* largest = nullptr;
+    for (OperatorProfile& profile : profiles_) {
+      if (profile.latency_ms > most_ms) continue;
+      if (largest == nullptr || profile.capacity > largest->capacity) largest = &profile;
+    }
+    if (largest != nullptr) keep(*largest, "the most capable within its share");
+    for (OperatorProfile* profile : by_score()) {
+      if (profile->is_kept) continue;
+      const OperatorProfile* better = dominating(*profile);
+      if (better != nullptr) {
+        profile->verdict = fmt::format("slower and less capable than {}", to_string(better->op));
+      } else if (num_kept_ == keep_) {
+        profile->verdict = "a lower score";
+      } else {
+        keep(*profile, "by score");
+      }
+    }
+  }
+
+ private:
+  static bool is_faster(const OperatorProfile& a, const OperatorProfile& b) {
+    return a.latency_ms < b.latency_ms;
+  }
+
+  void keep(OperatorProfile& profile, const std::string& why) {
+    if (profile.is_kept) {
+      profile.verdict += ", " + why;
+      return;
+    }
+    if (num_kept_ == keep_) return;
+    profile.is_kept = true;
+    profile.verdict = "kept: " + why;
+    ++num_kept_;
+  }
+
+  std::vector<OperatorProfile*> by_score() {
+    std::vector<OperatorProfile*> order;
+    for (OperatorProfile& profile : profiles_) order.push_back(&profile);
+    std::stable_sort(
+        order.begin(), order.end(),
+        [](const OperatorProfile* a, const OperatorProfile* b) { return a->score > b->score; });
+    return order;
+  }
+
+  const OperatorProfile* dominating(const OperatorProfile& profile) const {
+    for (const OperatorProfile& other : profiles_) {
+      if (other.is_kept && other.latency_ms <= profile.latency_ms &&
+          other.capacity >= profile.capacity) {
+        return &other;
+      }
+    }
+    return nullptr;
+  }
+
+  std::vector<OperatorProfile>& profiles_;
+  std::size_t keep_;
+  std::size_t num_kept_ = 0;
+};
+
+/// The operator at every position that has the most of something.
+OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& design,
+                            const std::function<double(const OperatorProfile&)>& value) {
+  OperatorPath path;
+  const std::vector<OperatorPosition> positions = positions_of(space);
+  for (std::size_t p = 0; p < positions.size(); ++p) {
+    double most = -std::numeric_limits<double>::infinity();
+    int choice = 0;
+    for (const OperatorProfile& profile : design.positions.at(p).operators) {
+      const std::vector<Operator>& operators = positions[p].operators;
+      const auto found = std::find(operators.begin(), operators.end(), profile.op);
+      if (found == operators.end() || value(profile) <= most) continue;
+      most = value(profile);
+      choice = static_cast<int>(found - operators.begin());
+    }
+    path.push_back(choice);
+  }
+  return path;
+}
+
+}  // namespace
+
+SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& options,
+                         const LatencyEstimate& estimate) {
+  SpaceDesign design;
+  Profiler profiler(space, estimate);
+  OperatorPath middle;
+  double middle_ms = 0.0;
+  for (const OperatorPosition& position : positions_of(space)) {
+    design.positions.push_back({position, profiler.run(position)});
+    const std::vector<OperatorProfile>& profiles = design.positions.back().operators;
+    middle.push_back(static_cast<int>(profiles.size() / 2));
+    middle_ms += profiles[profiles.size() / 2].latency_ms;
+  }
+  // Blocks are measured one by one; what a whole network takes besides is the stem's, the head's,
+  // and what neighbours make of one another.
+  design.fixed_ms =
+      std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
+  design.share_ms = std::max(0.0, options.target_ms - design.fixed_ms) /
+                    static_cast<double>(design.positions.size());
+  for (PositionDesign& position : design.positions) {
+    Choice(position.operators, static_cast<std::size_t>(options.keep))
+        .run(options.rho * design.share_ms);
+  }
+  return design;
+}
+
+OperatorSpace with_operators(const OperatorSpace& space, const SpaceDesign& design) {
+  OperatorSpace designed = space;
+  auto position = design.positions.begin();
+  for (OperatorStage& stage : designed.stages) {
+    for (std::vector<Operator>& block : stage.blocks) {
+      block.clear();
+      for (const OperatorProfile& profile : (position++)->operators) {
+        if (profile.is_kept) block.push_back(profile.op);
+      }
+    }
+  }
+  return designed;
+}
+
+OperatorPath best_scores(const OperatorSpace& space, const SpaceDesign& design) {
+  return best_operators(space, design, [](const OperatorProfile& p) { return p.score; });
+}
+
+OperatorPath fastest_operators(const OperatorSpace& space, const SpaceDesign& design) {
+  return best_operators(space, design, [](const OperatorProfile& p) { return -p.latency_ms; });
+}
+
+std::string space_design_csv(const SpaceDesign& design) {
+  std::string text =
+      "# tilewake-operators v1\n"
+      "position,in_channels,out_channels,stride,height,width,operator,latency_ms,macs,params,"
+      "capacity,score,kept,verdict\n";
+  for (const PositionDesign& at : design.positions) {
+    const OperatorPosition& p = at.position;
+    for (const OperatorProfile& profile : at.operators) {
+      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},\"{}\"\n", p.name, p.in_channels,
+                          p.out_channels, p.stride, p.height, p.width, to_string(profile.op),
+                          profile.latency_ms, profile.macs, profile.params, profile.capacity,
+                          profile.score, profile.is_kept ? 1 : 0, profile.verdict);
+    }
+  }
+  return text;
+}
+
+}  // namespace tilewake
