@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 #include "nas/search/host.hpp"
 #include "nas/search/run_config.hpp"
 #include "nas/training/phase.hpp"
@@ -34,7 +34,7 @@ PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
 
 /// A network trained from scratch.
 struct TrainedNetwork {
-  MixConvNetwork network{nullptr};  // last weights, averaged where the recipe says so
+  BlockNetwork network{nullptr};  // last weights, averaged where the recipe says so
   PhaseResult result;
 };
 
@@ -49,6 +49,6 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
                              const std::string& fingerprint);
 
 /// Logits of a network, which it puts into evaluation mode.
-std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network);
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network);
 
 }  // namespace tilewake
