@@ -14,7 +14,7 @@ constexpr int kEvaluationBatch = 250;
 
 class NetworkLearner final : public Learner {
  public:
-  NetworkLearner(MixConvNetwork network, double label_smoothing)
+  NetworkLearner(BlockNetwork network, double label_smoothing)
       : network_(std::move(network)), label_smoothing_(label_smoothing) {}
 
   torch::nn::Module& module() override { return *network_; }
@@ -29,7 +29,7 @@ class NetworkLearner final : public Learner {
   }
 
  private:
-  MixConvNetwork network_;
+  BlockNetwork network_;
   double label_smoothing_;
 };
 
@@ -115,7 +115,7 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
   // The initial weights, too, follow from the seed alone.
   torch::manual_seed(random_bits(room.config.seed, fnv1a64("weights of " + name)));
   TrainedNetwork trained;
-  trained.network = MixConvNetwork(architecture);
+  trained.network = BlockNetwork(architecture);
   trained.network->to(room.config.device);
   trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
 
@@ -133,7 +133,7 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
   return trained;
 }
 
-std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network) {
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network) {
   return [network](const torch::Tensor& images) mutable {
     network->eval();
     return network->forward(images);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 #include "nas/report/cost_log.hpp"
 #include "nas/search/host.hpp"
 #include "nas/search/run_config.hpp"
@@ -44,7 +44,7 @@ PhaseResult run_counted(const TrainingRoom& room, Learner& learner, ImageLoader&
 
 /// A network trained from scratch.
 struct TrainedNetwork {
-  MixConvNetwork network{nullptr};  // last weights, averaged where the recipe says so
+  BlockNetwork network{nullptr};  // last weights, averaged where the recipe says so
   PhaseResult result;
 };
 
@@ -59,6 +59,6 @@ TrainedNetwork train_network(const TrainingRoom& room, const Architecture& archi
                              const std::string& fingerprint);
 
 /// Logits of a network, which it puts into evaluation mode.
-std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(MixConvNetwork network);
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network);
 
 }  // namespace tilewake

@@ -21,7 +21,7 @@ std::string ranking_fingerprint(const TargetRoom& room, const std::string& archi
        fmt::format("{} {}", room.config().data.train->size(), room.config().seed)});
 }
 
-std::vector<double> gate_scores(const TrainingRoom& room, MixConvNetwork network) {
+std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) {
   const auto loader = validation_loader(room, static_cast<int>(network->architecture.input.height));
   std::vector<std::vector<torch::Tensor>> gates;  // per block with one, per batch
   for (const MixConvBlock& block : network->blocks) {

@@ -38,9 +38,9 @@ std::string name_after(const std::string& directory) {
 }
 
 /// The best epoch's weights, in a network of their own.
-MixConvNetwork best_network(const TargetRoom& room, const Architecture& architecture,
-                            const std::string& path) {
-  MixConvNetwork network(architecture);
+BlockNetwork best_network(const TargetRoom& room, const Architecture& architecture,
+                          const std::string& path) {
+  BlockNetwork network(architecture);
   read_checkpoint(path,
                   [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
   network->to(room.config().device);
@@ -80,7 +80,7 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
   record.architecture->name = name_after(room.directory);
   const Architecture& architecture = *record.architecture;
   const Network network = to_network(architecture);
-  MixConvNetwork best = best_network(room, architecture, room.directory + "/weights.ckpt");
+  BlockNetwork best = best_network(room, architecture, room.directory + "/weights.ckpt");
 
   const auto loader = test_loader(room.training, static_cast<int>(architecture.input.height));
   const Accuracy accuracy = evaluate(predictor_of(best), *loader, room.config().device);

@@ -103,13 +103,13 @@ std::vector<BranchChoice> choices_for(const SuperBlockImpl& block, const Outcome
   return choices_of(block.space.branches, number);
 }
 
-MixConvNetwork network_of(SupernetImpl& supernet,
-                          const std::vector<std::vector<BranchChoice>>& choices) {
+BlockNetwork network_of(SupernetImpl& supernet,
+                        const std::vector<std::vector<BranchChoice>>& choices) {
   std::vector<Outcome> outcomes;
   for (std::size_t b = 0; b < choices.size(); ++b)
     outcomes.push_back(merge(supernet.blocks[b]->space.branches, choices[b]));
   const torch::NoGradGuard no_grad;
-  MixConvNetwork network(architecture_of(supernet.space, outcomes));
+  BlockNetwork network(architecture_of(supernet.space, outcomes));
   network->to(supernet.classifier->weight.device(), supernet.classifier->weight.scalar_type());
   network->dropout = supernet.dropout;
   network->train(supernet.is_training());
@@ -129,13 +129,13 @@ MixConvNetwork network_of(SupernetImpl& supernet,
 
 }  // namespace
 
-MixConvNetwork discrete_network(Supernet& supernet) {
+BlockNetwork discrete_network(Supernet& supernet) {
   std::vector<std::vector<BranchChoice>> choices;
   for (SuperBlock& block : supernet->blocks) choices.push_back(block->choices());
   return network_of(*supernet, choices);
 }
 
-MixConvNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes) {
+BlockNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes) {
   assert(outcomes.size() == supernet->blocks.size());
   std::vector<std::vector<BranchChoice>> choices;
   for (std::size_t b = 0; b < outcomes.size(); ++b)

@@ -7,7 +7,7 @@
 
 #include <torch/torch.h>
 
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 #include "nas/space/outcome.hpp"
 #include "nas/supernet/latency_loss.hpp"
 #include "nas/supernet/superkernel.hpp"
@@ -80,10 +80,10 @@ TORCH_MODULE(Supernet);
 /// The network that `supernet` chooses now, with its weights and statistics: with
 /// mask_after_activation both give the same logits in evaluation mode. One case excepted: a single
 /// branch of expansion ratio 1 has no expand, so where the supernet has one its effect is lost.
-MixConvNetwork discrete_network(Supernet& supernet);
+BlockNetwork discrete_network(Supernet& supernet);
 
 /// Same for given outcomes (of the space), whatever the thresholds say; weights inherited. Where
 /// several combinations of branches lead to an outcome, the first of its OutcomeTable gives them.
-MixConvNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes);
+BlockNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes);
 
 }  // namespace tilewake

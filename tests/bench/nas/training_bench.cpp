@@ -7,7 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include "nas/data/image_loader.hpp"
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 #include "nas/search/supernet_learner.hpp"
 #include "nas/space/outcome.hpp"
 #include "nas/training/phase.hpp"
@@ -70,7 +70,7 @@ class NetworkLearner final : public Learner {
   }
 
  private:
-  MixConvNetwork network_;
+  BlockNetwork network_;
 };
 
 struct Images {
@@ -161,7 +161,7 @@ void step_of_the_largest_network(benchmark::State& state) {
 
 void evaluate_the_largest_network(benchmark::State& state) {
   const SearchSpace space = space_with_depths();
-  MixConvNetwork network(architecture_of(space, full_outcomes(space)));
+  BlockNetwork network(architecture_of(space, full_outcomes(space)));
   network->eval();
   const torch::NoGradGuard no_grad;
   const torch::Tensor images = random_images(space, state.range(0)).images;

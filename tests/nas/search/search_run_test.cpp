@@ -112,7 +112,7 @@ TEST(SearchRun, WinnersNetworkFileReadsBackAsTheNetworkThatWasMeasured) {
 TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
   const StepRecord& winner = whole_target().steps.back();
   const RunConfig& config = whole_run().config;
-  MixConvNetwork network(*winner.architecture);
+  BlockNetwork network(*winner.architecture);
   read_checkpoint(config.directory + "/weights.ckpt",
                   [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
   const auto predict = [&](const torch::Tensor& images) {

@@ -44,7 +44,7 @@ TEST_F(DiscreteNetworkTest, GivesTheSupernetsLogitsInEvaluation) {
       randomize_thresholds(supernet, random, open);
       const std::vector<Outcome> outcomes = supernet->outcomes();
       SCOPED_TRACE(text_of(outcomes));
-      MixConvNetwork network = discrete_network(supernet);
+      BlockNetwork network = discrete_network(supernet);
       EXPECT_EQ(network->architecture, supernet->architecture());
       EXPECT_EQ(network->architecture, architecture_of(space, outcomes));
       EXPECT_FALSE(network->is_training());
@@ -132,7 +132,7 @@ TEST_F(DiscreteNetworkTest, GivenOutcomesInheritWhateverTheThresholdsSay) {
         outcomes.push_back(random.pick(block->outcomes.outcomes));
       SCOPED_TRACE(text_of(outcomes));
       randomize_thresholds(supernet, random, 0.5);
-      MixConvNetwork network = discrete_network(supernet, outcomes);
+      BlockNetwork network = discrete_network(supernet, outcomes);
       EXPECT_EQ(network->architecture, architecture_of(space, outcomes));
       if (loses_an_expand(supernet, outcomes)) continue;
       // The first combination of each outcome, set by thresholds.
@@ -151,7 +151,7 @@ TEST_F(DiscreteNetworkTest, GivenOutcomesInheritWhateverTheThresholdsSay) {
 TEST_F(DiscreteNetworkTest, HasItsOwnCopyInTheSupernetsMode) {
   Supernet supernet(small_spaces()[1], GateOptions());
   supernet->dropout = 0.3;
-  MixConvNetwork network = discrete_network(supernet);
+  BlockNetwork network = discrete_network(supernet);
   EXPECT_TRUE(network->is_training());
   EXPECT_EQ(network->dropout, 0.3);
   for (const Tensor& parameter : network->parameters()) EXPECT_TRUE(parameter.requires_grad());

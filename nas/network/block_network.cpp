@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 
 #include <cassert>
 #include <cmath>
@@ -197,7 +197,7 @@ torch::Tensor MixConvBlockImpl::forward(const torch::Tensor& x) {
   return y + x;
 }
 
-MixConvNetworkImpl::MixConvNetworkImpl(const Architecture& a) : architecture(a) {
+BlockNetworkImpl::BlockNetworkImpl(const Architecture& a) : architecture(a) {
   stem = register_module("stem", conv_without_bias(static_cast<int>(a.input.channels), a.stem_width,
                                                    a.stem_kernel, a.stem_stride));
   stem_bn = register_module("stem_bn", batch_norm(a.stem_width));
@@ -215,7 +215,7 @@ MixConvNetworkImpl::MixConvNetworkImpl(const Architecture& a) : architecture(a) 
   classifier = register_module("classifier", classifier_layer(a.head_width, a.num_classes));
 }
 
-torch::Tensor MixConvNetworkImpl::forward(const torch::Tensor& images) {
+torch::Tensor BlockNetworkImpl::forward(const torch::Tensor& images) {
   // Images of one channel have both layouts, and convolutions then choose the slower one.
   torch::Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
   x = normalize_and_activate(stem_bn, x, architecture.activation);
@@ -225,7 +225,7 @@ torch::Tensor MixConvNetworkImpl::forward(const torch::Tensor& images) {
   return classifier(x);
 }
 
-void MixConvNetworkImpl::set_regularization(double dropout_probability, double last_drop_connect) {
+void BlockNetworkImpl::set_regularization(double dropout_probability, double last_drop_connect) {
   dropout = dropout_probability;
   const std::size_t last = blocks.empty() ? 0 : blocks.size() - 1;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
@@ -234,7 +234,7 @@ void MixConvNetworkImpl::set_regularization(double dropout_probability, double l
   }
 }
 
-LayerWeights folded_weights(MixConvNetwork& network) {
+LayerWeights folded_weights(BlockNetwork& network) {
   const torch::NoGradGuard no_grad;
   LayerWeights weights;
   weights["stem"] = fold(network->stem, network->stem_bn);

@@ -67,8 +67,8 @@ TORCH_MODULE(MixConvBlock);
 /// An Architecture that can be trained. Batch normalisation: momentum 0.99 (TensorFlow's sense),
 /// eps 1e-3. Initial values: convolutions N(0, sqrt(2 / (kh kw out))), out = 1 for depthwise; the
 /// dense layer U(+-1/sqrt(num_classes)), its bias 0 (source: the method, section 1).
-struct MixConvNetworkImpl : torch::nn::Module {
-  explicit MixConvNetworkImpl(const Architecture& architecture);
+struct BlockNetworkImpl : torch::nn::Module {
+  explicit BlockNetworkImpl(const Architecture& architecture);
 
   /// @param images  N x C x H x W, best channels_last
   /// @return        logits, N x num_classes
@@ -87,11 +87,11 @@ struct MixConvNetworkImpl : torch::nn::Module {
   torch::nn::BatchNorm2d head_bn{nullptr};
   torch::nn::Linear classifier{nullptr};
 };
-TORCH_MODULE(MixConvNetwork);
+TORCH_MODULE(BlockNetwork);
 
 /// Weights and biases of every layer of to_network(architecture), batch normalisation folded in:
 /// what ONNX files and accelerators take.
-LayerWeights folded_weights(MixConvNetwork& network);
+LayerWeights folded_weights(BlockNetwork& network);
 
 /// Draws the initial values of a convolution: N(0, sqrt(2 / (kh kw out))), out = 1 for a depthwise
 /// one (whose shape alone is that of a convolution of one input channel).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/network/mixconv_network.hpp"
+#include "nas/network/block_network.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@
 namespace tilewake {
 namespace {
 
-using MixConvNetworkTest = TorchTest;
+using BlockNetworkTest = TorchTest;
 
 /// Two stages, 1 to 3 branches a block, every optional part now and then.
 Architecture random_architecture_of(std::uint64_t seed) {
@@ -73,10 +73,10 @@ torch::Tensor images_for(const Architecture& a, std::int64_t num_images) {
   return torch::randn({num_images, a.input.channels, a.input.height, a.input.width});
 }
 
-TEST_F(MixConvNetworkTest, PlainLayersWithFoldedWeightsGiveTheSameLogits) {
+TEST_F(BlockNetworkTest, PlainLayersWithFoldedWeightsGiveTheSameLogits) {
   for (const Architecture& a : architectures()) {
     SCOPED_TRACE(architecture_text(a));
-    MixConvNetwork network(a);
+    BlockNetwork network(a);
     randomize_batch_norms(*network);
     network->eval();
     const torch::NoGradGuard no_grad;
@@ -95,10 +95,10 @@ TEST_F(MixConvNetworkTest, PlainLayersWithFoldedWeightsGiveTheSameLogits) {
   }
 }
 
-TEST_F(MixConvNetworkTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize) {
+TEST_F(BlockNetworkTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize) {
   for (const Architecture& a : architectures()) {
     SCOPED_TRACE(architecture_text(a));
-    MixConvNetwork network(a);
+    BlockNetwork network(a);
     const LayerWeights weights = folded_weights(network);
     std::size_t num_layers = 0;
     for (const Layer& layer : to_network(a).layers) {
@@ -114,20 +114,20 @@ TEST_F(MixConvNetworkTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize)
   }
 }
 
-TEST_F(MixConvNetworkTest, ParametersAreThoseThatAreCounted) {
+TEST_F(BlockNetworkTest, ParametersAreThoseThatAreCounted) {
   for (const Architecture& a : architectures()) {
     std::int64_t sum = 0;
-    for (const torch::Tensor& parameter : MixConvNetwork(a)->parameters()) sum += parameter.numel();
+    for (const torch::Tensor& parameter : BlockNetwork(a)->parameters()) sum += parameter.numel();
     EXPECT_EQ(sum, num_trained_params(a)) << architecture_text(a);
   }
 }
 
-TEST_F(MixConvNetworkTest, NamesThatCheckpointsUseStay) {
+TEST_F(BlockNetworkTest, NamesThatCheckpointsUseStay) {
   Architecture a = deep_architecture(1);
   a.stages[0].blocks[0].branches = {{3, 1}, {5, 2}};
   a.stages[0].blocks[0].squeeze_excite = true;
   std::vector<std::string> names;
-  for (const auto& item : MixConvNetwork(a)->named_parameters()) {
+  for (const auto& item : BlockNetwork(a)->named_parameters()) {
     if (item.key().find("_bn.") == std::string::npos) names.push_back(item.key());
   }
   EXPECT_THAT(names,
@@ -138,10 +138,10 @@ TEST_F(MixConvNetworkTest, NamesThatCheckpointsUseStay) {
                   "block0.project.weight", "head.weight", "classifier.weight", "classifier.bias"));
 }
 
-TEST_F(MixConvNetworkTest, EveryParameterGetsAGradient) {
+TEST_F(BlockNetworkTest, EveryParameterGetsAGradient) {
   for (const Architecture& a : architectures()) {
     SCOPED_TRACE(architecture_text(a));
-    MixConvNetwork network(a);
+    BlockNetwork network(a);
     network->set_regularization(0.2, 0.2);
     const torch::Tensor labels = torch::zeros({8}, torch::kLong);
     torch::nn::functional::cross_entropy(network(images_for(a, 8)), labels).backward();
@@ -152,7 +152,7 @@ TEST_F(MixConvNetworkTest, EveryParameterGetsAGradient) {
   }
 }
 
-TEST_F(MixConvNetworkTest, GradientsAreThoseOfFiniteDifferences) {
+TEST_F(BlockNetworkTest, GradientsAreThoseOfFiniteDifferences) {
   Architecture a = random_architecture_of(5);
   a.activation = Activation::kSwish;  // smooth, unlike ReLU
   for (ArchitectureStage& stage : a.stages) {
@@ -161,7 +161,7 @@ TEST_F(MixConvNetworkTest, GradientsAreThoseOfFiniteDifferences) {
       block.squeeze_excite = true;
     }
   }
-  MixConvNetwork network(a);
+  BlockNetwork network(a);
   network->to(torch::kDouble);
   const torch::Tensor images = images_for(a, 4).to(torch::kDouble);
   const torch::Tensor labels = torch::tensor({0, 1, 2, 3}, torch::kLong);
@@ -175,8 +175,8 @@ TEST_F(MixConvNetworkTest, GradientsAreThoseOfFiniteDifferences) {
   }
 }
 
-TEST_F(MixConvNetworkTest, BatchNormalisationIsThatOfTheMethod) {
-  MixConvNetwork network(deep_architecture(2));
+TEST_F(BlockNetworkTest, BatchNormalisationIsThatOfTheMethod) {
+  BlockNetwork network(deep_architecture(2));
   int num_checked = 0;
   for (const auto& child : network->modules()) {
     const auto* bn = child->as<torch::nn::BatchNorm2dImpl>();
@@ -188,14 +188,14 @@ TEST_F(MixConvNetworkTest, BatchNormalisationIsThatOfTheMethod) {
   EXPECT_EQ(num_checked, 2 + 2 * 3);
 }
 
-TEST_F(MixConvNetworkTest, InitialValuesHaveTheSpreadOfTheMethod) {
+TEST_F(BlockNetworkTest, InitialValuesHaveTheSpreadOfTheMethod) {
   Architecture a = deep_architecture(1);
   a.input.channels = 1;  // the stem's weight then has the shape of a depthwise one
   a.stem_width = 512;
   a.stem_kernel = 3;
   a.stages[0].width = 64;
   a.num_classes = 100;
-  MixConvNetwork network(a);
+  BlockNetwork network(a);
   const auto spread = [](const torch::Tensor& weight) { return weight.std().item<double>(); };
   EXPECT_NEAR(spread(network->stem->weight) / std::sqrt(2.0 / (9 * 512)), 1.0, 0.05);
   const MixConvBlock& block = network->blocks[0];
@@ -210,18 +210,18 @@ TEST_F(MixConvNetworkTest, InitialValuesHaveTheSpreadOfTheMethod) {
   EXPECT_EQ(network->classifier->bias.abs().max().item<double>(), 0.0);
 }
 
-TEST_F(MixConvNetworkTest, DropConnectGrowsLinearlyToTheLastBlock) {
-  MixConvNetwork network(deep_architecture(5));
+TEST_F(BlockNetworkTest, DropConnectGrowsLinearlyToTheLastBlock) {
+  BlockNetwork network(deep_architecture(5));
   network->set_regularization(0.3, 0.2);
   EXPECT_EQ(network->dropout, 0.3);
   for (std::size_t i = 0; i < 5; ++i)
     EXPECT_DOUBLE_EQ(network->blocks[i]->drop_connect, 0.05 * static_cast<double>(i));
-  MixConvNetwork single(deep_architecture(1));
+  BlockNetwork single(deep_architecture(1));
   single->set_regularization(0.0, 0.2);
   EXPECT_EQ(single->blocks[0]->drop_connect, 0.2);
 }
 
-TEST_F(MixConvNetworkTest, DropConnectDropsWholeImagesAndKeepsTheExpectation) {
+TEST_F(BlockNetworkTest, DropConnectDropsWholeImagesAndKeepsTheExpectation) {
   const std::int64_t num_images = 20000;
   const double probability = 0.3;
   const torch::Tensor x = torch::ones({num_images, 2, 2, 2});
@@ -236,9 +236,9 @@ TEST_F(MixConvNetworkTest, DropConnectDropsWholeImagesAndKeepsTheExpectation) {
   EXPECT_TRUE(drop_connect(x, 0.0).equal(x));
 }
 
-TEST_F(MixConvNetworkTest, RegularizationIsForTrainingOnly) {
+TEST_F(BlockNetworkTest, RegularizationIsForTrainingOnly) {
   const Architecture a = deep_architecture(3);
-  MixConvNetwork network(a);
+  BlockNetwork network(a);
   const torch::Tensor images = images_for(a, 4);
   network->eval();
   const torch::Tensor logits = network(images);
@@ -248,19 +248,19 @@ TEST_F(MixConvNetworkTest, RegularizationIsForTrainingOnly) {
   EXPECT_FALSE(network(images).equal(network(images)));
 }
 
-TEST_F(MixConvNetworkTest, TheSameSeedGivesTheSameNetworkAndTheSameStep) {
+TEST_F(BlockNetworkTest, TheSameSeedGivesTheSameNetworkAndTheSameStep) {
   const Architecture a = random_architecture_of(7);
   const torch::Tensor images = images_for(a, 4);
   const auto run = [&] {
     torch::manual_seed(11);
-    MixConvNetwork network(a);
+    BlockNetwork network(a);
     network->set_regularization(0.5, 0.5);
     return network(images);
   };
   EXPECT_TRUE(run().equal(run()));
 }
 
-TEST_F(MixConvNetworkTest, SqueezeAndExcitationScalesByTheGateOfThePooledMap) {
+TEST_F(BlockNetworkTest, SqueezeAndExcitationScalesByTheGateOfThePooledMap) {
   SqueezeExcite se(6, 2);
   torch::nn::init::normal_(se->reduce->bias);
   torch::nn::init::normal_(se->expand->bias);
@@ -278,17 +278,17 @@ TEST_F(MixConvNetworkTest, SqueezeAndExcitationScalesByTheGateOfThePooledMap) {
   EXPECT_FALSE(se->last_gate.requires_grad());
 }
 
-TEST_F(MixConvNetworkTest, SqueezedChannelsFollowTheRatioOfTheBlocksInput) {
+TEST_F(BlockNetworkTest, SqueezedChannelsFollowTheRatioOfTheBlocksInput) {
   Architecture a = deep_architecture(1);
   a.stem_width = 10;
   a.se_ratio = 0.25;
   a.stages[0].blocks[0].squeeze_excite = true;
-  EXPECT_EQ(MixConvNetwork(a)->blocks[0]->squeeze_excite->reduce->weight.size(0), 2);
+  EXPECT_EQ(BlockNetwork(a)->blocks[0]->squeeze_excite->reduce->weight.size(0), 2);
   a.se_ratio = 0.01;
-  EXPECT_EQ(MixConvNetwork(a)->blocks[0]->squeeze_excite->reduce->weight.size(0), 1);
+  EXPECT_EQ(BlockNetwork(a)->blocks[0]->squeeze_excite->reduce->weight.size(0), 1);
 }
 
-TEST_F(MixConvNetworkTest, ActivationsAreTheirFormulas) {
+TEST_F(BlockNetworkTest, ActivationsAreTheirFormulas) {
   const torch::Tensor x = torch::linspace(-8.0, 8.0, 65, torch::kDouble);
   const auto relu6 = [](const torch::Tensor& v) { return v.clamp(0.0, 6.0); };
   const torch::Tensor sigmoid = 1.0 / (1.0 + torch::exp(-x));
@@ -305,9 +305,9 @@ TEST_F(MixConvNetworkTest, ActivationsAreTheirFormulas) {
   EXPECT_LT(differs(Activation::kLeakyRelu, torch::where(x > 0.0, x, 0.01 * x)), 1e-12);
 }
 
-TEST_F(MixConvNetworkTest, LayoutOfTheImagesDoesNotMatter) {
+TEST_F(BlockNetworkTest, LayoutOfTheImagesDoesNotMatter) {
   const Architecture a = random_architecture_of(2);
-  MixConvNetwork network(a);
+  BlockNetwork network(a);
   network->eval();
   const torch::Tensor images = images_for(a, 3);
   EXPECT_LT(relative_difference(network(images.contiguous(torch::MemoryFormat::ChannelsLast)),
@@ -315,7 +315,7 @@ TEST_F(MixConvNetworkTest, LayoutOfTheImagesDoesNotMatter) {
             1e-6);
 }
 
-TEST_F(MixConvNetworkTest, ABlockWithoutBranchesIsRefused) {
+TEST_F(BlockNetworkTest, ABlockWithoutBranchesIsRefused) {
   EXPECT_EQ(input_error_of([] { MixConvBlock(8, 8, 1, ArchitectureBlock(), 0.25); }),
             "a block needs at least one branch");
 }
