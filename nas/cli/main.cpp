@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
           {"train", "up to the trained winner", tilewake::nas_train_command},
           {"evaluate", "up to its test accuracy and simulated latency",
            tilewake::nas_evaluate_command},
+          {"space", "a search space of operators made for a machine, or for several side by side",
+           tilewake::nas_space_command},
       },
       argc, argv);
 }

@@ -14,4 +14,7 @@ ExitCode nas_postprocess_command(const Arguments& arguments);
 ExitCode nas_train_command(const Arguments& arguments);
 ExitCode nas_evaluate_command(const Arguments& arguments);
 
+/// Makes a search space of operators for one machine, or for several side by side.
+ExitCode nas_space_command(const Arguments& arguments);
+
 }  // namespace tilewake

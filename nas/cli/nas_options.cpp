@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "simulator/cli/options.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -18,10 +19,38 @@ namespace {
 
 constexpr std::int64_t kMaxThreads = 256;
 constexpr std::int64_t kMaxRandom = 100;
+constexpr std::int64_t kMaxCorrelated = 1000;
 constexpr std::size_t kMaxTargets = 32;
 
 std::vector<double> parse_targets(const std::string& text) {
-  std::vector<double> targets;
+  std::vector<double> targets = numbers_of("--target-ms", text);
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  if (targets.size() > kMaxTargets) {
+    throw UsageError(fmt::format("option '--target-ms': at most {} targets", kMaxTargets));
+  }
+  return targets;
+}
+
+}  // namespace
+
+std::vector<std::string> words_of(const std::string& option, const std::string& text) {
+  std::vector<std::string> words;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    if (words.back().empty()) {
+      throw UsageError(fmt::format("option '{}' must be one word, or several with commas, not '{}'",
+                                   option, printable(text)));
+    }
+    begin = end + 1;
+  }
+  return words;
+}
+
+std::vector<double> numbers_of(const std::string& option, const std::string& text) {
+  std::vector<double> numbers;
   std::size_t begin = 0;
   while (begin <= text.size()) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -31,18 +60,13 @@ std::vector<double> parse_targets(const std::string& text) {
     if (error != std::errc{} || last != word.data() + word.size() || !std::isfinite(value) ||
         value <= 0.0) {
       throw UsageError(fmt::format(
-          "option '--target-ms' must be a positive number of ms, or several with commas, not '{}'",
+          "option '{}' must be a positive number of ms, or several with commas, not '{}'", option,
           printable(text)));
     }
-    targets.push_back(value);
+    numbers.push_back(value);
     begin = end + 1;
   }
-  std::sort(targets.begin(), targets.end());
-  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
-  if (targets.size() > kMaxTargets) {
-    throw UsageError(fmt::format("option '--target-ms': at most {} targets", kMaxTargets));
-  }
-  return targets;
+  return numbers;
 }
 
 void check_word(const std::string& option, const std::string& value,
@@ -56,7 +80,15 @@ void check_word(const std::string& option, const std::string& value,
       fmt::format("option '{}' must be one of {}, not '{}'", option, known, printable(value)));
 }
 
-}  // namespace
+Method parse_method(const std::string& option, const std::string& name) {
+  std::vector<std::string_view> known;
+  for (const auto& [word, method] : kMethodNames) {
+    if (word == name) return method;
+    known.push_back(word);
+  }
+  throw UsageError(fmt::format("option '{}' must be one of {}, not '{}'", option,
+                               fmt::join(known, ", "), printable(name)));
+}
 
 bool parse_nas_options(const std::string& command, const std::string& description,
                        const Arguments& arguments, NasOptions& values) {
@@ -69,6 +101,10 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("target-ms", values.targets, "T[,T...]",
                    "latency limit in ms; several share one supergraph");
+  options.optional(
+      "method", values.method_name, "NAME",
+      "how to find the network: s3nas; flops (s3nas by multiply-accumulates); hurricane,\n"
+      "spos, random (of operators); mobilenet_v2, efficientnet_lite (scaled)");
   options.optional("out", values.out, "DIR",
                    "where the run is kept; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms");
   options.optional("data", values.data, "NAME|DIR",
@@ -85,6 +121,9 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                   "of everything that is random");
   options.integer("random", values.num_random, 0, kMaxRandom, "N",
                   "also train N random networks of the winner's latency, to compare");
+  options.integer(
+      "correlate", values.num_correlated, 0, kMaxCorrelated, "N",
+      "spos: also train N random networks briefly; do the supernet's accuracies order them?");
   options.optional("device", values.device, "auto|cpu|cuda", "what trains");
   options.optional("precision", values.precision, "auto|float32|mixed",
                    "auto is mixed on cuda, float32 on cpu");
@@ -100,6 +139,14 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
     values.out =
         fmt::format("runs/nas-{}-{}ms", std::filesystem::path(values.hardware).stem().string(),
                     fmt::join(values.targets_ms, "-"));
+  }
+  values.method = parse_method("--method", values.method_name);
+  if (values.num_correlated > 0 && values.method != Method::kSpos) {
+    throw UsageError("--correlate is for --method spos, whose supernet holds all networks");
+  }
+  if (values.num_random > 0 &&
+      (values.method == Method::kMobilenetV2 || values.method == Method::kEfficientnetLite)) {
+    throw UsageError(fmt::format("--random: method {} searches no space", values.method_name));
   }
   check_word("--device", values.device, {"auto", "cpu", "cuda"});
   check_word("--precision", values.precision, {"auto", "float32", "mixed"});

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
+#include "nas/search/run_config.hpp"
 #include "simulator/cli/command.hpp"
 
 namespace tilewake {
@@ -25,13 +27,27 @@ struct NasOptions {
   std::int64_t seed = 1;
   std::int64_t num_threads = 0;  // 0: one a core
   std::int64_t num_random = 0;
+  std::int64_t num_correlated = 0;
   bool resume = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
 
+  std::string method_name = "s3nas";
+
   std::vector<double> targets_ms;  // of `targets`, ascending
+  Method method = Method::kS3nas;  // of `method_name`
 };
+
+/// What several commands read alike; all throw UsageError naming the option: "a,b,c" as words;
+/// positive numbers of ms; one of the words.
+std::vector<std::string> words_of(const std::string& option, const std::string& text);
+std::vector<double> numbers_of(const std::string& option, const std::string& text);
+void check_word(const std::string& option, const std::string& value,
+                std::initializer_list<const char*> words);
+
+/// The method of that name. Throws UsageError naming the option.
+Method parse_method(const std::string& option, const std::string& name);
 
 /// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if help was asked
 /// for; throws UsageError.

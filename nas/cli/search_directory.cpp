@@ -22,8 +22,9 @@ constexpr std::string_view kSearchFiles[] = {
     "run.yaml",     "space.yaml",    "model.yaml",        "supergraph.ckpt", "search.ckpt",
     "train.ckpt",   "weights.ckpt",  "architecture.yaml", "model.onnx",      "layers.csv",
     "summary.json", "decisions.log", "metrics.csv",       "steps.csv",       "front.csv",
-    "fastest.yaml", "steps",         "timeline.json"};
-constexpr std::string_view kPrefixes[] = {"target-", "events.out.tfevents.", "random-"};
+    "fastest.yaml", "steps",         "timeline.json",     "costs.csv",       "operators.csv"};
+constexpr std::string_view kPrefixes[] = {"target-", "events.out.tfevents.", "random-", "supernet",
+                                          "evolution-"};
 
 /// How a search's run.yaml begins.
 constexpr std::string_view kMark = "# A search of tilewake.";

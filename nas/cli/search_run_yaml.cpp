@@ -46,6 +46,7 @@ std::string search_run_yaml(const RunConfig& config, const NasOptions& options,
       "wall_seconds: {:.1f}\n"
       "cpu_seconds: {:.1f}\n"
       "seed: {}\n"
+      "method: {}\n"
       "targets_ms: [{}]\n"
       "device: {}\n"
       "mixed_precision: {}\n"
@@ -63,9 +64,11 @@ std::string search_run_yaml(const RunConfig& config, const NasOptions& options,
       "  resolved:\n{}",
       kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
       is_complete, stopwatch.wall_seconds(), stopwatch.cpu_seconds(), config.seed,
-      fmt::join(config.targets_ms, ", "), config.device.str(), config.mixed_precision,
-      json_string(config.data.name), config.data.train->size(), config.data.test->size(),
-      json_string(space_file), indented(search_space_yaml(config.space)),
+      options.method_name, fmt::join(config.targets_ms, ", "), config.device.str(),
+      config.mixed_precision, json_string(config.data.name), config.data.train->size(),
+      config.data.test->size(), json_string(space_file),
+      indented(uses_operators(config.method) ? operator_space_yaml(config.operators)
+                                             : search_space_yaml(config.space)),
       json_string(options.recipe), indented(recipe_yaml(config.recipe)),
       json_string(machine.file.path), json_string(config.machine),
       hardware_yaml(machine.config, "    "));

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "nas/cli/nas_command.hpp"
+#include "nas/cli/search_session.hpp"
+#include "nas/cli/space_options.hpp"
+#include "nas/cli/space_report.hpp"
+#include "simulator/cli/data_files.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/output_place.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/cli/worker_pool.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/trace/json_string.hpp"
+
+namespace tilewake {
+namespace {
+
+/// The design for machine `index`, as text for the process that asked for it.
+std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
+                        std::size_t index) {
+  NasOptions nas;
+  nas.hardware = options.machines[index];
+  nas.num_threads = 1;
+  SearchSession session(nas);
+  const double clock_mhz = session.machine().config.clock_mhz;
+  std::optional<Predictor> predictor;
+  if (options.profile == "model") {
+    const auto model = session.calibrate(static_cast<std::uint64_t>(options.seed));
+    if (!model) return "";  // interrupted
+    predictor.emplace(*model);
+  }
+  const LatencyEstimate estimate = [&](const Network& network) {
+    return predictor ? predictor->predict(network).total_cycles / (clock_mhz * 1e3)
+                     : session.simulated_ms(network);
+  };
+  MachineSpace result;
+  result.machine = session.machine().config.name;
+  result.target_ms = options.targets_ms[index];
+  result.design = design_space(
+      space, {result.target_ms, static_cast<int>(options.keep), options.rho}, estimate);
+  result.space = with_operators(space, result.design);
+  result.space.name = fmt::format("{}_{}", space.name, result.machine);
+  const OperatorPath best = best_scores(result.space, result.design);
+  result.best_ms = estimate(to_network(architecture_of(result.space, best)));
+  const OperatorPath fastest = fastest_operators(result.space, result.design);
+  result.fastest_ms = estimate(to_network(architecture_of(result.space, fastest)));
+  return machine_space_text(result);
+}
+
+/// Each in a process of its own: SystemC has one kernel a process.
+std::vector<MachineSpace> design_all(const SpaceOptions& options, const OperatorSpace& space) {
+  WorkerPool pool(std::max(1U, std::thread::hardware_concurrency()));
+  std::vector<MachineSpace> spaces(options.machines.size());
+  std::size_t next = 0;
+  while (next < options.machines.size() || !pool.is_idle()) {
+    if (next < options.machines.size() && pool.start(static_cast<std::int64_t>(next), [&, next] {
+          return design_text(options, space, next);
+        })) {
+      ++next;
+      continue;
+    }
+    for (const WorkerPool::Result& result : pool.wait()) {
+      if (InterruptDelay::is_pending()) return {};
+      if (result.code == ExitCode::kBadInput) throw InputError(result.text);
+      if (result.code != ExitCode::kOk || result.was_killed || result.text.empty())
+        throw std::runtime_error(result.text.empty() ? "a process was killed" : result.text);
+      spaces[static_cast<std::size_t>(result.id)] = machine_space_of(result.text);
+    }
+  }
+  return spaces;
+}
+
+void check_out(const SpaceOptions& options) {
+  if (options.out.empty()) return;
+  check_writable(options.out);
+  if (std::filesystem::exists(options.out + "/run.yaml") && !options.force) {
+    throw InputError(
+        fmt::format("{}: holds a run already (run.yaml); --force replaces its files", options.out));
+  }
+}
+
+void write_out(const SpaceOptions& options, const Arguments& arguments,
+               const std::vector<MachineSpace>& spaces) {
+  if (options.out.empty()) return;
+  make_directory_of(options.out + "/run.yaml");
+  for (const MachineSpace& machine : spaces) {
+    const std::string suffix = spaces.size() == 1 ? "" : "-" + machine.machine;
+    write_file_atomically(fmt::format("{}/space{}.yaml", options.out, suffix),
+                          operator_space_yaml(machine.space));
+    write_file_atomically(fmt::format("{}/operators{}.csv", options.out, suffix),
+                          space_design_csv(machine.design));
+  }
+  std::vector<std::string> words = {"tilewake", "nas", "space"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  for (std::string& word : words) word = json_string(word);
+  write_file_atomically(options.out + "/run.yaml",
+                        fmt::format("# Search spaces of tilewake.\nversion: {}\ncommand: [{}]\n",
+                                    kVersion, fmt::join(words, ", ")));
+}
+
+std::string report(const std::string& format, const std::vector<MachineSpace>& spaces) {
+  if (format == "json") return spaces_json(spaces);
+  if (format == "csv") return spaces_csv(spaces);
+  return spaces_table(spaces);
+}
+
+}  // namespace
+
+ExitCode nas_space_command(const Arguments& arguments) {
+  const Stopwatch stopwatch;
+  SpaceOptions options;
+  if (!parse_space_options(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.verbose, options.quiet);
+  const InputFile file = read_space_file(options.space);
+  const OperatorSpace space = read_operator_space_text(file.text, file.path);
+  std::set<std::string> names;
+  for (const std::string& hardware : options.machines) {
+    if (!names.insert(read_machine(hardware).config.name).second)
+      throw InputError(fmt::format("--hw {}: a machine of this name is there already", hardware));
+  }
+  check_out(options);
+  const InterruptDelay delay;
+  const std::vector<MachineSpace> spaces = design_all(options, space);
+  if (InterruptDelay::is_pending()) return ExitCode::kInterrupted;
+  write_out(options, arguments, spaces);
+  write_result(report(options.format, spaces));
+  log().info("space after {:.1f} s", stopwatch.wall_seconds());
+  return ExitCode::kOk;
+}
+
+}  // namespace tilewake

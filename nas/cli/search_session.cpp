@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/cli/search_session.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "latency_model/calibration.hpp"
+#include "latency_model/calibration_set.hpp"
+#include "latency_model/model_yaml.hpp"
+#include "nas/cli/progress_line.hpp"
+#include "nas/cli/search_directory.hpp"
+#include "nas/cli/search_report.hpp"
+#include "nas/cli/search_run_yaml.hpp"
+#include "nas/training/threads.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/measurements.hpp"
+#include "simulator/cli/simulation.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/trace/trace_csv.hpp"
+
+namespace tilewake {
+namespace {
+
+/// The space that is made for a data set; throws where there is none.
+std::string space_for(const ImageData& data, Method method) {
+  const std::string prefix = uses_operators(method) ? "operators_" : "";
+  if (data.name == "fashion-mnist") return prefix + "fashion";
+  if (data.name == "cifar-10") return prefix + "cifar";
+  if (data.name == "synthetic") return prefix + "synthetic";
+  throw UsageError(fmt::format("there is no search space made for {}: give --space", data.name));
+}
+
+torch::Device device_of(const std::string& name) {
+  const bool has_cuda = torch::cuda::is_available();
+  if (name == "cuda" && !has_cuda) {
+    throw InputError("--device cuda: LibTorch finds no CUDA device");
+  }
+  const bool is_cuda = name == "cuda" || (name == "auto" && has_cuda);
+  return is_cuda ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+}
+
+bool is_mixed(const std::string& precision, torch::Device device) {
+  if (precision == "mixed" && !device.is_cuda()) {
+    throw InputError("--precision mixed: pays on cuda only, the device is cpu");
+  }
+  return device.is_cuda() && precision != "float32";
+}
+
+/// The latency model that --model names or that the run gone on with has kept, if there is one.
+std::optional<LatencyModel> given_model(const NasOptions& options, const Machine& machine) {
+  const std::string id = machine_id(machine.config);
+  const auto read = [&id](const std::string& path) {
+    LatencyModel model = read_latency_model(path);
+    if (model.provenance.machine == id) return model;
+    throw InputError(
+        fmt::format("{}: is of machine {}, but --hw is {}", path, model.provenance.machine, id));
+  };
+  std::optional<LatencyModel> given;
+  if (!options.model.empty()) given = read(options.model);
+  // A run that was killed in its first seconds has none yet.
+  const std::string kept = options.out + "/model.yaml";
+  if (!options.resume || !std::filesystem::exists(kept)) return given;
+  LatencyModel model = read(kept);
+  if (given && model_yaml(*given) != model_yaml(model)) {
+    throw InputError(fmt::format(
+        "{}: is another model than the {} that the run was begun with; leave --model out",
+        options.model, kept));
+  }
+  return model;
+}
+
+/// The machine's simulator, kept for one network after another.
+class WinnerSimulator {
+ public:
+  WinnerSimulator(const HardwareConfig& hardware, Simulator& simulator)
+      : hardware_(hardware), simulator_(simulator) {}
+
+  SimulatedLayers run(const Network& network) {
+    program_ = map_network(network, hardware_);
+    return simulate_layers(simulator_, hardware_, network, program_);
+  }
+  double latency_ms(const Network& network) {
+    return static_cast<double>(run(network).result.total_cycles) / (hardware_.clock_mhz * 1e3);
+  }
+  const Program& program() const { return program_; }
+
+ private:
+  const HardwareConfig& hardware_;
+  Simulator& simulator_;
+  Program program_;
+};
+
+/// layers.csv, summary.json and steps.csv of a target.
+void write_target(const TargetResult& target, const Machine& machine, WinnerSimulator& simulator) {
+  write_file_atomically(target.directory + "/steps.csv", steps_csv(target));
+  if (!target.steps.back().test_accuracy) return;
+  const Network network = to_network(*target.steps.back().architecture);
+  const SimulatedLayers layers = simulator.run(network);
+  RunInfo info;
+  info.network = network.name;
+  info.hardware = machine.config.name;
+  info.machine = machine_id(machine.config);
+  info.schedule = simulator.program().schedule;
+  info.warnings = simulator.program().warnings;
+  info.network_hash = fnv1a64(architecture_text(*target.steps.back().architecture));
+  info.hardware_hash = fnv1a64(machine.file.text);
+  info.num_params = network.num_params();
+  info.clock_mhz = machine.config.clock_mhz;
+  info.peak_macs_per_cycle = machine.config.peak_macs_per_cycle();
+  write_file_atomically(target.directory + "/layers.csv", trace_csv(layers.rows));
+  write_file_atomically(target.directory + "/summary.json",
+                        search_summary_json(summarize(info, layers.rows), target));
+}
+
+/// What a resumed run writes anew before it can tell whether it is the one that was begun.
+std::vector<std::string> texts_of(const RunConfig& config) {
+  std::vector<std::string> paths;
+  for (const char* name : {"/run.yaml", "/space.yaml", "/decisions.log"}) {
+    paths.push_back(config.directory + name);
+  }
+  for (const double target_ms : config.targets_ms) {
+    paths.push_back(target_directory(config, target_ms) + "/decisions.log");
+  }
+  return paths;
+}
+
+/// The space of the method: of operators, of MixConv blocks, or what a space of either kind says of
+/// input, classes and limits.
+void read_space(const InputFile& file, RunConfig& config) {
+  if (!uses_operators(config.method)) {
+    config.space = read_search_space_text(file.text, file.path);
+    return;
+  }
+  config.operators = read_operator_space_text(file.text, file.path);
+  config.space.name = config.operators.name;
+  config.space.input = config.operators.input;
+  config.space.num_classes = config.operators.num_classes;
+  config.space.width_divisor = config.operators.width_divisor;
+  config.space.max_params = config.operators.max_params;
+}
+
+}  // namespace
+
+SearchSession::SearchSession(const NasOptions& options) : machine_(read_machine(options.hardware)) {
+  const auto num_cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int num_threads =
+      options.num_threads == 0 ? num_cores : static_cast<int>(options.num_threads);
+  set_num_threads(num_threads);
+  configure_allocator();
+  num_loader_threads_ = std::max(1, num_threads / 2);
+}
+
+Simulator& SearchSession::simulator() {
+  if (!simulator_) simulator_.emplace(machine_.config);
+  return *simulator_;
+}
+
+SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
+                                     const Arguments& arguments) const {
+  SearchRequest request{options, command, arguments, {}, {}};
+  RunConfig& config = request.config;
+  config.machine = machine_id(machine_.config);
+  const InputFile recipe = read_recipe_file(options.recipe);
+  config.recipe = read_recipe_text(recipe.text, recipe.path, options.overrides);
+  config.data = open_image_data(options.data);
+  config.method = options.method;
+  const InputFile space = read_space_file(
+      options.space.empty() ? space_for(config.data, config.method) : options.space);
+  request.space_file = space.path;
+  read_space(space, config);
+  config.targets_ms = options.targets_ms;
+  config.seed = static_cast<std::uint64_t>(options.seed);
+  config.num_random = static_cast<int>(options.num_random);
+  config.num_correlated = static_cast<int>(options.num_correlated);
+  config.device = device_of(options.device);
+  config.mixed_precision = is_mixed(options.precision, config.device);
+  config.num_loader_threads = num_loader_threads_;
+  config.directory = options.out;
+  check_data_fits(config);
+  return request;
+}
+
+std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed) {
+  const std::unique_ptr<FeatureExtractor> extractor = make_feature_extractor(machine_.config);
+  Measurements measurements{machine_.config, *extractor, {}};
+  const CalibrationSet set(machine_.config, seed);
+  add_simulations(measurements, simulator(), set, /*cache_path=*/"");
+  if (InterruptDelay::is_pending()) return {};
+  Provenance provenance;
+  provenance.set = fmt::format("designed ({} networks)", set.size());
+  provenance.seed = seed;
+  CalibrationOptions fit;
+  fit.seed = seed;
+  const Calibration calibration =
+      tilewake::calibrate(machine_.config, *extractor, measurements.dataset, provenance, fit);
+  log().info("calibrated {}: MAPE {:.2f} % of networks held out", machine_.config.name,
+             100.0 * calibration.model.holdout.networks.mape);
+  return calibration.model;
+}
+
+double SearchSession::simulated_ms(const Network& network) {
+  return WinnerSimulator(machine_.config, simulator()).latency_ms(network);
+}
+
+SearchResult SearchSession::run(const SearchRequest& request, Step last) {
+  const Stopwatch stopwatch;
+  const NasOptions& options = request.options;
+  const RunConfig& config = request.config;
+  check_search_directory(options.out, options.resume, options.force);
+  std::optional<LatencyModel> given = given_model(options, machine_);
+  const KeptFiles kept(options.resume ? texts_of(config) : std::vector<std::string>());
+  claim_search_directory(options.out, options.force);
+  const auto write_run_yaml = [&](bool is_complete) {
+    write_file_atomically(options.out + "/run.yaml",
+                          search_run_yaml(config, options, request.command, request.arguments,
+                                          request.space_file, machine_, stopwatch, is_complete));
+  };
+  write_run_yaml(false);
+  const std::optional<LatencyModel> model =
+      given ? std::move(given) : calibrate(static_cast<std::uint64_t>(options.seed));
+  if (model) write_file_atomically(options.out + "/model.yaml", model_yaml(*model));
+  if (!model || InterruptDelay::is_pending()) throw Interrupted();
+  const Predictor predictor(*model);
+  WinnerSimulator winner(machine_.config, simulator());
+  ProgressLine line;
+  bool has_trained = false;
+  const Host host{predictor,
+                  machine_.config.clock_mhz,
+                  [&](const Network& network) { return winner.latency_ms(network); },
+                  [&](const PhaseProgress& progress) {
+                    has_trained = true;
+                    line.update(progress);
+                  },
+                  [&](const std::string& text) {
+                    line.end();
+                    log().info(text);
+                  },
+                  [] { return InterruptDelay::is_pending(); }};
+  try {
+    SearchResult result = run_search(config, host, last);
+    line.end();
+    // Of a limit that this run missed before.
+    if (options.resume) std::filesystem::remove(options.out + "/fastest.yaml");
+    for (const TargetResult& target : result.targets) write_target(target, machine_, winner);
+    if (result.targets.size() > 1) {
+      write_file_atomically(options.out + "/front.csv", front_csv(result));
+    }
+    write_run_yaml(true);
+    return result;
+  } catch (const InputError&) {
+    line.end();
+    if (!has_trained) kept.put_back();  // settings that are not the run's are no part of it
+    throw;
+  } catch (...) {
+    line.end();
+    throw;
+  }
+}
+
+ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
+  std::string text = missed.reason;
+  if (!missed.fastest.stages.empty()) {
+    const std::string path = directory + "/fastest.yaml";
+    write_file_atomically(
+        path, network_yaml(missed.fastest,
+                           fmt::format("The fastest network found; estimated {:.4f} ms, the limit "
+                                       "was {:.4f} ms.",
+                                       missed.fastest_ms, missed.target_ms)));
+    text += fmt::format("; the fastest network found takes {:.4f} ms: {}", missed.fastest_ms, path);
+  }
+  write_complaint(text);
+  return ExitCode::kToleranceMissed;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "latency_model/latency_model.hpp"
+#include "nas/cli/nas_options.hpp"
+#include "nas/search/search_run.hpp"
+#include "simulator/cli/inputs.hpp"
+#include "simulator/engine/simulator.hpp"
+
+namespace tilewake {
+
+/// One run of a search as the command line asks for it.
+struct SearchRequest {
+  NasOptions options;
+  std::string command;  // "run", "scale", ...
+  Arguments arguments;
+  RunConfig config;
+  std::string space_file;
+};
+
+/// The machine of --hw and its simulator, of which a process has one: for all searches of a
+/// process.
+class SearchSession {
+ public:
+  /// Reads the machine and sets the number of threads. Throws InputError.
+  explicit SearchSession(const NasOptions& options);
+
+  const Machine& machine() const { return machine_; }
+
+  /// Reads everything that a run is made of and checks that it fits; changes nothing. Throws
+  /// UsageError, InputError.
+  SearchRequest request(const NasOptions& options, const std::string& command,
+                        const Arguments& arguments) const;
+
+  /// Throws InputError where the machine cannot hold the network.
+  double simulated_ms(const Network& network);
+
+  /// Runs the search in the directory of --out, up to `last`; what is there already is gone on with
+  /// or replaced, as the options say. Throws Interrupted, TargetMissed, InputError.
+  SearchResult run(const SearchRequest& request, Step last);
+
+  /// A latency model calibrated now; none after an interrupt, which leaves half of the
+  /// measurements.
+  std::optional<LatencyModel> calibrate(std::uint64_t seed);
+
+ private:
+  Machine machine_;
+  int num_loader_threads_ = 1;
+  std::optional<Simulator> simulator_;  // made where it is needed first
+  Simulator& simulator();
+};
+
+/// Tells what no network kept to, and leaves the fastest one in `directory`.
+ExitCode report_miss(const TargetMissed& missed, const std::string& directory);
+
+}  // namespace tilewake

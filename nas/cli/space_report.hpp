@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nas/space/space_design.hpp"
+
+namespace tilewake {
+
+/// A space made for a machine, and how.
+struct MachineSpace {
+  std::string machine;
+  double target_ms = 0.0;
+  OperatorSpace space;
+  SpaceDesign design;
+  double best_ms = 0.0;     // of the network of the best scores
+  double fastest_ms = 0.0;  // of the fastest operators
+};
+
+/// As text that gives it back, for another process of the same program.
+std::string machine_space_text(const MachineSpace& space);
+MachineSpace machine_space_of(const std::string& text);
+
+/// Per position what each machine keeps, with latency and score; of several machines, how much
+/// their spaces have in common.
+std::string spaces_table(const std::vector<MachineSpace>& spaces);
+std::string spaces_json(const std::vector<MachineSpace>& spaces);
+/// Every operator of every position, whether it was kept or not, of every machine.
+std::string spaces_csv(const std::vector<MachineSpace>& spaces);
+
+/// Operators that two spaces of the same positions share at a position, over those that either has:
+/// the mean over positions, 0..1.
+double share_in_common(const OperatorSpace& a, const OperatorSpace& b);
+
+}  // namespace tilewake
