@@ -25,13 +25,14 @@ ALLOWED = {
     "nas/data": NAS_CORE,
     "nas/recipe": [*NAS_CORE, "nas/data"],
     "nas/space": NAS_CORE,
+    "nas/evolution": NAS_CORE,
     "nas/export": NAS_CORE,
     "nas/report": [*NAS_CORE, "nas/space", "nas/recipe"],
     "nas/network": [*NAS_CORE, "nas/space", "nas/export"],
     "nas/supernet": [*NAS_CORE, "nas/space", "nas/recipe", "nas/network"],
     "nas/training": [*NAS_CORE, "nas/data", "nas/recipe", "nas/report"],
-    "nas/search": [*NAS_CORE, "nas/space", "nas/data", "nas/recipe", "nas/export", "nas/report",
-                   "nas/network", "nas/supernet", "nas/training"],
+    "nas/search": [*NAS_CORE, "nas/space", "nas/evolution", "nas/data", "nas/recipe", "nas/export",
+                   "nas/report", "nas/network", "nas/supernet", "nas/training"],
     "nas/cli": ["nas", "simulator", "latency_model"],
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/evolution/evolution_file.hpp"
+
+#include <cstddef>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+using Json = nlohmann::json;
+
+// A thousand candidates of 20 positions take 126 KB.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+
+/// Of all that the file holds but the hash itself.
+std::string hash_of(Json json) {
+  json.erase("hash");
+  return fmt::format("{:016x}", fnv1a64(json.dump()));
+}
+
+Json json_of(const Candidate& candidate) {
+  return {{"generation", candidate.generation},
+          {"origin", to_string(candidate.origin)},
+          {"path", candidate.path},
+          {"latency_ms", candidate.latency_ms},
+          {"score", candidate.score}};
+}
+
+Origin origin_of(const Json& json, const std::string& path) {
+  const auto name = json.get<std::string>();
+  for (const Origin origin :
+       {Origin::kRandom, Origin::kMutation, Origin::kCrossover, Origin::kFastest}) {
+    if (name == to_string(origin)) return origin;
+  }
+  throw InputError(fmt::format("{}: no origin of a candidate: '{}'", path, printable(name)));
+}
+
+std::vector<Candidate> parse(const Json& json, const std::string& path) {
+  std::vector<Candidate> candidates;
+  for (const Json& entry : json.at("candidates")) {
+    Candidate candidate;
+    candidate.generation = entry.at("generation").get<int>();
+    candidate.origin = origin_of(entry.at("origin"), path);
+    candidate.path = entry.at("path").get<Path>();
+    candidate.latency_ms = entry.at("latency_ms").get<double>();
+    candidate.score = entry.at("score").get<double>();
+    candidates.push_back(std::move(candidate));
+  }
+  return candidates;
+}
+
+}  // namespace
+
+std::vector<Candidate> read_evolution(const std::string& path, const std::string& fingerprint) {
+  if (!std::filesystem::exists(path)) return {};
+  const std::string text = read_text_file(path, kMaxBytes);
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("hash").get<std::string>() != hash_of(json)) {
+      throw InputError(path + ": is damaged: its hash is not that of what it holds");
+    }
+    if (json.at("fingerprint").get<std::string>() != fingerprint) {
+      throw InputError(fmt::format(
+          "{}: is of a run with other settings; give another --out, or --force to begin again",
+          path));
+    }
+    return parse(json, path);
+  } catch (const Json::exception& e) {
+    throw InputError(fmt::format("{}: no file of an evolution: {}", path, printable(e.what())));
+  }
+}
+
+void write_evolution(const std::string& path, const std::string& fingerprint,
+                     const std::vector<Candidate>& candidates) {
+  Json json;
+  json["fingerprint"] = fingerprint;
+  json["candidates"] = Json::array();
+  std::string lines;
+  for (const Candidate& candidate : candidates) {
+    Json entry = json_of(candidate);
+    lines += (lines.empty() ? "\n" : ",\n") + entry.dump();
+    json["candidates"].push_back(std::move(entry));
+  }
+  make_directory_of(path);
+  write_file_atomically(
+      path, fmt::format("{{\"fingerprint\":{},\"hash\":\"{}\",\"candidates\":[{}\n]}}\n",
+                        json["fingerprint"].dump(), hash_of(json), lines));
+}
+
+}  // namespace tilewake
