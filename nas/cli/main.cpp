@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
            tilewake::nas_evaluate_command},
           {"space", "a search space of operators made for a machine, or for several side by side",
            tilewake::nas_space_command},
+          {"compare", "several methods with several seeds, and which of them loses",
+           tilewake::nas_compare_command},
       },
       argc, argv);
 }

@@ -17,4 +17,7 @@ ExitCode nas_evaluate_command(const Arguments& arguments);
 /// Makes a search space of operators for one machine, or for several side by side.
 ExitCode nas_space_command(const Arguments& arguments);
 
+/// Several methods with several seeds, side by side.
+ExitCode nas_compare_command(const Arguments& arguments);
+
 }  // namespace tilewake

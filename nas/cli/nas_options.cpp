@@ -90,35 +90,16 @@ Method parse_method(const std::string& option, const std::string& name) {
                                fmt::join(known, ", "), printable(name)));
 }
 
-bool parse_nas_options(const std::string& command, const std::string& description,
-                       const Arguments& arguments, NasOptions& values) {
-  Options options(
-      "nas " + command,
-      fmt::format("nas {} --hw FILE --target-ms T[,T...] [--out DIR] [--data NAME|DIR]\n"
-                  "                        [--space FILE] [--recipe FILE] [--set KEY=VALUE...] ...",
-                  command),
-      description);
+void add_search_options(Options& options, NasOptions& values) {
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
-  options.required("target-ms", values.targets, "T[,T...]",
-                   "latency limit in ms; several share one supergraph");
-  options.optional(
-      "method", values.method_name, "NAME",
-      "how to find the network: s3nas; flops (s3nas by multiply-accumulates); hurricane,\n"
-      "spos, random (of operators); mobilenet_v2, efficientnet_lite (scaled)");
-  options.optional("out", values.out, "DIR",
-                   "where the run is kept; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms");
   options.optional("data", values.data, "NAME|DIR",
                    "fashion-mnist, synthetic, or a directory (CIFAR-10, idx files, image folders)");
-  options.optional("space", values.space, "FILE",
-                   "search space: a name in nas/spaces/, or a path; none: the one for the data");
   options.optional("recipe", values.recipe, "FILE",
                    "how long and how to train: a name in nas/recipes/, or a path");
   options.list("set", values.overrides, "KEY=VALUE...",
                "over the recipe's, as in --set train.epochs=40");
   options.optional("model", values.model, "FILE",
                    "latency model of the machine, as calibrate writes it; none: calibrate now");
-  options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
-                  "of everything that is random");
   options.integer("random", values.num_random, 0, kMaxRandom, "N",
                   "also train N random networks of the winner's latency, to compare");
   options.integer(
@@ -128,28 +109,57 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.optional("precision", values.precision, "auto|float32|mixed",
                    "auto is mixed on cuda, float32 on cpu");
   options.integer("threads", values.num_threads, 0, kMaxThreads, "N", "0: one a core");
-  options.flag("resume", values.resume, "go on with the run that is in DIR");
-  options.flag("force", values.force, "replace the run that is in DIR");
-  options.optional("format", values.format, "table|json", "what is printed");
+  options.flag("resume", values.resume, "go on with what is in DIR");
   options.flag("verbose,v", values.verbose, "tell more on standard error");
   options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
-  if (!options.parse(arguments)) return false;
+}
+
+void check_search_options(NasOptions& values) {
   values.targets_ms = parse_targets(values.targets);
+  check_word("--device", values.device, {"auto", "cpu", "cuda"});
+  check_word("--precision", values.precision, {"auto", "float32", "mixed"});
+}
+
+bool parse_nas_options(const std::string& command, const std::string& description,
+                       const Arguments& arguments, NasOptions& values) {
+  Options options(
+      "nas " + command,
+      fmt::format("nas {} --hw FILE --target-ms T[,T...] [--method NAME] [--out DIR]\n"
+                  "                        [--data NAME|DIR] [--space FILE] [--recipe FILE] "
+                  "[--set KEY=VALUE...] ...",
+                  command),
+      description);
+  options.required("target-ms", values.targets, "T[,T...]",
+                   "latency limit in ms; several share one supergraph");
+  options.optional(
+      "method", values.method_name, "NAME",
+      "how to find the network: s3nas, flops (s3nas by multiply-accumulates), hurricane, "
+      "spos, random (of operators), mobilenet_v2, efficientnet_lite (scaled)");
+  options.optional("out", values.out, "DIR",
+                   "where the run is kept; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, and "
+                   "-METHOD behind it unless that is s3nas");
+  options.optional("space", values.space, "FILE",
+                   "search space: a name in nas/spaces/, or a path; none: the one for the data");
+  options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
+                  "of everything that is random");
+  add_search_options(options, values);
+  options.flag("force", values.force, "replace the run that is in DIR");
+  options.optional("format", values.format, "table|json", "what is printed");
+  if (!options.parse(arguments)) return false;
+  check_search_options(values);
+  values.method = parse_method("--method", values.method_name);
   if (values.out.empty()) {
     values.out =
         fmt::format("runs/nas-{}-{}ms", std::filesystem::path(values.hardware).stem().string(),
                     fmt::join(values.targets_ms, "-"));
+    if (values.method != Method::kS3nas) values.out += "-" + values.method_name;
   }
-  values.method = parse_method("--method", values.method_name);
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
     throw UsageError("--correlate is for --method spos, whose supernet holds all networks");
   }
-  if (values.num_random > 0 &&
-      (values.method == Method::kMobilenetV2 || values.method == Method::kEfficientnetLite)) {
+  if (values.num_random > 0 && is_published(values.method)) {
     throw UsageError(fmt::format("--random: method {} searches no space", values.method_name));
   }
-  check_word("--device", values.device, {"auto", "cpu", "cuda"});
-  check_word("--precision", values.precision, {"auto", "float32", "mixed"});
   check_word("--format", values.format, {"table", "json"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   return true;

@@ -8,6 +8,7 @@
 
 #include "nas/search/run_config.hpp"
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/options.hpp"
 
 namespace tilewake {
 
@@ -48,6 +49,10 @@ void check_word(const std::string& option, const std::string& value,
 
 /// The method of that name. Throws UsageError naming the option.
 Method parse_method(const std::string& option, const std::string& name);
+
+/// What all commands that search have, and its checks, which fill in targets_ms.
+void add_search_options(Options& options, NasOptions& values);
+void check_search_options(NasOptions& values);
 
 /// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if help was asked
 /// for; throws UsageError.

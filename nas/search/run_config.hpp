@@ -22,7 +22,7 @@ namespace tilewake {
 /// to the limit.
 enum class Method {
   kS3nas,
-  kFlops,      // S3NAS that knows multiply-accumulates in place of latency; then scaled to the limit
+  kFlops,  // S3NAS that knows multiply-accumulates in place of latency; then scaled to the limit
   kHurricane,  // one-shot supernet and evolution in two stages, later positions first
   kSpos,       // the same in one stage
   kRandom,     // random networks of the operators' space, ranked by short training
@@ -45,6 +45,11 @@ constexpr bool uses_operators(Method method) {
   return method == Method::kHurricane || method == Method::kSpos || method == Method::kRandom;
 }
 
+/// Whether it is a network of others, and nothing is searched.
+constexpr bool is_published(Method method) {
+  return method == Method::kMobilenetV2 || method == Method::kEfficientnetLite;
+}
+
 /// The steps of a run, in order. A run ends with one of them.
 enum class Step { kDesign, kSupergraph, kSearch, kScale, kPostprocess, kTrain, kEvaluate };
 
@@ -59,7 +64,7 @@ struct RunConfig {
   ImageData data;
   std::vector<double> targets_ms;  // at least one, ascending
   std::uint64_t seed = 1;
-  int num_random = 0;  // random networks of the same latency, trained alike, to compare with
+  int num_random = 0;      // random networks of the same latency, trained alike, to compare with
   int num_correlated = 0;  // networks whose accuracy in a one-shot supernet is compared with that
                            // of short training
 

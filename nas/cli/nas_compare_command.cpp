@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "latency_model/model_yaml.hpp"
+#include "nas/cli/nas_command.hpp"
+#include "nas/cli/search_session.hpp"
+#include "nas/report/comparison.hpp"
+#include "nas/report/cost_log.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/output_place.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/stopwatch.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/trace/json_string.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kMaxSeeds = 100;
+constexpr const char* kMark = "# A comparison of tilewake.";
+
+struct CompareOptions {
+  NasOptions search;  // of every run; method, space, seed and directory vary
+  std::string methods = "s3nas,hurricane,spos,random,mobilenet_v2,flops";
+  std::int64_t num_seeds = 3;
+  std::string mixconv_space;
+  std::string operator_space;
+};
+
+/// One method, and the space of its own where it has one.
+struct Contender {
+  std::string label;  // of tables and directories
+  Method method = Method::kS3nas;
+  std::string name;   // of the method
+  std::string space;  // empty: the one for the data
+};
+
+bool parse(const Arguments& arguments, CompareOptions& values) {
+  Options options(
+      "nas compare",
+      "nas compare --hw FILE --target-ms T[,T...] [--methods NAME[:SPACE],...] [--seeds N]\n"
+      "                            [--out DIR [--resume]] [--data NAME|DIR] [--recipe FILE] ...",
+      "Runs several methods with several seeds, trains what each finds alike, and compares: mean,\n"
+      "standard error and paired differences of accuracy, cost of the search. What is in DIR "
+      "already\n"
+      "is not run again with --resume.");
+  NasOptions& search = values.search;
+  options.required("target-ms", search.targets, "T[,T...]",
+                   "latency limits in ms; each is searched by itself");
+  options.optional("methods", values.methods, "NAME[:SPACE],...",
+                   "as --method of nas run; SPACE in place of the two below");
+  options.integer("seeds", values.num_seeds, 1, kMaxSeeds, "N", "seeds 1 to N");
+  options.optional(
+      "space", values.mixconv_space, "FILE",
+      "space of MixConv blocks, also for what published networks are scaled within; none: "
+      "the one for the data");
+  options.optional("operators", values.operator_space, "FILE",
+                   "space of operators; none: the one for the data");
+  options.optional("out", search.out, "DIR", "where the runs are kept; none: runs/compare-HW-Tms");
+  add_search_options(options, search);
+  options.optional("format", search.format, "table|json|csv", "what is printed");
+  if (!options.parse(arguments)) return false;
+  check_search_options(search);
+  check_word("--format", search.format, {"table", "json", "csv"});
+  if (search.out.empty()) {
+    search.out =
+        fmt::format("runs/compare-{}-{}ms", std::filesystem::path(search.hardware).stem().string(),
+                    fmt::join(search.targets_ms, "-"));
+  }
+  return true;
+}
+
+std::vector<Contender> contenders_of(const CompareOptions& options) {
+  std::vector<Contender> contenders;
+  for (const std::string& word : words_of("--methods", options.methods)) {
+    Contender contender;
+    const std::size_t colon = word.find(':');
+    contender.name = word.substr(0, colon);
+    contender.method = parse_method("--methods", contender.name);
+    contender.label = contender.name;
+    if (colon != std::string::npos) {
+      contender.space = word.substr(colon + 1);
+      if (contender.space.empty())
+        throw UsageError(fmt::format("option '--methods': no space behind '{}'", printable(word)));
+      contender.label += "@" + std::filesystem::path(contender.space).stem().string();
+    } else {
+      contender.space =
+          uses_operators(contender.method) ? options.operator_space : options.mixconv_space;
+    }
+    for (const Contender& other : contenders) {
+      if (other.label == contender.label)
+        throw UsageError(fmt::format("option '--methods' names {} twice", contender.label));
+    }
+    contenders.push_back(std::move(contender));
+  }
+  return contenders;
+}
+
+/// The command line of one run.
+NasOptions options_of(const CompareOptions& options, const Contender& contender, double target_ms,
+                      std::int64_t seed, const std::string& model) {
+  NasOptions run = options.search;
+  run.method = contender.method;
+  run.method_name = contender.name;
+  run.space = contender.space;
+  run.seed = seed;
+  run.model = model;
+  run.targets_ms = {target_ms};
+  run.targets = fmt::format("{}", target_ms);
+  run.out = fmt::format("{}/{}-{}ms-seed{}", options.search.out, contender.label, target_ms, seed);
+  run.resume = std::filesystem::exists(run.out + "/run.yaml");
+  if (contender.method != Method::kSpos) run.num_correlated = 0;
+  if (is_published(contender.method)) run.num_random = 0;
+  return run;
+}
+
+/// What finding the network cost: all but the training of the winner, and of what is only there to
+/// compare with. (SPOS ranks networks for the correlation alone.)
+void add_costs(ComparedRun& compared, Method method, const std::string& directory) {
+  const auto begins_with = [](const std::string& text, const std::string& begin) {
+    return text.compare(0, begin.size(), begin) == 0;
+  };
+  for (const Cost& cost : CostLog(directory).totals()) {
+    if (cost.step == "train" || begins_with(cost.step, "random-")) continue;
+    if (method == Method::kSpos && begins_with(cost.step, "rank-")) continue;
+    compared.trained_images += cost.trained_images;
+    compared.evaluated_images += cost.evaluated_images;
+    compared.search_seconds += cost.seconds;
+  }
+}
+
+ComparedRun compared(const Contender& contender, const NasOptions& options,
+                     const SearchResult& result) {
+  const TargetResult& target = result.targets.front();
+  const StepRecord& last = target.steps.back();
+  ComparedRun run;
+  run.method = contender.label;
+  run.target_ms = target.target_ms;
+  run.seed = static_cast<std::uint64_t>(options.seed);
+  run.simulated_ms = last.simulated_ms.value();
+  run.validation_accuracy = last.validation_accuracy.value();
+  run.test_accuracy = last.test_accuracy.value();
+  run.params = num_trained_params(last.architecture.value());
+  run.macs = to_network(*last.architecture).num_macs();
+  for (const StepRecord& random : target.random) {
+    if (random.validation_accuracy) run.random_accuracies.push_back(*random.validation_accuracy);
+  }
+  if (target.correlation) run.kendall_tau = target.correlation->values.front();
+  return run;
+}
+
+void claim(const std::string& directory, bool resume) {
+  check_writable(directory);
+  const std::string path = directory + "/run.yaml";
+  const bool is_there = std::filesystem::exists(path);
+  if (is_there && read_text_file(path).compare(0, std::string(kMark).size(), kMark) != 0)
+    throw InputError(directory + ": holds a run of another command");
+  if (is_there && !resume) {
+    throw InputError(fmt::format(
+        "{}: holds a comparison already (run.yaml); --resume goes on with it", directory));
+  }
+  if (!is_there && resume)
+    throw InputError(directory + ": holds no comparison to resume (no run.yaml)");
+}
+
+void write_run_yaml(const std::string& directory, const Arguments& arguments,
+                    const Stopwatch& stopwatch, bool is_complete) {
+  std::vector<std::string> words = {"tilewake", "nas", "compare"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  for (std::string& word : words) word = json_string(word);
+  make_directory_of(directory + "/run.yaml");
+  write_file_atomically(
+      directory + "/run.yaml",
+      fmt::format("{}\nversion: {}\ncommand: [{}]\ncomplete: {}\nwall_seconds: {:.1f}\n", kMark,
+                  kVersion, fmt::join(words, ", "), is_complete, stopwatch.wall_seconds()));
+}
+
+/// The model that all runs use, calibrated where none is given or kept.
+std::string shared_model(const CompareOptions& options, SearchSession& session) {
+  const std::string path = options.search.out + "/model.yaml";
+  if (std::filesystem::exists(path)) return path;
+  if (!options.search.model.empty()) {
+    write_file_atomically(path, model_yaml(read_latency_model(options.search.model)));
+    return path;
+  }
+  const std::optional<LatencyModel> model = session.calibrate(/*seed=*/1);
+  if (!model) throw Interrupted();
+  write_file_atomically(path, model_yaml(*model));
+  return path;
+}
+
+std::vector<ComparedRun> run_all(const CompareOptions& options,
+                                 const std::vector<Contender>& contenders, SearchSession& session,
+                                 const Arguments& arguments) {
+  const std::string model = shared_model(options, session);
+  std::vector<ComparedRun> runs;
+  // Seed by seed: whoever looks in between sees all methods.
+  for (std::int64_t seed = 1; seed <= options.num_seeds; ++seed) {
+    for (const double target_ms : options.search.targets_ms) {
+      for (const Contender& contender : contenders) {
+        const NasOptions run = options_of(options, contender, target_ms, seed, model);
+        log().info("{}, limit {} ms, seed {}: {}", contender.label, target_ms, seed, run.out);
+        const SearchRequest request = session.request(run, "compare", arguments);
+        try {
+          runs.push_back(compared(contender, run, session.run(request, Step::kEvaluate)));
+        } catch (const TargetMissed& missed) {
+          ComparedRun none;
+          none.method = contender.label;
+          none.target_ms = target_ms;
+          none.seed = static_cast<std::uint64_t>(seed);
+          none.missed = missed.reason;
+          runs.push_back(none);
+        }
+        add_costs(runs.back(), contender.method, run.out);
+        write_file_atomically(options.search.out + "/compare.csv", comparison_csv(runs));
+      }
+    }
+  }
+  return runs;
+}
+
+std::string report(const std::string& format, const std::vector<ComparedRun>& runs) {
+  if (format == "json") return comparison_json(runs);
+  if (format == "csv") return comparison_csv(runs);
+  return comparison_table(runs);
+}
+
+}  // namespace
+
+ExitCode nas_compare_command(const Arguments& arguments) {
+  const Stopwatch stopwatch;
+  CompareOptions options;
+  if (!parse(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.search.verbose, options.search.quiet);
+  const std::vector<Contender> contenders = contenders_of(options);
+  SearchSession session(options.search);
+  for (const Contender& contender : contenders)  // what is wrong is told before hours have passed
+    session.request(options_of(options, contender, options.search.targets_ms.front(), 1, ""),
+                    "compare", arguments);
+  claim(options.search.out, options.search.resume);
+  const InterruptDelay delay;
+  write_run_yaml(options.search.out, arguments, stopwatch, false);
+  try {
+    const std::vector<ComparedRun> runs = run_all(options, contenders, session, arguments);
+    write_file_atomically(options.search.out + "/compare.json", comparison_json(runs));
+    write_run_yaml(options.search.out, arguments, stopwatch, true);
+    write_result(report(options.search.format, runs));
+    log().info("compare after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
+               options.search.out);
+    return ExitCode::kOk;
+  } catch (const Interrupted&) {
+    log().info("interrupted; everything is kept, --resume goes on from here");
+    return ExitCode::kInterrupted;
+  }
+}
+
+}  // namespace tilewake

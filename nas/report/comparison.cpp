@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/report/comparison.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "nas/evolution/paired.hpp"
+
+namespace tilewake {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kErrors = 2.0;  // standard errors beyond which a difference is called one
+
+template <typename T>
+void add_once(std::vector<T>& values, const T& value) {
+  if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+}
+
+std::vector<double> targets_of(const std::vector<ComparedRun>& runs) {
+  std::vector<double> targets;
+  for (const ComparedRun& run : runs) add_once(targets, run.target_ms);
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
+std::vector<std::string> methods_of(const std::vector<ComparedRun>& runs) {
+  std::vector<std::string> methods;
+  for (const ComparedRun& run : runs) add_once(methods, run.method);
+  return methods;
+}
+
+using Value = std::function<double(const ComparedRun&)>;
+
+double validation_of(const ComparedRun& run) { return run.validation_accuracy; }
+double test_of(const ComparedRun& run) { return run.test_accuracy; }
+
+/// Values of a method at a limit, by seed, of the runs that found a network.
+ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method,
+                      double target_ms, const Value& value) {
+  ValueBySeed values;
+  for (const ComparedRun& run : runs) {
+    if (run.method == method && run.target_ms == target_ms && run.missed.empty())
+      values[run.seed] = value(run);
+  }
+  return values;
+}
+
+std::optional<SampleStatistics> statistics_of(const ValueBySeed& by_seed) {
+  if (by_seed.empty()) return {};
+  std::vector<double> values;
+  for (const auto& [seed, value] : by_seed) values.push_back(value);
+  return sample_statistics(values);
+}
+
+/// "93.16 +-0.12 (sd 0.20)", in percent.
+std::string accuracy_text(const std::optional<SampleStatistics>& s) {
+  if (!s) return "-";
+  if (!s->standard_error) return fmt::format("{:.2f}", 100.0 * s->mean);
+  return fmt::format("{:.2f} +-{:.2f} (sd {:.2f})", 100.0 * s->mean, 100.0 * *s->standard_error,
+                     100.0 * *s->standard_deviation);
+}
+
+std::string row_text(const std::vector<ComparedRun>& runs, const std::string& method,
+                     double target_ms, std::size_t width) {
+  const auto mean = [&](const Value& value) -> std::optional<double> {
+    const auto s = statistics_of(values_of(runs, method, target_ms, value));
+    return s ? std::optional<double>(s->mean) : std::nullopt;
+  };
+  const auto cell = [&](const Value& value, const char* format) {
+    const std::optional<double> figure = mean(value);
+    return figure ? fmt::format(fmt::runtime(format), *figure) : std::string("-");
+  };
+  const auto count = values_of(runs, method, target_ms, validation_of).size();
+  return fmt::format(
+      "  {:<{}}  {:>5}  {:>24}  {:>24}  {:>9}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}\n", method, width,
+      count, accuracy_text(statistics_of(values_of(runs, method, target_ms, validation_of))),
+      accuracy_text(statistics_of(values_of(runs, method, target_ms, test_of))),
+      cell([](const ComparedRun& r) { return r.simulated_ms; }, "{:.4f}"),
+      cell([](const ComparedRun& r) { return static_cast<double>(r.params) * 1e-3; }, "{:.1f}"),
+      cell([](const ComparedRun& r) { return static_cast<double>(r.macs) * 1e-6; }, "{:.2f}"),
+      cell([](const ComparedRun& r) { return static_cast<double>(r.trained_images) * 1e-3; },
+           "{:.1f}"),
+      cell([](const ComparedRun& r) { return static_cast<double>(r.evaluated_images) * 1e-3; },
+           "{:.1f}"),
+      cell([](const ComparedRun& r) { return r.search_seconds; }, "{:.0f}"));
+}
+
+/// Random networks of each method's space, of all seeds together.
+std::string random_text(const std::vector<ComparedRun>& runs, const std::string& method,
+                        double target_ms) {
+  std::vector<double> accuracies;
+  for (const ComparedRun& run : runs) {
+    if (run.method == method && run.target_ms == target_ms) {
+      accuracies.insert(accuracies.end(), run.random_accuracies.begin(),
+                        run.random_accuracies.end());
+    }
+  }
+  if (accuracies.empty()) return "";
+  return fmt::format("  {}: one random network of its space, trained alike: {} ({} of them)\n",
+                     method, accuracy_text(sample_statistics(accuracies)), accuracies.size());
+}
+
+std::string tau_text(const std::vector<ComparedRun>& runs, double target_ms) {
+  std::string text;
+  for (const ComparedRun& run : runs) {
+    if (run.target_ms == target_ms && run.kendall_tau) {
+      text += fmt::format("  {}, seed {}: Kendall's tau of supernet and short training {:.3f}\n",
+                          run.method, run.seed, *run.kendall_tau);
+    }
+  }
+  return text;
+}
+
+std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms) {
+  const std::vector<std::string> methods = methods_of(runs);
+  std::string text;
+  for (std::size_t a = 0; a < methods.size(); ++a) {
+    for (std::size_t b = a + 1; b < methods.size(); ++b) {
+      const auto difference =
+          paired_difference(values_of(runs, methods[a], target_ms, validation_of),
+                            values_of(runs, methods[b], target_ms, validation_of));
+      if (!difference) continue;
+      const double points = 100.0 * difference->mean;
+      if (!difference->standard_error) {
+        text += fmt::format("  {} - {}: {:+.2f} points, one seed: says nothing of the spread\n",
+                            methods[a], methods[b], points);
+        continue;
+      }
+      const double error = 100.0 * *difference->standard_error;
+      const bool is_clear = std::abs(points) > kErrors * error;
+      text += fmt::format(
+          "  {} - {}: {:+.2f} +-{:.2f} points over {} seeds: {}\n", methods[a], methods[b], points,
+          error, difference->n,
+          is_clear ? (points > 0.0 ? methods[b] : methods[a]) + " loses" : "no clear difference");
+    }
+  }
+  return text;
+}
+
+std::string missed_text(const std::vector<ComparedRun>& runs, double target_ms) {
+  std::string text;
+  for (const ComparedRun& run : runs) {
+    if (run.target_ms == target_ms && !run.missed.empty())
+      text += fmt::format("  {}, seed {}: {}\n", run.method, run.seed, run.missed);
+  }
+  return text;
+}
+
+std::vector<std::pair<double, double>> points_of(const std::vector<ComparedRun>& runs,
+                                                 const std::string& method) {
+  std::vector<std::pair<double, double>> points;
+  for (const double target_ms : targets_of(runs)) {
+    const auto accuracy = statistics_of(values_of(runs, method, target_ms, validation_of));
+    const auto latency = statistics_of(
+        values_of(runs, method, target_ms, [](const ComparedRun& r) { return r.simulated_ms; }));
+    if (accuracy && latency) points.emplace_back(latency->mean, accuracy->mean);
+  }
+  return points;
+}
+
+std::string equal_accuracy_text(const std::vector<ComparedRun>& runs) {
+  const std::vector<std::string> methods = methods_of(runs);
+  std::string text = "latency at equal accuracy (straight lines between the limits' means)\n";
+  for (const auto& [ms, accuracy] : points_of(runs, methods.front())) {
+    text += fmt::format("  {:.2f} %: {} {:.4f} ms", 100.0 * accuracy, methods.front(), ms);
+    for (std::size_t m = 1; m < methods.size(); ++m) {
+      const std::optional<double> latency = latency_at(points_of(runs, methods[m]), accuracy);
+      text += latency ? fmt::format(", {} {:.4f} ms ({:+.1f} %)", methods[m], *latency,
+                                    100.0 * (*latency / ms - 1.0))
+                      : fmt::format(", {} not within these limits", methods[m]);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<double> latency_at(std::vector<std::pair<double, double>> points, double accuracy) {
+  std::sort(points.begin(), points.end());
+  for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+    const auto& [ms, reached] = points[i];
+    const auto& [next_ms, next] = points[i + 1];
+    if (reached > accuracy || next < accuracy) continue;
+    if (next == reached) return ms;
+    return ms + (next_ms - ms) * (accuracy - reached) / (next - reached);
+  }
+  return {};
+}
+
+std::string comparison_table(const std::vector<ComparedRun>& runs) {
+  std::size_t width = 6;
+  for (const std::string& method : methods_of(runs)) width = std::max(width, method.size());
+  std::string text;
+  for (const double target_ms : targets_of(runs)) {
+    text += fmt::format("limit {} ms\n", target_ms);
+    text +=
+        fmt::format("  {:<{}}  {:>5}  {:>24}  {:>24}  {:>9}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}\n",
+                    "method", width, "seeds", "validation %", "test %", "simulated", "params K",
+                    "MMACs", "trained K", "scored K", "search s");
+    for (const std::string& method : methods_of(runs))
+      text += row_text(runs, method, target_ms, width);
+    std::string random;
+    for (const std::string& method : methods_of(runs))
+      random += random_text(runs, method, target_ms);
+    text += random + tau_text(runs, target_ms) + missed_text(runs, target_ms);
+    const std::string differences = differences_text(runs, target_ms);
+    if (!differences.empty()) {
+      text +=
+          "differences of validation accuracy, seed by seed; more than two standard errors are "
+          "clear\n" +
+          differences;
+    }
+    text += "\n";
+  }
+  if (targets_of(runs).size() > 1) text += equal_accuracy_text(runs);
+  return text;
+}
+
+std::string comparison_csv(const std::vector<ComparedRun>& runs) {
+  std::string text =
+      "# tilewake-comparison v1\nmethod,target_ms,seed,simulated_ms,validation_accuracy,accuracy,"
+      "params,macs,trained_images,evaluated_images,search_seconds,random_accuracy,kendall_tau,"
+      "missed\n";
+  for (const ComparedRun& run : runs) {
+    const auto random = run.random_accuracies.empty()
+                            ? std::string()
+                            : fmt::format("{}", sample_statistics(run.random_accuracies).mean);
+    const std::string figures =
+        run.missed.empty()
+            ? fmt::format("{},{},{},{},{}", run.simulated_ms, run.validation_accuracy,
+                          run.test_accuracy, run.params, run.macs)
+            : ",,,,";
+    text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{}\n", run.method, run.target_ms, run.seed,
+                        figures, run.trained_images, run.evaluated_images, run.search_seconds,
+                        random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
+                        run.missed.empty() ? "" : "missed");
+  }
+  return text;
+}
+
+std::string comparison_json(const std::vector<ComparedRun>& runs) {
+  Json json;
+  json["runs"] = Json::array();
+  for (const ComparedRun& run : runs) {
+    Json entry;
+    entry["method"] = run.method;
+    entry["target_ms"] = run.target_ms;
+    entry["seed"] = run.seed;
+    if (run.missed.empty()) {
+      entry["simulated_ms"] = run.simulated_ms;
+      entry["validation_accuracy"] = run.validation_accuracy;
+      entry["accuracy"] = run.test_accuracy;
+      entry["params"] = run.params;
+      entry["macs"] = run.macs;
+    } else {
+      entry["missed"] = run.missed;
+    }
+    entry["trained_images"] = run.trained_images;
+    entry["evaluated_images"] = run.evaluated_images;
+    entry["search_seconds"] = run.search_seconds;
+    entry["random_accuracies"] = run.random_accuracies;
+    if (run.kendall_tau) entry["kendall_tau"] = *run.kendall_tau;
+    json["runs"].push_back(std::move(entry));
+  }
+  json["differences"] = Json::array();
+  const std::vector<std::string> methods = methods_of(runs);
+  for (const double target_ms : targets_of(runs)) {
+    for (std::size_t a = 0; a < methods.size(); ++a) {
+      for (std::size_t b = a + 1; b < methods.size(); ++b) {
+        const auto difference =
+            paired_difference(values_of(runs, methods[a], target_ms, validation_of),
+                              values_of(runs, methods[b], target_ms, validation_of));
+        if (!difference) continue;
+        Json entry{{"target_ms", target_ms},
+                   {"methods", {methods[a], methods[b]}},
+                   {"seeds", difference->n},
+                   {"mean", difference->mean}};
+        if (difference->standard_error) entry["standard_error"] = *difference->standard_error;
+        json["differences"].push_back(std::move(entry));
+      }
+    }
+  }
+  return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace tilewake
