@@ -24,7 +24,7 @@ std::string ranking_fingerprint(const TargetRoom& room, const std::string& archi
 std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) {
   const auto loader = validation_loader(room, static_cast<int>(network->architecture.input.height));
   std::vector<std::vector<torch::Tensor>> gates;  // per block with one, per batch
-  for (const MixConvBlock& block : network->blocks) {
+  for (const NetworkBlock& block : network->blocks) {
     if (block->squeeze_excite) gates.emplace_back();
   }
   if (gates.empty()) return {};
@@ -35,7 +35,7 @@ std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) 
   while (loader->next(batch)) {
     network->forward(to_tensors(batch, room.config.device).first);
     std::size_t i = 0;
-    for (const MixConvBlock& block : network->blocks) {
+    for (const NetworkBlock& block : network->blocks) {
       if (block->squeeze_excite) gates[i++].push_back(block->squeeze_excite->last_gate.flatten(1));
     }
   }

@@ -117,7 +117,8 @@ BlockNetwork network_of(SupernetImpl& supernet,
   copy(supernet.stem_bn, network->stem_bn);
   auto to = network->blocks.begin();
   for (std::size_t b = 0; b < choices.size(); ++b) {
-    if (!outcomes[b].empty()) copy_block(*supernet.blocks[b], choices[b], **to++);
+    if (!outcomes[b].empty())
+      copy_block(*supernet.blocks[b], choices[b], *(*to++)->as<MixConvBlock>());
   }
   assert(to == network->blocks.end());
   network->head->weight.copy_(supernet.head->weight);

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-#include "nas/network/block_network.hpp"
+#include "nas/network/layers.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {

@@ -82,9 +82,10 @@ Tensor SuperBlockImpl::masked_projection(const std::vector<BranchGates>& gates) 
 Tensor SuperBlockImpl::normalize_projected(const Tensor& x, const std::vector<BranchGates>& gates) {
   const Tensor keep = options.mask_after_activation ? keep_factor(gates) : Tensor();
   if (!keep.defined()) return project_bn(x);
-  if (is_training()) project_bn->num_batches_tracked += 1;
+  const bool is_training = project_bn->is_training();
+  if (is_training) project_bn->num_batches_tracked += 1;
   return torch::batch_norm(x, project_bn->weight * keep, project_bn->bias * keep,
-                           project_bn->running_mean, project_bn->running_var, is_training(),
+                           project_bn->running_mean, project_bn->running_var, is_training,
                            project_bn->options.momentum().value(), project_bn->options.eps(),
                            /*cudnn_enabled=*/true);
 }

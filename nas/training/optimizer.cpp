@@ -22,6 +22,16 @@ struct NamedOption {
   double value;
 };
 
+/// What a step changes of one group: the parameters that take part in it.
+struct GroupStep {
+  Tensors parameters;
+  Tensors gradients;                    // one per parameter, all defined; not to be changed
+  std::vector<Tensors> states;          // as many lists as there are initial states
+  std::vector<std::int64_t> num_steps;  // of each parameter, this one included
+  bool decays = true;
+  double learning_rate = 0.0;
+};
+
 /// What the three have in common: per parameter a fixed number of tensors of its shape, and a count
 /// of steps. A method says how one group steps.
 class StatefulOptimizer : public Optimizer {
@@ -35,12 +45,7 @@ class StatefulOptimizer : public Optimizer {
   bool adopt(InputArchive& archive) final;
 
  protected:
-  /// @param gradients  one per parameter, all defined; not to be changed
-  /// @param states     as many lists as there are initial states, each one tensor per parameter
-  virtual void step_group(const ParameterGroup& group, const Tensors& gradients,
-                          const std::vector<Tensors>& states, double learning_rate) = 0;
-
-  std::int64_t num_steps() const { return num_steps_; }  // this one included
+  virtual void step_group(const GroupStep& step) = 0;
 
  private:
   Tensors all_states() const;
@@ -49,6 +54,8 @@ class StatefulOptimizer : public Optimizer {
   std::vector<NamedOption> options_;
   std::vector<std::vector<Tensors>> states_;  // [group][state][parameter]
   std::int64_t num_steps_ = 0;
+  // Of each parameter, for groups that skip: one tensor of integers a group, on the CPU.
+  Tensors num_steps_of_skipping_;
 };
 
 StatefulOptimizer::StatefulOptimizer(std::string kind, std::vector<NamedOption> options,
@@ -65,21 +72,37 @@ StatefulOptimizer::StatefulOptimizer(std::string kind, std::vector<NamedOption> 
       states.push_back(std::move(state));
     }
     states_.push_back(std::move(states));
+    if (group.skip_without_gradient) {
+      const auto size = static_cast<std::int64_t>(group.parameters.size());
+      num_steps_of_skipping_.push_back(torch::zeros({size}, torch::kLong));
+    }
   }
 }
 
 void StatefulOptimizer::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
   ++num_steps_;
+  auto skipping = num_steps_of_skipping_.begin();
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const ParameterGroup& group = groups_[g];
-    if (group.parameters.empty()) continue;
-    Tensors gradients;
-    for (const torch::Tensor& parameter : group.parameters) {
+    GroupStep step;
+    step.decays = group.weight_decay;
+    step.learning_rate = learning_rate * group.rate_scale;
+    step.states.resize(states_[g].size());
+    std::int64_t* num_steps =
+        group.skip_without_gradient ? (*skipping++).data_ptr<std::int64_t>() : nullptr;
+    for (std::size_t i = 0; i < group.parameters.size(); ++i) {
+      const torch::Tensor& parameter = group.parameters[i];
       const torch::Tensor& gradient = parameter.grad();
-      gradients.push_back(gradient.defined() ? gradient : torch::zeros_like(parameter));
+      if (num_steps != nullptr && !gradient.defined()) continue;
+      step.parameters.push_back(parameter);
+      step.gradients.push_back(gradient.defined() ? gradient : torch::zeros_like(parameter));
+      for (std::size_t s = 0; s < step.states.size(); ++s) {
+        step.states[s].push_back(states_[g][s][i]);
+      }
+      step.num_steps.push_back(num_steps != nullptr ? ++num_steps[i] : num_steps_);
     }
-    step_group(group, gradients, states_[g], learning_rate * group.rate_scale);
+    if (!step.parameters.empty()) step_group(step);
   }
 }
 
@@ -96,6 +119,9 @@ void StatefulOptimizer::save(OutputArchive& archive) const {
   for (const NamedOption& option : options_) write_value(archive, option.name, option.value);
   write_value(archive, "num_steps", num_steps_);
   write_value(archive, "states", all_states());
+  if (!num_steps_of_skipping_.empty()) {
+    write_value(archive, "num_steps_of_skipping", num_steps_of_skipping_);
+  }
 }
 
 void StatefulOptimizer::load(InputArchive& archive) {
@@ -116,13 +142,16 @@ bool StatefulOptimizer::adopt(InputArchive& archive) {
   if (read_string(archive, "kind") != kind_) return false;
   const std::int64_t num_steps = read_int(archive, "num_steps");
   read_into(archive, "states", all_states());
+  if (!num_steps_of_skipping_.empty()) {
+    read_into(archive, "num_steps_of_skipping", num_steps_of_skipping_);
+  }
   num_steps_ = num_steps;
   return true;
 }
 
-Tensors with_l2(const ParameterGroup& group, const Tensors& gradients, double weight_decay) {
-  if (!group.weight_decay || weight_decay == 0.0) return gradients;
-  return at::_foreach_add(gradients, group.parameters, weight_decay);
+Tensors with_l2(const GroupStep& step, double weight_decay) {
+  if (!step.decays || weight_decay == 0.0) return step.gradients;
+  return at::_foreach_add(step.gradients, step.parameters, weight_decay);
 }
 
 /// Source: TensorFlow's ApplyRMSProp: ms = decay ms + (1 - decay) g^2;
@@ -139,18 +168,17 @@ class RmspropTf final : public StatefulOptimizer {
         options_(options) {}
 
  private:
-  void step_group(const ParameterGroup& group, const Tensors& gradients,
-                  const std::vector<Tensors>& states, double learning_rate) override {
-    const Tensors& mean_square = states[0];
-    const Tensors& momentum = states[1];
-    const Tensors g = with_l2(group, gradients, options_.weight_decay);
+  void step_group(const GroupStep& step) override {
+    const Tensors& mean_square = step.states[0];
+    const Tensors& momentum = step.states[1];
+    const Tensors g = with_l2(step, options_.weight_decay);
     at::_foreach_mul_(mean_square, options_.decay);
     at::_foreach_addcmul_(mean_square, g, g, 1.0 - options_.decay);
     const Tensors root = at::_foreach_add(mean_square, options_.epsilon);
     at::_foreach_sqrt_(root);
     at::_foreach_mul_(momentum, options_.momentum);
-    at::_foreach_addcdiv_(momentum, g, root, learning_rate);
-    at::_foreach_sub_(group.parameters, momentum);
+    at::_foreach_addcdiv_(momentum, g, root, step.learning_rate);
+    at::_foreach_sub_(step.parameters, momentum);
   }
 
   OptimizerOptions options_;
@@ -169,17 +197,16 @@ class Sgd final : public StatefulOptimizer {
         options_(options) {}
 
  private:
-  void step_group(const ParameterGroup& group, const Tensors& gradients,
-                  const std::vector<Tensors>& states, double learning_rate) override {
-    const Tensors& velocity = states[0];
-    const Tensors g = with_l2(group, gradients, options_.weight_decay);
+  void step_group(const GroupStep& step) override {
+    const Tensors& velocity = step.states[0];
+    const Tensors g = with_l2(step, options_.weight_decay);
     at::_foreach_mul_(velocity, options_.momentum);
     at::_foreach_add_(velocity, g);
     if (options_.nesterov) {
-      at::_foreach_add_(group.parameters, g, -learning_rate);
-      at::_foreach_add_(group.parameters, velocity, -learning_rate * options_.momentum);
+      at::_foreach_add_(step.parameters, g, -step.learning_rate);
+      at::_foreach_add_(step.parameters, velocity, -step.learning_rate * options_.momentum);
     } else {
-      at::_foreach_add_(group.parameters, velocity, -learning_rate);
+      at::_foreach_add_(step.parameters, velocity, -step.learning_rate);
     }
   }
 
@@ -200,25 +227,29 @@ class AdamW final : public StatefulOptimizer {
         options_(options) {}
 
  private:
-  void step_group(const ParameterGroup& group, const Tensors& gradients,
-                  const std::vector<Tensors>& states, double learning_rate) override {
-    const Tensors& mean = states[0];
-    const Tensors& mean_square = states[1];
+  void step_group(const GroupStep& step) override {
+    const Tensors& mean = step.states[0];
+    const Tensors& mean_square = step.states[1];
     const double beta1 = options_.momentum;
     const double beta2 = options_.beta2;
-    const auto steps = static_cast<double>(num_steps());
-    if (group.weight_decay) {
-      at::_foreach_mul_(group.parameters, 1.0 - learning_rate * options_.weight_decay);
+    std::vector<at::Scalar> root_scales;
+    std::vector<at::Scalar> rates;
+    for (const std::int64_t num_steps : step.num_steps) {
+      const auto steps = static_cast<double>(num_steps);
+      root_scales.emplace_back(1.0 / std::sqrt(1.0 - std::pow(beta2, steps)));
+      rates.emplace_back(-step.learning_rate / (1.0 - std::pow(beta1, steps)));
+    }
+    if (step.decays) {
+      at::_foreach_mul_(step.parameters, 1.0 - step.learning_rate * options_.weight_decay);
     }
     at::_foreach_mul_(mean, beta1);
-    at::_foreach_add_(mean, gradients, 1.0 - beta1);
+    at::_foreach_add_(mean, step.gradients, 1.0 - beta1);
     at::_foreach_mul_(mean_square, beta2);
-    at::_foreach_addcmul_(mean_square, gradients, gradients, 1.0 - beta2);
+    at::_foreach_addcmul_(mean_square, step.gradients, step.gradients, 1.0 - beta2);
     const Tensors root = at::_foreach_sqrt(mean_square);
-    at::_foreach_mul_(root, 1.0 / std::sqrt(1.0 - std::pow(beta2, steps)));
+    at::_foreach_mul_(root, root_scales);
     at::_foreach_add_(root, options_.epsilon);
-    at::_foreach_addcdiv_(group.parameters, mean, root,
-                          -learning_rate / (1.0 - std::pow(beta1, steps)));
+    at::_foreach_addcdiv_(step.parameters, mean, root, rates);
   }
 
   OptimizerOptions options_;

@@ -17,6 +17,9 @@ struct ParameterGroup {
   std::vector<torch::Tensor> parameters;
   bool weight_decay = true;
   double rate_scale = 1.0;  // factor on the learning rate
+  // Whether a step leaves a parameter without gradient alone, and all that the optimizer keeps of
+  // it: for supernets of which a step trains one path. Else it decays and coasts.
+  bool skip_without_gradient = false;
 };
 
 /// Groups of a module: what decays (weights of more than one dimension), and what does not (batch
@@ -29,7 +32,7 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// An undefined gradient counts as zero.
+  /// An undefined gradient counts as zero where its group does not skip it.
   virtual void step(double learning_rate) = 0;
   /// Gradients are undefined afterwards, and their memory is free.
   void zero_grad();

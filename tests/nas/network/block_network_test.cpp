@@ -167,8 +167,9 @@ TEST_F(BlockNetworkTest, GradientsAreThoseOfFiniteDifferences) {
   const torch::Tensor labels = torch::tensor({0, 1, 2, 3}, torch::kLong);
   const auto loss = [&] { return torch::nn::functional::cross_entropy(network(images), labels); };
   loss().backward();
+  const MixConvBlockImpl& first = *network->blocks[0]->as<MixConvBlock>();
   for (torch::Tensor parameter :
-       {network->blocks[0]->depthwise[0], network->blocks[0]->project_bn->weight,
+       {first.depthwise[0], first.project_bn->weight,
         network->blocks.back()->squeeze_excite->reduce->bias, network->classifier->bias}) {
     EXPECT_LT(relative_difference(finite_differences(parameter.detach(), loss), parameter.grad()),
               1e-5);
@@ -198,10 +199,10 @@ TEST_F(BlockNetworkTest, InitialValuesHaveTheSpreadOfTheMethod) {
   BlockNetwork network(a);
   const auto spread = [](const torch::Tensor& weight) { return weight.std().item<double>(); };
   EXPECT_NEAR(spread(network->stem->weight) / std::sqrt(2.0 / (9 * 512)), 1.0, 0.05);
-  const MixConvBlock& block = network->blocks[0];
-  EXPECT_NEAR(spread(block->expand->weight) / std::sqrt(2.0 / 1024), 1.0, 0.05);
-  EXPECT_NEAR(spread(block->depthwise[0]) / std::sqrt(2.0 / 9), 1.0, 0.05);
-  EXPECT_NEAR(spread(block->project->weight) / std::sqrt(2.0 / 64), 1.0, 0.05);
+  const MixConvBlockImpl& block = *network->blocks[0]->as<MixConvBlock>();
+  EXPECT_NEAR(spread(block.expand->weight) / std::sqrt(2.0 / 1024), 1.0, 0.05);
+  EXPECT_NEAR(spread(block.depthwise[0]) / std::sqrt(2.0 / 9), 1.0, 0.05);
+  EXPECT_NEAR(spread(block.project->weight) / std::sqrt(2.0 / 64), 1.0, 0.05);
   // Uniform: from -0.1 to 0.1 with 100 classes.
   const torch::Tensor dense = network->classifier->weight.detach().abs();
   EXPECT_LE(dense.max().item<double>(), 0.1);
@@ -316,7 +317,7 @@ TEST_F(BlockNetworkTest, LayoutOfTheImagesDoesNotMatter) {
 }
 
 TEST_F(BlockNetworkTest, ABlockWithoutBranchesIsRefused) {
-  EXPECT_EQ(input_error_of([] { MixConvBlock(8, 8, 1, ArchitectureBlock(), 0.25); }),
+  EXPECT_EQ(input_error_of([] { make_block(8, 8, 1, ArchitectureBlock(), 0.25); }),
             "a block needs at least one branch");
 }
 

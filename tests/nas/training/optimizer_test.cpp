@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -339,6 +340,87 @@ TEST(OptimizerState, IsAdoptedWhateverTheOptionsButNotByAnotherKind) {
 
   const auto other = make_optimizer(options_of(OptimizerKind::kAdamW), {{{second}}});
   EXPECT_FALSE(adopt(path, *other));
+}
+
+/// Parameters that have gradients in some steps only, as those of a supernet's paths.
+void draw_some_gradients(Random& random, const Tensors& parameters) {
+  for (const torch::Tensor& parameter : parameters) {
+    parameter.mutable_grad() =
+        random.one_in(2) ? torch::randn_like(parameter.detach()) : torch::Tensor();
+  }
+}
+
+std::vector<ParameterGroup> skipping(const Tensors& parameters) {
+  ParameterGroup group{parameters};
+  group.skip_without_gradient = true;
+  return {group};
+}
+
+TEST(SkippingWithoutGradient, EachParameterIsAsIfItHadAnOptimizerOfItsOwn) {
+  for (const OptimizerKind kind : kKinds) {
+    Random random(9);
+    TwinParameters parameters(9);
+    const auto optimizer = make_optimizer(options_of(kind), skipping(parameters.ours));
+    std::vector<std::unique_ptr<Optimizer>> alone;
+    for (const torch::Tensor& parameter : parameters.theirs)
+      alone.push_back(make_optimizer(options_of(kind), {{{parameter}}}));
+    for (int step = 0; step < 20; ++step) {
+      draw_some_gradients(random, parameters.ours);
+      optimizer->step(0.1);
+      for (std::size_t i = 0; i < alone.size(); ++i) {
+        const torch::Tensor& gradient = parameters.ours[i].grad();
+        if (!gradient.defined()) continue;  // no step at all
+        parameters.theirs[i].mutable_grad() = gradient.clone();
+        alone[i]->step(0.1);
+      }
+      parameters.expect_equal();
+    }
+  }
+}
+
+TEST(SkippingWithoutGradient, IsTheSameAsNotWhereAllHaveGradients) {
+  for (const OptimizerKind kind : kKinds) {
+    TwinParameters parameters(10);
+    const auto ours = make_optimizer(options_of(kind), skipping(parameters.ours));
+    const auto theirs = make_optimizer(options_of(kind), {{parameters.theirs}});
+    for (int step = 0; step < 5; ++step) {
+      parameters.draw_gradients();
+      ours->step(0.1);
+      theirs->step(0.1);
+      for (std::size_t i = 0; i < parameters.ours.size(); ++i)
+        EXPECT_TRUE(torch::equal(parameters.ours[i], parameters.theirs[i]));
+    }
+  }
+}
+
+TEST(SkippingWithoutGradient, SavedAndLoadedGoesOnBitForBit) {
+  const TempDir directory;
+  for (const OptimizerKind kind : kKinds) {
+    Random random(12);
+    TwinParameters parameters(12);
+    const auto ours = make_optimizer(options_of(kind), skipping(parameters.ours));
+    for (int step = 0; step < 5; ++step) {
+      draw_some_gradients(random, parameters.ours);
+      ours->step(0.1);
+    }
+    save(directory.file("state"), *ours);
+    {
+      const torch::NoGradGuard no_grad;
+      for (std::size_t i = 0; i < parameters.ours.size(); ++i)
+        parameters.theirs[i].copy_(parameters.ours[i]);
+    }
+    const auto theirs = make_optimizer(options_of(kind), skipping(parameters.theirs));
+    load(directory.file("state"), *theirs);
+    for (int step = 0; step < 5; ++step) {
+      draw_some_gradients(random, parameters.ours);
+      for (std::size_t i = 0; i < parameters.ours.size(); ++i)
+        parameters.theirs[i].mutable_grad() = parameters.ours[i].grad();
+      ours->step(0.1);
+      theirs->step(0.1);
+      for (std::size_t i = 0; i < parameters.ours.size(); ++i)
+        EXPECT_TRUE(torch::equal(parameters.ours[i], parameters.theirs[i]));
+    }
+  }
 }
 
 TEST(ClipGradients, ScalesToTheNormWhereItIsAboveAndLeavesTheRest) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "nas/export/layer_weights.hpp"
+#include "nas/network/layers.hpp"
+#include "nas/space/architecture.hpp"
+
+namespace tilewake {
+
+/// A block that can be trained: the layers that simulator/network/block_expansion.hpp says, with
+/// batch normalisation behind every convolution but those of squeeze-and-excitation.
+struct NetworkBlockImpl : torch::nn::Module {
+  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+
+  /// Adds weights and biases of the layers of a block `name`, batch normalisation folded in.
+  virtual void add_folded_weights(const std::string& name, LayerWeights& weights) const = 0;
+
+  int in_channels, out_channels, stride;
+  Activation activation;
+  double drop_connect = 0.0;  // probability, in training; nothing where no input is added
+  SqueezeExcite squeeze_excite{nullptr};  // may be null
+
+ protected:
+  NetworkBlockImpl(int in_channels, int out_channels, int stride, Activation activation);
+  bool keeps_shape() const { return stride == 1 && in_channels == out_channels; }
+  void register_squeeze_excite(int channels, double se_ratio);
+  torch::Tensor excited(const torch::Tensor& x);
+  void add_weights_of_squeeze_excite(const std::string& name, LayerWeights& weights) const;
+};
+TORCH_MODULE(NetworkBlock);
+
+/// A MixConv block: 1x1 expand, BN, activation; depthwise per branch, BN, activation; optional
+/// squeeze-and-excitation; 1x1 project, BN; drop-connect and the input added where stride is 1 and
+/// in = out. A single branch of expansion ratio 1 has no expand.
+struct MixConvBlockImpl : NetworkBlockImpl {
+  MixConvBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
+                   double se_ratio);
+  torch::Tensor forward(const torch::Tensor& x) override;
+  void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
+
+  std::vector<MixBranch> branches;
+  torch::nn::Conv2d expand{nullptr};  // all branches at once, in order; may be null
+  torch::nn::BatchNorm2d expand_bn{nullptr};
+  std::vector<torch::Tensor> depthwise;  // C_b x 1 x k_b x k_b
+  torch::nn::BatchNorm2d depthwise_bn{nullptr};
+  torch::nn::Conv2d project{nullptr};
+  torch::nn::BatchNorm2d project_bn{nullptr};
+};
+TORCH_MODULE(MixConvBlock);
+
+/// Depthwise, optional squeeze-and-excitation, 1x1; nothing is added.
+struct SeparableBlockImpl : NetworkBlockImpl {
+  SeparableBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
+                     double se_ratio);
+  torch::Tensor forward(const torch::Tensor& x) override;
+  void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
+
+  NormalizedConv depthwise{nullptr};
+  NormalizedConv pointwise{nullptr};
+};
+TORCH_MODULE(SeparableBlock);
+
+/// ShuffleNetV2's unit, and the Xception-like one, whose branch is deeper.
+struct ShuffleUnitImpl : NetworkBlockImpl {
+  ShuffleUnitImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
+                  double se_ratio);
+  torch::Tensor forward(const torch::Tensor& x) override;
+  void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
+
+  using Steps = std::vector<std::pair<std::string, NormalizedConv>>;  // names: of the layers
+  Steps side;  // where the shape changes, else empty
+  Steps branch;
+
+ private:
+  void append(Steps& steps, const std::string& name, const NormalizedConv& conv);
+};
+TORCH_MODULE(ShuffleUnit);
+
+/// The block that `block` describes. Throws InputError where there is none.
+NetworkBlock make_block(int in_channels, int out_channels, int stride,
+                        const ArchitectureBlock& block, double se_ratio);
+
+}  // namespace tilewake

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <torch/torch.h>
+
+namespace tilewake {
+
+/// Both halves of a feature map, concatenated and shuffled in two groups: channel 2 j + i is
+/// channel j of half i. Differentiable (once).
+///
+///   @param first, second  N x C x H x W, alike, best channels_last
+///   @return               N x 2 C x H x W, channels_last
+torch::Tensor concat_and_shuffle(const torch::Tensor& first, const torch::Tensor& second);
+
+}  // namespace tilewake

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/network/blocks.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "nas/export/onnx_writer.hpp"
+#include "nas/network/block_network.hpp"
+#include "tests/nas/export/reference_executor.hpp"
+#include "tests/nas/network/operators.hpp"
+#include "tests/nas/supernet/torch_test.hpp"
+#include "tests/support/input_error.hpp"
+#include "tests/support/random.hpp"
+
+namespace tilewake {
+namespace {
+
+using BlocksTest = TorchTest;
+
+/// Two stages of three blocks of any operators.
+Architecture random_architecture_of(std::uint64_t seed) {
+  Random random(seed);
+  Architecture a = one_block_network({}, 6, 8, 1);
+  a.stages[0].blocks.clear();
+  a.stages.push_back({10, 2, {}});
+  const std::vector<ArchitectureBlock> pool = operator_pool();
+  for (ArchitectureStage& stage : a.stages) {
+    for (int b = 0; b < 3; ++b) stage.blocks.push_back(random.pick(pool));
+  }
+  return a;
+}
+
+std::vector<Architecture> architectures() {
+  std::vector<Architecture> all = one_block_networks();
+  for (std::uint64_t seed = 0; seed < 12; ++seed) all.push_back(random_architecture_of(seed));
+  return all;
+}
+
+torch::Tensor images_for(const Architecture& a, std::int64_t num_images) {
+  return torch::randn({num_images, a.input.channels, a.input.height, a.input.width});
+}
+
+TEST_F(BlocksTest, PlainLayersOfEveryOperatorGiveTheSameLogits) {
+  for (const Architecture& a : architectures()) {
+    SCOPED_TRACE(architecture_text(a));
+    BlockNetwork network(a);
+    randomize_batch_norms(*network);
+    network->eval();
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor images = images_for(a, 2);
+    const torch::Tensor logits = network(images);
+    const LayerWeights weights = folded_weights(network);
+    const Network layers = to_network(a);
+    ReferenceExecutor executor(layers, weights);
+    for (std::int64_t i = 0; i < images.size(0); ++i) {
+      const torch::Tensor image = images[i].to(torch::kDouble).contiguous();
+      const auto* pixels = image.data_ptr<double>();
+      const auto expected = executor.run(ReferenceExecutor::Map(pixels, pixels + image.numel()));
+      ASSERT_LT(relative_difference(logits[i], torch::tensor(expected, torch::kDouble)), 2e-5);
+    }
+  }
+}
+
+TEST_F(BlocksTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize) {
+  for (const Architecture& a : architectures()) {
+    SCOPED_TRACE(architecture_text(a));
+    BlockNetwork network(a);
+    const LayerWeights weights = folded_weights(network);
+    std::size_t num_layers = 0;
+    for (const Layer& layer : to_network(a).layers) {
+      if (!layer.has_weights()) continue;
+      ++num_layers;
+      ASSERT_EQ(weights.count(layer.name), 1U) << layer.name;
+      const LayerWeight& weight = weights.at(layer.name);
+      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size()), layer.weight_bytes());
+      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size() + weight.bias.size()),
+                layer.num_params());
+    }
+    EXPECT_EQ(weights.size(), num_layers);
+  }
+}
+
+TEST_F(BlocksTest, ParametersAreThoseThatAreCounted) {
+  for (const Architecture& a : architectures()) {
+    std::int64_t sum = 0;
+    for (const torch::Tensor& parameter : BlockNetwork(a)->parameters()) sum += parameter.numel();
+    EXPECT_EQ(sum, num_trained_params(a)) << architecture_text(a);
+  }
+}
+
+TEST_F(BlocksTest, OnnxModelsOfEveryOperatorPassTheCheck) {
+  for (const Architecture& a : architectures()) {
+    BlockNetwork network(a);
+    const Network layers = to_network(a);
+    EXPECT_NO_THROW(check_onnx_model(onnx_model(layers, folded_weights(network)), layers))
+        << architecture_text(a);
+  }
+}
+
+TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
+  for (const Architecture& a : architectures()) {
+    SCOPED_TRACE(architecture_text(a));
+    BlockNetwork network(a);
+    BlockNetwork precise(a);
+    precise->to(torch::kDouble);  // by the library's kernels
+    {
+      const torch::NoGradGuard no_grad;
+      const auto values = network->named_parameters();
+      for (auto& item : precise->named_parameters()) item.value().copy_(values[item.key()]);
+    }
+    const torch::Tensor images = images_for(a, 8);
+    const torch::Tensor factors = torch::randn({8, a.num_classes});
+    (network(images) * factors).sum().backward();
+    (precise(images.to(torch::kDouble)) * factors).sum().backward();
+    const auto expected = precise->named_parameters();
+    for (const auto& item : network->named_parameters()) {
+      ASSERT_TRUE(item.value().grad().defined()) << item.key();
+      // Of what the batch normalisation behind it cancels only rounding is left.
+      const torch::Tensor difference =
+          item.value().grad() - expected[item.key()].grad().to(torch::kFloat);
+      const double scale = expected[item.key()].grad().abs().max().item<double>();
+      EXPECT_LT(difference.abs().max().item<double>(), 2e-3 * scale + 2e-3) << item.key();
+    }
+  }
+}
+
+TEST_F(BlocksTest, ShuffleUnitsPassHalfOfTheirInputOnWhereTheShapeStays) {
+  for (const BlockOp op : {BlockOp::kShuffleUnit, BlockOp::kXceptionUnit}) {
+    NetworkBlock unit = make_block(8, 8, 1, block_of(op, 3), 0.25);
+    const torch::Tensor x = torch::randn({2, 8, 5, 5});
+    const torch::Tensor y = unit(x);
+    using torch::indexing::None;
+    using torch::indexing::Slice;
+    EXPECT_TRUE(y.index({Slice(), Slice(0, None, 2)}).equal(x.narrow(1, 0, 4)));
+    EXPECT_FALSE(y.index({Slice(), Slice(1, None, 2)}).equal(x.narrow(1, 4, 4)));
+  }
+}
+
+TEST_F(BlocksTest, ChannelsLastStaysWhateverTheOperator) {
+  for (const Architecture& a : one_block_networks()) {
+    BlockNetwork network(a);
+    const torch::Tensor x = torch::randn({2, a.stem_width, 7, 6});
+    const torch::Tensor y = network->blocks[0](x.contiguous(torch::MemoryFormat::ChannelsLast));
+    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast)) << architecture_text(a);
+  }
+}
+
+TEST_F(BlocksTest, WhatIsNoBlockIsRefused) {
+  const auto error_of = [](const ArchitectureBlock& block, int out) {
+    return input_error_of([&] { make_block(8, out, 1, block, 0.25); });
+  };
+  EXPECT_EQ(error_of(block_of(BlockOp::kShuffleUnit, 3), 7),
+            "a unit of two halves needs an even width");
+  EXPECT_EQ(error_of(block_of(BlockOp::kXceptionUnit, 3), 7),
+            "a unit of two halves needs an even width");
+  const std::string kOneKernel = "a block of this operator has one kernel and no expansion ratio";
+  EXPECT_EQ(error_of(block_of(BlockOp::kSeparable, 3, 2), 8), kOneKernel);
+  ArchitectureBlock two = block_of(BlockOp::kShuffleUnit, 3);
+  two.branches.push_back({5, 1});
+  EXPECT_EQ(error_of(two, 8), kOneKernel);
+  EXPECT_EQ(error_of({}, 8), "a block needs at least one branch");
+}
+
+}  // namespace
+}  // namespace tilewake

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/supernet/path_supernet.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "nas/training/batch_statistics.hpp"
+#include "nas/training/optimizer.hpp"
+#include "tests/nas/supernet/small_path_space.hpp"
+#include "tests/nas/supernet/torch_test.hpp"
+#include "tests/support/input_error.hpp"
+
+namespace tilewake {
+namespace {
+
+using torch::Tensor;
+using PathSupernetTest = TorchTest;
+
+Tensor images_for(const PathSpace& space, std::int64_t num_images) {
+  return torch::randn({num_images, space.input.channels, space.input.height, space.input.width});
+}
+
+/// Copies of all parameters and buffers, by name.
+std::map<std::string, Tensor> state_of(const torch::nn::Module& module) {
+  std::map<std::string, Tensor> state;
+  for (const auto& item : module.named_parameters())
+    state[item.key()] = item.value().detach().clone();
+  for (const auto& item : module.named_buffers()) state[item.key()] = item.value().clone();
+  return state;
+}
+
+/// Values that no module has when it is made.
+void randomize(torch::nn::Module& module) {
+  const torch::NoGradGuard no_grad;
+  for (Tensor& parameter : module.parameters()) parameter.add_(torch::randn_like(parameter), 0.1);
+  randomize_batch_norms(module);
+}
+
+bool is_batch_statistic(const std::string& key) {
+  return key.find("running_") != std::string::npos;
+}
+
+TEST_F(PathSupernetTest, EveryPathIsTheNetworkThatInheritsIt) {
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  randomize(*supernet);
+  supernet->eval();
+  const torch::NoGradGuard no_grad;
+  const Tensor images = images_for(space, 3);
+  for (int a = 0; a < 4; ++a) {
+    for (int b = 0; b < 4; ++b) {
+      // Each candidate of each position, in 16 of the 256 paths.
+      const std::vector<int> path = {a, b, (a + b) % 4, (a + 2 * b + 1) % 4};
+      const Architecture architecture = architecture_of(space, path);
+      SCOPED_TRACE(architecture_text(architecture));
+      BlockNetwork network = inherit(supernet, architecture, path);
+      EXPECT_EQ(network->architecture, architecture);
+      EXPECT_FALSE(network->is_training());
+      EXPECT_TRUE(network(images).equal(supernet->forward(images, path)));
+    }
+  }
+}
+
+TEST_F(PathSupernetTest, InheritedWeightsAndStatisticsAreBitEqualCopies) {
+  Random random(4);
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  randomize(*supernet);
+  supernet->dropout = 0.3;
+  const auto before = state_of(*supernet);
+  for (int n = 0; n < 10; ++n) {
+    const std::vector<int> path = random_path(space, random);
+    BlockNetwork network = inherit(supernet, architecture_of(space, path), path);
+    EXPECT_TRUE(network->is_training());
+    EXPECT_EQ(network->dropout, 0.3);
+    for (const auto& [key, value] : state_of(*network)) {
+      std::string in_supernet = key;  // "block2.x" is "block2_<candidate>.x" there
+      if (key.rfind("block", 0) == 0)
+        in_supernet.insert(6, "_" + std::to_string(path[static_cast<std::size_t>(key[5] - '0')]));
+      ASSERT_EQ(before.count(in_supernet), 1U) << in_supernet;
+      EXPECT_TRUE(value.equal(before.at(in_supernet))) << key;
+    }
+    const torch::NoGradGuard no_grad;
+    for (Tensor& parameter : network->parameters()) {
+      EXPECT_TRUE(parameter.requires_grad());
+      parameter.zero_();
+    }
+  }
+  for (const auto& [key, value] : state_of(*supernet)) EXPECT_TRUE(value.equal(before.at(key)));
+}
+
+TEST_F(PathSupernetTest, InheritingAnotherArchitectureIsRefused) {
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  const std::vector<int> path = {0, 1, 2, 3};
+  const auto error_of = [&](const Architecture& a) {
+    return input_error_of([&] { inherit(supernet, a, path); });
+  };
+  const std::string kOther = "architecture 'path' is not that of the path";
+  EXPECT_EQ(error_of(architecture_of(space, path)), "no error");
+  EXPECT_EQ(error_of(architecture_of(space, {0, 1, 2, 2})), kOther);
+  Architecture a = architecture_of(space, path);
+  a.head_width += 2;
+  EXPECT_EQ(error_of(a), kOther);
+  a = architecture_of(space, path);
+  a.stages[0].blocks.pop_back();
+  EXPECT_EQ(error_of(a), kOther);
+  a = architecture_of(space, path);
+  a.stages[1].stride = 1;
+  EXPECT_EQ(error_of(a), kOther);
+}
+
+TEST_F(PathSupernetTest, GradientsReachEveryParameterOfThePathAndNoOther) {
+  Random random(5);
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  for (int n = 0; n < 12; ++n) {
+    const std::vector<int> path = random_path(space, random);
+    for (Tensor& parameter : supernet->parameters()) parameter.mutable_grad().reset();
+    const Tensor labels = torch::arange(4, torch::kLong);
+    torch::nn::functional::cross_entropy(supernet->forward(images_for(space, 4), path), labels)
+        .backward();
+    for (const auto& item : supernet->named_parameters())
+      EXPECT_EQ(item.value().grad().defined(), is_of_path(item.key(), path)) << item.key();
+  }
+}
+
+TEST_F(PathSupernetTest, AStepOfSkippingGroupsMovesThePathAlone) {
+  const PathSpace space = small_path_space();
+  for (const OptimizerKind kind :
+       {OptimizerKind::kSgd, OptimizerKind::kRmspropTf, OptimizerKind::kAdamW}) {
+    Random random(6);
+    PathSupernet supernet(space);
+    OptimizerOptions options;
+    options.kind = kind;
+    options.weight_decay = 0.1;
+    std::vector<ParameterGroup> groups = parameter_groups(*supernet);
+    for (ParameterGroup& group : groups) group.skip_without_gradient = true;
+    const auto optimizer = make_optimizer(options, groups);
+    for (int step = 0; step < 8; ++step) {
+      const std::vector<int> path = random_path(space, random);
+      const auto before = state_of(*supernet);
+      supernet->forward(images_for(space, 4), path).square().sum().backward();
+      optimizer->step(0.01);
+      optimizer->zero_grad();
+      for (const auto& item : supernet->named_parameters()) {
+        // A bias behind a ReLU that is closed may stay.
+        if (is_of_path(item.key(), path) && item.value().dim() < 2) continue;
+        EXPECT_EQ(item.value().equal(before.at(item.key())), !is_of_path(item.key(), path))
+            << item.key();
+      }
+      for (const auto& item : supernet->named_buffers()) {
+        EXPECT_EQ(item.value().equal(before.at(item.key())), !is_of_path(item.key(), path))
+            << item.key();
+      }
+    }
+  }
+}
+
+TEST_F(PathSupernetTest, RecalibrationChangesTheStatisticsOfThePathAlone) {
+  Random random(7);
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  randomize(*supernet);
+  supernet->dropout = 0.5;  // which must not disturb what is measured
+  for (int n = 0; n < 6; ++n) {
+    const std::vector<int> path = random_path(space, random);
+    const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 8)};
+    const auto before = state_of(*supernet);
+    const bool is_training = n % 2 == 0;
+    supernet->train(is_training);
+    const auto recalibrate = [&] {
+      recalibrate_batch_statistics(
+          *supernet, [&](const Tensor& images) { supernet->forward(images, path); }, batches);
+    };
+    recalibrate();
+    const auto after = state_of(*supernet);
+    for (const auto& [key, value] : after) {
+      EXPECT_EQ(value.equal(before.at(key)), !is_batch_statistic(key) || !is_of_path(key, path))
+          << key;
+    }
+    for (const auto& part : supernet->modules()) {
+      EXPECT_EQ(part->is_training(), is_training);
+      const auto* bn = part->as<torch::nn::BatchNorm2dImpl>();
+      if (bn == nullptr) continue;
+      EXPECT_NEAR(bn->options.momentum().value(), 0.01, 1e-12);
+    }
+    for (const Tensor& parameter : supernet->parameters()) EXPECT_FALSE(parameter.grad().defined());
+    recalibrate();  // from other statistics to the same ones
+    for (const auto& [key, value] : state_of(*supernet)) EXPECT_TRUE(value.equal(after.at(key)));
+  }
+}
+
+TEST_F(PathSupernetTest, ARecalibratedPathIsItsRecalibratedNetwork) {
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  randomize(*supernet);
+  supernet->eval();
+  const std::vector<int> path = {3, 2, 1, 0};
+  const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 16)};
+  BlockNetwork network = inherit(supernet, architecture_of(space, path), path);
+  recalibrate_batch_statistics(
+      *supernet, [&](const Tensor& images) { supernet->forward(images, path); }, batches);
+  recalibrate_batch_statistics(
+      *network, [&](const Tensor& images) { network->forward(images); }, batches);
+  const Tensor images = images_for(space, 4);
+  EXPECT_TRUE(network(images).equal(supernet->forward(images, path)));
+}
+
+TEST_F(PathSupernetTest, CommonCandidatesAreInheritedAndOthersStay) {
+  const PathSpace space = small_path_space();
+  PathSpace later = space;
+  // The winner alone at the later positions; other candidates in another order before.
+  later.positions[2].candidates = {space.positions[2].candidates[1]};
+  later.positions[3].candidates = {space.positions[3].candidates[2]};
+  ArchitectureBlock unknown = block_of(BlockOp::kMixConv, 9, 2);
+  later.positions[0].candidates = {unknown, space.positions[0].candidates[3]};
+  PathSupernet from(space);
+  randomize(*from);
+  PathSupernet to(later);
+  const auto theirs = state_of(*from);
+  const auto before = state_of(*to);
+  inherit_common(from, to);
+  const std::map<std::string, std::string> known = {
+      {"block0_1.", "block0_3."}, {"block1_0.", "block1_0."}, {"block1_1.", "block1_1."},
+      {"block1_2.", "block1_2."}, {"block1_3.", "block1_3."}, {"block2_0.", "block2_1."},
+      {"block3_0.", "block3_2."}};
+  int num_inherited = 0;
+  for (const auto& [key, value] : state_of(*to)) {
+    const std::string block = key.substr(0, 9);
+    if (key.rfind("block", 0) != 0) {
+      EXPECT_TRUE(value.equal(theirs.at(key))) << key;
+    } else if (known.count(block) == 1) {
+      EXPECT_TRUE(value.equal(theirs.at(known.at(block) + key.substr(9)))) << key;
+      ++num_inherited;
+    } else {
+      EXPECT_TRUE(value.equal(before.at(key))) << key;
+    }
+  }
+  EXPECT_GT(num_inherited, 50);
+  const torch::NoGradGuard no_grad;
+  from->eval();
+  to->eval();
+  const Tensor images = images_for(space, 2);
+  EXPECT_TRUE(to->forward(images, {1, 2, 0, 0}).equal(from->forward(images, {3, 2, 1, 2})));
+}
+
+TEST_F(PathSupernetTest, SpacesThatDoNotFitTogetherAreRefused) {
+  const auto error_of = [](const PathSpace& space) {
+    return input_error_of([&] { PathSupernet supernet(space); });
+  };
+  PathSpace space = small_path_space();
+  EXPECT_EQ(error_of(space), "no error");
+  space.positions[1].candidates.clear();
+  EXPECT_EQ(error_of(space), "position 1 of the supernet has no candidates");
+  space = small_path_space();
+  space.positions[2].in_channels = 7;
+  EXPECT_EQ(error_of(space), "position 2 of the supernet takes 7 channels, but is given 6");
+}
+
+TEST_F(PathSupernetTest, PathsThatDoNotExistAreRefused) {
+  const PathSpace space = small_path_space();
+  PathSupernet supernet(space);
+  const Tensor images = images_for(space, 1);
+  EXPECT_THROW(supernet->forward(images, {0, 0, 0}), c10::Error);
+  EXPECT_THROW(supernet->forward(images, {0, 0, 0, 4}), c10::Error);
+  EXPECT_THROW(supernet->forward(images, {0, -1, 0, 0}), c10::Error);
+}
+
+}  // namespace
+}  // namespace tilewake
