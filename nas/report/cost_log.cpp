@@ -12,6 +12,7 @@
 
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
 namespace {

@@ -11,7 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "nas/common/random.hpp"
-#include "nas/training/recalibration.hpp"
+#include "nas/training/batch_statistics.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 
@@ -304,7 +304,7 @@ double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const 
   const auto forward = [&](const torch::Tensor& images) { return supernet->forward(images, path); };
   const auto calibration = calibration_loader(room.training, resolution,
                                               room.config().recipe.evolution.calibration_images);
-  recalibrate_batch_statistics(*supernet, forward, *calibration, device);
+  recalibrate_batch_statistics(*supernet, forward, *calibration, calibration->num_images(), device);
   const auto validation = validation_loader(room.training, resolution, validation_images);
   supernet->eval();
   return evaluate(forward, *validation, device).share();

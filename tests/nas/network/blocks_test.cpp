@@ -21,15 +21,19 @@ namespace {
 
 using BlocksTest = TorchTest;
 
+ArchitectureBlock block_with(BlockOp op, int kernel, int expansion_ratio = 1) {
+  return block_of({op, kernel, expansion_ratio, false}, Activation::kRelu);
+}
+
 /// Two stages of three blocks of any operators.
 Architecture random_architecture_of(std::uint64_t seed) {
   Random random(seed);
   Architecture a = one_block_network({}, 6, 8, 1);
   a.stages[0].blocks.clear();
   a.stages.push_back({10, 2, {}});
-  const std::vector<ArchitectureBlock> pool = operator_pool();
   for (ArchitectureStage& stage : a.stages) {
-    for (int b = 0; b < 3; ++b) stage.blocks.push_back(random.pick(pool));
+    for (int b = 0; b < 3; ++b)
+      stage.blocks.push_back(block_of(random.pick(operator_pool()), Activation::kRelu));
   }
   return a;
 }
@@ -130,7 +134,7 @@ TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
 
 TEST_F(BlocksTest, ShuffleUnitsPassHalfOfTheirInputOnWhereTheShapeStays) {
   for (const BlockOp op : {BlockOp::kShuffleUnit, BlockOp::kXceptionUnit}) {
-    NetworkBlock unit = make_block(8, 8, 1, block_of(op, 3), 0.25);
+    NetworkBlock unit = make_block(8, 8, 1, block_with(op, 3), 0.25);
     const torch::Tensor x = torch::randn({2, 8, 5, 5});
     const torch::Tensor y = unit(x);
     using torch::indexing::None;
@@ -153,13 +157,13 @@ TEST_F(BlocksTest, WhatIsNoBlockIsRefused) {
   const auto error_of = [](const ArchitectureBlock& block, int out) {
     return input_error_of([&] { make_block(8, out, 1, block, 0.25); });
   };
-  EXPECT_EQ(error_of(block_of(BlockOp::kShuffleUnit, 3), 7),
+  EXPECT_EQ(error_of(block_with(BlockOp::kShuffleUnit, 3), 7),
             "a unit of two halves needs an even width");
-  EXPECT_EQ(error_of(block_of(BlockOp::kXceptionUnit, 3), 7),
+  EXPECT_EQ(error_of(block_with(BlockOp::kXceptionUnit, 3), 7),
             "a unit of two halves needs an even width");
   const std::string kOneKernel = "a block of this operator has one kernel and no expansion ratio";
-  EXPECT_EQ(error_of(block_of(BlockOp::kSeparable, 3, 2), 8), kOneKernel);
-  ArchitectureBlock two = block_of(BlockOp::kShuffleUnit, 3);
+  EXPECT_EQ(error_of(block_with(BlockOp::kSeparable, 3, 2), 8), kOneKernel);
+  ArchitectureBlock two = block_with(BlockOp::kShuffleUnit, 3);
   two.branches.push_back({5, 1});
   EXPECT_EQ(error_of(two, 8), kOneKernel);
   EXPECT_EQ(error_of({}, 8), "a block needs at least one branch");

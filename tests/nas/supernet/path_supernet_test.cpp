@@ -11,7 +11,6 @@
 #include "nas/training/optimizer.hpp"
 #include "tests/nas/supernet/small_path_space.hpp"
 #include "tests/nas/supernet/torch_test.hpp"
-#include "tests/support/input_error.hpp"
 
 namespace tilewake {
 namespace {
@@ -19,7 +18,7 @@ namespace {
 using torch::Tensor;
 using PathSupernetTest = TorchTest;
 
-Tensor images_for(const PathSpace& space, std::int64_t num_images) {
+Tensor images_for(const OperatorSpace& space, std::int64_t num_images) {
   return torch::randn({num_images, space.input.channels, space.input.height, space.input.width});
 }
 
@@ -44,7 +43,7 @@ bool is_batch_statistic(const std::string& key) {
 }
 
 TEST_F(PathSupernetTest, EveryPathIsTheNetworkThatInheritsIt) {
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   randomize(*supernet);
   supernet->eval();
@@ -56,7 +55,7 @@ TEST_F(PathSupernetTest, EveryPathIsTheNetworkThatInheritsIt) {
       const std::vector<int> path = {a, b, (a + b) % 4, (a + 2 * b + 1) % 4};
       const Architecture architecture = architecture_of(space, path);
       SCOPED_TRACE(architecture_text(architecture));
-      BlockNetwork network = inherit(supernet, architecture, path);
+      BlockNetwork network = inherit(supernet, path);
       EXPECT_EQ(network->architecture, architecture);
       EXPECT_FALSE(network->is_training());
       EXPECT_TRUE(network(images).equal(supernet->forward(images, path)));
@@ -66,14 +65,14 @@ TEST_F(PathSupernetTest, EveryPathIsTheNetworkThatInheritsIt) {
 
 TEST_F(PathSupernetTest, InheritedWeightsAndStatisticsAreBitEqualCopies) {
   Random random(4);
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   randomize(*supernet);
   supernet->dropout = 0.3;
   const auto before = state_of(*supernet);
   for (int n = 0; n < 10; ++n) {
     const std::vector<int> path = random_path(space, random);
-    BlockNetwork network = inherit(supernet, architecture_of(space, path), path);
+    BlockNetwork network = inherit(supernet, path);
     EXPECT_TRUE(network->is_training());
     EXPECT_EQ(network->dropout, 0.3);
     for (const auto& [key, value] : state_of(*network)) {
@@ -92,30 +91,9 @@ TEST_F(PathSupernetTest, InheritedWeightsAndStatisticsAreBitEqualCopies) {
   for (const auto& [key, value] : state_of(*supernet)) EXPECT_TRUE(value.equal(before.at(key)));
 }
 
-TEST_F(PathSupernetTest, InheritingAnotherArchitectureIsRefused) {
-  const PathSpace space = small_path_space();
-  PathSupernet supernet(space);
-  const std::vector<int> path = {0, 1, 2, 3};
-  const auto error_of = [&](const Architecture& a) {
-    return input_error_of([&] { inherit(supernet, a, path); });
-  };
-  const std::string kOther = "architecture 'path' is not that of the path";
-  EXPECT_EQ(error_of(architecture_of(space, path)), "no error");
-  EXPECT_EQ(error_of(architecture_of(space, {0, 1, 2, 2})), kOther);
-  Architecture a = architecture_of(space, path);
-  a.head_width += 2;
-  EXPECT_EQ(error_of(a), kOther);
-  a = architecture_of(space, path);
-  a.stages[0].blocks.pop_back();
-  EXPECT_EQ(error_of(a), kOther);
-  a = architecture_of(space, path);
-  a.stages[1].stride = 1;
-  EXPECT_EQ(error_of(a), kOther);
-}
-
 TEST_F(PathSupernetTest, GradientsReachEveryParameterOfThePathAndNoOther) {
   Random random(5);
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   for (int n = 0; n < 12; ++n) {
     const std::vector<int> path = random_path(space, random);
@@ -129,7 +107,7 @@ TEST_F(PathSupernetTest, GradientsReachEveryParameterOfThePathAndNoOther) {
 }
 
 TEST_F(PathSupernetTest, AStepOfSkippingGroupsMovesThePathAlone) {
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   for (const OptimizerKind kind :
        {OptimizerKind::kSgd, OptimizerKind::kRmspropTf, OptimizerKind::kAdamW}) {
     Random random(6);
@@ -162,7 +140,7 @@ TEST_F(PathSupernetTest, AStepOfSkippingGroupsMovesThePathAlone) {
 
 TEST_F(PathSupernetTest, RecalibrationChangesTheStatisticsOfThePathAlone) {
   Random random(7);
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   randomize(*supernet);
   supernet->dropout = 0.5;  // which must not disturb what is measured
@@ -195,13 +173,13 @@ TEST_F(PathSupernetTest, RecalibrationChangesTheStatisticsOfThePathAlone) {
 }
 
 TEST_F(PathSupernetTest, ARecalibratedPathIsItsRecalibratedNetwork) {
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   randomize(*supernet);
   supernet->eval();
   const std::vector<int> path = {3, 2, 1, 0};
   const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 16)};
-  BlockNetwork network = inherit(supernet, architecture_of(space, path), path);
+  BlockNetwork network = inherit(supernet, path);
   recalibrate_batch_statistics(
       *supernet, [&](const Tensor& images) { supernet->forward(images, path); }, batches);
   recalibrate_batch_statistics(
@@ -210,59 +188,8 @@ TEST_F(PathSupernetTest, ARecalibratedPathIsItsRecalibratedNetwork) {
   EXPECT_TRUE(network(images).equal(supernet->forward(images, path)));
 }
 
-TEST_F(PathSupernetTest, CommonCandidatesAreInheritedAndOthersStay) {
-  const PathSpace space = small_path_space();
-  PathSpace later = space;
-  // The winner alone at the later positions; other candidates in another order before.
-  later.positions[2].candidates = {space.positions[2].candidates[1]};
-  later.positions[3].candidates = {space.positions[3].candidates[2]};
-  ArchitectureBlock unknown = block_of(BlockOp::kMixConv, 9, 2);
-  later.positions[0].candidates = {unknown, space.positions[0].candidates[3]};
-  PathSupernet from(space);
-  randomize(*from);
-  PathSupernet to(later);
-  const auto theirs = state_of(*from);
-  const auto before = state_of(*to);
-  inherit_common(from, to);
-  const std::map<std::string, std::string> known = {
-      {"block0_1.", "block0_3."}, {"block1_0.", "block1_0."}, {"block1_1.", "block1_1."},
-      {"block1_2.", "block1_2."}, {"block1_3.", "block1_3."}, {"block2_0.", "block2_1."},
-      {"block3_0.", "block3_2."}};
-  int num_inherited = 0;
-  for (const auto& [key, value] : state_of(*to)) {
-    const std::string block = key.substr(0, 9);
-    if (key.rfind("block", 0) != 0) {
-      EXPECT_TRUE(value.equal(theirs.at(key))) << key;
-    } else if (known.count(block) == 1) {
-      EXPECT_TRUE(value.equal(theirs.at(known.at(block) + key.substr(9)))) << key;
-      ++num_inherited;
-    } else {
-      EXPECT_TRUE(value.equal(before.at(key))) << key;
-    }
-  }
-  EXPECT_GT(num_inherited, 50);
-  const torch::NoGradGuard no_grad;
-  from->eval();
-  to->eval();
-  const Tensor images = images_for(space, 2);
-  EXPECT_TRUE(to->forward(images, {1, 2, 0, 0}).equal(from->forward(images, {3, 2, 1, 2})));
-}
-
-TEST_F(PathSupernetTest, SpacesThatDoNotFitTogetherAreRefused) {
-  const auto error_of = [](const PathSpace& space) {
-    return input_error_of([&] { PathSupernet supernet(space); });
-  };
-  PathSpace space = small_path_space();
-  EXPECT_EQ(error_of(space), "no error");
-  space.positions[1].candidates.clear();
-  EXPECT_EQ(error_of(space), "position 1 of the supernet has no candidates");
-  space = small_path_space();
-  space.positions[2].in_channels = 7;
-  EXPECT_EQ(error_of(space), "position 2 of the supernet takes 7 channels, but is given 6");
-}
-
 TEST_F(PathSupernetTest, PathsThatDoNotExistAreRefused) {
-  const PathSpace space = small_path_space();
+  const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   const Tensor images = images_for(space, 1);
   EXPECT_THROW(supernet->forward(images, {0, 0, 0}), c10::Error);
