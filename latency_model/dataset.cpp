@@ -21,7 +21,8 @@ bool is_row_of(const TraceRow& row, const Layer& layer) {
   return row.op == layer.op && Shape{row.ic, row.ih, row.iw} == layer.ifm &&
          Shape{row.oc, row.oh, row.ow} == layer.ofm &&
          row.kernel == KernelSize{layer.kernel_height, layer.kernel_width} &&
-         row.stride == layer.stride && row.groups == layer.groups && row.macs == layer.num_macs() &&
+         row.stride == layer.stride && row.groups == layer.groups &&
+         row.first_channel == layer.first_channel && row.macs == layer.num_macs() &&
          row.effective_macs == layer.num_effective_macs();
 }
 

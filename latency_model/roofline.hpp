@@ -9,7 +9,8 @@ namespace tilewake {
 /// What a layer takes when nothing but the peak figures counts: the model to beat.
 ///
 ///   cycles = max(effective MACs / peak MACs per cycle, bytes / peak bytes per cycle)
-///   bytes  = all inputs + weights + output, one byte an element, each moved once
+///   bytes  = all inputs (of a channel_split, what it takes) + weights + output, one byte an
+///            element, each moved once
 ///
 /// A layer without MACs has the second term only. Biases, partly filled arrays, what is already on
 /// chip and all latencies are left out.

@@ -51,6 +51,8 @@ std::int64_t Layer::weight_bytes() const {
     case Op::kAdd:
     case Op::kMul:
     case Op::kConcat:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       return 0;
   }
   return 0;

@@ -17,7 +17,9 @@ enum class Op {
   kGlobalAvgPool,
   kAdd,
   kMul,
-  kConcat
+  kConcat,
+  kChannelSplit,  // a range of channels, copied
+  kChannelShuffle
 };
 
 enum class Activation { kNone, kRelu, kRelu6, kHswish, kSwish, kSigmoid, kHsigmoid, kLeakyRelu };
@@ -66,7 +68,11 @@ struct Layer {
   std::int64_t kernel_width = 1;
   std::int64_t stride = 1;
   std::int64_t dilation = 1;
-  std::int64_t groups = 1;  // conv2d only; a depthwise convolution is its own op
+  /// Of conv2d (a depthwise convolution is its own op), and of channel_shuffle: with n channels a
+  /// group, ofm channel j * groups + i is ifm channel i * n + j.
+  std::int64_t groups = 1;
+  /// channel_split only: its ofm is channels first_channel .. first_channel + ofm.channels - 1.
+  std::int64_t first_channel = 0;
   Padding padding;
   bool bias = true;  // conv2d, depthwise_conv2d, fully_connected
 
@@ -74,6 +80,8 @@ struct Layer {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected;
   }
   bool is_elementwise() const { return op == Op::kAdd || op == Op::kMul; }
+  /// Channels picked or reordered: a copy that computes nothing and has no activation.
+  bool moves_channels() const { return op == Op::kChannelSplit || op == Op::kChannelShuffle; }
 
   /// Multiply-accumulates of convolutions and fully connected layers over the whole window (padding
   /// taps included, as publications count them); 0 for every other op.

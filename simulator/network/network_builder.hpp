@@ -18,8 +18,8 @@ class NetworkBuilder {
   NetworkBuilder(const std::string& name, const Shape& input);
 
   /// Appends a layer and returns its index. `layer` carries name, block, op, activation, inputs,
-  /// window fields, groups, bias and, for conv2d and fully_connected, ofm.channels; ifm, ofm and
-  /// padding are inferred.
+  /// window fields, groups, first_channel, bias and, for conv2d, fully_connected and channel_split,
+  /// ofm.channels; ifm, ofm and padding are inferred.
   int add(Layer layer, const PaddingRule& padding = PaddingRule::same());
 
   const Shape& shape_of(int index) const { return network_.shape_of(index); }

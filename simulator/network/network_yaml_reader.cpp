@@ -75,7 +75,7 @@ void read_kernel(YamlReader& entry, Layer& layer) {
 /// Keys that some ops have and others lack; `finish()` refuses them where they mean nothing.
 PaddingRule read_op_keys(YamlReader& entry, Layer& layer) {
   PaddingRule padding = PaddingRule::valid();
-  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected) {
+  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit) {
     layer.ofm.channels = entry.integer("out_channels", 1, kMaxDimension);
   }
   if (layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
@@ -87,6 +87,13 @@ PaddingRule read_op_keys(YamlReader& entry, Layer& layer) {
   }
   if (layer.op == Op::kConv2d) {
     layer.groups = entry.integer("groups", 1, kMaxDimension, layer.groups);
+  }
+  if (layer.op == Op::kChannelShuffle) layer.groups = entry.integer("groups", 2, kMaxDimension);
+  if (layer.op == Op::kChannelSplit) {
+    layer.first_channel = entry.integer("first_channel", 0, kMaxDimension - 1, layer.first_channel);
+  }
+  if (!layer.moves_channels()) {
+    layer.activation = entry.choice("activation", kActivationNames, layer.activation);
   }
   if (layer.has_weights()) layer.bias = entry.optional<bool>("bias", layer.bias);
   return padding;
@@ -149,7 +156,6 @@ class EntriesReader {
     layer.name = names_[index];
     layer.op = op;
     layer.block = entry.optional<std::string>("block", "");
-    layer.activation = entry.choice("activation", kActivationNames, layer.activation);
     const PaddingRule padding = read_op_keys(entry, layer);
     layer.inputs = read_inputs(index);
     entry.finish();

@@ -53,10 +53,11 @@ std::string entry_of(const Network& network, const Layer& layer) {
                          : quoted_if_needed(network.layers[static_cast<std::size_t>(input)].name));
   }
   text += fmt::format(", inputs: [{}]", fmt::join(inputs, ", "));
-  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected) {
+  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit) {
     text += fmt::format(", out_channels: {}", layer.ofm.channels);
   }
   if (has_window(layer)) text += window_keys(layer);
+  if (layer.first_channel != 0) text += fmt::format(", first_channel: {}", layer.first_channel);
   if (layer.groups != 1) text += fmt::format(", groups: {}", layer.groups);
   if (layer.has_weights() && !layer.bias) text += ", bias: false";
   if (layer.activation != Activation::kNone) {

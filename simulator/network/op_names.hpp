@@ -10,7 +10,7 @@
 namespace tilewake {
 
 /// The words of network files and traces, each given once.
-inline constexpr std::array<std::pair<std::string_view, Op>, 9> kOpNames = {{
+inline constexpr std::array<std::pair<std::string_view, Op>, 11> kOpNames = {{
     {"conv2d", Op::kConv2d},
     {"depthwise_conv2d", Op::kDepthwiseConv2d},
     {"fully_connected", Op::kFullyConnected},
@@ -20,6 +20,8 @@ inline constexpr std::array<std::pair<std::string_view, Op>, 9> kOpNames = {{
     {"add", Op::kAdd},
     {"mul", Op::kMul},
     {"concat", Op::kConcat},
+    {"channel_split", Op::kChannelSplit},
+    {"channel_shuffle", Op::kChannelShuffle},
 }};
 
 inline constexpr std::array<std::pair<std::string_view, Activation>, 8> kActivationNames = {{

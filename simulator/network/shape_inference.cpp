@@ -105,6 +105,21 @@ void infer_concat(Layer& layer, const std::vector<Shape>& inputs) {
   }
 }
 
+void infer_channel_split(Layer& layer) {
+  const std::int64_t available = layer.ifm.channels;
+  check(layer.first_channel >= 0 && layer.first_channel < available, "first_channel",
+        fmt::format("must be from 0 to {}, not {}", available - 1, layer.first_channel));
+  check_range(layer.ofm.channels, available - layer.first_channel, "out_channels");
+  layer.ofm = {layer.ofm.channels, layer.ifm.height, layer.ifm.width};
+}
+
+void infer_channel_shuffle(Layer& layer) {
+  check(layer.groups >= 2 && layer.ifm.channels % layer.groups == 0, "groups",
+        fmt::format("must be 2 or more and divide the {} channels, not {}", layer.ifm.channels,
+                    layer.groups));
+  layer.ofm = layer.ifm;
+}
+
 void check_sizes(const Layer& layer) {
   const Shape& ofm = layer.ofm;
   for (const std::int64_t size : {ofm.channels, ofm.height, ofm.width}) {
@@ -126,6 +141,8 @@ void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Sh
   check(!inputs.empty(), "inputs", "must not be empty");
   check(inputs.size() == 1 || layer.is_elementwise() || layer.op == Op::kConcat, "inputs",
         fmt::format("{} takes one, not {}", to_string(layer.op), inputs.size()));
+  check(!layer.moves_channels() || layer.activation == Activation::kNone, "activation",
+        fmt::format("{} has none", to_string(layer.op)));
   layer.ifm = inputs[0];
   switch (layer.op) {
     case Op::kConv2d:
@@ -150,6 +167,12 @@ void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Sh
       break;
     case Op::kConcat:
       infer_concat(layer, inputs);
+      break;
+    case Op::kChannelSplit:
+      infer_channel_split(layer);
+      break;
+    case Op::kChannelShuffle:
+      infer_channel_shuffle(layer);
       break;
   }
   check_sizes(layer);

@@ -34,7 +34,8 @@ struct PaddingRule {
 
 /// Completes `layer` from the shapes of its inputs: ifm, ofm and the padding that windows touch.
 ///
-/// On entry op, window fields and groups are set, and ofm.channels for conv2d and fully_connected.
+/// On entry op, window fields, groups and first_channel are set, and ofm.channels for conv2d,
+/// fully_connected and channel_split.
 ///   output size  floor((in + begin + end - extent) / stride) + 1, extent = dilation (kernel-1) + 1
 ///   same         zeros of extent - 1 in all, the smaller half at the beginning: (k-1)/2 dilation
 ///                on both sides of an odd kernel, the output is ceil(in / stride)

@@ -58,6 +58,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"inputs", &TraceRow::inputs},
     {"dilation", &TraceRow::dilation},
     {"padding", &TraceRow::padding},
+    {"first_channel", &TraceRow::first_channel},
     {"bias", &TraceRow::bias},
     {"network", &TraceRow::network},
     {"machine", &TraceRow::machine},

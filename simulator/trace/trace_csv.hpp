@@ -12,9 +12,9 @@
 namespace tilewake {
 
 /// Bumped whenever a column is added, removed or changes meaning.
-inline constexpr int kTraceVersion = 1;
+inline constexpr int kTraceVersion = 2;
 
-/// `# tilewake-trace v1`, a header line and one CSV line a row: the text of layers.csv.
+/// `# tilewake-trace v2`, a header line and one CSV line a row: the text of layers.csv.
 std::string trace_csv(const std::vector<TraceRow>& rows);
 
 /// The rows of a layers.csv, and where they stand.

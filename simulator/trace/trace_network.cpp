@@ -129,7 +129,8 @@ class Rebuilder {
     layer.op = measured.op;
     layer.inputs = inputs_of(builder, row);
     layer.ofm.channels = measured.oc;
-    if (layer.op == Op::kConv2d) layer.groups = measured.groups;
+    if (layer.op == Op::kConv2d || layer.op == Op::kChannelShuffle) layer.groups = measured.groups;
+    if (layer.op == Op::kChannelSplit) layer.first_channel = measured.first_channel;
     if (layer.has_weights()) layer.bias = measured.bias;
     if (layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
         layer.op == Op::kAvgPool) {
@@ -220,6 +221,7 @@ void describe_layer(const Network& network, int index, TraceRow& row) {
   row.inputs = inputs_text(network, layer);
   row.dilation = layer.dilation;
   row.padding = layer.padding;
+  row.first_channel = layer.first_channel;
   row.bias = layer.has_weights() && layer.bias;
   row.network = network.name;
 }

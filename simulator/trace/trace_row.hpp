@@ -51,6 +51,7 @@ struct TraceRow {
   std::string inputs;           // names joined by ';', "input" is the network's
   std::int64_t dilation = 1;
   Padding padding;
+  std::int64_t first_channel = 0;
   bool bias = false;  // never of an op without weights
   std::string network;
   std::string machine;  // machine_id()

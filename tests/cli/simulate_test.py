@@ -21,7 +21,7 @@ class SimulateTest(CliTest):
     def rows(self):
         text = self.expect_ok(*self.simulate, "--format", "csv")
         version, rest = text.split("\n", 1)
-        self.assertEqual(version, "# tilewake-trace v1")
+        self.assertEqual(version, "# tilewake-trace v2")
         return list(csv.DictReader(io.StringIO(rest)))
 
     def summary(self):

@@ -98,7 +98,8 @@ TEST(LayerTest, NamesAreUniqueAndFoundForEveryEnumerator) {
     EXPECT_EQ(to_string(activation), name);
     EXPECT_TRUE(names.insert(name).second);
   }
-  EXPECT_EQ(to_string(Op::kConcat), "concat");  // the last of each: none is missing
+  EXPECT_EQ(to_string(Op::kChannelShuffle),
+            "channel_shuffle");  // the last of each: none is missing
   EXPECT_EQ(to_string(Activation::kLeakyRelu), "leaky_relu");
 }
 

@@ -151,7 +151,7 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
   EXPECT_THAT(error_of({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
-  EXPECT_THAT(error_of({"name: a, op: conv3d"}), HasSubstr("concat, mbconv, convblock"));
+  EXPECT_THAT(error_of({"name: a, op: conv3d"}), HasSubstr("channel_shuffle, mbconv, convblock"));
   EXPECT_EQ(error_of({conv + "activation: gelu"}),
             "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
             "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu");
@@ -188,6 +188,33 @@ TEST(NetworkReaderTest, ShapesThatDoNotFitNameTheLayersLine) {
                       "name: b, op: mbconv, inputs: [input, a], kernels: 3, expansion_ratios: 1, "
                       "out_channels: 8"}),
             "n.yaml:5: layers[1].inputs: a block takes one");
+}
+
+TEST(NetworkReaderTest, ChannelsAreSplitAndShuffledByKeysOfTheirOwn) {
+  const Network network = parse({"name: a, op: channel_split, first_channel: 3, out_channels: 4",
+                                 "name: b, op: channel_split, inputs: input, out_channels: 8",
+                                 "name: c, op: channel_shuffle, groups: 4"});
+  EXPECT_EQ(network.layers[0].first_channel, 3);
+  EXPECT_EQ(network.layers[0].ofm, (Shape{4, 16, 12}));
+  EXPECT_EQ(network.layers[1].first_channel, 0);
+  EXPECT_EQ(network.layers[2].groups, 4);
+  const std::string split = "name: a, op: channel_split";
+  EXPECT_EQ(error_of({split}), "n.yaml:4: layers[0].out_channels: missing");
+  EXPECT_EQ(error_of({split + ", first_channel: 5, out_channels: 4"}),
+            "n.yaml:4: layers[0].out_channels: must be from 1 to 3, not 4");
+  EXPECT_EQ(error_of({split + ", first_channel: 8, out_channels: 1"}),
+            "n.yaml:4: layers[0].first_channel: must be from 0 to 7, not 8");
+  EXPECT_THAT(error_of({split + ", out_channels: 1, activation: relu"}),
+              HasSubstr("n.yaml:4: layers[0].activation: "));
+  EXPECT_THAT(error_of({split + ", out_channels: 1, groups: 2"}),
+              HasSubstr("n.yaml:4: layers[0].groups: "));
+  const std::string shuffle = "name: a, op: channel_shuffle";
+  EXPECT_EQ(error_of({shuffle}), "n.yaml:4: layers[0].groups: missing");
+  EXPECT_EQ(error_of({shuffle + ", groups: 3"}),
+            "n.yaml:4: layers[0].groups: must be 2 or more and divide the 8 channels, not 3");
+  EXPECT_THAT(error_of({shuffle + ", groups: 2, out_channels: 8"}),
+              HasSubstr("n.yaml:4: layers[0].out_channels: "));
+  EXPECT_THAT(error_of({shuffle + ", groups: 1"}), HasSubstr("n.yaml:4: layers[0].groups: must"));
 }
 
 TEST(NetworkReaderTest, NamesMustBeUniquePlainAndNotReserved) {

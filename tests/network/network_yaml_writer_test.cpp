@@ -61,5 +61,13 @@ TEST(NetworkWriterTest, RandomNetworksReadBackEqual) {
   }
 }
 
+TEST(NetworkWriterTest, RandomNetworksThatMoveChannelsReadBackEqual) {
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    const Network network = RandomNetwork(seed, RandomNetwork::Channels::kMove).make(25);
+    const std::string text = written(network);
+    ASSERT_EQ(text_of(read_network_text(text, "written.yaml")), text_of(network)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace tilewake

@@ -157,6 +157,63 @@ TEST(ShapeInferenceTest, ConcatAddsChannelsOfEqualMaps) {
             "inputs: concat takes at least two");
 }
 
+TEST(ShapeInferenceTest, ChannelSplitTakesARangeWithinItsInput) {
+  Layer split;
+  split.op = Op::kChannelSplit;
+  for (std::int64_t first = 0; first < 8; ++first) {
+    split.first_channel = first;
+    for (std::int64_t count = 1; first + count <= 8; ++count) {
+      split.ofm.channels = count;
+      const Layer layer = inferred(split, PaddingRule::valid(), {{8, 5, 4}});
+      EXPECT_EQ(layer.ofm, (Shape{count, 5, 4}));
+      EXPECT_EQ(layer.ifm, (Shape{8, 5, 4}));
+      EXPECT_EQ(layer.num_macs() + layer.num_params(), 0);
+    }
+    for (const std::int64_t count : {std::int64_t{-1}, std::int64_t{0}, 9 - first}) {
+      split.ofm.channels = count;
+      EXPECT_THAT(error_of(split, PaddingRule::valid(), {{8, 5, 4}}),
+                  HasSubstr("out_channels: must be from 1 to "));
+    }
+  }
+  split.ofm.channels = 1;
+  for (const std::int64_t first : {-1, 8}) {
+    split.first_channel = first;
+    EXPECT_THAT(error_of(split, PaddingRule::valid(), {{8, 5, 4}}),
+                HasSubstr("first_channel: must be from 0 to 7, not "));
+  }
+}
+
+TEST(ShapeInferenceTest, ChannelShuffleKeepsTheShapeAndNeedsGroupsThatDivide) {
+  Layer shuffle;
+  shuffle.op = Op::kChannelShuffle;
+  for (const std::int64_t groups : {2, 3, 6}) {
+    shuffle.groups = groups;
+    const Layer layer = inferred(shuffle, PaddingRule::valid(), {{6, 5, 4}});
+    EXPECT_EQ(layer.ofm, (Shape{6, 5, 4}));
+    EXPECT_EQ(layer.num_macs() + layer.num_params(), 0);
+  }
+  for (const std::int64_t groups : {-2, 0, 1, 4, 12}) {
+    shuffle.groups = groups;
+    EXPECT_THAT(error_of(shuffle, PaddingRule::valid(), {{6, 5, 4}}),
+                HasSubstr("groups: must be 2 or more and divide the 6 channels"));
+  }
+}
+
+TEST(ShapeInferenceTest, WhatMovesChannelsHasNoActivation) {
+  for (const Op op : {Op::kChannelSplit, Op::kChannelShuffle}) {
+    Layer layer;
+    layer.op = op;
+    layer.groups = 2;
+    layer.ofm.channels = 4;
+    EXPECT_EQ(error_of(layer, PaddingRule::valid(), {{8, 5, 4}}), "no error");
+    EXPECT_THAT(error_of(layer, PaddingRule::valid(), {{8, 5, 4}, {8, 5, 4}}),
+                HasSubstr("takes one, not 2"));
+    layer.activation = Activation::kRelu;
+    EXPECT_THAT(error_of(layer, PaddingRule::valid(), {{8, 5, 4}}),
+                HasSubstr("activation: channel_s"));
+  }
+}
+
 TEST(ShapeInferenceTest, OneInputLayersRefuseMore) {
   EXPECT_EQ(error_of(window(Op::kConv2d, 1), PaddingRule::same(), {{8, 5, 4}, {8, 5, 4}}),
             "inputs: conv2d takes one, not 2");

@@ -18,12 +18,14 @@ inline std::string text_of(const Layer& layer) {
     return fmt::format("{}x{}x{}", s.channels, s.height, s.width);
   };
   const Padding& p = layer.padding;
+  const std::string from =
+      layer.first_channel == 0 ? "" : fmt::format(" from {}", layer.first_channel);
   return fmt::format(
       "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {} dilation {} "
-      "groups {} padding {} {} {} {} bias {}\n",
+      "groups {}{} padding {} {} {} {} bias {}\n",
       layer.name, layer.block, to_string(layer.op), to_string(layer.activation), layer.inputs,
       shape(layer.ifm), shape(layer.ofm), layer.kernel_height, layer.kernel_width, layer.stride,
-      layer.dilation, layer.groups, p.top, p.left, p.bottom, p.right, layer.bias);
+      layer.dilation, layer.groups, from, p.top, p.left, p.bottom, p.right, layer.bias);
 }
 
 inline std::string text_of(const Network& network) {

@@ -15,11 +15,15 @@
 namespace tilewake {
 
 /// Grows small networks that use every op: rectangular, dilated, strided and grouped windows, odd
-/// paddings, blocks, joins and several outputs. The same seed gives the same network.
+/// paddings, blocks, joins and several outputs; channel_split and channel_shuffle only when asked
+/// for, in other networks. The same seed gives the same network.
 class RandomNetwork {
  public:
-  explicit RandomNetwork(std::uint64_t seed)
-      : random_(seed),
+  enum class Channels { kStay, kMove };
+
+  explicit RandomNetwork(std::uint64_t seed, Channels channels = Channels::kStay)
+      : channels_(channels),
+        random_(seed),
         builder_(fmt::format("random{}", seed),
                  {random_.between(1, 16), random_.between(1, 40), random_.between(1, 40)}) {}
 
@@ -37,6 +41,9 @@ class RandomNetwork {
 
  private:
   void add_anything() {
+    if (channels_ == Channels::kMove && random_.one_in(2)) {
+      return random_.one_in(2) ? add_shuffle_unit() : add_channel_move();
+    }
     switch (random_.below(8)) {
       case 0:
         return add_join();
@@ -143,6 +150,45 @@ class RandomNetwork {
     keep(builder_.add(layer_of(Op::kMul, operands)));
   }
 
+  Layer split_of(int input, std::int64_t first, std::int64_t count) {
+    Layer layer = layer_of(Op::kChannelSplit, {input});
+    layer.activation = Activation::kNone;
+    layer.first_channel = first;
+    layer.ofm.channels = count;
+    return layer;
+  }
+
+  Layer shuffle_of(int input) {
+    Layer layer = layer_of(Op::kChannelShuffle, {input});
+    layer.activation = Activation::kNone;
+    const std::int64_t channels = builder_.shape_of(input).channels;
+    layer.groups = random_.pick(std::vector<std::int64_t>{2, 2, 3, 4, channels});
+    return layer;
+  }
+
+  void add_channel_move() {
+    const int input = any_input();
+    if (random_.one_in(2)) return keep(builder_.add(shuffle_of(input)));
+    const std::int64_t channels = builder_.shape_of(input).channels;
+    const std::int64_t first = random_.between(0, channels - 1);
+    keep(builder_.add(split_of(input, first, random_.between(1, channels - first))));
+  }
+
+  /// As in ShuffleNetV2: half of the channels pass, half are convolved, then all are shuffled.
+  void add_shuffle_unit() {
+    const int input = any_input();
+    const std::int64_t channels = builder_.shape_of(input).channels;
+    const std::int64_t half = channels / 2;
+    const int left = builder_.add(split_of(input, 0, half));
+    const int right = builder_.add(split_of(input, half, channels - half));
+    Layer conv = layer_of(Op::kConv2d, {right});
+    conv.ofm.channels = channels - half;
+    const int worked = builder_.add(std::move(conv));
+    const int both = builder_.add(layer_of(Op::kConcat, {left, worked}));
+    keep(both);
+    keep(builder_.add(shuffle_of(both)));
+  }
+
   void add_block() {
     Block block;
     block.kind = random_.one_in(4) ? BlockKind::kConvblock : BlockKind::kMbconv;
@@ -160,6 +206,7 @@ class RandomNetwork {
     keep(expand_block(builder_, block, input));
   }
 
+  Channels channels_;
   Random random_;
   NetworkBuilder builder_;
   std::vector<int> outputs_;

@@ -69,15 +69,15 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
   EXPECT_THAT(
       small_csv(),
       StartsWith(
-          "# tilewake-trace v1\n"
+          "# tilewake-trace v2\n"
           "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,effective_macs,total_cycles,"
           "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
           "dram_write_bytes,pe_utilization,row_hits,row_misses,fused_into,index,num_layers,"
-          "inputs,dilation,padding,bias,network,machine,version\n"
+          "inputs,dilation,padding,first_channel,bias,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,39,36,0,3,2,732,500,200,32,"
-          "512,0.935,0,0,,0,3,input,1,1/2/0/1,1,small,toy@0123456789abcdef," +
+          "512,0.935,0,0,,0,3,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 
@@ -131,11 +131,11 @@ TEST(TraceCsvTest, UtilizationSurvivesToTheLastBit) {
 TEST(TraceCsvTest, EqualRowsGiveEqualBytes) { EXPECT_EQ(small_csv(), small_csv()); }
 
 TEST(TraceCsvTest, AnotherVersionIsRefused) {
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v1", "trace v2")),
-              HasSubstr("layers.csv:1: version 'v2' of the trace format; this program reads v1"));
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v1", "trace v10")), HasSubstr("version 'v10'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v2", "trace v1")),
+              HasSubstr("layers.csv:1: version 'v1' of the trace format; this program reads v2"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v2", "trace v10")), HasSubstr("version 'v10'"));
   EXPECT_THAT(error_of("layer,cycles\n"),
-              HasSubstr("layers.csv:1: no trace: expected '# tilewake-trace v1'"));
+              HasSubstr("layers.csv:1: no trace: expected '# tilewake-trace v2'"));
   EXPECT_THAT(error_of(""), HasSubstr("layers.csv:1: the file is empty"));
 }
 
@@ -144,16 +144,16 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 40 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 41 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
-  EXPECT_THAT(error_of("# tilewake-trace v1\n"), HasSubstr("no header"));
+  EXPECT_THAT(error_of("# tilewake-trace v2\n"), HasSubstr("no header"));
 }
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 41 fields, expected 40"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 40"));
+              HasSubstr("layers.csv:3: 42 fields, expected 41"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 41"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {

@@ -57,6 +57,7 @@ void expect_same(const Network& rebuilt, const Network& network) {
     EXPECT_EQ(a.dilation, b.dilation);
     EXPECT_EQ(a.groups, b.groups);
     EXPECT_EQ(a.padding, b.padding);
+    EXPECT_EQ(a.first_channel, b.first_channel);
     EXPECT_EQ(a.bias, b.bias);
   }
 }
@@ -89,6 +90,13 @@ TEST(TraceNetworkTest, AShippedNetworkIsRebuiltFromItsRows) {
 TEST(TraceNetworkTest, ARandomNetworkIsRebuiltFromItsRows) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     expect_rebuilt(RandomNetwork(seed).make(20), seed);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(TraceNetworkTest, ARandomNetworkThatMovesChannelsIsRebuiltFromItsRows) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    expect_rebuilt(RandomNetwork(seed, RandomNetwork::Channels::kMove).make(20), seed);
     if (HasFailure()) return;
   }
 }

@@ -178,7 +178,9 @@ IssueSlots count_issue_slots(const Graph& graph, const Node& node) {
   const std::int64_t lanes = node.type == NodeType::kConv ? c.num_cims : row;
   const std::int64_t parts =
       node.columns_per_part > 0 ? ceil_div(node.kernel_width, node.columns_per_part) : 1;
-  slots.passes = static_cast<double>(ceil_div(node.op_channels, lanes) * parts);
+  slots.passes =
+      static_cast<double>(node.type == NodeType::kConv ? ceil_div(node.op_channels, lanes) * parts
+                                                       : rows_per_pixel(node, c));
   if (node.gemm) {
     const std::int64_t rows = in.channels / row;
     slots.first_window_slots = static_cast<double>(rows);

@@ -441,9 +441,9 @@ double LayerWalk::write_wait(const Work& work) const {
   }
   if (writes <= 1.0 || node.fused_pool >= 0) return 0.0;
   const double slots = work.total_slots();
-  const double outputs =
-      static_cast<double>(node.width * node.height) *
-      static_cast<double>(ceil_div(node.op_channels, narrow ? c_.num_cims : c_.system_width));
+  const double outputs = static_cast<double>(node.width * node.height) *
+                         static_cast<double>(narrow ? ceil_div(node.op_channels, c_.num_cims)
+                                                    : rows_per_pixel(node, c_));
   return std::max(0.0, outputs * writes - slots);
 }
 

@@ -53,6 +53,8 @@ int class_of(const Node& node, const Layer& layer) {
     case Op::kDepthwiseConv2d:
       return kDepthwise;
     case Op::kMaxPool:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       return kMaxPool;
     case Op::kAvgPool:
       return kAvgPool;

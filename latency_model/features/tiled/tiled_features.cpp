@@ -37,6 +37,8 @@ int class_of(Op op) {
     case Op::kAdd:
     case Op::kMul:
     case Op::kConcat:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       break;
   }
   return kElementwise;

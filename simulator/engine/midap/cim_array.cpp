@@ -252,9 +252,13 @@ void CimArray::store_outputs() {
     const std::int64_t columns = out.write_on_dram || out.linear
                                      ? out.width
                                      : std::max<std::int64_t>(out.width - out.pivot, 0);
-    const std::int64_t channels = layer_->on_cims() || is_row_aligned(out)
-                                      ? round_up(layer_->out_channels, lanes_)
-                                      : round_up(out.slice_end - out.slice_begin, config_.num_cims);
+    const std::int64_t slice = out.slice_end - out.slice_begin;
+    std::int64_t channels = round_up(layer_->out_channels, lanes_);
+    if (!layer_->on_cims()) {
+      // A split may read one row more than it fills.
+      channels =
+          is_row_aligned(out) ? std::min(channels, slice) : round_up(slice, config_.num_cims);
+    }
     bytes += columns * out.height * channels;
   };
   for (const MidapOutput& out : layer_->outputs) add(out);

@@ -31,6 +31,8 @@ NodeType type_of(const Layer& layer) {
     case Op::kMaxPool:
     case Op::kAvgPool:
     case Op::kGlobalAvgPool:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       return NodeType::kPool;
     case Op::kAdd:
     case Op::kMul:
@@ -57,6 +59,7 @@ Node make_node(int id, const Layer& layer) {
   node.stride = layer.stride;
   node.dilation = layer.dilation;
   node.padding = layer.padding;
+  node.first_channel = layer.first_channel;
   node.has_bias = layer.has_weights() && layer.bias;
   if (layer.op == Op::kGlobalAvgPool || layer.op == Op::kFullyConnected) {
     // One window over the whole map; for a 1x1 map this is the 1x1 convolution.
@@ -278,6 +281,11 @@ std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config)
   if (lanes % outputs != 0 && outputs % lanes != 0) ++spanned;
   spanned = std::min(spanned, layer.groups);
   return ceil_div(spanned * (layer.ifm.channels / layer.groups), config.system_width);
+}
+
+std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config) {
+  const std::int64_t row = config.system_width;
+  return ceil_div(node.first_channel % row + node.op_channels, row);
 }
 
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule) {

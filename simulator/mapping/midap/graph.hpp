@@ -22,7 +22,7 @@ enum class NodeType {
   kInput,
   kConv,         // conv2d and fully_connected; `gemm` marks the im2col'ed first layer
   kDepthwise,    // depthwise_conv2d
-  kPool,         // max, avg and global pools that run by themselves
+  kPool,         // max, avg and global pools that run by themselves; channels moved, as a 1x1 pool
   kFusedPool,    // global pool computed on the way by its producer
   kElementwise,  // add and mul
   kConcat        // never executed: its producers write into one tensor
@@ -62,6 +62,7 @@ struct Node {
   bool broadcast = false;
   int fused_pool = -1;
   std::int64_t columns_per_part = 0;  // > 0: the filter is split by tap columns (plain schedule)
+  std::int64_t first_channel = 0;     // of its input that the output begins with: a split
   bool streamed_pool = false;  // a global pool too wide for FMEM: a 1x1 pool that only reduces
 
   std::int64_t kernel_width = 1, kernel_height = 1, stride = 1, dilation = 1;
@@ -108,6 +109,10 @@ struct Graph {
 /// FMEM rows that one tap of a grouped convolution reads: the input channels of all groups that the
 /// output channels of one pass belong to, beginning a row.
 std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config);
+
+/// Rows of a pixel that the extended CIM reads for `node`: as many as its output channels fill, or
+/// those that hold the channels that a split takes.
+std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config);
 
 enum class Schedule { kReference, kPlain };
 

@@ -164,7 +164,8 @@ class Lowering {
     out.out_width = node.width;
     out.out_height = node.height;
     const bool narrow = node.type == NodeType::kConv;
-    out.out_channels = round_up(node.op_channels, narrow ? c_.num_cims : c_.system_width);
+    out.out_channels = narrow ? round_up(node.op_channels, c_.num_cims)
+                              : rows_per_pixel(node, c_) * c_.system_width;
     out.broadcast = node.broadcast;
     out.outputs = outputs(node, plan);
     if (node.streamed_pool) {

@@ -17,7 +17,7 @@ struct MidapFragment {
 enum class MidapKind {
   kGemm,        // first convolution, its input laid out as a matrix off line (im2col)
   kConv,        // all CIMs; fully connected layers too
-  kExtended,    // depthwise convolution and pooling on the extended CIM
+  kExtended,    // depthwise convolution, pooling and moving channels on the extended CIM
   kElementwise  // add and mul on the extended CIM; the second operand comes through WMEM
 };
 

@@ -76,7 +76,7 @@ std::int64_t extended_cycles(const Node& node, const MidapConfig& c) {
   // The reference multiplies vertical losses by the height and horizontal ones by the width.
   const std::int64_t padded = vertical * node.kernel_width * node.height +
                               horizontal * node.kernel_height * node.width - vertical * horizontal;
-  const std::int64_t lanes = ceil_div(node.op_channels, c.system_width);
+  const std::int64_t lanes = rows_per_pixel(node, c);
   return node.kernel_width * node.kernel_height * lanes * node.width * node.height - lanes * padded;
 }
 

@@ -26,6 +26,8 @@ TileExtent extent_of(const Layer& layer) {
     case Op::kAdd:
     case Op::kMul:
     case Op::kConcat:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       break;
   }
   return {layer.ofm.channels, pixels, 1, 1};

@@ -46,6 +46,7 @@ struct TileBlock {
 /// | fully_connected | 1 | 1 | oc | ic ih iw |
 /// | global_avg_pool | channels | 1 | 1 | ih iw |
 /// | add, mul, copy of a concat's input | channels | oh ow | 1 | 1 |
+/// | channel_split, channel_shuffle | output channels | oh ow | 1 | 1 |
 ///
 /// A range of pixels reads whole rows of the input, a range of depth whole channels, so edges of
 /// neighbouring blocks are loaded twice. An element is one byte.

@@ -39,7 +39,7 @@ class GraphMaker {
     if (index == kNetworkInput) return false;
     const Layer& host = layer(index);
     return num_users_[static_cast<std::size_t>(index)] == 1 && host.op != Op::kConcat &&
-           !host.is_elementwise() && host.ofm == layer(elementwise).ofm;
+           !host.is_elementwise() && !host.moves_channels() && host.ofm == layer(elementwise).ofm;
   }
 
   void fuse() {

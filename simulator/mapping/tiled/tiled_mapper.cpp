@@ -84,7 +84,8 @@ class TiledMapper {
       const bool is_map = network_.shape_of(second) == l.ofm;
       tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
     }
-    tiled.input_address = graph_.address_of(first);
+    const Shape& map = network_.shape_of(first);
+    tiled.input_address = graph_.address_of(first) + l.first_channel * map.height * map.width;
     add_reads(tiled, first);
     if (tiled.problem.has_second()) {
       tiled.second_address = graph_.address_of(second);

@@ -25,6 +25,10 @@ struct TiledMachine {
 ///   fuses.
 /// - A concat takes no time: its inputs are stored where it wants them. An input that already lies
 ///   elsewhere (the network's, or one of another concat) is copied, tile by tile.
+/// - A channel_split copies the channels that it takes and reads no others. A channel_shuffle
+/// copies
+///   all of them; like the rows of a tile, the planes that it scatters are moved as one stream.
+///   Nothing is fused into either.
 ///
 /// Throws InputError naming the layer and the buffer that is too small.
 Program map_tiled(const Network& network, const TiledMachine& machine);

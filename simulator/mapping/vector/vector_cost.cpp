@@ -51,6 +51,8 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
     case Op::kAdd:
     case Op::kMul:
     case Op::kConcat:
+    case Op::kChannelSplit:
+    case Op::kChannelShuffle:
       cycles += loop_nest_cycles(vectors_of(extent.num_outputs()), 1, efficiency.elementwise);
       return cycles;
   }

@@ -14,7 +14,7 @@ namespace tilewake::vector {
 /// | conv2d, lanes over pixels | ceil(pixels / L) x outputs a group | the same |
 /// | fully_connected | ceil(outputs / L) | ceil(depth / d) |
 /// | depthwise_conv2d, pools | results / L, as above | taps of the window |
-/// | add, mul | ceil(results / L) | 1 |
+/// | add, mul, copies (concat, channel_split, channel_shuffle) | ceil(results / L) | 1 |
 /// | global_avg_pool | ceil(channels / L) | pixels of the map |
 ///
 /// Dot products do not help a depthwise convolution: neighbours in its window are no neighbours in

@@ -105,9 +105,22 @@ std::size_t axis_of(std::int64_t axis, std::size_t rank) {
   return static_cast<std::size_t>(axis < 0 ? axis + size : axis);
 }
 
+bool is_integer_type(int data_type) {
+  switch (static_cast<OnnxType>(data_type)) {
+    case OnnxType::kInt8:
+    case OnnxType::kInt32:
+    case OnnxType::kInt64:
+    case OnnxType::kBool:
+      return true;
+    default:
+      return false;
+  }
+}
+
 OnnxConstant constant_of(const OnnxTensor& tensor) {
   OnnxConstant constant;
   constant.dims = tensor.dims;
+  constant.is_integer = is_integer_type(tensor.data_type);
   const auto count = static_cast<std::size_t>(num_elements_of(tensor.dims));
   if (count <= kMaxTensorValues && !tensor.is_elsewhere) {
     constant.values = values_of(tensor, count);
@@ -119,6 +132,7 @@ OnnxConstant constant_of(const OnnxTensor& tensor) {
 
 OnnxConstant integers_of(const std::vector<std::int64_t>& values) {
   OnnxConstant constant;
+  constant.is_integer = true;
   constant.dims = {static_cast<std::int64_t>(values.size())};
   constant.has_values = values.size() <= kMaxTensorValues;
   if (constant.has_values) constant.values.assign(values.begin(), values.end());
@@ -164,6 +178,7 @@ OnnxConstant concat(const std::vector<OnnxConstant>& parts, std::int64_t axis) {
 OnnxConstant gather(const OnnxConstant& data, const OnnxConstant& indices, std::int64_t axis) {
   const std::size_t at = axis_of(axis, data.dims.size());
   OnnxConstant result;
+  result.is_integer = data.is_integer;
   result.dims.assign(data.dims.begin(), data.dims.begin() + static_cast<std::ptrdiff_t>(at));
   result.dims.insert(result.dims.end(), indices.dims.begin(), indices.dims.end());
   result.dims.insert(result.dims.end(), data.dims.begin() + static_cast<std::ptrdiff_t>(at) + 1,
@@ -198,6 +213,7 @@ OnnxConstant slice(const OnnxConstant& data, std::int64_t begin, std::int64_t en
 
 OnnxConstant transpose(const OnnxConstant& data, const std::vector<std::size_t>& order) {
   OnnxConstant result;
+  result.is_integer = data.is_integer;
   for (const std::size_t axis : order) result.dims.push_back(data.dims.at(axis));
   result.has_values = data.has_values && data.dims.size() <= 1;
   if (result.has_values) result.values = data.values;
@@ -214,16 +230,15 @@ OnnxConstant arithmetic(std::string_view op, const OnnxConstant& a, const OnnxCo
   }
   OnnxConstant result;
   result.dims = fills(a, b) ? b.dims : a.dims;
+  result.is_integer = a.is_integer && b.is_integer;
   result.has_values = a.has_values && b.has_values;
   if (!result.has_values) return result;
   const auto count = static_cast<std::size_t>(result.num_elements());
   for (std::size_t i = 0; i < count; ++i) {
     const double x = a.values[a.is_scalar() ? 0 : i];
     const double y = b.values[b.is_scalar() ? 0 : i];
-    result.values.push_back(op == "Add"   ? x + y
-                            : op == "Sub" ? x - y
-                            : op == "Mul" ? x * y
-                                          : x / y);
+    const double value = op == "Add" ? x + y : op == "Sub" ? x - y : op == "Mul" ? x * y : x / y;
+    result.values.push_back(result.is_integer ? std::trunc(value) : value);
   }
   return result;
 }

@@ -15,6 +15,7 @@ struct OnnxConstant {
   Dims dims;                   // none: a scalar
   std::vector<double> values;  // integers up to 2^53 are exact
   bool has_values = false;     // false: too many, of a type that no shape has, or in another file
+  bool is_integer = false;     // of an integer type, whose quotients are cut to integers
 
   std::int64_t num_elements() const;
   bool is_scalar() const { return num_elements() == 1; }
@@ -28,6 +29,9 @@ std::string text_of(const Dims& dims);
 
 /// `axis` of a tensor of `rank`, counted from the end if negative; throws InputError.
 std::size_t axis_of(std::int64_t axis, std::size_t rank);
+
+/// Of `data_type`, OnnxType or another of onnx.proto.
+bool is_integer_type(int data_type);
 
 /// Throws InputError where dims are negative or the values do not fill them.
 OnnxConstant constant_of(const OnnxTensor& tensor);
@@ -46,8 +50,7 @@ OnnxConstant gather(const OnnxConstant& data, const OnnxConstant& indices, std::
 OnnxConstant slice(const OnnxConstant& data, std::int64_t begin, std::int64_t end,
                    std::int64_t axis, std::int64_t step);
 OnnxConstant transpose(const OnnxConstant& data, const std::vector<std::size_t>& order);
-/// Add, Sub, Mul or Div of equal dims, or with a scalar. Integers divide like real numbers; an
-/// integer that is asked for later must be whole.
+/// Add, Sub, Mul or Div of equal dims, or with a scalar.
 OnnxConstant arithmetic(std::string_view op, const OnnxConstant& a, const OnnxConstant& b);
 
 }  // namespace onnx_fold

@@ -17,7 +17,24 @@ using OnnxOperator = void (*)(OnnxValues& values, const OnnxNode& node);
 /// Null where the operator is not understood at all.
 OnnxOperator find_layer_operator(std::string_view op);        // makes layers
 OnnxOperator find_elementwise_operator(std::string_view op);  // makes layers, or belongs to one
+OnnxOperator find_channel_operator(std::string_view op);      // makes layers that move channels
 OnnxOperator find_shape_operator(std::string_view op);        // moves and computes nothing
+
+/// One axis of a Slice: elements `begin` to `end`, as the node says it.
+struct OnnxSlice {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t axis = 0;
+  std::int64_t step = 1;
+};
+
+/// A Slice of a map: a channel_split, or nothing where it takes all.
+void slice_map(OnnxValues& values, const OnnxNode& node, const std::vector<OnnxSlice>& slices);
+
+/// A Transpose of 1 x groups x n x H x W that swaps groups and n: the middle of a channel_shuffle,
+/// which a Reshape back to a map ends. False: it is none.
+bool begin_shuffle(OnnxValues& values, const OnnxNode& node, const std::vector<std::size_t>& order);
+void end_shuffle(OnnxValues& values, const OnnxNode& node, const Dims& dims);
 
 /// An attribute of `node`, or `fallback`. Throw InputError where it has another type.
 std::int64_t integer_attribute(const OnnxNode& node, std::string_view name, std::int64_t fallback);

@@ -35,7 +35,6 @@ constexpr auto kAdvice = std::to_array<std::pair<std::string_view, std::string_v
     {"If", "control flow is not modelled; export a model without it"},
     {"Loop", "control flow is not modelled; export a model without it"},
     {"Scan", "control flow is not modelled; export a model without it"},
-    {"Split", "splitting channels is not modelled; write it as convolutions side by side"},
     {"LRN", "leave it out, or put a BatchNormalization in its place"},
     {"PRelu", "put LeakyRelu in its place"},
     {"Tanh", "put another activation in its place"},
@@ -239,7 +238,8 @@ class Reader {
                       "with ONNX's own",
                       printable(std::string(node.domain))));
     }
-    for (const auto find : {find_layer_operator, find_elementwise_operator, find_shape_operator}) {
+    for (const auto find : {find_layer_operator, find_elementwise_operator, find_channel_operator,
+                            find_shape_operator}) {
       if (const OnnxOperator read = find(node.op); read != nullptr) return read(values, node);
     }
     for (const auto& [op, advice] : kAdvice) {
@@ -265,6 +265,10 @@ class Reader {
           fmt::format("is what {} gives: zeros are understood around the input of a "
                       "convolution or pool only",
                       text_of(*value->pad)));
+    }
+    if (value->shuffle != nullptr) {
+      throw InputError(
+          fmt::format("is what {} gives, half of a channel shuffle", text_of(*value->shuffle)));
     }
     if (value->layer == kNetworkInput) throw InputError("is the input itself");
     if (value->end != nullptr) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,6 +33,7 @@ void give_reshaped(OnnxValues& values, const OnnxNode& node, Dims dims) {
   }
   if (value.pad != nullptr) values.map(node, 0);  // refuses
   if (value.is_channels_last) throw InputError("reads the input with its channels last");
+  if (value.shuffle != nullptr) return end_shuffle(values, node, dims);
   values.define_same(node, value, std::move(dims));
 }
 
@@ -40,6 +42,17 @@ void read_same(OnnxValues& values, const OnnxNode& node) {
   const OnnxValue& value = values.any(node, 0);
   if (value.constant != nullptr) return values.define_constant(node, *value.constant);
   values.define_same(node, value, value.dims);
+}
+
+void read_cast(OnnxValues& values, const OnnxNode& node) {
+  const OnnxValue& value = values.any(node, 0);
+  if (value.constant == nullptr) return values.define_same(node, value, value.dims);
+  OnnxConstant constant = *value.constant;
+  constant.is_integer = is_integer_type(static_cast<int>(integer_attribute(node, "to", 0)));
+  if (constant.is_integer) {
+    for (double& number : constant.values) number = std::trunc(number);
+  }
+  values.define_constant(node, std::move(constant));
 }
 
 /// Of a constant the values are not those of the input.
@@ -157,6 +170,8 @@ void read_transpose(OnnxValues& values, const OnnxNode& node) {
   if (value.constant != nullptr) {
     return values.define_constant(node, onnx_fold::transpose(*value.constant, order));
   }
+  if (value.shuffle != nullptr) values.map(node, 0);  // refuses
+  if (begin_shuffle(values, node, order)) return;
   Dims dims;
   std::vector<std::size_t> moved;  // axes that hold more than one element
   for (const std::size_t axis : order) {
@@ -184,7 +199,7 @@ void read_constant(OnnxValues& values, const OnnxNode& node) {
   OnnxConstant constant;
   if (const OnnxAttribute* integer = node.find("value_int"); integer != nullptr) {
     constant.values = {static_cast<double>(integer->integer)};
-    constant.has_values = true;
+    constant.has_values = constant.is_integer = true;
   } else if (const OnnxAttribute* real = node.find("value_float"); real != nullptr) {
     constant.values = {static_cast<double>(real->real)};
     constant.has_values = true;
@@ -232,7 +247,6 @@ void read_gather(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_slice(OnnxValues& values, const OnnxNode& node) {
-  if (!values.is_constant(node, 0)) throw InputError("cuts a piece out of a computed map");
   const auto begins = integers_of_node(values, node, "starts", 1);
   const auto ends = integers_of_node(values, node, "ends", 2);
   const auto axes = integers_of_node(values, node, "axes", 3);
@@ -243,11 +257,15 @@ void read_slice(OnnxValues& values, const OnnxNode& node) {
   if ((axes && axes->size() != begins->size()) || (steps && steps->size() != begins->size())) {
     throw InputError("must have as many axes and steps as starts");
   }
-  OnnxConstant result = values.constant(node, 0);
+  std::vector<OnnxSlice> slices;
   for (std::size_t i = 0; i < begins->size(); ++i) {
-    result =
-        onnx_fold::slice(result, (*begins)[i], (*ends)[i],
-                         axes ? (*axes)[i] : static_cast<std::int64_t>(i), steps ? (*steps)[i] : 1);
+    slices.push_back({(*begins)[i], (*ends)[i], axes ? (*axes)[i] : static_cast<std::int64_t>(i),
+                      steps ? (*steps)[i] : 1});
+  }
+  if (!values.is_constant(node, 0)) return slice_map(values, node, slices);
+  OnnxConstant result = values.constant(node, 0);
+  for (const OnnxSlice& slice : slices) {
+    result = onnx_fold::slice(result, slice.begin, slice.end, slice.axis, slice.step);
   }
   values.define_constant(node, std::move(result));
 }
@@ -263,7 +281,7 @@ void read_softmax(OnnxValues& values, const OnnxNode& node) {
 
 constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Identity", read_same},
-    {"Cast", read_same},
+    {"Cast", read_cast},
     {"Dropout", read_dropout},
     {"QuantizeLinear", read_quantize},
     {"DequantizeLinear", read_quantize},

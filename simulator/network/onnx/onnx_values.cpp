@@ -60,7 +60,7 @@ OnnxValue& OnnxValues::any(const OnnxNode& node, std::size_t index) {
   if (found == values_.end()) {
     throw InputError(
         fmt::format("reads '{}', which no earlier node gives (nodes must stand in the order in "
-                    "which they run, and only their first outputs are known)",
+                    "which they run, and but for Split only their first outputs are known)",
                     printable(std::string(node.inputs[index]))));
   }
   return found->second;
@@ -80,6 +80,12 @@ void OnnxValues::refuse_loose_ends(const OnnxValue& value) const {
   if (value.end != nullptr) {
     throw InputError(fmt::format("follows {}, which is understood only at the end of a network",
                                  text_of(*value.end)));
+  }
+  if (value.shuffle != nullptr) {
+    throw InputError(
+        fmt::format("reads what {} gives: after it a Reshape must end the channel "
+                    "shuffle",
+                    text_of(*value.shuffle)));
   }
   if (value.is_channels_last) throw InputError("reads the input with its channels last");
 }
@@ -155,14 +161,14 @@ void OnnxValues::define_step(const OnnxNode& node, std::size_t input, Elementwis
 
 void OnnxValues::define_layer(const OnnxNode& node, Layer layer,
                               const std::vector<OnnxValue>& inputs, const PaddingRule& padding,
-                              bool is_vector) {
-  if (node.outputs.empty()) throw InputError("gives nothing");
+                              bool is_vector, std::size_t output) {
+  if (node.outputs.size() <= output) throw InputError("gives nothing");
   OnnxValue value;
-  value.layer = add_layer(node, std::move(layer), inputs, padding);
+  value.layer = add_layer(node, std::move(layer), inputs, padding, output);
   value.is_exclusive = true;
   const Shape& shape = shape_of(value);
   value.dims = is_vector ? Dims{1, shape.channels} : dims_of(shape);
-  define(node.outputs[0], std::move(value));
+  define(node.outputs[output], std::move(value));
 }
 
 bool OnnxValues::define_gated(const OnnxNode& node, std::size_t input, std::size_t gate) {
@@ -211,7 +217,8 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
   const bool has_shift = step.kind == Kind::kShift || step.has_shift;
   if (map.is_exclusive && map.layer != kNetworkInput) {
     Layer& layer = drafts_.at(map.layer);
-    if (layer.activation == Activation::kNone && (is_activation || layer.has_weights())) {
+    const bool takes_step = is_activation ? !layer.moves_channels() : layer.has_weights();
+    if (layer.activation == Activation::kNone && takes_step) {
       if (is_activation) layer.activation = step.activation;
       if (!is_activation) layer.bias = layer.bias || has_shift;
       return;
@@ -227,11 +234,11 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
 }
 
 int OnnxValues::add_layer(const OnnxNode& node, Layer layer, const std::vector<OnnxValue>& inputs,
-                          const PaddingRule& padding) {
+                          const PaddingRule& padding, std::size_t output) {
   if (drafts_.drafts().size() >= kMaxLayers) {
     throw InputError(fmt::format("the network has more than {} layers", kMaxLayers));
   }
-  layer.name = names_.next(!node.name.empty() ? node.name : node.outputs.at(0));
+  layer.name = names_.next(!node.name.empty() ? node.name : node.outputs.at(output));
   layer.block = std::string(hint_in(node.doc, kBlockHint));
   layer.inputs.clear();
   for (const OnnxValue& input : inputs) layer.inputs.push_back(input.layer);

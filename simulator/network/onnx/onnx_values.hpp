@@ -47,7 +47,9 @@ struct OnnxValue {
 
   Padding zeros;  // that a Pad put around it
   const OnnxNode* pad = nullptr;
-  const OnnxNode* end = nullptr;  // a Softmax that is left out: nothing may follow
+  const OnnxNode* end = nullptr;      // a Softmax that is left out: nothing may follow
+  const OnnxNode* shuffle = nullptr;  // swapped groups of channels; only a Reshape may follow
+  std::int64_t shuffle_groups = 0;
   bool is_channels_last = false;  // the network's input, before the Transpose that follows it
 };
 
@@ -78,7 +80,7 @@ class OnnxValues {
 
   const Shape& shape_of(const OnnxValue& value) const { return drafts_.shape_of(value.layer); }
 
-  // --- What a node gives, as its first output.
+  // --- What a node gives, as its first output where nothing else is said.
 
   void define(std::string_view name, OnnxValue value);
   void define_constant(const OnnxNode& node, OnnxConstant constant);
@@ -88,7 +90,8 @@ class OnnxValues {
   /// `layer` carries op and fields; name, block and inputs are set here. Its output has the dims
   /// of a map, or, `is_vector`, 1 x C.
   void define_layer(const OnnxNode& node, Layer layer, const std::vector<OnnxValue>& inputs,
-                    const PaddingRule& padding = PaddingRule::valid(), bool is_vector = false);
+                    const PaddingRule& padding = PaddingRule::valid(), bool is_vector = false,
+                    std::size_t output = 0);
   /// Multiplies two inputs; x * sigmoid(x) and the like become activations of x. False: none of
   /// these.
   bool define_gated(const OnnxNode& node, std::size_t input, std::size_t gate);
@@ -105,7 +108,7 @@ class OnnxValues {
   void apply(const ElementwiseStep& step, OnnxValue& map);
   void refuse_loose_ends(const OnnxValue& value) const;
   int add_layer(const OnnxNode& node, Layer layer, const std::vector<OnnxValue>& inputs,
-                const PaddingRule& padding);
+                const PaddingRule& padding, std::size_t output = 0);
 
   LayerDrafts drafts_;
   std::unordered_map<std::string_view, OnnxValue> values_;

@@ -92,6 +92,8 @@ class GraphWriter {
   void add_max_pool(const Layer& layer, const std::string& output);
   void add_avg_pool(const Layer& layer, const std::string& output);
   void add_dilated_avg_pool(const Layer& layer, const std::string& output);
+  void add_channel_split(const Layer& layer, const std::string& output);
+  void add_channel_shuffle(const Layer& layer, const std::string& output);
   void add_activation(const Layer& layer, const std::string& input, const std::string& output);
 
   /// The node that is the layer bears its name.
@@ -108,6 +110,7 @@ class GraphWriter {
   std::vector<std::string> add_weights(const Layer& layer, const Dims& dims);
   std::string add_floats(const Layer& layer, const char* role, const Dims& dims,
                          std::span<const float> values);
+  std::string add_integers(const Layer& layer, const char* role, const Dims& values);
   std::string add_zeros(const Layer& layer, const char* role, const Dims& dims);
   std::string add_tensor(const Layer& layer, const std::string& name, const Dims& dims,
                          OnnxType type, std::string_view values);
@@ -162,6 +165,10 @@ void GraphWriter::add_linear(const Layer& layer, const std::string& output) {
       add_attribute(node, "axis", std::int64_t{1});
       return add(node);
     }
+    case Op::kChannelSplit:
+      return add_channel_split(layer, output);
+    case Op::kChannelShuffle:
+      return add_channel_shuffle(layer, output);
   }
 }
 
@@ -226,6 +233,33 @@ void GraphWriter::add_dilated_avg_pool(const Layer& layer, const std::string& ou
   add_attribute(node, "dilations", Dims{layer.dilation, layer.dilation});
   add_attribute(node, "group", layer.ifm.channels);
   add(node);
+}
+
+void GraphWriter::add_channel_split(const Layer& layer, const std::string& output) {
+  const std::string starts = add_integers(layer, "starts", {layer.first_channel});
+  const std::string ends = add_integers(layer, "ends", {layer.first_channel + layer.ofm.channels});
+  const std::string axes = add_integers(layer, "axes", {1});
+  add(main_node(layer, "Slice", {input_of(layer), starts, ends, axes}, output));
+}
+
+/// Groups of channels become an axis that changes places with that of the channels in a group. The
+/// batch stays free: 0 keeps it.
+void GraphWriter::add_channel_shuffle(const Layer& layer, const std::string& output) {
+  const Shape& map = layer.ifm;
+  const std::string apart = add_integers(
+      layer, "apart.shape", {0, layer.groups, map.channels / layer.groups, map.height, map.width});
+  const std::string together =
+      add_integers(layer, "shape", {0, map.channels, map.height, map.width});
+  const std::string grouped = take_name(layer, layer.name + ".apart");
+  add(side_node(layer, "apart", "Reshape", {input_of(layer), apart}, grouped));
+  const std::string swapped = take_name(layer, layer.name + ".swapped");
+  WireWriter swap = side_node(layer, "swap", "Transpose", {grouped}, swapped);
+  add_attribute(swap, "perm", Dims{0, 2, 1, 3, 4});
+  if (layer.groups == map.channels) {  // moves nothing, and is no part of a shuffle without a word
+    swap.bytes(field::node::kDocString, fmt::format("{}{}", kOpHint, to_string(layer.op)));
+  }
+  add(swap);
+  add(main_node(layer, "Reshape", {swapped, together}, output));
 }
 
 void GraphWriter::add_activation(const Layer& layer, const std::string& input,
@@ -293,6 +327,8 @@ WireWriter GraphWriter::main_node(const Layer& layer, std::string_view type,
   if (type == "Conv" && layer.op != read_as) {
     doc += fmt::format("{}{}\n", kOpHint, to_string(layer.op));
   }
+  const bool takes_all = layer.op == Op::kChannelSplit && layer.ofm.channels == layer.ifm.channels;
+  if (takes_all) doc += fmt::format("{}{}\n", kOpHint, to_string(layer.op));
   if (!layer.block.empty()) doc += fmt::format("{}{}\n", kBlockHint, layer.block);
   if (!doc.empty()) node.bytes(field::node::kDocString, doc.substr(0, doc.size() - 1));
   return node;
@@ -346,6 +382,12 @@ std::string GraphWriter::add_floats(const Layer& layer, const char* role, const 
   }
   return add_tensor(layer, fmt::format("{}.{}", layer.name, role), dims, OnnxType::kFloat,
                     bytes_of(values));
+}
+
+std::string GraphWriter::add_integers(const Layer& layer, const char* role, const Dims& values) {
+  return add_tensor(layer, fmt::format("{}.{}", layer.name, role),
+                    {static_cast<std::int64_t>(values.size())}, OnnxType::kInt64,
+                    bytes_of(std::span<const std::int64_t>(values)));
 }
 
 std::string GraphWriter::add_zeros(const Layer& layer, const char* role, const Dims& dims) {

@@ -43,8 +43,6 @@ TEST(OnnxRefusals, UnknownOperatorsAreNamedWithTheirNodeAndWhatToDo) {
        [](OnnxGraph& g) { g.add("QLinearAdd", {"x"}, "q").set_domain("com.microsoft"); }},
       {"node 'if' (If): is not supported: control flow is not modelled",
        [](OnnxGraph& g) { g.add("If", {"x"}, "if"); }},
-      {"node 's' (Split): is not supported: splitting channels is not modelled",
-       [](OnnxGraph& g) { g.add("Split", {"x"}, "s"); }},
   });
 }
 

@@ -29,6 +29,13 @@ TEST(OnnxRoundTrip, RandomNetworksComeBackEqual) {
   }
 }
 
+TEST(OnnxRoundTrip, RandomNetworksThatMoveChannelsComeBackEqual) {
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const Network network = RandomNetwork(seed, RandomNetwork::Channels::kMove).make(12);
+    EXPECT_EQ(text_after_onnx(network), text_of(network)) << "seed " << seed;
+  }
+}
+
 TEST(OnnxRoundTrip, WeightsChangeNothing) {
   std::vector<float> values;
   const OnnxWeightSource source = [&](const Layer& layer) -> OnnxWeights {
