@@ -32,7 +32,7 @@ std::string operator_text(const ArchitectureBlock& block) {
       word = "xception";
       break;
   }
-  return fmt::format("{} {1}x{1}", word, block.branches[0].kernel);
+  return fmt::format("{0} {1}x{1}", word, block.branches[0].kernel);
 }
 
 }  // namespace
