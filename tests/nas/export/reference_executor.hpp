@@ -82,6 +82,10 @@ class ReferenceExecutor {
         return elementwise(layer);
       case Op::kConcat:
         return concat(layer);
+      case Op::kChannelSplit:
+        return split(layer);
+      case Op::kChannelShuffle:
+        return shuffle(layer);
     }
     return {};
   }
@@ -189,6 +193,27 @@ class ReferenceExecutor {
     Map map;
     for (std::size_t i = 0; i < layer.inputs.size(); ++i) {
       map.insert(map.end(), input(layer, i).begin(), input(layer, i).end());
+    }
+    return map;
+  }
+
+  Map split(const Layer& layer) const {
+    const Map& in = input(layer, 0);
+    const std::int64_t size = layer.ofm.height * layer.ofm.width;
+    const auto first = in.begin() + layer.first_channel * size;
+    return {first, first + layer.ofm.num_elements()};
+  }
+
+  Map shuffle(const Layer& layer) const {
+    const Map& in = input(layer, 0);
+    const std::int64_t in_group = layer.ifm.channels / layer.groups;
+    Map map(in.size());
+    const std::int64_t size = layer.ofm.height * layer.ofm.width;
+    for (std::int64_t i = 0; i < layer.groups; ++i) {
+      for (std::int64_t j = 0; j < in_group; ++j) {
+        std::copy_n(in.begin() + (i * in_group + j) * size, size,
+                    map.begin() + (j * layer.groups + i) * size);
+      }
     }
     return map;
   }
