@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -57,17 +58,13 @@ HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
 class TiledMachineTest : public ::testing::TestWithParam<Kind> {
  protected:
   std::vector<MappedNetwork> networks() const {
+    std::vector<Network> random;
+    for (int seed = 0; seed < 60; ++seed) random.push_back(random_network(seed));
     std::vector<MappedNetwork> mapped;
-    for (int seed = 0; seed < 60; ++seed) {
-      Network network = random_network(seed);
-      try {
-        Program program = map_network(network, machine_);
-        mapped.push_back({std::move(network), std::move(program)});
-      } catch (const InputError&) {
-        // A row of the map, or a window, that is larger than a buffer.
-      }
-    }
+    map_those_that_fit(machine_, std::move(random), mapped);
     EXPECT_GT(mapped.size(), 30u);
+    for (MappedNetwork& moving : map_moving_networks(machine_, 30))
+      mapped.push_back(std::move(moving));
     return mapped;
   }
 
