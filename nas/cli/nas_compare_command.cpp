@@ -120,7 +120,8 @@ NasOptions options_of(const CompareOptions& options, const Contender& contender,
   run.out = fmt::format("{}/{}-{}ms-seed{}", options.search.out, contender.label, target_ms, seed);
   run.resume = std::filesystem::exists(run.out + "/run.yaml");
   if (contender.method != Method::kSpos) run.num_correlated = 0;
-  if (is_published(contender.method)) run.num_random = 0;
+  // One method a kind of space: the others would train the same networks.
+  if (contender.method != Method::kS3nas && contender.method != Method::kRandom) run.num_random = 0;
   return run;
 }
 

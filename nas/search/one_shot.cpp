@@ -80,7 +80,8 @@ class OneShot {
     Stage later;
     later.name = "supernet-later";
     later.fixed = first;
-    std::fill(later.fixed.begin() + static_cast<std::ptrdiff_t>(num_earlier), later.fixed.end(), -1);
+    std::fill(later.fixed.begin() + static_cast<std::ptrdiff_t>(num_earlier), later.fixed.end(),
+              -1);
     later.epochs = recipe().supernet.epochs * recipe().two_stage.first_share;
     std::copy(fastest.begin() + static_cast<std::ptrdiff_t>(num_earlier), fastest.end(),
               first.begin() + static_cast<std::ptrdiff_t>(num_earlier));
@@ -96,8 +97,8 @@ class OneShot {
     earlier.epochs = recipe().supernet.epochs * recipe().two_stage.second_share;
     earlier.weights_from = checkpoint_of(later.name);
     earlier.fallback = found.front().path;
-    log.push_back(fmt::format("stage earlier: the first {} positions, with the weights so far",
-                              num_earlier));
+    log.push_back(
+        fmt::format("stage earlier: the first {} positions, with the weights so far", num_earlier));
     return run(earlier);
   }
 
@@ -141,7 +142,8 @@ class OneShot {
     EvolutionProblem problem;
     problem.space = paths_;
     problem.space.fixed = stage.fixed;
-    problem.fingerprint = fingerprint_of({fingerprint_, stage.name, fmt::format("{}", stage.epochs)});
+    problem.fingerprint =
+        fingerprint_of({fingerprint_, stage.name, fmt::format("{}", stage.epochs)});
     std::int64_t num_scored = 0;
     problem.score = [&](const Path& path) {
       ++num_scored;
@@ -153,19 +155,20 @@ class OneShot {
       room_.host().say(fmt::format("evolution of {}: {}", stage.name, generation.text));
     };
     const auto begin = std::chrono::steady_clock::now();
-    EvolutionResult result = evolve(problem, options(), room_.config().seed,
-                                    fmt::format("{}/evolution-{}.json", room_.directory, stage.name));
-    count_evolution(stage, num_scored,
-                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    EvolutionResult result =
+        evolve(problem, options(stage), room_.config().seed,
+               fmt::format("{}/evolution-{}.json", room_.directory, stage.name));
+    count_evolution(
+        stage, num_scored,
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     if (result.end == EvolutionEnd::kInterrupted) throw Interrupted();
     if (result.end == EvolutionEnd::kInfeasible) throw missed(result);
     for (const std::string& line : result.log) log.push_back(stage.name + ": " + line);
-    evaluated_images +=
-        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score();
-    log.push_back(fmt::format("{}: {} candidates scored, best {}: {}", stage.name,
-                              result.candidates.size(), as_percent(result.best->score),
-                              operators_text(operators_.space, result.best->path,
-                                             result.best->path.size())));
+    evaluated_images += static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score();
+    log.push_back(
+        fmt::format("{}: {} candidates scored, best {}: {}", stage.name, result.candidates.size(),
+                    as_percent(result.best->score),
+                    operators_text(operators_.space, result.best->path, result.best->path.size())));
     std::sort(result.candidates.begin(), result.candidates.end(), is_better);
     return result.candidates;
   }
@@ -173,7 +176,8 @@ class OneShot {
   PathSupernet trained(const Stage& stage) {
     PhaseRecipe phase = recipe().supernet;
     phase.epochs = stage.epochs;
-    torch::manual_seed(random_bits(room_.config().seed, fnv1a64("weights of the one-shot supernet")));
+    torch::manual_seed(
+        random_bits(room_.config().seed, fnv1a64("weights of the one-shot supernet")));
     PathSupernet supernet(operators_.space);
     if (!stage.weights_from.empty()) load_phase_module(stage.weights_from, *supernet);
     supernet->to(room_.config().device);
@@ -181,7 +185,8 @@ class OneShot {
     const auto train = training_loader(room_.training, phase, resolution());
     PhaseOptions options = phase_options(room_.training, stage.name, phase);
     options.checkpoint_path = checkpoint_of(stage.name);
-    options.fingerprint = fingerprint_of({fingerprint_, stage.name, fmt::format("{}", fmt::join(stage.fixed, " "))});
+    options.fingerprint =
+        fingerprint_of({fingerprint_, stage.name, fmt::format("{}", fmt::join(stage.fixed, " "))});
     run_counted(room_.training, learner, *train, options);
     const std::int64_t images = num_steps_of(phase, train->num_images()) * phase.batch_size;
     trained_images += images;
@@ -190,14 +195,18 @@ class OneShot {
     return supernet;
   }
 
-  EvolutionOptions options() const {
+  /// Stages share the generations in proportion to the positions that they search.
+  EvolutionOptions options(const Stage& stage) const {
     const EvolutionRecipe& from = recipe().evolution;
+    const auto num_free = static_cast<double>(std::count_if(stage.fixed.begin(), stage.fixed.end(),
+                                                            [](int choice) { return choice < 0; }));
+    const double share = num_free / static_cast<double>(stage.fixed.size());
     EvolutionOptions options;
     options.population = from.population;
     options.parents = from.parents;
     options.mutations = from.mutations;
     options.crossovers = from.crossovers;
-    options.generations = from.generations;
+    options.generations = std::max(1, static_cast<int>(std::lround(share * from.generations)));
     options.mutation_probability = from.mutation_probability;
     return options;
   }
@@ -214,8 +223,8 @@ class OneShot {
 
   void count_evolution(const Stage& stage, std::int64_t num_scored, double seconds) const {
     if (room_.training.costs == nullptr) return;
-    room_.training.costs->add({"evolution-" + stage.name, 0, num_scored * images_of_a_score(),
-                               seconds});
+    room_.training.costs->add(
+        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(), seconds});
   }
 
   TargetMissed missed(const EvolutionResult& result) const {
@@ -246,8 +255,8 @@ const Candidate* confirmed(const TargetRoom& room, const OperatorSpace& space,
     if (ms <= room.target_ms) {
       record.simulated_ms = ms;
       if (num_beyond > 0) {
-        record.log.push_back(fmt::format(
-            "{} better candidates are beyond the limit on the simulator", num_beyond));
+        record.log.push_back(
+            fmt::format("{} better candidates are beyond the limit on the simulator", num_beyond));
       }
       return &candidate;
     }
@@ -341,6 +350,8 @@ StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, 
   return record;
 }
 
-std::string supernet_checkpoint(const TargetRoom& room) { return room.directory + "/supernet.ckpt"; }
+std::string supernet_checkpoint(const TargetRoom& room) {
+  return room.directory + "/supernet.ckpt";
+}
 
 }  // namespace tilewake
