@@ -115,7 +115,7 @@ class Choice {
     OperatorProfile* largest = nullptr;
     for (OperatorProfile& profile : profiles_) {
       if (profile.latency_ms > most_ms) continue;
-      if (largest == nullptr || profile.capacity > largest->capacity) largest = &profile;
+      if (largest == nullptr || is_more_capable(profile, *largest)) largest = &profile;
     }
     if (largest != nullptr) keep(*largest, "the most capable within its share");
     for (OperatorProfile* profile : by_score()) {
@@ -132,8 +132,13 @@ class Choice {
   }
 
  private:
+  // Of equal ones the one that is better otherwise, so that neither rule keeps what another
+  // operator dominates.
   static bool is_faster(const OperatorProfile& a, const OperatorProfile& b) {
-    return a.latency_ms < b.latency_ms;
+    return a.latency_ms != b.latency_ms ? a.latency_ms < b.latency_ms : a.capacity > b.capacity;
+  }
+  static bool is_more_capable(const OperatorProfile& a, const OperatorProfile& b) {
+    return a.capacity != b.capacity ? a.capacity > b.capacity : a.latency_ms < b.latency_ms;
   }
 
   void keep(OperatorProfile& profile, const std::string& why) {
@@ -195,6 +200,8 @@ OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& desig
 
 SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& options,
                          const LatencyEstimate& estimate) {
+  if (options.keep < 1)
+    throw InputError(fmt::format("a position keeps at least one operator, not {}", options.keep));
   SpaceDesign design;
   Profiler profiler(space, estimate);
   OperatorPath middle;
@@ -207,8 +214,7 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
   }
   // Blocks are measured one by one; what a whole network takes besides is the stem's, the head's,
   // and what neighbours make of one another.
-  design.fixed_ms =
-      std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
+  design.fixed_ms = std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
   design.share_ms = std::max(0.0, options.target_ms - design.fixed_ms) /
                     static_cast<double>(design.positions.size());
   for (PositionDesign& position : design.positions) {
