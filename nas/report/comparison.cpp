@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "nas/evolution/paired.hpp"
+#include "nas/report/paired.hpp"
 #include "simulator/common/csv.hpp"
 
 namespace tilewake {
