@@ -14,13 +14,36 @@ std::string fingerprint_of(std::initializer_list<std::string> parts) {
   return fmt::format("{:016x}", fnv1a64(text));
 }
 
+namespace {
+
+/// "3x3:2 5x5:4" of a MixConv, "shuffle 5x5" of other operators.
+std::string operator_text(const ArchitectureBlock& block) {
+  const char* word = "";
+  switch (block.op) {
+    case BlockOp::kMixConv:
+      return to_string(block.branches);
+    case BlockOp::kSeparable:
+      word = "separable";
+      break;
+    case BlockOp::kShuffleUnit:
+      word = "shuffle";
+      break;
+    case BlockOp::kXceptionUnit:
+      word = "xception";
+      break;
+  }
+  return fmt::format("{0} {1}x{1}", word, block.branches[0].kernel);
+}
+
+}  // namespace
+
 std::string in_one_line(const Architecture& architecture) {
   std::string text = fmt::format("stem {}", architecture.stem_width);
   for (const ArchitectureStage& stage : architecture.stages) {
     text += fmt::format(", {}:", stage.width);
     for (std::size_t i = 0; i < stage.blocks.size(); ++i) {
       const ArchitectureBlock& block = stage.blocks[i];
-      text += fmt::format("{}{}{}{}", i == 0 ? " " : " | ", to_string(block.branches),
+      text += fmt::format("{}{}{}{}", i == 0 ? " " : " | ", operator_text(block),
                           block.squeeze_excite ? " SE" : "",
                           block.activation == Activation::kHswish ? " hswish" : "");
     }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,6 +23,14 @@ namespace {
 class LawsTest : public ::testing::TestWithParam<std::string> {
  protected:
   static constexpr int kNumRandom = 40;
+  static constexpr int kNumMoving = 20;
+
+  LawsTest() {
+    for (MappedNetwork& mapped : map_moving_networks(shipped_machine(GetParam()), kNumMoving)) {
+      mapped.network.name += ".moving";  // its seed gives another network of this name
+      networks_.push_back(std::move(mapped));
+    }
+  }
 
   /// Calls `check` with every network and its run.
   template <typename Check>
@@ -32,8 +41,7 @@ class LawsTest : public ::testing::TestWithParam<std::string> {
     }
   }
 
-  const std::vector<MappedNetwork> networks_ =
-      map_networks(shipped_machine(GetParam()), kNumRandom);
+  std::vector<MappedNetwork> networks_ = map_networks(shipped_machine(GetParam()), kNumRandom);
 };
 
 std::int64_t sum(const std::vector<TraceRow>& rows, std::int64_t TraceRow::*field) {

@@ -94,15 +94,17 @@ class Comparison {
 
 /// Compares the same networks on the shipped machine and on others, after `change`.
 template <typename Change>
-void compare_random_networks(std::uint64_t seed, const Change& change) {
+void compare_random_networks(std::uint64_t seed, const Change& change,
+                             RandomNetwork::Channels channels = RandomNetwork::Channels::kStay) {
   Random random(seed);
   std::size_t num_compared = 0;
   for (std::size_t machine = 0; machine < kMachines; ++machine) {
     Comparison comparison(machine == 0 ? shipped_machine("midap") : random_midap(random), kLongest);
     for (std::size_t i = 0; i < kNetworksPerMachine; ++i) {
       const std::uint64_t network_seed = machine * kNetworksPerMachine + i;
-      const Network network =
-          i % 3 == 0 ? RandomNetwork(network_seed).make(8) : DemandingNetwork(network_seed).make();
+      const Network network = i % 3 == 0 || channels == RandomNetwork::Channels::kMove
+                                  ? RandomNetwork(network_seed, channels).make(8)
+                                  : DemandingNetwork(network_seed).make();
       try {
         Program program = map_network(network, comparison.hardware());
         change(random, comparison.hardware(), std::get<MidapProgram>(program.core));
@@ -126,6 +128,11 @@ TEST(SlowModel, EveryLayerOfTheShippedNetworksTakesWhatTheRulesSay) {
 
 TEST(SlowModel, EveryLayerOfRandomNetworksTakesWhatTheRulesSay) {
   compare_random_networks(1, [](Random&, const HardwareConfig&, MidapProgram&) {});
+}
+
+TEST(SlowModel, EveryLayerOfNetworksThatMoveChannelsTakesWhatTheRulesSay) {
+  compare_random_networks(
+      3, [](Random&, const HardwareConfig&, MidapProgram&) {}, RandomNetwork::Channels::kMove);
 }
 
 TEST(SlowModel, ProgramsThatNoMapperWritesTakeWhatTheRulesSay) {

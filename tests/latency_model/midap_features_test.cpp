@@ -95,6 +95,8 @@ TEST(MidapFeaturesTest, OfRandomNetworksTellWhichLayersTakeCycles) {
   Machine machine(midap_with(4, 16, 64));
   for (const MappedNetwork& mapped : map_networks(machine.hardware(), 100))
     compare(mapped.network, machine);
+  for (const MappedNetwork& mapped : map_moving_networks(machine.hardware(), 100))
+    compare(mapped.network, machine);
 }
 
 TEST(MidapFeaturesTest, DependOnNothingButTheNetwork) {
@@ -108,8 +110,8 @@ TEST(MidapFeaturesTest, DependOnNothingButTheNetwork) {
 
 TEST(MidapFeaturesTest, AreNeverNegative) {
   const auto extractor = make_feature_extractor(shipped_machine("midap"));
-  for (int seed = 0; seed < 300; ++seed) {
-    const Network network = random_network(seed);
+  for (int seed = 0; seed < 400; ++seed) {
+    const Network network = seed < 300 ? random_network(seed) : moving_network(seed);
     try {
       for (const LayerFeatures& layer : extractor->extract(network)) {
         for (const double value : layer.values) {

@@ -27,10 +27,12 @@ namespace {
 using ::testing::StartsWith;
 
 constexpr int kNumRandomNetworks = 300;
+constexpr int kNumMovingNetworks = 100;
 
 std::vector<Network> networks() {
   std::vector<Network> all = shipped_networks();
   for (int seed = 0; seed < kNumRandomNetworks; ++seed) all.push_back(random_network(seed));
+  for (int seed = 0; seed < kNumMovingNetworks; ++seed) all.push_back(moving_network(seed));
   return all;
 }
 
@@ -167,20 +169,42 @@ TEST(MidapMapperTest, EveryShippedNetworkMapsOnEveryMachine) {
       EXPECT_NO_THROW(map_network(network, machine)) << network.name << ", " << machine.name;
 }
 
-TEST(MidapMapperTest, MostRandomNetworksMapAndHalfOfThemAsTheReference) {
-  int num_mapped = 0;
-  int num_reference = 0;
-  for (int seed = 0; seed < kNumRandomNetworks; ++seed) {
+void expect_most_map_and_half_as_reference(const std::vector<Network>& networks) {
+  std::size_t num_mapped = 0;
+  std::size_t num_reference = 0;
+  for (const Network& network : networks) {
     try {
-      const Program program = map_network(random_network(seed), shipped_machine("midap"));
+      const Program program = map_network(network, shipped_machine("midap"));
       ++num_mapped;
       if (program.schedule == "reference") ++num_reference;
     } catch (const InputError&) {
       // For instance a concat of the network input, which the machine cannot copy.
     }
   }
-  EXPECT_GT(num_mapped, kNumRandomNetworks * 9 / 10);
+  EXPECT_GT(num_mapped, networks.size() * 9 / 10);
   EXPECT_GT(num_reference, num_mapped / 2);
+}
+
+TEST(MidapMapperTest, MostRandomNetworksMapAndHalfOfThemAsTheReference) {
+  std::vector<Network> networks;
+  for (int seed = 0; seed < kNumRandomNetworks; ++seed) networks.push_back(random_network(seed));
+  expect_most_map_and_half_as_reference(networks);
+}
+
+TEST(MidapMapperTest, ASplitReadsTheRowsThatHoldItsChannelsAndAShuffleAllRows) {
+  const HardwareConfig machine = shipped_machine("midap");
+  const std::int64_t row = std::get<MidapConfig>(machine.core).system_width;
+  for (const auto& [net, program] : map_moving_networks(machine, 200)) {
+    for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers) {
+      const ProgramLayer& entry = program.layers[static_cast<std::size_t>(layer.program_layer)];
+      const Layer& l = net.layers[static_cast<std::size_t>(entry.network_layer)];
+      if (!l.moves_channels()) continue;
+      std::set<std::int64_t> rows;
+      for (std::int64_t c = 0; c < l.ofm.channels; ++c) rows.insert((l.first_channel + c) / row);
+      EXPECT_EQ(layer.out_channels, row * static_cast<std::int64_t>(rows.size())) << l.name;
+      EXPECT_FALSE(layer.weights.present);
+    }
+  }
 }
 
 }  // namespace

@@ -31,9 +31,9 @@ class OnnxInterpreter {
     for (const onnx::TensorProto& tensor : model_.graph().initializer()) {
       Tensor& value = values_[tensor.name()];
       value.dims.assign(tensor.dims().begin(), tensor.dims().end());
-      std::vector<float> floats(tensor.raw_data().size() / sizeof(float));
-      std::memcpy(floats.data(), tensor.raw_data().data(), floats.size() * sizeof(float));
-      value.values.assign(floats.begin(), floats.end());
+      value.values = tensor.data_type() == onnx::TensorProto::INT64
+                         ? numbers_in<std::int64_t>(tensor.raw_data())
+                         : numbers_in<float>(tensor.raw_data());
     }
   }
 
@@ -46,6 +46,13 @@ class OnnxInterpreter {
   }
 
  private:
+  template <typename T>
+  static std::vector<double> numbers_in(const std::string& raw) {
+    std::vector<T> numbers(raw.size() / sizeof(T));
+    std::memcpy(numbers.data(), raw.data(), numbers.size() * sizeof(T));
+    return {numbers.begin(), numbers.end()};
+  }
+
   using Unary = std::function<double(double)>;
 
   const Tensor& input(const onnx::NodeProto& node, int i) const {
@@ -82,6 +89,9 @@ class OnnxInterpreter {
     if (type == "Mul") return broadcast(node, [](double a, double b) { return a * b; });
     if (type == "Concat") return concat(node);
     if (type == "Flatten") return flatten(node);
+    if (type == "Reshape") return reshape(node);
+    if (type == "Transpose") return transpose(node);
+    if (type == "Slice") return slice(node);
     Tensor result = input(node, 0);
     const Unary f = unary(node);
     for (double& x : result.values) x = f(x);
@@ -267,6 +277,47 @@ class OnnxInterpreter {
       for (; c >= input(node, i).dims[1]; ++i) c -= input(node, i).dims[1];
       return at(input(node, i), n, c, h, w);
     });
+  }
+
+  /// Dimensions are given, or, where they are 0, kept.
+  Tensor reshape(const onnx::NodeProto& node) const {
+    const Tensor& x = input(node, 0);
+    Tensor result{{}, x.values};
+    const std::vector<double>& dims = input(node, 1).values;
+    for (std::size_t i = 0; i < dims.size(); ++i)
+      result.dims.push_back(dims[i] == 0.0 ? x.dims.at(i) : static_cast<std::int64_t>(dims[i]));
+    return result;
+  }
+
+  Tensor transpose(const onnx::NodeProto& node) const {
+    const Tensor& x = input(node, 0);
+    const std::vector<std::int64_t> perm = ints_of(node, "perm", {});
+    Tensor result;
+    for (const std::int64_t axis : perm)
+      result.dims.push_back(x.dims.at(static_cast<std::size_t>(axis)));
+    std::vector<std::int64_t> place(perm.size(), 0);  // in the result
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      std::vector<std::int64_t> from(perm.size());
+      for (std::size_t k = 0; k < perm.size(); ++k)
+        from[static_cast<std::size_t>(perm[k])] = place[k];
+      std::int64_t at = 0;
+      for (std::size_t k = 0; k < perm.size(); ++k) at = at * x.dims[k] + from[k];
+      result.values.push_back(x.values.at(static_cast<std::size_t>(at)));
+      for (std::size_t k = perm.size(); k-- > 0 && ++place[k] == result.dims[k];) place[k] = 0;
+    }
+    return result;
+  }
+
+  Tensor slice(const onnx::NodeProto& node) const {
+    if (input(node, 3).values != std::vector<double>{1.0})
+      throw std::runtime_error("Slice of other axes than channels");
+    const Tensor& x = input(node, 0);
+    const auto begin = static_cast<std::int64_t>(input(node, 1).values.at(0));
+    const auto end = static_cast<std::int64_t>(input(node, 2).values.at(0));
+    return tensor_of({x.dims[0], end - begin, x.dims[2], x.dims[3]},
+                     [&](std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
+                       return at(x, n, begin + c, h, w);
+                     });
   }
 
   Tensor flatten(const onnx::NodeProto& node) const {

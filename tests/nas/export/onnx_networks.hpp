@@ -36,6 +36,8 @@ inline Network every_op() {
   - {name: scaled, op: mul, inputs: [wide, gate]}
   - {name: shifted, op: add, inputs: [gate, scaled]}
   - {name: both, op: concat, inputs: [shifted, far, max]}
+  - {name: shuffled, op: channel_shuffle, groups: 3}
+  - {name: part, op: channel_split, first_channel: 5, out_channels: 16}
   - {name: pool, op: global_avg_pool}
   - {name: classifier, op: fully_connected, out_channels: 5}
 )");
@@ -44,6 +46,11 @@ inline Network every_op() {
 /// What RandomNetwork grows, cut to one output.
 inline Network random_network(std::uint64_t seed) {
   return with_one_output(RandomNetwork(seed).make(12));
+}
+
+/// The same of networks that split and shuffle channels.
+inline Network random_moving_network(std::uint64_t seed) {
+  return with_one_output(RandomNetwork(seed, RandomNetwork::Channels::kMove).make(12));
 }
 
 /// Of the family that is searched: stem, MixConv blocks, some with squeeze-and-excitation, head.

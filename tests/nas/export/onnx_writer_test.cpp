@@ -43,6 +43,14 @@ TEST(OnnxWriter, RandomNetworksMeanInOnnxWhatTheyMeanHere) {
   }
 }
 
+TEST(OnnxWriter, RandomNetworksThatMoveChannelsMeanInOnnxWhatTheyMeanHere) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Network network = random_moving_network(seed);
+    SCOPED_TRACE(text_of(network));
+    EXPECT_LT(difference_of(network, seed), 1e-6);
+  }
+}
+
 TEST(OnnxWriter, LogitsAreVectorsUnlessTheLastMapHasPixels) {
   const auto output_of = [](const std::string& layers) {
     const Network network = network_of(layers);

@@ -82,6 +82,12 @@ class ReferenceExecutor {
         return elementwise(layer);
       case Op::kConcat:
         return concat(layer);
+      case Op::kChannelSplit:
+        return channels_of(layer, [&](std::int64_t c) { return layer.first_channel + c; });
+      case Op::kChannelShuffle:
+        return channels_of(layer, [&](std::int64_t c) {
+          return c % layer.groups * (layer.ifm.channels / layer.groups) + c / layer.groups;
+        });
     }
     return {};
   }
@@ -191,6 +197,16 @@ class ReferenceExecutor {
       map.insert(map.end(), input(layer, i).begin(), input(layer, i).end());
     }
     return map;
+  }
+
+  /// Output channel c is input channel from(c).
+  template <typename From>
+  Map channels_of(const Layer& layer, From from) const {
+    const Map& in = input(layer, 0);
+    return map_of(layer.ofm, [&](std::int64_t c, std::int64_t h, std::int64_t w) {
+      const Shape& shape = layer.ifm;
+      return in[static_cast<std::size_t>((from(c) * shape.height + h) * shape.width + w)];
+    });
   }
 
   const Network& network_;

@@ -161,8 +161,8 @@ inline std::map<std::string, std::string> files_of(const std::string& directory)
   std::map<std::string, std::string> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
     const std::string name = std::filesystem::relative(entry.path(), directory).string();
-    if (entry.is_regular_file() && name.find("events.out") == std::string::npos)
-      files[name] = read_file(entry.path());
+    if (!entry.is_regular_file() || name.find("costs.csv") != std::string::npos) continue;
+    if (name.find("events.out") == std::string::npos) files[name] = read_file(entry.path());
   }
   return files;
 }

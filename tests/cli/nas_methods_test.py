@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`nas space`, `nas compare` and the methods of `nas run`: what they print, leave and refuse."""
+import csv
+import io
+import json
+import unittest
+
+from nas_test import ARGUMENTS, NasTest, strict_json
+
+OPERATORS = ["--set", "supernet.max_images=128", "supernet.batch_size=32", "supernet.epochs=2",
+             "evolution.population=6", "evolution.parents=2", "evolution.mutations=2",
+             "evolution.crossovers=2", "evolution.generations=2",
+             "evolution.calibration_images=32", "evolution.validation_images=50",
+             "random_search.networks=3"]
+POOL = 32
+POSITIONS = 4
+
+
+def table_of(text):
+    return list(csv.DictReader(io.StringIO(text.split("\n", 1)[1])))
+
+
+class SpaceTest(NasTest):
+    SPACE = ["space", "-q", "--target-ms", "0.02", "--space", "operators_synthetic", "--profile",
+             "simulate"]
+
+    def test_every_machine_has_its_space_and_the_table_shows_both(self):
+        out = self.expect_ok("nas", "space", "-q", "--hw", "midap,vpu_like", "--target-ms",
+                             "0.02,0.1", "--space", "operators_synthetic", "--profile", "simulate",
+                             "--out", "spaces")
+        self.assertRegex(out, r"midap and vpu_like have \d+ % of their operators in common")
+        self.assertEqual(sorted(p.name for p in (self.dir / "spaces").iterdir()), [
+            "operators-midap.csv", "operators-vpu_like.csv", "run.yaml", "space-midap.yaml",
+            "space-vpu_like.yaml"])
+        for machine in ("midap", "vpu_like"):
+            rows = table_of((self.dir / f"spaces/operators-{machine}.csv").read_text())
+            self.assertEqual(len(rows), POOL * POSITIONS)
+            for position in {row["position"] for row in rows}:
+                kept = [r for r in rows if r["position"] == position and r["kept"] == "1"]
+                self.assertTrue(1 <= len(kept) <= 4)
+                fastest = min((r for r in rows if r["position"] == position),
+                              key=lambda r: float(r["latency_ms"]))
+                self.assertIn(fastest, kept)
+            for row in rows:
+                self.assertAlmostEqual(float(row["score"]),
+                                       float(row["capacity"]) / float(row["latency_ms"]), delta=1e-6)
+
+    def test_formats_say_the_same(self):
+        args = ["nas", *self.SPACE, "--hw", "midap"]
+        found = strict_json(self.expect_ok(*args, "--format", "json"))["machines"][0]
+        rows = table_of(self.expect_ok(*args, "--format", "csv"))
+        profiles = [op for position in found["positions"] for op in position["operators"]]
+        self.assertEqual([op["operator"] for op in profiles], [r["operator"] for r in rows])
+        self.assertEqual([op["kept"] for op in profiles], [r["kept"] == "1" for r in rows])
+
+    def test_one_machine_leaves_a_space_that_a_search_takes(self):
+        self.expect_ok("nas", *self.SPACE, "--hw", "midap", "--out", "one")
+        text = (self.dir / "one/space.yaml").read_text()
+        self.assertIn("operators: [", text)
+        self.expect_error(3, r"one: holds a run already \(run\.yaml\); --force replaces its files",
+                          "nas", *self.SPACE, "--hw", "midap", "--out", "one")
+        self.expect_ok("nas", *self.SPACE, "--hw", "midap", "--out", "one", "--force")
+        self.assertEqual((self.dir / "one/space.yaml").read_text(), text)
+
+    def test_what_is_no_command_line_exits_2(self):
+        for extra in (["--hw", "midap,vpu_like", "--target-ms", "1,2,3"], ["--hw", ",midap"],
+                      ["--hw", "midap", "--keep", "0"], ["--hw", "midap", "--rho", "0"],
+                      ["--hw", "midap", "--profile", "guess"], ["--hw", "midap", "--force"]):
+            args = ["nas", "space", *extra]
+            if "--target-ms" not in extra:
+                args += ["--target-ms", "1"]
+            self.assertEqual(self.run_tilewake(*args).returncode, 2, args)
+
+    def test_bad_inputs_exit_3_and_are_named(self):
+        self.expect_error(3, r"fashion\.yaml:\d+: stages\[0\]\.depth: missing", "nas", "space", "-q",
+                          "--target-ms", "1", "--hw", "midap", "--space", "fashion")
+        self.expect_error(3, "--hw midap: a machine of this name", "nas", "space", "-q",
+                          "--target-ms", "1", "--hw", "midap,midap")
+
+
+class MethodsTest(NasTest):
+    def test_methods_of_operators_keep_to_the_limit(self):
+        self.with_model()
+        for method in ("hurricane", "spos", "random"):
+            self.expect_ok("nas", "run", "-q", *ARGUMENTS, *OPERATORS, "--method", method, "--out",
+                           method)
+            summary = strict_json((self.dir / method / "summary.json").read_text())
+            self.assertLessEqual(summary["simulated_ms"], summary["target_ms"])
+            rows = table_of((self.dir / method / "costs.csv").read_text())
+            self.assertIn("train", [row["step"] for row in rows])
+            self.assertIn(f"method: {method}", (self.dir / method / "run.yaml").read_text())
+
+    def test_an_unknown_method_exits_2_and_lists_them(self):
+        result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method", "x")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("s3nas, flops, hurricane, spos, random, mobilenet_v2, efficientnet_lite",
+                      result.stderr)
+
+    def test_options_that_a_method_lacks_exit_2(self):
+        for extra in (["--method", "hurricane", "--correlate", "3"],
+                      ["--method", "mobilenet_v2", "--random", "1"]):
+            result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", *extra)
+            self.assertEqual(result.returncode, 2, extra)
+
+    def test_another_method_does_not_go_on_with_a_run(self):
+        self.with_model()
+        self.expect_ok("nas", "run", "-q", *ARGUMENTS, *OPERATORS, "--method", "spos", "--out", "run")
+        result = self.run_tilewake("nas", "run", *ARGUMENTS, *OPERATORS, "--method", "hurricane",
+                                   "--out", "run", "--resume")
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("is of a run with other settings", result.stderr)
+
+
+class CompareTest(NasTest):
+    def test_methods_and_seeds_are_run_once_each_and_compared(self):
+        self.with_model()
+        args = ["nas", "compare", "-q", *ARGUMENTS, *OPERATORS, "--methods", "spos,mobilenet_v2",
+                "--seeds", "2", "--random", "1", "--correlate", "3", "--out", "all"]
+        out = self.expect_ok(*args)
+        self.assertRegex(out, r"spos - mobilenet_v2: [+-]\d+\.\d+ \+-\d+\.\d+ points over 2 seeds")
+        self.assertIn("Kendall's tau", out)
+        rows = table_of((self.dir / "all/compare.csv").read_text())
+        self.assertEqual([(r["method"], r["seed"]) for r in rows],
+                         [("spos", "1"), ("mobilenet_v2", "1"), ("spos", "2"), ("mobilenet_v2", "2")])
+        for row in rows:
+            directory = self.dir / f"all/{row['method']}-{row['target_ms']}ms-seed{row['seed']}"
+            summary = strict_json((directory / "summary.json").read_text())
+            self.assertEqual(float(row["accuracy"]), summary["accuracy"])
+            self.assertLessEqual(float(row["simulated_ms"]), float(row["target_ms"]))
+        self.expect_error(3, "all: holds a comparison already", *args)
+        self.assertEqual(self.expect_ok(*args, "--resume"), out)
+        found = json.loads(self.expect_ok(*args, "--resume", "--format", "json"))
+        self.assertEqual(len(found["runs"]), 4)
+
+    def test_what_is_no_command_line_exits_2(self):
+        for methods in ("spos,spos", "x", "spos:", ""):
+            result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",
+                                       "--methods", methods)
+            self.assertEqual(result.returncode, 2, methods)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/search/confirmed_scaling.hpp"
+#include "nas/search/macs_predictor.hpp"
+#include "nas/search/steps.hpp"
+#include "nas/space/published_networks.hpp"
+#include "tests/nas/search/search_world.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Methods, MacsPredictorCountsMultiplyAccumulatesAndNothingElse) {
+  const Predictor predictor = macs_predictor(0.5);
+  const Network network = to_network(mobilenet_v2({3, 32, 32}, 10));
+  EXPECT_DOUBLE_EQ(predictor.predict(network).total_cycles,
+                   0.5 * static_cast<double>(network.num_macs()));
+}
+
+TEST(Methods, TheTwinThatCountsMacsIsScaledToTheLimitOfTheMachine) {
+  TempDir directory;
+  RunConfig config = tiny_config(directory);
+  config.method = Method::kFlops;
+  FakeHost fake;
+  const SearchResult result = run_search(config, fake.host(), Step::kEvaluate);
+  const StepRecord& last = result.targets[0].steps.back();
+  EXPECT_LE(last.simulated_ms.value(), config.targets_ms[0]);
+  EXPECT_NEAR(last.simulated_ms.value(), fake.estimate(*last.architecture), 1e-12);
+  EXPECT_THAT(read_file(config.directory + "/decisions.log"),
+              HasSubstr("latencies stand for multiply-accumulates"));
+}
+
+TEST(Methods, PublishedNetworksAreScaledToTheLimit) {
+  for (const Method method : {Method::kMobilenetV2, Method::kEfficientnetLite}) {
+    TempDir directory;
+    RunConfig config = tiny_config(directory);
+    config.method = method;
+    FakeHost fake;
+    const SearchResult result = run_search(config, fake.host(), Step::kScale);
+    const StepRecord& scaled = result.targets[0].steps.back();
+    EXPECT_EQ(scaled.step, "scale");
+    EXPECT_LE(scaled.simulated_ms.value(), config.targets_ms[0]);
+    EXPECT_GE(scaled.simulated_ms.value(), 0.8 * config.targets_ms[0]);
+  }
+}
+
+TEST(Methods, FillingEndsWithinTheLimitWhateverTheSimulatorSays) {
+  for (const double factor : {0.98, 1.0, 1.02}) {
+    StepWorld world(2.0);
+    world.fake.simulated_over_estimated = [&](const Network&) { return factor; };
+    StepRecord found;
+    found.fingerprint = "f";
+    found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
+    found.estimated_ms = world.fake.estimate(*found.architecture);
+    found.simulated_ms = factor * *found.estimated_ms;
+    const StepRecord filled = fill_step(world.room, found);
+    EXPECT_LE(filled.simulated_ms.value(), world.room.target_ms);
+    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.room.target_ms);
+    EXPECT_GT(filled.estimated_ms.value(), found.estimated_ms.value());
+    EXPECT_EQ(fill_step(world.room, found).log, filled.log) << "from its record";
+  }
+}
+
+TEST(Methods, ANetworkAtTheLimitStaysAsItIs) {
+  StepWorld world(1.0);
+  StepRecord found;
+  found.fingerprint = "f";
+  found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
+  found.estimated_ms = found.simulated_ms = world.fake.estimate(*found.architecture);
+  const StepRecord filled = fill_step(world.room, found);
+  EXPECT_EQ(filled.simulated_ms, found.simulated_ms);
+}
+
+}  // namespace
+}  // namespace tilewake

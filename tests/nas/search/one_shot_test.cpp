@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/one_shot.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nas/report/cost_log.hpp"
+#include "nas/search/operator_steps.hpp"
+#include "simulator/common/error.hpp"
+#include "tests/nas/search/operator_world.hpp"
+
+namespace tilewake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// A run of a method to its end, done once for all tests that look at what it left.
+struct WholeRun {
+  explicit WholeRun(Method method) : config(operators_config(directory, method)) {
+    fake.simulated_over_estimated = [](const Network&) { return 1.01; };
+    config.num_random = 1;
+    config.num_correlated = method == Method::kSpos ? 5 : 0;
+    result = run_search(config, fake.host(), Step::kEvaluate);
+    files = files_of(config.directory);
+  }
+
+  const TargetResult& target() const { return result.targets.at(0); }
+  std::string file(const std::string& name) const { return config.directory + "/" + name; }
+
+  TempDir directory;
+  RunConfig config;
+  FakeHost fake;
+  SearchResult result;
+  std::map<std::string, std::string> files;
+};
+
+const WholeRun& run_of(Method method) {
+  static std::map<Method, WholeRun> runs;
+  return runs.try_emplace(method, method).first->second;
+}
+
+const Method kMethods[] = {Method::kHurricane, Method::kSpos, Method::kRandom};
+
+TEST(OneShot, EveryMethodEndsWithATrainedNetworkWithinTheLimit) {
+  for (const Method method : kMethods) {
+    SCOPED_TRACE(static_cast<int>(method));
+    const WholeRun& run = run_of(method);
+    std::vector<std::string> names;
+    for (const StepRecord& step : run.target().steps) {
+      names.push_back(step.step);
+      EXPECT_LE(step.simulated_ms.value(), run.config.targets_ms[0]) << step.step;
+    }
+    EXPECT_THAT(names, ElementsAre("search", "scale", "train", "evaluate"));
+    const StepRecord& last = run.target().steps.back();
+    EXPECT_GE(last.simulated_ms.value(), 0.9 * run.config.targets_ms[0]);
+    EXPECT_GT(last.test_accuracy.value(), 0.0);
+    EXPECT_LE(run.target().random.at(0).simulated_ms.value(), run.config.targets_ms[0]);
+    EXPECT_EQ(run.files.count("model.onnx"), 1U);
+  }
+}
+
+TEST(OneShot, NoCandidateOfAnEvolutionExceedsTheLimitOrIsRepeated) {
+  for (const auto& [method, file] : std::map<Method, std::vector<std::string>>{
+           {Method::kSpos, {"supernet"}},
+           {Method::kHurricane, {"supernet-later", "supernet-earlier"}}}) {
+    const WholeRun& run = run_of(method);
+    FakeHost host;
+    for (const std::string& stage : file) {
+      SCOPED_TRACE(stage);
+      std::set<OperatorPath> seen;
+      for (const ScoredPath& scored : scored_in(run.file("evolution-" + stage + ".json"))) {
+        EXPECT_LE(scored.latency_ms, run.config.targets_ms[0]);
+        EXPECT_DOUBLE_EQ(scored.latency_ms, latency_of(host, run.config.operators, scored.path));
+        EXPECT_TRUE(seen.insert(scored.path).second) << "scored twice";
+      }
+      EXPECT_GE(seen.size(), 4U);
+    }
+  }
+}
+
+TEST(OneShot, StagesFixWhatTheySayAndTheSecondStartsFromTheFirst) {
+  const WholeRun& run = run_of(Method::kHurricane);
+  const auto later = scored_in(run.file("evolution-supernet-later.json"));
+  const auto earlier = scored_in(run.file("evolution-supernet-earlier.json"));
+  for (const ScoredPath& scored : later) {
+    EXPECT_EQ(scored.path[0], later[0].path[0]);
+    EXPECT_EQ(scored.path[1], later[0].path[1]);
+  }
+  std::set<OperatorPath> tails;
+  for (const ScoredPath& scored : later) tails.insert({scored.path[2], scored.path[3]});
+  for (const ScoredPath& scored : earlier) {
+    EXPECT_EQ(scored.path[2], earlier[0].path[2]);
+    EXPECT_EQ(scored.path[3], earlier[0].path[3]);
+    EXPECT_EQ(tails.count({scored.path[2], scored.path[3]}), 1U);
+  }
+}
+
+TEST(OneShot, TwoStagesTrainTheirSharesOfOne) {
+  const auto trained = [](Method method) {
+    std::int64_t images = 0;
+    for (const Cost& cost : CostLog(run_of(method).config.directory).totals()) {
+      if (cost.step.rfind("supernet", 0) == 0) images += cost.trained_images;
+    }
+    return images;
+  };
+  EXPECT_EQ(trained(Method::kSpos), 10 * 8);
+  EXPECT_EQ(trained(Method::kHurricane), (5 + 2) * 8);
+  EXPECT_EQ(run_of(Method::kHurricane).target().steps[0].values.at(0), 56.0);
+}
+
+TEST(OneShot, WeightsOutsideThePathsOfAStageStayAsTheyWere) {
+  const WholeRun& run = run_of(Method::kHurricane);
+  PathSupernet later(run.config.operators);
+  PathSupernet earlier(run.config.operators);
+  load_phase_module(run.file("supernet-later.ckpt"), *later);
+  load_phase_module(run.file("supernet-earlier.ckpt"), *earlier);
+  const auto fixed = scored_in(run.file("evolution-supernet-earlier.json")).at(0).path;
+  int num_stayed = 0;
+  const auto before = later->named_parameters();
+  for (const auto& item : earlier->named_parameters()) {
+    const std::string& key = item.key();
+    const bool is_later = key.rfind("block2_", 0) == 0 || key.rfind("block3_", 0) == 0;
+    const bool is_fixed = key.rfind(fmt::format("block2_{}.", fixed[2]), 0) == 0 ||
+                          key.rfind(fmt::format("block3_{}.", fixed[3]), 0) == 0;
+    if (!is_later || is_fixed) continue;
+    EXPECT_TRUE(item.value().equal(before[key])) << key;
+    ++num_stayed;
+  }
+  EXPECT_GT(num_stayed, 20);
+}
+
+TEST(OneShot, AScoreDependsOnThePathAlone) {
+  const WholeRun& run = run_of(Method::kSpos);
+  FakeHost fake;
+  const Host host = fake.host();
+  const TrainingRoom training{
+      run.config, host,
+      split_train(*run.config.data.train, run.config.recipe.validation_share, run.config.seed)};
+  const TargetRoom room{training, run.config.targets_ms[0],     run.config.directory,
+                        "f",      StepStore(run.file("steps")), StepStore(run.file("steps"))};
+  PathSupernet supernet(run.config.operators);
+  load_phase_module(supernet_checkpoint(room), *supernet);
+  const double first = inherited_accuracy(room, supernet, {0, 1, 2, 3}, 0);
+  inherited_accuracy(room, supernet, {3, 2, 1, 0}, 0);
+  EXPECT_EQ(inherited_accuracy(room, supernet, {0, 1, 2, 3}, 0), first);
+}
+
+TEST(OneShot, ALimitThatNoNetworkKeepsToIsMissedWithTheFastestOne) {
+  for (const Method method : kMethods) {
+    TempDir directory;
+    RunConfig config = operators_config(directory, method);
+    FakeHost fake;
+    const double fastest_ms = latencies_of(fake, config.operators).front();
+    config.targets_ms = {0.5 * fastest_ms};
+    try {
+      run_search(config, fake.host(), Step::kEvaluate);
+      ADD_FAILURE() << "it found a network";
+    } catch (const TargetMissed& missed) {
+      EXPECT_THAT(missed.reason, HasSubstr("tiny_operators"));
+      if (method != Method::kRandom) {
+        EXPECT_GE(missed.fastest_ms, fastest_ms * (1.0 - 1e-9));
+      }
+    }
+  }
+}
+
+TEST(OneShot, WhatTheSimulatorFindsTooSlowIsPassedOver) {
+  TempDir directory;
+  RunConfig config = operators_config(directory, Method::kSpos);
+  FakeHost fake;
+  fake.simulated_over_estimated = [](const Network&) { return 1.1; };
+  const SearchResult result = run_search(config, fake.host(), Step::kSearch);
+  const StepRecord& found = result.targets[0].steps.back();
+  EXPECT_LE(found.simulated_ms.value(), config.targets_ms[0]);
+  EXPECT_LE(found.estimated_ms.value(), config.targets_ms[0] / 1.1);
+}
+
+TEST(OneShot, SeveralLimitsAreRefused) {
+  TempDir directory;
+  RunConfig config = operators_config(directory, Method::kSpos);
+  config.targets_ms.push_back(2.0 * config.targets_ms[0]);
+  FakeHost fake;
+  EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+}
+
+TEST(OneShot, AWholePoolIsDesignedForTheMachineAndKept) {
+  TempDir directory;
+  RunConfig config = operators_config(directory, Method::kSpos);
+  for (OperatorStage& stage : config.operators.stages)
+    stage.blocks.assign(stage.blocks.size(), operator_pool());
+  config.recipe.space.keep = 3;
+  FakeHost fake;
+  run_search(config, fake.host(), Step::kDesign);
+  const OperatorSpace kept = read_operator_space(config.directory + "/space.yaml");
+  EXPECT_FALSE(kept.has_whole_pool());
+  for (const OperatorPosition& position : positions_of(kept))
+    EXPECT_LE(position.operators.size(), 3U);
+  EXPECT_THAT(read_file(config.directory + "/operators.csv"), HasSubstr("mbconv6_7_se"));
+}
+
+TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
+  const WholeRun& run = run_of(Method::kRandom);
+  const StepRecord& found = run.target().steps.front();
+  double best = 0.0;
+  int num_ranked = 0;
+  for (const auto& [name, record] : records_in(run.file("steps"))) {
+    if (name.rfind("rank-", 0) != 0) continue;
+    best = std::max(best, record.validation_accuracy.value());
+    ++num_ranked;
+  }
+  EXPECT_EQ(num_ranked, 5) << "as many as see the images of the supernet: 10 steps over 2";
+  EXPECT_EQ(found.validation_accuracy.value(), best);
+}
+
+TEST(OneShot, CorrelationComparesEveryNetworkWithItself) {
+  const StepRecord& record = run_of(Method::kSpos).target().correlation.value();
+  ASSERT_EQ(record.values.size(), 1U + 2U * 5U);
+  EXPECT_GE(record.values[0], -1.0);
+  EXPECT_LE(record.values[0], 1.0);
+  EXPECT_THAT(record.log.back(), HasSubstr("Kendall's tau"));
+}
+
+/// Interrupted again and again, after so many questions whether it is.
+std::map<std::string, std::string> files_of_interrupted(Method method, int patience) {
+  TempDir directory;
+  RunConfig config = operators_config(directory, method);
+  config.num_random = 1;
+  config.num_correlated = method == Method::kSpos ? 5 : 0;
+  for (int process = 0; process < 200; ++process) {
+    FakeHost fake;
+    fake.simulated_over_estimated = [](const Network&) { return 1.01; };
+    int num_asked = 0;
+    fake.is_interrupted = [&] { return ++num_asked >= patience; };
+    try {
+      run_search(config, fake.host(), Step::kEvaluate);
+      return files_of(config.directory);
+    } catch (const Interrupted&) {
+    }
+  }
+  ADD_FAILURE() << "it does not come to an end";
+  return {};
+}
+
+TEST(OneShot, InterruptedAnywhereItLeavesTheSameFiles) {
+  for (const Method method : kMethods) {
+    for (const int patience : {2, 3, 7}) {
+      SCOPED_TRACE(patience);
+      const auto files = files_of_interrupted(method, patience);
+      for (const auto& [name, text] : run_of(method).files) {
+        ASSERT_EQ(files.count(name), 1U) << name << " is missing";
+        EXPECT_TRUE(files.at(name) == text) << name << " differs";
+      }
+      EXPECT_EQ(files.size(), run_of(method).files.size());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tilewake
