@@ -118,15 +118,19 @@ class Choice {
       if (largest == nullptr || is_more_capable(profile, *largest)) largest = &profile;
     }
     if (largest != nullptr) keep(*largest, "the most capable within its share");
+    bool has_kept_by_score = false;
     for (OperatorProfile* profile : by_score()) {
       if (profile->is_kept) continue;
       const OperatorProfile* better = dominating(*profile);
       if (better != nullptr) {
-        profile->verdict = fmt::format("slower and less capable than {}", to_string(better->op));
-      } else if (num_kept_ == keep_) {
-        profile->verdict = "a lower score";
-      } else {
+        profile->verdict =
+            fmt::format("neither faster nor more capable than {}", to_string(better->op));
+      } else if (num_kept_ < keep_) {
         keep(*profile, "by score");
+        has_kept_by_score = true;
+      } else {
+        // The first two rules may have taken every place, from better scores, too.
+        profile->verdict = has_kept_by_score ? "a lower score" : "no place left";
       }
     }
   }
