@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/csv_fields.hpp"
 #include "tests/support/random.hpp"
 
 namespace tilewake {
@@ -145,22 +146,6 @@ TEST(ComparisonTest, RandomNetworksAndCorrelationAreShownWhereTheyAre) {
 TEST(ComparisonTest, OfNoRunsThereIsNothing) {
   EXPECT_EQ(comparison_table({}), "");
   EXPECT_EQ(Json::parse(comparison_json({})).at("runs").size(), 0U);
-}
-
-/// Fields of a line of CSV (RFC 4180, section 2).
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool is_quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      is_quoted = !is_quoted;
-    } else if (c == ',' && !is_quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
 }
 
 TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <set>
 #include <sstream>
@@ -18,8 +17,9 @@
 #include <gtest/gtest.h>
 
 #include "simulator/common/error.hpp"
+#include "tests/nas/space/additive_machine.hpp"
 #include "tests/nas/space/midap_estimate.hpp"
-#include "tests/nas/space/spaces.hpp"
+#include "tests/support/csv_fields.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random.hpp"
 
@@ -28,63 +28,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
-
-/// A machine on which layers take what they take, whatever stands beside them: for each op and
-/// kernel a random whole number of ms for a multiplication, and one for the layer. Whole numbers,
-/// so that sums and differences are exact.
-class AdditiveMachine {
- public:
-  explicit AdditiveMachine(std::uint64_t seed) : random_(seed) {}
-
-  double layer_ms(const Layer& layer) {
-    auto& cost = costs_[{layer.op, layer.kernel_height}];
-    if (cost.first == 0) cost = {random_.between(1, 5), random_.between(1, 20'000)};
-    return static_cast<double>(cost.first * layer.num_macs() + cost.second);
-  }
-  double network_ms(const Network& network) {
-    double ms = 0.0;
-    for (const Layer& layer : network.layers) ms += layer_ms(layer);
-    return ms;
-  }
-  LatencyEstimate estimate() {
-    return [this](const Network& network) { return network_ms(network); };
-  }
-
- private:
-  Random random_;
-  std::map<std::pair<Op, std::int64_t>, std::pair<std::int64_t, std::int64_t>> costs_;
-};
-
-OperatorSpace synthetic_space() { return shipped_operator_space("operators_synthetic"); }
-
-std::vector<std::string> kept_at(const PositionDesign& at) {
-  std::vector<std::string> names;
-  for (const OperatorProfile& profile : at.operators) {
-    if (profile.is_kept) names.push_back(to_string(profile.op));
-  }
-  return names;
-}
-
-bool is_dominated(const OperatorProfile& profile, const OperatorProfile& by) {
-  return &profile != &by && by.latency_ms <= profile.latency_ms && by.capacity >= profile.capacity;
-}
-
-/// Any limit and options on any machine, of seed `seed`.
-struct RandomDesign {
-  explicit RandomDesign(std::uint64_t seed) : machine(seed) {
-    Random random(seed + 1000);
-    options.keep = static_cast<int>(random.between(1, 6));
-    options.rho = 0.25 * static_cast<double>(random.between(1, 12));
-    options.target_ms = static_cast<double>(random.between(0, 12'000'000));
-    design = design_space(synthetic_space(), options, machine.estimate());
-  }
-
-  AdditiveMachine machine;
-  SpaceDesignOptions options;
-  SpaceDesign design;
-};
 
 constexpr std::uint64_t kNumSeeds = 40;
 
@@ -151,112 +94,6 @@ TEST(SpaceDesignTest, CapacityIsTheGeometricMeanOfSharesAndTheScoreItsRate) {
   }
 }
 
-TEST(SpaceDesignTest, AtMostSoManyAreKeptAndTheFastestIsOneOfThem) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
-    const RandomDesign random(seed);
-    for (const PositionDesign& at : random.design.positions) {
-      const auto fastest = std::min_element(
-          at.operators.begin(), at.operators.end(),
-          [](const auto& a, const auto& b) { return a.latency_ms < b.latency_ms; });
-      int num_kept = 0;
-      double fastest_kept = std::numeric_limits<double>::infinity();
-      for (const OperatorProfile& profile : at.operators) {
-        EXPECT_EQ(profile.is_kept, profile.verdict.rfind("kept: ", 0) == 0) << profile.verdict;
-        EXPECT_FALSE(profile.verdict.empty());
-        if (!profile.is_kept) continue;
-        ++num_kept;
-        fastest_kept = std::min(fastest_kept, profile.latency_ms);
-      }
-      EXPECT_EQ(fastest_kept, fastest->latency_ms);
-      EXPECT_LE(num_kept, random.options.keep);
-      EXPECT_GE(num_kept, 1);
-    }
-  }
-}
-
-TEST(SpaceDesignTest, TheMostCapableWithinItsShareIsKept) {
-  int num_found = 0;
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
-    const RandomDesign random(seed);
-    if (random.options.keep < 2) continue;
-    for (const PositionDesign& at : random.design.positions) {
-      double most = 0.0;
-      double most_kept = 0.0;
-      for (const OperatorProfile& profile : at.operators) {
-        if (profile.latency_ms > random.options.rho * random.design.share_ms) continue;
-        most = std::max(most, profile.capacity);
-        if (profile.is_kept) most_kept = std::max(most_kept, profile.capacity);
-      }
-      EXPECT_EQ(most_kept, most);
-      if (most > 0.0) ++num_found;
-    }
-  }
-  EXPECT_GT(num_found, 40);  // else the limits that were drawn test nothing
-}
-
-TEST(SpaceDesignTest, NoKeptOperatorIsDominatedByAnother) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
-    for (const PositionDesign& at : RandomDesign(seed).design.positions) {
-      for (const OperatorProfile& profile : at.operators) {
-        for (const OperatorProfile& other : at.operators) {
-          if (!profile.is_kept || !other.is_kept) continue;
-          EXPECT_FALSE(is_dominated(profile, other))
-              << to_string(profile.op) << " by " << to_string(other.op);
-        }
-      }
-    }
-  }
-}
-
-TEST(SpaceDesignTest, WhoLeavesIsDominatedOrHasALowerScoreThanWhoeverStaysByIt) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
-    const RandomDesign random(seed);
-    for (const PositionDesign& at : random.design.positions) {
-      const auto num_kept = static_cast<int>(kept_at(at).size());
-      double least_by_score = std::numeric_limits<double>::infinity();
-      for (const OperatorProfile& profile : at.operators) {
-        if (profile.verdict == "kept: by score")
-          least_by_score = std::min(least_by_score, profile.score);
-      }
-      for (const OperatorProfile& profile : at.operators) {
-        if (profile.is_kept) continue;
-        const bool is_beaten = std::any_of(at.operators.begin(), at.operators.end(),
-                                           [&](const OperatorProfile& other) {
-                                             return other.is_kept && is_dominated(profile, other);
-                                           });
-        if (is_beaten) {
-          EXPECT_THAT(profile.verdict, StartsWith("slower and less capable than "));
-        } else {
-          EXPECT_EQ(profile.verdict, "a lower score");
-          EXPECT_EQ(num_kept, random.options.keep);
-          EXPECT_LE(profile.score, least_by_score);
-        }
-      }
-    }
-  }
-}
-
-// Kernels that cost the same on some machine: of equally fast ones the most capable stays.
-TEST(SpaceDesignTest, OfEquallyFastOperatorsTheMostCapableStays) {
-  const LatencyEstimate by_layers = [](const Network& network) {
-    return static_cast<double>(network.layers.size());
-  };
-  const SpaceDesign design = design_space(synthetic_space(), {1.0, 4, 1.5}, by_layers);
-  for (const PositionDesign& at : design.positions) {
-    double least_ms = std::numeric_limits<double>::infinity();
-    for (const OperatorProfile& p : at.operators) least_ms = std::min(least_ms, p.latency_ms);
-    double most = 0.0;
-    for (const OperatorProfile& p : at.operators) {
-      if (p.latency_ms == least_ms) most = std::max(most, p.capacity);
-    }
-    for (const OperatorProfile& p : at.operators) {
-      if (p.is_kept && p.latency_ms == least_ms) {
-        EXPECT_EQ(p.capacity, most) << to_string(p.op);
-      }
-    }
-  }
-}
-
 TEST(SpaceDesignTest, PositionsOfOneShapeAndPoolAreMeasuredOnceAndAlike) {
   OperatorSpace space = synthetic_space();
   space.stages[1].blocks.resize(4, space.stages[1].blocks[0]);
@@ -302,58 +139,6 @@ TEST(SpaceDesignTest, PositionsOfOneShapeMayHaveOperatorsOfTheirOwn) {
             design.positions[2].operators[1].latency_ms);
 }
 
-/// 1 ms a million MACs, and so much for a layer that moves channels.
-LatencyEstimate moving_costs(double ms) {
-  return [ms](const Network& network) {
-    double sum = 0.0;
-    for (const Layer& layer : network.layers)
-      sum += 1e-6 * static_cast<double>(layer.num_macs()) + (layer.moves_channels() ? ms : 1e-6);
-    return sum;
-  };
-}
-
-bool has_unit_of_halves(const PositionDesign& at) {
-  return std::any_of(at.operators.begin(), at.operators.end(), [](const OperatorProfile& profile) {
-    return profile.is_kept && needs_even_width(profile.op);
-  });
-}
-
-TEST(SpaceDesignTest, WhatMovingChannelsCostsDecidesWhetherUnitsOfHalvesStay) {
-  const OperatorSpace space = synthetic_space();
-  const SpaceDesign cheap = design_space(space, {10.0, 4, 1.5}, moving_costs(1e-6));
-  const SpaceDesign dear = design_space(space, {10.0, 4, 1.5}, moving_costs(100.0));
-  for (std::size_t p = 0; p < cheap.positions.size(); ++p) {
-    EXPECT_TRUE(has_unit_of_halves(cheap.positions[p])) << p;
-    EXPECT_FALSE(has_unit_of_halves(dear.positions[p])) << p;
-    EXPECT_NE(kept_at(cheap.positions[p]), kept_at(dear.positions[p]));
-  }
-}
-
-TEST(SpaceDesignTest, MoreTimeKeepsMoreCapableOperators) {
-  const OperatorSpace space = synthetic_space();
-  AdditiveMachine machine(5);
-  double before = 0.0;
-  for (const double target_ms : {0.0, 3e6, 6e6, 1e7, 1e9}) {
-    const SpaceDesign design = design_space(space, {target_ms, 4, 1.5}, machine.estimate());
-    double sum = 0.0;
-    for (const PositionDesign& at : design.positions) {
-      double most = 0.0;
-      for (const OperatorProfile& profile : at.operators) {
-        if (profile.is_kept) most = std::max(most, profile.capacity);
-        if (target_ms == 0.0) {
-          EXPECT_THAT(profile.verdict, Not(HasSubstr("within its share")));
-        }
-      }
-      sum += most;
-    }
-    EXPECT_GE(sum, before);
-    before = sum;
-  }
-  const SpaceDesign all_time = design_space(space, {1e9, 4, 1.5}, machine.estimate());
-  for (const PositionDesign& at : all_time.positions)
-    EXPECT_THAT(kept_at(at), ::testing::Contains("mbconv6_7_se"));
-}
-
 TEST(SpaceDesignTest, EstimatesThatSayNothingAreRefused) {
   const OperatorSpace space = synthetic_space();
   const auto error_of = [&](const LatencyEstimate& estimate) {
@@ -374,18 +159,6 @@ TEST(SpaceDesignTest, EstimatesThatSayNothingAreRefused) {
               return static_cast<double>(network.layers.size());
             }),
             "too large");
-}
-
-TEST(SpaceDesignTest, AtLeastOneOperatorIsKept) {
-  AdditiveMachine machine(6);
-  const auto error_of = [&](int keep) {
-    return input_error_of([&] {
-      design_space(synthetic_space(), {1e6, keep, 1.5}, machine.estimate());
-    });
-  };
-  EXPECT_EQ(error_of(0), "a position keeps at least one operator, not 0");
-  EXPECT_EQ(error_of(-1), "a position keeps at least one operator, not -1");
-  EXPECT_EQ(error_of(1), "no error");
 }
 
 TEST(SpaceDesignTest, TheDesignedSpaceHasWhatWasKeptAndNothingElseChanges) {
@@ -441,22 +214,6 @@ TEST(SpaceDesignTest, OperatorsThatTheDesignDoesNotKnowLeaveTheFirst) {
   EXPECT_EQ(best_scores(other, design)[2], 0);
   EXPECT_EQ(fastest_operators(other, design)[2], 0);
   EXPECT_EQ(best_scores(other, design)[3], best_scores(space, design)[3]);
-}
-
-/// Fields of a line of CSV (RFC 4180, section 2).
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool is_quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      is_quoted = !is_quoted;
-    } else if (c == ',' && !is_quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  return fields;
 }
 
 TEST(SpaceDesignTest, CsvHasALineForEveryOperatorOfEveryPosition) {
