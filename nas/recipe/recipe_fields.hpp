@@ -75,9 +75,8 @@ class RecipeFields {
       section.number("first_share", r.two_stage.first_share, kAbove0);
       section.number("second_share", r.two_stage.second_share, kAbove0);
     });
-    v.section("random_search", [&](Visitor& section) {
-      section.integer("networks", r.random_networks, 0, 10'000);
-    });
+    v.section("random_search",
+              [&](Visitor& section) { section.integer("networks", r.random_networks, 0, 10'000); });
   }
 
  private:

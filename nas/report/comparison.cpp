@@ -10,7 +10,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "nas/evolution/paired.hpp"
+#include "nas/report/paired.hpp"
+#include "simulator/common/csv.hpp"
 
 namespace tilewake {
 namespace {
@@ -186,12 +187,13 @@ std::string equal_accuracy_text(const std::vector<ComparedRun>& runs) {
 
 std::optional<double> latency_at(std::vector<std::pair<double, double>> points, double accuracy) {
   std::sort(points.begin(), points.end());
-  for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
     const auto& [ms, reached] = points[i];
-    const auto& [next_ms, next] = points[i + 1];
-    if (reached > accuracy || next < accuracy) continue;
-    if (next == reached) return ms;
-    return ms + (next_ms - ms) * (accuracy - reached) / (next - reached);
+    if (reached == accuracy) return ms;
+    if (reached < accuracy) continue;
+    if (i == 0) return {};  // somewhere before the first point
+    const auto& [last_ms, last] = points[i - 1];
+    return last_ms + (ms - last_ms) * (accuracy - last) / (reached - last);
   }
   return {};
 }
@@ -239,10 +241,11 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
             ? fmt::format("{},{},{},{},{}", run.simulated_ms, run.validation_accuracy,
                           run.test_accuracy, run.params, run.macs)
             : ",,,,";
-    text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{}\n", run.method, run.target_ms, run.seed,
-                        figures, run.trained_images, run.evaluated_images, run.search_seconds,
-                        random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
-                        run.missed.empty() ? "" : "missed");
+    text +=
+        fmt::format("{},{},{},{},{},{},{:.3f},{},{},{}\n", csv_field(run.method), run.target_ms,
+                    run.seed, figures, run.trained_images, run.evaluated_images, run.search_seconds,
+                    random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
+                    run.missed.empty() ? "" : "missed");
   }
   return text;
 }

@@ -11,7 +11,7 @@ namespace tilewake {
 
 /// What one run of a method came to.
 struct ComparedRun {
-  std::string method;  // its label: "spos", "spos:space-dsp_like"
+  std::string method;  // its label: "spos", "spos@space-dsp_like"
   double target_ms = 0.0;
   std::uint64_t seed = 0;
   std::string missed;  // why there is no network; empty where there is one
@@ -39,8 +39,8 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs);
 
 std::string comparison_json(const std::vector<ComparedRun>& runs);
 
-/// The latency at which straight lines through `points` (latency in ms, accuracy) reach `accuracy`
-/// first; none where they do not.
+/// The latency at which straight lines through `points` (latency in ms, accuracy) first rise to
+/// `accuracy`; none where they do not, or where the first point is above it already.
 std::optional<double> latency_at(std::vector<std::pair<double, double>> points, double accuracy);
 
 }  // namespace tilewake

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
+#include <limits>
 #include <sstream>
 #include <system_error>
 
@@ -17,35 +17,47 @@
 namespace tilewake {
 namespace {
 
-constexpr const char* kHeader = "# tilewake-costs v1\nstep,trained_images,evaluated_images,seconds\n";
+constexpr const char* kVersion = "# tilewake-costs v1";
+constexpr const char* kNames = "step,trained_images,evaluated_images,seconds";
 
 template <typename T>
 bool parse(const std::string& text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() && value >= T{};
+  return error == std::errc{} && end == text.data() + text.size() && value >= T{} &&
+         value <= std::numeric_limits<T>::max();  // neither inf nor nan
+}
+
+void check_head(std::istream& lines, const std::string& path) {
+  for (const char* expected : {kVersion, kNames}) {
+    std::string line;
+    std::getline(lines, line);
+    if (line != expected) {
+      throw InputError(
+          fmt::format("{}:{}: does not begin as a file of costs of this version; expected '{}'",
+                      path, expected == kVersion ? 1 : 2, expected));
+    }
+  }
 }
 
 }  // namespace
 
 void CostLog::add(const Cost& cost) const {
   if (cost.trained_images == 0 && cost.evaluated_images == 0) return;
-  const bool is_new = !std::filesystem::exists(path_);
-  std::ofstream file(path_, std::ios::app);
-  if (is_new) file << kHeader;
-  file << fmt::format("{},{},{},{:.3f}\n", cost.step, cost.trained_images, cost.evaluated_images,
+  std::string text = std::filesystem::exists(path_) ? read_text_file(path_)
+                                                    : fmt::format("{}\n{}\n", kVersion, kNames);
+  text += fmt::format("{},{},{},{:.3f}\n", cost.step, cost.trained_images, cost.evaluated_images,
                       cost.seconds);
-  file.flush();
-  if (!file) throw InputError(path_ + ": cannot be written to");
+  write_file_atomically(path_, text);
 }
 
 std::vector<Cost> CostLog::totals() const {
   std::vector<Cost> totals;
   if (!std::filesystem::exists(path_)) return totals;
   std::istringstream lines(read_text_file(path_));
-  int number = 0;
+  check_head(lines, path_);
+  int number = 2;
   for (std::string line; std::getline(lines, line);) {
     ++number;
-    if (number <= 2) continue;
     Cost cost;
     std::istringstream cells(line);
     std::string trained;
@@ -55,8 +67,8 @@ std::vector<Cost> CostLog::totals() const {
     std::getline(cells, trained, ',');
     std::getline(cells, evaluated, ',');
     std::getline(cells, seconds);
-    if (!parse(trained, cost.trained_images) || !parse(evaluated, cost.evaluated_images) ||
-        !parse(seconds, cost.seconds)) {
+    if (cost.step.empty() || !parse(trained, cost.trained_images) ||
+        !parse(evaluated, cost.evaluated_images) || !parse(seconds, cost.seconds)) {
       throw InputError(fmt::format("{}:{}: no line of costs", path_, number));
     }
     const auto known = std::find_if(totals.begin(), totals.end(),

@@ -15,16 +15,18 @@ struct Cost {
   double seconds = 0.0;               // of wall time, validation included
 };
 
-/// costs.csv of a run: one line for what a process did of a step, appended when it ends or is
-/// interrupted. What a killed process did since its last line is not in it.
+/// costs.csv of a run: one line for what a process did of a step, added when it ends or is
+/// interrupted, in a file that is replaced as a whole. What a killed process did since its last
+/// line is not in it.
 class CostLog {
  public:
   explicit CostLog(const std::string& directory) : path_(directory + "/costs.csv") {}
 
+  /// Nothing where no image was seen.
   void add(const Cost& cost) const;
 
-  /// Everything so far, by step, in the order of their first line. Throws InputError naming file
-  /// and line.
+  /// Everything so far, by step, in the order of their first line; nothing without a file. Throws
+  /// InputError naming file and line.
   std::vector<Cost> totals() const;
 
  private:

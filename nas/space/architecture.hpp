@@ -83,7 +83,7 @@ std::int64_t num_trained_params(const Architecture& architecture);
 /// Same, of a network that to_network made.
 std::int64_t num_trained_params(const Network& network);
 
-/// Same, of one block.
+/// Same, of one block of stride 1.
 std::int64_t num_block_params(const ArchitectureBlock& block, int in_channels, int out_channels,
                               double se_ratio);
 

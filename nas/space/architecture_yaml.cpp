@@ -75,8 +75,11 @@ ArchitectureBlock read_block(YamlReader yaml) {
   block.op = yaml.choice("op", kBlockOpNames, block.op);
   const std::vector<int> kernels = read_kernels(yaml);
   std::vector<int> ratios = {1};
-  if (block.op == BlockOp::kMixConv)
+  if (block.op == BlockOp::kMixConv) {
     ratios = read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
+  } else {
+    yaml.check(kernels.size() == 1, "kernels", "this operator has one");
+  }
   yaml.check(kernels.size() == ratios.size(), "expansion_ratios",
              fmt::format("needs one ratio for each of the {} kernels, not {}", kernels.size(),
                          ratios.size()));

@@ -41,8 +41,9 @@ std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<
 
 /// `operators` of the file or of one of its entries; `otherwise` where it has none.
 std::vector<Operator> read_operators(YamlReader& yaml, const std::vector<Operator>& otherwise) {
-  if (!yaml.has(kOperators)) return otherwise;
-  return named_operators(yaml, yaml.strings(kOperators), kOperators);
+  const bool are_given = yaml.has(kOperators);
+  const std::vector<std::string> names = yaml.strings(kOperators, {});
+  return are_given ? named_operators(yaml, names, kOperators) : otherwise;
 }
 
 OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space) {
@@ -50,6 +51,8 @@ OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space)
   stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
   stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
   if (yaml.has("blocks")) {
+    yaml.check(!yaml.has("depth"), "depth", "give either it or blocks");
+    yaml.check(!yaml.has(kOperators), kOperators, "every entry of blocks names its own");
     for (const YamlReader& entry : yaml.items("blocks")) {
       YamlReader block = entry;
       yaml.check(block.has(kOperators), "blocks", "every entry needs its operators");
@@ -73,15 +76,26 @@ OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space)
   return stage;
 }
 
+/// Scaled widths are multiples of the divisor: with an odd one, every other network that scaling
+/// tries would be none.
+void check_width_divisor(const YamlReader& root, const OperatorSpace& space) {
+  if (space.width_divisor % 2 == 0) return;
+  for (const OperatorPosition& position : positions_of(space)) {
+    for (const Operator& op : position.operators) {
+      root.check(!needs_even_width(op), "width_divisor",
+                 fmt::format("must be even for {}, not {}", to_string(op), space.width_divisor));
+    }
+  }
+}
+
 /// The network of the widest operators: feature maps can be too large though every size is within
 /// its bounds.
 void check_largest_network(const OperatorSpace& space) {
   OperatorPath path;
   for (const OperatorPosition& position : positions_of(space)) {
-    const auto widest = std::max_element(position.operators.begin(), position.operators.end(),
-                                         [](const Operator& a, const Operator& b) {
-                                           return a.expansion_ratio < b.expansion_ratio;
-                                         });
+    const auto widest = std::max_element(
+        position.operators.begin(), position.operators.end(),
+        [](const Operator& a, const Operator& b) { return a.expansion_ratio < b.expansion_ratio; });
     path.push_back(static_cast<int>(widest - position.operators.begin()));
   }
   to_network(architecture_of(space, path));
@@ -106,6 +120,7 @@ OperatorSpace read_document(YamlReader root) {
       root.integer("width_divisor", 1, SpaceLimits::kMaxWidthDivisor, space.width_divisor));
   space.max_params = root.integer("max_params", 0, SpaceLimits::kMaxParams, space.max_params);
   root.finish();
+  check_width_divisor(root, space);
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;
 }

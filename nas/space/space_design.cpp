@@ -115,25 +115,34 @@ class Choice {
     OperatorProfile* largest = nullptr;
     for (OperatorProfile& profile : profiles_) {
       if (profile.latency_ms > most_ms) continue;
-      if (largest == nullptr || profile.capacity > largest->capacity) largest = &profile;
+      if (largest == nullptr || is_more_capable(profile, *largest)) largest = &profile;
     }
     if (largest != nullptr) keep(*largest, "the most capable within its share");
+    bool has_kept_by_score = false;
     for (OperatorProfile* profile : by_score()) {
       if (profile->is_kept) continue;
       const OperatorProfile* better = dominating(*profile);
       if (better != nullptr) {
-        profile->verdict = fmt::format("slower and less capable than {}", to_string(better->op));
-      } else if (num_kept_ == keep_) {
-        profile->verdict = "a lower score";
-      } else {
+        profile->verdict =
+            fmt::format("neither faster nor more capable than {}", to_string(better->op));
+      } else if (num_kept_ < keep_) {
         keep(*profile, "by score");
+        has_kept_by_score = true;
+      } else {
+        // The first two rules may have taken every place, from better scores, too.
+        profile->verdict = has_kept_by_score ? "a lower score" : "no place left";
       }
     }
   }
 
  private:
+  // Of equal ones the one that is better otherwise, so that neither rule keeps what another
+  // operator dominates.
   static bool is_faster(const OperatorProfile& a, const OperatorProfile& b) {
-    return a.latency_ms < b.latency_ms;
+    return a.latency_ms != b.latency_ms ? a.latency_ms < b.latency_ms : a.capacity > b.capacity;
+  }
+  static bool is_more_capable(const OperatorProfile& a, const OperatorProfile& b) {
+    return a.capacity != b.capacity ? a.capacity > b.capacity : a.latency_ms < b.latency_ms;
   }
 
   void keep(OperatorProfile& profile, const std::string& why) {
@@ -195,6 +204,8 @@ OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& desig
 
 SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& options,
                          const LatencyEstimate& estimate) {
+  if (options.keep < 1)
+    throw InputError(fmt::format("a position keeps at least one operator, not {}", options.keep));
   SpaceDesign design;
   Profiler profiler(space, estimate);
   OperatorPath middle;
@@ -207,8 +218,7 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
   }
   // Blocks are measured one by one; what a whole network takes besides is the stem's, the head's,
   // and what neighbours make of one another.
-  design.fixed_ms =
-      std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
+  design.fixed_ms = std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
   design.share_ms = std::max(0.0, options.target_ms - design.fixed_ms) /
                     static_cast<double>(design.positions.size());
   for (PositionDesign& position : design.positions) {

@@ -42,8 +42,8 @@ struct SpaceDesign {
 /// A search space made for a machine. Each operator of each position is measured behind a 1x1
 /// convolution that makes the position's input: its latency is what the network takes longer with
 /// it. Kept are, up to `keep` of them: the fastest operator; the one of the highest capacity that
-/// takes at most rho x share_ms; then those of the best score, of which one that is slower and
-/// less capable than a kept one leaves.
+/// takes at most rho x share_ms; then those of the best score, of which one that is neither
+/// faster nor more capable than a kept one leaves.
 ///
 /// Source: the rule in words is that of Zhang et al., "Fast Hardware-Aware Neural Architecture
 /// Search", arXiv:1910.11609; capacity, score and rule as formulas are ours.

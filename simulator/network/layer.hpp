@@ -58,7 +58,7 @@ inline constexpr int kNetworkInput = -1;
 /// rows of the input that no window reads).
 struct Layer {
   std::string name;
-  std::string block;  // the `mbconv` or `convblock` entry it was expanded from, else empty
+  std::string block;  // the entry of several layers that it was expanded from, else empty
   Op op = Op::kConv2d;
   Activation activation = Activation::kNone;
   std::vector<int> inputs;  // layer indices, or kNetworkInput; all smaller than the layer's own

@@ -145,13 +145,59 @@ TEST(NetworkReaderTest, KeysThatMeanNothingForAnOpAreRefused) {
         "0.5"}) {
     EXPECT_THAT(error_of({entry}), HasSubstr("unknown key")) << entry;
   }
+  for (const std::string op : {"separable", "shuffle_unit", "xception_unit"}) {
+    for (const std::string key : {"expansion_ratios: [1]", "skip: false", "padding: same"}) {
+      const std::string entry = "name: a, op: " + op + ", kernels: [3], out_channels: 8, " + key;
+      EXPECT_THAT(error_of({entry}),
+                  HasSubstr("n.yaml:4: layers[0]." + key.substr(0, key.find(':')) +
+                            ": unknown key; known here: activation, inputs, kernels, name, op, "
+                            "out_channels, se_activation, se_ratio, stride"))
+          << entry;
+    }
+  }
+}
+
+TEST(NetworkReaderTest, EveryKeyOfABlockOfOneKernelReachesIt) {
+  const Network network = parse(
+      {"name: a, op: separable, kernels: 5, out_channels: 7, stride: 2",
+       "name: b, op: shuffle_unit, kernels: [3], out_channels: 10, inputs: input, activation: "
+       "hswish, se_ratio: 0.5, se_activation: swish",
+       "name: c, op: xception_unit, kernels: [7], out_channels: 10"});
+  EXPECT_EQ(layer_of(network, "a.depthwise").kernel_height, 5);
+  EXPECT_EQ(layer_of(network, "a.depthwise").activation, Activation::kRelu);
+  EXPECT_EQ(layer_of(network, "a.pointwise").ofm, (Shape{7, 8, 6}));
+  EXPECT_THAT(layer_of(network, "b.reduce").inputs, ElementsAre(kNetworkInput));
+  EXPECT_EQ(layer_of(network, "b.expand").activation, Activation::kHswish);
+  EXPECT_EQ(layer_of(network, "b.se_reduce").activation, Activation::kSwish);
+  EXPECT_EQ(layer_of(network, "b.se_reduce").ofm.channels, 4);
+  EXPECT_EQ(layer_of(network, "c.keep").ofm, (Shape{5, 16, 12}));
+  EXPECT_EQ(layer_of(network, "c.depthwise2").kernel_width, 7);
+  EXPECT_EQ(network.layers.back().name, "c.shuffle");
+}
+
+TEST(NetworkReaderTest, BadBlocksOfOneKernelNameTheirKey) {
+  const std::string unit = "name: a, op: shuffle_unit, ";
+  EXPECT_EQ(error_of({unit + "kernels: [3], out_channels: 9"}),
+            "n.yaml:4: layers[0].out_channels: must be even, not 9");
+  EXPECT_EQ(error_of({unit + "kernels: [3, 5], out_channels: 8"}),
+            "n.yaml:4: layers[0].kernels: this block has one");
+  EXPECT_EQ(error_of({unit + "kernels: [2], out_channels: 8"}),
+            "n.yaml:4: layers[0].kernels: must be odd and at most 1024, not 2");
+  EXPECT_EQ(error_of({unit + "out_channels: 8"}), "n.yaml:4: layers[0].kernels: missing");
+  EXPECT_EQ(error_of({unit + "kernels: [3]"}), "n.yaml:4: layers[0].out_channels: missing");
+  EXPECT_EQ(error_of({unit + "kernels: [3], out_channels: 8, inputs: [input, input]"}),
+            "n.yaml:4: layers[0].inputs: a block takes one");
+  EXPECT_THAT(error_of({"name: a, op: separable, kernels: [3], out_channels: 8, se_ratio: 1.5"}),
+              HasSubstr("n.yaml:4: layers[0].se_ratio: must be from 0 to 1"));
 }
 
 TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
   EXPECT_THAT(error_of({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
-  EXPECT_THAT(error_of({"name: a, op: conv3d"}), HasSubstr("channel_shuffle, mbconv, convblock"));
+  EXPECT_THAT(
+      error_of({"name: a, op: conv3d"}),
+      HasSubstr("channel_shuffle, mbconv, convblock, separable, shuffle_unit, xception_unit"));
   EXPECT_EQ(error_of({conv + "activation: gelu"}),
             "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
             "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu");

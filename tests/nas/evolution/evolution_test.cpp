@@ -14,7 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nas/evolution/paired.hpp"
+#include "nas/report/paired.hpp"
 #include "tests/nas/evolution/separable.hpp"
 #include "tests/support/input_error.hpp"
 

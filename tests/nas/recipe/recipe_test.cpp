@@ -55,6 +55,11 @@ search:
 ranking: {max_ranked: 7, optimizer: {kind: adamw}, schedule: {kind: constant}}
 postprocess: {squeeze_excite: false, hswish: false}
 train: {epochs: 350}
+space: {keep: 6, rho: 0.75}
+supernet: {epochs: 90, batch_size: 512}
+evolution: {population: 30, parents: 7, mutations: 11, crossovers: 13, generations: 3, mutation_probability: 0.25, calibration_images: 256, validation_images: 5000}
+two_stage: {later_share: 0.4, first_share: 0.3, second_share: 0.125}
+random_search: {networks: 12}
 )");
   EXPECT_EQ(r.name, "r");
   EXPECT_EQ(r.validation_share, 0.25);
@@ -102,6 +107,33 @@ train: {epochs: 350}
   EXPECT_FALSE(r.squeeze_excite);
   EXPECT_FALSE(r.hswish);
   EXPECT_EQ(r.train.epochs, 350.0);
+  EXPECT_EQ(r.space.keep, 6);
+  EXPECT_EQ(r.space.rho, 0.75);
+  EXPECT_EQ(r.supernet.epochs, 90.0);
+  EXPECT_EQ(r.supernet.batch_size, 512);
+  EXPECT_EQ(r.evolution.population, 30);
+  EXPECT_EQ(r.evolution.parents, 7);
+  EXPECT_EQ(r.evolution.mutations, 11);
+  EXPECT_EQ(r.evolution.crossovers, 13);
+  EXPECT_EQ(r.evolution.generations, 3);
+  EXPECT_EQ(r.evolution.mutation_probability, 0.25);
+  EXPECT_EQ(r.evolution.calibration_images, 256);
+  EXPECT_EQ(r.evolution.validation_images, 5000);
+  EXPECT_EQ(r.two_stage.later_share, 0.4);
+  EXPECT_EQ(r.two_stage.first_share, 0.3);
+  EXPECT_EQ(r.two_stage.second_share, 0.125);
+  EXPECT_EQ(r.random_networks, 12);
+}
+
+// Guo et al., "Single Path One-Shot": its released search code.
+TEST(Recipe, EvolutionHasTheDefaultsOfSpos) {
+  const EvolutionRecipe e = read("").evolution;
+  EXPECT_EQ(e.population, 50);
+  EXPECT_EQ(e.parents, 10);
+  EXPECT_EQ(e.mutations, 25);
+  EXPECT_EQ(e.crossovers, 25);
+  EXPECT_EQ(e.generations, 20);
+  EXPECT_EQ(e.mutation_probability, 0.1);
 }
 
 /// A number above 0 and below 1 with all its digits.
@@ -163,6 +195,21 @@ TEST(Recipe, WhatIsWrittenReadsBackTheSame) {
     r.squeeze_excite = random.one_in(2);
     r.hswish = random.one_in(2);
     r.train = random_phase(random);
+    r.space = {static_cast<int>(random.between(1, 32)), share(random) * 10.0};
+    r.supernet = random_phase(random);
+    const auto count = [&](std::int64_t least) {
+      return static_cast<int>(random.between(least, 100'000));
+    };
+    r.evolution = {count(1),
+                   count(1),
+                   count(0),
+                   count(0),
+                   count(1),
+                   share(random),
+                   random.between(2, std::int64_t{1} << 40),
+                   random.between(0, std::int64_t{1} << 40)};
+    r.two_stage = {share(random), share(random) * 9.0, share(random) * 9.0};
+    r.random_networks = static_cast<int>(random.between(0, 10'000));
     const std::string text = recipe_yaml(r);
     const Recipe read = read_recipe_text(text, "r.yaml", {});
     EXPECT_EQ(recipe_yaml(read), text);
@@ -170,6 +217,10 @@ TEST(Recipe, WhatIsWrittenReadsBackTheSame) {
     EXPECT_EQ(read.train.clip_norm, r.train.clip_norm);
     EXPECT_EQ(read.supergraph.optimizer.weight_decay, r.supergraph.optimizer.weight_decay);
     EXPECT_EQ(read.options.target_share, r.options.target_share);
+    EXPECT_EQ(read.space.rho, r.space.rho);
+    EXPECT_EQ(read.evolution.calibration_images, r.evolution.calibration_images);
+    EXPECT_EQ(read.two_stage.second_share, r.two_stage.second_share);
+    EXPECT_EQ(read.random_networks, r.random_networks);
   }
 }
 
@@ -182,8 +233,19 @@ TEST(Recipe, ANameIsDemanded) {
 
 TEST(Recipe, UnknownKeysAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(read_error("serach: {}\n"),
-            "r.yaml:2: serach: unknown key; known here: name, postprocess, ranking, search, "
-            "supergraph, train, validation_share");
+            "r.yaml:2: serach: unknown key; known here: evolution, name, postprocess, "
+            "random_search, ranking, search, space, supergraph, supernet, train, two_stage, "
+            "validation_share");
+  EXPECT_EQ(read_error(in("two_stage", "share: 0.5")),
+            "r.yaml:3: two_stage.share: unknown key; known here: first_share, later_share, "
+            "second_share");
+  EXPECT_EQ(read_error(in("space", "number: 4")),
+            "r.yaml:3: space.number: unknown key; known here: keep, rho");
+  EXPECT_EQ(read_error(in("random_search", "epochs: 4")),
+            "r.yaml:3: random_search.epochs: unknown key; known here: networks");
+  EXPECT_THAT(
+      read_error(in("evolution", "epochs: 4")),
+      HasSubstr("r.yaml:3: evolution.epochs: unknown key; known here: calibration_images, "));
   EXPECT_EQ(read_error(in("postprocess", "relu6: true")),
             "r.yaml:3: postprocess.relu6: unknown key; known here: hswish, squeeze_excite");
   EXPECT_THAT(read_error(in("train", "options: {}")),
@@ -236,7 +298,7 @@ TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
                                           "schedule: {final_share: 1.01}",
                                           "augmentation: {pad_crop: -1}",
                                           "augmentation: {cutout: 5000}"};
-  for (const char* section : {"supergraph", "search", "ranking", "train"}) {
+  for (const char* section : {"supergraph", "search", "ranking", "train", "supernet"}) {
     for (const std::string& line : phase) {
       EXPECT_THAT(read_error(in(section, line)),
                   HasSubstr("r.yaml:3: " + std::string(section) + "."))
@@ -252,11 +314,49 @@ TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
   }
 }
 
+TEST(Recipe, NumbersOfSearchesByOperatorsHaveRanges) {
+  struct Bounds {
+    std::string key;
+    std::vector<std::string> good;
+    std::vector<std::string> bad;
+  };
+  const std::vector<std::string> share = {"0.001", "0.999"};
+  const std::vector<std::string> no_share = {"0", "1", "-0.5", ".nan"};
+  const std::vector<Bounds> all = {
+      {"space.keep", {"1", "32"}, {"0", "33", "2.5"}},
+      {"space.rho", {"0.001", "100"}, {"0", "-1", ".inf"}},
+      {"evolution.population", {"1", "100000"}, {"0", "100001"}},
+      {"evolution.parents", {"1", "100000"}, {"0", "100001"}},
+      {"evolution.mutations", {"0", "100000"}, {"-1", "100001"}},
+      {"evolution.crossovers", {"0", "100000"}, {"-1", "100001"}},
+      {"evolution.generations", {"1", "100000"}, {"0", "100001"}},
+      {"evolution.mutation_probability", {"0", "1"}, {"-0.1", "1.1"}},
+      {"evolution.calibration_images", {"2", "1099511627776"}, {"1", "1099511627777"}},
+      {"evolution.validation_images", {"0", "1099511627776"}, {"-1", "1099511627777"}},
+      {"two_stage.later_share", share, no_share},
+      {"two_stage.first_share", {"0.001", "2"}, {"0", "-1"}},
+      {"two_stage.second_share", {"0.001", "2"}, {"0", "-1"}},
+      {"random_search.networks", {"0", "10000"}, {"-1", "10001"}}};
+  for (const Bounds& bounds : all) {
+    const std::size_t dot = bounds.key.find('.');
+    const auto error_of = [&](const std::string& value) {
+      return read_error(in(bounds.key.substr(0, dot), bounds.key.substr(dot + 1) + ": " + value));
+    };
+    for (const std::string& value : bounds.good)
+      EXPECT_EQ(error_of(value), "no error") << bounds.key << ": " << value;
+    for (const std::string& value : bounds.bad)
+      EXPECT_THAT(error_of(value), HasSubstr("r.yaml:3: " + bounds.key + ": ")) << value;
+  }
+}
+
 TEST(Recipe, AnEpochHoldsAtLeastOneBatch) {
   EXPECT_EQ(
       read_error("ranking: {max_images: 100}\n"),
       "r.yaml: ranking.max_images: must be 0 (all) or at least the batch_size of 128, not 100");
   EXPECT_EQ(read_error("ranking: {max_images: 100, batch_size: 100}\n"), "no error");
+  EXPECT_EQ(
+      read_error("supernet: {max_images: 100}\n"),
+      "r.yaml: supernet.max_images: must be 0 (all) or at least the batch_size of 128, not 100");
 }
 
 TEST(RecipeOverride, StandsAboveTheFileAndTheLaterAboveTheEarlier) {

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nas/space/operator.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "tests/nas/space/published.hpp"
 #include "tests/support/input_error.hpp"
@@ -26,7 +27,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 /// Any network of the family: other sizes, skipped expansions, squeeze-and-excitation here and
-/// there.
+/// there, other operators.
 Architecture random_variant(Random& random) {
   Architecture a;
   a.name = "random " + std::to_string(random.below(1000));
@@ -53,6 +54,10 @@ Architecture random_variant(Random& random) {
       if (block.branches.empty()) block.branches = {{15, static_cast<int>(random.between(1, 64))}};
       block.activation = random.pick(activations);
       block.squeeze_excite = random.one_in(2);
+      if (random.one_in(3)) {
+        const Operator& op = random.pick(operator_pool());
+        if (!needs_even_width(op) || stage.width % 2 == 0) block = block_of(op, block.activation);
+      }
       stage.blocks.push_back(block);
     }
     a.stages.push_back(stage);
@@ -109,7 +114,9 @@ TEST(ArchitectureTest, TrainedParametersOfASmallNetwork) {
 TEST(ArchitectureTest, ParametersAreThoseOfStemBlocksHeadAndClassifier) {
   Random random(3);
   for (int i = 0; i < 100; ++i) {
-    const Architecture a = random_variant(random);
+    Architecture a = random_variant(random);
+    // A block is counted at stride 1, which for a unit of two halves can be another one.
+    for (ArchitectureStage& stage : a.stages) stage.stride = 1;
     std::int64_t sum = (a.input.channels * a.stem_kernel * a.stem_kernel + 2) * a.stem_width;
     int channels = a.stem_width;
     for (const ArchitectureStage& stage : a.stages) {
@@ -219,6 +226,50 @@ TEST(ArchitectureTest, ErrorsNameFileLineAndKey) {
               HasSubstr("a.yaml:11: stages[0].blocks[1].se: unknown key"));
 }
 
+/// One position behind a stem, with every operator of the pool.
+Architecture with_operator(const Operator& op, int stem_width, int width, int stride) {
+  Architecture a;
+  a.name = "one";
+  a.input = {3, 9, 7};
+  a.num_classes = 5;
+  a.stem_width = stem_width;
+  a.head_width = 8;
+  a.stages = {
+      {width, stride, {block_of(op, Activation::kHswish), block_of(op, Activation::kRelu)}}};
+  return a;
+}
+
+TEST(ArchitectureTest, EveryOperatorKeepsItsMeaningInBothFiles) {
+  for (const Operator& op : operator_pool()) {
+    for (const int stem_width : {6, 12}) {
+      for (const int stride : {1, 2}) {
+        const Architecture a = with_operator(op, stem_width, 12, stride);
+        ASSERT_EQ(read_architecture_text(architecture_text(a), "a.yaml"), a) << to_string(op);
+        ASSERT_EQ(text_of(read_network_text(network_yaml(a, ""), "n.yaml")), text_of(to_network(a)))
+            << to_string(op);
+      }
+    }
+  }
+}
+
+TEST(ArchitectureTest, OperatorsHaveOneKernelAndNoExpansionRatios) {
+  const std::string block = "{kernels: 3, expansion_ratios: 6, squeeze_excite: true}";
+  EXPECT_EQ(error_with(block, "{op: shuffle_unit, kernels: 5, squeeze_excite: true}"), "no error");
+  EXPECT_EQ(error_with(block, "{op: shuffle_unit, kernels: [3, 5]}"),
+            "a.yaml:11: stages[0].blocks[1].kernels: this operator has one");
+  EXPECT_THAT(error_with(block, "{op: separable, kernels: 3, expansion_ratios: 1}"),
+              HasSubstr("a.yaml:11: stages[0].blocks[1].expansion_ratios: unknown key"));
+  EXPECT_EQ(error_with(block, "{op: shuffle, kernels: 3}"),
+            "a.yaml:11: stages[0].blocks[1].op: unknown value 'shuffle'; choose one of: mbconv, "
+            "separable, shuffle_unit, xception_unit");
+  const Architecture a = with_operator(operator_pool().front(), 8, 12, 1);
+  std::string text = architecture_text(a);
+  text.replace(text.find("width: 12"), 9, "width: 13");
+  EXPECT_THAT(input_error_of([&] { read_architecture_text(text, "a.yaml"); }),
+              AllOf(HasSubstr("a.yaml:"), HasSubstr("stages: architecture 'one': stage1.0: a unit "
+                                                    "of two halves needs an even width, not 13")));
+}
+
 std::string error_of(const Architecture& a) {
   return input_error_of([&] { to_network(a); });
 }
@@ -240,6 +291,23 @@ TEST(ArchitectureTest, RefusesWhatIsNoNetwork) {
   a.stages[4].blocks[3].branches = {{5, 65}};
   EXPECT_EQ(error_of(a),
             "architecture 's3nas_m': stage5.3: expansion ratios must be from 1 to 64, not 65");
+  a.stages[4].blocks[3].branches = {{5, 2}};
+  a.stages[4].blocks[3].op = BlockOp::kSeparable;
+  EXPECT_EQ(
+      error_of(a),
+      "architecture 's3nas_m': stage5.3: this operator has one kernel and no expansion ratio");
+  a.stages[4].blocks[3].branches = {{3, 1}, {5, 1}};
+  EXPECT_THAT(error_of(a), HasSubstr("stage5.3: this operator has one kernel"));
+  a.stages[4].blocks[3].branches = {{5, 1}};
+  EXPECT_EQ(error_of(a), "no error");
+  a.stages[4].width = 255;
+  EXPECT_EQ(error_of(a), "no error");
+  for (const BlockOp op : {BlockOp::kShuffleUnit, BlockOp::kXceptionUnit}) {
+    a.stages[4].blocks[3].op = op;
+    EXPECT_EQ(
+        error_of(a),
+        "architecture 's3nas_m': stage5.3: a unit of two halves needs an even width, not 255");
+  }
   a = published_m();
   a.stages[1].width = 5000;
   EXPECT_EQ(error_of(a), "architecture 's3nas_m': stage2: width: must be from 1 to 4096, not 5000");
@@ -261,6 +329,11 @@ TEST(ArchitectureTest, RefusesWhatIsNoNetwork) {
 
 TEST(ArchitectureTest, DamagedFilesAreReadOrExplained) {
   expect_mutants_parse_or_explain(kText, 5, 3000, read_architecture_text);
+  std::string text = kText;
+  for (const char* block : {"op: separable, kernels: 5", "op: shuffle_unit, kernels: [3]",
+                            "op: xception_unit, kernels: 3, squeeze_excite: true"})
+    text += "      - {" + std::string(block) + "}\n";
+  expect_mutants_parse_or_explain(text, 6, 2000, read_architecture_text);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "nas/space/operator_space.hpp"
 #include "nas/space/search_space.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/source_files.hpp"
@@ -13,6 +16,23 @@ namespace tilewake {
 
 inline SearchSpace shipped_space(const std::string& name) {
   return read_search_space(source_path("nas/spaces/" + name + ".yaml").string());
+}
+
+inline OperatorSpace shipped_operator_space(const std::string& name) {
+  return read_operator_space(source_path("nas/spaces/" + name + ".yaml").string());
+}
+
+/// The shipped files of spaces of operators, or those of MixConv blocks.
+inline std::vector<std::filesystem::path> space_files(bool of_operators) {
+  std::vector<std::filesystem::path> files = yaml_files_in("nas/spaces");
+  files.erase(std::remove_if(files.begin(), files.end(),
+                             [&](const std::filesystem::path& file) {
+                               const std::string name = file.stem().string();
+                               return (name.rfind("operators_", 0) == 0 ||
+                                       name.rfind("spos_", 0) == 0) != of_operators;
+                             }),
+              files.end());
+  return files;
 }
 
 /// The published space with these depths: as many of its stages as there are depths.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/evolution/paired.hpp"
+#include "nas/report/paired.hpp"
 
 #include <cmath>
 #include <vector>
