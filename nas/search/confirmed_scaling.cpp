@@ -89,8 +89,8 @@ ConfirmedCandidate fill_and_confirm(const TargetRoom& room, const Architecture& 
     if (!candidate.scaled.rejected.empty()) break;
     confirm(room, candidate);
     if (candidate.simulated_ms <= room.target_ms) break;
-    limit_ms = room.target_ms * candidate.scaled.estimated_ms / candidate.simulated_ms *
-               (1.0 - kMargin);
+    limit_ms =
+        room.target_ms * candidate.scaled.estimated_ms / candidate.simulated_ms * (1.0 - kMargin);
   }
   return candidate;
 }

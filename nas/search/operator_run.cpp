@@ -26,10 +26,11 @@ StepRecord design_operators_step(const RunConfig& config, const Host& host, Oper
     record.log.push_back("the space gives the operators of every position");
   } else {
     room.space = with_operators(room.space, room.design);
-    record.log.push_back(fmt::format(
-        "of the pool's {} operators at most {} a position: the fastest, the most capable that takes "
-        "at most {:g} x {}, then by capacity over latency (operators.csv)",
-        operator_pool().size(), recipe.keep, recipe.rho, as_ms(room.design.share_ms)));
+    record.log.push_back(
+        fmt::format("of the pool's {} operators at most {} a position: the fastest, the most "
+                    "capable that takes "
+                    "at most {:g} x {}, then by capacity over latency (operators.csv)",
+                    operator_pool().size(), recipe.keep, recipe.rho, as_ms(room.design.share_ms)));
   }
   for (const OperatorPosition& position : positions_of(room.space)) {
     std::vector<std::string> names;

@@ -37,7 +37,8 @@ int num_networks(const TargetRoom& room) {
   const auto images = [&](const PhaseRecipe& phase) {
     return static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
   };
-  return std::max(1, static_cast<int>(std::lround(images(recipe.supernet) / images(recipe.ranking))));
+  return std::max(1,
+                  static_cast<int>(std::lround(images(recipe.supernet) / images(recipe.ranking))));
 }
 
 std::string random_fingerprint(const TargetRoom& room) {
@@ -75,11 +76,12 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
         record.simulated_ms = simulated_ms;
       }
     }
-    record.log.push_back(
-        fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));
+    record.log.push_back(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));
   }
   if (!record.architecture) {
-    throw TargetMissed{room.target_ms, 0.0, {},
+    throw TargetMissed{room.target_ms,
+                       0.0,
+                       {},
                        fmt::format("no random network of the space {} keeps to {}, of {} draws",
                                    operators.space.name, as_ms(room.target_ms), kMaxDraws)};
   }
@@ -109,7 +111,8 @@ StepRecord random_operators_step(const TargetRoom& room, const OperatorRoom& ope
   const Architecture architecture =
       architecture_of(operators.space, paths[static_cast<std::size_t>(index)]);
   const ConfirmedCandidate filled = fill_and_confirm(room, architecture);
-  return trained_alike(room, filled.is_rejected() ? architecture : filled.scaled.architecture, name);
+  return trained_alike(room, filled.is_rejected() ? architecture : filled.scaled.architecture,
+                       name);
 }
 
 StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operators) {

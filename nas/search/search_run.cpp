@@ -129,7 +129,8 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
     return guide.predict(network).total_cycles / (host.clock_mhz * 1e3);
   };
   StepRecord design = design_step(config, guide_ms, result.space);
-  if (macs) design.log.push_back("latencies stand for multiply-accumulates until networks are scaled");
+  if (macs)
+    design.log.push_back("latencies stand for multiply-accumulates until networks are scaled");
   for (const std::string& line : design.log) host.say("design: " + line);
   const LatencyTable table = tabulate(guide, choice_space(result.space));
   check_reachable(result.space, table, guide_ms, config.targets_ms.front());
@@ -183,8 +184,8 @@ SearchResult run_published(const RunConfig& config, const Host& host, Step last)
     record.architecture = published;
     record.estimated_ms = host.estimate(to_network(published));
     record.simulated_ms = host.simulate(to_network(published));
-    record.log.push_back(fmt::format("{} as published: {}", published.name,
-                                     as_ms(*record.simulated_ms)));
+    record.log.push_back(
+        fmt::format("{} as published: {}", published.name, as_ms(*record.simulated_ms)));
     return record;
   };
   steps.scales = true;

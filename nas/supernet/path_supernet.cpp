@@ -57,9 +57,9 @@ PathSupernetImpl::PathSupernetImpl(const OperatorSpace& operator_space) : space(
     std::vector<NetworkBlock> candidates;
     for (const Operator& op : position.operators) {
       const std::string name = fmt::format("block{}_{}", blocks.size(), candidates.size());
-      candidates.push_back(register_module(
-          name, make_block(channels, position.out_channels, position.stride,
-                           block_of(op, space.activation), space.se_ratio)));
+      candidates.push_back(
+          register_module(name, make_block(channels, position.out_channels, position.stride,
+                                           block_of(op, space.activation), space.se_ratio)));
     }
     blocks.push_back(candidates);
     channels = position.out_channels;

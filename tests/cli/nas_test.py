@@ -147,7 +147,8 @@ class NasTest(CliTest):
 class HelpTest(NasTest):
     def test_help_lists_every_command(self):
         text = self.expect_ok("nas", "--help")
-        self.assertEqual(re.findall(r"(?m)^  ([a-z]+) +\w", text), COMMANDS)
+        self.assertEqual(re.findall(r"(?m)^  ([a-z]+) +\w", text),
+                         [*COMMANDS, "space", "compare"])
         self.assertIn("usage: tilewake nas COMMAND", text)
         self.assertRegex(text, r"(?s)exit codes: 0 ok, .* 130 interrupted\n")
 
@@ -162,6 +163,7 @@ class HelpTest(NasTest):
                     "help": "", "hw": "required", "target-ms": "required", "out": "default: none",
                     "data": "default: fashion-mnist", "space": "default: none",
                     "recipe": "default: standard", "set": "default: none",
+                    "method": "default: s3nas", "correlate": "default: 0",
                     "model": "default: none", "seed": "default: 1", "random": "default: 0",
                     "device": "default: auto", "precision": "default: auto",
                     "threads": "default: 0", "resume": "default: off", "force": "default: off",

@@ -32,8 +32,7 @@ inline std::vector<Architecture> one_block_networks() {
   for (const Operator& op : operator_pool()) {
     for (const auto& [in, out] : widths) {
       for (const int stride : {1, 2}) {
-        const Activation activation =
-            all.size() % 2 == 0 ? Activation::kRelu : Activation::kHswish;
+        const Activation activation = all.size() % 2 == 0 ? Activation::kRelu : Activation::kHswish;
         all.push_back(one_block_network(block_of(op, activation), in, out, stride));
       }
     }
