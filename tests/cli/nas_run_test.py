@@ -28,8 +28,8 @@ class ResultTest(NasTest):
 
     def test_the_directory_holds_what_is_documented_and_nothing_half_written(self):
         self.assertEqual(sorted(p.name for p in self.run_dir.iterdir()), [
-            "architecture.yaml", "costs.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake",
-            "layers.csv", "metrics.csv", "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
+            "architecture.yaml", "costs.csv", "decisions.log",
+            "events.out.tfevents.0000000000.tilewake", "layers.csv", "metrics.csv", "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
             "space.yaml", "steps", "steps.csv", "summary.json", "supergraph.ckpt", "train.ckpt",
             "weights.ckpt"])
         for path in (self.run_dir / "steps").iterdir():
@@ -171,8 +171,8 @@ class DirectoryTest(NasTest):
         self.write("run/weights.ckpt.tmp-123-0", "half written")
         self.expect_found(*ARGUMENTS, "--out", "run", "--force", "--seed", "2", command="search")
         self.assertEqual(self.names_in("run"), [
-            "decisions.log", "events.out.tfevents.0000000000.tilewake", "metrics.csv", "mine.txt",
-            "model.yaml", "run.yaml", "search.ckpt", "space.yaml", "steps", "steps.backup",
+            "costs.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake", "metrics.csv",
+            "mine.txt", "model.yaml", "run.yaml", "search.ckpt", "space.yaml", "steps", "steps.backup",
             "steps.csv", "supergraph.ckpt"])
         self.assertEqual(self.names_in("run/steps"), ["search.json"])
         self.assertIn("\nseed: 2\n", (directory / "run.yaml").read_text())
@@ -308,8 +308,8 @@ class StepTest(NasTest):
             for name in ("model.onnx", "weights.ckpt", "layers.csv", "steps.csv", "metrics.csv"):
                 self.assertTrue((directory / name).exists(), name)
         self.assertEqual(self.names_in("out"), [
-            "events.out.tfevents.0000000000.tilewake", "front.csv", "metrics.csv", "model.yaml",
-            "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
+            "costs.csv", "events.out.tfevents.0000000000.tilewake", "front.csv", "metrics.csv",
+            "model.yaml", "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
             "target-0.02ms"])
         phases = {row["phase"] for row in rows_of(self.dir / "out/metrics.csv",
                                                   "# tilewake-metrics v1")}

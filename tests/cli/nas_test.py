@@ -241,7 +241,7 @@ class InputTest(NasTest):
                 ("--hw", "nosuch.yaml", "nosuch.yaml: cannot open"),
                 ("--hw", "hw.yaml", r"hw.yaml:\d+: core.num_cims: "),
                 ("--recipe", "nosuch", "unknown recipe 'nosuch'; known: gpu, paper, quick, "),
-                ("--recipe", "bad.yaml", r"bad.yaml:3: hue: unknown key; known here: name, "),
+                ("--recipe", "bad.yaml", r"bad.yaml:3: hue: unknown key; known here: evolution, name, "),
                 ("--recipe", "negative.yaml", r"negative.yaml:2: supergraph.epochs: must be above"),
                 ("--space", "space.yaml", r"space.yaml:2: input.width: "),
                 ("--data", "nosuch", "nosuch: is neither a directory nor one of: fashion-mnist, "),
@@ -266,7 +266,7 @@ class InputTest(NasTest):
 
     def test_a_value_of_set_is_checked_like_the_recipe_and_the_message_names_it(self):
         for value, pattern in [
-                ("hue=1", "override 'hue=1': hue: unknown key; known here: name, "),
+                ("hue=1", "override 'hue=1': hue: unknown key; known here: evolution, name, "),
                 ("train.hue=1", "override 'train.hue=1': train.hue: unknown key; known here: "),
                 ("train.epochs=abc", "train.epochs: cannot read 'abc' as a finite number"),
                 ("train.epochs=-1", "train.epochs: must be above 0 and at most"),
