@@ -61,16 +61,8 @@ class Expander {
     check(block_.out_channels % 2 == 0, "out_channels",
           fmt::format("must be even, not {}", block_.out_channels));
     const bool same_shape = block_.stride == 1 && in_channels() == block_.out_channels;
-    int kept = input_;
-    int worked = input_;
-    if (same_shape) {
-      kept = part_of_input("keep", 0, half);
-      worked = part_of_input("work", half, half);
-    } else {
-      const int side =
-          window("side_depthwise", input_, block_.stride, block_.kernels[0], Activation::kNone);
-      kept = pointwise("side_project", side, half);
-    }
+    const int kept = same_shape ? part_of_input("keep", 0, half) : side_branch(half);
+    const int worked = same_shape ? part_of_input("work", half, half) : input_;
     const bool is_xception = block_.kind == BlockKind::kXceptionUnit;
     const int branch =
         excited(is_xception ? xception_branch(worked, half) : shuffle_branch(worked, half));
@@ -78,6 +70,12 @@ class Expander {
                              {builder_.add(layer_of("concat", Op::kConcat, {kept, branch}))});
     shuffle.groups = 2;
     return builder_.add(std::move(shuffle));
+  }
+
+  int side_branch(std::int64_t half) {
+    const int side =
+        window("side_depthwise", input_, block_.stride, block_.kernels[0], Activation::kNone);
+    return pointwise("side_project", side, half);
   }
 
   int part_of_input(const std::string& part, std::int64_t first, std::int64_t count) {

@@ -43,8 +43,8 @@ class SpaceTest(NasTest):
                               key=lambda r: float(r["latency_ms"]))
                 self.assertIn(fastest, kept)
             for row in rows:
-                self.assertAlmostEqual(float(row["score"]),
-                                       float(row["capacity"]) / float(row["latency_ms"]), delta=1e-6)
+                score = float(row["capacity"]) / float(row["latency_ms"])
+                self.assertAlmostEqual(float(row["score"]), score, delta=1e-6)
 
     def test_formats_say_the_same(self):
         args = ["nas", *self.SPACE, "--hw", "midap"]
@@ -73,8 +73,8 @@ class SpaceTest(NasTest):
             self.assertEqual(self.run_tilewake(*args).returncode, 2, args)
 
     def test_bad_inputs_exit_3_and_are_named(self):
-        self.expect_error(3, r"fashion\.yaml:\d+: stages\[0\]\.depth: missing", "nas", "space", "-q",
-                          "--target-ms", "1", "--hw", "midap", "--space", "fashion")
+        self.expect_error(3, r"fashion\.yaml:\d+: stages\[0\]\.depth: missing", "nas", "space",
+                          "-q", "--target-ms", "1", "--hw", "midap", "--space", "fashion")
         self.expect_error(3, "--hw midap: a machine of this name", "nas", "space", "-q",
                           "--target-ms", "1", "--hw", "midap,midap")
 
@@ -92,7 +92,8 @@ class MethodsTest(NasTest):
             self.assertIn(f"method: {method}", (self.dir / method / "run.yaml").read_text())
 
     def test_an_unknown_method_exits_2_and_lists_them(self):
-        result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method", "x")
+        result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method",
+                                   "x")
         self.assertEqual(result.returncode, 2)
         self.assertIn("s3nas, flops, hurricane, spos, random, mobilenet_v2, efficientnet_lite",
                       result.stderr)
@@ -105,7 +106,8 @@ class MethodsTest(NasTest):
 
     def test_another_method_does_not_go_on_with_a_run(self):
         self.with_model()
-        self.expect_ok("nas", "run", "-q", *ARGUMENTS, *OPERATORS, "--method", "spos", "--out", "run")
+        self.expect_ok("nas", "run", "-q", *ARGUMENTS, *OPERATORS, "--method", "spos", "--out",
+                       "run")
         result = self.run_tilewake("nas", "run", *ARGUMENTS, *OPERATORS, "--method", "hurricane",
                                    "--out", "run", "--resume")
         self.assertEqual(result.returncode, 3)
@@ -122,7 +124,8 @@ class CompareTest(NasTest):
         self.assertIn("Kendall's tau", out)
         rows = table_of((self.dir / "all/compare.csv").read_text())
         self.assertEqual([(r["method"], r["seed"]) for r in rows],
-                         [("spos", "1"), ("mobilenet_v2", "1"), ("spos", "2"), ("mobilenet_v2", "2")])
+                         [("spos", "1"), ("mobilenet_v2", "1"), ("spos", "2"),
+                          ("mobilenet_v2", "2")])
         for row in rows:
             directory = self.dir / f"all/{row['method']}-{row['target_ms']}ms-seed{row['seed']}"
             summary = strict_json((directory / "summary.json").read_text())
