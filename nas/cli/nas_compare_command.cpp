@@ -189,7 +189,15 @@ void write_run_yaml(const std::string& directory, const Arguments& arguments,
 /// The model that all runs use, calibrated where none is given or kept.
 std::string shared_model(const CompareOptions& options, SearchSession& session) {
   const std::string path = options.search.out + "/model.yaml";
-  if (std::filesystem::exists(path)) return path;
+  if (std::filesystem::exists(path)) {
+    if (!options.search.model.empty() && model_yaml(read_latency_model(options.search.model)) !=
+                                             model_yaml(read_latency_model(path))) {
+      throw InputError(fmt::format(
+          "{}: is another model than the {} that the comparison was begun with; leave --model out",
+          options.search.model, path));
+    }
+    return path;
+  }
   if (!options.search.model.empty()) {
     write_file_atomically(path, model_yaml(read_latency_model(options.search.model)));
     return path;

@@ -154,6 +154,12 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                     fmt::join(values.targets_ms, "-"));
     if (values.method != Method::kS3nas) values.out += "-" + values.method_name;
   }
+  if (values.targets_ms.size() > 1 && uses_operators(values.method)) {
+    throw UsageError(
+        fmt::format("option '--target-ms': method {} searches for one limit; several share a "
+                    "supergraph with s3nas and flops only",
+                    values.method_name));
+  }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
     throw UsageError("--correlate is for --method spos, whose supernet holds all networks");
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,10 +25,13 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
 #include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
+
+constexpr const char* kMark = "# Search spaces of tilewake.";
 
 /// The design for machine `index`, as text for the process that asked for it.
 std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
@@ -87,7 +91,11 @@ std::vector<MachineSpace> design_all(const SpaceOptions& options, const Operator
 void check_out(const SpaceOptions& options) {
   if (options.out.empty()) return;
   check_writable(options.out);
-  if (std::filesystem::exists(options.out + "/run.yaml") && !options.force) {
+  const std::string path = options.out + "/run.yaml";
+  if (!std::filesystem::exists(path)) return;
+  if (read_text_file(path).compare(0, std::string_view(kMark).size(), kMark) != 0)
+    throw InputError(options.out + ": holds a run of another command");
+  if (!options.force) {
     throw InputError(
         fmt::format("{}: holds a run already (run.yaml); --force replaces its files", options.out));
   }
@@ -107,9 +115,9 @@ void write_out(const SpaceOptions& options, const Arguments& arguments,
   std::vector<std::string> words = {"tilewake", "nas", "space"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   for (std::string& word : words) word = json_string(word);
-  write_file_atomically(options.out + "/run.yaml",
-                        fmt::format("# Search spaces of tilewake.\nversion: {}\ncommand: [{}]\n",
-                                    kVersion, fmt::join(words, ", ")));
+  write_file_atomically(
+      options.out + "/run.yaml",
+      fmt::format("{}\nversion: {}\ncommand: [{}]\n", kMark, kVersion, fmt::join(words, ", ")));
 }
 
 std::string report(const std::string& format, const std::vector<MachineSpace>& spaces) {

@@ -30,8 +30,8 @@ struct ComparedRun {
 
 /// One table a limit: mean, standard deviation and standard error of the accuracies over seeds,
 /// cost; differences of all pairs of methods over the seeds that both have, and which of them
-/// exceed two standard errors; of several limits, the latency at which a method reaches the
-/// accuracies of the first one.
+/// are clear at 95 % by Student's t, each by itself; of several limits, the latency at which a
+/// method reaches the accuracies of the first one.
 std::string comparison_table(const std::vector<ComparedRun>& runs);
 
 /// `# tilewake-comparison v1`, a line of names, one line a run.

@@ -72,8 +72,9 @@ class OneShot {
 
   std::vector<Candidate> two_stages() {
     const std::size_t num_positions = paths_.num_choices.size();
+    constexpr double kRounding = 1e-9;  // 0.28 x 25 is a little more than 7
     const auto num_later = static_cast<std::size_t>(
-        std::ceil(recipe().two_stage.later_share * static_cast<double>(num_positions)));
+        std::ceil(recipe().two_stage.later_share * static_cast<double>(num_positions) - kRounding));
     const std::size_t num_earlier = num_positions - num_later;
     const Path fastest = fastest_operators(operators_.space, operators_.design);
     Path first = affordable_scores(num_earlier, fastest);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/operator_run.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -45,6 +47,23 @@ StepRecord design_operators_step(const RunConfig& config, const Host& host, Oper
   return record;
 }
 
+/// Tells before anything is trained what cannot be reached, or makes no sense.
+void check_target(const OperatorRoom& room, const Host& host, double target_ms) {
+  // Operators are measured one by one: the network of the fastest may be a little off the fastest.
+  constexpr double kTolerance = 1.05;
+  Architecture fastest = architecture_of(room.space, fastest_operators(room.space, room.design));
+  fastest.name = "fastest";
+  const double fastest_ms = host.estimate(to_network(fastest));
+  if (fastest_ms > kTolerance * target_ms) {
+    throw TargetMissed{
+        target_ms, fastest_ms, std::move(fastest),
+        fmt::format("no network of the space {} keeps to {}", room.space.name, as_ms(target_ms))};
+  }
+  check_sensible("the slowest network of the space " + room.space.name,
+                 architecture_of(room.space, slowest_operators(room.space, room.design)), host,
+                 target_ms);
+}
+
 /// Everything that the steps depend on before they read their part of the recipe.
 std::string operators_fingerprint(const RunConfig& config, const OperatorSpace& space) {
   return fingerprint_of(
@@ -66,6 +85,7 @@ SearchResult run_operators(const RunConfig& config, const Host& host, Step last)
   OperatorRoom operators{config.operators, {}};
   const StepRecord design = design_operators_step(config, host, operators);
   for (const std::string& line : design.log) host.say("design: " + line);
+  check_target(operators, host, config.targets_ms.front());
   if (last < Step::kSupergraph) return result;
 
   MetricsLog metrics(config.directory);

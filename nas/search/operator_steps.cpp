@@ -60,6 +60,7 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
   const std::vector<Path> paths = draw(room, operators, num_networks(room), kSearchDraws);
   double best = -1.0;
   double sum = 0.0;
+  int num_ranked = 0;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Architecture architecture = architecture_of(operators.space, paths[i]);
     const double simulated_ms = room.host().simulate(to_network(architecture));
@@ -68,6 +69,7 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
     if (is_within) {
       const Ranked ranked = rank_by_training(room, architecture);
       sum += ranked.accuracy;
+      ++num_ranked;
       verdict = fmt::format("accuracy {} (+-{})", as_percent(ranked.accuracy),
                             as_percent(ranked.standard_error));
       if (ranked.accuracy > best) {
@@ -88,31 +90,32 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
   record.architecture->name = "searched";
   record.estimated_ms = room.host().estimate(to_network(*record.architecture));
   record.validation_accuracy = best;
-  record.log.push_back(fmt::format("best of {} random networks: {}", paths.size(),
-                                   in_one_line(*record.architecture)));
+  record.log.push_back(
+      fmt::format("best of {} random networks: {}", num_ranked, in_one_line(*record.architecture)));
   record.log.push_back(fmt::format(
       "estimated {}, simulated {}, accuracy {} after the short training, {} in the mean of all",
       as_ms(*record.estimated_ms), as_ms(*record.simulated_ms), as_percent(best),
-      as_percent(sum / static_cast<double>(paths.size()))));
+      as_percent(sum / num_ranked)));
   room.steps.save("search", record);
   return record;
 }
 
 StepRecord random_operators_step(const TargetRoom& room, const OperatorRoom& operators, int index) {
   const std::string name = fmt::format("random-{}", index);
-  const std::vector<Path> paths = draw(room, operators, index + 1, kBaselineDraws);
-  if (paths.size() <= static_cast<std::size_t>(index)) {
-    StepRecord none;
-    none.step = name;
-    none.log.push_back(fmt::format("none: {} of {} random networks of the space keep to {}",
-                                   paths.size(), kMaxDraws, as_ms(room.target_ms)));
-    return none;
+  // Some that keep to the target by the estimate may not on the simulator.
+  constexpr int kSpare = 10;
+  int num_found = 0;
+  for (const Path& path : draw(room, operators, index + 1 + kSpare, kBaselineDraws)) {
+    const ConfirmedCandidate filled =
+        fill_and_confirm(room, architecture_of(operators.space, path));
+    if (filled.is_rejected() || num_found++ < index) continue;
+    return trained_alike(room, filled.scaled.architecture, name);
   }
-  const Architecture architecture =
-      architecture_of(operators.space, paths[static_cast<std::size_t>(index)]);
-  const ConfirmedCandidate filled = fill_and_confirm(room, architecture);
-  return trained_alike(room, filled.is_rejected() ? architecture : filled.scaled.architecture,
-                       name);
+  StepRecord none;
+  none.step = name;
+  none.log.push_back(fmt::format("none: {} random networks of the space were found that keep to {}",
+                                 num_found, as_ms(room.target_ms)));
+  return none;
 }
 
 StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operators) {

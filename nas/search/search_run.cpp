@@ -97,17 +97,6 @@ void check_reachable(const SearchSpace& space, const LatencyTable& table,
       fmt::format("no network of the space {} keeps to {}", space.name, as_ms(target_ms))};
 }
 
-/// Scaling would fill any limit: of networks that no space was made for, and that fit no memory.
-void check_sensible(const SearchSpace& space, const Host& host, double target_ms) {
-  constexpr double kMaxGrowth = 8.0;  // S3NAS scaled what it had found to 4.8 times the latency
-  const double largest_ms = host.estimate(to_network(architecture_of(space, full_outcomes(space))));
-  if (target_ms <= kMaxGrowth * largest_ms) return;
-  throw InputError(fmt::format(
-      "a limit of {} is more than {:.0f} times what the largest network of the space {} "
-      "takes ({}); give a lower limit, or a space with larger networks",
-      as_ms(target_ms), kMaxGrowth, space.name, as_ms(largest_ms)));
-}
-
 /// The latency of the space's largest network by multiply-accumulates alone is that of the machine:
 /// so limit and proxy are of one scale.
 Predictor machineless_predictor(const SearchSpace& space, const Host& host) {
@@ -134,7 +123,9 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
   for (const std::string& line : design.log) host.say("design: " + line);
   const LatencyTable table = tabulate(guide, choice_space(result.space));
   check_reachable(result.space, table, guide_ms, config.targets_ms.front());
-  check_sensible(result.space, host, config.targets_ms.back());
+  check_sensible("the largest network of the space " + result.space.name,
+                 architecture_of(result.space, full_outcomes(result.space)), host,
+                 config.targets_ms.back());
   if (last < Step::kSupergraph) return result;
 
   MetricsLog metrics(config.directory);
@@ -154,8 +145,10 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
   steps.random = [&](const TargetRoom& target, double latency_ms, int index) {
     return random_step(target, result.space, latency_ms, index);
   };
+  // Until then both methods may do the same.
+  const std::string of_method = macs ? fingerprint_of({fingerprint, "flops"}) : fingerprint;
   for (const double target_ms : config.targets_ms)
-    result.targets.push_back(run_target(room, design, target_ms, fingerprint, steps, last));
+    result.targets.push_back(run_target(room, design, target_ms, of_method, steps, last));
   return result;
 }
 
@@ -167,6 +160,7 @@ SearchResult run_published(const RunConfig& config, const Host& host, Step last)
   const Architecture published =
       is_mobilenet ? mobilenet_v2(config.space.input, config.space.num_classes)
                    : efficientnet_lite0(config.space.input, config.space.num_classes);
+  check_sensible(published.name + " as published", published, host, config.targets_ms.back());
   StepRecord design;
   design.step = "design";
   design.log.push_back("no search: " + in_one_line(published));
@@ -212,6 +206,12 @@ void check_data_fits(const RunConfig& config) {
                                  space.num_classes, data.name, data.num_classes()));
   }
   const Recipe& recipe = config.recipe;
+  if (uses_operators(config.method) && recipe.supernet.ema_decay > 0.0) {
+    throw InputError(fmt::format(
+        "recipe {}: supernet.ema_decay: must be 0: an average over steps of which each trains "
+        "another path is one of no network",
+        recipe.name));
+  }
   const Split split = split_train(*data.train, recipe.validation_share, config.seed);
   const auto num_images = static_cast<std::int64_t>(split.train.size());
   const std::pair<const char*, const PhaseRecipe*> phases[] = {{"supergraph", &recipe.supergraph},

@@ -8,6 +8,7 @@
 #include "nas/report/metrics_log.hpp"
 #include "nas/search/steps.hpp"
 #include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
@@ -91,6 +92,17 @@ class TargetRun {
 };
 
 }  // namespace
+
+void check_sensible(const std::string& name, const Architecture& largest, const Host& host,
+                    double target_ms) {
+  constexpr double kMaxGrowth = 8.0;  // S3NAS scaled what it had found to 4.8 times the latency
+  const double largest_ms = host.estimate(to_network(largest));
+  if (target_ms <= kMaxGrowth * largest_ms) return;
+  throw InputError(fmt::format(
+      "a limit of {} is more than {:.0f} times what {} takes ({}); give a lower limit, or a space "
+      "with larger networks",
+      as_ms(target_ms), kMaxGrowth, name, as_ms(largest_ms)));
+}
 
 TargetResult run_target(const TrainingRoom& training, const StepRecord& design, double target_ms,
                         const std::string& fingerprint, const MethodSteps& steps, Step last) {

@@ -24,6 +24,11 @@ struct MethodSteps {
   std::function<StepRecord(const TargetRoom& room)> correlate;
 };
 
+/// Throws InputError for a limit that scaling and filling would make networks for that no space was
+/// made for, and that fit no memory: more than 8 times what `largest` of `name` takes.
+void check_sensible(const std::string& name, const Architecture& largest, const Host& host,
+                    double target_ms);
+
 /// The steps towards one target, up to `last`.
 ///   @param fingerprint  of everything before
 TargetResult run_target(const TrainingRoom& training, const StepRecord& design, double target_ms,

@@ -250,6 +250,10 @@ OperatorPath fastest_operators(const OperatorSpace& space, const SpaceDesign& de
   return best_operators(space, design, [](const OperatorProfile& p) { return -p.latency_ms; });
 }
 
+OperatorPath slowest_operators(const OperatorSpace& space, const SpaceDesign& design) {
+  return best_operators(space, design, [](const OperatorProfile& p) { return p.latency_ms; });
+}
+
 std::string space_design_csv(const SpaceDesign& design) {
   std::string text =
       "# tilewake-operators v1\n"

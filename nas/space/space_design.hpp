@@ -60,8 +60,9 @@ OperatorSpace with_operators(const OperatorSpace& space, const SpaceDesign& desi
 /// design has none of them, the first.
 OperatorPath best_scores(const OperatorSpace& space, const SpaceDesign& design);
 
-/// The fastest operator at every position, likewise.
+/// The fastest operator at every position, and the slowest, likewise.
 OperatorPath fastest_operators(const OperatorSpace& space, const SpaceDesign& design);
+OperatorPath slowest_operators(const OperatorSpace& space, const SpaceDesign& design);
 
 /// The table of scores as CSV: one line an operator of a position.
 std::string space_design_csv(const SpaceDesign& design);

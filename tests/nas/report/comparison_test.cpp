@@ -69,7 +69,8 @@ TEST(ComparisonTest, TableHasMeanStandardErrorAndDeviationOverSeeds) {
 
 TEST(ComparisonTest, DifferencesArePairedBySeed) {
   EXPECT_THAT(comparison_table(three_seeds()),
-              HasSubstr("  a - b: +2.00 +-0.58 points over 3 seeds: b loses\n"));
+              HasSubstr("  a - b: +2.00 +-0.58 points over 3 seeds: no clear difference\n"))
+      << "3.5 standard errors, of 4.3";
   std::vector<ComparedRun> runs = three_seeds();
   runs[4].validation_accuracy = 0.99;  // differences 0.02, -0.07 and 0.03
   EXPECT_THAT(comparison_table(runs),
@@ -79,13 +80,27 @@ TEST(ComparisonTest, DifferencesArePairedBySeed) {
               HasSubstr("  a - b: -10.00 +-0.00 points over 3 seeds: a loses\n"));
   for (ComparedRun& run : runs) run.validation_accuracy = 0.5;
   EXPECT_THAT(comparison_table(runs), HasSubstr("over 3 seeds: no clear difference\n"));
+  runs = three_seeds();
+  for (ComparedRun& run : runs) run.validation_accuracy = run.method == "a" ? 0.9 : 0.8;
+  runs[0].validation_accuracy = 0.91;  // differences 0.11, 0.1 and 0.1: 31 standard errors
+  EXPECT_THAT(comparison_table(runs),
+              HasSubstr("  a - b: +10.33 +-0.33 points over 3 seeds: b loses\n"));
+}
+
+TEST(ComparisonTest, NetworksThatLeaveMoreOfTheLimitAreNotAtEqualLatency) {
+  std::vector<ComparedRun> runs = {run_of("a", 2.0, 1, 0.9), run_of("b", 2.0, 2, 0.8)};
+  runs[0].simulated_ms = 1.9;
+  runs[1].simulated_ms = 1.88;
+  const std::string text = comparison_table(runs);
+  EXPECT_THAT(text, HasSubstr("  b, seed 2: 94.0 % of the limit only, not at equal latency\n"));
+  EXPECT_THAT(text, Not(HasSubstr("  a, seed 1")));
 }
 
 TEST(ComparisonTest, DifferencesAreOverTheSeedsThatBothHave) {
   std::vector<ComparedRun> runs = three_seeds();
   runs.erase(runs.begin() + 2);  // a has seeds 1 and 2: differences 0.02 and 0.01
   EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: +1.50 +-0.50 points over 2 seeds: b loses\n"));
+              HasSubstr("  a - b: +1.50 +-0.50 points over 2 seeds: no clear difference\n"));
   runs = {run_of("a", 2.0, 1, 0.9), run_of("b", 2.0, 2, 0.8)};
   EXPECT_THAT(comparison_table(runs), Not(HasSubstr("a - b")));
   EXPECT_THAT(comparison_table(runs), Not(HasSubstr("differences")));

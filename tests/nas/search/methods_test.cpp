@@ -6,6 +6,7 @@
 #include "nas/search/macs_predictor.hpp"
 #include "nas/search/steps.hpp"
 #include "nas/space/published_networks.hpp"
+#include "simulator/common/error.hpp"
 #include "tests/nas/search/search_world.hpp"
 
 namespace tilewake {
@@ -31,6 +32,15 @@ TEST(Methods, TheTwinThatCountsMacsIsScaledToTheLimitOfTheMachine) {
   EXPECT_NEAR(last.simulated_ms.value(), fake.estimate(*last.architecture), 1e-12);
   EXPECT_THAT(read_file(config.directory + "/decisions.log"),
               HasSubstr("latencies stand for multiply-accumulates"));
+}
+
+TEST(Methods, TheTwinDoesNotTakeTheOthersSearchForItsOwn) {
+  TempDir directory;
+  RunConfig config = tiny_config(directory);
+  FakeHost fake;
+  run_search(config, fake.host(), Step::kSearch);
+  config.method = Method::kFlops;
+  EXPECT_THROW(run_search(config, fake.host(), Step::kSearch), InputError);
 }
 
 TEST(Methods, PublishedNetworksAreScaledToTheLimit) {
