@@ -182,6 +182,7 @@ class OneShot {
     PathSupernet supernet(operators_.space);
     if (!stage.weights_from.empty()) load_phase_module(stage.weights_from, *supernet);
     supernet->to(room_.config().device);
+    supernet->dropout = phase.dropout;
     PathLearner learner(supernet, operators_.space, stage.fixed, phase.label_smoothing);
     const auto train = training_loader(room_.training, phase, resolution());
     PhaseOptions options = phase_options(room_.training, stage.name, phase);

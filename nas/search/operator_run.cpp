@@ -88,11 +88,8 @@ SearchResult run_operators(const RunConfig& config, const Host& host, Step last)
   check_target(operators, host, config.targets_ms.front());
   if (last < Step::kSupergraph) return result;
 
-  MetricsLog metrics(config.directory);
-  const CostLog costs(config.directory);
-  const TrainingRoom room{
-      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
-      &metrics, &costs};
+  const RunRoom run(config, host);
+  const TrainingRoom& room = run.training;
   MethodSteps steps;
   steps.find = [&](const TargetRoom& target) {
     if (config.method == Method::kRandom) return random_search_step(target, operators);

@@ -128,11 +128,8 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
                  config.targets_ms.back());
   if (last < Step::kSupergraph) return result;
 
-  MetricsLog metrics(config.directory);
-  const CostLog costs(config.directory);
-  const TrainingRoom room{
-      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
-      &metrics, &costs};
+  const RunRoom run(config, host);
+  const TrainingRoom& room = run.training;
   const std::string fingerprint = supergraph_fingerprint(config, result.space);
   const std::string supergraph = supergraph_step(room, result.space, fingerprint);
   if (last < Step::kSearch) return result;
@@ -165,11 +162,8 @@ SearchResult run_published(const RunConfig& config, const Host& host, Step last)
   design.step = "design";
   design.log.push_back("no search: " + in_one_line(published));
   if (last < Step::kSearch) return result;
-  MetricsLog metrics(config.directory);
-  const CostLog costs(config.directory);
-  const TrainingRoom room{
-      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
-      &metrics, &costs};
+  const RunRoom run(config, host);
+  const TrainingRoom& room = run.training;
   MethodSteps steps;
   steps.find = [&](const TargetRoom& target) {
     StepRecord record;
@@ -206,6 +200,11 @@ void check_data_fits(const RunConfig& config) {
                                  space.num_classes, data.name, data.num_classes()));
   }
   const Recipe& recipe = config.recipe;
+  if (uses_operators(config.method) && recipe.supernet.drop_connect > 0.0) {
+    throw InputError(fmt::format(
+        "recipe {}: supernet.drop_connect: must be 0: one path a step leaves blocks out as it is",
+        recipe.name));
+  }
   if (uses_operators(config.method) && recipe.supernet.ema_decay > 0.0) {
     throw InputError(fmt::format(
         "recipe {}: supernet.ema_decay: must be 0: an average over steps of which each trains "

@@ -9,6 +9,22 @@
 
 namespace tilewake {
 
+/// What all training of a run writes to, and what it is validated on.
+struct RunRoom {
+  RunRoom(const RunConfig& config, const Host& host)
+      : metrics(config.directory),
+        costs(config.directory),
+        training{config, host,
+                 split_train(*config.data.train, config.recipe.validation_share, config.seed),
+                 &metrics, &costs} {}
+  RunRoom(const RunRoom&) = delete;  // `training` points into it
+  RunRoom& operator=(const RunRoom&) = delete;
+
+  MetricsLog metrics;
+  CostLog costs;
+  TrainingRoom training;
+};
+
 /// In what the methods differ; what follows is the same for all.
 struct MethodSteps {
   /// Finds a network.

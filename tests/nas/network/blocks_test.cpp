@@ -25,79 +25,12 @@ ArchitectureBlock block_with(BlockOp op, int kernel, int expansion_ratio = 1) {
   return block_of({op, kernel, expansion_ratio, false}, Activation::kRelu);
 }
 
-/// Two stages of three blocks of any operators.
-Architecture random_architecture_of(std::uint64_t seed) {
-  Random random(seed);
-  Architecture a = one_block_network({}, 6, 8, 1);
-  a.stages[0].blocks.clear();
-  a.stages.push_back({10, 2, {}});
-  for (ArchitectureStage& stage : a.stages) {
-    for (int b = 0; b < 3; ++b)
-      stage.blocks.push_back(block_of(random.pick(operator_pool()), Activation::kRelu));
-  }
-  return a;
-}
-
-std::vector<Architecture> architectures() {
-  std::vector<Architecture> all = one_block_networks();
-  for (std::uint64_t seed = 0; seed < 12; ++seed) all.push_back(random_architecture_of(seed));
-  return all;
-}
-
 torch::Tensor images_for(const Architecture& a, std::int64_t num_images) {
   return torch::randn({num_images, a.input.channels, a.input.height, a.input.width});
 }
 
-TEST_F(BlocksTest, PlainLayersOfEveryOperatorGiveTheSameLogits) {
-  for (const Architecture& a : architectures()) {
-    SCOPED_TRACE(architecture_text(a));
-    BlockNetwork network(a);
-    randomize_batch_norms(*network);
-    network->eval();
-    const torch::NoGradGuard no_grad;
-    const torch::Tensor images = images_for(a, 2);
-    const torch::Tensor logits = network(images);
-    const LayerWeights weights = folded_weights(network);
-    const Network layers = to_network(a);
-    ReferenceExecutor executor(layers, weights);
-    for (std::int64_t i = 0; i < images.size(0); ++i) {
-      const torch::Tensor image = images[i].to(torch::kDouble).contiguous();
-      const auto* pixels = image.data_ptr<double>();
-      const auto expected = executor.run(ReferenceExecutor::Map(pixels, pixels + image.numel()));
-      ASSERT_LT(relative_difference(logits[i], torch::tensor(expected, torch::kDouble)), 2e-5);
-    }
-  }
-}
-
-TEST_F(BlocksTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize) {
-  for (const Architecture& a : architectures()) {
-    SCOPED_TRACE(architecture_text(a));
-    BlockNetwork network(a);
-    const LayerWeights weights = folded_weights(network);
-    std::size_t num_layers = 0;
-    for (const Layer& layer : to_network(a).layers) {
-      if (!layer.has_weights()) continue;
-      ++num_layers;
-      ASSERT_EQ(weights.count(layer.name), 1U) << layer.name;
-      const LayerWeight& weight = weights.at(layer.name);
-      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size()), layer.weight_bytes());
-      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size() + weight.bias.size()),
-                layer.num_params());
-    }
-    EXPECT_EQ(weights.size(), num_layers);
-  }
-}
-
-TEST_F(BlocksTest, ParametersAreThoseThatAreCounted) {
-  for (const Architecture& a : architectures()) {
-    std::int64_t sum = 0;
-    for (const torch::Tensor& parameter : BlockNetwork(a)->parameters()) sum += parameter.numel();
-    EXPECT_EQ(sum, num_trained_params(a)) << architecture_text(a);
-  }
-}
-
 TEST_F(BlocksTest, OnnxModelsOfEveryOperatorPassTheCheck) {
-  for (const Architecture& a : architectures()) {
+  for (const Architecture& a : operator_networks()) {
     BlockNetwork network(a);
     const Network layers = to_network(a);
     EXPECT_NO_THROW(check_onnx_model(onnx_model(layers, folded_weights(network)), layers))
@@ -106,7 +39,7 @@ TEST_F(BlocksTest, OnnxModelsOfEveryOperatorPassTheCheck) {
 }
 
 TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
-  for (Architecture a : architectures()) {
+  for (Architecture a : operator_networks()) {
     SCOPED_TRACE(architecture_text(a));
     a.activation = Activation::kSwish;  // smooth: a ReLU's gradient jumps where rounding decides
     for (ArchitectureStage& stage : a.stages) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "nas/space/operator.hpp"
+#include "tests/support/random.hpp"
 
 namespace tilewake {
 
@@ -36,6 +38,23 @@ inline std::vector<Architecture> one_block_networks() {
         all.push_back(one_block_network(block_of(op, activation), in, out, stride));
       }
     }
+  }
+  return all;
+}
+
+/// These, and a dozen of two stages of three blocks of any operators.
+inline std::vector<Architecture> operator_networks() {
+  std::vector<Architecture> all = one_block_networks();
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    Random random(seed);
+    Architecture a = one_block_network({}, 6, 8, 1);
+    a.stages[0].blocks.clear();
+    a.stages.push_back({10, 2, {}});
+    for (ArchitectureStage& stage : a.stages) {
+      for (int b = 0; b < 3; ++b)
+        stage.blocks.push_back(block_of(random.pick(operator_pool()), Activation::kRelu));
+    }
+    all.push_back(a);
   }
   return all;
 }
