@@ -53,7 +53,7 @@ double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const 
 /// TargetMissed where there is none.
 StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, bool two_stages);
 
-/// Where one_shot_step leaves the supernet of one stage, and the fingerprint it has.
+/// Where one_shot_step leaves the supernet of one stage.
 std::string supernet_checkpoint(const TargetRoom& room);
 
 }  // namespace tilewake

@@ -200,11 +200,14 @@ TEST(OneShot, ALimitFarBeyondTheNetworksIsRefused) {
   }
 }
 
-TEST(OneShot, AveragedWeightsOfASupernetAreRefused) {
+TEST(OneShot, WhatASupernetOfPathsCannotDoIsRefused) {
   TempDir directory;
+  FakeHost fake;
   RunConfig config = operators_config(directory, Method::kSpos);
   config.recipe.supernet.ema_decay = 0.9;
-  FakeHost fake;
+  EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+  config.recipe.supernet.ema_decay = 0.0;
+  config.recipe.supernet.drop_connect = 0.1;
   EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
 }
 
