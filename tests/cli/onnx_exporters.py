@@ -68,7 +68,7 @@ def build(text):
                     node = nn.Linear(x[0].numel(), entry["out_channels"], entry.get("bias", True))
                 elif op == "global_avg_pool":
                     node = nn.AdaptiveAvgPool2d(1)
-                elif op in ("add", "mul", "concat"):
+                elif op in ("add", "mul", "concat", "channel_split", "channel_shuffle"):
                     node = nn.Identity()
                 else:
                     node = Window(entry, x.shape[1])
@@ -86,6 +86,14 @@ def build(text):
                 return node(inputs[0] * inputs[1])
             if entry["op"] == "concat":
                 return node(torch.cat(inputs, 1))
+            if entry["op"] == "channel_split":
+                first = entry.get("first_channel", 0)
+                return node(inputs[0][:, first:first + entry["out_channels"]])
+            if entry["op"] == "channel_shuffle":
+                n, channels, height, width = map(int, inputs[0].shape)
+                groups = entry["groups"]
+                grouped = inputs[0].view(n, groups, channels // groups, height, width)
+                return node(grouped.transpose(1, 2).reshape(n, channels, height, width))
             if entry["op"] == "fully_connected":
                 return node(torch.flatten(inputs[0], 1))
             return node(inputs[0])

@@ -23,7 +23,8 @@ TORCHVISION = {"resnet18": "resnet18", "resnet50": "resnet50", "mobilenet_v2": "
                "mobilenet_v3_large": "mobilenet_v3_large", "inception_v3": "inception_v3",
                "squeezenet": "squeezenet1_1", "efficientnet_b0": "efficientnet_b0",
                "efficientnet_b1": "efficientnet_b1", "efficientnet_b2": "efficientnet_b2",
-               "efficientnet_b3": "efficientnet_b3", "efficientnet_b4": "efficientnet_b4"}
+               "efficientnet_b3": "efficientnet_b3", "efficientnet_b4": "efficientnet_b4",
+               "shufflenet_v2_x1": "shufflenet_v2_x1_0"}
 
 
 def run_exporter(python, *arguments, cwd=None):
