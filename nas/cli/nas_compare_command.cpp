@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -106,6 +107,22 @@ std::vector<Contender> contenders_of(const CompareOptions& options) {
   return contenders;
 }
 
+/// One method a kind of space: the others would train the same networks.
+bool trains_random_networks(const Contender& contender) {
+  return contender.method == Method::kS3nas || contender.method == Method::kRandom;
+}
+
+bool can_correlate(const Contender& contender) { return contender.method == Method::kSpos; }
+
+void check_takers(const CompareOptions& options, const std::vector<Contender>& contenders) {
+  if (options.search.num_random > 0 &&
+      std::none_of(contenders.begin(), contenders.end(), trains_random_networks))
+    throw UsageError("--random: needs s3nas or random among --methods, whose spaces they are of");
+  if (options.search.num_correlated > 0 &&
+      std::none_of(contenders.begin(), contenders.end(), can_correlate))
+    throw UsageError("--correlate: needs spos among --methods, whose supernet holds all networks");
+}
+
 /// The command line of one run.
 NasOptions options_of(const CompareOptions& options, const Contender& contender, double target_ms,
                       std::int64_t seed, const std::string& model) {
@@ -119,9 +136,8 @@ NasOptions options_of(const CompareOptions& options, const Contender& contender,
   run.targets = fmt::format("{}", target_ms);
   run.out = fmt::format("{}/{}-{}ms-seed{}", options.search.out, contender.label, target_ms, seed);
   run.resume = std::filesystem::exists(run.out + "/run.yaml");
-  if (contender.method != Method::kSpos) run.num_correlated = 0;
-  // One method a kind of space: the others would train the same networks.
-  if (contender.method != Method::kS3nas && contender.method != Method::kRandom) run.num_random = 0;
+  if (!can_correlate(contender)) run.num_correlated = 0;
+  if (!trains_random_networks(contender)) run.num_random = 0;
   return run;
 }
 
@@ -252,6 +268,7 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.search.verbose, options.search.quiet);
   const std::vector<Contender> contenders = contenders_of(options);
+  check_takers(options, contenders);
   SearchSession session(options.search);
   for (const Contender& contender : contenders)  // what is wrong is told before hours have passed
     session.request(options_of(options, contender, options.search.targets_ms.front(), 1, ""),

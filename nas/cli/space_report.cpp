@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -30,7 +31,9 @@ Json json_of(const OperatorProfile& profile) {
 OperatorProfile profile_of(const Json& json) {
   OperatorProfile profile;
   profile.op = operator_named(json.at("operator").get<std::string>()).value();
-  profile.latency_ms = json.at("latency_ms");
+  const Json& latency = json.at("latency_ms");  // JSON has no infinity: null
+  profile.latency_ms =
+      latency.is_null() ? std::numeric_limits<double>::infinity() : latency.get<double>();
   profile.macs = json.at("macs");
   profile.params = json.at("params");
   profile.capacity = json.at("capacity");

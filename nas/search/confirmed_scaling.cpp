@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/confirmed_scaling.hpp"
 
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
-
-#include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
@@ -23,16 +21,9 @@ ScalingLimits limits_of(const TargetRoom& room, double latency_ms) {
 
 /// Simulates what scaling gave; `missed` says why it is no candidate.
 void confirm(const TargetRoom& room, ConfirmedCandidate& candidate) {
-  try {
-    candidate.simulated_ms = room.host().simulate(to_network(candidate.scaled.architecture));
-  } catch (const InputError& error) {  // the latency model knows no capacities
-    candidate.missed = fmt::format("the machine cannot hold it: {}", error.what());
-    return;
-  }
-  if (candidate.simulated_ms > room.target_ms) {
-    candidate.missed =
-        fmt::format("{} is beyond the limit on the simulator", as_ms(candidate.simulated_ms));
-  }
+  SimulatedLatency simulated = simulate_within(room, to_network(candidate.scaled.architecture));
+  candidate.simulated_ms = simulated.ms;
+  candidate.missed = std::move(simulated.missed);
 }
 
 }  // namespace

@@ -251,18 +251,15 @@ class OneShot {
 /// The best candidate that keeps to the target on the simulator.
 const Candidate* confirmed(const TargetRoom& room, const OperatorSpace& space,
                            const std::vector<Candidate>& candidates, StepRecord& record) {
-  int num_beyond = 0;
   for (const Candidate& candidate : candidates) {
-    const double ms = room.host().simulate(to_network(architecture_of(space, candidate.path)));
-    if (ms <= room.target_ms) {
-      record.simulated_ms = ms;
-      if (num_beyond > 0) {
-        record.log.push_back(
-            fmt::format("{} better candidates are beyond the limit on the simulator", num_beyond));
-      }
+    const SimulatedLatency simulated =
+        simulate_within(room, to_network(architecture_of(space, candidate.path)));
+    if (simulated.missed.empty()) {
+      record.simulated_ms = simulated.ms;
       return &candidate;
     }
-    ++num_beyond;
+    record.log.push_back(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
+                                     as_ms(candidate.latency_ms), simulated.missed));
   }
   return nullptr;
 }

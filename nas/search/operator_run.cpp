@@ -25,6 +25,7 @@ StepRecord design_operators_step(const RunConfig& config, const Host& host, Oper
   room.design = design_space(room.space, {target_ms, recipe.keep, recipe.rho},
                              [&](const Network& network) { return host.estimate(network); });
   if (is_given) {
+    check_all_held(room.design);  // all of them would be trained
     record.log.push_back("the space gives the operators of every position");
   } else {
     room.space = with_operators(room.space, room.design);

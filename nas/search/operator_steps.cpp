@@ -63,10 +63,9 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
   int num_ranked = 0;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     Architecture architecture = architecture_of(operators.space, paths[i]);
-    const double simulated_ms = room.host().simulate(to_network(architecture));
-    const bool is_within = simulated_ms <= room.target_ms;
-    std::string verdict = "beyond the limit on the simulator";
-    if (is_within) {
+    const SimulatedLatency simulated = simulate_within(room, to_network(architecture));
+    std::string verdict = simulated.missed;
+    if (verdict.empty()) {
       const Ranked ranked = rank_by_training(room, architecture);
       sum += ranked.accuracy;
       ++num_ranked;
@@ -75,7 +74,7 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
       if (ranked.accuracy > best) {
         best = ranked.accuracy;
         record.architecture = architecture;
-        record.simulated_ms = simulated_ms;
+        record.simulated_ms = simulated.ms;
       }
     }
     record.log.push_back(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));

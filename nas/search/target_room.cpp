@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "nas/space/outcome.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 
 namespace tilewake {
@@ -36,6 +37,20 @@ std::string operator_text(const ArchitectureBlock& block) {
 }
 
 }  // namespace
+
+SimulatedLatency simulate_within(const TargetRoom& room, const Network& network) {
+  SimulatedLatency simulated;
+  try {
+    simulated.ms = room.host().simulate(network);
+  } catch (const InputError& error) {  // the latency model knows no capacities
+    simulated.missed = fmt::format("the machine cannot hold it: {}", error.what());
+    return simulated;
+  }
+  if (simulated.ms > room.target_ms) {
+    simulated.missed = fmt::format("{} is beyond the limit on the simulator", as_ms(simulated.ms));
+  }
+  return simulated;
+}
 
 std::string in_one_line(const Architecture& architecture) {
   std::string text = fmt::format("stem {}", architecture.stem_width);

@@ -25,6 +25,14 @@ struct TargetRoom {
   const Host& host() const { return training.host; }
 };
 
+/// What the simulator says of a network that the latency model lets pass.
+struct SimulatedLatency {
+  double ms = 0.0;     // 0 where the machine cannot hold the network
+  std::string missed;  // why it is no candidate; empty: it keeps to the target
+};
+
+SimulatedLatency simulate_within(const TargetRoom& room, const Network& network);
+
 /// "stem 16, 24: 3x3:2 | 3x3:2 5x5:4, 40: .., head 256, 28 px": a network in one line.
 std::string in_one_line(const Architecture& architecture);
 

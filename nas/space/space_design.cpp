@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -45,6 +46,24 @@ Network network_at(const OperatorPosition& position, const OperatorSpace& space,
   return network;
 }
 
+bool is_held(const OperatorProfile& profile) { return std::isfinite(profile.latency_ms); }
+
+[[noreturn]] void throw_not_held(const OperatorPosition& position, const OperatorProfile& profile) {
+  throw InputError(
+      fmt::format("{}: {}: {}", position.name, to_string(profile.op), profile.verdict));
+}
+
+/// Some operator that the machine holds: its index in `profiles`.
+std::size_t middle_of(const OperatorPosition& position,
+                      const std::vector<OperatorProfile>& profiles) {
+  std::vector<std::size_t> held;
+  for (std::size_t i = 0; i < profiles.size(); ++i) {
+    if (is_held(profiles[i])) held.push_back(i);
+  }
+  if (held.empty()) throw_not_held(position, profiles.front());
+  return held[held.size() / 2];
+}
+
 /// Measures operators at positions; positions of one shape are measured once.
 class Profiler {
  public:
@@ -62,7 +81,7 @@ class Profiler {
       const Network network = network_at(position, space_, &op);
       OperatorProfile profile;
       profile.op = op;
-      profile.latency_ms = estimate_(network) - before_ms;
+      measure(profile, network, before_ms);
       if (!(profile.latency_ms > 0.0)) {
         throw InputError(fmt::format(
             "{}: {} would take {} ms by the estimates, which says nothing about its cost",
@@ -78,6 +97,15 @@ class Profiler {
   }
 
  private:
+  void measure(OperatorProfile& profile, const Network& network, double before_ms) const {
+    try {
+      profile.latency_ms = estimate_(network) - before_ms;
+    } catch (const InputError& error) {
+      profile.latency_ms = std::numeric_limits<double>::infinity();
+      profile.verdict = fmt::format("the machine cannot hold it: {}", error.what());
+    }
+  }
+
   static std::vector<Operator> operators_of(const std::vector<OperatorProfile>& profiles) {
     std::vector<Operator> operators;
     for (const OperatorProfile& profile : profiles) operators.push_back(profile.op);
@@ -120,7 +148,7 @@ class Choice {
     if (largest != nullptr) keep(*largest, "the most capable within its share");
     bool has_kept_by_score = false;
     for (OperatorProfile* profile : by_score()) {
-      if (profile->is_kept) continue;
+      if (profile->is_kept || !is_held(*profile)) continue;
       const OperatorProfile* better = dominating(*profile);
       if (better != nullptr) {
         profile->verdict =
@@ -213,8 +241,9 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
   for (const OperatorPosition& position : positions_of(space)) {
     design.positions.push_back({position, profiler.run(position)});
     const std::vector<OperatorProfile>& profiles = design.positions.back().operators;
-    middle.push_back(static_cast<int>(profiles.size() / 2));
-    middle_ms += profiles[profiles.size() / 2].latency_ms;
+    const std::size_t any = middle_of(position, profiles);
+    middle.push_back(static_cast<int>(any));
+    middle_ms += profiles[any].latency_ms;
   }
   // Blocks are measured one by one; what a whole network takes besides is the stem's, the head's,
   // and what neighbours make of one another.
@@ -226,6 +255,14 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
         .run(options.rho * design.share_ms);
   }
   return design;
+}
+
+void check_all_held(const SpaceDesign& design) {
+  for (const PositionDesign& at : design.positions) {
+    for (const OperatorProfile& profile : at.operators) {
+      if (!is_held(profile)) throw_not_held(at.position, profile);
+    }
+  }
 }
 
 OperatorSpace with_operators(const OperatorSpace& space, const SpaceDesign& design) {
@@ -262,10 +299,10 @@ std::string space_design_csv(const SpaceDesign& design) {
   for (const PositionDesign& at : design.positions) {
     const OperatorPosition& p = at.position;
     for (const OperatorProfile& profile : at.operators) {
-      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},\"{}\"\n", p.name, p.in_channels,
+      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", p.name, p.in_channels,
                           p.out_channels, p.stride, p.height, p.width, to_string(profile.op),
                           profile.latency_ms, profile.macs, profile.params, profile.capacity,
-                          profile.score, profile.is_kept ? 1 : 0, profile.verdict);
+                          profile.score, profile.is_kept ? 1 : 0, csv_field(profile.verdict));
     }
   }
   return text;

@@ -13,7 +13,7 @@ namespace tilewake {
 /// What an operator costs at a position, and what it can express there.
 struct OperatorProfile {
   Operator op;
-  double latency_ms = 0.0;
+  double latency_ms = 0.0;  // infinite where the machine cannot hold the operator
   std::int64_t macs = 0;
   std::int64_t params = 0;  // trained
   double capacity = 0.0;    // sqrt(macs / most macs x params / most params) of the position, 0..1
@@ -43,15 +43,18 @@ struct SpaceDesign {
 /// convolution that makes the position's input: its latency is what the network takes longer with
 /// it. Kept are, up to `keep` of them: the fastest operator; the one of the highest capacity that
 /// takes at most rho x share_ms; then those of the best score, of which one that is neither
-/// faster nor more capable than a kept one leaves.
+/// faster nor more capable than a kept one leaves. What the machine cannot hold is never kept.
 ///
 /// Source: the rule in words is that of Zhang et al., "Fast Hardware-Aware Neural Architecture
 /// Search", arXiv:1910.11609; capacity, score and rule as formulas are ours.
 ///
-/// Throws InputError where the machine cannot hold an operator, or where the estimates of a
-/// position say nothing (a latency that is not positive).
+/// Throws InputError where the machine can hold no operator of a position, or where the estimates
+/// of a position say nothing (a latency that is not positive).
 SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& options,
                          const LatencyEstimate& estimate);
+
+/// Throws InputError where the machine cannot hold an operator of the design.
+void check_all_held(const SpaceDesign& design);
 
 /// `space` with the operators that were kept.
 OperatorSpace with_operators(const OperatorSpace& space, const SpaceDesign& design);

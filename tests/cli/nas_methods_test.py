@@ -118,7 +118,7 @@ class CompareTest(NasTest):
     def test_methods_and_seeds_are_run_once_each_and_compared(self):
         self.with_model()
         args = ["nas", "compare", "-q", *ARGUMENTS, *OPERATORS, "--methods", "spos,mobilenet_v2",
-                "--seeds", "2", "--random", "1", "--correlate", "3", "--out", "all"]
+                "--seeds", "2", "--correlate", "3", "--out", "all"]
         out = self.expect_ok(*args)
         self.assertRegex(out, r"spos - mobilenet_v2: [+-]\d+\.\d+ \+-\d+\.\d+ points over 2 seeds")
         self.assertIn("Kendall's tau", out)
@@ -141,6 +141,13 @@ class CompareTest(NasTest):
             result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",
                                        "--methods", methods)
             self.assertEqual(result.returncode, 2, methods)
+
+    def test_options_that_no_method_takes_exit_2(self):
+        for methods, option in (("spos,mobilenet_v2", "--random"), ("s3nas,random", "--correlate")):
+            result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",
+                                       "--methods", methods, option, "3")
+            self.assertEqual(result.returncode, 2, methods)
+            self.assertIn(f"{option}: needs", result.stderr)
 
 
 if __name__ == "__main__":

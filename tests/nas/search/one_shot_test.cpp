@@ -18,6 +18,7 @@
 namespace tilewake {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -179,6 +180,26 @@ TEST(OneShot, WhatTheSimulatorFindsTooSlowIsPassedOver) {
   const StepRecord& found = result.targets[0].steps.back();
   EXPECT_LE(found.simulated_ms.value(), config.targets_ms[0]);
   EXPECT_LE(found.estimated_ms.value(), config.targets_ms[0] / 1.1);
+}
+
+TEST(OneShot, WhatTheSimulatorCannotHoldIsPassedOver) {
+  for (const Method method : {Method::kSpos, Method::kRandom}) {
+    const auto search = [method](FakeHost fake) {
+      TempDir directory;
+      const RunConfig config = operators_config(directory, method);
+      return run_search(config, fake.host(), Step::kSearch).targets[0].steps.back();
+    };
+    const Network best = to_network(search({}).architecture.value());
+    FakeHost fake;
+    fake.simulated_over_estimated = [&](const Network& network) {
+      if (network.num_params() == best.num_params() && network.num_macs() == best.num_macs())
+        throw InputError("does not fit");
+      return 1.0;
+    };
+    const StepRecord found = search(fake);
+    EXPECT_NE(to_network(found.architecture.value()).num_macs(), best.num_macs());
+    EXPECT_THAT(found.log, Contains(HasSubstr("the machine cannot hold it: does not fit")));
+  }
 }
 
 TEST(OneShot, SeveralLimitsAreRefused) {

@@ -152,13 +152,45 @@ TEST(SpaceDesignTest, EstimatesThatSayNothingAreRefused) {
       HasSubstr("stage1.0: shuffle_3 would take -"));
   EXPECT_THAT(error_of([](const Network&) { return std::nan(""); }),
               HasSubstr("stage1.0: shuffle_3 would take "));
-  EXPECT_EQ(error_of([](const Network& network) -> double {
-              for (const Layer& layer : network.layers) {
-                if (layer.op == Op::kMul) throw InputError("too large");
-              }
-              return static_cast<double>(network.layers.size());
+}
+
+/// As many ms as layers, on a machine that can hold none with `op`.
+LatencyEstimate machine_without(Op op) {
+  return [op](const Network& network) -> double {
+    for (const Layer& layer : network.layers) {
+      if (layer.op == op) throw InputError("too \"large\"");
+    }
+    return static_cast<double>(network.layers.size());
+  };
+}
+
+TEST(SpaceDesignTest, WhatTheMachineCannotHoldIsLeftOutWithTheReason) {
+  const OperatorSpace space = synthetic_space();
+  // Room for the whole pool: nothing leaves for want of a place.
+  const SpaceDesign design = design_space(space, {1e6, 32, 1.5}, machine_without(Op::kMul));
+  for (const PositionDesign& at : design.positions) {
+    std::size_t num_left_out = 0;
+    for (const OperatorProfile& profile : at.operators) {
+      EXPECT_EQ(std::isinf(profile.latency_ms), profile.op.squeeze_excite);
+      if (!profile.op.squeeze_excite) continue;
+      ++num_left_out;
+      EXPECT_FALSE(profile.is_kept);
+      EXPECT_EQ(profile.verdict, "the machine cannot hold it: too \"large\"");
+    }
+    EXPECT_EQ(num_left_out, operator_pool().size() / 2);
+  }
+  EXPECT_TRUE(std::isfinite(design.fixed_ms));
+  EXPECT_EQ(input_error_of([&] { check_all_held(design); }),
+            "stage1.0: shuffle_3_se: the machine cannot hold it: too \"large\"");
+  EXPECT_THAT(space_design_csv(design),
+              HasSubstr("\"the machine cannot hold it: too \"\"large\"\"\""));
+  const OperatorSpace designed = with_operators(space, design);
+  const OperatorPath slowest = slowest_operators(designed, design);
+  EXPECT_NO_THROW(machine_without(Op::kMul)(to_network(architecture_of(designed, slowest))));
+  EXPECT_EQ(input_error_of([&] {
+              design_space(space, {1e6, 4, 1.5}, machine_without(Op::kDepthwiseConv2d));
             }),
-            "too large");
+            "stage1.0: shuffle_3: the machine cannot hold it: too \"large\"");
 }
 
 TEST(SpaceDesignTest, TheDesignedSpaceHasWhatWasKeptAndNothingElseChanges) {
