@@ -44,6 +44,7 @@ struct Contender {
   Method method = Method::kS3nas;
   std::string name;   // of the method
   std::string space;  // empty: the one for the data
+  bool has_own_space = false;
 };
 
 bool parse(const Arguments& arguments, CompareOptions& values) {
@@ -91,6 +92,7 @@ std::vector<Contender> contenders_of(const CompareOptions& options) {
     contender.label = contender.name;
     if (colon != std::string::npos) {
       contender.space = word.substr(colon + 1);
+      contender.has_own_space = true;
       if (contender.space.empty())
         throw UsageError(fmt::format("option '--methods': no space behind '{}'", printable(word)));
       contender.label += "@" + std::filesystem::path(contender.space).stem().string();
@@ -114,7 +116,22 @@ bool trains_random_networks(const Contender& contender) {
 
 bool can_correlate(const Contender& contender) { return contender.method == Method::kSpos; }
 
+bool takes_operators(const Contender& contender) { return uses_operators(contender.method); }
+bool takes_mixconv(const Contender& contender) { return !uses_operators(contender.method); }
+
+/// An option that none of the methods takes would say nothing of being ignored.
 void check_takers(const CompareOptions& options, const std::vector<Contender>& contenders) {
+  const auto is_unused = [&](const std::string& space, bool (*takes)(const Contender&)) {
+    return !space.empty() &&
+           std::none_of(contenders.begin(), contenders.end(),
+                        [&](const Contender& c) { return takes(c) && !c.has_own_space; });
+  };
+  if (is_unused(options.mixconv_space, takes_mixconv))
+    throw UsageError("--space: no method takes it; hurricane, spos and random take --operators");
+  if (is_unused(options.operator_space, takes_operators)) {
+    throw UsageError(
+        "--operators: needs hurricane, spos or random among --methods, without a space of its own");
+  }
   if (options.search.num_random > 0 &&
       std::none_of(contenders.begin(), contenders.end(), trains_random_networks))
     throw UsageError("--random: needs s3nas or random among --methods, whose spaces they are of");
@@ -172,7 +189,10 @@ ComparedRun compared(const Contender& contender, const NasOptions& options,
   for (const StepRecord& random : target.random) {
     if (random.validation_accuracy) run.random_accuracies.push_back(*random.validation_accuracy);
   }
-  if (target.correlation) run.kendall_tau = target.correlation->values.front();
+  if (target.correlation && !target.correlation->values.empty()) {
+    run.kendall_tau = target.correlation->values.front();
+    run.num_correlated = static_cast<int>(target.correlation->values.size() / 2);
+  }
   return run;
 }
 
@@ -236,17 +256,22 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
         const NasOptions run = options_of(options, contender, target_ms, seed, model);
         log().info("{}, limit {} ms, seed {}: {}", contender.label, target_ms, seed, run.out);
         const SearchRequest request = session.request(run, "compare", arguments);
+        ComparedRun none;
+        none.method = contender.label;
+        none.target_ms = target_ms;
+        none.seed = static_cast<std::uint64_t>(seed);
         try {
           runs.push_back(compared(contender, run, session.run(request, Step::kEvaluate)));
         } catch (const TargetMissed& missed) {
-          ComparedRun none;
-          none.method = contender.label;
-          none.target_ms = target_ms;
-          none.seed = static_cast<std::uint64_t>(seed);
           none.missed = missed.reason;
           runs.push_back(none);
+        } catch (const InputError& error) {  // hours of other runs are not to wait for it
+          log().error("{}: {}", run.out, error.what());
+          none.missed = error.what();
+          none.is_refused = true;
+          runs.push_back(none);
         }
-        add_costs(runs.back(), contender.method, run.out);
+        if (!runs.back().is_refused) add_costs(runs.back(), contender.method, run.out);
         write_file_atomically(options.search.out + "/compare.csv", comparison_csv(runs));
       }
     }
@@ -279,11 +304,13 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   try {
     const std::vector<ComparedRun> runs = run_all(options, contenders, session, arguments);
     write_file_atomically(options.search.out + "/compare.json", comparison_json(runs));
-    write_run_yaml(options.search.out, arguments, stopwatch, true);
+    const bool is_any_refused = std::any_of(runs.begin(), runs.end(),
+                                            [](const ComparedRun& run) { return run.is_refused; });
+    write_run_yaml(options.search.out, arguments, stopwatch, !is_any_refused);
     write_result(report(options.search.format, runs));
     log().info("compare after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
                options.search.out);
-    return ExitCode::kOk;
+    return is_any_refused ? ExitCode::kBadInput : ExitCode::kOk;
   } catch (const Interrupted&) {
     log().info("interrupted; everything is kept, --resume goes on from here");
     return ExitCode::kInterrupted;

@@ -100,8 +100,10 @@ void add_search_options(Options& options, NasOptions& values) {
                "over the recipe's, as in --set train.epochs=40");
   options.optional("model", values.model, "FILE",
                    "latency model of the machine, as calibrate writes it; none: calibrate now");
-  options.integer("random", values.num_random, 0, kMaxRandom, "N",
-                  "also train N random networks of the winner's latency, to compare");
+  options.integer(
+      "random", values.num_random, 0, kMaxRandom, "N",
+      "also train N random networks, of the winner's latency (of operators: filled to the "
+      "limit), to compare");
   options.integer(
       "correlate", values.num_correlated, 0, kMaxCorrelated, "N",
       "spos: also train N random networks briefly; do the supernet's accuracies order them?");
@@ -130,7 +132,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                   command),
       description);
   options.required("target-ms", values.targets, "T[,T...]",
-                   "latency limit in ms; several share one supergraph");
+                   "latency limit in ms; several share one supergraph (s3nas, flops)");
   options.optional(
       "method", values.method_name, "NAME",
       "how to find the network: s3nas, flops (s3nas by multiply-accumulates), hurricane, "
@@ -156,13 +158,14 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   }
   if (values.targets_ms.size() > 1 && uses_operators(values.method)) {
     throw UsageError(
-        fmt::format("option '--target-ms': method {} searches for one limit; several share a "
-                    "supergraph with s3nas and flops only",
+        fmt::format("option '--target-ms': method {} searches for one limit; several at once "
+                    "are for s3nas, flops (which share a supergraph) and published networks",
                     values.method_name));
   }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
     throw UsageError("--correlate is for --method spos, whose supernet holds all networks");
   }
+  if (values.num_correlated == 1) throw UsageError("--correlate: needs at least 2 networks");
   if (values.num_random > 0 && is_published(values.method)) {
     throw UsageError(fmt::format("--random: method {} searches no space", values.method_name));
   }

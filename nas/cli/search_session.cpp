@@ -40,7 +40,7 @@ std::string space_for(const ImageData& data, Method method) {
   if (data.name == "fashion-mnist") return prefix + "fashion";
   if (data.name == "cifar-10") return prefix + "cifar";
   if (data.name == "synthetic") return prefix + "synthetic";
-  throw UsageError(fmt::format("there is no search space made for {}: give --space", data.name));
+  throw InputError(fmt::format("there is no search space made for {}: give --space", data.name));
 }
 
 torch::Device device_of(const std::string& name) {
@@ -128,7 +128,7 @@ void write_target(const TargetResult& target, const Machine& machine, WinnerSimu
 /// What a resumed run writes anew before it can tell whether it is the one that was begun.
 std::vector<std::string> texts_of(const RunConfig& config) {
   std::vector<std::string> paths;
-  for (const char* name : {"/run.yaml", "/space.yaml", "/decisions.log"}) {
+  for (const char* name : {"/run.yaml", "/space.yaml", "/operators.csv", "/decisions.log"}) {
     paths.push_back(config.directory + name);
   }
   for (const double target_ms : config.targets_ms) {

@@ -35,8 +35,7 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
                    "where latencies come from: a latency model, calibrated now, or the simulator");
   options.integer("keep", values.keep, 1, kPool, "N", "operators kept at a position, at most");
   std::optional<double> rho = values.rho;
-  options.number("rho", rho, "X",
-                 "share of a position that its most capable operator may take; default 1.5");
+  options.number("rho", rho, "X", "share of a position that its most capable operator may take");
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
                   "of the calibration");
   options.optional("out", values.out, "DIR",

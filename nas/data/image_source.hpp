@@ -58,7 +58,8 @@ struct ImageData {
 ImageData open_image_data(const std::string& name_or_directory);
 
 /// Indices of a fixed part of the training images, drawn by `seed` with equal shares of each class
-/// as far as they go, and the others.
+/// as far as they go, and the others. Ascending; where the images lie class by class, in an order
+/// drawn by `seed`, so that the first few hundred are of all classes there, too.
 struct Split {
   std::vector<std::int64_t> train;
   std::vector<std::int64_t> validation;

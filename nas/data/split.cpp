@@ -11,6 +11,24 @@
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
+namespace {
+
+/// Every class in one piece, as image folders are listed.
+bool are_class_by_class(const ImageSource& images, const std::vector<std::int64_t>& indices,
+                        std::size_t num_classes) {
+  std::size_t num_pieces = indices.empty() ? 0 : 1;
+  for (std::size_t i = 1; i < indices.size(); ++i)
+    num_pieces += images.label(indices[i]) != images.label(indices[i - 1]) ? 1 : 0;
+  return num_pieces <= num_classes;
+}
+
+void shuffle(std::vector<std::int64_t>& indices, std::uint64_t seed) {
+  RandomStream random(seed);
+  for (std::size_t i = indices.size(); i > 1; --i)
+    std::swap(indices[i - 1], indices[random.below(i)]);
+}
+
+}  // namespace
 
 Split split_train(const ImageSource& train, double validation_share, std::uint64_t seed) {
   if (!(validation_share > 0.0 && validation_share < 1.0))
@@ -25,9 +43,7 @@ Split split_train(const ImageSource& train, double validation_share, std::uint64
   Split split;
   for (std::size_t label = 0; label < classes.size(); ++label) {
     std::vector<std::int64_t>& indices = classes[label];
-    RandomStream random(random_bits(seed, label));
-    for (std::size_t i = indices.size(); i > 1; --i)
-      std::swap(indices[i - 1], indices[random.below(i)]);
+    shuffle(indices, random_bits(seed, label));
     // A class of one image cannot be on both sides: it is trained on.
     const auto count = static_cast<std::int64_t>(indices.size());
     const std::int64_t wanted = std::llround(validation_share * static_cast<double>(count));
@@ -37,8 +53,11 @@ Split split_train(const ImageSource& train, double validation_share, std::uint64
   }
   if (split.validation.empty())
     throw InputError("validation_share: every class has one training image; none can be left out");
-  std::sort(split.validation.begin(), split.validation.end());
-  std::sort(split.train.begin(), split.train.end());
+  for (std::vector<std::int64_t>* indices : {&split.validation, &split.train}) {
+    std::sort(indices->begin(), indices->end());
+    if (are_class_by_class(train, *indices, classes.size()))
+      shuffle(*indices, random_bits(seed, classes.size()));
+  }
   return split;
 }
 

@@ -199,7 +199,8 @@ class Evolution {
   [[noreturn]] void refuse(std::size_t index) const {
     throw InputError(fmt::format(
         "{}: candidate {} is not the one that its settings lead to now; its latencies or scores "
-        "are those of another model; give another --out, or --force to begin again",
+        "are those of another model; give another --out, or begin again with --force or an empty "
+        "directory",
         file_, index + 1));
   }
 

@@ -68,9 +68,10 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
       throw InputError(path + ": is damaged: its hash is not that of what it holds");
     }
     if (json.at("fingerprint").get<std::string>() != fingerprint) {
-      throw InputError(fmt::format(
-          "{}: is of a run with other settings; give another --out, or --force to begin again",
-          path));
+      throw InputError(
+          fmt::format("{}: is of a run with other settings; give another --out, or begin again "
+                      "with --force or an empty directory",
+                      path));
     }
     return parse(json, path);
   } catch (const Json::exception& e) {

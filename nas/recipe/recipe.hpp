@@ -107,9 +107,9 @@ struct Recipe {
   int random_networks = 0;  // that random search ranks; 0 for the images of `supernet`
 };
 
-/// Reads a recipe file (format: nas/README.md); whatever it leaves out has the default above.
-/// `overrides` are "search.epochs=3", applied over the file. Throws InputError naming file, line
-/// and key, or the override.
+/// Reads a recipe file (format: nas/recipe/README.md); whatever it leaves out has the default
+/// above. `overrides` are "search.epochs=3", applied over the file. Throws InputError naming file,
+/// line and key, or the override.
 Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides);
 Recipe read_recipe_text(const std::string& text, const std::string& name,
                         const std::vector<std::string>& overrides);

@@ -121,11 +121,36 @@ std::string tau_text(const std::vector<ComparedRun>& runs, double target_ms) {
   std::string text;
   for (const ComparedRun& run : runs) {
     if (run.target_ms == target_ms && run.kendall_tau) {
-      text += fmt::format("  {}, seed {}: Kendall's tau of supernet and short training {:.3f}\n",
-                          run.method, run.seed, *run.kendall_tau);
+      text += fmt::format(
+          "  {}, seed {}: Kendall's tau of supernet and short training {:.3f} over {} networks\n",
+          run.method, run.seed, *run.kendall_tau, run.num_correlated);
     }
   }
   return text;
+}
+
+std::optional<SampleStatistics> difference_of(const std::vector<ComparedRun>& runs,
+                                              const std::string& a, const std::string& b,
+                                              double target_ms, const Value& value) {
+  return paired_difference(values_of(runs, a, target_ms, value),
+                           values_of(runs, b, target_ms, value));
+}
+
+/// "+0.50 +-0.20", in percent.
+std::string points_text(const SampleStatistics& difference) {
+  const std::string mean = fmt::format("{:+.2f}", 100.0 * difference.mean);
+  return difference.standard_error
+             ? fmt::format("{} +-{:.2f}", mean, 100.0 * *difference.standard_error)
+             : mean;
+}
+
+std::string verdict_of(const SampleStatistics& difference, const std::string& a,
+                       const std::string& b) {
+  if (!difference.standard_error) return "says nothing of the spread";
+  const bool is_clear =
+      std::abs(difference.mean) > clear_errors(difference.n) * *difference.standard_error;
+  if (!is_clear) return "no clear difference";
+  return (difference.mean > 0.0 ? b : a) + " loses";
 }
 
 std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms) {
@@ -133,25 +158,22 @@ std::string differences_text(const std::vector<ComparedRun>& runs, double target
   std::string text;
   for (std::size_t a = 0; a < methods.size(); ++a) {
     for (std::size_t b = a + 1; b < methods.size(); ++b) {
-      const auto difference =
-          paired_difference(values_of(runs, methods[a], target_ms, validation_of),
-                            values_of(runs, methods[b], target_ms, validation_of));
-      if (!difference) continue;
-      const double points = 100.0 * difference->mean;
-      if (!difference->standard_error) {
-        text += fmt::format("  {} - {}: {:+.2f} points, one seed: says nothing of the spread\n",
-                            methods[a], methods[b], points);
-        continue;
-      }
-      const double error = 100.0 * *difference->standard_error;
-      const bool is_clear = std::abs(points) > clear_errors(difference->n) * error;
-      text += fmt::format(
-          "  {} - {}: {:+.2f} +-{:.2f} points over {} seeds: {}\n", methods[a], methods[b], points,
-          error, difference->n,
-          is_clear ? (points > 0.0 ? methods[b] : methods[a]) + " loses" : "no clear difference");
+      const auto test = difference_of(runs, methods[a], methods[b], target_ms, test_of);
+      if (!test) continue;
+      const auto validation = difference_of(runs, methods[a], methods[b], target_ms, validation_of);
+      text += fmt::format("  {} - {}: {} points over {}: {} (validation {})\n", methods[a],
+                          methods[b], points_text(*test),
+                          test->n == 1 ? "one seed" : fmt::format("{} seeds", test->n),
+                          verdict_of(*test, methods[a], methods[b]), points_text(*validation));
     }
   }
   return text;
+}
+
+Json difference_json(const SampleStatistics& difference) {
+  Json json{{"mean", difference.mean}};
+  if (difference.standard_error) json["standard_error"] = *difference.standard_error;
+  return json;
 }
 
 std::string missed_text(const std::vector<ComparedRun>& runs, double target_ms) {
@@ -230,8 +252,8 @@ std::string comparison_table(const std::vector<ComparedRun>& runs) {
     const std::string differences = differences_text(runs, target_ms);
     if (!differences.empty()) {
       text +=
-          "differences of validation accuracy, seed by seed; clear at 95 % by Student's t, each "
-          "by itself\n" +
+          "differences of test accuracy, seed by seed; clear at 95 % by Student's t, each by "
+          "itself\n" +
           differences;
     }
     text += "\n";
@@ -244,7 +266,7 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
   std::string text =
       "# tilewake-comparison v1\nmethod,target_ms,seed,simulated_ms,validation_accuracy,accuracy,"
       "params,macs,trained_images,evaluated_images,search_seconds,random_accuracy,kendall_tau,"
-      "missed\n";
+      "num_correlated,missed\n";
   for (const ComparedRun& run : runs) {
     const auto random = run.random_accuracies.empty()
                             ? std::string()
@@ -255,10 +277,11 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
                           run.test_accuracy, run.params, run.macs)
             : ",,,,";
     text +=
-        fmt::format("{},{},{},{},{},{},{:.3f},{},{},{}\n", csv_field(run.method), run.target_ms,
+        fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{}\n", csv_field(run.method), run.target_ms,
                     run.seed, figures, run.trained_images, run.evaluated_images, run.search_seconds,
                     random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
-                    run.missed.empty() ? "" : "missed");
+                    run.kendall_tau ? fmt::format("{}", run.num_correlated) : "",
+                    run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"));
   }
   return text;
 }
@@ -284,7 +307,10 @@ std::string comparison_json(const std::vector<ComparedRun>& runs) {
     entry["evaluated_images"] = run.evaluated_images;
     entry["search_seconds"] = run.search_seconds;
     entry["random_accuracies"] = run.random_accuracies;
-    if (run.kendall_tau) entry["kendall_tau"] = *run.kendall_tau;
+    if (run.kendall_tau) {
+      entry["kendall_tau"] = *run.kendall_tau;
+      entry["num_correlated"] = run.num_correlated;
+    }
     json["runs"].push_back(std::move(entry));
   }
   json["differences"] = Json::array();
@@ -292,15 +318,16 @@ std::string comparison_json(const std::vector<ComparedRun>& runs) {
   for (const double target_ms : targets_of(runs)) {
     for (std::size_t a = 0; a < methods.size(); ++a) {
       for (std::size_t b = a + 1; b < methods.size(); ++b) {
-        const auto difference =
-            paired_difference(values_of(runs, methods[a], target_ms, validation_of),
-                              values_of(runs, methods[b], target_ms, validation_of));
-        if (!difference) continue;
+        const auto test = difference_of(runs, methods[a], methods[b], target_ms, test_of);
+        if (!test) continue;
+        const auto validation =
+            difference_of(runs, methods[a], methods[b], target_ms, validation_of);
         Json entry{{"target_ms", target_ms},
                    {"methods", {methods[a], methods[b]}},
-                   {"seeds", difference->n},
-                   {"mean", difference->mean}};
-        if (difference->standard_error) entry["standard_error"] = *difference->standard_error;
+                   {"seeds", test->n},
+                   {"test", difference_json(*test)},
+                   {"validation", difference_json(*validation)},
+                   {"verdict", verdict_of(*test, methods[a], methods[b])}};
         json["differences"].push_back(std::move(entry));
       }
     }

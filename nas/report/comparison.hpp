@@ -14,7 +14,8 @@ struct ComparedRun {
   std::string method;  // its label: "spos", "spos@space-dsp_like"
   double target_ms = 0.0;
   std::uint64_t seed = 0;
-  std::string missed;  // why there is no network; empty where there is one
+  std::string missed;       // why there is no network; empty where there is one
+  bool is_refused = false;  // an input was bad, as opposed to a limit missed
   double simulated_ms = 0.0;
   double validation_accuracy = 0.0;  // 0..1
   double test_accuracy = 0.0;
@@ -26,12 +27,14 @@ struct ComparedRun {
   double search_seconds = 0.0;
   std::vector<double> random_accuracies;  // of random networks of the same space and latency
   std::optional<double> kendall_tau;      // of the supernet's accuracies and those alone
+  int num_correlated = 0;                 // networks that it is of
 };
 
 /// One table a limit: mean, standard deviation and standard error of the accuracies over seeds,
-/// cost; differences of all pairs of methods over the seeds that both have, and which of them
-/// are clear at 95 % by Student's t, each by itself; of several limits, the latency at which a
-/// method reaches the accuracies of the first one.
+/// cost; differences of all pairs of methods over the seeds that both have, and which of those
+/// on the test images are clear at 95 % by Student's t, each by itself (validation images chose the
+/// networks, more of them in some methods than in others); of several limits, the latency at which
+/// a method reaches the accuracies of the first one.
 std::string comparison_table(const std::vector<ComparedRun>& runs);
 
 /// `# tilewake-comparison v1`, a line of names, one line a run.

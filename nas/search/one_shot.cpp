@@ -165,7 +165,8 @@ class OneShot {
     if (result.end == EvolutionEnd::kInterrupted) throw Interrupted();
     if (result.end == EvolutionEnd::kInfeasible) throw missed(result);
     for (const std::string& line : result.log) log.push_back(stage.name + ": " + line);
-    evaluated_images += static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score();
+    evaluated_images +=
+        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score(room_);
     log.push_back(
         fmt::format("{}: {} candidates scored, best {}: {}", stage.name, result.candidates.size(),
                     as_percent(result.best->score),
@@ -213,20 +214,10 @@ class OneShot {
     return options;
   }
 
-  std::int64_t images_of_a_score() const {
-    const EvolutionRecipe& evolution = recipe().evolution;
-    const auto num_validation = static_cast<std::int64_t>(room_.training.split.validation.size());
-    const auto num_train = static_cast<std::int64_t>(room_.training.split.train.size());
-    return std::min(evolution.calibration_images, num_train) +
-           (evolution.validation_images == 0
-                ? num_validation
-                : std::min(evolution.validation_images, num_validation));
-  }
-
   void count_evolution(const Stage& stage, std::int64_t num_scored, double seconds) const {
     if (room_.training.costs == nullptr) return;
     room_.training.costs->add(
-        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(), seconds});
+        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(room_), seconds});
   }
 
   TargetMissed missed(const EvolutionResult& result) const {
@@ -318,6 +309,15 @@ double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const 
   return evaluate(forward, *validation, device).share();
 }
 
+std::int64_t images_of_a_score(const TargetRoom& room) {
+  const EvolutionRecipe& evolution = room.config().recipe.evolution;
+  const auto num_validation = static_cast<std::int64_t>(room.training.split.validation.size());
+  const auto num_train = static_cast<std::int64_t>(room.training.split.train.size());
+  return std::min(evolution.calibration_images, num_train) +
+         (evolution.validation_images == 0 ? num_validation
+                                           : std::min(evolution.validation_images, num_validation));
+}
+
 StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, bool two_stages) {
   const std::string fingerprint = one_shot_fingerprint(room, two_stages);
   if (const auto done = room.steps.find("search", fingerprint)) return *done;
@@ -334,9 +334,14 @@ StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, 
                    static_cast<double>(one_shot.evaluated_images)};
   const Candidate* found = confirmed(room, operators.space, candidates, record);
   if (found == nullptr) {
-    throw TargetMissed{room.target_ms, candidates.front().latency_ms,
-                       architecture_of(operators.space, candidates.front().path),
-                       "no candidate of the evolution keeps to the limit on the simulator"};
+    const Candidate& fastest = *std::min_element(
+        candidates.begin(), candidates.end(),
+        [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
+    TargetMissed missed{room.target_ms, fastest.latency_ms,
+                        architecture_of(operators.space, fastest.path),
+                        "no candidate of the evolution keeps to the limit on the simulator"};
+    missed.fastest.name = "fastest";
+    throw missed;
   }
   record.architecture = architecture_of(operators.space, found->path);
   record.architecture->name = "searched";

@@ -44,6 +44,9 @@ PathSpace path_space(const TargetRoom& room, const OperatorSpace& space);
 double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const OperatorPath& path,
                           std::int64_t validation_images);
 
+/// Images that the evolution's score of one network takes: calibration and validation.
+std::int64_t images_of_a_score(const TargetRoom& room);
+
 /// SPOS: trains the supernet, one path a step, then evolves the path of the highest accuracy within
 /// the target. HURRICANE does so in two stages: first the later positions, the earlier ones fixed
 /// to their operator of the best score; then the earlier ones, the later fixed to what was found,

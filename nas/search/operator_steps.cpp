@@ -29,22 +29,30 @@ std::vector<Path> draw(const TargetRoom& room, const OperatorRoom& operators, in
                                random_bits(room.config().seed, purpose), kMaxDraws);
 }
 
-/// Networks whose ranking sees the images that the supernet sees.
+/// Networks whose ranking costs what SPOS costs: images trained on, forward and backward, count
+/// three times as much as images that are only scored on.
 int num_networks(const TargetRoom& room) {
+  constexpr double kTrainingCost = 3.0;
   const Recipe& recipe = room.config().recipe;
   if (recipe.random_networks > 0) return recipe.random_networks;
   const auto num_train = static_cast<std::int64_t>(room.training.split.train.size());
-  const auto images = [&](const PhaseRecipe& phase) {
-    return static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
+  const auto training = [&](const PhaseRecipe& phase) {
+    return kTrainingCost * static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
   };
+  const EvolutionRecipe& evolution = recipe.evolution;
+  const double scoring = static_cast<double>(evolution.population) * evolution.generations *
+                         static_cast<double>(images_of_a_score(room));
+  const double ranking =
+      training(recipe.ranking) + static_cast<double>(room.training.split.validation.size());
   return std::max(1,
-                  static_cast<int>(std::lround(images(recipe.supernet) / images(recipe.ranking))));
+                  static_cast<int>(std::lround((training(recipe.supernet) + scoring) / ranking)));
 }
 
 std::string random_fingerprint(const TargetRoom& room) {
   Recipe recipe;
   recipe.supernet = room.config().recipe.supernet;
   recipe.ranking = room.config().recipe.ranking;
+  recipe.evolution = room.config().recipe.evolution;
   recipe.random_networks = room.config().recipe.random_networks;
   return fingerprint_of({room.fingerprint, "random", recipe_yaml(recipe)});
 }
@@ -57,11 +65,13 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
   StepRecord record;
   record.step = "search";
   record.fingerprint = fingerprint;
-  const std::vector<Path> paths = draw(room, operators, num_networks(room), kSearchDraws);
+  const int num_wanted = num_networks(room);
+  // As many again: some that keep to the target by the estimate may not on the simulator.
+  const std::vector<Path> paths = draw(room, operators, 2 * num_wanted, kSearchDraws);
   double best = -1.0;
   double sum = 0.0;
   int num_ranked = 0;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
+  for (std::size_t i = 0; i < paths.size() && num_ranked < num_wanted; ++i) {
     Architecture architecture = architecture_of(operators.space, paths[i]);
     const SimulatedLatency simulated = simulate_within(room, to_network(architecture));
     std::string verdict = simulated.missed;
@@ -83,8 +93,9 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
     throw TargetMissed{room.target_ms,
                        0.0,
                        {},
-                       fmt::format("no random network of the space {} keeps to {}, of {} draws",
-                                   operators.space.name, as_ms(room.target_ms), kMaxDraws)};
+                       fmt::format("no random network of the space {} keeps to {}: {} drawn do by "
+                                   "the estimate, none on the simulator",
+                                   operators.space.name, as_ms(room.target_ms), paths.size())};
   }
   record.architecture->name = "searched";
   record.estimated_ms = room.host().estimate(to_network(*record.architecture));
@@ -141,6 +152,11 @@ StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operator
                                      as_percent(ranked.standard_error)));
     room.host().say(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(), count,
                                 as_percent(inherited.back()), as_percent(alone.back())));
+  }
+  if (alone.size() < 2) {
+    record.log.push_back(
+        fmt::format("none: {} of {} networks drawn keep to the target", alone.size(), count));
+    return record;
   }
   record.values = {kendall_tau(inherited, alone)};
   for (std::size_t i = 0; i < alone.size(); ++i) {

@@ -6,7 +6,8 @@
 namespace tilewake {
 
 /// Random search: random networks of the space that keep to the target, ranked by short training;
-/// as many as see the images that the one-shot supernet sees, or as the recipe says.
+/// as many as cost what training and evolution of SPOS do (images trained on count three times
+/// those scored on), or as the recipe says.
 StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operators);
 
 /// Random network number `index` of the space that keeps to the target, what it leaves of that
@@ -16,7 +17,7 @@ StepRecord random_operators_step(const TargetRoom& room, const OperatorRoom& ope
 /// How well accuracies with the weights of one_shot_step's supernet order networks: Kendall's tau
 /// of those of config.num_correlated random networks within the target against what they reach
 /// when each is trained from scratch by `ranking`. `values`: tau, then both accuracies of every
-/// network.
+/// network; none where there are fewer than two networks.
 StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operators);
 
 }  // namespace tilewake

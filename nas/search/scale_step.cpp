@@ -30,6 +30,21 @@ double capacity(const Architecture& architecture) {
          std::log(static_cast<double>(num_trained_params(architecture)));
 }
 
+/// Nothing keeps to the limit: with the fastest network known, scaled or not.
+TargetMissed missed(const TargetRoom& room, const StepRecord& search,
+                    const std::vector<ConfirmedCandidate>& candidates) {
+  TargetMissed missed{room.target_ms, *search.simulated_ms, *search.architecture,
+                      "no scaled network keeps to the limit on the simulator"};
+  for (const ConfirmedCandidate& candidate : candidates) {
+    const double estimated_ms = candidate.scaled.estimated_ms;  // beyond the limit: not simulated
+    const double ms = estimated_ms > room.target_ms ? estimated_ms : candidate.simulated_ms;
+    if (ms <= 0.0 || ms >= missed.fastest_ms) continue;  // 0: repeated, or more than fits
+    missed.fastest_ms = ms;
+    missed.fastest = candidate.scaled.architecture;
+  }
+  return missed;
+}
+
 }  // namespace
 
 StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
@@ -73,10 +88,7 @@ StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
     }
     record.log.push_back(candidate.in_one_line() + ": " + verdict);
   }
-  if (best == nullptr) {
-    throw TargetMissed{room.target_ms, *search.simulated_ms, *search.architecture,
-                       "no scaled network keeps to the limit on the simulator"};
-  }
+  if (best == nullptr) throw missed(room, search, candidates);
   record.architecture = best->scaled.architecture;
   record.architecture->name = "scaled";
   record.estimated_ms = best->scaled.estimated_ms;

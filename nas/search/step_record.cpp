@@ -67,9 +67,10 @@ std::optional<StepRecord> StepStore::find(const std::string& name,
     throw InputError(fmt::format("{}: no record of a step: {}", path, printable(e.what())));
   }
   if (record.fingerprint != fingerprint) {
-    throw InputError(fmt::format(
-        "{}: is of a run with other settings; give another --out, or --force to begin again",
-        path));
+    throw InputError(
+        fmt::format("{}: is of a run with other settings; give another --out, or begin again with "
+                    "--force or an empty directory",
+                    path));
   }
   return record;
 }

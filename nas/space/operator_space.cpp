@@ -103,6 +103,9 @@ void check_largest_network(const OperatorSpace& space) {
 
 OperatorSpace read_document(YamlReader root) {
   OperatorSpace space;
+  root.check(!root.has("branches"), "branches",
+             "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
+             "operators");
   FrameYaml::read(root).store_in(space);
   space.se_ratio = root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, space.se_ratio);
   const std::vector<Operator> operators = read_operators(root, operator_pool());

@@ -93,6 +93,10 @@ void check_largest_network(const SearchSpace& space) {
 SearchSpace read_document(YamlReader root) {
   SearchSpace space;
   FrameYaml::read(root).store_in(space);
+  root.check(
+      root.has("branches"), "branches",
+      "missing: this is no space of MixConv blocks; hurricane, spos and random search spaces "
+      "of operators");
   space.branches = read_branches(root);
   read_stages(root, space);
   space.width_divisor = static_cast<int>(

@@ -129,6 +129,9 @@ void Options::check(const po::option& option) const {
   }
   for (const std::string& value : option.value) {
     if (value.empty()) fail(fmt::format("option '--{}' has an empty value", option.string_key));
+    if (value.size() > 1 && value[0] == '-' && value.find_first_not_of("0123456789.", 1) > 1) {
+      fail(fmt::format("option '--{}' must not be negative, as '{}' is", option.string_key, value));
+    }
     if (value.starts_with('-')) {
       fail(fmt::format("option '--{}' needs a value, but '{}' follows", option.string_key, value));
     }

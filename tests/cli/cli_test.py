@@ -26,6 +26,8 @@ class UsageTest(CliTest):
                 ("'--hw' needs a value, but '--net' follows", "simulate", "--hw", "--net", "x"),
                 ("argument for option '--hw' is missing", "check", "--hw", "-v"),
                 ("'--hw' needs a value, but '-' follows", "check", "--hw", "-"),
+                ("'--seed' must not be negative, as '-1' is", "calibrate", "--hw", "midap",
+                 "--seed=-1"),
                 ("'--hw' has an empty value", "check", "--hw", ""),
                 ("'--hw'", "check", "--hw="),
                 ("'--net' has an empty value", "check", "--hw", "machine.yaml", "--net", ""),

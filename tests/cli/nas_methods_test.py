@@ -73,8 +73,8 @@ class SpaceTest(NasTest):
             self.assertEqual(self.run_tilewake(*args).returncode, 2, args)
 
     def test_bad_inputs_exit_3_and_are_named(self):
-        self.expect_error(3, r"fashion\.yaml:\d+: stages\[0\]\.depth: missing", "nas", "space",
-                          "-q", "--target-ms", "1", "--hw", "midap", "--space", "fashion")
+        self.expect_error(3, r"fashion\.yaml:\d+: branches: this is a space of MixConv blocks", "nas",
+                          "space", "-q", "--target-ms", "1", "--hw", "midap", "--space", "fashion")
         self.expect_error(3, "--hw midap: a machine of this name", "nas", "space", "-q",
                           "--target-ms", "1", "--hw", "midap,midap")
 
@@ -143,11 +143,12 @@ class CompareTest(NasTest):
             self.assertEqual(result.returncode, 2, methods)
 
     def test_options_that_no_method_takes_exit_2(self):
-        for methods, option in (("spos,mobilenet_v2", "--random"), ("s3nas,random", "--correlate")):
+        for methods, option in (("spos,mobilenet_v2", "--random"), ("s3nas,random", "--correlate"),
+                                ("spos,random:x", "--space"), ("s3nas,spos:x", "--operators")):
             result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",
                                        "--methods", methods, option, "3")
             self.assertEqual(result.returncode, 2, methods)
-            self.assertIn(f"{option}: needs", result.stderr)
+            self.assertIn(f"{option}: n", result.stderr)  # needs another method, no method takes it
 
 
 if __name__ == "__main__":

@@ -282,7 +282,7 @@ class InputTest(NasTest):
     def test_data_for_which_no_space_is_made_asks_for_one(self):
         self.write_idx("images")
         self.expect_refused("no search space made for .*: give --space", *self.arguments(
-            "--data", "images", "--out", "out", without=["--data"]), code=2)
+            "--data", "images", "--out", "out", without=["--data"]))
 
     def test_data_that_do_not_fit_the_space_are_refused(self):
         self.with_model()

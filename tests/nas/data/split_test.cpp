@@ -53,6 +53,20 @@ TEST(SplitTrain, EveryImageIsOnExactlyOneSide) {
   }
 }
 
+TEST(SplitTrain, TheFirstFewAreOfAllClassesWhereImagesLieClassByClass) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::vector<int> sorted;
+    for (const int label : {3, 0, 4, 1, 2}) sorted.insert(sorted.end(), 200, label);
+    const Labels labels(sorted);
+    const Split split = split_train(labels, 0.25, seed);
+    EXPECT_EQ(split_train(labels, 0.25, seed).train, split.train);
+    for (std::vector<std::int64_t> indices : {split.train, split.validation}) {
+      indices.resize(50);
+      for (int label = 0; label < 5; ++label) EXPECT_GT(count(labels, indices, label), 0);
+    }
+  }
+}
+
 TEST(SplitTrain, EachClassGivesItsShareRounded) {
   for (const double share : {0.1, 1.0 / 6.0, 0.5, 0.9}) {
     const Labels labels = random_labels(7, 1000);

@@ -176,8 +176,8 @@ TEST_F(EvolutionResumeTest, OtherSettingsAreRefusedByName) {
     changes[i]();
     EXPECT_EQ(run_error(),
               file() +
-                  ": is of a run with other settings; give another --out, or --force to "
-                  "begin again")
+                  ": is of a run with other settings; give another --out, or begin again with "
+                  "--force or an empty directory")
         << i;
     problem_ = problem;
     options_ = options;

@@ -69,22 +69,24 @@ TEST(ComparisonTest, TableHasMeanStandardErrorAndDeviationOverSeeds) {
 
 TEST(ComparisonTest, DifferencesArePairedBySeed) {
   EXPECT_THAT(comparison_table(three_seeds()),
-              HasSubstr("  a - b: +2.00 +-0.58 points over 3 seeds: no clear difference\n"))
+              HasSubstr("  a - b: +2.00 +-0.58 points over 3 seeds: no clear difference "
+                        "(validation +2.00 +-0.58)\n"))
       << "3.5 standard errors, of 4.3";
   std::vector<ComparedRun> runs = three_seeds();
-  runs[4].validation_accuracy = 0.99;  // differences 0.02, -0.07 and 0.03
+  runs[4].test_accuracy = 0.98;  // differences 0.02, -0.07 and 0.03
   EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: -0.67 +-3.18 points over 3 seeds: no clear difference\n"));
-  for (ComparedRun& run : runs) run.validation_accuracy = run.method == "a" ? 0.5 : 0.6;
+              HasSubstr("  a - b: -0.67 +-3.18 points over 3 seeds: no clear difference "
+                        "(validation +2.00 +-0.58)\n"));
+  for (ComparedRun& run : runs) run.test_accuracy = run.method == "a" ? 0.5 : 0.6;
   EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: -10.00 +-0.00 points over 3 seeds: a loses\n"));
-  for (ComparedRun& run : runs) run.validation_accuracy = 0.5;
-  EXPECT_THAT(comparison_table(runs), HasSubstr("over 3 seeds: no clear difference\n"));
+              HasSubstr("  a - b: -10.00 +-0.00 points over 3 seeds: a loses (validation"));
+  for (ComparedRun& run : runs) run.test_accuracy = 0.5;
+  EXPECT_THAT(comparison_table(runs), HasSubstr("over 3 seeds: no clear difference"));
   runs = three_seeds();
-  for (ComparedRun& run : runs) run.validation_accuracy = run.method == "a" ? 0.9 : 0.8;
-  runs[0].validation_accuracy = 0.91;  // differences 0.11, 0.1 and 0.1: 31 standard errors
+  for (ComparedRun& run : runs) run.test_accuracy = run.method == "a" ? 0.9 : 0.8;
+  runs[0].test_accuracy = 0.91;  // differences 0.11, 0.1 and 0.1: 31 standard errors
   EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: +10.33 +-0.33 points over 3 seeds: b loses\n"));
+              HasSubstr("  a - b: +10.33 +-0.33 points over 3 seeds: b loses (validation"));
 }
 
 TEST(ComparisonTest, NetworksThatLeaveMoreOfTheLimitAreNotAtEqualLatency) {
@@ -100,7 +102,7 @@ TEST(ComparisonTest, DifferencesAreOverTheSeedsThatBothHave) {
   std::vector<ComparedRun> runs = three_seeds();
   runs.erase(runs.begin() + 2);  // a has seeds 1 and 2: differences 0.02 and 0.01
   EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: +1.50 +-0.50 points over 2 seeds: no clear difference\n"));
+              HasSubstr("  a - b: +1.50 +-0.50 points over 2 seeds: no clear difference"));
   runs = {run_of("a", 2.0, 1, 0.9), run_of("b", 2.0, 2, 0.8)};
   EXPECT_THAT(comparison_table(runs), Not(HasSubstr("a - b")));
   EXPECT_THAT(comparison_table(runs), Not(HasSubstr("differences")));
@@ -109,7 +111,8 @@ TEST(ComparisonTest, DifferencesAreOverTheSeedsThatBothHave) {
 TEST(ComparisonTest, OneSeedHasNoSpread) {
   const std::string text = comparison_table({run_of("a", 2.0, 1, 0.90), run_of("b", 2.0, 1, 0.89)});
   EXPECT_THAT(line_with(text, "  a  "), AllOf(HasSubstr(" 90.00 "), Not(HasSubstr("+-"))));
-  EXPECT_THAT(text, HasSubstr("  a - b: +1.00 points, one seed: says nothing of the spread\n"));
+  EXPECT_THAT(text, HasSubstr("  a - b: +1.00 points over one seed: says nothing of the spread "
+                              "(validation +1.00)\n"));
   EXPECT_THAT(text, Not(HasSubstr("loses")));
 }
 
@@ -151,11 +154,13 @@ TEST(ComparisonTest, RandomNetworksAndCorrelationAreShownWhereTheyAre) {
   runs[0].random_accuracies = {0.80, 0.82};
   runs[1].random_accuracies = {0.84};
   runs[1].kendall_tau = 0.625;
+  runs[1].num_correlated = 24;
   EXPECT_THAT(
       comparison_table(runs),
       AllOf(HasSubstr("  a: one random network of its space, trained alike: 82.00 +-1.15 "
                       "(sd 2.00) (3 of them)\n"),
-            HasSubstr("  a, seed 2: Kendall's tau of supernet and short training 0.625\n")));
+            HasSubstr("  a, seed 2: Kendall's tau of supernet and short training 0.625 over 24 "
+                      "networks\n")));
 }
 
 TEST(ComparisonTest, OfNoRunsThereIsNothing) {
@@ -172,6 +177,8 @@ TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {
     if (random.one_in(3)) runs.back().missed = "none, because of \"that\"";
     if (random.one_in(2)) runs.back().random_accuracies = {0.5, 0.75};
     if (random.one_in(2)) runs.back().kendall_tau = -0.25;
+    runs.back().num_correlated = 20;
+    runs.back().is_refused = random.one_in(2);
   }
   std::istringstream lines(comparison_csv(runs));
   std::string line;
@@ -192,7 +199,9 @@ TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {
     EXPECT_EQ(fields[index_of("trained_images")], "60000");
     EXPECT_EQ(fields[index_of("random_accuracy")], run.random_accuracies.empty() ? "" : "0.625");
     EXPECT_EQ(fields[index_of("kendall_tau")], run.kendall_tau ? "-0.25" : "");
-    EXPECT_EQ(fields[index_of("missed")], run.missed.empty() ? "" : "missed");
+    EXPECT_EQ(fields[index_of("num_correlated")], run.kendall_tau ? "20" : "");
+    EXPECT_EQ(fields[index_of("missed")],
+              run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"));
     if (run.missed.empty()) {
       EXPECT_EQ(std::stod(fields[index_of("validation_accuracy")]), run.validation_accuracy);
       EXPECT_EQ(std::stod(fields[index_of("accuracy")]), run.test_accuracy);
@@ -216,8 +225,11 @@ TEST(ComparisonTest, JsonHasRunsAndDifferences) {
   const Json& difference = json["differences"][0];
   EXPECT_EQ(difference["methods"], (Json{"a", "b"}));
   EXPECT_EQ(difference["seeds"], 2);
-  EXPECT_NEAR(difference["mean"].get<double>(), 0.02, 1e-12);
-  EXPECT_NEAR(difference["standard_error"].get<double>(), 0.01, 1e-12);
+  EXPECT_EQ(difference["verdict"], "no clear difference");
+  for (const char* images : {"test", "validation"}) {
+    EXPECT_NEAR(difference[images]["mean"].get<double>(), 0.02, 1e-12);
+    EXPECT_NEAR(difference[images]["standard_error"].get<double>(), 0.01, 1e-12);
+  }
 }
 
 TEST(LatencyAtTest, LiesOnTheLineBetweenTwoPoints) {

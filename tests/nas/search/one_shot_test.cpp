@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/one_shot.hpp"
 
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "latency_model/rank_correlation.hpp"
 #include "nas/report/cost_log.hpp"
 #include "nas/search/operator_steps.hpp"
 #include "simulator/common/error.hpp"
@@ -247,6 +249,27 @@ TEST(OneShot, AWholePoolIsDesignedForTheMachineAndKept) {
   EXPECT_THAT(read_file(config.directory + "/operators.csv"), HasSubstr("mbconv6_7_se"));
 }
 
+double cost_of(const WholeRun& run, double num_validations) {
+  double cost = num_validations * std::ceil(run.config.recipe.validation_share *
+                                            static_cast<double>(run.config.data.train->size()));
+  for (const Cost& total : CostLog(run.config.directory).totals()) {
+    if (total.step == "train" || total.step.rfind("random-", 0) == 0) continue;
+    if (run.config.method == Method::kSpos && total.step.rfind("rank-", 0) == 0) continue;
+    cost += 3.0 * static_cast<double>(total.trained_images) +
+            static_cast<double>(total.evaluated_images);
+  }
+  return cost;
+}
+
+TEST(OneShot, RandomSearchCostsWhatSposCosts) {
+  const WholeRun& random = run_of(Method::kRandom);
+  int num_ranked = 0;
+  for (const auto& [name, record] : records_in(random.file("steps")))
+    num_ranked += name.rfind("rank-", 0) == 0 ? 1 : 0;
+  const double one = cost_of(random, num_ranked) / num_ranked;
+  EXPECT_NEAR(cost_of(random, num_ranked), cost_of(run_of(Method::kSpos), 0), 0.51 * one);
+}
+
 TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
   const WholeRun& run = run_of(Method::kRandom);
   const StepRecord& found = run.target().steps.front();
@@ -257,16 +280,29 @@ TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
     best = std::max(best, record.validation_accuracy.value());
     ++num_ranked;
   }
-  EXPECT_EQ(num_ranked, 5) << "as many as see the images of the supernet: 10 steps over 2";
+  EXPECT_GT(num_ranked, 1);
   EXPECT_EQ(found.validation_accuracy.value(), best);
 }
 
 TEST(OneShot, CorrelationComparesEveryNetworkWithItself) {
   const StepRecord& record = run_of(Method::kSpos).target().correlation.value();
   ASSERT_EQ(record.values.size(), 1U + 2U * 5U);
-  EXPECT_GE(record.values[0], -1.0);
-  EXPECT_LE(record.values[0], 1.0);
-  EXPECT_THAT(record.log.back(), HasSubstr("Kendall's tau"));
+  std::vector<double> inherited;
+  std::vector<double> alone;
+  std::multiset<double> ranked;
+  for (std::size_t i = 1; i < record.values.size(); i += 2) {
+    inherited.push_back(record.values[i]);
+    alone.push_back(record.values[i + 1]);
+  }
+  for (const auto& [name, ranking] : records_in(run_of(Method::kSpos).file("steps"))) {
+    if (name.rfind("rank-", 0) == 0) ranked.insert(ranking.validation_accuracy.value());
+  }
+  EXPECT_EQ(std::multiset<double>(alone.begin(), alone.end()), ranked);
+  EXPECT_EQ(record.values[0], kendall_tau(inherited, alone));
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_THAT(record.log[i],
+                HasSubstr(as_percent(inherited[i]) + " inherited, " + as_percent(alone[i])));
+  }
 }
 
 /// Interrupted again and again, after so many questions whether it is.

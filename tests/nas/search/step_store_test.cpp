@@ -93,7 +93,8 @@ TEST_F(StepStoreTest, OfAnotherRunIsRefusedByName) {
   store_.save("scale", full_record());
   EXPECT_EQ(input_error_of([&] { store_.find("scale", "0123456789abcdee"); }),
             store_.path_of("scale") +
-                ": is of a run with other settings; give another --out, or --force to begin again");
+                ": is of a run with other settings; give another --out, or begin again with "
+                "--force or an empty directory");
 }
 
 TEST_F(StepStoreTest, WhatIsCutOffIsRefusedByName) {

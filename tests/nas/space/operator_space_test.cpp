@@ -235,6 +235,8 @@ TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(
       error_with("depth: 2}", "depth: 2, operator: separable_7}"),
       "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width");
+  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nbranches: [{kernels: [3]}]"),
+              HasSubstr("s.yaml:6: branches: this is a space of MixConv blocks"));
   EXPECT_THAT(error_with("stride: 3, depth: 2", "stride: 3"),
               HasSubstr("s.yaml:9: stages[1].depth: missing"));
   EXPECT_THAT(error_with("depth: 2}", "depth: 65}"),
@@ -243,8 +245,6 @@ TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
               HasSubstr("s.yaml:8: stages[0].width: must be from 1 to 4096, not 4097"));
   EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nse_ratio: 0.0"),
               HasSubstr("s.yaml:6: se_ratio: must be from 0.001 to 1"));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nbranches: []"),
-              HasSubstr("s.yaml:6: branches: unknown key"));
   EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
               HasSubstr("s.yaml:6: max_params: must be from 0"));
 }

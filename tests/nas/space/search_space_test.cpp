@@ -125,6 +125,8 @@ TEST(SearchSpaceTest, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(error_with("depth: 3", "depth: 3, kernel: 3"),
               HasSubstr("s.yaml:12: stages[1].kernel: unknown key"));
   EXPECT_THAT(error_with("num_classes", "classes"), HasSubstr("num_classes: missing"));
+  EXPECT_THAT(error_with("branches:", "operators:"),
+              HasSubstr("branches: missing: this is no space of MixConv blocks"));
   EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
               HasSubstr("s.yaml:6: max_params: must be from 0"));
   EXPECT_THAT(error_with("name: small", "name: ''"),
