@@ -217,7 +217,7 @@ class DirectoryTest(NasTest):
         self.write("other.yaml", MACHINE.replace("num_cims: 16", "num_cims: 8"))
         for pattern, *arguments in [
                 ("steps/search.json: is of a run with other settings; give another --out, or "
-                 "--force", "--target-ms", "0.0141"),
+                 "begin again with --force", "--target-ms", "0.0141"),
                 ("supergraph.ckpt: is of a run with other settings", "--seed", "2"),
                 ("supergraph.ckpt: is of a run with other settings", "--set",
                  "supergraph.epochs=3"),
