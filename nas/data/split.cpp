@@ -13,13 +13,12 @@
 namespace tilewake {
 namespace {
 
-/// Every class in one piece, as image folders are listed.
-bool are_class_by_class(const ImageSource& images, const std::vector<std::int64_t>& indices,
-                        std::size_t num_classes) {
+/// Mostly beside images of the same class, as image folders are listed.
+bool are_class_by_class(const ImageSource& images, const std::vector<std::int64_t>& indices) {
   std::size_t num_pieces = indices.empty() ? 0 : 1;
   for (std::size_t i = 1; i < indices.size(); ++i)
     num_pieces += images.label(indices[i]) != images.label(indices[i - 1]) ? 1 : 0;
-  return num_pieces <= num_classes;
+  return 2 * num_pieces < indices.size();
 }
 
 void shuffle(std::vector<std::int64_t>& indices, std::uint64_t seed) {
@@ -55,8 +54,7 @@ Split split_train(const ImageSource& train, double validation_share, std::uint64
     throw InputError("validation_share: every class has one training image; none can be left out");
   for (std::vector<std::int64_t>* indices : {&split.validation, &split.train}) {
     std::sort(indices->begin(), indices->end());
-    if (are_class_by_class(train, *indices, classes.size()))
-      shuffle(*indices, random_bits(seed, classes.size()));
+    if (are_class_by_class(train, *indices)) shuffle(*indices, random_bits(seed, classes.size()));
   }
   return split;
 }

@@ -56,7 +56,8 @@ TEST(SplitTrain, EveryImageIsOnExactlyOneSide) {
 TEST(SplitTrain, TheFirstFewAreOfAllClassesWhereImagesLieClassByClass) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     std::vector<int> sorted;
-    for (const int label : {3, 0, 4, 1, 2}) sorted.insert(sorted.end(), 200, label);
+    for (const int label : {3, 0, 4, 1, 2, 3, 0, 4, 1, 2})  // two directories, one after the other
+      sorted.insert(sorted.end(), 100, label);
     const Labels labels(sorted);
     const Split split = split_train(labels, 0.25, seed);
     EXPECT_EQ(split_train(labels, 0.25, seed).train, split.train);
