@@ -34,6 +34,28 @@ TEST(Methods, TheTwinThatCountsMacsIsScaledToTheLimitOfTheMachine) {
               HasSubstr("latencies stand for multiply-accumulates"));
 }
 
+TEST(Methods, TheTwinSearchesAsS3nasWhereMacsAreAllThatTakesTime) {
+  const auto metrics = [](Method method, const Predictor& predictor) {
+    TempDir directory;
+    RunConfig config = tiny_config(directory);
+    config.method = method;
+    FakeHost fake;
+    const Host midap = fake.host();
+    const Host host = {predictor,         midap.clock_mhz, midap.simulate,
+                       midap.on_progress, midap.say,       midap.is_interrupted};
+    run_search(config, host, Step::kSearch);
+    return read_file(config.directory + "/metrics.csv");
+  };
+  const Predictor midap = midap_predictor();
+  const SearchSpace space = tiny_space();
+  const Network largest = to_network(architecture_of(space, full_outcomes(space)));
+  const Predictor macs =
+      macs_predictor(midap.predict(largest).total_cycles / static_cast<double>(largest.num_macs()));
+  const std::string of_twin = metrics(Method::kFlops, midap);
+  EXPECT_EQ(of_twin, metrics(Method::kS3nas, macs));
+  EXPECT_NE(of_twin, metrics(Method::kS3nas, midap));
+}
+
 TEST(Methods, TheTwinDoesNotTakeTheOthersSearchForItsOwn) {
   TempDir directory;
   RunConfig config = tiny_config(directory);
