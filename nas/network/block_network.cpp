@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "nas/network/normalization.hpp"
+
 namespace tilewake {
 
 BlockNetworkImpl::BlockNetworkImpl(const Architecture& a) : architecture(a) {

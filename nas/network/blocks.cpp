@@ -7,6 +7,7 @@
 
 #include "nas/network/channel_shuffle.hpp"
 #include "nas/network/depthwise.hpp"
+#include "nas/network/normalization.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -88,7 +89,7 @@ torch::Tensor MixConvBlockImpl::forward(const torch::Tensor& x) {
   if (!expand.is_empty()) y = normalize_and_activate(expand_bn, expand(y), activation);
   y = mix_depthwise(y, depthwise, stride);
   y = normalize_and_activate(depthwise_bn, y, activation);
-  y = project_bn(project(excited(y)));
+  y = normalize_and_activate(project_bn, project(excited(y)), Activation::kNone);
   if (!keeps_shape()) return y;
   if (is_training()) y = tilewake::drop_connect(y, drop_connect);
   return y + x;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/network/channel_shuffle.hpp"
 
-#include <ATen/Parallel.h>
 #include <cstdint>
+
+#include "nas/network/nhwc.hpp"
+#include "nas/network/parallel.hpp"
 
 namespace tilewake {
 namespace {
@@ -12,13 +14,8 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kFloatsPerTask = 32768;
 
-torch::Tensor dense_nhwc(const torch::Tensor& t) {
-  return t.contiguous(torch::MemoryFormat::ChannelsLast);
-}
-
 torch::Tensor empty_nhwc(const torch::Tensor& like, std::int64_t channels) {
-  return torch::empty({like.size(0), channels, like.size(2), like.size(3)},
-                      torch::TensorOptions().memory_format(torch::MemoryFormat::ChannelsLast));
+  return tilewake::empty_nhwc({like.size(0), channels, like.size(2), like.size(3)});
 }
 
 /// In the memory's order, N H W C, the result is both halves' floats in turns.
@@ -70,9 +67,6 @@ torch::Tensor concat_and_shuffle(const torch::Tensor& first, const torch::Tensor
   TORCH_CHECK(first.dim() == 4 && first.sizes() == second.sizes(),
               "concat_and_shuffle(): halves must be N x C x H x W alike, are ", first.sizes(),
               " and ", second.sizes());
-  const auto is_cpu_float = [](const torch::Tensor& t) {
-    return t.device().is_cpu() && t.scalar_type() == torch::kFloat;
-  };
   if (!is_cpu_float(first) || !is_cpu_float(second)) return by_library(first, second);
   return Interleave::apply(first, second);
 }

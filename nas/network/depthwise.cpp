@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "nas/network/depthwise_run.hpp"
+#include "nas/network/nhwc.hpp"
 
 namespace tilewake {
 namespace {
@@ -63,10 +64,6 @@ void check_arguments(const torch::Tensor& input, const std::vector<torch::Tensor
               " channels, the input has ", input.size(1));
 }
 
-bool is_cpu_float(const torch::Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == torch::kFloat && t.layout() == torch::kStrided;
-}
-
 bool has_own_kernels(const torch::Tensor& input, const std::vector<torch::Tensor>& weights) {
   bool all = is_cpu_float(input);
   for (const torch::Tensor& weight : weights) all = all && is_cpu_float(weight);
@@ -85,7 +82,7 @@ torch::Tensor by_library(const torch::Tensor& input, const std::vector<torch::Te
     begin += channels;
   }
   const torch::Tensor output = outputs.size() == 1 ? outputs[0] : torch::cat(outputs, 1);
-  return output.contiguous(torch::MemoryFormat::ChannelsLast);
+  return dense_nhwc(output);
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "nas/network/nhwc.hpp"
+#include "nas/network/parallel.hpp"
+
 namespace tilewake::depthwise {
 namespace {
 
@@ -33,15 +36,8 @@ Shape shape_of(const torch::Tensor& input, int stride) {
   return s;
 }
 
-// The memory order is N, H, W, C whatever strides say: those of a tensor with C = 1 or H = W = 1
-// are ambiguous, its memory is not.
-torch::Tensor dense_nhwc(const torch::Tensor& t) {
-  return t.contiguous(torch::MemoryFormat::ChannelsLast);
-}
-
 torch::Tensor empty_nhwc(const Shape& s, int height, int width) {
-  return torch::empty({s.images, s.channels, height, width},
-                      torch::TensorOptions().memory_format(torch::MemoryFormat::ChannelsLast));
+  return tilewake::empty_nhwc({s.images, s.channels, height, width});
 }
 
 /// Neighbouring channels of one branch that are computed together.

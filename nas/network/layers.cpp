@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/network/layers.hpp"
 
-#include <cassert>
 #include <cmath>
 #include <utility>
 
 #include "nas/network/depthwise.hpp"
+#include "nas/network/normalization.hpp"
 
 namespace tilewake {
 namespace {
-
-// Source: the released training code of S3NAS; torch's momentum is 1 - TensorFlow's.
-constexpr double kBatchNormMomentum = 1.0 - 0.99;
-constexpr double kBatchNormEpsilon = 1e-3;
 
 torch::nn::Conv2d conv_with_bias(int in_channels, int out_channels) {
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in_channels, out_channels, 1));
@@ -29,29 +25,6 @@ std::vector<float> to_vector(const torch::Tensor& tensor) {
 
 }  // namespace
 
-torch::Tensor activate(const torch::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kRelu:
-      return torch::relu(x);
-    case Activation::kRelu6:
-      return torch::relu6(x);
-    case Activation::kHswish:
-      return torch::hardswish(x);
-    case Activation::kSwish:
-      return torch::silu(x);
-    case Activation::kSigmoid:
-      return torch::sigmoid(x);
-    case Activation::kHsigmoid:
-      return torch::hardsigmoid(x);
-    case Activation::kLeakyRelu:
-      return torch::leaky_relu(x);
-  }
-  assert(false && "unknown activation");
-  return x;
-}
-
 torch::nn::Conv2d conv_without_bias(int in_channels, int out_channels, int kernel, int stride) {
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in_channels, out_channels, kernel)
                              .stride(stride)
@@ -59,19 +32,6 @@ torch::nn::Conv2d conv_without_bias(int in_channels, int out_channels, int kerne
                              .bias(false));
   init_conv(conv->weight);
   return conv;
-}
-
-torch::nn::BatchNorm2d batch_norm(int channels) {
-  return torch::nn::BatchNorm2d(
-      torch::nn::BatchNorm2dOptions(channels).momentum(kBatchNormMomentum).eps(kBatchNormEpsilon));
-}
-
-torch::Tensor normalize_and_activate(torch::nn::BatchNorm2d& bn, const torch::Tensor& x,
-                                     Activation activation) {
-  torch::Tensor y = bn(x);
-  // The gradient of batch normalisation needs its input, not its output; ReLU's needs its output.
-  if (activation == Activation::kRelu) return y.relu_();
-  return activate(y, activation);
 }
 
 torch::nn::Linear classifier_layer(int in_channels, int num_classes) {

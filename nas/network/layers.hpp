@@ -11,18 +11,8 @@
 
 namespace tilewake {
 
-/// Leaky ReLU has ONNX's slope, 0.01.
-torch::Tensor activate(const torch::Tensor& x, Activation activation);
-
 /// What convolutions of this family are made of: no bias, zeros (k - 1) / 2 wide around.
 torch::nn::Conv2d conv_without_bias(int in_channels, int out_channels, int kernel, int stride);
-
-/// Momentum 0.99 in TensorFlow's sense (0.01 in torch's), eps 1e-3.
-torch::nn::BatchNorm2d batch_norm(int channels);
-
-/// activate(bn(x)), in place where that saves a pass over memory.
-torch::Tensor normalize_and_activate(torch::nn::BatchNorm2d& bn, const torch::Tensor& x,
-                                     Activation activation);
 
 /// A fully connected layer with initial weights U(+-1/sqrt(num_classes)) and bias 0.
 torch::nn::Linear classifier_layer(int in_channels, int num_classes);

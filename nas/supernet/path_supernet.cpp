@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "nas/network/normalization.hpp"
+
 namespace tilewake {
 namespace {
 

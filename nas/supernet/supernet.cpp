@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nas/network/depthwise.hpp"
+#include "nas/network/normalization.hpp"
 
 namespace tilewake {
 namespace {
@@ -81,13 +82,9 @@ Tensor SuperBlockImpl::masked_projection(const std::vector<BranchGates>& gates) 
 // normalisation.
 Tensor SuperBlockImpl::normalize_projected(const Tensor& x, const std::vector<BranchGates>& gates) {
   const Tensor keep = options.mask_after_activation ? keep_factor(gates) : Tensor();
-  if (!keep.defined()) return project_bn(x);
-  const bool is_training = project_bn->is_training();
-  if (is_training) project_bn->num_batches_tracked += 1;
-  return torch::batch_norm(x, project_bn->weight * keep, project_bn->bias * keep,
-                           project_bn->running_mean, project_bn->running_var, is_training,
-                           project_bn->options.momentum().value(), project_bn->options.eps(),
-                           /*cudnn_enabled=*/true);
+  if (!keep.defined()) return normalize_and_activate(project_bn, x, Activation::kNone);
+  return normalize_and_activate(project_bn, x, project_bn->weight * keep, project_bn->bias * keep,
+                                Activation::kNone);
 }
 
 Tensor SuperBlockImpl::outcome_probabilities(const std::vector<BranchGates>& gates) {

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nas/network/normalization.hpp"
 #include "tests/nas/export/reference_executor.hpp"
 #include "tests/nas/network/operators.hpp"
 #include "tests/nas/supernet/torch_test.hpp"
