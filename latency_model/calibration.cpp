@@ -177,17 +177,17 @@ std::vector<int> folds_of(const Dataset& dataset, const std::set<std::string>& m
   return folds;
 }
 
-std::vector<std::string> remarks_on(const FeatureSet& set, const CoefficientRows& coefficients,
-                                    const std::vector<ClassCount>& counts) {
-  std::vector<std::string> remarks;
+std::vector<std::string> warnings_of(const FeatureSet& set, const CoefficientRows& coefficients,
+                                     const std::vector<ClassCount>& counts) {
+  std::vector<std::string> warnings;
   for (std::size_t i = 0; i < coefficients.size(); ++i) {
     if (counts[i].layers == 0) {
-      remarks.push_back(fmt::format(
+      warnings.push_back(fmt::format(
           "{}: no such layer was measured, the formulas are taken as they are", set.op_classes[i]));
       continue;
     }
     if (counts[i].layers < counts[i].num_seen()) {
-      remarks.push_back(
+      warnings.push_back(
           fmt::format("{}: fewer measured layers ({}) than coefficients ({}), the formulas are "
                       "taken as they are",
                       set.op_classes[i], counts[i].layers, counts[i].num_seen()));
@@ -200,12 +200,12 @@ std::vector<std::string> remarks_on(const FeatureSet& set, const CoefficientRows
           (value >= feature.plausible_min && value <= feature.plausible_max)) {
         continue;
       }
-      remarks.push_back(fmt::format("{}: {} is {:.4g} {}, plausible are {} to {}",
-                                    set.op_classes[i], feature.name, value, feature.unit,
-                                    feature.plausible_min, feature.plausible_max));
+      warnings.push_back(fmt::format("{}: {} is {:.4g} {}, plausible are {} to {}",
+                                     set.op_classes[i], feature.name, value, feature.unit,
+                                     feature.plausible_min, feature.plausible_max));
     }
   }
-  return remarks;
+  return warnings;
 }
 
 }  // namespace
@@ -235,7 +235,7 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
   model.coefficients = fitter.fit(kNoFold);
   fitter.predict(model.coefficients, kNoFold, predicted);
   calibration.train = evaluate(set, dataset, predicted);
-  calibration.remarks = remarks_on(set, model.coefficients, count_classes(set, dataset));
+  calibration.warnings = warnings_of(set, model.coefficients, count_classes(set, dataset));
 
   model.hardware = hardware;
   model.provenance = provenance;

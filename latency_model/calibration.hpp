@@ -19,7 +19,7 @@ struct Calibration {
   LatencyModel model;  // fitted on everything; `holdout` is from the folds
   Evaluation train;    // of the final model on what it was fitted on
   // "conv2d: weight_wait is 1.72 cycles per ..., plausible are 0.8 to 1.2", one line each.
-  std::vector<std::string> remarks;
+  std::vector<std::string> warnings;
 };
 
 /// Fits coefficients per op class: non-negative least squares on relative error, in which the few

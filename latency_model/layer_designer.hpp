@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "latency_model/calibration_set.hpp"
-#include "latency_model/dice.hpp"
+#include "latency_model/rng.hpp"
 #include "simulator/network/network_builder.hpp"
 
 namespace tilewake {
@@ -101,7 +101,7 @@ class LayerDesigner {
   void head();
   void end_anyhow(int head_percent);
 
-  Dice dice_;
+  Rng dice_;
 
  private:
   MachineScale scale_;

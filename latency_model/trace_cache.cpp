@@ -62,7 +62,7 @@ TraceCache::TraceCache(const std::string& path, const std::string& machine,
   } catch (const InputError& e) {
     entries_.clear();
     num_rows_ = 0;
-    remark_ = fmt::format("{}; simulating afresh", e.what());
+    warning_ = fmt::format("{}; simulating afresh", e.what());
   }
 }
 

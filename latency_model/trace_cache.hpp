@@ -19,13 +19,13 @@ namespace tilewake {
 /// damaged, or was made by another tool or on another machine, is never believed.
 class TraceCache {
  public:
-  /// Reads the file at `path` if there is one; whatever is wrong with it becomes a remark.
+  /// Reads the file at `path` if there is one; whatever is wrong with it becomes a warning.
   /// @param machine  machine_id()
   /// @param version  of the tool, to the build
   TraceCache(const std::string& path, const std::string& machine, const std::string& version);
 
   /// Why what is in the file is not used; empty if there is no file or all is well.
-  const std::string& remark() const { return remark_; }
+  const std::string& warning() const { return warning_; }
 
   /// The rows of `network`, as they were given to add(); none if it was not simulated before.
   std::optional<std::vector<TraceRow>> find(const Network& network);
@@ -55,7 +55,7 @@ class TraceCache {
   std::string path_;
   std::string machine_;
   std::string version_;
-  std::string remark_;
+  std::string warning_;
   std::map<std::uint64_t, Entry> entries_;  // by the hash of a network's text
   std::size_t num_rows_ = 0;                // of all entries
   bool is_changed_ = false;

@@ -33,7 +33,7 @@ else
     ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/golden/*' ! -name '*.pyc' |
     sort >"$list/licensed"
 fi
-# Not the rooms that include LibTorch: clang 14 cannot parse its headers as C++20.
+# Not the modules that include LibTorch: clang 14 cannot parse its headers as C++20.
 grep -E '(^|/)(simulator|latency_model|nas)/.*\.cpp$' "$list/cxx" | grep -v '/tests/\|^tests/' |
   grep -vE '(^|/)nas/(network|supernet|training|search|cli)/' >"$list/tidy" || true
 failed=no

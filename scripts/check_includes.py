@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fail when a room includes a room above it. Run by ctest (label: lint)."""
+"""Fail when a module includes a module above it. Run by ctest (label: lint)."""
 import argparse
 import pathlib
 import re
@@ -9,7 +9,7 @@ import sys
 NAS_CORE = ["nas/common", "latency_model", "simulator/hardware", "simulator/network",
             "simulator/common"]
 
-# Each room may include itself and what it lists, nothing else.
+# Each module may include itself and what it lists, nothing else.
 ALLOWED = {
     "simulator/common": [],
     "simulator/network": ["simulator/common"],
@@ -36,7 +36,7 @@ ALLOWED = {
     "nas/cli": ["nas", "simulator", "latency_model"],
 }
 
-# System headers that only the named rooms may see.
+# System headers that only the named modules may see.
 RESERVED = {
     "systemc": ["simulator/engine"],
     "torch": ["nas/network", "nas/supernet", "nas/training", "nas/search", "nas/cli"],
@@ -50,25 +50,25 @@ def inside(path, prefixes):
     return any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
 
 
-def complaints(root):
-    for room, allowed in ALLOWED.items():
-        for path in sorted((root / room).rglob("*.[hc]pp")):
+def violations(root):
+    for module, allowed in ALLOWED.items():
+        for path in sorted((root / module).rglob("*.[hc]pp")):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 where = f"{path.relative_to(root)}:{number}"
                 own = re.match(r'\s*#\s*include\s*"([^"]+)"', line)
-                if own and not inside(own[1], [room, *allowed]):
-                    yield f"{where}: {room} must not include {own[1]}"
+                if own and not inside(own[1], [module, *allowed]):
+                    yield f"{where}: {module} must not include {own[1]}"
                 system = re.match(r"\s*#\s*include\s*<([^>]+?)(?:\.hpp|\.h)?>", line)
-                for header, rooms in RESERVED.items():
-                    if system and inside(system[1], [header]) and room not in rooms:
-                        yield f"{where}: {room} must not include <{header}>"
+                for header, modules in RESERVED.items():
+                    if system and inside(system[1], [header]) and module not in modules:
+                        yield f"{where}: {module} must not include <{header}>"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=pathlib.Path, help="source tree to check",
                         default=pathlib.Path(__file__).resolve().parent.parent)
-    found = list(complaints(parser.parse_args().root))
+    found = list(violations(parser.parse_args().root))
     print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 

@@ -39,7 +39,7 @@ struct CompareOptions {
 };
 
 /// One method, and the space of its own where it has one.
-struct Contender {
+struct MethodSpec {
   std::string label;  // of tables and directories
   Method method = Method::kS3nas;
   std::string name;   // of the method
@@ -82,49 +82,49 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   return true;
 }
 
-std::vector<Contender> contenders_of(const CompareOptions& options) {
-  std::vector<Contender> contenders;
+std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
+  std::vector<MethodSpec> methods;
   for (const std::string& word : words_of("--methods", options.methods)) {
-    Contender contender;
+    MethodSpec method_spec;
     const std::size_t colon = word.find(':');
-    contender.name = word.substr(0, colon);
-    contender.method = parse_method("--methods", contender.name);
-    contender.label = contender.name;
+    method_spec.name = word.substr(0, colon);
+    method_spec.method = parse_method("--methods", method_spec.name);
+    method_spec.label = method_spec.name;
     if (colon != std::string::npos) {
-      contender.space = word.substr(colon + 1);
-      contender.has_own_space = true;
-      if (contender.space.empty())
+      method_spec.space = word.substr(colon + 1);
+      method_spec.has_own_space = true;
+      if (method_spec.space.empty())
         throw UsageError(fmt::format("option '--methods': no space behind '{}'", printable(word)));
-      contender.label += "@" + std::filesystem::path(contender.space).stem().string();
+      method_spec.label += "@" + std::filesystem::path(method_spec.space).stem().string();
     } else {
-      contender.space =
-          uses_operators(contender.method) ? options.operator_space : options.mixconv_space;
+      method_spec.space =
+          uses_operators(method_spec.method) ? options.operator_space : options.mixconv_space;
     }
-    for (const Contender& other : contenders) {
-      if (other.label == contender.label)
-        throw UsageError(fmt::format("option '--methods' names {} twice", contender.label));
+    for (const MethodSpec& other : methods) {
+      if (other.label == method_spec.label)
+        throw UsageError(fmt::format("option '--methods' names {} twice", method_spec.label));
     }
-    contenders.push_back(std::move(contender));
+    methods.push_back(std::move(method_spec));
   }
-  return contenders;
+  return methods;
 }
 
 /// One method a kind of space: the others would train the same networks.
-bool trains_random_networks(const Contender& contender) {
-  return contender.method == Method::kS3nas || contender.method == Method::kRandom;
+bool trains_random_networks(const MethodSpec& method_spec) {
+  return method_spec.method == Method::kS3nas || method_spec.method == Method::kRandom;
 }
 
-bool can_correlate(const Contender& contender) { return contender.method == Method::kSpos; }
+bool can_correlate(const MethodSpec& method_spec) { return method_spec.method == Method::kSpos; }
 
-bool takes_operators(const Contender& contender) { return uses_operators(contender.method); }
-bool takes_mixconv(const Contender& contender) { return !uses_operators(contender.method); }
+bool takes_operators(const MethodSpec& method_spec) { return uses_operators(method_spec.method); }
+bool takes_mixconv(const MethodSpec& method_spec) { return !uses_operators(method_spec.method); }
 
 /// An option that none of the methods takes would say nothing of being ignored.
-void check_takers(const CompareOptions& options, const std::vector<Contender>& contenders) {
-  const auto is_unused = [&](const std::string& space, bool (*takes)(const Contender&)) {
-    return !space.empty() &&
-           std::none_of(contenders.begin(), contenders.end(),
-                        [&](const Contender& c) { return takes(c) && !c.has_own_space; });
+void check_takers(const CompareOptions& options, const std::vector<MethodSpec>& methods) {
+  const auto is_unused = [&](const std::string& space, bool (*takes)(const MethodSpec&)) {
+    return !space.empty() && std::none_of(methods.begin(), methods.end(), [&](const MethodSpec& c) {
+      return takes(c) && !c.has_own_space;
+    });
   };
   if (is_unused(options.mixconv_space, takes_mixconv))
     throw UsageError("--space: no method takes it; hurricane, spos and random take --operators");
@@ -133,28 +133,29 @@ void check_takers(const CompareOptions& options, const std::vector<Contender>& c
         "--operators: needs hurricane, spos or random among --methods, without a space of its own");
   }
   if (options.search.num_random > 0 &&
-      std::none_of(contenders.begin(), contenders.end(), trains_random_networks))
+      std::none_of(methods.begin(), methods.end(), trains_random_networks))
     throw UsageError("--random: needs s3nas or random among --methods, whose spaces they are of");
   if (options.search.num_correlated > 0 &&
-      std::none_of(contenders.begin(), contenders.end(), can_correlate))
+      std::none_of(methods.begin(), methods.end(), can_correlate))
     throw UsageError("--correlate: needs spos among --methods, whose supernet holds all networks");
 }
 
 /// The command line of one run.
-NasOptions options_of(const CompareOptions& options, const Contender& contender, double target_ms,
-                      std::int64_t seed, const std::string& model) {
+NasOptions options_of(const CompareOptions& options, const MethodSpec& method_spec,
+                      double target_ms, std::int64_t seed, const std::string& model) {
   NasOptions run = options.search;
-  run.method = contender.method;
-  run.method_name = contender.name;
-  run.space = contender.space;
+  run.method = method_spec.method;
+  run.method_name = method_spec.name;
+  run.space = method_spec.space;
   run.seed = seed;
   run.model = model;
   run.targets_ms = {target_ms};
   run.targets = fmt::format("{}", target_ms);
-  run.out = fmt::format("{}/{}-{}ms-seed{}", options.search.out, contender.label, target_ms, seed);
+  run.out =
+      fmt::format("{}/{}-{}ms-seed{}", options.search.out, method_spec.label, target_ms, seed);
   run.resume = std::filesystem::exists(run.out + "/run.yaml");
-  if (!can_correlate(contender)) run.num_correlated = 0;
-  if (!trains_random_networks(contender)) run.num_random = 0;
+  if (!can_correlate(method_spec)) run.num_correlated = 0;
+  if (!trains_random_networks(method_spec)) run.num_random = 0;
   return run;
 }
 
@@ -173,12 +174,12 @@ void add_costs(ComparedRun& compared, Method method, const std::string& director
   }
 }
 
-ComparedRun compared(const Contender& contender, const NasOptions& options,
+ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
                      const SearchResult& result) {
   const TargetResult& target = result.targets.front();
   const StepRecord& last = target.steps.back();
   ComparedRun run;
-  run.method = contender.label;
+  run.method = method_spec.label;
   run.target_ms = target.target_ms;
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.simulated_ms = last.simulated_ms.value();
@@ -245,23 +246,23 @@ std::string shared_model(const CompareOptions& options, SearchSession& session) 
 }
 
 std::vector<ComparedRun> run_all(const CompareOptions& options,
-                                 const std::vector<Contender>& contenders, SearchSession& session,
+                                 const std::vector<MethodSpec>& methods, SearchSession& session,
                                  const Arguments& arguments) {
   const std::string model = shared_model(options, session);
   std::vector<ComparedRun> runs;
   // Seed by seed: whoever looks in between sees all methods.
   for (std::int64_t seed = 1; seed <= options.num_seeds; ++seed) {
     for (const double target_ms : options.search.targets_ms) {
-      for (const Contender& contender : contenders) {
-        const NasOptions run = options_of(options, contender, target_ms, seed, model);
-        log().info("{}, limit {} ms, seed {}: {}", contender.label, target_ms, seed, run.out);
+      for (const MethodSpec& method_spec : methods) {
+        const NasOptions run = options_of(options, method_spec, target_ms, seed, model);
+        log().info("{}, limit {} ms, seed {}: {}", method_spec.label, target_ms, seed, run.out);
         const SearchRequest request = session.request(run, "compare", arguments);
         ComparedRun none;
-        none.method = contender.label;
+        none.method = method_spec.label;
         none.target_ms = target_ms;
         none.seed = static_cast<std::uint64_t>(seed);
         try {
-          runs.push_back(compared(contender, run, session.run(request, Step::kEvaluate)));
+          runs.push_back(compared(method_spec, run, session.run(request, Step::kEvaluate)));
         } catch (const TargetMissed& missed) {
           none.missed = missed.reason;
           runs.push_back(none);
@@ -271,7 +272,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
           none.is_refused = true;
           runs.push_back(none);
         }
-        if (!runs.back().is_refused) add_costs(runs.back(), contender.method, run.out);
+        if (!runs.back().is_refused) add_costs(runs.back(), method_spec.method, run.out);
         write_file_atomically(options.search.out + "/compare.csv", comparison_csv(runs));
       }
     }
@@ -292,17 +293,17 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   CompareOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.search.verbose, options.search.quiet);
-  const std::vector<Contender> contenders = contenders_of(options);
-  check_takers(options, contenders);
+  const std::vector<MethodSpec> methods = method_specs_of(options);
+  check_takers(options, methods);
   SearchSession session(options.search);
-  for (const Contender& contender : contenders)  // what is wrong is told before hours have passed
-    session.request(options_of(options, contender, options.search.targets_ms.front(), 1, ""),
+  for (const MethodSpec& method_spec : methods)  // what is wrong is told before hours have passed
+    session.request(options_of(options, method_spec, options.search.targets_ms.front(), 1, ""),
                     "compare", arguments);
   claim(options.search.out, options.search.resume);
   const InterruptDelay delay;
   write_run_yaml(options.search.out, arguments, stopwatch, false);
   try {
-    const std::vector<ComparedRun> runs = run_all(options, contenders, session, arguments);
+    const std::vector<ComparedRun> runs = run_all(options, methods, session, arguments);
     write_file_atomically(options.search.out + "/compare.json", comparison_json(runs));
     const bool is_any_refused = std::any_of(runs.begin(), runs.end(),
                                             [](const ComparedRun& run) { return run.is_refused; });

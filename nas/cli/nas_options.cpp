@@ -113,7 +113,7 @@ void add_search_options(Options& options, NasOptions& values) {
   options.integer("threads", values.num_threads, 0, kMaxThreads, "N", "0: one a core");
   options.flag("resume", values.resume, "go on with what is in DIR");
   options.flag("verbose,v", values.verbose, "tell more on standard error");
-  options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
+  options.flag("quiet,q", values.quiet, "suppress warnings and progress");
 }
 
 void check_search_options(NasOptions& values) {

@@ -116,13 +116,13 @@ void claim_search_directory(const std::string& path, bool force) {
   }
 }
 
-KeptFiles::KeptFiles(const std::vector<std::string>& paths) {
+FileBackup::FileBackup(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (fs::exists(path)) texts_.emplace_back(path, read_text_file(path));
   }
 }
 
-void KeptFiles::put_back() const {
+void FileBackup::restore() const {
   for (const auto& [path, text] : texts_) write_file_atomically(path, text);
 }
 

@@ -16,10 +16,10 @@ void check_search_directory(const std::string& path, bool resume, bool force);
 void claim_search_directory(const std::string& path, bool force);
 
 /// Files as they are now, to be put back if a resumed run turns out to be another one.
-class KeptFiles {
+class FileBackup {
  public:
-  explicit KeptFiles(const std::vector<std::string>& paths);  // those that exist
-  void put_back() const;
+  explicit FileBackup(const std::vector<std::string>& paths);  // those that exist
+  void restore() const;
 
  private:
   std::vector<std::pair<std::string, std::string>> texts_;  // by path

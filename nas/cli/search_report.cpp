@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nas/report/step_table.hpp"
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 
 namespace tilewake {
 namespace {

@@ -221,7 +221,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   const RunConfig& config = request.config;
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
-  const KeptFiles kept(options.resume ? texts_of(config) : std::vector<std::string>());
+  const FileBackup kept(options.resume ? texts_of(config) : std::vector<std::string>());
   claim_search_directory(options.out, options.force);
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",
@@ -262,7 +262,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
     return result;
   } catch (const InputError&) {
     line.end();
-    if (!has_trained) kept.put_back();  // settings that are not the run's are no part of it
+    if (!has_trained) kept.restore();  // settings that are not the run's are no part of it
     throw;
   } catch (...) {
     line.end();
@@ -281,7 +281,7 @@ ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
                                        missed.fastest_ms, missed.target_ms)));
     text += fmt::format("; the fastest network found takes {:.4f} ms: {}", missed.fastest_ms, path);
   }
-  write_complaint(text);
+  print_error(text);
   return ExitCode::kToleranceMissed;
 }
 

@@ -103,7 +103,7 @@ class ImageLoader::Impl {
   bool has_work() const;
   void work(const std::stop_token& stop);
   void fill_chunk(const std::stop_token& stop, std::int64_t batch, std::int64_t chunk,
-                  ImagePreparer::Workplace& workplace);
+                  ImagePreparer::ScratchImages& scratch);
 
   const LoaderOptions options_;
   const int channels_;
@@ -219,7 +219,7 @@ void ImageLoader::Impl::open_slot(std::int64_t batch) {
 }
 
 void ImageLoader::Impl::work(const std::stop_token& stop) {
-  ImagePreparer::Workplace workplace;
+  ImagePreparer::ScratchImages scratch;
   std::unique_lock lock(mutex_);
   while (work_arrived_.wait(lock, stop, [this] { return has_work(); }) && !stop.stop_requested()) {
     const std::int64_t batch = open_batch_;
@@ -233,7 +233,7 @@ void ImageLoader::Impl::work(const std::stop_token& stop) {
     lock.unlock();
     std::exception_ptr error;
     try {
-      fill_chunk(stop, batch, chunk, workplace);
+      fill_chunk(stop, batch, chunk, scratch);
     } catch (...) {
       error = std::current_exception();
     }
@@ -249,7 +249,7 @@ void ImageLoader::Impl::work(const std::stop_token& stop) {
 }
 
 void ImageLoader::Impl::fill_chunk(const std::stop_token& stop, std::int64_t batch,
-                                   std::int64_t chunk, ImagePreparer::Workplace& workplace) {
+                                   std::int64_t chunk, ImagePreparer::ScratchImages& scratch) {
   Batch& to = slot_of(batch).batch;
   const std::int64_t begin = batch_begin(batch) + chunk * kChunk;
   const std::int64_t end = std::min(begin + kChunk, batch_end(batch));
@@ -260,7 +260,7 @@ void ImageLoader::Impl::fill_chunk(const std::stop_token& stop, std::int64_t bat
     // Counter 0 is the order of the epoch.
     const auto counter = static_cast<std::uint64_t>(position) + 1;
     to.labels[static_cast<std::size_t>(in_batch)] = source_->label(index);
-    preparer_.prepare(index, random_bits(options_.seed, epoch_, counter), workplace,
+    preparer_.prepare(index, random_bits(options_.seed, epoch_, counter), scratch,
                       to.images.data() + in_batch * preparer_.values_per_image());
   }
 }

@@ -69,33 +69,33 @@ std::int64_t ImagePreparer::values_per_image() const {
   return std::int64_t{resolution_} * resolution_ * channels_;
 }
 
-void ImagePreparer::prepare(std::int64_t index, std::uint64_t seed, Workplace& workplace,
+void ImagePreparer::prepare(std::int64_t index, std::uint64_t seed, ScratchImages& scratch,
                             float* to) const {
   RandomStream random(seed);
-  place(frame(index, random, workplace), random, to);
+  place(frame(index, random, scratch), random, to);
   if (augmentation_.cutout > 0) cut_out(random, to);
 }
 
 // The image, or what is shown of it, at the resolution of the batch.
 const Image& ImagePreparer::frame(std::int64_t index, RandomStream& random,
-                                  Workplace& workplace) const {
+                                  ScratchImages& scratch) const {
   Window window;
   if (augmentation_.random_resized_crop) {
     const double share = random_area_share(random);
     // As many pixels as leave the shorter side of the narrowest window at the resolution.
     const double short_side = std::ceil(resolution_ / std::sqrt(share * kMinAspect));
-    read(index, static_cast<int>(short_side), workplace.read);
-    window = random_window(workplace.read.height, workplace.read.width, share, random);
+    read(index, static_cast<int>(short_side), scratch.read);
+    window = random_window(scratch.read.height, scratch.read.width, share, random);
   } else {
     const bool is_photo = source_->varies_in_size();
     read(index, static_cast<int>(std::ceil(resolution_ / (is_photo ? kCentre : 1.0))),
-         workplace.read);
-    if (workplace.read.height == resolution_ && workplace.read.width == resolution_)
-      return workplace.read;
-    window = is_photo ? centre_window(workplace.read) : whole(workplace.read);
+         scratch.read);
+    if (scratch.read.height == resolution_ && scratch.read.width == resolution_)
+      return scratch.read;
+    window = is_photo ? centre_window(scratch.read) : whole(scratch.read);
   }
-  workplace.resampler.resample(workplace.read, window, resolution_, workplace.resized);
-  return workplace.resized;
+  scratch.resampler.resample(scratch.read, window, resolution_, scratch.resized);
+  return scratch.resized;
 }
 
 void ImagePreparer::read(std::int64_t index, int short_side, Image& image) const {

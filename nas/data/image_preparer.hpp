@@ -28,7 +28,7 @@ class ImagePreparer {
                 const LoaderOptions& options);
 
   /// What a thread keeps from image to image.
-  struct Workplace {
+  struct ScratchImages {
     Image read;
     Image resized;
     Resampler resampler;
@@ -37,11 +37,11 @@ class ImagePreparer {
   std::int64_t values_per_image() const;
 
   /// Writes resolution x resolution x channels values to `to`. `seed` is of this image in this
-  /// epoch. Several threads may call it, each with a workplace of its own.
-  void prepare(std::int64_t index, std::uint64_t seed, Workplace& workplace, float* to) const;
+  /// epoch. Several threads may call it, each with its own scratch.
+  void prepare(std::int64_t index, std::uint64_t seed, ScratchImages& scratch, float* to) const;
 
  private:
-  const Image& frame(std::int64_t index, RandomStream& random, Workplace& workplace) const;
+  const Image& frame(std::int64_t index, RandomStream& random, ScratchImages& scratch) const;
   void read(std::int64_t index, int short_side, Image& image) const;
   void place(const Image& image, RandomStream& random, float* to) const;
   void cut_out(RandomStream& random, float* to) const;

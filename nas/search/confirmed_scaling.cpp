@@ -11,17 +11,17 @@ namespace {
 constexpr int kMaxTightenings = 4;
 constexpr double kMargin = 1e-4;  // of the limit, below what the simulator allows
 
-ScalingLimits limits_of(const TargetRoom& room, double latency_ms) {
+ScalingLimits limits_of(const TargetContext& context, double latency_ms) {
   ScalingLimits limits;
   limits.latency_ms = latency_ms;
-  limits.max_params = room.config().space.max_params;
-  limits.width_divisor = room.config().space.width_divisor;
+  limits.max_params = context.config().space.max_params;
+  limits.width_divisor = context.config().space.width_divisor;
   return limits;
 }
 
 /// Simulates what scaling gave; `missed` says why it is no candidate.
-void confirm(const TargetRoom& room, ConfirmedCandidate& candidate) {
-  SimulatedLatency simulated = simulate_within(room, to_network(candidate.scaled.architecture));
+void confirm(const TargetContext& context, ConfirmedCandidate& candidate) {
+  SimulatedLatency simulated = simulate_within(context, to_network(candidate.scaled.architecture));
   candidate.simulated_ms = simulated.ms;
   candidate.missed = std::move(simulated.missed);
 }
@@ -41,15 +41,15 @@ std::string ConfirmedCandidate::in_one_line() const {
   return text;
 }
 
-std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
+std::vector<ConfirmedCandidate> scale_and_confirm(const TargetContext& context,
                                                   const Architecture& architecture) {
-  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+  const LatencyEstimate estimate = [&](const Network& n) { return context.host().estimate(n); };
   std::vector<ConfirmedCandidate> confirmed;
   std::vector<bool> is_open;
-  double limit_ms = room.target_ms;
+  double limit_ms = context.target_ms;
   for (int round = 0; round <= kMaxTightenings; ++round) {
     const std::vector<ScalingCandidate> candidates =
-        scale_to_limit(architecture, limits_of(room, limit_ms), estimate);
+        scale_to_limit(architecture, limits_of(context, limit_ms), estimate);
     if (confirmed.empty()) {
       confirmed.resize(candidates.size());
       is_open.assign(candidates.size(), true);
@@ -60,28 +60,29 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
       confirmed[i] = {static_cast<int>(i) + 1, candidates[i], 0.0, ""};
       is_open[i] = false;
       if (!candidates[i].rejected.empty()) continue;
-      confirm(room, confirmed[i]);
-      if (confirmed[i].simulated_ms <= room.target_ms) continue;
+      confirm(context, confirmed[i]);
+      if (confirmed[i].simulated_ms <= context.target_ms) continue;
       worst = std::max(worst, confirmed[i].simulated_ms / candidates[i].estimated_ms);
       is_open[i] = true;
     }
     if (worst == 1.0) break;
-    limit_ms = room.target_ms / worst * (1.0 - kMargin);
+    limit_ms = context.target_ms / worst * (1.0 - kMargin);
   }
   return confirmed;
 }
 
-ConfirmedCandidate fill_and_confirm(const TargetRoom& room, const Architecture& architecture) {
-  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+ConfirmedCandidate fill_and_confirm(const TargetContext& context,
+                                    const Architecture& architecture) {
+  const LatencyEstimate estimate = [&](const Network& n) { return context.host().estimate(n); };
   ConfirmedCandidate candidate;
-  double limit_ms = room.target_ms;
+  double limit_ms = context.target_ms;
   for (int round = 0; round <= kMaxTightenings; ++round) {
-    candidate = {1, fill_slack(architecture, limits_of(room, limit_ms), estimate), 0.0, ""};
+    candidate = {1, fill_slack(architecture, limits_of(context, limit_ms), estimate), 0.0, ""};
     if (!candidate.scaled.rejected.empty()) break;
-    confirm(room, candidate);
-    if (candidate.simulated_ms <= room.target_ms) break;
-    limit_ms =
-        room.target_ms * candidate.scaled.estimated_ms / candidate.simulated_ms * (1.0 - kMargin);
+    confirm(context, candidate);
+    if (candidate.simulated_ms <= context.target_ms) break;
+    limit_ms = context.target_ms * candidate.scaled.estimated_ms / candidate.simulated_ms *
+               (1.0 - kMargin);
   }
   return candidate;
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 #include "nas/space/scaling.hpp"
 
 namespace tilewake {
@@ -21,13 +21,13 @@ struct ConfirmedCandidate {
   std::string in_one_line() const;
 };
 
-/// scale_to_limit towards the room's target, each result simulated. Where the simulator says more
-/// than the limit, scaling is repeated with a limit lowered by as much.
-std::vector<ConfirmedCandidate> scale_and_confirm(const TargetRoom& room,
+/// scale_to_limit towards the context's target, each result simulated. Where the simulator says
+/// more than the limit, scaling is repeated with a limit lowered by as much.
+std::vector<ConfirmedCandidate> scale_and_confirm(const TargetContext& context,
                                                   const Architecture& architecture);
 
-/// fill_slack up to the room's target, the result simulated, with a limit lowered where the
+/// fill_slack up to the context's target, the result simulated, with a limit lowered where the
 /// simulator says more than the target.
-ConfirmedCandidate fill_and_confirm(const TargetRoom& room, const Architecture& architecture);
+ConfirmedCandidate fill_and_confirm(const TargetContext& context, const Architecture& architecture);
 
 }  // namespace tilewake

@@ -6,15 +6,15 @@
 
 namespace tilewake {
 
-StepRecord fill_step(const TargetRoom& room, const StepRecord& search) {
+StepRecord fill_step(const TargetContext& context, const StepRecord& search) {
   const std::string fingerprint = fingerprint_of({search.fingerprint, "fill"});
-  if (const auto done = room.steps.find("scale", fingerprint)) return *done;
+  if (const auto done = context.steps.find("scale", fingerprint)) return *done;
   StepRecord record = search;
   record.step = "scale";
   record.fingerprint = fingerprint;
   record.log.clear();
   record.values.clear();
-  const ConfirmedCandidate filled = fill_and_confirm(room, *search.architecture);
+  const ConfirmedCandidate filled = fill_and_confirm(context, *search.architecture);
   if (filled.is_rejected()) {
     record.log.push_back("nothing could be filled: " + filled.rejected());
   } else {
@@ -26,9 +26,9 @@ StepRecord fill_step(const TargetRoom& room, const StepRecord& search) {
   record.architecture->name = "scaled";
   record.log.push_back(fmt::format("estimated {}, simulated {}, {:.1f} % of the limit: {}",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
-                                   100.0 * *record.simulated_ms / room.target_ms,
+                                   100.0 * *record.simulated_ms / context.target_ms,
                                    in_one_line(*record.architecture)));
-  room.steps.save("scale", record);
+  context.steps.save("scale", record);
   return record;
 }
 

@@ -29,7 +29,7 @@ struct Host {
   /// Simulated latency in ms.
   std::function<double(const Network& network)> simulate;
   std::function<void(const PhaseProgress& progress)> on_progress;
-  std::function<void(const std::string& line)> say;
+  std::function<void(const std::string& line)> log;
   std::function<bool()> is_interrupted;
 
   /// Estimated latency in ms.

@@ -39,97 +39,98 @@ std::vector<std::int64_t> first_of(std::vector<std::int64_t> indices, std::int64
   return indices;
 }
 
-std::unique_ptr<ImageLoader> evaluation_loader(const TrainingRoom& room,
+std::unique_ptr<ImageLoader> evaluation_loader(const TrainingContext& context,
                                                std::shared_ptr<const ImageSource> source,
                                                std::vector<std::int64_t> indices, int resolution) {
   LoaderOptions options;
   options.batch_size = kEvaluationBatch;
   options.resolution = resolution;
-  options.num_threads = room.config.num_loader_threads;
-  return std::make_unique<ImageLoader>(room.config.data, std::move(source), std::move(indices),
+  options.num_threads = context.config.num_loader_threads;
+  return std::make_unique<ImageLoader>(context.config.data, std::move(source), std::move(indices),
                                        options);
 }
 
 }  // namespace
 
-std::unique_ptr<ImageLoader> training_loader(const TrainingRoom& room, const PhaseRecipe& recipe,
-                                             int resolution) {
+std::unique_ptr<ImageLoader> training_loader(const TrainingContext& context,
+                                             const PhaseRecipe& recipe, int resolution) {
   LoaderOptions options;
   options.batch_size = recipe.batch_size;
   options.resolution = resolution;
   options.is_training = true;
   options.augmentation = recipe.augmentation;
-  options.seed = room.config.seed;
-  options.num_threads = room.config.num_loader_threads;
-  return std::make_unique<ImageLoader>(room.config.data, room.config.data.train, room.split.train,
-                                       options);
+  options.seed = context.config.seed;
+  options.num_threads = context.config.num_loader_threads;
+  return std::make_unique<ImageLoader>(context.config.data, context.config.data.train,
+                                       context.split.train, options);
 }
 
-std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution,
+std::unique_ptr<ImageLoader> validation_loader(const TrainingContext& context, int resolution,
                                                std::int64_t max_images) {
-  return evaluation_loader(room, room.config.data.train,
-                           first_of(room.split.validation, max_images), resolution);
+  return evaluation_loader(context, context.config.data.train,
+                           first_of(context.split.validation, max_images), resolution);
 }
 
-std::unique_ptr<ImageLoader> calibration_loader(const TrainingRoom& room, int resolution,
+std::unique_ptr<ImageLoader> calibration_loader(const TrainingContext& context, int resolution,
                                                 std::int64_t max_images) {
-  return evaluation_loader(room, room.config.data.train, first_of(room.split.train, max_images),
-                           resolution);
+  return evaluation_loader(context, context.config.data.train,
+                           first_of(context.split.train, max_images), resolution);
 }
 
-std::unique_ptr<ImageLoader> test_loader(const TrainingRoom& room, int resolution) {
-  const std::shared_ptr<const ImageSource>& test = room.config.data.test;
+std::unique_ptr<ImageLoader> test_loader(const TrainingContext& context, int resolution) {
+  const std::shared_ptr<const ImageSource>& test = context.config.data.test;
   std::vector<std::int64_t> all(static_cast<std::size_t>(test->size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
-  return evaluation_loader(room, test, std::move(all), resolution);
+  return evaluation_loader(context, test, std::move(all), resolution);
 }
 
-PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
+PhaseOptions phase_options(const TrainingContext& context, const std::string& name,
                            const PhaseRecipe& recipe) {
   PhaseOptions options;
   options.name = name;
   options.recipe = recipe;
-  options.seed = room.config.seed;
-  options.device = room.config.device;
-  options.mixed_precision = room.config.mixed_precision;
-  options.metrics = room.metrics;
-  options.on_progress = room.host.on_progress;
-  options.is_interrupted = room.host.is_interrupted;
+  options.seed = context.config.seed;
+  options.device = context.config.device;
+  options.mixed_precision = context.config.mixed_precision;
+  options.metrics = context.metrics;
+  options.on_progress = context.host.on_progress;
+  options.is_interrupted = context.host.is_interrupted;
   return options;
 }
 
-PhaseResult run_counted(const TrainingRoom& room, Learner& learner, ImageLoader& train,
+PhaseResult run_counted(const TrainingContext& context, Learner& learner, ImageLoader& train,
                         const PhaseOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   PhaseResult result = run_phase(learner, train, options);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-  if (room.costs != nullptr) room.costs->add({options.name, result.num_images, 0, time.count()});
+  if (context.costs != nullptr)
+    context.costs->add({options.name, result.num_images, 0, time.count()});
   if (result.end == PhaseEnd::kInterrupted) throw Interrupted();
   return result;
 }
 
-TrainedNetwork train_network(const TrainingRoom& room, const Architecture& architecture,
+TrainedNetwork train_network(const TrainingContext& context, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
                              const std::string& checkpoint_path, const std::string& best_path,
                              const std::string& fingerprint) {
   // The initial weights, too, follow from the seed alone.
-  torch::manual_seed(random_bits(room.config.seed, fnv1a64("weights of " + name)));
+  torch::manual_seed(random_bits(context.config.seed, fnv1a64("weights of " + name)));
   TrainedNetwork trained;
   trained.network = BlockNetwork(architecture);
-  trained.network->to(room.config.device);
+  trained.network->to(context.config.device);
   trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
 
   const int resolution = static_cast<int>(architecture.input.height);
-  const auto train = training_loader(room, recipe, resolution);
-  const auto validation = validation_loader(room, resolution);
-  PhaseOptions options = phase_options(room, name, recipe);
+  const auto train = training_loader(context, recipe, resolution);
+  const auto validation = validation_loader(context, resolution);
+  PhaseOptions options = phase_options(context, name, recipe);
   options.checkpoint_path = checkpoint_path;
   options.best_path = best_path;
   options.fingerprint = fingerprint;
   options.validation = validation.get();
   options.predict = predictor_of(trained.network);
   NetworkLearner learner(trained.network, recipe.label_smoothing);
-  trained.result = run_counted(room, learner, *train, options);
+  trained.result = run_counted(context, learner, *train, options);
   return trained;
 }
 

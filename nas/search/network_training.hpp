@@ -15,7 +15,7 @@
 namespace tilewake {
 
 /// What all training of a run has in common.
-struct TrainingRoom {
+struct TrainingContext {
   const RunConfig& config;
   const Host& host;
   Split split;
@@ -24,22 +24,22 @@ struct TrainingRoom {
 };
 
 /// A loader of the training images at the network's resolution, as `recipe` says.
-std::unique_ptr<ImageLoader> training_loader(const TrainingRoom& room, const PhaseRecipe& recipe,
-                                             int resolution);
+std::unique_ptr<ImageLoader> training_loader(const TrainingContext& context,
+                                             const PhaseRecipe& recipe, int resolution);
 /// One of the images that every decision is validated on, of the first `max_images` of them (0 for
 /// all); of training images as they are, not augmented; and of the test images.
-std::unique_ptr<ImageLoader> validation_loader(const TrainingRoom& room, int resolution,
+std::unique_ptr<ImageLoader> validation_loader(const TrainingContext& context, int resolution,
                                                std::int64_t max_images = 0);
-std::unique_ptr<ImageLoader> calibration_loader(const TrainingRoom& room, int resolution,
+std::unique_ptr<ImageLoader> calibration_loader(const TrainingContext& context, int resolution,
                                                 std::int64_t max_images);
-std::unique_ptr<ImageLoader> test_loader(const TrainingRoom& room, int resolution);
+std::unique_ptr<ImageLoader> test_loader(const TrainingContext& context, int resolution);
 
 /// Options of a phase, filled with what is common.
-PhaseOptions phase_options(const TrainingRoom& room, const std::string& name,
+PhaseOptions phase_options(const TrainingContext& context, const std::string& name,
                            const PhaseRecipe& recipe);
 
-/// run_phase, whose cost goes into the room's log. Throws Interrupted.
-PhaseResult run_counted(const TrainingRoom& room, Learner& learner, ImageLoader& train,
+/// run_phase, whose cost goes into the context's log. Throws Interrupted.
+PhaseResult run_counted(const TrainingContext& context, Learner& learner, ImageLoader& train,
                         const PhaseOptions& options);
 
 /// A network trained from scratch.
@@ -53,7 +53,7 @@ struct TrainedNetwork {
 ///   @param checkpoint_path  resumed from and saved to; empty for none
 ///   @param best_path        where the weights of the best epoch go; empty for none
 /// Throws Interrupted.
-TrainedNetwork train_network(const TrainingRoom& room, const Architecture& architecture,
+TrainedNetwork train_network(const TrainingContext& context, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
                              const std::string& checkpoint_path, const std::string& best_path,
                              const std::string& fingerprint);

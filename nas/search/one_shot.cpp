@@ -34,12 +34,13 @@ std::vector<int> num_choices_of(const OperatorSpace& space) {
   return counts;
 }
 
-std::string one_shot_fingerprint(const TargetRoom& room, bool two_stages) {
+std::string one_shot_fingerprint(const TargetContext& context, bool two_stages) {
   Recipe recipe;
-  recipe.supernet = room.config().recipe.supernet;
-  recipe.evolution = room.config().recipe.evolution;
-  if (two_stages) recipe.two_stage = room.config().recipe.two_stage;
-  return fingerprint_of({room.fingerprint, two_stages ? "hurricane" : "spos", recipe_yaml(recipe)});
+  recipe.supernet = context.config().recipe.supernet;
+  recipe.evolution = context.config().recipe.evolution;
+  if (two_stages) recipe.two_stage = context.config().recipe.two_stage;
+  return fingerprint_of(
+      {context.fingerprint, two_stages ? "hurricane" : "spos", recipe_yaml(recipe)});
 }
 
 /// "shuffle_3 mbconv6_5 ..." of the first `count` positions.
@@ -54,11 +55,11 @@ std::string operators_text(const OperatorSpace& space, const Path& path, std::si
 /// Trains and searches stage by stage.
 class OneShot {
  public:
-  OneShot(const TargetRoom& room, const OperatorRoom& operators, std::string fingerprint)
-      : room_(room),
+  OneShot(const TargetContext& context, const OperatorContext& operators, std::string fingerprint)
+      : context_(context),
         operators_(operators),
         fingerprint_(std::move(fingerprint)),
-        paths_(path_space(room, operators.space)) {}
+        paths_(path_space(context, operators.space)) {}
 
   /// Both return what the last evolution scored, best first.
   std::vector<Candidate> one_stage() {
@@ -108,10 +109,10 @@ class OneShot {
   std::int64_t evaluated_images = 0;
 
  private:
-  const Recipe& recipe() const { return room_.config().recipe; }
+  const Recipe& recipe() const { return context_.config().recipe; }
   int resolution() const { return static_cast<int>(operators_.space.input.height); }
   std::string checkpoint_of(const std::string& stage) const {
-    return fmt::format("{}/{}.ckpt", room_.directory, stage);
+    return fmt::format("{}/{}.ckpt", context_.directory, stage);
   }
 
   /// The operators of the best score at the earlier positions; those that save most are changed for
@@ -148,17 +149,17 @@ class OneShot {
     std::int64_t num_scored = 0;
     problem.score = [&](const Path& path) {
       ++num_scored;
-      return inherited_accuracy(room_, supernet, path, recipe().evolution.validation_images);
+      return inherited_accuracy(context_, supernet, path, recipe().evolution.validation_images);
     };
     problem.fastest = stage.fallback;
-    problem.is_interrupted = room_.host().is_interrupted;
+    problem.is_interrupted = context_.host().is_interrupted;
     problem.on_generation = [&](const Generation& generation) {
-      room_.host().say(fmt::format("evolution of {}: {}", stage.name, generation.text));
+      context_.host().log(fmt::format("evolution of {}: {}", stage.name, generation.text));
     };
     const auto begin = std::chrono::steady_clock::now();
     EvolutionResult result =
-        evolve(problem, options(stage), room_.config().seed,
-               fmt::format("{}/evolution-{}.json", room_.directory, stage.name));
+        evolve(problem, options(stage), context_.config().seed,
+               fmt::format("{}/evolution-{}.json", context_.directory, stage.name));
     count_evolution(
         stage, num_scored,
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
@@ -166,7 +167,7 @@ class OneShot {
     if (result.end == EvolutionEnd::kInfeasible) throw missed(result);
     for (const std::string& line : result.log) log.push_back(stage.name + ": " + line);
     evaluated_images +=
-        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score(room_);
+        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score(context_);
     log.push_back(
         fmt::format("{}: {} candidates scored, best {}: {}", stage.name, result.candidates.size(),
                     as_percent(result.best->score),
@@ -179,18 +180,18 @@ class OneShot {
     PhaseRecipe phase = recipe().supernet;
     phase.epochs = stage.epochs;
     torch::manual_seed(
-        random_bits(room_.config().seed, fnv1a64("weights of the one-shot supernet")));
+        random_bits(context_.config().seed, fnv1a64("weights of the one-shot supernet")));
     PathSupernet supernet(operators_.space);
     if (!stage.weights_from.empty()) load_phase_module(stage.weights_from, *supernet);
-    supernet->to(room_.config().device);
+    supernet->to(context_.config().device);
     supernet->dropout = phase.dropout;
     PathLearner learner(supernet, operators_.space, stage.fixed, phase.label_smoothing);
-    const auto train = training_loader(room_.training, phase, resolution());
-    PhaseOptions options = phase_options(room_.training, stage.name, phase);
+    const auto train = training_loader(context_.training, phase, resolution());
+    PhaseOptions options = phase_options(context_.training, stage.name, phase);
     options.checkpoint_path = checkpoint_of(stage.name);
     options.fingerprint =
         fingerprint_of({fingerprint_, stage.name, fmt::format("{}", fmt::join(stage.fixed, " "))});
-    run_counted(room_.training, learner, *train, options);
+    run_counted(context_.training, learner, *train, options);
     const std::int64_t images = num_steps_of(phase, train->num_images()) * phase.batch_size;
     trained_images += images;
     log.push_back(fmt::format("{}: trained for {} steps, {} images", stage.name,
@@ -215,16 +216,16 @@ class OneShot {
   }
 
   void count_evolution(const Stage& stage, std::int64_t num_scored, double seconds) const {
-    if (room_.training.costs == nullptr) return;
-    room_.training.costs->add(
-        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(room_), seconds});
+    if (context_.training.costs == nullptr) return;
+    context_.training.costs->add(
+        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(context_), seconds});
   }
 
   TargetMissed missed(const EvolutionResult& result) const {
     TargetMissed missed;
-    missed.target_ms = room_.target_ms;
+    missed.target_ms = context_.target_ms;
     missed.reason = fmt::format("no network of the space {} that was tried keeps to {}",
-                                operators_.space.name, as_ms(room_.target_ms));
+                                operators_.space.name, as_ms(context_.target_ms));
     if (result.fastest_met) {
       missed.fastest = architecture_of(operators_.space, result.fastest_met->path);
       missed.fastest.name = "fastest";
@@ -233,18 +234,18 @@ class OneShot {
     return missed;
   }
 
-  const TargetRoom& room_;
-  const OperatorRoom& operators_;
+  const TargetContext& context_;
+  const OperatorContext& operators_;
   std::string fingerprint_;
   PathSpace paths_;
 };
 
 /// The best candidate that keeps to the target on the simulator.
-const Candidate* confirmed(const TargetRoom& room, const OperatorSpace& space,
+const Candidate* confirmed(const TargetContext& context, const OperatorSpace& space,
                            const std::vector<Candidate>& candidates, StepRecord& record) {
   for (const Candidate& candidate : candidates) {
     const SimulatedLatency simulated =
-        simulate_within(room, to_network(architecture_of(space, candidate.path)));
+        simulate_within(context, to_network(architecture_of(space, candidate.path)));
     if (simulated.missed.empty()) {
       record.simulated_ms = simulated.ms;
       return &candidate;
@@ -279,16 +280,16 @@ Learner::Result PathLearner::forward(const torch::Tensor& images, const torch::T
   return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
 }
 
-PathSpace path_space(const TargetRoom& room, const OperatorSpace& space) {
+PathSpace path_space(const TargetContext& context, const OperatorSpace& space) {
   PathSpace paths;
   paths.num_choices = num_choices_of(space);
-  paths.limit_ms = room.target_ms;
-  paths.latency_ms = [&room, &space](const Path& path) {
+  paths.limit_ms = context.target_ms;
+  paths.latency_ms = [&context, &space](const Path& path) {
     const Network network = to_network(architecture_of(space, path));
     if (space.max_params > 0 && num_trained_params(network) > space.max_params)
       return std::numeric_limits<double>::infinity();
     try {
-      return room.host().estimate(network);
+      return context.host().estimate(network);
     } catch (const InputError&) {  // more than the machine can hold
       return std::numeric_limits<double>::infinity();
     }
@@ -296,32 +297,33 @@ PathSpace path_space(const TargetRoom& room, const OperatorSpace& space) {
   return paths;
 }
 
-double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const OperatorPath& path,
-                          std::int64_t validation_images) {
-  const int resolution = static_cast<int>(room.config().operators.input.height);
-  const torch::Device device = room.config().device;
+double inherited_accuracy(const TargetContext& context, PathSupernet& supernet,
+                          const OperatorPath& path, std::int64_t validation_images) {
+  const int resolution = static_cast<int>(context.config().operators.input.height);
+  const torch::Device device = context.config().device;
   const auto forward = [&](const torch::Tensor& images) { return supernet->forward(images, path); };
-  const auto calibration = calibration_loader(room.training, resolution,
-                                              room.config().recipe.evolution.calibration_images);
+  const auto calibration = calibration_loader(context.training, resolution,
+                                              context.config().recipe.evolution.calibration_images);
   recalibrate_batch_statistics(*supernet, forward, *calibration, calibration->num_images(), device);
-  const auto validation = validation_loader(room.training, resolution, validation_images);
+  const auto validation = validation_loader(context.training, resolution, validation_images);
   supernet->eval();
   return evaluate(forward, *validation, device).share();
 }
 
-std::int64_t images_of_a_score(const TargetRoom& room) {
-  const EvolutionRecipe& evolution = room.config().recipe.evolution;
-  const auto num_validation = static_cast<std::int64_t>(room.training.split.validation.size());
-  const auto num_train = static_cast<std::int64_t>(room.training.split.train.size());
+std::int64_t images_of_a_score(const TargetContext& context) {
+  const EvolutionRecipe& evolution = context.config().recipe.evolution;
+  const auto num_validation = static_cast<std::int64_t>(context.training.split.validation.size());
+  const auto num_train = static_cast<std::int64_t>(context.training.split.train.size());
   return std::min(evolution.calibration_images, num_train) +
          (evolution.validation_images == 0 ? num_validation
                                            : std::min(evolution.validation_images, num_validation));
 }
 
-StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, bool two_stages) {
-  const std::string fingerprint = one_shot_fingerprint(room, two_stages);
-  if (const auto done = room.steps.find("search", fingerprint)) return *done;
-  OneShot one_shot(room, operators, fingerprint);
+StepRecord one_shot_step(const TargetContext& context, const OperatorContext& operators,
+                         bool two_stages) {
+  const std::string fingerprint = one_shot_fingerprint(context, two_stages);
+  if (const auto done = context.steps.find("search", fingerprint)) return *done;
+  OneShot one_shot(context, operators, fingerprint);
   const std::vector<Candidate> candidates =
       two_stages ? one_shot.two_stages() : one_shot.one_stage();
   StepRecord record;
@@ -332,12 +334,12 @@ StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, 
                                    one_shot.trained_images, one_shot.evaluated_images));
   record.values = {static_cast<double>(one_shot.trained_images),
                    static_cast<double>(one_shot.evaluated_images)};
-  const Candidate* found = confirmed(room, operators.space, candidates, record);
+  const Candidate* found = confirmed(context, operators.space, candidates, record);
   if (found == nullptr) {
     const Candidate& fastest = *std::min_element(
         candidates.begin(), candidates.end(),
         [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
-    TargetMissed missed{room.target_ms, fastest.latency_ms,
+    TargetMissed missed{context.target_ms, fastest.latency_ms,
                         architecture_of(operators.space, fastest.path),
                         "no candidate of the evolution keeps to the limit on the simulator"};
     missed.fastest.name = "fastest";
@@ -350,12 +352,12 @@ StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, 
   record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
                                    as_percent(found->score)));
-  room.steps.save("search", record);
+  context.steps.save("search", record);
   return record;
 }
 
-std::string supernet_checkpoint(const TargetRoom& room) {
-  return room.directory + "/supernet.ckpt";
+std::string supernet_checkpoint(const TargetContext& context) {
+  return context.directory + "/supernet.ckpt";
 }
 
 }  // namespace tilewake

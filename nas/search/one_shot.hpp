@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "nas/evolution/evolution.hpp"
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 #include "nas/space/space_design.hpp"
 #include "nas/supernet/path_supernet.hpp"
 #include "nas/training/phase.hpp"
@@ -12,7 +12,7 @@
 namespace tilewake {
 
 /// What the steps that search operators have in common.
-struct OperatorRoom {
+struct OperatorContext {
   OperatorSpace space;
   SpaceDesign design;  // of its operators
 };
@@ -37,15 +37,15 @@ class PathLearner final : public Learner {
 
 /// Paths of the space, those of a latency within the target and of parameters within the space's
 /// limit being feasible.
-PathSpace path_space(const TargetRoom& room, const OperatorSpace& space);
+PathSpace path_space(const TargetContext& context, const OperatorSpace& space);
 
 /// Validation accuracy of a path with inherited weights; the statistics of its batch
 /// normalisation are computed anew before.
-double inherited_accuracy(const TargetRoom& room, PathSupernet& supernet, const OperatorPath& path,
-                          std::int64_t validation_images);
+double inherited_accuracy(const TargetContext& context, PathSupernet& supernet,
+                          const OperatorPath& path, std::int64_t validation_images);
 
 /// Images that the evolution's score of one network takes: calibration and validation.
-std::int64_t images_of_a_score(const TargetRoom& room);
+std::int64_t images_of_a_score(const TargetContext& context);
 
 /// SPOS: trains the supernet, one path a step, then evolves the path of the highest accuracy within
 /// the target. HURRICANE does so in two stages: first the later positions, the earlier ones fixed
@@ -54,9 +54,10 @@ std::int64_t images_of_a_score(const TargetRoom& room);
 ///
 /// What is found is the best candidate that keeps to the target on the simulator, too. Throws
 /// TargetMissed where there is none.
-StepRecord one_shot_step(const TargetRoom& room, const OperatorRoom& operators, bool two_stages);
+StepRecord one_shot_step(const TargetContext& context, const OperatorContext& operators,
+                         bool two_stages);
 
 /// Where one_shot_step leaves the supernet of one stage.
-std::string supernet_checkpoint(const TargetRoom& room);
+std::string supernet_checkpoint(const TargetContext& context);
 
 }  // namespace tilewake

@@ -23,60 +23,60 @@ constexpr std::uint64_t kSearchDraws = 0x7273;
 constexpr std::uint64_t kBaselineDraws = 0x7262;
 constexpr std::uint64_t kCorrelationDraws = 0x7263;
 
-std::vector<Path> draw(const TargetRoom& room, const OperatorRoom& operators, int count,
+std::vector<Path> draw(const TargetContext& context, const OperatorContext& operators, int count,
                        std::uint64_t purpose) {
-  return random_feasible_paths(path_space(room, operators.space), count,
-                               random_bits(room.config().seed, purpose), kMaxDraws);
+  return random_feasible_paths(path_space(context, operators.space), count,
+                               random_bits(context.config().seed, purpose), kMaxDraws);
 }
 
 /// Networks whose ranking costs what SPOS costs: images trained on, forward and backward, count
 /// three times as much as images that are only scored on.
-int num_networks(const TargetRoom& room) {
+int num_networks(const TargetContext& context) {
   constexpr double kTrainingCost = 3.0;
-  const Recipe& recipe = room.config().recipe;
+  const Recipe& recipe = context.config().recipe;
   if (recipe.random_networks > 0) return recipe.random_networks;
-  const auto num_train = static_cast<std::int64_t>(room.training.split.train.size());
+  const auto num_train = static_cast<std::int64_t>(context.training.split.train.size());
   const auto training = [&](const PhaseRecipe& phase) {
     return kTrainingCost * static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
   };
   const EvolutionRecipe& evolution = recipe.evolution;
   const double scoring = static_cast<double>(evolution.population) * evolution.generations *
-                         static_cast<double>(images_of_a_score(room));
+                         static_cast<double>(images_of_a_score(context));
   const double ranking =
-      training(recipe.ranking) + static_cast<double>(room.training.split.validation.size());
+      training(recipe.ranking) + static_cast<double>(context.training.split.validation.size());
   return std::max(1,
                   static_cast<int>(std::lround((training(recipe.supernet) + scoring) / ranking)));
 }
 
-std::string random_fingerprint(const TargetRoom& room) {
+std::string random_fingerprint(const TargetContext& context) {
   Recipe recipe;
-  recipe.supernet = room.config().recipe.supernet;
-  recipe.ranking = room.config().recipe.ranking;
-  recipe.evolution = room.config().recipe.evolution;
-  recipe.random_networks = room.config().recipe.random_networks;
-  return fingerprint_of({room.fingerprint, "random", recipe_yaml(recipe)});
+  recipe.supernet = context.config().recipe.supernet;
+  recipe.ranking = context.config().recipe.ranking;
+  recipe.evolution = context.config().recipe.evolution;
+  recipe.random_networks = context.config().recipe.random_networks;
+  return fingerprint_of({context.fingerprint, "random", recipe_yaml(recipe)});
 }
 
 }  // namespace
 
-StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operators) {
-  const std::string fingerprint = random_fingerprint(room);
-  if (const auto done = room.steps.find("search", fingerprint)) return *done;
+StepRecord random_search_step(const TargetContext& context, const OperatorContext& operators) {
+  const std::string fingerprint = random_fingerprint(context);
+  if (const auto done = context.steps.find("search", fingerprint)) return *done;
   StepRecord record;
   record.step = "search";
   record.fingerprint = fingerprint;
-  const int num_wanted = num_networks(room);
+  const int num_wanted = num_networks(context);
   // As many again: some that keep to the target by the estimate may not on the simulator.
-  const std::vector<Path> paths = draw(room, operators, 2 * num_wanted, kSearchDraws);
+  const std::vector<Path> paths = draw(context, operators, 2 * num_wanted, kSearchDraws);
   double best = -1.0;
   double sum = 0.0;
   int num_ranked = 0;
   for (std::size_t i = 0; i < paths.size() && num_ranked < num_wanted; ++i) {
     Architecture architecture = architecture_of(operators.space, paths[i]);
-    const SimulatedLatency simulated = simulate_within(room, to_network(architecture));
+    const SimulatedLatency simulated = simulate_within(context, to_network(architecture));
     std::string verdict = simulated.missed;
     if (verdict.empty()) {
-      const Ranked ranked = rank_by_training(room, architecture);
+      const Ranked ranked = rank_by_training(context, architecture);
       sum += ranked.accuracy;
       ++num_ranked;
       verdict = fmt::format("accuracy {} (+-{})", as_percent(ranked.accuracy),
@@ -90,15 +90,15 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
     record.log.push_back(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));
   }
   if (!record.architecture) {
-    throw TargetMissed{room.target_ms,
+    throw TargetMissed{context.target_ms,
                        0.0,
                        {},
                        fmt::format("no random network of the space {} keeps to {}: {} drawn do by "
                                    "the estimate, none on the simulator",
-                                   operators.space.name, as_ms(room.target_ms), paths.size())};
+                                   operators.space.name, as_ms(context.target_ms), paths.size())};
   }
   record.architecture->name = "searched";
-  record.estimated_ms = room.host().estimate(to_network(*record.architecture));
+  record.estimated_ms = context.host().estimate(to_network(*record.architecture));
   record.validation_accuracy = best;
   record.log.push_back(
       fmt::format("best of {} random networks: {}", num_ranked, in_one_line(*record.architecture)));
@@ -106,52 +106,53 @@ StepRecord random_search_step(const TargetRoom& room, const OperatorRoom& operat
       "estimated {}, simulated {}, accuracy {} after the short training, {} in the mean of all",
       as_ms(*record.estimated_ms), as_ms(*record.simulated_ms), as_percent(best),
       as_percent(sum / num_ranked)));
-  room.steps.save("search", record);
+  context.steps.save("search", record);
   return record;
 }
 
-StepRecord random_operators_step(const TargetRoom& room, const OperatorRoom& operators, int index) {
+StepRecord random_operators_step(const TargetContext& context, const OperatorContext& operators,
+                                 int index) {
   const std::string name = fmt::format("random-{}", index);
   // Some that keep to the target by the estimate may not on the simulator.
   constexpr int kSpare = 10;
   int num_found = 0;
-  for (const Path& path : draw(room, operators, index + 1 + kSpare, kBaselineDraws)) {
+  for (const Path& path : draw(context, operators, index + 1 + kSpare, kBaselineDraws)) {
     const ConfirmedCandidate filled =
-        fill_and_confirm(room, architecture_of(operators.space, path));
+        fill_and_confirm(context, architecture_of(operators.space, path));
     if (filled.is_rejected() || num_found++ < index) continue;
-    return trained_alike(room, filled.scaled.architecture, name);
+    return trained_alike(context, filled.scaled.architecture, name);
   }
   StepRecord none;
   none.step = name;
   none.log.push_back(fmt::format("none: {} random networks of the space were found that keep to {}",
-                                 num_found, as_ms(room.target_ms)));
+                                 num_found, as_ms(context.target_ms)));
   return none;
 }
 
-StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operators) {
-  const int count = room.config().num_correlated;
+StepRecord correlation_step(const TargetContext& context, const OperatorContext& operators) {
+  const int count = context.config().num_correlated;
   const std::string fingerprint =
-      fingerprint_of({random_fingerprint(room), recipe_yaml(room.config().recipe),
+      fingerprint_of({random_fingerprint(context), recipe_yaml(context.config().recipe),
                       fmt::format("correlation {}", count)});
-  if (const auto done = room.steps.find("correlation", fingerprint)) return *done;
+  if (const auto done = context.steps.find("correlation", fingerprint)) return *done;
   PathSupernet supernet(operators.space);
-  load_phase_module(supernet_checkpoint(room), *supernet);
-  supernet->to(room.config().device);
+  load_phase_module(supernet_checkpoint(context), *supernet);
+  supernet->to(context.config().device);
   StepRecord record;
   record.step = "correlation";
   record.fingerprint = fingerprint;
   std::vector<double> inherited;
   std::vector<double> alone;
-  for (const Path& path : draw(room, operators, count, kCorrelationDraws)) {
+  for (const Path& path : draw(context, operators, count, kCorrelationDraws)) {
     const Architecture architecture = architecture_of(operators.space, path);
-    inherited.push_back(inherited_accuracy(room, supernet, path, /*validation_images=*/0));
-    const Ranked ranked = rank_by_training(room, architecture);
+    inherited.push_back(inherited_accuracy(context, supernet, path, /*validation_images=*/0));
+    const Ranked ranked = rank_by_training(context, architecture);
     alone.push_back(ranked.accuracy);
     record.log.push_back(fmt::format("{}: {} inherited, {} (+-{}) alone", in_one_line(architecture),
                                      as_percent(inherited.back()), as_percent(ranked.accuracy),
                                      as_percent(ranked.standard_error)));
-    room.host().say(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(), count,
-                                as_percent(inherited.back()), as_percent(alone.back())));
+    context.host().log(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(),
+                                   count, as_percent(inherited.back()), as_percent(alone.back())));
   }
   if (alone.size() < 2) {
     record.log.push_back(
@@ -166,8 +167,8 @@ StepRecord correlation_step(const TargetRoom& room, const OperatorRoom& operator
   record.log.push_back(
       fmt::format("Kendall's tau {:.3f} over {} networks: accuracy with the supernet's weights "
                   "against {:.3g} epochs alone",
-                  record.values[0], alone.size(), room.config().recipe.ranking.epochs));
-  room.steps.save("correlation", record);
+                  record.values[0], alone.size(), context.config().recipe.ranking.epochs));
+  context.steps.save("correlation", record);
   return record;
 }
 

@@ -16,10 +16,10 @@ namespace {
 
 constexpr double kKeptShare = 0.5;  // of the blocks with squeeze-and-excitation, by gate score
 
-std::string postprocess_fingerprint(const TargetRoom& room, const StepRecord& scaled) {
+std::string postprocess_fingerprint(const TargetContext& context, const StepRecord& scaled) {
   Recipe recipe;
-  recipe.squeeze_excite = room.config().recipe.squeeze_excite;
-  recipe.hswish = room.config().recipe.hswish;
+  recipe.squeeze_excite = context.config().recipe.squeeze_excite;
+  recipe.hswish = context.config().recipe.hswish;
   return fingerprint_of({scaled.fingerprint, recipe_yaml(recipe)});
 }
 
@@ -61,9 +61,10 @@ Architecture without_lowest(Architecture architecture, const std::vector<double>
 }
 
 /// `network`, which is at hand unscaled, scaled to the limit in the direction that scaling chose.
-std::optional<ConfirmedCandidate> scaled_alike(const TargetRoom& room, const Architecture& network,
+std::optional<ConfirmedCandidate> scaled_alike(const TargetContext& context,
+                                               const Architecture& network,
                                                const std::vector<double>& direction) {
-  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(room, network);
+  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(context, network);
   std::optional<ConfirmedCandidate> found;
   double nearest = 0.0;
   for (ConfirmedCandidate& candidate : candidates) {
@@ -82,9 +83,12 @@ std::optional<ConfirmedCandidate> scaled_alike(const TargetRoom& room, const Arc
 /// What is kept so far, and what comes of trying more.
 class Trial {
  public:
-  Trial(const TargetRoom& room, const StepRecord& search, const StepRecord& scaled,
+  Trial(const TargetContext& context, const StepRecord& search, const StepRecord& scaled,
         StepRecord& record)
-      : room_(room), direction_(scaled.values), unscaled_(*search.architecture), record_(record) {
+      : context_(context),
+        direction_(scaled.values),
+        unscaled_(*search.architecture),
+        record_(record) {
     record_.architecture = scaled.architecture;
     record_.estimated_ms = scaled.estimated_ms;
     record_.simulated_ms = scaled.simulated_ms;
@@ -96,13 +100,13 @@ class Trial {
   /// Scales `variant` (of the unscaled network) to the same limit and keeps it if it gains more
   /// than a standard error over what is kept: that had the same milliseconds for scaling alone.
   std::optional<Ranked> attempt(const std::string& what, const Architecture& variant) {
-    const std::optional<ConfirmedCandidate> candidate = scaled_alike(room_, variant, direction_);
+    const std::optional<ConfirmedCandidate> candidate = scaled_alike(context_, variant, direction_);
     if (!candidate) {
       record_.log.push_back(what + ": no network with it keeps to the limit; left out");
       return {};
     }
     const Architecture& network = candidate->scaled.architecture;
-    const Ranked rank = rank_by_training(room_, network);
+    const Ranked rank = rank_by_training(context_, network);
     const double gain = rank.accuracy - *record_.validation_accuracy;
     const bool is_kept = gain > rank.standard_error;
     record_.log.push_back(
@@ -126,7 +130,7 @@ class Trial {
   const Architecture& last() const { return last_; }
 
  private:
-  const TargetRoom& room_;
+  const TargetContext& context_;
   std::vector<double> direction_;
   Architecture unscaled_;
   Architecture last_;
@@ -182,15 +186,15 @@ std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Archi
 
 }  // namespace
 
-StepRecord postprocess_step(const TargetRoom& room, const StepRecord& search,
+StepRecord postprocess_step(const TargetContext& context, const StepRecord& search,
                             const StepRecord& scaled) {
-  const std::string fingerprint = postprocess_fingerprint(room, scaled);
-  if (const auto done = room.steps.find("postprocess", fingerprint)) return *done;
-  const Recipe& recipe = room.config().recipe;
+  const std::string fingerprint = postprocess_fingerprint(context, scaled);
+  if (const auto done = context.steps.find("postprocess", fingerprint)) return *done;
+  const Recipe& recipe = context.config().recipe;
   StepRecord record;
   record.step = "postprocess";
   record.fingerprint = fingerprint;
-  Trial trial(room, search, scaled, record);
+  Trial trial(context, search, scaled, record);
   if (recipe.hswish) trial.attempt("h-swish in all blocks", with_hswish(trial.unscaled()));
   if (recipe.squeeze_excite) {
     const Architecture variant = with_squeeze_excite(trial.unscaled());
@@ -209,7 +213,7 @@ StepRecord postprocess_step(const TargetRoom& room, const StepRecord& search,
   if (!recipe.hswish && !recipe.squeeze_excite) record.log.push_back("the recipe asks for none");
   record.architecture->name = "postprocessed";
   record.log.push_back("result: " + in_one_line(*record.architecture));
-  room.steps.save("postprocess", record);
+  context.steps.save("postprocess", record);
   return record;
 }
 

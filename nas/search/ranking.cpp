@@ -12,17 +12,18 @@ namespace tilewake {
 namespace {
 
 /// Only what decides a ranking: the phase, the data, the seed.
-std::string ranking_fingerprint(const TargetRoom& room, const std::string& architecture) {
+std::string ranking_fingerprint(const TargetContext& context, const std::string& architecture) {
   Recipe recipe;
-  recipe.validation_share = room.config().recipe.validation_share;
-  recipe.ranking = room.config().recipe.ranking;
+  recipe.validation_share = context.config().recipe.validation_share;
+  recipe.ranking = context.config().recipe.ranking;
   return fingerprint_of(
-      {architecture, recipe_yaml(recipe), room.config().data.name,
-       fmt::format("{} {}", room.config().data.train->size(), room.config().seed)});
+      {architecture, recipe_yaml(recipe), context.config().data.name,
+       fmt::format("{} {}", context.config().data.train->size(), context.config().seed)});
 }
 
-std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) {
-  const auto loader = validation_loader(room, static_cast<int>(network->architecture.input.height));
+std::vector<double> gate_scores(const TrainingContext& context, BlockNetwork network) {
+  const auto loader =
+      validation_loader(context, static_cast<int>(network->architecture.input.height));
   std::vector<std::vector<torch::Tensor>> gates;  // per block with one, per batch
   for (const NetworkBlock& block : network->blocks) {
     if (block->squeeze_excite) gates.emplace_back();
@@ -33,7 +34,7 @@ std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) 
   loader->start(0);
   Batch batch;
   while (loader->next(batch)) {
-    network->forward(to_tensors(batch, room.config.device).first);
+    network->forward(to_tensors(batch, context.config.device).first);
     std::size_t i = 0;
     for (const NetworkBlock& block : network->blocks) {
       if (block->squeeze_excite) gates[i++].push_back(block->squeeze_excite->last_gate.flatten(1));
@@ -49,26 +50,27 @@ std::vector<double> gate_scores(const TrainingRoom& room, BlockNetwork network) 
 
 }  // namespace
 
-Ranked rank_by_training(const TargetRoom& room, const Architecture& architecture) {
+Ranked rank_by_training(const TargetContext& context, const Architecture& architecture) {
   Architecture nameless = architecture;
   nameless.name = "candidate";
   const std::string text = architecture_text(nameless);
-  const std::string fingerprint = ranking_fingerprint(room, text);
+  const std::string fingerprint = ranking_fingerprint(context, text);
   const std::string name = "rank-" + fingerprint_of({text});
-  const double num_images = static_cast<double>(room.training.split.validation.size());
-  std::optional<StepRecord> record = room.rankings.find(name, fingerprint);
+  const double num_images = static_cast<double>(context.training.split.validation.size());
+  std::optional<StepRecord> record = context.rankings.find(name, fingerprint);
   if (!record) {
-    const std::string checkpoint = room.rankings.path_of(name) + ".ckpt";
+    const std::string checkpoint = context.rankings.path_of(name) + ".ckpt";
     make_directory_of(checkpoint);  // with several targets no step has made it
-    TrainedNetwork trained = train_network(room.training, nameless, room.config().recipe.ranking,
-                                           name, checkpoint, "", fingerprint);
+    TrainedNetwork trained =
+        train_network(context.training, nameless, context.config().recipe.ranking, name, checkpoint,
+                      "", fingerprint);
     record = StepRecord();
     record->step = name;
     record->fingerprint = fingerprint;
     record->architecture = nameless;
     record->validation_accuracy = trained.result.validation.value().share();
-    record->values = gate_scores(room.training, trained.network);
-    room.rankings.save(name, *record);
+    record->values = gate_scores(context.training, trained.network);
+    context.rankings.save(name, *record);
     std::filesystem::remove(checkpoint);  // the record holds all that is needed of it
   }
   Ranked ranked;

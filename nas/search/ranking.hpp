@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 
 namespace tilewake {
 
@@ -18,6 +18,6 @@ struct Ranked {
 
 /// Trains `architecture` by the recipe's `ranking` phase and validates it. What was ranked before
 /// is not trained again. Throws Interrupted.
-Ranked rank_by_training(const TargetRoom& room, const Architecture& architecture);
+Ranked rank_by_training(const TargetContext& context, const Architecture& architecture);
 
 }  // namespace tilewake

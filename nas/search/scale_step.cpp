@@ -13,11 +13,11 @@
 namespace tilewake {
 namespace {
 
-std::string scale_fingerprint(const TargetRoom& room, const StepRecord& search) {
+std::string scale_fingerprint(const TargetContext& context, const StepRecord& search) {
   Recipe recipe;
-  recipe.ranking = room.config().recipe.ranking;
-  recipe.max_ranked = room.config().recipe.max_ranked;
-  recipe.validation_share = room.config().recipe.validation_share;
+  recipe.ranking = context.config().recipe.ranking;
+  recipe.max_ranked = context.config().recipe.max_ranked;
+  recipe.validation_share = context.config().recipe.validation_share;
   return fingerprint_of({search.fingerprint, recipe_yaml(recipe)});
 }
 
@@ -31,13 +31,13 @@ double capacity(const Architecture& architecture) {
 }
 
 /// Nothing keeps to the limit: with the fastest network known, scaled or not.
-TargetMissed missed(const TargetRoom& room, const StepRecord& search,
+TargetMissed missed(const TargetContext& context, const StepRecord& search,
                     const std::vector<ConfirmedCandidate>& candidates) {
-  TargetMissed missed{room.target_ms, *search.simulated_ms, *search.architecture,
+  TargetMissed missed{context.target_ms, *search.simulated_ms, *search.architecture,
                       "no scaled network keeps to the limit on the simulator"};
   for (const ConfirmedCandidate& candidate : candidates) {
     const double estimated_ms = candidate.scaled.estimated_ms;  // beyond the limit: not simulated
-    const double ms = estimated_ms > room.target_ms ? estimated_ms : candidate.simulated_ms;
+    const double ms = estimated_ms > context.target_ms ? estimated_ms : candidate.simulated_ms;
     if (ms <= 0.0 || ms >= missed.fastest_ms) continue;  // 0: repeated, or more than fits
     missed.fastest_ms = ms;
     missed.fastest = candidate.scaled.architecture;
@@ -47,38 +47,38 @@ TargetMissed missed(const TargetRoom& room, const StepRecord& search,
 
 }  // namespace
 
-StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
-  const std::string fingerprint = scale_fingerprint(room, search);
-  if (const auto done = room.steps.find("scale", fingerprint)) return *done;
+StepRecord scale_step(const TargetContext& context, const StepRecord& search) {
+  const std::string fingerprint = scale_fingerprint(context, search);
+  if (const auto done = context.steps.find("scale", fingerprint)) return *done;
   StepRecord record;
   record.step = "scale";
   record.fingerprint = fingerprint;
 
-  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(room, *search.architecture);
+  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(context, *search.architecture);
   std::stable_sort(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
     if (a.is_rejected() != b.is_rejected()) return b.is_rejected();
     if (a.is_rejected()) return false;
-    const double used = kUsedShare * room.target_ms;
+    const double used = kUsedShare * context.target_ms;
     if ((a.simulated_ms < used) != (b.simulated_ms < used)) return b.simulated_ms < used;
     return capacity(a.scaled.architecture) > capacity(b.scaled.architecture);
   });
   record.log.push_back(fmt::format(
       "{} candidates; of those that use {:.0f} % of the limit, the ones with most "
       "multiply-accumulates and parameters are ranked by {:.3g} epochs of training, {} at most",
-      candidates.size(), 100.0 * kUsedShare, room.config().recipe.ranking.epochs,
-      room.config().recipe.max_ranked));
+      candidates.size(), 100.0 * kUsedShare, context.config().recipe.ranking.epochs,
+      context.config().recipe.max_ranked));
   const ConfirmedCandidate* best = nullptr;
   Ranked best_rank;
   int num_ranked = 0;
   for (const ConfirmedCandidate& candidate : candidates) {
     std::string verdict = candidate.rejected();
-    if (verdict.empty() && num_ranked == room.config().recipe.max_ranked) {
-      verdict = candidate.simulated_ms < kUsedShare * room.target_ms
+    if (verdict.empty() && num_ranked == context.config().recipe.max_ranked) {
+      verdict = candidate.simulated_ms < kUsedShare * context.target_ms
                     ? "not trained: leaves more of the limit unused"
                     : "not trained: fewer multiply-accumulates and parameters";
     } else if (verdict.empty()) {
       ++num_ranked;
-      const Ranked rank = rank_by_training(room, candidate.scaled.architecture);
+      const Ranked rank = rank_by_training(context, candidate.scaled.architecture);
       verdict = fmt::format("accuracy {} (+-{})", as_percent(rank.accuracy),
                             as_percent(rank.standard_error));
       if (best == nullptr || rank.accuracy > best_rank.accuracy) {
@@ -88,7 +88,7 @@ StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
     }
     record.log.push_back(candidate.in_one_line() + ": " + verdict);
   }
-  if (best == nullptr) throw missed(room, search, candidates);
+  if (best == nullptr) throw missed(context, search, candidates);
   record.architecture = best->scaled.architecture;
   record.architecture->name = "scaled";
   record.estimated_ms = best->scaled.estimated_ms;
@@ -97,7 +97,7 @@ StepRecord scale_step(const TargetRoom& room, const StepRecord& search) {
   record.values = {best->scaled.multipliers.depth, best->scaled.multipliers.width,
                    best->scaled.multipliers.resolution};
   record.log.push_back("chosen: " + in_one_line(*record.architecture));
-  room.steps.save("scale", record);
+  context.steps.save("scale", record);
   return record;
 }
 

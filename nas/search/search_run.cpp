@@ -65,18 +65,19 @@ std::string supergraph_fingerprint(const RunConfig& config, const SearchSpace& s
 }
 
 /// Step 2a. Returns the path of its checkpoint.
-std::string supergraph_step(const TrainingRoom& room, const SearchSpace& space,
+std::string supergraph_step(const TrainingContext& context, const SearchSpace& space,
                             const std::string& fingerprint) {
-  const Recipe& recipe = room.config.recipe;
-  torch::manual_seed(random_bits(room.config.seed, fnv1a64("weights of supergraph")));
+  const Recipe& recipe = context.config.recipe;
+  torch::manual_seed(random_bits(context.config.seed, fnv1a64("weights of supergraph")));
   Supernet supernet(space, gate_options(recipe.options));
-  supernet->to(room.config.device);
+  supernet->to(context.config.device);
   SupergraphLearner learner(supernet, recipe.supergraph, recipe.options);
-  const auto train = training_loader(room, recipe.supergraph, static_cast<int>(space.input.height));
-  PhaseOptions options = phase_options(room, "supergraph", recipe.supergraph);
-  options.checkpoint_path = room.config.directory + "/supergraph.ckpt";
+  const auto train =
+      training_loader(context, recipe.supergraph, static_cast<int>(space.input.height));
+  PhaseOptions options = phase_options(context, "supergraph", recipe.supergraph);
+  options.checkpoint_path = context.config.directory + "/supergraph.ckpt";
   options.fingerprint = fingerprint;
-  run_counted(room, learner, *train, options);
+  run_counted(context, learner, *train, options);
   return options.checkpoint_path;
 }
 
@@ -120,7 +121,7 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
   StepRecord design = design_step(config, guide_ms, result.space);
   if (macs)
     design.log.push_back("latencies stand for multiply-accumulates until networks are scaled");
-  for (const std::string& line : design.log) host.say("design: " + line);
+  for (const std::string& line : design.log) host.log("design: " + line);
   const LatencyTable table = tabulate(guide, choice_space(result.space));
   check_reachable(result.space, table, guide_ms, config.targets_ms.front());
   check_sensible("the largest network of the space " + result.space.name,
@@ -128,24 +129,24 @@ SearchResult run_s3nas(const RunConfig& config, const Host& host, Step last) {
                  config.targets_ms.back());
   if (last < Step::kSupergraph) return result;
 
-  const RunRoom run(config, host);
-  const TrainingRoom& room = run.training;
+  const RunContext run(config, host);
+  const TrainingContext& context = run.training;
   const std::string fingerprint = supergraph_fingerprint(config, result.space);
-  const std::string supergraph = supergraph_step(room, result.space, fingerprint);
+  const std::string supergraph = supergraph_step(context, result.space, fingerprint);
   if (last < Step::kSearch) return result;
   MethodSteps steps;
-  steps.find = [&](const TargetRoom& target) {
+  steps.find = [&](const TargetContext& target) {
     return search_step(target, result.space, table, supergraph);
   };
   steps.scales = true;
   steps.postprocesses = true;
-  steps.random = [&](const TargetRoom& target, double latency_ms, int index) {
+  steps.random = [&](const TargetContext& target, double latency_ms, int index) {
     return random_step(target, result.space, latency_ms, index);
   };
   // Until then both methods may do the same.
   const std::string of_method = macs ? fingerprint_of({fingerprint, "flops"}) : fingerprint;
   for (const double target_ms : config.targets_ms)
-    result.targets.push_back(run_target(room, design, target_ms, of_method, steps, last));
+    result.targets.push_back(run_target(context, design, target_ms, of_method, steps, last));
   return result;
 }
 
@@ -162,10 +163,10 @@ SearchResult run_published(const RunConfig& config, const Host& host, Step last)
   design.step = "design";
   design.log.push_back("no search: " + in_one_line(published));
   if (last < Step::kSearch) return result;
-  const RunRoom run(config, host);
-  const TrainingRoom& room = run.training;
+  const RunContext run(config, host);
+  const TrainingContext& context = run.training;
   MethodSteps steps;
-  steps.find = [&](const TargetRoom& target) {
+  steps.find = [&](const TargetContext& target) {
     StepRecord record;
     record.step = "search";
     record.fingerprint = target.fingerprint;
@@ -182,7 +183,7 @@ SearchResult run_published(const RunConfig& config, const Host& host, Step last)
        fmt::format("{} {}", config.space.max_params, config.space.width_divisor), config.data.name,
        fmt::format("{} {} {}", config.data.train->size(), config.data.test->size(), config.seed)});
   for (const double target_ms : config.targets_ms)
-    result.targets.push_back(run_target(room, design, target_ms, fingerprint, steps, last));
+    result.targets.push_back(run_target(context, design, target_ms, fingerprint, steps, last));
   return result;
 }
 

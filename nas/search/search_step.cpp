@@ -13,11 +13,11 @@
 namespace tilewake {
 namespace {
 
-std::string search_fingerprint(const TargetRoom& room) {
+std::string search_fingerprint(const TargetContext& context) {
   Recipe recipe;
-  recipe.search = room.config().recipe.search;
-  recipe.options = room.config().recipe.options;
-  return fingerprint_of({room.fingerprint, recipe_yaml(recipe)});
+  recipe.search = context.config().recipe.search;
+  recipe.options = context.config().recipe.options;
+  return fingerprint_of({context.fingerprint, recipe_yaml(recipe)});
 }
 
 std::vector<Outcome> outcomes_of(const SearchSpace& space, const std::vector<int>& choices) {
@@ -39,9 +39,9 @@ std::vector<int> choices_of(Supernet& supernet) {
 }
 
 /// The network that the search ends with: that of the last step, or else the last that met
-/// `limit_ms`, or else the fastest if the whole target has room for it.
+/// `limit_ms`, or else the fastest if the whole target has time for it.
 SearchPoint read_out(Supernet& supernet, const SearchLearner& learner, const LatencyTable& table,
-                     double cycles_to_ms, double limit_ms, const TargetRoom& room,
+                     double cycles_to_ms, double limit_ms, const TargetContext& context,
                      const SearchSpace& space, StepRecord& record) {
   SearchPoint last;
   last.choices = choices_of(supernet);
@@ -59,20 +59,20 @@ SearchPoint read_out(Supernet& supernet, const SearchLearner& learner, const Lat
     return *learner.last_within();
   }
   const SearchPoint fastest = learner.fastest().value_or(last);
-  if (fastest.latency_ms <= room.target_ms) {
+  if (fastest.latency_ms <= context.target_ms) {
     record.log.push_back(fmt::format(
         "no step met the search's limit of {}; step {} came nearest with {}, within the whole {}",
-        as_ms(limit_ms), fastest.step, as_ms(fastest.latency_ms), as_ms(room.target_ms)));
+        as_ms(limit_ms), fastest.step, as_ms(fastest.latency_ms), as_ms(context.target_ms)));
     return fastest;
   }
   throw TargetMissed{
-      room.target_ms, fastest.latency_ms,
+      context.target_ms, fastest.latency_ms,
       architecture_of(space, outcomes_of(space, fastest.choices)),
       fmt::format("no step of the search met {}, nor the {} that it aims at "
                   "(search.options.target_share); it may need more search.epochs, a higher "
                   "search.options.latency_growth or threshold_rate, or a space with faster "
                   "networks ({})",
-                  as_ms(room.target_ms), as_ms(limit_ms), room.directory)};
+                  as_ms(context.target_ms), as_ms(limit_ms), context.directory)};
 }
 
 }  // namespace
@@ -114,45 +114,45 @@ std::vector<int> fastest_choices(const LatencyTable& table) {
   return choices;
 }
 
-StepRecord search_step(const TargetRoom& room, const SearchSpace& space, const LatencyTable& table,
-                       const std::string& supergraph_checkpoint) {
-  const std::string fingerprint = search_fingerprint(room);
-  if (const auto done = room.steps.find("search", fingerprint)) return *done;
+StepRecord search_step(const TargetContext& context, const SearchSpace& space,
+                       const LatencyTable& table, const std::string& supergraph_checkpoint) {
+  const std::string fingerprint = search_fingerprint(context);
+  if (const auto done = context.steps.find("search", fingerprint)) return *done;
 
-  const Recipe& recipe = room.config().recipe;
-  const double cycles_to_ms = 1.0 / (room.host().clock_mhz * 1e3);
-  const double limit_ms = room.target_ms * recipe.options.target_share;
+  const Recipe& recipe = context.config().recipe;
+  const double cycles_to_ms = 1.0 / (context.host().clock_mhz * 1e3);
+  const double limit_ms = context.target_ms * recipe.options.target_share;
   StepRecord record;
   record.step = "search";
   record.fingerprint = fingerprint;
 
-  torch::manual_seed(random_bits(room.config().seed, fnv1a64("weights of search")));
+  torch::manual_seed(random_bits(context.config().seed, fnv1a64("weights of search")));
   Supernet supernet(space, gate_options(recipe.options));
   load_phase_module(supergraph_checkpoint, *supernet);
-  supernet->to(room.config().device);
+  supernet->to(context.config().device);
   LatencyLoss latency_loss(table, cycles_to_ms, limit_ms, recipe.options.latency_weight,
                            recipe.options.latency_slope);
-  latency_loss.to(room.config().device);
+  latency_loss.to(context.config().device);
   SearchLearner learner(supernet, latency_loss, recipe.search, recipe.options);
   const auto train =
-      training_loader(room.training, recipe.search, static_cast<int>(space.input.height));
-  PhaseOptions options = phase_options(room.training, "search", recipe.search);
+      training_loader(context.training, recipe.search, static_cast<int>(space.input.height));
+  PhaseOptions options = phase_options(context.training, "search", recipe.search);
   options.optimizer_from = supergraph_checkpoint;
-  options.checkpoint_path = room.directory + "/search.ckpt";
+  options.checkpoint_path = context.directory + "/search.ckpt";
   options.fingerprint = fingerprint;
   options.target_ms = limit_ms;
-  run_counted(room.training, learner, *train, options);
+  run_counted(context.training, learner, *train, options);
 
   const SearchPoint found =
-      read_out(supernet, learner, table, cycles_to_ms, limit_ms, room, space, record);
+      read_out(supernet, learner, table, cycles_to_ms, limit_ms, context, space, record);
   record.architecture = architecture_of(space, outcomes_of(space, found.choices));
   record.architecture->name = "searched";
-  record.estimated_ms = room.host().estimate(to_network(*record.architecture));
-  record.simulated_ms = room.host().simulate(to_network(*record.architecture));
+  record.estimated_ms = context.host().estimate(to_network(*record.architecture));
+  record.simulated_ms = context.host().simulate(to_network(*record.architecture));
   record.log.push_back(in_one_line(*record.architecture));
   record.log.push_back(fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
                                    as_ms(*record.simulated_ms)));
-  room.steps.save("search", record);
+  context.steps.save("search", record);
   return record;
 }
 

@@ -30,17 +30,17 @@ void write_decisions(const std::string& directory, const StepRecord& design,
 
 class TargetRun {
  public:
-  TargetRun(const TrainingRoom& training, const StepRecord& design, double target_ms,
+  TargetRun(const TrainingContext& training, const StepRecord& design, double target_ms,
             const std::string& fingerprint)
       : design_(design),
         directory_(target_directory(training.config, target_ms)),
         training_(training),
-        room_{training_,
-              target_ms,
-              directory_,
-              fingerprint_of({fingerprint, fmt::format("{}", target_ms)}),
-              StepStore(directory_ + "/steps"),
-              StepStore(training.config.directory + "/steps")} {
+        context_{training_,
+                 target_ms,
+                 directory_,
+                 fingerprint_of({fingerprint, fmt::format("{}", target_ms)}),
+                 StepStore(directory_ + "/steps"),
+                 StepStore(training.config.directory + "/steps")} {
     make_directory_of(directory_ + "/x");
     // Several targets have metrics of their own.
     if (directory_ != training.config.directory) {
@@ -52,23 +52,24 @@ class TargetRun {
   }
 
   TargetResult run(const MethodSteps& steps, Step last) {
-    const StepRecord found = done(steps.find(room_));
+    const StepRecord found = done(steps.find(context_));
     if (last < Step::kScale) return result_;
-    StepRecord fitted = done(steps.scales ? scale_step(room_, found) : fill_step(room_, found));
+    StepRecord fitted =
+        done(steps.scales ? scale_step(context_, found) : fill_step(context_, found));
     if (last < Step::kPostprocess) return result_;
-    if (steps.postprocesses) fitted = done(postprocess_step(room_, found, fitted));
+    if (steps.postprocesses) fitted = done(postprocess_step(context_, found, fitted));
     if (last < Step::kTrain) return result_;
-    const StepRecord trained = done(train_step(room_, fitted));
+    const StepRecord trained = done(train_step(context_, fitted));
     if (last < Step::kEvaluate) return result_;
-    const StepRecord evaluated = done(evaluate_step(room_, trained));
+    const StepRecord evaluated = done(evaluate_step(context_, trained));
     if (steps.correlate) {
-      result_.correlation = steps.correlate(room_);
+      result_.correlation = steps.correlate(context_);
       write_decisions(directory_, design_, result_);
-      room_.host().say(fmt::format("correlation: {}", result_.correlation->log.back()));
+      context_.host().log(fmt::format("correlation: {}", result_.correlation->log.back()));
     }
-    for (int i = 0; steps.random && i < room_.config().num_random; ++i) {
-      result_.random.push_back(steps.random(room_, *evaluated.estimated_ms, i));
-      room_.host().say(
+    for (int i = 0; steps.random && i < context_.config().num_random; ++i) {
+      result_.random.push_back(steps.random(context_, *evaluated.estimated_ms, i));
+      context_.host().log(
           fmt::format("{}: {}", result_.random.back().step, result_.random.back().log.back()));
       write_decisions(directory_, design_, result_);
     }
@@ -79,15 +80,15 @@ class TargetRun {
   StepRecord done(StepRecord record) {
     result_.steps.push_back(record);
     write_decisions(directory_, design_, result_);
-    room_.host().say(fmt::format("{}: {}", record.step, record.log.back()));
+    context_.host().log(fmt::format("{}: {}", record.step, record.log.back()));
     return record;
   }
 
   const StepRecord& design_;
   std::string directory_;
   std::optional<MetricsLog> metrics_;
-  TrainingRoom training_;
-  TargetRoom room_;
+  TrainingContext training_;
+  TargetContext context_;
   TargetResult result_;
 };
 
@@ -104,7 +105,7 @@ void check_sensible(const std::string& name, const Architecture& largest, const 
       as_ms(target_ms), kMaxGrowth, name, as_ms(largest_ms)));
 }
 
-TargetResult run_target(const TrainingRoom& training, const StepRecord& design, double target_ms,
+TargetResult run_target(const TrainingContext& training, const StepRecord& design, double target_ms,
                         const std::string& fingerprint, const MethodSteps& steps, Step last) {
   return TargetRun(training, design, target_ms, fingerprint).run(steps, last);
 }

@@ -18,10 +18,10 @@ namespace {
 constexpr double kLeastShare = 0.95;  // of the winner's latency, that a random network has
 constexpr int kMaxDraws = 20'000;
 
-std::string train_fingerprint(const TargetRoom& room, const Architecture& architecture,
+std::string train_fingerprint(const TargetContext& context, const Architecture& architecture,
                               const std::string& before) {
   Recipe recipe;
-  recipe.train = room.config().recipe.train;
+  recipe.train = context.config().recipe.train;
   return fingerprint_of({before, architecture_text(architecture), recipe_yaml(recipe)});
 }
 
@@ -38,55 +38,56 @@ std::string name_after(const std::string& directory) {
 }
 
 /// The best epoch's weights, in a network of their own.
-BlockNetwork best_network(const TargetRoom& room, const Architecture& architecture,
+BlockNetwork best_network(const TargetContext& context, const Architecture& architecture,
                           const std::string& path) {
   BlockNetwork network(architecture);
   read_checkpoint(path,
                   [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
-  network->to(room.config().device);
+  network->to(context.config().device);
   return network;
 }
 
 }  // namespace
 
-StepRecord train_step(const TargetRoom& room, const StepRecord& postprocessed) {
+StepRecord train_step(const TargetContext& context, const StepRecord& postprocessed) {
   const Architecture& architecture = *postprocessed.architecture;
-  const std::string fingerprint = train_fingerprint(room, architecture, postprocessed.fingerprint);
-  if (const auto done = room.steps.find("train", fingerprint)) return *done;
+  const std::string fingerprint =
+      train_fingerprint(context, architecture, postprocessed.fingerprint);
+  if (const auto done = context.steps.find("train", fingerprint)) return *done;
   StepRecord record = postprocessed;
   record.step = "train";
   record.fingerprint = fingerprint;
   record.log.clear();
-  const TrainedNetwork trained =
-      train_network(room.training, architecture, room.config().recipe.train, "train",
-                    room.directory + "/train.ckpt", room.directory + "/weights.ckpt", fingerprint);
+  const TrainedNetwork trained = train_network(
+      context.training, architecture, context.config().recipe.train, "train",
+      context.directory + "/train.ckpt", context.directory + "/weights.ckpt", fingerprint);
   record.validation_accuracy = trained.result.best_accuracy;
   record.log.push_back(
       fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
                   as_percent(trained.result.best_accuracy), trained.result.best_step,
                   as_percent(trained.result.validation.value().share())));
-  room.steps.save("train", record);
+  context.steps.save("train", record);
   return record;
 }
 
-StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
+StepRecord evaluate_step(const TargetContext& context, const StepRecord& trained) {
   const std::string fingerprint = fingerprint_of({trained.fingerprint, "evaluate"});
-  const std::optional<StepRecord> done = room.steps.find("evaluate", fingerprint);
+  const std::optional<StepRecord> done = context.steps.find("evaluate", fingerprint);
   if (done) return *done;
   StepRecord record = trained;
   record.step = "evaluate";
   record.fingerprint = fingerprint;
   record.log.clear();
-  record.architecture->name = name_after(room.directory);
+  record.architecture->name = name_after(context.directory);
   const Architecture& architecture = *record.architecture;
   const Network network = to_network(architecture);
-  BlockNetwork best = best_network(room, architecture, room.directory + "/weights.ckpt");
+  BlockNetwork best = best_network(context, architecture, context.directory + "/weights.ckpt");
 
-  const auto loader = test_loader(room.training, static_cast<int>(architecture.input.height));
-  const Accuracy accuracy = evaluate(predictor_of(best), *loader, room.config().device);
+  const auto loader = test_loader(context.training, static_cast<int>(architecture.input.height));
+  const Accuracy accuracy = evaluate(predictor_of(best), *loader, context.config().device);
   record.test_accuracy = accuracy.share();
-  record.estimated_ms = room.host().estimate(network);
-  record.simulated_ms = room.host().simulate(network);
+  record.estimated_ms = context.host().estimate(network);
+  record.simulated_ms = context.host().simulate(network);
   record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
                                    as_percent(accuracy.share()),
                                    as_percent(accuracy.standard_error()), accuracy.num_images));
@@ -94,32 +95,33 @@ StepRecord evaluate_step(const TargetRoom& room, const StepRecord& trained) {
   best->to(torch::kCPU);
   const std::string onnx = onnx_model(network, folded_weights(best));
   check_onnx_model(onnx, network);
-  write_file_atomically(room.directory + "/model.onnx", onnx);
+  write_file_atomically(context.directory + "/model.onnx", onnx);
   const std::string comment = fmt::format(
       "Found by tilewake nas for {} under a limit of {}.\nEstimated {}, simulated {}; {} "
       "parameters, validation accuracy {}, test accuracy {}.",
-      room.config().data.name, as_ms(room.target_ms), as_ms(*record.estimated_ms),
+      context.config().data.name, as_ms(context.target_ms), as_ms(*record.estimated_ms),
       as_ms(*record.simulated_ms), num_trained_params(architecture),
       as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
-  write_file_atomically(room.directory + "/architecture.yaml", network_yaml(architecture, comment));
-  room.steps.save("evaluate", record);
+  write_file_atomically(context.directory + "/architecture.yaml",
+                        network_yaml(architecture, comment));
+  context.steps.save("evaluate", record);
   return record;
 }
 
-StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double latency_ms,
+StepRecord random_step(const TargetContext& context, const SearchSpace& space, double latency_ms,
                        int index) {
   const std::string name = fmt::format("random-{}", index);
-  const LatencyEstimate estimate = [&](const Network& n) { return room.host().estimate(n); };
+  const LatencyEstimate estimate = [&](const Network& n) { return context.host().estimate(n); };
   // Some that keep to the target by the estimate may not on the simulator.
   constexpr std::uint64_t kTries = 10;
   for (std::uint64_t i = 0; i < kTries; ++i) {
     const std::uint64_t seed =
-        random_bits(room.config().seed, 0x72616e64, static_cast<std::uint64_t>(index), i);
+        random_bits(context.config().seed, 0x72616e64, static_cast<std::uint64_t>(index), i);
     std::optional<Architecture> architecture = random_architecture_within(
         space, kLeastShare * latency_ms, latency_ms, estimate, seed, kMaxDraws);
     if (!architecture) break;
-    if (simulate_within(room, to_network(*architecture)).missed.empty())
-      return trained_alike(room, std::move(*architecture), name);
+    if (simulate_within(context, to_network(*architecture)).missed.empty())
+      return trained_alike(context, std::move(*architecture), name);
   }
   StepRecord none;
   none.step = name;
@@ -129,27 +131,27 @@ StepRecord random_step(const TargetRoom& room, const SearchSpace& space, double 
   return none;
 }
 
-StepRecord trained_alike(const TargetRoom& room, Architecture architecture,
+StepRecord trained_alike(const TargetContext& context, Architecture architecture,
                          const std::string& name) {
   architecture.name = name;
-  const std::string fingerprint = train_fingerprint(room, architecture, room.fingerprint);
-  if (const auto done = room.steps.find(name, fingerprint)) return *done;
+  const std::string fingerprint = train_fingerprint(context, architecture, context.fingerprint);
+  if (const auto done = context.steps.find(name, fingerprint)) return *done;
   StepRecord record;
   record.step = name;
   record.fingerprint = fingerprint;
   record.architecture = architecture;
-  const std::string path = room.directory + "/" + name;
+  const std::string path = context.directory + "/" + name;
   const TrainedNetwork trained =
-      train_network(room.training, architecture, room.config().recipe.train, name, path + ".ckpt",
-                    "", fingerprint);
+      train_network(context.training, architecture, context.config().recipe.train, name,
+                    path + ".ckpt", "", fingerprint);
   record.validation_accuracy = trained.result.best_accuracy;
-  record.estimated_ms = room.host().estimate(to_network(architecture));
-  record.simulated_ms = room.host().simulate(to_network(architecture));
+  record.estimated_ms = context.host().estimate(to_network(architecture));
+  record.simulated_ms = context.host().simulate(to_network(architecture));
   record.log.push_back(in_one_line(architecture));
   record.log.push_back(fmt::format("estimated {}, simulated {}, validation accuracy {}",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
                                    as_percent(*record.validation_accuracy)));
-  room.steps.save(name, record);
+  context.steps.save(name, record);
   std::filesystem::remove(path + ".ckpt");
   return record;
 }

@@ -90,7 +90,7 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
   options.flag("force", values.force, "replace a model of another machine");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the calibration cost");
-  options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
+  options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   const bool is_designed = values.traces.empty() || values.designed;
   for (const std::string name : {"networks", "no-cache"}) {
@@ -198,7 +198,7 @@ ExitCode calibrate_command(const Arguments& arguments) {
     if (!poor.empty()) log().warn(poor);
     return ExitCode::kOk;
   }
-  write_complaint(fmt::format("{}; {}", report.refusal, file.left_as_it_was()));
+  print_error(fmt::format("{}; {}", report.refusal, file.left_as_it_was()));
   return ExitCode::kToleranceMissed;
 }
 

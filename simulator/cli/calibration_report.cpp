@@ -95,9 +95,9 @@ std::string calibration_table(const CalibrationReport& report) {
       with_separators(model.provenance.num_networks), model.provenance.set, model.provenance.seed,
       evaluation_report(model.holdout, extractor->set()), 100.0 * calibration.train.layers.mape,
       100.0 * calibration.train.networks.mape);
-  if (!calibration.remarks.empty()) {
+  if (!calibration.warnings.empty()) {
     text +=
-        fmt::format("\ncoefficients to look at:\n  {}\n", fmt::join(calibration.remarks, "\n  "));
+        fmt::format("\ncoefficients to look at:\n  {}\n", fmt::join(calibration.warnings, "\n  "));
   }
   return text + (report.refusal.empty() ? fmt::format("\nmodel: {}\n", report.path)
                                         : fmt::format("\nno model written: {}\n", report.refusal));
@@ -109,8 +109,8 @@ std::string calibration_json(const CalibrationReport& report) {
   const Provenance& from = model.provenance;
   const auto extractor = make_feature_extractor(model.hardware);
   const FeatureSet& set = extractor->set();
-  std::vector<std::string> remarks;
-  for (const std::string& remark : calibration.remarks) remarks.push_back(quoted(remark));
+  std::vector<std::string> warnings;
+  for (const std::string& warning : calibration.warnings) warnings.push_back(quoted(warning));
   return members(
              {fmt::format("\"hardware\": {}", quoted(model.hardware.name)),
               fmt::format("\"machine\": {}", quoted(from.machine)),
@@ -122,7 +122,7 @@ std::string calibration_json(const CalibrationReport& report) {
               fmt::format("\"mape_holdout\": {}", model.holdout.layers.mape),
               "\"holdout\": " + evaluation_json(model.holdout, set),
               "\"coefficients\": " + coefficients_json(model, set),
-              fmt::format("\"remarks\": [{}]", fmt::join(remarks, ", ")),
+              fmt::format("\"warnings\": [{}]", fmt::join(warnings, ", ")),
               report.refusal.empty() ? "\"model\": " + quoted(report.path) : "\"model\": null",
               report.refusal.empty() ? "\"refusal\": null"
                                      : "\"refusal\": " + quoted(report.refusal)},

@@ -49,7 +49,7 @@ ExitCode convert_command(const Arguments& arguments) {
   options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("out", out, "FILE", "what is written: FILE.yaml or FILE.onnx");
   options.flag("force", force, "replace FILE");
-  options.flag("quiet,q", quiet, "no remarks on standard error");
+  options.flag("quiet,q", quiet, "suppress warnings");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(/*verbose=*/false, quiet);
   const bool to_onnx = out.ends_with(".onnx");

@@ -182,7 +182,7 @@ ExitCode dram_command(const Arguments& arguments) {
                   "bytes of a chunk; 0 for the memory's largest request, or 64 with stride");
   options.optional("format", format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", verbose, "tell what the measurement cost");
-  options.flag("quiet,q", quiet, "no remarks on standard error");
+  options.flag("quiet,q", quiet, "suppress warnings");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);
   const Formatter formatter = formatter_of(kFormats, format);

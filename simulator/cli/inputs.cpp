@@ -72,7 +72,7 @@ Workload read_workload(const std::string& name, const std::vector<std::int64_t>&
   }
   if (path.ends_with(".onnx")) {
     OnnxNetwork model = read_onnx(text, path, input_shape);
-    for (const std::string& remark : model.remarks) log().warn("{}: {}", path, remark);
+    for (const std::string& warning : model.warnings) log().warn("{}: {}", path, warning);
     workload.networks.push_back(std::move(model.network));
   } else if (path.ends_with(".csv")) {
     workload.networks = read_scalesim_topology(text, path);

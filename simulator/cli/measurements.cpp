@@ -120,7 +120,7 @@ void add_simulations(Measurements& measurements, Simulator& simulator, const Cal
   std::optional<TraceCache> cache;
   if (!cache_path.empty()) {
     cache.emplace(cache_path, machine_id(hardware), build_id());
-    if (!cache->remark().empty()) log().info(cache->remark());
+    if (!cache->warning().empty()) log().info(cache->warning());
   }
   Simulations simulations(hardware, simulator, cache ? &*cache : nullptr);
   int done = 0;

@@ -79,15 +79,15 @@ ExitCode run(const Executable& program, const Arguments& arguments) {
   try {
     return program.dispatch(arguments);
   } catch (const UsageError& e) {
-    write_complaint(e.what());
+    print_error(e.what());
     return ExitCode::kUsage;
   } catch (const InputError& e) {
-    write_complaint(e.what());
+    print_error(e.what());
     return ExitCode::kBadInput;
   } catch (const std::bad_alloc&) {
-    write_complaint("out of memory");
+    print_error("out of memory");
   } catch (const std::exception& e) {
-    write_complaint(std::string("internal error: ") + e.what());
+    print_error(std::string("internal error: ") + e.what());
   }
   return ExitCode::kInternal;
 }

@@ -7,7 +7,7 @@
 namespace tilewake {
 
 /// How far a longer piece of work is, on standard error: one line that is rewritten on a terminal,
-/// one line per 10 % elsewhere. Silent where remarks are (-q).
+/// one line per 10 % elsewhere. Silent where warnings are (-q).
 class Progress {
  public:
   /// "tilewake: `what` 450 of 1,500 `unit` (30 %)"

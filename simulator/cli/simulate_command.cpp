@@ -82,7 +82,7 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the simulation cost");
-  options.flag("quiet,q", values.quiet, "no remarks on standard error");
+  options.flag("quiet,q", values.quiet, "suppress warnings");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");

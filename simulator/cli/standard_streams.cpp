@@ -46,7 +46,7 @@ void write_result(std::string_view text) {
   }
 }
 
-void write_complaint(std::string_view text) {
+void print_error(std::string_view text) {
   std::string line = "tilewake: ";
   for (const char c : text) {
     const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;

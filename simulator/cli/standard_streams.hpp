@@ -19,7 +19,7 @@ int write_all(int fd, std::string_view text);
 void write_result(std::string_view text);
 
 /// Writes one line to standard error, "tilewake: " before it and nothing in it that moves a cursor.
-void write_complaint(std::string_view text);
+void print_error(std::string_view text);
 
 /// Whether the result may be coloured: standard output is a terminal, and NO_COLOR is not set
 /// (https://no-color.org).

@@ -81,7 +81,7 @@ bool parse(const Arguments& arguments, SweepOptions& values) {
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the sweep cost");
-  options.flag("quiet,q", values.quiet, "no remarks and no progress on standard error");
+  options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
@@ -149,7 +149,7 @@ std::int64_t first_with(const Sweep& sweep, ExitCode code) {
   return found == results.end() ? -1 : found - results.begin();
 }
 
-void tell_of_warnings(const Sweep& sweep) {
+void report_warnings(const Sweep& sweep) {
   std::int64_t num_warned = 0;
   std::string first;
   for (const SweepResult& result : sweep.results()) {
@@ -166,14 +166,14 @@ ExitCode complain(const Sweep& sweep) {
   for (const ExitCode code : {ExitCode::kInternal, ExitCode::kBadInput}) {
     const std::int64_t first = first_with(sweep, code);
     if (first < 0) continue;
-    write_complaint(fmt::format("{} of {} points failed; {}", with_separators(sweep.num_failed()),
-                                with_separators(sweep.plan().size()), failure_text(sweep, first)));
+    print_error(fmt::format("{} of {} points failed; {}", with_separators(sweep.num_failed()),
+                            with_separators(sweep.plan().size()), failure_text(sweep, first)));
     return code;
   }
   return ExitCode::kOk;
 }
 
-void tell_of_interrupt(const Sweep& sweep, bool is_kept) {
+void report_interrupt(const Sweep& sweep, bool is_kept) {
   log().info("stopped after {} of {} points; {}", with_separators(sweep.num_done()),
              with_separators(sweep.plan().size()),
              is_kept ? "--resume goes on from there" : "without --out nothing is kept");
@@ -190,14 +190,14 @@ ExitCode sweep_command(const Arguments& arguments) {
   const SweepPlan plan(options.hardware, options.networks, options.settings);
   std::optional<SweepOutput> output;
   if (!options.out.empty()) output.emplace(options);
-  if (output && !output->journal.remark().empty()) log().info(output->journal.remark());
+  if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
 
   Sweep sweep(plan);
   {
     const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
     sweep.run(static_cast<std::size_t>(options.num_jobs), output ? &output->journal : nullptr);
     if (!sweep.is_complete()) {
-      tell_of_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
+      report_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
     } else if (output && sweep.num_failed() < plan.size()) {
       RunRecord record;
       record.command_line = {"tilewake", "simulate"};
@@ -208,7 +208,7 @@ ExitCode sweep_command(const Arguments& arguments) {
       log().info("wrote the sweep to {}", options.out);
     }
   }
-  tell_of_warnings(sweep);
+  report_warnings(sweep);
   if (sweep.num_found() > 0) {
     log().info("{} of {} points were there already", with_separators(sweep.num_found()),
                with_separators(plan.size()));

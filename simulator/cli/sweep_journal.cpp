@@ -70,7 +70,7 @@ void SweepJournal::read(const std::string& text) {
     begin = is_whole ? end + 1 : text.size();
   }
   if (num_unusable > 0) {
-    remark_ = fmt::format(
+    warning_ = fmt::format(
         "{}: {} {} damaged or of another build of the tool; their points are simulated again",
         path_, num_unusable, num_unusable == 1 ? "line is" : "lines are");
   }

@@ -31,7 +31,7 @@ class SweepJournal {
   SweepJournal& operator=(const SweepJournal&) = delete;
 
   /// Why lines of the file are not used; empty if all is well.
-  const std::string& remark() const { return remark_; }
+  const std::string& warning() const { return warning_; }
 
   /// What the point came to; null if it was not done.
   const Summary* find(const std::string& machine, std::uint64_t network_hash) const;
@@ -52,7 +52,7 @@ class SweepJournal {
 
   std::string path_;
   std::string build_;
-  std::string remark_;
+  std::string warning_;
   std::map<Key, Summary> points_;  // as read
   int file_ = -1;
 };

@@ -22,7 +22,7 @@ namespace tilewake {
 struct YamlNode;
 
 /// A view of one mapping in a YAML file that remembers the file name and the key path, so every
-/// complaint reads `file:line: key.path: what is wrong`.
+/// error reads `file:line: key.path: what is wrong`.
 ///
 /// Each key must be asked for exactly by name; `finish()` then rejects keys nobody asked for, which
 /// turns a typo into an error instead of a default. Copies share the document and are cheap.

@@ -20,7 +20,7 @@ CoreConfig read_core(YamlReader& yaml) {
 }
 
 // To add a core kind: one alternative of CoreConfig, one reader in a file of its own, one line
-// here, one section in hw_configs/README.md. CONTRIBUTING.md names the parts in the other rooms.
+// here, one section in hw_configs/README.md. CONTRIBUTING.md names the parts in the other modules.
 constexpr std::pair<std::string_view, CoreReader> kCoreReaders[] = {
     {"midap", read_core<read_midap_config>},
     {"systolic", read_core<read_systolic_config>},

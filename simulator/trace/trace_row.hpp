@@ -16,7 +16,7 @@ struct KernelSize {
 };
 
 /// What the simulator measured for one layer: one line of layers.csv, whose columns have the names
-/// of these fields. README.md of this room defines each. The latency model is fitted on these
+/// of these fields. README.md of this module defines each. The latency model is fitted on these
 /// fields and on nothing else; trace_network.hpp makes a Network of them.
 struct TraceRow {
   std::string layer;  // unique within the network

@@ -91,7 +91,7 @@ class DesignedSetTest(CalibrateTest):
         self.expect_calibrated(*FEW, "--no-cache")
         self.assertFalse((self.dir / "cache").exists())
 
-    def test_a_damaged_cache_is_discarded_with_a_remark(self):
+    def test_a_damaged_cache_is_discarded_with_a_warning(self):
         self.expect_calibrated(*FEW)
         before = self.model()
         cache = next((self.dir / "cache").iterdir())
@@ -106,7 +106,7 @@ class DesignedSetTest(CalibrateTest):
                 self.assertEqual(self.model(), before)
                 self.assertEqual(cache.read_bytes(), text)
 
-    def test_a_cache_that_cannot_be_written_is_a_remark(self):
+    def test_a_cache_that_cannot_be_written_is_a_warning(self):
         self.write("file", "mine")
         for path in ("file", "file/below", "/proc/nowhere"):
             with self.subTest(path):

@@ -24,7 +24,7 @@ Summary point(std::int64_t number) {
   s.info.machine = "box@" + std::to_string(number % 3);
   s.info.network_hash = 0xffff'ffff'ffff'0000U + static_cast<std::uint64_t>(number);
   s.info.schedule = "plain";
-  s.info.warnings = {"a \"remark\"", "b"};
+  s.info.warnings = {"a \"warning\"", "b"};
   s.total_cycles = 1'000 + number;
   s.latency_ms = 0.1 * static_cast<double>(number);
   s.pe_utilization = 1.0 / 3.0;
@@ -61,7 +61,7 @@ class SweepJournalTest : public ::testing::Test {
 
 TEST_F(SweepJournalTest, WhatWasAddedIsFoundAgainToTheLastDigit) {
   const SweepJournal journal(path_, kBuild, true);
-  EXPECT_EQ(journal.remark(), "");
+  EXPECT_EQ(journal.warning(), "");
   for (std::int64_t i = 0; i < 5; ++i) EXPECT_NE(find(journal, i), nullptr) << i;
   EXPECT_EQ(find(journal, 5), nullptr);
   EXPECT_EQ(journal.find("box@1", point(0).info.network_hash), nullptr);
@@ -80,7 +80,7 @@ TEST_F(SweepJournalTest, WithoutResumeWhatIsThereGoesWithTheFirstPoint) {
 TEST_F(SweepJournalTest, AnotherBuildBelievesNothing) {
   const SweepJournal journal(path_, "1.2.3+4567", true);
   EXPECT_EQ(find(journal, 0), nullptr);
-  EXPECT_NE(journal.remark().find("5 lines are damaged or of another build"), std::string::npos);
+  EXPECT_NE(journal.warning().find("5 lines are damaged or of another build"), std::string::npos);
 }
 
 TEST_F(SweepJournalTest, CutOffAnywhereItKeepsTheLinesThatAreWhole) {
@@ -97,7 +97,7 @@ TEST_F(SweepJournalTest, CutOffAnywhereItKeepsTheLinesThatAreWhole) {
       journal.add(point(9));
     }
     const SweepJournal again(path_, kBuild, true);
-    EXPECT_EQ(again.remark(), "");
+    EXPECT_EQ(again.warning(), "");
     EXPECT_NE(find(again, 9), nullptr);
     for (std::int64_t i = 0; i < num_found; ++i) EXPECT_NE(find(again, i), nullptr);
   }

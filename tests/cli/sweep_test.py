@@ -246,7 +246,7 @@ class UsageTest(SweepTest):
                 self.assertRegex(line, r"\((required|default: \w+)\)$")
         self.assertIn(f"(default: {len(os.sched_getaffinity(0))})", text)
 
-    def test_progress_and_remarks_go_to_standard_error(self):
+    def test_progress_and_warnings_go_to_standard_error(self):
         result = self.run_tilewake(*self.sweep, "-v", "--format", "csv")
         self.assertEqual(self.rows_of(result.stdout), self.rows())
         self.assertIn("tilewake: simulated 24 of 24 points (100 %)\n", result.stderr)

@@ -59,7 +59,7 @@ TEST(CalibrationTest, PlantedCoefficientsAreFound) {
   EXPECT_LT(c.train.layers.max, 1e-4);
   EXPECT_LT(c.model.holdout.layers.max, 1e-4);
   EXPECT_EQ(c.model.holdout.kendall_tau, 1.0);
-  EXPECT_THAT(c.remarks, IsEmpty());
+  EXPECT_THAT(c.warnings, IsEmpty());
 }
 
 TEST(CalibrationTest, NoiseInTheMeasurementsShowsInTheHoldoutError) {
@@ -146,8 +146,8 @@ TEST(CalibrationTest, ClassThatWasNotMeasuredFollowsTheFormulas) {
   for (const double coefficient : c.model.coefficients[FakeFeatures::kPool])
     EXPECT_NEAR(coefficient, 1.0, 1e-12);
   EXPECT_EQ(c.model.holdout.by_class[FakeFeatures::kPool].n, 0);
-  EXPECT_THAT(c.remarks, ElementsAre("pool: no such layer was measured, the formulas are taken as "
-                                     "they are"));
+  EXPECT_THAT(c.warnings, ElementsAre("pool: no such layer was measured, the formulas are taken as "
+                                      "they are"));
 }
 
 TEST(CalibrationTest, FeatureThatIsAlwaysZeroFollowsTheFormula) {
@@ -175,7 +175,7 @@ TEST(CalibrationTest, ImplausibleCoefficientIsReported) {
     if (sample.features.op_class == FakeFeatures::kConv)
       sample.cycles += 0.3 * sample.features.values[FakeFeatures::kCompute];
   }
-  EXPECT_THAT(fit(dataset).remarks,
+  EXPECT_THAT(fit(dataset).warnings,
               ElementsAre("conv: compute is 1.32 cycles per issue slot, plausible are 0.9 to 1.1"));
 }
 
@@ -230,8 +230,8 @@ TEST(CalibrationTest, ClassOfFewerLayersThanCoefficientsFollowsTheFormulas) {
            (sample.network == 0 && sample.layer == "add0");
   }));
   EXPECT_THAT(c.model.coefficients[FakeFeatures::kJoin], ElementsAre(1.0, 1.0, 1.0));
-  EXPECT_THAT(c.remarks, ElementsAre("join: fewer measured layers (1) than coefficients (2), the "
-                                     "formulas are taken as they are"));
+  EXPECT_THAT(c.warnings, ElementsAre("join: fewer measured layers (1) than coefficients (2), the "
+                                      "formulas are taken as they are"));
 }
 
 TEST(CalibrationTest, CoefficientsFitIntoAModelWhateverWasMeasured) {

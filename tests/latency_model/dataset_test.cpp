@@ -35,7 +35,7 @@ void add(Dataset& dataset, const std::vector<TraceRow>& rows) {
   add_measurement(dataset, FakeFeatures(), shipped_machine("midap"), fork(), rows);
 }
 
-/// The complaint about rows that `spoil` spoiled. Nothing of them may have been kept.
+/// The error about rows that `spoil` spoiled. Nothing of them may have been kept.
 std::string error_of(const std::function<void(std::vector<TraceRow>&)>& spoil) {
   std::vector<TraceRow> rows = fork_rows();
   spoil(rows);

@@ -81,7 +81,7 @@ class TraceCacheTest : public ::testing::Test {
     EXPECT_FALSE(first && second && text.size() < num_bytes_) << "cut off at " << text.size();
     // Cut off between two networks, the file is a sound one of fewer.
     const bool cut_between = text.ends_with('\n') && first.has_value() != second.has_value();
-    EXPECT_TRUE((first && second) || cut_between || !cache.remark().empty());
+    EXPECT_TRUE((first && second) || cut_between || !cache.warning().empty());
   }
 
   const TempDir dir_;
@@ -96,7 +96,7 @@ class TraceCacheTest : public ::testing::Test {
 TEST_F(TraceCacheTest, GivesBackWhatWasSaved) {
   save_both();
   TraceCache cache = open();
-  EXPECT_EQ(cache.remark(), "");
+  EXPECT_EQ(cache.warning(), "");
   EXPECT_EQ(cache.find(first_), first_rows_);
   EXPECT_EQ(cache.find(second_), second_rows_);
 }
@@ -121,7 +121,7 @@ TEST_F(TraceCacheTest, ANetworkThatDiffersInAnythingIsAnother) {
 
 TEST_F(TraceCacheTest, AMissingFileIsNoRemark) {
   TraceCache cache = open();
-  EXPECT_EQ(cache.remark(), "");
+  EXPECT_EQ(cache.warning(), "");
   EXPECT_FALSE(cache.find(first_));
 }
 
@@ -134,10 +134,10 @@ TEST_F(TraceCacheTest, WithNothingNewNothingIsWritten) {
 TEST_F(TraceCacheTest, AnotherMachineOrBuildIsNotBelieved) {
   save_both();
   TraceCache machine(path_, "m@2", "1+a");
-  EXPECT_THAT(machine.remark(), HasSubstr("cache.csv:3: machine: is not m@2"));
+  EXPECT_THAT(machine.warning(), HasSubstr("cache.csv:3: machine: is not m@2"));
   EXPECT_FALSE(machine.find(first_));
   TraceCache build(path_, "m@1", "1+b");
-  EXPECT_THAT(build.remark(), HasSubstr("cache.csv:3: version: written by another build"));
+  EXPECT_THAT(build.warning(), HasSubstr("cache.csv:3: version: written by another build"));
   EXPECT_FALSE(build.find(first_));
 }
 
@@ -163,7 +163,7 @@ TEST_F(TraceCacheTest, RowsThatAddUpAreNotBelievedIfTheyWereNotWritten) {
   ASSERT_NE(at, std::string::npos);
   write(text.replace(at, 11, ",1235,1235,"));
   TraceCache cache = open();
-  EXPECT_THAT(cache.remark(), HasSubstr("network: the rows up to here are not those"));
+  EXPECT_THAT(cache.warning(), HasSubstr("network: the rows up to here are not those"));
   EXPECT_FALSE(cache.find(first_));
   cache.add(first_, first_rows_);
   cache.save();
@@ -189,7 +189,7 @@ TEST_F(TraceCacheTest, KeepsNoMoreThanItsLimitAndWhatThisRunUsedFirst) {
   }
   {
     TraceCache cache = open();
-    EXPECT_EQ(cache.remark(), "");
+    EXPECT_EQ(cache.warning(), "");
     EXPECT_TRUE(cache.find(networks[2]));
     EXPECT_TRUE(cache.add(networks[3], many_rows_of(networks[3])));
     cache.save();
@@ -204,7 +204,7 @@ TEST_F(TraceCacheTest, KeepsNoMoreThanItsLimitAndWhatThisRunUsedFirst) {
 TEST_F(TraceCacheTest, AFileThatIsFarTooLargeIsNotRead) {
   save_both();
   std::filesystem::resize_file(path_, TraceCache::kMaxBytes + 1);
-  EXPECT_THAT(open().remark(), HasSubstr("cache.csv: larger than"));
+  EXPECT_THAT(open().warning(), HasSubstr("cache.csv: larger than"));
 }
 
 TEST_F(TraceCacheTest, ADirectoryThatCannotBeMadeIsAnInputError) {

@@ -71,10 +71,10 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
     Random random(static_cast<std::uint64_t>(seed));
     const Case c = random_case(random, seed);
     SCOPED_TRACE(c.text);
-    std::string complaint;
+    std::string error;
     const Tiler tiler(c.machine.memory, *c.machine.cost, c.dram);
-    const std::optional<Tiling> choice = tiler.best(c.problem, complaint);
-    EXPECT_EQ(complaint.empty(), choice.has_value());
+    const std::optional<Tiling> choice = tiler.best(c.problem, error);
+    EXPECT_EQ(error.empty(), choice.has_value());
     if (choice) {
       EXPECT_TRUE(fits(c.machine.memory, footprint(c, *choice)));
     }
@@ -90,7 +90,7 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
       if (other.tile.depth < whole.depth)
         other.tile.depth = random_halves(random, whole.depth, unit.depth);
       if (other.tile.groups < unit.groups || !fits(c.machine.memory, footprint(c, other))) continue;
-      ASSERT_TRUE(choice) << complaint << ", but fits: " << to_string(c.problem, other);
+      ASSERT_TRUE(choice) << error << ", but fits: " << to_string(c.problem, other);
       // It compares whole cycles.
       ASSERT_LE(cycles(c, *choice), cycles(c, other) + exposed(c, other) + 1.0)
           << to_string(c.problem, *choice) << " against " << to_string(c.problem, other);
@@ -105,15 +105,14 @@ TEST(TilerTest, LargerBuffersAreNeverSlower) {
     Random random(static_cast<std::uint64_t>(seed));
     const Case c = random_case(random, seed);
     SCOPED_TRACE(c.text);
-    std::string complaint;
+    std::string error;
     const std::optional<Tiling> before =
-        Tiler(c.machine.memory, *c.machine.cost, c.dram).best(c.problem, complaint);
+        Tiler(c.machine.memory, *c.machine.cost, c.dram).best(c.problem, error);
     Case larger = c;
     TileMemory& m = larger.machine.memory;
     for (std::int64_t* bytes : {&m.input.bytes, &m.weight.bytes, &m.output.bytes, &m.shared_bytes})
       *bytes *= random.between(1, 4);
-    const std::optional<Tiling> after =
-        Tiler(m, *c.machine.cost, c.dram).best(c.problem, complaint);
+    const std::optional<Tiling> after = Tiler(m, *c.machine.cost, c.dram).best(c.problem, error);
     if (!before) continue;
     ASSERT_TRUE(after);
     EXPECT_LE(cycles(larger, *after), cycles(c, *before) + exposed(c, *before) + 1.0);
@@ -138,42 +137,39 @@ SystolicConfig array_of_16(Dataflow dataflow) {
   return c;
 }
 
-std::string complaint_of(const SystolicConfig& c) {
+std::string error_of(const SystolicConfig& c) {
   const systolic::SystolicCost cost(c);
-  std::string complaint = "fits";
+  std::string error = "fits";
   const std::optional<Tiling> tiling =
-      Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), complaint);
-  EXPECT_EQ(tiling.has_value(), complaint == "fits");
-  return complaint;
+      Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), error);
+  EXPECT_EQ(tiling.has_value(), error == "fits");
+  return error;
 }
 
 TEST(TilerTest, RefusalNamesTheBufferAndWhatItWouldNeed) {
   SystolicConfig c = array_of_16(Dataflow::kWeightStationary);
-  EXPECT_EQ(complaint_of(c), "fits");
+  EXPECT_EQ(error_of(c), "fits");
   c.input.bytes = 31;  // a row of 32 in one channel
-  EXPECT_EQ(complaint_of(c),
-            "does not fit the input buffer of 31 bytes: the closest tiling needs 32");
+  EXPECT_EQ(error_of(c), "does not fit the input buffer of 31 bytes: the closest tiling needs 32");
   c.input.bytes = 32;
-  EXPECT_EQ(complaint_of(c), "fits");
+  EXPECT_EQ(error_of(c), "fits");
   c.weight.bytes = 4;  // an output of one weight and a bias
-  EXPECT_EQ(complaint_of(c),
-            "does not fit the weight buffer of 4 bytes: the closest tiling needs 5");
+  EXPECT_EQ(error_of(c), "does not fit the weight buffer of 4 bytes: the closest tiling needs 5");
   c.weight.bytes = 5;
   c.output.bytes = 3;  // a partial sum
-  EXPECT_EQ(complaint_of(c),
-            "does not fit the output buffer of 3 bytes: the closest tiling needs 4");
+  EXPECT_EQ(error_of(c), "does not fit the output buffer of 3 bytes: the closest tiling needs 4");
 }
 
 // The input fits in parts of the depth, the output only without partial sums.
 TEST(TilerTest, RefusalIsTrueWhereEachBufferFitsInSomeTiling) {
   SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
   c.output.bytes = 1;
-  EXPECT_EQ(complaint_of(c), "fits");
+  EXPECT_EQ(error_of(c), "fits");
   c.input.bytes = 32 * 64 - 1;
-  EXPECT_EQ(complaint_of(c),
+  EXPECT_EQ(error_of(c),
             "does not fit the input buffer of 2047 bytes: the closest tiling needs 2048");
   c.output.bytes = 4;
-  EXPECT_EQ(complaint_of(c), "fits");
+  EXPECT_EQ(error_of(c), "fits");
 }
 
 TEST(TilerTest, RefusalOfASharedMemoryTellsWhatEachOperandNeeds) {
@@ -185,10 +181,10 @@ TEST(TilerTest, RefusalOfASharedMemoryTellsWhatEachOperandNeeds) {
   c.accumulator_bytes = 4;
   c.local_memory_bytes = 64;
   const vector::VectorCost cost(c);
-  std::string complaint;
-  EXPECT_FALSE(Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), complaint));
+  std::string error;
+  EXPECT_FALSE(Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(wide_problem(), error));
   // A row of 32 pixels in a channel; an output with a weight, a bias and a partial sum.
-  EXPECT_EQ(complaint,
+  EXPECT_EQ(error,
             "does not fit the local memory of 64 bytes: the closest tiling needs 32 of input, 5 of "
             "weights and 4 of output a slot");
 }

@@ -11,8 +11,11 @@
 
 namespace tilewake {
 
+/// Path of the source tree.
+std::string source_root();
+
 inline std::filesystem::path source_path(const std::string& relative) {
-  return std::filesystem::path(TILEWAKE_SOURCE_DIR) / relative;
+  return std::filesystem::path(source_root()) / relative;
 }
 
 /// The *.yaml files right below a directory of the source tree, sorted by name.

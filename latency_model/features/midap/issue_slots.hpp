@@ -14,7 +14,8 @@ struct IssueSlots {
 };
 
 /// O(kernel x row / CIMs): taps in the padding take no slot; where channels are no multiple of the
-/// row, alignment slots are counted by residues of the addresses. Formulas: README.md of the room.
+/// row, alignment slots are counted by residues of the addresses. Formulas: README.md of the
+/// module.
 IssueSlots count_issue_slots(const Graph& graph, const Node& node);
 
 }  // namespace tilewake::midap

@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-/// Features of cores that work in tiles; README.md of the room has the formulas.
+/// Features of cores that work in tiles; README.md of the module has the formulas.
 std::unique_ptr<FeatureExtractor> make_tiled_features(TiledMachine machine);
 
 }  // namespace tilewake

@@ -52,10 +52,10 @@ void FrFcfsChannel::choose_direction() {
   }
   const std::int64_t oldest_read = reads_.front().entered;
   const std::int64_t oldest_write = writes_.front().entered;
-  if (now_ - std::min(oldest_read, oldest_write) > kPatience)
+  if (now_ - std::min(oldest_read, oldest_write) > kStarvationCycles)
     writing_ = oldest_write < oldest_read;
   else
-    writing_ = writes_.size() >= (writing_ ? kFewWrites + 1 : kManyWrites);
+    writing_ = writes_.size() >= (writing_ ? kWriteLowWatermark + 1 : kWriteHighWatermark);
 }
 
 void FrFcfsChannel::refresh_what_is_due() {
@@ -76,7 +76,7 @@ std::int64_t FrFcfsChannel::issue_one(std::vector<Issued>& issued) {
     next = std::min(next, timing_.refresh_due(bank));
 
   ++scan_;
-  const bool is_late = now_ - queue.front().entered > kPatience;
+  const bool is_late = now_ - queue.front().entered > kStarvationCycles;
   const std::size_t num_served = is_late ? 1 : queue.size();
   for (std::size_t i = 0; i < num_served; ++i) {
     const Burst& burst = queue[i];

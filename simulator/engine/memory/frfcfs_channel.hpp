@@ -21,14 +21,14 @@ namespace tilewake {
 ///   2. ACT for the oldest burst of a bank that is closed,
 ///   3. PRE for the oldest burst of a bank, if no waiting burst needs the row that is open,
 ///
-/// and a burst that has waited for kPatience cycles is served before all others. Cycles in which
-/// nothing can go are skipped.
+/// and a burst that has waited for kStarvationCycles cycles is served before all others. Cycles in
+/// which nothing can go are skipped.
 class FrFcfsChannel {
  public:
-  static constexpr std::size_t kQueueBursts = 32;    // of each direction
-  static constexpr std::size_t kManyWrites = 24;     // the writes' turn begins
-  static constexpr std::size_t kFewWrites = 8;       // and ends
-  static constexpr std::int64_t kPatience = 10'000;  // cycles
+  static constexpr std::size_t kQueueBursts = 32;            // of each direction
+  static constexpr std::size_t kWriteHighWatermark = 24;     // the writes' turn begins
+  static constexpr std::size_t kWriteLowWatermark = 8;       // and ends
+  static constexpr std::int64_t kStarvationCycles = 10'000;  // cycles
 
   /// A burst was issued: its data are on the bus until `data_end`.
   struct Issued {

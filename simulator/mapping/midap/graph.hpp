@@ -79,7 +79,7 @@ struct Node {
   std::int64_t full_bytes = 0;  // of a full fragment
   std::int64_t rest_bytes = 0;  // of the last one, 0 if it is full
 
-  // Banks kept across paths of a fork (section "Order" of the room's README); -1: not decided.
+  // Banks kept across paths of a fork (section "Order" of the module's README); -1: not decided.
   std::int64_t input_stationary = -1;
   std::int64_t output_stationary = -1;
 

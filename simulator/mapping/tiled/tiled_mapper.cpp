@@ -155,9 +155,9 @@ class TiledMapper {
   Tiling tiling_of(const TileProblem& problem, const std::string& name) {
     for (const TiledLayer& known : tiled_.layers)
       if (known.problem == problem) return known.tiling;
-    std::string complaint;
-    const std::optional<Tiling> tiling = tiler_.best(problem, complaint);
-    if (!tiling) throw InputError(fmt::format("layer {}: {}", name, complaint));
+    std::string error;
+    const std::optional<Tiling> tiling = tiler_.best(problem, error);
+    if (!tiling) throw InputError(fmt::format("layer {}: {}", name, error));
     if (compute_cycles_of(problem, cuts_of(problem, tiling->tile), *tiling, *machine_.cost) ==
         kMaxTiledCycles)
       throw InputError(

@@ -127,7 +127,7 @@ double Tiler::exposed_cycles() const {
   return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
 }
 
-std::string Tiler::complaint_of(const TileFootprint& closest) const {
+std::string Tiler::error_of(const TileFootprint& closest) const {
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
     return fmt::format(
@@ -179,13 +179,13 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
   }
 }
 
-std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& complaint) const {
+std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& error) const {
   const TileExtent unit = cost_.granularity(problem);
   Choice choice;
   search_halves(problem, unit, choice);
   if (!choice.tiling) search_halves(problem, {1, 1, 1, 1}, choice);
   if (choice.tiling) refine(problem, unit, choice);
-  if (!choice.tiling) complaint = complaint_of(choice.closest);
+  if (!choice.tiling) error = error_of(choice.closest);
   return choice.tiling;
 }
 

@@ -17,8 +17,8 @@ class Tiler {
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
       : memory_(memory), cost_(cost), dram_(dram) {}
 
-  /// The best tiling, or nothing if none fits; then `complaint` says which buffer is too small.
-  std::optional<Tiling> best(const TileProblem& problem, std::string& complaint) const;
+  /// The best tiling, or nothing if none fits; then `error` says which buffer is too small.
+  std::optional<Tiling> best(const TileProblem& problem, std::string& error) const;
 
   bool fits(const TileFootprint& footprint) const;
 
@@ -31,7 +31,7 @@ class Tiler {
   /// How many times too much the fullest memory would hold; at most 1 if it fits.
   double fullness(const TileFootprint& footprint) const;
   double exposed_cycles() const;
-  std::string complaint_of(const TileFootprint& closest) const;
+  std::string error_of(const TileFootprint& closest) const;
 
   TileMemory memory_;
   const StepCost& cost_;

@@ -65,7 +65,7 @@ class Reader {
     define_initializers(values);
     for (const OnnxNode* node : live_nodes_) at_node(*node, [&] { read_node(values, *node); });
     check_outputs(values);
-    return {build(values), std::move(remarks_)};
+    return {build(values), std::move(warnings_)};
   }
 
  private:
@@ -120,7 +120,7 @@ class Reader {
     std::reverse(live_nodes_.begin(), live_nodes_.end());
     const std::size_t num_dead = model_.nodes.size() - live_nodes_.size();
     if (num_dead > 0)
-      remarks_.push_back(fmt::format("{} nodes give nothing to an output", num_dead));
+      warnings_.push_back(fmt::format("{} nodes give nothing to an output", num_dead));
   }
 
   const OnnxInput& find_input() const {
@@ -272,10 +272,10 @@ class Reader {
     }
     if (value->layer == kNetworkInput) throw InputError("is the input itself");
     if (value->end != nullptr) {
-      remarks_.push_back(fmt::format("{} is left out", text_of(*value->end)));
+      warnings_.push_back(fmt::format("{} is left out", text_of(*value->end)));
     }
     if (values.num_uses(name) > 1) {
-      remarks_.push_back(
+      warnings_.push_back(
           fmt::format("output '{}' is read inside of the network, too: it counts as "
                       "a feature map between layers",
                       printable(std::string(name))));
@@ -304,7 +304,7 @@ class Reader {
   const std::string& path_;
   std::vector<const OnnxNode*> live_nodes_;
   std::unordered_map<std::string_view, int> num_uses_;
-  std::vector<std::string> remarks_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace

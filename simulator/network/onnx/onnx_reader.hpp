@@ -15,7 +15,7 @@ inline constexpr std::int64_t kMaxOnnxOpset = 17;
 
 struct OnnxNetwork {
   Network network;
-  std::vector<std::string> remarks;  // what of the model is left out, for people
+  std::vector<std::string> warnings;  // what of the model is left out, for people
 };
 
 /// The network of an ONNX model, for one image. README.md of this directory has what is understood

@@ -45,13 +45,13 @@ TEST(ConfirmedScaling, ASimulatorThatAgreesIsAskedOnceANetwork) {
   for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
     StepWorld world;
     const auto candidates =
-        scale_and_confirm(world.room, random_architecture(world.config.space, seed));
+        scale_and_confirm(world.context, random_architecture(world.config.space, seed));
     EXPECT_EQ(num_missed(candidates), 0);
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_EQ(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
       EXPECT_EQ(candidate.simulated_ms, candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
     }
   }
 }
@@ -61,13 +61,13 @@ TEST(ConfirmedScaling, ASimulatorThatSaysMoreTightensTheLimitByAsMuch) {
     StepWorld world;
     const Architecture network = random_architecture(world.config.space, seed);
     world.fake.simulated_over_estimated = [](const Network&) { return 1.03; };
-    const auto candidates = scale_and_confirm(world.room, network);
+    const auto candidates = scale_and_confirm(world.context, network);
     EXPECT_EQ(num_missed(candidates), 0);
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_GT(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
       EXPECT_DOUBLE_EQ(candidate.simulated_ms, 1.03 * candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
     }
   }
 }
@@ -77,10 +77,10 @@ TEST(ConfirmedScaling, ASimulatorThatSaysMoreOrLessIsBelievedAsWell) {
     StepWorld world;
     world.fake.simulated_over_estimated = erratic_factor;
     const auto candidates =
-        scale_and_confirm(world.room, random_architecture(world.config.space, seed));
+        scale_and_confirm(world.context, random_architecture(world.config.space, seed));
     ASSERT_FALSE(accepted(candidates).empty());
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
-      EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
       EXPECT_DOUBLE_EQ(candidate.simulated_ms,
                        erratic_factor(to_network(candidate.scaled.architecture)) *
                            candidate.scaled.estimated_ms);
@@ -92,10 +92,10 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
   StepWorld world;
   // However small the network, it takes too long.
   world.fake.simulated_over_estimated = [&](const Network& network) {
-    return 1.01 * world.room.target_ms / world.fake.estimate(network);
+    return 1.01 * world.context.target_ms / world.fake.estimate(network);
   };
   const Architecture network = random_architecture(world.config.space, 1);
-  const auto candidates = scale_and_confirm(world.room, network);
+  const auto candidates = scale_and_confirm(world.context, network);
   EXPECT_TRUE(accepted(candidates).empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_NE(candidate.rejected(), "");
@@ -105,11 +105,11 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
   search.architecture = network;
   search.simulated_ms = 123.0;
   try {
-    scale_step(world.room, search);
+    scale_step(world.context, search);
     ADD_FAILURE() << "a step without a network";
   } catch (const TargetMissed& missed) {
-    EXPECT_EQ(missed.target_ms, world.room.target_ms);
-    EXPECT_DOUBLE_EQ(missed.fastest_ms, 1.01 * world.room.target_ms) << "a scaled one";
+    EXPECT_EQ(missed.target_ms, world.context.target_ms);
+    EXPECT_DOUBLE_EQ(missed.fastest_ms, 1.01 * world.context.target_ms) << "a scaled one";
     EXPECT_NE(missed.fastest, network);
     EXPECT_THAT(missed.reason, HasSubstr("simulator"));
   }
@@ -119,7 +119,7 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
 TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
   StepWorld world;
   const Architecture network = random_architecture(world.config.space, 1);
-  const auto all = accepted(scale_and_confirm(world.room, network));
+  const auto all = accepted(scale_and_confirm(world.context, network));
   ASSERT_GT(all.size(), 1U);
   std::int64_t most = 0;
   for (const ConfirmedCandidate& candidate : all)
@@ -128,7 +128,7 @@ TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
     if (scaled.num_params() >= most) throw InputError("layer stem: does not fit");
     return 1.0;
   };
-  const auto candidates = scale_and_confirm(world.room, network);
+  const auto candidates = scale_and_confirm(world.context, network);
   EXPECT_LT(accepted(candidates).size(), all.size());
   EXPECT_EQ(accepted(candidates).empty(), num_missed(candidates) == static_cast<int>(all.size()));
   for (const ConfirmedCandidate& candidate : candidates) {
@@ -144,7 +144,7 @@ TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
   StepRecord search;
   search.architecture = random_architecture(world.config.space, 1);
   // The networks with most multiply-accumulates are those that are simulated far below the limit.
-  const auto candidates = accepted(scale_and_confirm(world.room, *search.architecture));
+  const auto candidates = accepted(scale_and_confirm(world.context, *search.architecture));
   std::vector<std::int64_t> macs;
   for (const ConfirmedCandidate& candidate : candidates)
     macs.push_back(to_network(candidate.scaled.architecture).num_macs());
@@ -156,37 +156,37 @@ TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
   };
   bool is_possible = false;
   for (const ConfirmedCandidate& candidate :
-       accepted(scale_and_confirm(world.room, *search.architecture)))
-    is_possible |= candidate.simulated_ms >= 0.95 * world.room.target_ms;
+       accepted(scale_and_confirm(world.context, *search.architecture)))
+    is_possible |= candidate.simulated_ms >= 0.95 * world.context.target_ms;
   ASSERT_TRUE(is_possible);
-  EXPECT_GE(*scale_step(world.room, search).simulated_ms, 0.95 * world.room.target_ms);
+  EXPECT_GE(*scale_step(world.context, search).simulated_ms, 0.95 * world.context.target_ms);
 }
 
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
   StepWorld world;
   const Architecture network = random_architecture(world.config.space, 1);
-  world.room.target_ms *= 3.0;  // so that parameters are what stops it
+  world.context.target_ms *= 3.0;  // so that parameters are what stops it
   std::int64_t most = 0;
-  for (const ConfirmedCandidate& candidate : accepted(scale_and_confirm(world.room, network)))
+  for (const ConfirmedCandidate& candidate : accepted(scale_and_confirm(world.context, network)))
     most = std::max(most, num_trained_params(candidate.scaled.architecture));
   world.config.space.max_params = most * 2 / 3;
   ASSERT_GT(world.config.space.max_params, num_trained_params(network));
-  const auto candidates = accepted(scale_and_confirm(world.room, network));
+  const auto candidates = accepted(scale_and_confirm(world.context, network));
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_LE(num_trained_params(candidate.scaled.architecture), world.config.space.max_params);
-    EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+    EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
   }
 }
 
 TEST(ConfirmedScaling, ATargetBelowTheNetworksLatencyScalesItDown) {
   StepWorld world(0.6);
   const Architecture full = architecture_of(world.config.space, full_outcomes(world.config.space));
-  const auto candidates = accepted(scale_and_confirm(world.room, full));
+  const auto candidates = accepted(scale_and_confirm(world.context, full));
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_LT(candidate.scaled.phi, 0.0);
-    EXPECT_LE(candidate.simulated_ms, world.room.target_ms);
+    EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
   }
 }
 

@@ -42,7 +42,7 @@ TEST(Methods, TheTwinSearchesAsS3nasWhereMacsAreAllThatTakesTime) {
     FakeHost fake;
     const Host midap = fake.host();
     const Host host = {predictor,         midap.clock_mhz, midap.simulate,
-                       midap.on_progress, midap.say,       midap.is_interrupted};
+                       midap.on_progress, midap.log,       midap.is_interrupted};
     run_search(config, host, Step::kSearch);
     return read_file(config.directory + "/metrics.csv");
   };
@@ -88,11 +88,11 @@ TEST(Methods, FillingEndsWithinTheLimitWhateverTheSimulatorSays) {
     found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
     found.estimated_ms = world.fake.estimate(*found.architecture);
     found.simulated_ms = factor * *found.estimated_ms;
-    const StepRecord filled = fill_step(world.room, found);
-    EXPECT_LE(filled.simulated_ms.value(), world.room.target_ms);
-    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.room.target_ms);
+    const StepRecord filled = fill_step(world.context, found);
+    EXPECT_LE(filled.simulated_ms.value(), world.context.target_ms);
+    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.context.target_ms);
     EXPECT_GT(filled.estimated_ms.value(), found.estimated_ms.value());
-    EXPECT_EQ(fill_step(world.room, found).log, filled.log) << "from its record";
+    EXPECT_EQ(fill_step(world.context, found).log, filled.log) << "from its record";
   }
 }
 
@@ -102,7 +102,7 @@ TEST(Methods, ANetworkAtTheLimitStaysAsItIs) {
   found.fingerprint = "f";
   found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
   found.estimated_ms = found.simulated_ms = world.fake.estimate(*found.architecture);
-  const StepRecord filled = fill_step(world.room, found);
+  const StepRecord filled = fill_step(world.context, found);
   EXPECT_EQ(filled.simulated_ms, found.simulated_ms);
 }
 

@@ -143,16 +143,16 @@ TEST(OneShot, AScoreDependsOnThePathAlone) {
   const WholeRun& run = run_of(Method::kSpos);
   FakeHost fake;
   const Host host = fake.host();
-  const TrainingRoom training{
+  const TrainingContext training{
       run.config, host,
       split_train(*run.config.data.train, run.config.recipe.validation_share, run.config.seed)};
-  const TargetRoom room{training, run.config.targets_ms[0],     run.config.directory,
-                        "f",      StepStore(run.file("steps")), StepStore(run.file("steps"))};
+  const TargetContext context{training, run.config.targets_ms[0],     run.config.directory,
+                              "f",      StepStore(run.file("steps")), StepStore(run.file("steps"))};
   PathSupernet supernet(run.config.operators);
-  load_phase_module(supernet_checkpoint(room), *supernet);
-  const double first = inherited_accuracy(room, supernet, {0, 1, 2, 3}, 0);
-  inherited_accuracy(room, supernet, {3, 2, 1, 0}, 0);
-  EXPECT_EQ(inherited_accuracy(room, supernet, {0, 1, 2, 3}, 0), first);
+  load_phase_module(supernet_checkpoint(context), *supernet);
+  const double first = inherited_accuracy(context, supernet, {0, 1, 2, 3}, 0);
+  inherited_accuracy(context, supernet, {3, 2, 1, 0}, 0);
+  EXPECT_EQ(inherited_accuracy(context, supernet, {0, 1, 2, 3}, 0), first);
 }
 
 TEST(OneShot, ALimitThatNoNetworkKeepsToIsMissedWithTheFastestOne) {

@@ -77,8 +77,8 @@ class PostprocessTest : public ::testing::Test {
     StepRecord record;
     bool is_changed = true;
     while (is_changed) {
-      std::filesystem::remove(world_.room.steps.path_of("postprocess"));
-      record = postprocess_step(world_.room, search_, scaled_);
+      std::filesystem::remove(world_.context.steps.path_of("postprocess"));
+      record = postprocess_step(world_.context, search_, scaled_);
       is_changed = false;
       for (auto& [name, ranked] : records_in(world_.config.directory + "/ranked")) {
         const double is_to_be = accuracy(*ranked.architecture);
@@ -88,7 +88,7 @@ class PostprocessTest : public ::testing::Test {
         is_changed = true;
         ranked.validation_accuracy = is_to_be;
         ranked.values = gates;
-        world_.room.rankings.save(name, ranked);
+        world_.context.rankings.save(name, ranked);
       }
     }
     return record;
@@ -116,7 +116,7 @@ TEST_F(PostprocessTest, OnlyAGainOfMoreThanAStandardErrorIsKept) {
   for (const ArchitectureBlock& block : blocks_of_network(*kept.architecture))
     EXPECT_EQ(block.activation, Activation::kHswish);
   EXPECT_EQ(kept.validation_accuracy, 0.56);
-  EXPECT_LE(*kept.simulated_ms, world_.room.target_ms);
+  EXPECT_LE(*kept.simulated_ms, world_.context.target_ms);
 }
 
 TEST_F(PostprocessTest, WhatIsKeptIsWhatTheNextTrialAddsTo) {
@@ -147,7 +147,7 @@ TEST_F(PostprocessTest, SqueezeAndExcitationStaysWhereGatesVaryMost) {
   network.stages[0].blocks = {block_of(3), block_of(5), block_of(3), block_of(5), block_of(7)};
   scaled_.values = {2.0, 1.0, 1.0};  // depth alone
   world_.config.recipe.hswish = false;
-  world_.room.target_ms = 2.0 * world_.fake.estimate(network);
+  world_.context.target_ms = 2.0 * world_.fake.estimate(network);
   // Wherever the 3x3 block behind the first and the 7x7 block are, their gates vary most.
   const auto score = [](const ArchitectureBlock& block) {
     return block.branches[0].kernel == 5 ? 0.01 : 0.2;
@@ -178,7 +178,7 @@ TEST_F(PostprocessTest, SqueezeAndExcitationStaysWhereGatesVaryMost) {
 
 TEST_F(PostprocessTest, WhatTheRecipeLeavesOutIsNotTried) {
   world_.config.recipe.hswish = world_.config.recipe.squeeze_excite = false;
-  const StepRecord record = postprocess_step(world_.room, search_, scaled_);
+  const StepRecord record = postprocess_step(world_.context, search_, scaled_);
   EXPECT_TRUE(world_.fake.phases.empty());
   EXPECT_EQ(record.architecture->stages, scaled_.architecture->stages);
   EXPECT_EQ(record.validation_accuracy, scaled_.validation_accuracy);
@@ -191,19 +191,19 @@ class RankingTest : public ::testing::Test {
 };
 
 TEST_F(RankingTest, ANetworkIsTrainedOnceWhateverItsName) {
-  const Ranked first = rank_by_training(world_.room, network_);
+  const Ranked first = rank_by_training(world_.context, network_);
   EXPECT_EQ(world_.fake.phases.size(), 2U);
   network_.name = "another name";
-  const Ranked again = rank_by_training(world_.room, network_);
+  const Ranked again = rank_by_training(world_.context, network_);
   EXPECT_EQ(world_.fake.phases.size(), 2U);
   EXPECT_EQ(again.accuracy, first.accuracy);
   network_.head_width += 2;
-  rank_by_training(world_.room, network_);
+  rank_by_training(world_.context, network_);
   EXPECT_EQ(world_.fake.phases.size(), 4U);
 }
 
 TEST_F(RankingTest, StandardErrorsAreThoseOfTheValidationImages) {
-  const Ranked ranked = rank_by_training(world_.room, network_);
+  const Ranked ranked = rank_by_training(world_.context, network_);
   ASSERT_EQ(world_.training.split.validation.size(), 100U);
   EXPECT_DOUBLE_EQ(ranked.standard_error,
                    std::sqrt(ranked.accuracy * (1.0 - ranked.accuracy) / 100.0));
@@ -215,21 +215,21 @@ TEST_F(RankingTest, EveryBlockWithSqueezeAndExcitationHasAScore) {
   network_.se_ratio = 1.0;  // of one squeezed channel ReLU may leave nothing
   network_.stages[0].blocks[1].squeeze_excite = true;
   network_.stages[1].blocks[0].squeeze_excite = true;
-  const Ranked ranked = rank_by_training(world_.room, network_);
+  const Ranked ranked = rank_by_training(world_.context, network_);
   ASSERT_EQ(ranked.gate_scores.size(), 2U);
   for (const double score : ranked.gate_scores) {
     EXPECT_GT(score, 0.0);
     EXPECT_LT(score, 0.5) << "the largest deviation of what lies between 0 and 1";
   }
-  EXPECT_EQ(rank_by_training(world_.room, network_).gate_scores, ranked.gate_scores);
+  EXPECT_EQ(rank_by_training(world_.context, network_).gate_scores, ranked.gate_scores);
 }
 
 TEST_F(RankingTest, EveryCandidateOfScalingIsInTheLogByItsNumber) {
   StepRecord search;
   search.fingerprint = "search";
   search.architecture = network_;
-  const std::size_t num_candidates = scale_and_confirm(world_.room, network_).size();
-  const StepRecord scaled = scale_step(world_.room, search);
+  const std::size_t num_candidates = scale_and_confirm(world_.context, network_).size();
+  const StepRecord scaled = scale_step(world_.context, search);
   for (std::size_t n = 1; n <= num_candidates; ++n)
     EXPECT_THAT(scaled.log, Contains(StartsWith("#" + std::to_string(n) + ": ")));
 }
@@ -238,14 +238,14 @@ TEST_F(RankingTest, ScalingChoosesTheMostAccurateOfThoseRanked) {
   StepRecord search;
   search.fingerprint = "search";
   search.architecture = network_;
-  const StepRecord scaled = scale_step(world_.room, search);
+  const StepRecord scaled = scale_step(world_.context, search);
   const auto ranked = records_in(world_.config.directory + "/ranked");
   double best = 0.0;
   for (const auto& [name, record] : ranked) best = std::max(best, *record.validation_accuracy);
   EXPECT_EQ(static_cast<int>(ranked.size()), world_.config.recipe.max_ranked);
   EXPECT_EQ(scaled.validation_accuracy, best);
-  EXPECT_LE(*scaled.simulated_ms, world_.room.target_ms);
-  EXPECT_EQ(rank_by_training(world_.room, *scaled.architecture).accuracy, best);
+  EXPECT_LE(*scaled.simulated_ms, world_.context.target_ms);
+  EXPECT_EQ(rank_by_training(world_.context, *scaled.architecture).accuracy, best);
 }
 
 }  // namespace

@@ -121,13 +121,13 @@ TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
   };
   FakeHost fake;
   const Host host = fake.host();
-  const TrainingRoom room{
+  const TrainingContext context{
       config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
       nullptr};
   const int side = static_cast<int>(winner.architecture->input.height);
-  EXPECT_EQ(evaluate(predict, *validation_loader(room, side), torch::kCPU).share(),
+  EXPECT_EQ(evaluate(predict, *validation_loader(context, side), torch::kCPU).share(),
             *winner.validation_accuracy);
-  EXPECT_EQ(evaluate(predict, *test_loader(room, side), torch::kCPU).share(),
+  EXPECT_EQ(evaluate(predict, *test_loader(context, side), torch::kCPU).share(),
             *winner.test_accuracy);
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "nas/search/search_run.hpp"
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 #include "nas/space/outcome.hpp"
 #include "tests/nas/space/midap_estimate.hpp"
 #include "tests/nas/supernet/small_space.hpp"
@@ -127,19 +127,19 @@ struct StepWorld {
         training{config, host,
                  split_train(*config.data.train, config.recipe.validation_share, config.seed),
                  nullptr},
-        room{training,
-             target_of_full * full_network_ms(fake, config.space),
-             config.directory,
-             "fingerprint",
-             StepStore(config.directory + "/steps"),
-             StepStore(config.directory + "/ranked")} {}
+        context{training,
+                target_of_full * full_network_ms(fake, config.space),
+                config.directory,
+                "fingerprint",
+                StepStore(config.directory + "/steps"),
+                StepStore(config.directory + "/ranked")} {}
 
   TempDir directory;
   RunConfig config;
   FakeHost fake;
   Host host;
-  TrainingRoom training;
-  TargetRoom room;
+  TrainingContext training;
+  TargetContext context;
 };
 
 /// All records of a store in `directory`, by name.

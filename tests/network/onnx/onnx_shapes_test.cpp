@@ -163,7 +163,7 @@ TEST(OnnxShapes, ASoftmaxAtTheEndIsLeftOutAndToldOf) {
   graph.add("Identity", {"s"}, "i");
   const OnnxNetwork model = graph.read();
   EXPECT_EQ(model.network.layers.size(), 1U);
-  EXPECT_THAT(model.remarks, ElementsAre("'s' (Softmax) is left out"));
+  EXPECT_THAT(model.warnings, ElementsAre("'s' (Softmax) is left out"));
 }
 
 TEST(OnnxShapes, NodesThatNoOutputNeedsAreLeftOutAndToldOf) {
@@ -174,7 +174,7 @@ TEST(OnnxShapes, NodesThatNoOutputNeedsAreLeftOutAndToldOf) {
   graph.outputs = {"c"};
   const OnnxNetwork model = graph.read();
   EXPECT_EQ(model.network.layers.size(), 1U);
-  EXPECT_THAT(model.remarks, ElementsAre("2 nodes give nothing to an output"));
+  EXPECT_THAT(model.warnings, ElementsAre("2 nodes give nothing to an output"));
 }
 
 TEST(OnnxShapes, AnOutputThatIsReadOnIsToldOf) {
@@ -184,8 +184,8 @@ TEST(OnnxShapes, AnOutputThatIsReadOnIsToldOf) {
   graph.outputs = {"a", "b"};
   const OnnxNetwork model = graph.read();
   EXPECT_EQ(model.network.layers.size(), 2U);
-  ASSERT_EQ(model.remarks.size(), 1U);
-  EXPECT_THAT(model.remarks[0], HasSubstr("output 'a' is read inside of the network, too"));
+  ASSERT_EQ(model.warnings.size(), 1U);
+  EXPECT_THAT(model.warnings[0], HasSubstr("output 'a' is read inside of the network, too"));
 }
 
 TEST(OnnxShapes, NamesBecomePlainAndStayDifferent) {
@@ -201,7 +201,7 @@ TEST(OnnxShapes, NamesBecomePlainAndStayDifferent) {
   for (const Layer& layer : model.network.layers) names.push_back(layer.name);
   EXPECT_THAT(names, ElementsAre("stage_1___x_", "stage_1___x__2", "_1+1", "input_1",
                                  std::string(200, 'n'), "tail_"));
-  EXPECT_THAT(model.remarks, IsEmpty());
+  EXPECT_THAT(model.warnings, IsEmpty());
 }
 
 TEST(OnnxShapes, TheNetworkIsNamedAfterTheFileUnlessItIsOurs) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/search/target_room.hpp"
+#include "nas/search/target_context.hpp"
 
 #include <fmt/format.h>
 
@@ -38,15 +38,15 @@ std::string operator_text(const ArchitectureBlock& block) {
 
 }  // namespace
 
-SimulatedLatency simulate_within(const TargetRoom& room, const Network& network) {
+SimulatedLatency simulate_within(const TargetContext& context, const Network& network) {
   SimulatedLatency simulated;
   try {
-    simulated.ms = room.host().simulate(network);
+    simulated.ms = context.host().simulate(network);
   } catch (const InputError& error) {  // the latency model knows no capacities
     simulated.missed = fmt::format("the machine cannot hold it: {}", error.what());
     return simulated;
   }
-  if (simulated.ms > room.target_ms) {
+  if (simulated.ms > context.target_ms) {
     simulated.missed = fmt::format("{} is beyond the limit on the simulator", as_ms(simulated.ms));
   }
   return simulated;

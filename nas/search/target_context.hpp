@@ -13,8 +13,8 @@ namespace tilewake {
 std::string fingerprint_of(std::initializer_list<std::string> parts);
 
 /// What the steps towards one target have in common.
-struct TargetRoom {
-  const TrainingRoom& training;
+struct TargetContext {
+  const TrainingContext& training;
   double target_ms = 0.0;
   std::string directory;    // results of this target
   std::string fingerprint;  // of the run up to its supergraph, and the target
@@ -31,7 +31,7 @@ struct SimulatedLatency {
   std::string missed;  // why it is no candidate; empty: it keeps to the target
 };
 
-SimulatedLatency simulate_within(const TargetRoom& room, const Network& network);
+SimulatedLatency simulate_within(const TargetContext& context, const Network& network);
 
 /// "stem 16, 24: 3x3:2 | 3x3:2 5x5:4, 40: .., head 256, 28 px": a network in one line.
 std::string in_one_line(const Architecture& architecture);

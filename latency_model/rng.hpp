@@ -10,9 +10,9 @@
 namespace tilewake {
 
 /// Seeded choices, the same with every standard library (its distributions are not).
-class Dice {
+class Rng {
  public:
-  Dice(std::uint64_t seed, std::uint64_t index) {
+  Rng(std::uint64_t seed, std::uint64_t index) {
     // Neighbouring seeds and indices must not give alike streams, which seed_seq sees to.
     std::seed_seq words{seed, seed >> 32, index};
     engine_.seed(words);
