@@ -200,6 +200,25 @@ TEST(MemoryControllersTest, MoreChannelsAreAsMuchFaster) {
   }
 }
 
+// With 64 KiB of each of 16 channels in turn, up to 10^5 requests of 64 bytes are outstanding: a
+// controller that visits them all for each request takes half a minute.
+TEST(MemoryControllersTest, ShortRequestsAreServedInLinearTime) {
+  BankedDramConfig config = preset("LPDDR4-3200", DramScheduling::kInOrder, 16);
+  config.interleave_bytes = 65536;
+  const auto in_order = measure_stream(config, StreamKind::kStride, 64'000'000, 64);
+  EXPECT_EQ(in_order.num_requests, 1'000'000);
+  EXPECT_EQ(in_order.cycles, 4'107'980);
+  EXPECT_EQ(in_order.row_misses, 1'001'392);
+  EXPECT_EQ(in_order.num_refreshes, 16'832);
+
+  config.scheduling = DramScheduling::kFrFcfs;
+  const auto reordered = measure_stream(config, StreamKind::kStride, 6'400'000, 64);
+  EXPECT_EQ(reordered.num_requests, 100'000);
+  EXPECT_EQ(reordered.cycles, 84'635);
+  EXPECT_EQ(reordered.row_misses, 6'606);
+  EXPECT_EQ(reordered.num_refreshes, 336);
+}
+
 TEST(MemoryControllersTest, NoWriteIsStarvedByReadsNorAReadByWrites) {
   const BankedDramConfig config = preset("DDR4-3200", DramScheduling::kFrFcfs);
   for (const bool odd_one_writes : {true, false}) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "simulator/engine/memory/channel_interleave.hpp"
@@ -30,17 +34,19 @@ class FrFcfsController final : public MemoryController {
  private:
   struct Outstanding {
     MemoryCompletion completion;
-    std::int64_t run = 0;
     std::int64_t bytes = 0;
     std::int64_t bursts_left = 0;  // to be issued
     std::int64_t data_begin = 0;   // DRAM cycles, of what was issued
     std::int64_t data_end = 0;
-    bool has_begun = false;
+    bool is_over = false;  // reported by advance()
+
+    bool has_begun() const { return data_end > 0; }
   };
 
   void run_until(std::int64_t dram_cycle);
-  bool is_done(const Outstanding& o, std::int64_t now) const {
-    return o.bursts_left == 0 && o.completion.end <= now;
+  void on_issued(const FrFcfsChannel::Issued& burst);
+  Outstanding& outstanding(std::int64_t run) {
+    return outstanding_[static_cast<std::size_t>(run - first_run_)];
   }
 
   ChannelInterleave interleave_;
@@ -50,9 +56,15 @@ class FrFcfsController final : public MemoryController {
   std::int64_t burst_cycles_;
   std::int64_t shortest_latency_;  // from a column to its data
   std::vector<FrFcfsChannel> channels_;
-  std::vector<Outstanding> outstanding_;  // in order of submission
+  /// In order of submission, from run `first_run_`. Each that is not over is in exactly one of the
+  /// three sets, so that no call visits all.
+  std::deque<Outstanding> outstanding_;
+  std::int64_t first_run_ = 0;
+  std::int64_t outstanding_bytes_ = 0;                      // of those that are not over
+  std::map<std::int64_t, std::int64_t> num_waiting_;        // no burst is issued; by bursts_left
+  std::set<std::int64_t> begun_;                            // runs of which some are issued
+  std::set<std::pair<std::int64_t, std::int64_t>> ending_;  // (end, run): all are issued
   std::vector<FrFcfsChannel::Issued> issued_;
-  std::int64_t num_submitted_ = 0;
 };
 
 }  // namespace tilewake

@@ -21,12 +21,14 @@ InOrderController::InOrderController(const BankedDramConfig& config)
 void InOrderController::reset() {
   for (StreamChannel& channel : channels_) channel.reset();
   outstanding_.clear();
+  outstanding_bytes_ = 0;
 }
 
 bool InOrderController::can_accept(std::int64_t now) const {
-  std::int64_t bytes = 0;
+  std::int64_t bytes = outstanding_bytes_;
   for (const Outstanding& o : outstanding_) {
-    if (o.completion.end > now) bytes += o.bytes;
+    if (o.completion.end > now) break;
+    bytes -= o.bytes;  // ended since the last advance()
   }
   return bytes < 2 * max_request_bytes_;
 }
@@ -55,16 +57,16 @@ void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
       outstanding_.begin(), outstanding_.end(), completion.end,
       [](std::int64_t time, const Outstanding& o) { return time < o.completion.end; });
   outstanding_.insert(after, {completion, request.bytes});
+  outstanding_bytes_ += request.bytes;
 }
 
 std::int64_t InOrderController::advance(std::int64_t now,
                                         std::vector<MemoryCompletion>& completed) {
-  auto end = outstanding_.begin();
-  while (end != outstanding_.end() && end->completion.end <= now) {
-    completed.push_back(end->completion);
-    ++end;
+  while (!outstanding_.empty() && outstanding_.front().completion.end <= now) {
+    completed.push_back(outstanding_.front().completion);
+    outstanding_bytes_ -= outstanding_.front().bytes;
+    outstanding_.pop_front();
   }
-  outstanding_.erase(outstanding_.begin(), end);
   return outstanding_.empty() ? kNever : outstanding_.front().completion.end;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "simulator/engine/memory/channel_interleave.hpp"
@@ -41,7 +42,8 @@ class InOrderController final : public MemoryController {
   ClockRatio to_npu_;
   std::int64_t max_request_bytes_;
   std::vector<StreamChannel> channels_;
-  std::vector<Outstanding> outstanding_;  // in order of their ends
+  std::deque<Outstanding> outstanding_;  // in order of their ends
+  std::int64_t outstanding_bytes_ = 0;
 };
 
 }  // namespace tilewake
