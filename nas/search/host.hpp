@@ -7,11 +7,9 @@
 #include "latency_model/latency_model.hpp"
 #include "nas/space/architecture.hpp"
 #include "nas/training/phase.hpp"
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
-
-/// The first Ctrl-C came: everything is saved, and a resumed run goes on from here.
-struct Interrupted {};
 
 /// No network of the space, or none that was met, keeps to the limit.
 struct TargetMissed {

@@ -53,7 +53,7 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
     return;
   }
   if (status.type() == fs::file_type::none) {
-    throw InputError(fmt::format("{}: {}", path_, error.message()));
+    throw IoError(fmt::format("{}: {}", path_, error.message()));
   }
   exists_ = true;
   const OldModel old = read_old_model(path_);

@@ -23,9 +23,9 @@ void check_writable(const std::filesystem::path& directory) {
   if (place.empty()) place = ".";
   const auto fail = [&](const std::string& what) {
     const bool is_there = directory.empty() || place == directory;
-    throw InputError(is_there ? fmt::format("{}: {}", place.string(), what)
-                              : fmt::format("{}: cannot create directory: {}: {}",
-                                            directory.string(), place.string(), what));
+    throw IoError(is_there ? fmt::format("{}: {}", place.string(), what)
+                           : fmt::format("{}: cannot create directory: {}: {}", directory.string(),
+                                         place.string(), what));
   };
   const fs::file_status status = fs::status(place, error);
   if (status.type() == fs::file_type::none) fail(error.message());

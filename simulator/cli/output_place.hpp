@@ -5,7 +5,7 @@
 
 namespace tilewake {
 
-/// Throws InputError unless files can be made in `directory` (empty: the current one), or, where it
+/// Throws IoError unless files can be made in `directory` (empty: the current one), or, where it
 /// is missing, in the nearest one above. Changes nothing: to be called before the work.
 void check_writable(const std::filesystem::path& directory);
 

@@ -2,11 +2,11 @@
 #include "simulator/cli/program.hpp"
 
 #include <exception>
-#include <new>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "simulator/cli/failure.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
@@ -78,18 +78,11 @@ class Executable {
 ExitCode run(const Executable& program, const Arguments& arguments) {
   try {
     return program.dispatch(arguments);
-  } catch (const UsageError& e) {
-    print_error(e.what());
-    return ExitCode::kUsage;
-  } catch (const InputError& e) {
-    print_error(e.what());
-    return ExitCode::kBadInput;
-  } catch (const std::bad_alloc&) {
-    print_error("out of memory");
   } catch (const std::exception& e) {
-    print_error(std::string("internal error: ") + e.what());
+    const Failure failure = failure_of(e);
+    print_error(failure.text);
+    return failure.code;
   }
-  return ExitCode::kInternal;
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ void prepare_standard_streams() {
 void write_result(std::string_view text) {
   const int error = write_all(STDOUT_FILENO, text);
   if (error != 0 && error != EPIPE) {
-    throw InputError(std::string("standard output: cannot write: ") + std::strerror(error));
+    throw IoError(std::string("standard output: cannot write: ") + std::strerror(error));
   }
 }
 

@@ -52,7 +52,7 @@ SweepJournal::SweepJournal(const std::string& path, const std::string& build, bo
   }
   std::ifstream file(path_, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) throw InputError(path_ + ": cannot read file");
+  if (!file) throw IoError(path_ + ": cannot read file");
   read(text);
 }
 
@@ -122,14 +122,14 @@ void SweepJournal::open() {
   make_directory_of(path_);
   write_file_atomically(path_, text_of({}));
   file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (file_ < 0) throw InputError(fmt::format("{}: {}", path_, std::strerror(errno)));
+  if (file_ < 0) throw IoError(fmt::format("{}: {}", path_, std::strerror(errno)));
 }
 
 void SweepJournal::add(const Summary& point) {
   if (file_ < 0) open();
   const int error = write_all(file_, line_of(point));
   if (error != 0) {
-    throw InputError(fmt::format("{}: cannot write file: {}", path_, std::strerror(error)));
+    throw IoError(fmt::format("{}: cannot write file: {}", path_, std::strerror(error)));
   }
 }
 

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
-#include <new>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "simulator/cli/failure.hpp"
 #include "simulator/cli/standard_streams.hpp"
 
 namespace tilewake {
@@ -25,12 +25,9 @@ namespace {
 std::pair<ExitCode, std::string> outcome_of(const std::function<std::string()>& work) {
   try {
     return {ExitCode::kOk, work()};
-  } catch (const InputError& e) {
-    return {ExitCode::kBadInput, e.what()};
-  } catch (const std::bad_alloc&) {
-    return {ExitCode::kInternal, "out of memory"};
   } catch (const std::exception& e) {
-    return {ExitCode::kInternal, std::string("internal error: ") + e.what()};
+    Failure failure = failure_of(e);
+    return {failure.code, std::move(failure.text)};
   }
 }
 
@@ -60,7 +57,7 @@ bool WorkerPool::start(std::int64_t id, const std::function<std::string()>& work
   if (workers_.size() >= num_workers_) return false;
   const auto refused = [this](int error) {
     if (!is_idle()) return false;  // fewer at a time then
-    throw InputError(fmt::format("cannot start a process: {}", std::strerror(error)));
+    throw IoError(fmt::format("cannot start a process: {}", std::strerror(error)));
   };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return refused(errno);

@@ -3,10 +3,16 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <limits>
+#include <optional>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -18,8 +24,58 @@
 namespace tilewake {
 namespace {
 
+constexpr std::string_view kInfix = ".tmp-";
+
 [[noreturn]] void fail(const std::string& path, const std::string& action, int error) {
-  throw InputError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
+  throw IoError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
+}
+
+/// A decimal number as fmt writes it, from the begin of `text`, which it is removed from.
+std::optional<std::int64_t> take_number(std::string_view& text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto length = static_cast<std::size_t>(end - text.data());
+  const bool has_leading_zero = length > 1 && text[0] == '0';
+  if (error != std::errc{} || value < 0 || has_leading_zero) return std::nullopt;
+  text.remove_prefix(length);
+  return value;
+}
+
+/// The process that wrote a file of this name as the temporary of `target`; none: another file.
+std::optional<pid_t> writer_of(std::string_view name, std::string_view target) {
+  if (!name.starts_with(target)) return std::nullopt;
+  name.remove_prefix(target.size());
+  if (!name.starts_with(kInfix)) return std::nullopt;
+  name.remove_prefix(kInfix.size());
+  const std::optional<std::int64_t> process = take_number(name);
+  if (!process || *process < 1 || *process > std::numeric_limits<pid_t>::max()) return std::nullopt;
+  if (!name.starts_with('-')) return std::nullopt;
+  name.remove_prefix(1);
+  if (!take_number(name) || !name.empty()) return std::nullopt;
+  return static_cast<pid_t>(*process);
+}
+
+bool is_running(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
+
+/// A regular file of ours that no process has locked.
+bool is_abandoned(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat status {};
+  const bool is_abandoned = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+                            status.st_uid == ::geteuid() && ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  ::close(fd);
+  return is_abandoned;
+}
+
+void sync_directory_of(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  const int fd =
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;  // a directory that can be written and not read
+  const int error = ::fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  if (error != 0 && error != EINVAL && error != ENOTSUP) fail(path, "sync directory", error);
 }
 
 }  // namespace
@@ -29,12 +85,13 @@ class PreparedFile::TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& path) : path_(path) {
     static std::atomic<unsigned> counter{0};
-    // O_EXCL never opens what somebody put in our way; a stale name of a killed run is passed over.
+    // O_EXCL never opens a file that exists already.
     do {
-      name_ = fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter++);
+      name_ = fmt::format("{}{}{}-{}", path, kInfix, ::getpid(), counter++);
       fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (fd_ < 0 && errno == EEXIST);
     if (fd_ < 0) fail(path_, "create file", errno);
+    static_cast<void>(::flock(fd_, LOCK_EX | LOCK_NB));  // see stale_temporaries_of()
   }
   ~TemporaryFile() {
     if (fd_ >= 0) ::close(fd_);
@@ -63,6 +120,7 @@ class PreparedFile::TemporaryFile {
   void rename() {
     if (::rename(name_.c_str(), path_.c_str()) != 0) fail(path_, "replace file", errno);
     name_.clear();
+    sync_directory_of(path_);
   }
 
  private:
@@ -74,10 +132,10 @@ class PreparedFile::TemporaryFile {
 PreparedFile::PreparedFile(const std::string& path, std::string_view text) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    throw InputError(path +
-                     ": exists and is not a regular file");  // a rename would replace a device
+    throw IoError(path + ": exists and is not a regular file");  // a rename would replace a device
   }
   file_ = std::make_unique<TemporaryFile>(path);
+  for (const std::string& stale : stale_temporaries_of(path)) ::unlink(stale.c_str());
   file_->write(text);
   file_->close_synced();
 }
@@ -92,9 +150,25 @@ void make_directory_of(const std::string& path) {
   std::error_code error;
   if (!directory.empty()) std::filesystem::create_directories(directory, error);
   if (error) {
-    throw InputError(
+    throw IoError(
         fmt::format("{}: cannot create directory: {}", directory.string(), error.message()));
   }
+}
+
+std::vector<std::string> stale_temporaries_of(const std::string& path) {
+  const std::filesystem::path target(path);
+  const std::string name = target.filename().string();
+  const std::filesystem::path directory = target.parent_path();
+  std::vector<std::string> stale;
+  std::error_code error;
+  std::filesystem::directory_iterator it(directory.empty() ? "." : directory, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::optional<pid_t> writer = writer_of(it->path().filename().string(), name);
+    if (!writer || is_running(*writer)) continue;
+    const std::string file = (directory / it->path().filename()).string();
+    if (is_abandoned(file)) stale.push_back(file);
+  }
+  return stale;
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {

@@ -228,9 +228,9 @@ YamlNode parse_yaml(const std::string& text, const std::string& name) {
 std::string read_text_file(const std::string& path, std::size_t max_bytes) {
   // O_NONBLOCK: opening a pipe without a writer must fail below, not wait here.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) throw InputError(path + ": cannot open file: " + errno_text());
+  if (file.get() < 0) throw IoError(path + ": cannot open file: " + errno_text());
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw InputError(path + ": " + errno_text());
+  if (::fstat(file.get(), &status) != 0) throw IoError(path + ": " + errno_text());
   if (S_ISDIR(status.st_mode)) throw InputError(path + ": is a directory, expected a file");
   if (!S_ISREG(status.st_mode)) throw InputError(path + ": is not a regular file");
   const auto size = static_cast<std::size_t>(status.st_size);
@@ -242,7 +242,7 @@ std::string read_text_file(const std::string& path, std::size_t max_bytes) {
   while (true) {
     const ssize_t count = ::read(file.get(), buffer, sizeof(buffer));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw InputError(path + ": cannot read file: " + errno_text());
+    if (count < 0) throw IoError(path + ": cannot read file: " + errno_text());
     if (count == 0) return text;
     text.append(buffer, static_cast<std::size_t>(count));
     if (text.size() > max_bytes) throw InputError(too_large(path, max_bytes));

@@ -267,7 +267,7 @@ TraceFile read_trace(const std::string& path) {
     throw InputError(fmt::format("{}: larger than {} bytes", path, kMaxTraceBytes));
   }
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(path + ": cannot open file");
+  if (!file) throw IoError(path + ": cannot open file");
   return read_trace(file, path);
 }
 

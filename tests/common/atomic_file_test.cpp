@@ -2,12 +2,18 @@
 #include "simulator/common/atomic_file.hpp"
 
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,6 +28,10 @@ using ::testing::StartsWith;
 
 std::ptrdiff_t num_files_in(const TempDir& dir) {
   return std::distance(std::filesystem::directory_iterator(dir.path()), {});
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
 }
 
 TEST(AtomicFileTest, TextReplacesTheOldFileAndLeavesNothingElseBehind) {
@@ -84,6 +94,65 @@ TEST(AtomicFileTest, FailedWriteKeepsTheOldFileAndRemovesTheTemporary) {
   std::signal(SIGXFSZ, old_handler);
   EXPECT_THAT(error, StartsWith(path + ": cannot write file: "));
   EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(num_files_in(dir), 1);
+}
+
+/// The number of a process that ran and is no more.
+pid_t dead_process() {
+  const pid_t process = ::fork();
+  if (process == 0) ::_exit(0);
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  return process;
+}
+
+TEST(AtomicFileTest, TemporariesOfKilledProcessesAreRemovedAndNothingElse) {
+  const TempDir dir;
+  const std::string path = dir.file("out.csv");
+  const pid_t dead = dead_process();
+  const auto temporary = [&](auto process, const std::string& number) {
+    return fmt::format("out.csv.tmp-{}-{}", process, number);
+  };
+  std::set<std::string> kept = {"out.csv"};
+  for (const std::string& name :
+       {temporary(::getpid(), "1000"), temporary(dead, "00"), temporary(dead, "1x"),
+        temporary(dead, ""), temporary(dead, "-1"), temporary(0, "0"),
+        fmt::format("out.csv.tmp-{}", dead), fmt::format("out.csv.tmp-0{}-0", dead),
+        fmt::format("out.csv.tmp-{}-0.bak", dead), fmt::format("other.csv.tmp-{}-0", dead),
+        fmt::format("xout.csv.tmp-{}-0", dead),
+        std::string("out.csv.tmp-99999999999999999999-0")}) {
+    write_file(dir.file(name), "of the user");
+    kept.insert(name);
+  }
+  std::filesystem::create_symlink("out.csv", dir.file(temporary(dead, "7")));
+  kept.insert(temporary(dead, "7"));
+  std::filesystem::create_directory(dir.file(temporary(dead, "8")));
+  kept.insert(temporary(dead, "8"));
+  write_file(dir.file(temporary(dead, "0")), "half a te");
+  write_file(dir.file(temporary(dead, "12")), "");
+  const std::string locked = temporary(dead, "13");  // by a process with another PID elsewhere
+  write_file(dir.file(locked), "");
+  kept.insert(locked);
+  const int lock = ::open(dir.file(locked).c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+
+  write_file_atomically(path, "text");
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+    found.insert(entry.path().filename().string());
+  }
+  EXPECT_EQ(found, kept);
+  EXPECT_EQ(read_file(path), "text");
+  ::close(lock);
+}
+
+TEST(AtomicFileTest, ARelativeNameIsCleanedInTheCurrentDirectory) {
+  const TempDir dir;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(dir.path());
+  write_file(fmt::format("out.tmp-{}-3", dead_process()), "");
+  write_file_atomically("out", "text");
+  std::filesystem::current_path(before);
   EXPECT_EQ(num_files_in(dir), 1);
 }
 

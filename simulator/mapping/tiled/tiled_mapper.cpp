@@ -2,7 +2,6 @@
 #include "simulator/mapping/tiled/tiled_mapper.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -155,14 +154,15 @@ class TiledMapper {
   Tiling tiling_of(const TileProblem& problem, const std::string& name) {
     for (const TiledLayer& known : tiled_.layers)
       if (known.problem == problem) return known.tiling;
-    std::string error;
-    const std::optional<Tiling> tiling = tiler_.best(problem, error);
-    if (!tiling) throw InputError(fmt::format("layer {}: {}", name, error));
-    if (compute_cycles_of(problem, cuts_of(problem, tiling->tile), *tiling, *machine_.cost) ==
-        kMaxTiledCycles)
-      throw InputError(
-          fmt::format("layer {}: would take more than {} cycles", name, kMaxTiledCycles));
-    return *tiling;
+    try {
+      const Tiling tiling = tiler_.best(problem);
+      if (compute_cycles_of(problem, cuts_of(problem, tiling.tile), tiling, *machine_.cost) ==
+          kMaxTiledCycles)
+        throw InputError(fmt::format("would take more than {} cycles", kMaxTiledCycles));
+      return tiling;
+    } catch (const InputError& e) {
+      throw InputError(fmt::format("layer {}: {}", name, e.what()));
+    }
   }
 
   const Network& network_;

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
 
 namespace tilewake {
@@ -179,14 +181,14 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
   }
 }
 
-std::optional<Tiling> Tiler::best(const TileProblem& problem, std::string& error) const {
+Tiling Tiler::best(const TileProblem& problem) const {
   const TileExtent unit = cost_.granularity(problem);
   Choice choice;
   search_halves(problem, unit, choice);
   if (!choice.tiling) search_halves(problem, {1, 1, 1, 1}, choice);
-  if (choice.tiling) refine(problem, unit, choice);
-  if (!choice.tiling) error = error_of(choice.closest);
-  return choice.tiling;
+  if (!choice.tiling) throw InputError(error_of(choice.closest));
+  refine(problem, unit, choice);
+  return *choice.tiling;
 }
 
 void Tiler::search_halves(const TileProblem& problem, const TileExtent& unit,

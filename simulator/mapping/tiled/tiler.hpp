@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
@@ -17,8 +16,8 @@ class Tiler {
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
       : memory_(memory), cost_(cost), dram_(dram) {}
 
-  /// The best tiling, or nothing if none fits; then `error` says which buffer is too small.
-  std::optional<Tiling> best(const TileProblem& problem, std::string& error) const;
+  /// The best tiling. Throws InputError naming the buffer that is too small if none fits.
+  Tiling best(const TileProblem& problem) const;
 
   bool fits(const TileFootprint& footprint) const;
 
