@@ -12,6 +12,7 @@
 
 #include "latency_model/calibration.hpp"
 #include "latency_model/calibration_set.hpp"
+#include "latency_model/cli/measurements.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "nas/cli/progress_line.hpp"
 #include "nas/cli/search_directory.hpp"
@@ -20,7 +21,6 @@
 #include "nas/training/threads.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
-#include "simulator/cli/measurements.hpp"
 #include "simulator/cli/simulation.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"

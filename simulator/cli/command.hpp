@@ -12,16 +12,12 @@ namespace tilewake {
 using Arguments = std::vector<std::string>;
 
 /// Each runs one command, writes its result to standard output and throws what goes wrong:
-/// UsageError, InputError, or what is our own fault. main.cpp has the table of them.
+/// UsageError, InputError, or what is our own fault. tilewake/main.cpp has the table of them.
 ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
 /// `simulate` with --sweep among its arguments.
 ExitCode sweep_command(const Arguments& arguments);
-ExitCode calibrate_command(const Arguments& arguments);
-ExitCode predict_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);
-/// Hands over to `tilewake-nas`, which links LibTorch, and does not return.
-ExitCode nas_command(const Arguments& arguments);
 
 }  // namespace tilewake

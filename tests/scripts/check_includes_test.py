@@ -39,6 +39,15 @@ class CheckIncludesTest(unittest.TestCase):
         self.assertEqual(check("simulator/trace/a.cpp", '#include "simulator/engine/events.hpp"'), "")
         self.assertNotEqual(check("simulator/trace/a.cpp", '#include "simulator/engine/dma.hpp"'), "")
 
+    def test_the_commands_of_a_module_are_above_it(self):
+        model = '#include "latency_model/latency_model.hpp"'
+        self.assertEqual(check("latency_model/cli/a.cpp", model), "")
+        self.assertNotEqual(check("simulator/cli/a.cpp", model), "")
+        self.assertNotEqual(
+            check("latency_model/a.cpp", '#include "latency_model/cli/model_file.hpp"'), "")
+        self.assertNotEqual(
+            check("simulator/engine/a.cpp", '#include "simulator/cli/options.hpp"'), "")
+
     def test_systemc_stays_in_the_engine(self):
         for line in ("#include <systemc>", "#  include <systemc.h>", "#include <systemc/foo>"):
             self.assertEqual(check("simulator/engine/midap/a.cpp", line), "")

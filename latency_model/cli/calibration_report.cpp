@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/calibration_report.hpp"
+#include "latency_model/cli/calibration_report.hpp"
 
 #include <memory>
 #include <string_view>

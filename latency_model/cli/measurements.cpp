@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/measurements.hpp"
+#include "latency_model/cli/measurements.hpp"
 
 #include <filesystem>
 #include <optional>

@@ -12,13 +12,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "latency_model/cli/latency_model_command.hpp"
+#include "latency_model/cli/prediction_report.hpp"
 #include "latency_model/model_yaml.hpp"
-#include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
-#include "simulator/cli/prediction_report.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/model_file.hpp"
+#include "latency_model/cli/model_file.hpp"
 
 #include <filesystem>
 #include <limits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/prediction_report.hpp"
+#include "latency_model/cli/prediction_report.hpp"
 
 #include <numeric>
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "simulator/cli/command.hpp"
+
+namespace tilewake {
+
+/// Fits a latency model to a machine, or to its traces, and writes it.
+ExitCode calibrate_command(const Arguments& arguments);
+
+/// Predicts the latency of a network with such a model.
+ExitCode predict_command(const Arguments& arguments);
+
+}  // namespace tilewake

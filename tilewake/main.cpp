@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The program `tilewake`: the commands of the modules in one table.
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "latency_model/cli/latency_model_command.hpp"
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/program.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Replaces this process by `tilewake-nas`, which links LibTorch. Returns only by InputError.
+ExitCode nas_command(const Arguments& arguments) {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string program = (self.parent_path() / "tilewake-nas").string();
+  std::vector<std::string> words = {program};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  // Threads of OpenMP that wait by spinning make others on the machine many times slower.
+  ::setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
+  ::execv(program.c_str(), argv.data());
+  throw InputError(fmt::format(
+      "cannot start {}: {}; it is built with LibTorch at hand and -DTILEWAKE_BUILD_NAS=ON", program,
+      std::strerror(errno)));
+}
+
+}  // namespace
+}  // namespace tilewake
+
+int main(int argc, char** argv) {
+  // To add a command: a file NAME_command.cpp in the cli directory of its module, its declaration
+  // in the header beside it, one line here, and a test in tests/cli/.
+  return tilewake::run_program(
+      "tilewake",
+      {
+          {"check", "validate a machine and a network; print the machine", tilewake::check_command},
+          {"simulate", "simulate a network on a machine, exact to the cycle",
+           tilewake::simulate_command},
+          {"calibrate", "fit a latency model to a machine, or to its traces",
+           tilewake::calibrate_command},
+          {"predict", "tell a network's latency at once, with a calibrated model",
+           tilewake::predict_command},
+          {"dram", "measure the memory of a machine", tilewake::dram_command},
+          {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},
+          {"nas", "search for the most accurate network within a latency limit",
+           tilewake::nas_command},
+      },
+      argc, argv);
+}
