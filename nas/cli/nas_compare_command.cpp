@@ -20,6 +20,7 @@
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/trace/json_string.hpp"

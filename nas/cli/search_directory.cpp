@@ -10,7 +10,7 @@
 #include "simulator/cli/output_place.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
-#include "simulator/common/yaml_document.hpp"
+#include "simulator/common/regular_file.hpp"
 
 namespace tilewake {
 namespace {

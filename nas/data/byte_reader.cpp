@@ -3,41 +3,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 #include <utility>
 #include <zlib.h>
 
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
 
 namespace tilewake {
 namespace {
 
 constexpr std::size_t kStep = std::size_t{1} << 20;
-
-// A directory, a device or a pipe could block or never end.
-std::ifstream open_regular(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (error) throw InputError(fmt::format("{}: cannot open file: {}", path, error.message()));
-  if (!std::filesystem::is_regular_file(status))
-    throw InputError(path + ": must be a regular file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(fmt::format("{}: cannot open file: {}", path, std::strerror(errno)));
-  return file;
-}
-
-std::size_t read_some(std::ifstream& file, const std::string& path, std::uint8_t* to,
-                      std::size_t max_count) {
-  file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(max_count));
-  if (file.bad()) throw InputError(path + ": cannot read file");
-  return static_cast<std::size_t>(file.gcount());
-}
 
 }  // namespace
 
@@ -61,18 +38,16 @@ class ByteReader::Stream {
 
 class ByteReader::PlainStream final : public ByteReader::Stream {
  public:
-  PlainStream(const std::string& path, std::ifstream file) : Stream(path), file_(std::move(file)) {}
-  std::size_t read(std::uint8_t* to, std::size_t count) override {
-    return read_some(file_, path(), to, count);
-  }
+  explicit PlainStream(RegularFile file) : Stream(file.path()), file_(std::move(file)) {}
+  std::size_t read(std::uint8_t* to, std::size_t count) override { return file_.read(to, count); }
 
  private:
-  std::ifstream file_;
+  RegularFile file_;
 };
 
 class ByteReader::GzipStream final : public ByteReader::Stream {
  public:
-  GzipStream(const std::string& path, std::ifstream file) : Stream(path), file_(std::move(file)) {
+  explicit GzipStream(RegularFile file) : Stream(file.path()), file_(std::move(file)) {
     // 16: a gzip header and its checksum are required.
     if (inflateInit2(&zlib_, 16 + MAX_WBITS) != Z_OK) fail("zlib cannot start");
   }
@@ -98,7 +73,7 @@ class ByteReader::GzipStream final : public ByteReader::Stream {
  private:
   void refill() {
     zlib_.next_in = input_.data();
-    zlib_.avail_in = static_cast<uInt>(read_some(file_, path(), input_.data(), input_.size()));
+    zlib_.avail_in = static_cast<uInt>(file_.read(input_.data(), input_.size()));
   }
 
   void finish_input() {
@@ -107,23 +82,22 @@ class ByteReader::GzipStream final : public ByteReader::Stream {
     if (zlib_.avail_in != 0) fail("there are bytes behind the gzip data");
   }
 
-  std::ifstream file_;
+  RegularFile file_;
   std::array<std::uint8_t, std::size_t{1} << 16> input_{};
   z_stream zlib_{};
   bool is_at_end_ = false;
 };
 
 ByteReader::ByteReader(const std::string& path) {
-  std::ifstream file = open_regular(path);
+  RegularFile file(path);
   std::array<std::uint8_t, 2> start{};
-  const bool is_gzip = read_some(file, path, start.data(), start.size()) == start.size() &&
-                       start[0] == 0x1f && start[1] == 0x8b;  // RFC 1952, section 2.3.1
-  file.clear();
-  file.seekg(0);
+  const bool is_gzip = file.read(start.data(), start.size()) == start.size() && start[0] == 0x1f &&
+                       start[1] == 0x8b;  // RFC 1952, section 2.3.1
+  file.rewind();
   if (is_gzip) {
-    stream_ = std::make_unique<GzipStream>(path, std::move(file));
+    stream_ = std::make_unique<GzipStream>(std::move(file));
   } else {
-    stream_ = std::make_unique<PlainStream>(path, std::move(file));
+    stream_ = std::make_unique<PlainStream>(std::move(file));
   }
 }
 
@@ -154,15 +128,13 @@ void ByteReader::finish() {
 }
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::size_t max_bytes) {
-  std::ifstream file = open_regular(path);
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) throw InputError(fmt::format("{}: cannot read file: {}", path, error.message()));
-  if (size == 0) throw InputError(path + ": the file is empty");
-  if (size > max_bytes)
-    throw InputError(fmt::format("{}: has {} bytes; at most {} are read", path, size, max_bytes));
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  if (read_some(file, path, bytes.data(), bytes.size()) != bytes.size())
+  RegularFile file(path);
+  if (file.size() == 0) throw InputError(path + ": the file is empty");
+  if (file.size() > max_bytes)
+    throw InputError(
+        fmt::format("{}: has {} bytes; at most {} are read", path, file.size(), max_bytes));
+  std::vector<std::uint8_t> bytes(file.size());
+  if (file.read(bytes.data(), bytes.size()) != bytes.size())
     throw InputError(path + ": changed while it was read");
   return bytes;
 }

@@ -2,13 +2,17 @@
 #include "nas/evolution/evolution_file.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/json_document.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -19,6 +23,7 @@ using Json = nlohmann::json;
 
 // A thousand candidates of 20 positions take 126 KB.
 constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxValues = std::size_t{1} << 24;
 
 /// Of all that the file holds but the hash itself.
 std::string hash_of(Json json) {
@@ -43,13 +48,23 @@ Origin origin_of(const Json& json, const std::string& path) {
   throw InputError(fmt::format("{}: no origin of a candidate: '{}'", path, printable(name)));
 }
 
+/// get<int>() would cut a larger number to its lowest bits, or cast one with an exponent.
+int integer_of(const Json& json, const std::string& path) {
+  constexpr int kMax = std::numeric_limits<int>::max();
+  if (!json.is_number_unsigned() || json.get<std::uint64_t>() > kMax) {
+    throw InputError(fmt::format("{}: expected an integer from 0 to {}, not {}", path, kMax,
+                                 printable(json.dump())));
+  }
+  return static_cast<int>(json.get<std::uint64_t>());
+}
+
 std::vector<Candidate> parse(const Json& json, const std::string& path) {
   std::vector<Candidate> candidates;
   for (const Json& entry : json.at("candidates")) {
     Candidate candidate;
-    candidate.generation = entry.at("generation").get<int>();
+    candidate.generation = integer_of(entry.at("generation"), path);
     candidate.origin = origin_of(entry.at("origin"), path);
-    candidate.path = entry.at("path").get<Path>();
+    for (const Json& choice : entry.at("path")) candidate.path.push_back(integer_of(choice, path));
     candidate.latency_ms = entry.at("latency_ms").get<double>();
     candidate.score = entry.at("score").get<double>();
     candidates.push_back(std::move(candidate));
@@ -63,7 +78,7 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
   if (!std::filesystem::exists(path)) return {};
   const std::string text = read_text_file(path, kMaxBytes);
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text, path, {kMaxBytes, kMaxValues});
     if (json.at("hash").get<std::string>() != hash_of(json)) {
       throw InputError(path + ": is damaged: its hash is not that of what it holds");
     }
@@ -75,7 +90,7 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
     }
     return parse(json, path);
   } catch (const Json::exception& e) {
-    throw InputError(fmt::format("{}: no file of an evolution: {}", path, printable(e.what())));
+    throw InputError(fmt::format("{}: no file of an evolution: {}", path, json_error_text(e)));
   }
 }
 

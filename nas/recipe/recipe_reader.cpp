@@ -6,6 +6,7 @@
 
 #include "nas/recipe/recipe.hpp"
 #include "nas/recipe/recipe_fields.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/common/yaml_reader.hpp"
 

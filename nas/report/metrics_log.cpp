@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,6 +18,7 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
 
 namespace tilewake {
 namespace {
@@ -28,6 +27,8 @@ constexpr std::string_view kCsvName = "metrics.csv";
 // TensorBoard reads every file whose name contains "tfevents"; the number, elsewhere the time, only
 // orders several of them.
 constexpr std::string_view kEventName = "events.out.tfevents.0000000000.tilewake";
+// A row takes 100 bytes, so that this is a million epochs.
+constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
 constexpr std::string_view kVersionLine = "# tilewake-metrics v1\n";
 
 /// The columns of numbers, which are tags as well, in the order of the file.
@@ -75,14 +76,6 @@ std::vector<std::size_t> line_ends(std::string_view text, std::size_t first) {
   throw InputError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
 }
 
-std::string text_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail(path, "open file", errno);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) fail(path, "read file", errno);
-  return text;
-}
-
 void cut(const std::string& path, std::size_t bytes) {
   std::error_code error;
   std::filesystem::resize_file(path, bytes, error);
@@ -99,10 +92,10 @@ class AppendedFile {
       : path_(std::move(path)), ends_(ends) {
     std::error_code ignored;
     const bool is_new = !std::filesystem::exists(path_, ignored);
+    if (!is_new) remove_cut_off();  // first, for to open a pipe for writing can block
     // In "append" mode every write goes to the end that the file has then, after a cut as well.
     file_.reset(std::fopen(path_.c_str(), "ab"));
     if (!file_) fail(path_, "open file", errno);
-    if (!is_new) remove_cut_off();
     if (size_ == 0) append(head);
   }
 
@@ -121,7 +114,7 @@ class AppendedFile {
                       "was changed since",
                       path_, size_, bytes));
     }
-    const std::vector<std::size_t> ends = ends_(text_of_file(path_), path_);
+    const std::vector<std::size_t> ends = ends_(read_text_file(path_, kMaxLogBytes), path_);
     if (bytes <= 0 ||
         !std::binary_search(ends.begin(), ends.end(), static_cast<std::size_t>(bytes))) {
       throw InputError(
@@ -145,7 +138,7 @@ class AppendedFile {
 
   /// Takes off the piece that a process was writing when it was killed.
   void remove_cut_off() {
-    const std::string text = text_of_file(path_);
+    const std::string text = read_text_file(path_, kMaxLogBytes);
     const std::vector<std::size_t> ends = ends_(text, path_);
     size_ = ends.empty() ? 0 : ends.back();
     if (size_ != text.size()) cut(path_, size_);

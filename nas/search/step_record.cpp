@@ -8,6 +8,8 @@
 
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/json_document.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -33,7 +35,7 @@ std::string hash_of(Json json) {
 }
 
 StepRecord parse(const std::string& text, const std::string& path) {
-  const Json json = Json::parse(text);
+  const Json json = parse_json(text, path);
   if (json.at("hash").get<std::string>() != hash_of(json)) {
     throw InputError(path + ": is damaged: its hash is not that of what it holds");
   }
@@ -64,7 +66,7 @@ std::optional<StepRecord> StepStore::find(const std::string& name,
   try {
     record = parse(text, path);
   } catch (const Json::exception& e) {
-    throw InputError(fmt::format("{}: no record of a step: {}", path, printable(e.what())));
+    throw InputError(fmt::format("{}: no record of a step: {}", path, json_error_text(e)));
   }
   if (record.fingerprint != fingerprint) {
     throw InputError(

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/onnx/onnx_model.hpp"
 

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "simulator/common/csv.hpp"
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
@@ -45,7 +46,13 @@ Summary figures_of(const nlohmann::ordered_json& json) {
   for (const SweepColumn& column : kSweepColumns) {
     std::visit(
         [&](const auto field) {
-          json.at(std::string(column.name)).get_to(field_of(summary, field));
+          const nlohmann::ordered_json& value = json.at(std::string(column.name));
+          // get_to() would cast a number with a fraction or an exponent, whatever its size.
+          using Value = std::decay_t<decltype(field_of(summary, field))>;
+          if (std::is_integral_v<Value> && value.is_number_float()) {
+            throw InputError(fmt::format("{} must be an integer", column.name));
+          }
+          value.get_to(field_of(summary, field));
         },
         column.field);
   }

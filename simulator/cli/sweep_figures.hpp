@@ -50,8 +50,8 @@ inline constexpr std::array kSweepColumns = std::to_array<SweepColumn>({
     {"warnings", &RunInfo::warnings},
 });
 
-/// An object with these columns, and back. Throws nlohmann::json::exception if one is not there or
-/// of another type.
+/// An object with these columns, and back. Throws nlohmann::json::exception or InputError if one
+/// is missing or of another type.
 nlohmann::ordered_json figures_json(const Summary& summary);
 Summary figures_of(const nlohmann::ordered_json& json);
 

@@ -4,12 +4,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <set>
-#include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -18,12 +14,18 @@
 #include "simulator/cli/sweep_figures.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/json_document.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// 100,000 points, the most of a sweep, take 100 MB.
+constexpr std::size_t kMaxJournalBytes = std::size_t{1} << 28;
+constexpr JsonLimits kLineLimits = {std::size_t{1} << 20, 10'000, 4};
 
 std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
 
@@ -33,7 +35,12 @@ std::string text_of_json(const Json& json) {
 
 /// What a line says, without its member "check"; none if that is not the hash of the others.
 std::optional<Json> checked(const std::string& line) {
-  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  Json json;
+  try {
+    json = parse_ordered_json(line, std::string(SweepJournal::kFileName), kLineLimits);
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
   if (!json.is_object() || !json.contains("check")) return std::nullopt;
   const Json check = json["check"];
   json.erase("check");
@@ -46,14 +53,7 @@ std::optional<Json> checked(const std::string& line) {
 SweepJournal::SweepJournal(const std::string& path, const std::string& build, bool resume)
     : path_(path), build_(build) {
   if (!resume) return;
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path_, error)) {
-    throw InputError(path_ + ": is not a regular file");
-  }
-  std::ifstream file(path_, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file) throw IoError(path_ + ": cannot read file");
-  read(text);
+  read(read_text_file(path_, kMaxJournalBytes));
 }
 
 SweepJournal::~SweepJournal() {
@@ -82,11 +82,14 @@ bool SweepJournal::read_line(const std::string& line) {
   try {
     if (json->at("build") != build_) return false;
     Summary point = figures_of(*json);
+    if (!json->at("network_hash").is_number_unsigned()) return false;
     point.info.network_hash = json->at("network_hash").get<std::uint64_t>();
     Key key = {point.info.machine, point.info.network_hash};
     points_.insert_or_assign(std::move(key), std::move(point));
     return true;
   } catch (const Json::exception&) {
+    return false;
+  } catch (const InputError&) {
     return false;
   }
 }

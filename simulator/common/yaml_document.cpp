@@ -2,13 +2,8 @@
 #include "simulator/common/yaml_document.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <set>
 #include <sstream>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -18,8 +13,6 @@
 
 namespace tilewake {
 namespace {
-
-constexpr std::size_t kMaxPrintedBytes = 60;
 
 [[noreturn]] void refuse(const std::string& name, int line, const std::string& what) {
   throw InputError(fmt::format("{}:{}: {}", name, std::max(line, 1), what));
@@ -174,27 +167,6 @@ void check_last_quote(const std::string& text, const std::string& name, const YA
   refuse(name, mark.line + 1, "the quote is not closed");
 }
 
-std::string errno_text() { return std::strerror(errno); }
-
-/// Closes a file descriptor at the end of a scope.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-std::string too_large(const std::string& path, std::size_t max_bytes) {
-  return fmt::format("{}: larger than {} bytes", path, max_bytes);
-}
-
 }  // namespace
 
 const YamlNode* YamlNode::find(const std::string& key) const {
@@ -205,7 +177,9 @@ const YamlNode* YamlNode::find(const std::string& key) const {
 }
 
 YamlNode parse_yaml(const std::string& text, const std::string& name) {
-  if (text.size() > kMaxYamlBytes) throw InputError(too_large(name, kMaxYamlBytes));
+  if (text.size() > kMaxYamlBytes) {
+    throw InputError(fmt::format("{}: larger than {} bytes", name, kMaxYamlBytes));
+  }
   check_bytes(text, name);
   TreeBuilder builder(name);
   bool has_document = false;
@@ -225,36 +199,12 @@ YamlNode parse_yaml(const std::string& text, const std::string& name) {
   return root;
 }
 
-std::string read_text_file(const std::string& path, std::size_t max_bytes) {
-  // O_NONBLOCK: opening a pipe without a writer must fail below, not wait here.
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) throw IoError(path + ": cannot open file: " + errno_text());
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw IoError(path + ": " + errno_text());
-  if (S_ISDIR(status.st_mode)) throw InputError(path + ": is a directory, expected a file");
-  if (!S_ISREG(status.st_mode)) throw InputError(path + ": is not a regular file");
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > max_bytes) throw InputError(too_large(path, max_bytes));
-
-  std::string text;
-  text.reserve(size);
-  char buffer[1 << 16];
-  while (true) {
-    const ssize_t count = ::read(file.get(), buffer, sizeof(buffer));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw IoError(path + ": cannot read file: " + errno_text());
-    if (count == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(count));
-    if (text.size() > max_bytes) throw InputError(too_large(path, max_bytes));
-  }
-}
-
-std::string printable(const std::string& text) {
-  std::string result = text.substr(0, kMaxPrintedBytes);
+std::string printable(const std::string& text, std::size_t max_bytes) {
+  std::string result = text.substr(0, max_bytes);
   for (char& c : result) {
     if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = '?';
   }
-  return text.size() > kMaxPrintedBytes ? result + "..." : result;
+  return text.size() > max_bytes ? result + "..." : result;
 }
 
 }  // namespace tilewake

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "simulator/common/regular_file.hpp"
+
 namespace tilewake {
 
 /// One node of a YAML document: a plain tree of values, every node with its line.
@@ -27,7 +29,7 @@ struct YamlNode {
 };
 
 /// What a file may cost at most: input is untrusted, and no sensible file comes near these.
-inline constexpr std::size_t kMaxYamlBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxYamlBytes = kMaxTextFileBytes;
 inline constexpr int kMaxYamlDepth = 32;
 inline constexpr int kMaxYamlNodes = 1 << 19;
 
@@ -38,11 +40,7 @@ inline constexpr int kMaxYamlNodes = 1 << 19;
 /// file, and whatever exceeds the limits above.
 YamlNode parse_yaml(const std::string& text, const std::string& name);
 
-/// Reads a file of at most `max_bytes`. Anything but a regular file is refused, so that a
-/// directory, a device or a pipe nobody writes to cannot hang the program.
-std::string read_text_file(const std::string& path, std::size_t max_bytes = kMaxYamlBytes);
-
 /// `text` fit for an error message: shortened, control and non-ASCII bytes replaced by '?'.
-std::string printable(const std::string& text);
+std::string printable(const std::string& text, std::size_t max_bytes = 60);
 
 }  // namespace tilewake

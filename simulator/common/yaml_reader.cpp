@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {

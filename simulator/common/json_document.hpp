@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace tilewake {
+
+/// The limits of a JSON text that the program reads. nlohmann-json copies and prints a value
+/// recursively, so that depth costs stack; a value costs up to 100 times its text in memory.
+inline constexpr int kMaxJsonDepth = 32;
+inline constexpr std::size_t kMaxJsonBytes = std::size_t{4} << 20;
+
+struct JsonLimits {
+  std::size_t max_bytes = kMaxJsonBytes;
+  std::size_t max_values = std::size_t{1} << 19;
+  int max_depth = kMaxJsonDepth;
+};
+
+/// Parses one untrusted JSON value. Throws InputError `name:line: what`, in one line, where the
+/// text is not JSON, is nested deeper than the limit, or is larger.
+nlohmann::json parse_json(std::string_view text, const std::string& name,
+                          const JsonLimits& limits = {});
+
+/// The same; the keys keep their order.
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& name,
+                                          const JsonLimits& limits = {});
+
+/// Reads a regular file (regular_file.hpp) and parses it. A larger file is refused by its size.
+nlohmann::json read_json_file(const std::string& path, const JsonLimits& limits = {});
+
+/// The message of an nlohmann-json exception, fit for an error of one line: without the number of
+/// the exception and with control characters replaced. For what a reader finds missing or of the
+/// wrong type after the text was parsed.
+std::string json_error_text(const std::exception& error);
+
+}  // namespace tilewake
