@@ -5,15 +5,56 @@
 #include <cstdio>  // jpeglib.h needs it
 #include <jpeglib.h>
 
+#include <fmt/format.h>
+
 #include "nas/data/decode.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
 
-// A progressive file of a few kilobytes can ask for minutes of work by thousands of scans; real
-// ones have about 10.
-constexpr int kMaxScans = 500;
+// Each scan of a progressive file visits every block of the image, even where it changes none, so
+// a small file can ask for minutes of work. Real ones have about 10 scans. 2^30 visited pixels take
+// some seconds at most.
+constexpr std::int64_t kMaxScans = 500;
+constexpr std::int64_t kMaxScanPixels = std::int64_t{1} << 30;
+
+/// The number of scans in a file, without decoding it.
+/// Source: ITU-T T.81, annex B.
+std::int64_t count_scans(const std::vector<std::uint8_t>& file) {
+  constexpr std::uint8_t kStuffing = 0x00;
+  constexpr std::uint8_t kTemporary = 0x01;
+  constexpr std::uint8_t kFirstRestart = 0xd0;
+  constexpr std::uint8_t kStartOfImage = 0xd8;
+  constexpr std::uint8_t kEndOfImage = 0xd9;
+  constexpr std::uint8_t kStartOfScan = 0xda;
+  constexpr std::uint8_t kFill = 0xff;
+  std::int64_t num_scans = 0;
+  std::size_t i = 0;
+  while (i + 1 < file.size()) {
+    const std::uint8_t marker = file[i + 1];
+    if (file[i] != kFill || marker == kFill) {
+      ++i;
+    } else if (marker == kStuffing || marker == kTemporary ||
+               (marker >= kFirstRestart && marker <= kStartOfImage)) {
+      i += 2;  // no segment
+    } else if (marker == kEndOfImage || i + 3 >= file.size()) {
+      break;
+    } else {
+      num_scans += marker == kStartOfScan ? 1 : 0;
+      i += 2 + (std::size_t{file[i + 2]} << 8 | file[i + 3]);
+    }
+  }
+  return num_scans;
+}
+
+void check_scans(const std::string& path, std::int64_t num_scans, std::int64_t num_pixels) {
+  if (num_scans > kMaxScans || num_scans * num_pixels > kMaxScanPixels) {
+    throw InputError(fmt::format(
+        "{}: JPEG image of {} scans of {} pixels; at most {} scans and {} pixels in all are read",
+        path, num_scans, num_pixels, kMaxScans, kMaxScanPixels));
+  }
+}
 
 /// libjpeg's state of one image. Its errors leave by longjmp, as it demands, so nothing with a
 /// destructor may live in the functions between setjmp and libjpeg: those get a JpegReader&.
@@ -33,6 +74,7 @@ struct JpegReader {
     };
     progress.progress_monitor = [](j_common_ptr common) {
       auto* decoder = reinterpret_cast<j_decompress_ptr>(common);
+      // Where the file is damaged so that libjpeg finds more scans than were counted.
       if (decoder->input_scan_number > kMaxScans) fail(common, "too many scans");
     };
   }
@@ -112,6 +154,8 @@ void decode_jpeg(const std::string& path, const std::vector<std::uint8_t>& file,
   const auto fail = [&] { throw InputError(path + ": damaged JPEG image: " + reader.message); };
   if (!read_header(reader, file.data(), file.size())) fail();
   check_image_size(path, reader.info.image_height, reader.info.image_width);
+  check_scans(path, count_scans(file),
+              std::int64_t{reader.info.image_height} * reader.info.image_width);
   const bool is_cmyk =
       reader.info.jpeg_color_space == JCS_CMYK || reader.info.jpeg_color_space == JCS_YCCK;
   reader.info.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;

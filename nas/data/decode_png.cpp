@@ -11,8 +11,11 @@
 namespace tilewake {
 namespace {
 
-constexpr png_alloc_size_t kMaxChunkBytes = 8'000'000;  // of text, profiles and the like
-constexpr png_uint_32 kMaxChunks = 1000;                // that libpng keeps
+constexpr png_alloc_size_t kMaxChunkBytes = 8'000'000;
+constexpr png_uint_32 kMaxChunks = 1000;  // that libpng keeps
+// They do not matter to the pixels. Compressed ones can unfold to a thousand times their size.
+constexpr png_byte kSkippedChunks[] = "iCCP\0iTXt\0tEXt\0zTXt\0sPLT\0eXIf\0hIST";
+constexpr int kNumSkippedChunks = (sizeof kSkippedChunks) / 5;
 
 /// libpng's state of one image. Its errors leave by longjmp, so nothing with a destructor may live
 /// in the functions between setjmp and libpng: those get a PngReader&.
@@ -56,6 +59,8 @@ bool read_header(PngReader& reader) {
   png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // ours has a clearer message
   png_set_chunk_malloc_max(reader.png, kMaxChunkBytes);
   png_set_chunk_cache_max(reader.png, kMaxChunks);
+  png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, kSkippedChunks,
+                              kNumSkippedChunks);
   png_read_info(reader.png, reader.info);
   return true;
 }

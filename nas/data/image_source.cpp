@@ -76,7 +76,12 @@ ImageData open_unchecked(const std::string& name) {
 std::string short_name(const std::string& name) {
   const fs::path path = fs::path(name).lexically_normal();
   const fs::path last = path.has_filename() ? path.filename() : path.parent_path().filename();
-  return last.empty() ? name : last.string();
+  std::string result = last.empty() ? name : last.string();
+  // The name is printed, and written into comments.
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return result;
 }
 
 void check_classes(const ImageData& data, const std::string& where) {

@@ -53,8 +53,12 @@ std::string activation_text(Activation activation) {
 std::string comment_text(const std::string& comment) {
   std::string text;
   std::istringstream lines(comment);
-  for (std::string line; std::getline(lines, line);)
+  for (std::string line; std::getline(lines, line);) {
+    for (char& c : line) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';  // '\r' ends a comment
+    }
     text += line.empty() ? "#\n" : "# " + line + "\n";
+  }
   return text;
 }
 

@@ -2,10 +2,12 @@
 #include "nas/data/decode.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <zlib.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -205,17 +207,61 @@ TEST_F(Decode, HeaderCannotAskForMoreThanTheLimits) {
   EXPECT_THAT(error(), StartsWith(path_ + ": damaged JPEG image: "));
 }
 
-TEST_F(Decode, ManyScansAreRefused) {
-  write_jpeg(path_, smooth_image(16, 16), 95, true);
-  const Bytes whole = read_bytes(path_);
-  // The last scan, again and again: from its marker (start of scan) to the end of the image.
+/// A progressive image whose last scan comes `num_more` times more.
+Bytes with_scans(const Image& image, int num_more, const std::string& path) {
+  write_jpeg(path, image, 95, true);
+  const Bytes whole = read_bytes(path);
+  // From its marker (start of scan) to the end of the image.
   const Bytes marker = {0xff, 0xda};
   const auto last = std::find_end(whole.begin(), whole.end() - 2, marker.begin(), marker.end());
   Bytes bytes(whole.begin(), whole.end() - 2);
-  for (int i = 0; i < 1000; ++i) bytes.insert(bytes.end(), last, whole.end() - 2);
+  for (int i = 0; i < num_more; ++i) bytes.insert(bytes.end(), last, whole.end() - 2);
   bytes.insert(bytes.end(), whole.end() - 2, whole.end());
+  return bytes;
+}
+
+TEST_F(Decode, ManyScansAreRefused) {
+  write_bytes(path_, with_scans(smooth_image(16, 16), 1000, path_));
+  EXPECT_THAT(error(), StartsWith(path_ + ": "));
+}
+
+TEST_F(Decode, ScansAreBoundedByThePixelsThatTheyVisit) {
+  // 10 scans of 2^22 pixels and 480 more; each takes a few bytes where nothing changes.
+  const Image image{1, 2048, 2048, Bytes(std::size_t{2048} * 2048, 128)};
+  write_bytes(path_, with_scans(image, 480, path_));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(error(), StartsWith(path_ + ": "));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  write_bytes(path_, with_scans(image, 100, path_));
+  EXPECT_EQ(decode().pixels.size(), 3 * image.pixels.size());
+  // A preview after the end, as cameras write them, does not count.
+  Bytes bytes = with_scans(image, 100, path_);
+  const Bytes preview = with_scans(image, 400, path_);
+  bytes.insert(bytes.end(), preview.begin(), preview.end());
   write_bytes(path_, bytes);
-  EXPECT_THAT(error(), StartsWith(path_ + ": damaged JPEG image: "));
+  EXPECT_EQ(decode().pixels.size(), 3 * image.pixels.size());
+}
+
+TEST_F(Decode, CompressedTextOfAPngIsNotUnfolded) {
+  write_png(path_, random_image(3, 4, 4, 5));
+  const Bytes whole = read_bytes(path_);
+  const Bytes expected = decode().pixels;
+  // zTXt: keyword, 0, method 0, then what is no zlib stream: whoever unfolds it warns or fails.
+  Bytes chunk = {'z', 'T', 'X', 't', 'k', 0, 0, 1, 2, 3};
+  const auto append = [](Bytes& bytes, std::uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      bytes.push_back(static_cast<std::uint8_t>(value >> shift));
+  };
+  Bytes bytes(whole.begin(), whole.begin() + 33);  // signature and IHDR
+  for (int i = 0; i < 3000; ++i) {                 // more than libpng would keep
+    append(bytes, static_cast<std::uint32_t>(chunk.size() - 4));
+    bytes.insert(bytes.end(), chunk.begin(), chunk.end());
+    append(bytes,
+           static_cast<std::uint32_t>(::crc32(0, chunk.data(), static_cast<uInt>(chunk.size()))));
+  }
+  bytes.insert(bytes.end(), whole.begin() + 33, whole.end());
+  write_bytes(path_, bytes);
+  EXPECT_EQ(decode().pixels, expected);
 }
 
 TEST_F(Decode, TruncationIsRefusedAtEveryByte) {
