@@ -7,6 +7,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+
 namespace tilewake {
 namespace {
 
@@ -17,26 +21,34 @@ torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& la
       torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing));
 }
 
-void write(torch::serialize::OutputArchive& archive, const std::string& key,
-           const std::optional<SearchPoint>& point) {
-  std::vector<double> values;
-  if (point) {
-    values = {static_cast<double>(point->step), point->latency_ms};
-    values.insert(values.end(), point->choices.begin(), point->choices.end());
-  }
-  archive.write(key, torch::tensor(values, torch::kFloat64), /*is_buffer=*/true);
+StateArchive archive_of(const std::optional<SearchPoint>& point) {
+  StateArchive archive;
+  archive.write("choices", StateArchive::Tensors{torch::tensor(
+                               point ? point->choices : std::vector<int>{}, torch::kInt64)});
+  archive.write("latency_ms", point ? point->latency_ms : 0.0);
+  archive.write("step", point ? point->step : std::int64_t{0});
+  return archive;
 }
 
-std::optional<SearchPoint> read(torch::serialize::InputArchive& archive, const std::string& key) {
-  torch::Tensor values;
-  archive.read(key, values, /*is_buffer=*/true);
-  if (values.numel() == 0) return {};
+std::optional<SearchPoint> point_of(const StateArchive& archive, const SupernetImpl& supernet) {
   SearchPoint point;
-  const auto* data = values.data_ptr<double>();
-  point.step = static_cast<std::int64_t>(data[0]);
-  point.latency_ms = data[1];
-  for (std::int64_t i = 2; i < values.numel(); ++i) {
-    point.choices.push_back(static_cast<int>(data[i]));
+  point.latency_ms = archive.read_double("latency_ms");
+  point.step = archive.read_int("step");
+  const StateArchive::Tensors& choices = archive.read_tensors("choices");
+  if (choices.size() == 1 && choices[0].numel() == 0) return {};
+  const std::vector<SuperBlock>& blocks = supernet.blocks;
+  if (choices.size() != 1 || choices[0].scalar_type() != torch::kInt64 ||
+      choices[0].numel() != static_cast<std::int64_t>(blocks.size())) {
+    throw InputError("'choices' has another number of blocks than the space");
+  }
+  const auto* values = choices[0].data_ptr<std::int64_t>();
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto num_outcomes = static_cast<std::int64_t>(blocks[i]->outcomes.outcomes.size());
+    if (values[i] < 0 || values[i] >= num_outcomes) {
+      throw InputError(fmt::format("'choices' has {} at block {}, which has {} outcomes", values[i],
+                                   i, num_outcomes));
+    }
+    point.choices.push_back(static_cast<int>(values[i]));
   }
   return point;
 }
@@ -103,19 +115,16 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
   return {loss, output.logits, point.latency_ms};
 }
 
-void SearchLearner::save(torch::serialize::OutputArchive& archive) const {
-  write(archive, "last_within", last_within_);
-  write(archive, "fastest", fastest_);
-  archive.write("num_excess_steps", torch::tensor(num_excess_steps_, torch::kInt64),
-                /*is_buffer=*/true);
+void SearchLearner::save(StateArchive& archive) const {
+  archive.write("last_within", archive_of(last_within_));
+  archive.write("fastest", archive_of(fastest_));
+  archive.write("num_excess_steps", num_excess_steps_);
 }
 
-void SearchLearner::load(torch::serialize::InputArchive& archive) {
-  last_within_ = read(archive, "last_within");
-  fastest_ = read(archive, "fastest");
-  torch::Tensor num_excess_steps;
-  archive.read("num_excess_steps", num_excess_steps, /*is_buffer=*/true);
-  num_excess_steps_ = num_excess_steps.item<std::int64_t>();
+void SearchLearner::load(const StateArchive& archive) {
+  last_within_ = point_of(archive.read_archive("last_within"), *supernet_);
+  fastest_ = point_of(archive.read_archive("fastest"), *supernet_);
+  num_excess_steps_ = archive.read_int("num_excess_steps");
 }
 
 }  // namespace tilewake

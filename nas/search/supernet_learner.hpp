@@ -50,8 +50,8 @@ class SearchLearner final : public SupergraphLearner {
 
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext& context) override;
-  void save(torch::serialize::OutputArchive& archive) const override;
-  void load(torch::serialize::InputArchive& archive) override;
+  void save(StateArchive& archive) const override;
+  void load(const StateArchive& archive) override;
 
   /// The last network met that kept to the target, and the fastest one met.
   const std::optional<SearchPoint>& last_within() const { return last_within_; }

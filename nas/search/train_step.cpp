@@ -41,8 +41,7 @@ std::string name_after(const std::string& directory) {
 BlockNetwork best_network(const TargetContext& context, const Architecture& architecture,
                           const std::string& path) {
   BlockNetwork network(architecture);
-  read_checkpoint(path,
-                  [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
+  read_checkpoint(path, [&](const StateArchive& archive) { load_module(archive, *network); });
   network->to(context.config().device);
   return network;
 }

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "nas/training/archive_value.hpp"
+#include "nas/training/state_archive.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -40,19 +40,19 @@ void Ema::swap() {
   }
 }
 
-void Ema::save(torch::serialize::OutputArchive& archive) const {
-  write_value(archive, "decay", decay_);
-  write_value(archive, "num_updates", num_updates_);
-  write_value(archive, "averages", averages_);
+void Ema::save(StateArchive& archive) const {
+  archive.write("decay", decay_);
+  archive.write("num_updates", num_updates_);
+  archive.write("averages", averages_);
 }
 
-void Ema::load(torch::serialize::InputArchive& archive) {
-  const double decay = read_double(archive, "decay");
+void Ema::load(const StateArchive& archive) {
+  const double decay = archive.read_double("decay");
   if (decay != decay_) {
     throw InputError(fmt::format("ema_decay is {}, this run has {}", decay, decay_));
   }
-  const std::int64_t num_updates = read_int(archive, "num_updates");
-  read_into(archive, "averages", averages_);
+  const std::int64_t num_updates = archive.read_int("num_updates");
+  archive.read_into("averages", averages_);
   num_updates_ = num_updates;
 }
 

@@ -6,6 +6,8 @@
 
 #include <torch/torch.h>
 
+#include "nas/training/state_archive.hpp"
+
 namespace tilewake {
 
 /// Exponential moving average of a module's parameters and floating-point buffers (batch
@@ -21,8 +23,8 @@ class Ema {
   /// Exchanges the module's values with the averages: call it twice around an evaluation.
   void swap();
 
-  void save(torch::serialize::OutputArchive& archive) const;
-  void load(torch::serialize::InputArchive& archive);
+  void save(StateArchive& archive) const;
+  void load(const StateArchive& archive);
 
  private:
   std::vector<torch::Tensor> values_;  // of the module

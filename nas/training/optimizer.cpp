@@ -7,14 +7,12 @@
 
 #include <fmt/format.h>
 
-#include "nas/training/archive_value.hpp"
+#include "nas/training/state_archive.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
 
-using torch::serialize::InputArchive;
-using torch::serialize::OutputArchive;
 using Tensors = std::vector<torch::Tensor>;
 
 struct NamedOption {
@@ -40,9 +38,9 @@ class StatefulOptimizer : public Optimizer {
                     const std::vector<double>& initial_states, std::vector<ParameterGroup> groups);
 
   void step(double learning_rate) final;
-  void save(OutputArchive& archive) const final;
-  void load(InputArchive& archive) final;
-  bool adopt(InputArchive& archive) final;
+  void save(StateArchive& archive) const final;
+  void load(const StateArchive& archive) final;
+  bool adopt(const StateArchive& archive) final;
 
  protected:
   virtual void step_group(const GroupStep& step) = 0;
@@ -114,23 +112,23 @@ Tensors StatefulOptimizer::all_states() const {
   return all;
 }
 
-void StatefulOptimizer::save(OutputArchive& archive) const {
-  write_value(archive, "kind", kind_);
-  for (const NamedOption& option : options_) write_value(archive, option.name, option.value);
-  write_value(archive, "num_steps", num_steps_);
-  write_value(archive, "states", all_states());
+void StatefulOptimizer::save(StateArchive& archive) const {
+  archive.write("kind", kind_);
+  for (const NamedOption& option : options_) archive.write(option.name, option.value);
+  archive.write("num_steps", num_steps_);
+  archive.write("states", all_states());
   if (!num_steps_of_skipping_.empty()) {
-    write_value(archive, "num_steps_of_skipping", num_steps_of_skipping_);
+    archive.write("num_steps_of_skipping", num_steps_of_skipping_);
   }
 }
 
-void StatefulOptimizer::load(InputArchive& archive) {
-  const std::string kind = read_string(archive, "kind");
+void StatefulOptimizer::load(const StateArchive& archive) {
+  const std::string kind = archive.read_string("kind");
   if (kind != kind_) {
     throw InputError(fmt::format("the optimizer is {}, this run has {}", kind, kind_));
   }
   for (const NamedOption& option : options_) {
-    const double value = read_double(archive, option.name);
+    const double value = archive.read_double(option.name);
     if (value == option.value) continue;
     throw InputError(fmt::format("optimizer {}: {} is {}, this run has {}", kind_, option.name,
                                  value, option.value));
@@ -138,12 +136,12 @@ void StatefulOptimizer::load(InputArchive& archive) {
   adopt(archive);
 }
 
-bool StatefulOptimizer::adopt(InputArchive& archive) {
-  if (read_string(archive, "kind") != kind_) return false;
-  const std::int64_t num_steps = read_int(archive, "num_steps");
-  read_into(archive, "states", all_states());
+bool StatefulOptimizer::adopt(const StateArchive& archive) {
+  if (archive.read_string("kind") != kind_) return false;
+  const std::int64_t num_steps = archive.read_int("num_steps");
+  archive.read_into("states", all_states());
   if (!num_steps_of_skipping_.empty()) {
-    read_into(archive, "num_steps_of_skipping", num_steps_of_skipping_);
+    archive.read_into("num_steps_of_skipping", num_steps_of_skipping_);
   }
   num_steps_ = num_steps;
   return true;

@@ -9,6 +9,7 @@
 #include <torch/torch.h>
 
 #include "nas/recipe/recipe.hpp"
+#include "nas/training/state_archive.hpp"
 
 namespace tilewake {
 
@@ -39,12 +40,12 @@ class Optimizer {
 
   /// Everything that a resumed run needs besides the parameters; the options are part of it and are
   /// checked on load: throws InputError where they differ.
-  virtual void save(torch::serialize::OutputArchive& archive) const = 0;
-  virtual void load(torch::serialize::InputArchive& archive) = 0;
+  virtual void save(StateArchive& archive) const = 0;
+  virtual void load(const StateArchive& archive) = 0;
 
   /// Takes over the state of another phase's optimizer, whatever its options were: for a phase that
   /// goes on with it under options of its own. Of another kind it takes nothing and returns false.
-  virtual bool adopt(torch::serialize::InputArchive& archive) = 0;
+  virtual bool adopt(const StateArchive& archive) = 0;
 
  protected:
   explicit Optimizer(std::vector<ParameterGroup> groups) : groups_(std::move(groups)) {}

@@ -8,23 +8,22 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
-#include "nas/training/archive_value.hpp"
 #include "nas/training/autocast.hpp"
 #include "nas/training/batch_statistics.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "nas/training/schedule.hpp"
+#include "nas/training/state_archive.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
 
-using torch::serialize::InputArchive;
-using torch::serialize::OutputArchive;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
@@ -69,15 +68,15 @@ class StepSums {
             values[1] / static_cast<double>(num_images)};
   }
 
-  void save(OutputArchive& archive) const {
-    write_value(archive, "sums", std::vector<torch::Tensor>{sums_});
-    write_value(archive, "num_steps", num_steps_);
-    write_value(archive, "num_images", num_images_);
+  void save(StateArchive& archive) const {
+    archive.write("sums", std::vector<torch::Tensor>{sums_});
+    archive.write("num_steps", num_steps_);
+    archive.write("num_images", num_images_);
   }
-  void load(InputArchive& archive) {
-    read_into(archive, "sums", {sums_});
-    num_steps_ = read_int(archive, "num_steps");
-    num_images_ = read_int(archive, "num_images");
+  void load(const StateArchive& archive) {
+    archive.read_into("sums", {sums_});
+    num_steps_ = archive.read_int("num_steps");
+    num_images_ = archive.read_int("num_images");
   }
 
  private:
@@ -86,23 +85,26 @@ class StepSums {
   std::int64_t num_images_ = 0;
 };
 
-void save_accuracy(OutputArchive& archive, const Accuracy& accuracy) {
-  write_value(archive, "num_images", accuracy.num_images);
-  write_value(archive, "num_correct", accuracy.num_correct);
-  write_value(archive, "loss", accuracy.loss);
-  write_value(archive, "correct",
-              std::vector<torch::Tensor>{torch::tensor(accuracy.correct, torch::kByte)});
+void save_accuracy(StateArchive& archive, const Accuracy& accuracy) {
+  archive.write("num_images", accuracy.num_images);
+  archive.write("num_correct", accuracy.num_correct);
+  archive.write("loss", accuracy.loss);
+  archive.write("correct",
+                std::vector<torch::Tensor>{torch::tensor(accuracy.correct, torch::kByte)});
 }
 
-Accuracy load_accuracy(InputArchive& archive) {
+Accuracy load_accuracy(const StateArchive& archive) {
   Accuracy accuracy;
-  accuracy.num_images = read_int(archive, "num_images");
-  accuracy.num_correct = read_int(archive, "num_correct");
-  accuracy.loss = read_double(archive, "loss");
-  const torch::Tensor correct = torch::empty({accuracy.num_images}, torch::kByte);
-  read_into(archive, "correct", {correct});
-  const auto* first = correct.data_ptr<std::uint8_t>();
-  accuracy.correct.assign(first, first + correct.numel());
+  accuracy.num_images = archive.read_int("num_images");
+  accuracy.num_correct = archive.read_int("num_correct");
+  accuracy.loss = archive.read_double("loss");
+  const StateArchive::Tensors& correct = archive.read_tensors("correct");
+  if (correct.size() != 1 || correct[0].scalar_type() != torch::kByte ||
+      correct[0].numel() != accuracy.num_images) {
+    throw InputError("the images of 'validation' and their number differ");
+  }
+  const auto* first = correct[0].data_ptr<std::uint8_t>();
+  accuracy.correct.assign(first, first + accuracy.num_images);
   return accuracy;
 }
 
@@ -125,9 +127,9 @@ class PhaseRun {
   void add_row(bool is_epoch_end);
   void report();
   void save_checkpoint();
-  void save(OutputArchive& archive) const;
-  void load(InputArchive& archive);
-  void check_is_ours(InputArchive& archive) const;
+  void save(StateArchive& archive) const;
+  void load(const StateArchive& archive);
+  void check_is_ours(const StateArchive& archive) const;
 
   StepContext context() const;
   double epoch() const { return static_cast<double>(step_) / static_cast<double>(epoch_steps_); }
@@ -195,12 +197,13 @@ PhaseResult PhaseRun::run() {
 
 void PhaseRun::begin_or_resume() {
   if (!options_.checkpoint_path.empty() && std::filesystem::exists(options_.checkpoint_path)) {
-    read_checkpoint(options_.checkpoint_path, [this](InputArchive& archive) { load(archive); });
+    read_checkpoint(options_.checkpoint_path,
+                    [this](const StateArchive& archive) { load(archive); });
     return;
   }
   if (!options_.optimizer_from.empty()) {
-    read_checkpoint(options_.optimizer_from, [this](InputArchive& archive) {
-      InputArchive nested = read_archive(archive, "optimizer");
+    read_checkpoint(options_.optimizer_from, [this](const StateArchive& archive) {
+      const StateArchive& nested = archive.read_archive("optimizer");
       optimizer_->adopt(nested);
     });
   }
@@ -300,7 +303,7 @@ void PhaseRun::validate() {
     result_.best_step = step_;
     if (!options_.best_path.empty()) {
       write_checkpoint(options_.best_path,
-                       [this](OutputArchive& archive) { save_module(archive, learner_.module()); });
+                       [this](StateArchive& archive) { save_module(archive, learner_.module()); });
     }
   }
   ema_.swap();
@@ -350,74 +353,76 @@ void PhaseRun::save_checkpoint() {
   if (options_.checkpoint_path.empty()) return;
   // A loss that no row has shown yet: weights that it spoilt must not replace good ones.
   if (!std::isfinite(sums_.means().loss)) observe(sums_.means(), step_);
-  write_checkpoint(options_.checkpoint_path, [this](OutputArchive& archive) { save(archive); });
+  write_checkpoint(options_.checkpoint_path, [this](StateArchive& archive) { save(archive); });
   last_checkpoint_ = Clock::now();
 }
 
-void PhaseRun::save(OutputArchive& archive) const {
+void PhaseRun::save(StateArchive& archive) const {
   const auto nested = [&archive](const std::string& key, const auto& save_to) {
-    OutputArchive inner(archive.compilation_unit());
+    StateArchive inner;
     save_to(inner);
-    archive.write(key, inner);
+    archive.write(key, std::move(inner));
   };
   const MetricsLog::Position metrics =
       options_.metrics == nullptr ? MetricsLog::Position{-1, -1} : options_.metrics->position();
-  write_value(archive, "phase", options_.name);
-  write_value(archive, "fingerprint", options_.fingerprint);
-  write_value(archive, "num_steps", num_steps_);
-  write_value(archive, "step", step_);
-  write_value(archive, "csv_bytes", metrics.csv_bytes);
-  write_value(archive, "event_bytes", metrics.event_bytes);
-  write_value(archive, "best_accuracy", result_.best_accuracy);
-  write_value(archive, "best_step", result_.best_step);
-  nested("validation", [this](OutputArchive& inner) {
+  archive.write("phase", options_.name);
+  archive.write("fingerprint", options_.fingerprint);
+  archive.write("num_steps", num_steps_);
+  archive.write("step", step_);
+  archive.write("csv_bytes", metrics.csv_bytes);
+  archive.write("event_bytes", metrics.event_bytes);
+  archive.write("best_accuracy", result_.best_accuracy);
+  archive.write("best_step", result_.best_step);
+  nested("validation", [this](StateArchive& inner) {
     save_accuracy(inner, result_.validation.value_or(Accuracy{}));
   });
-  nested("sums", [this](OutputArchive& inner) { sums_.save(inner); });
-  nested("module", [this](OutputArchive& inner) { save_module(inner, learner_.module()); });
-  nested("learner", [this](OutputArchive& inner) { learner_.save(inner); });
-  nested("optimizer", [this](OutputArchive& inner) { optimizer_->save(inner); });
-  nested("ema", [this](OutputArchive& inner) { ema_.save(inner); });
+  nested("sums", [this](StateArchive& inner) { sums_.save(inner); });
+  nested("module", [this](StateArchive& inner) { save_module(inner, learner_.module()); });
+  nested("learner", [this](StateArchive& inner) { learner_.save(inner); });
+  nested("optimizer", [this](StateArchive& inner) { optimizer_->save(inner); });
+  nested("ema", [this](StateArchive& inner) { ema_.save(inner); });
 }
 
-void PhaseRun::check_is_ours(InputArchive& archive) const {
-  const std::string phase = read_string(archive, "phase");
+void PhaseRun::check_is_ours(const StateArchive& archive) const {
+  const std::string phase = archive.read_string("phase");
   if (phase != options_.name) {
     throw InputError(fmt::format("is of phase {}, not of {}", phase, options_.name));
   }
-  if (read_string(archive, "fingerprint") != options_.fingerprint ||
-      read_int(archive, "num_steps") != num_steps_) {
+  if (archive.read_string("fingerprint") != options_.fingerprint ||
+      archive.read_int("num_steps") != num_steps_) {
     throw InputError(
         "is of a run with other settings or inputs; resume with those that it was begun with, or "
         "begin anew in another directory");
   }
 }
 
-void PhaseRun::load(InputArchive& archive) {
+void PhaseRun::load(const StateArchive& archive) {
   check_is_ours(archive);
   const auto nested = [&archive](const std::string& key, const auto& load_from) {
-    InputArchive inner = read_archive(archive, key);
-    load_from(inner);
+    load_from(archive.read_archive(key));
   };
-  nested("module", [this](InputArchive& inner) { load_module(inner, learner_.module()); });
-  nested("learner", [this](InputArchive& inner) { learner_.load(inner); });
-  nested("optimizer", [this](InputArchive& inner) { optimizer_->load(inner); });
-  nested("ema", [this](InputArchive& inner) { ema_.load(inner); });
-  nested("sums", [this](InputArchive& inner) { sums_.load(inner); });
-  nested("validation", [this](InputArchive& inner) {
+  nested("module", [this](const StateArchive& inner) { load_module(inner, learner_.module()); });
+  nested("learner", [this](const StateArchive& inner) { learner_.load(inner); });
+  nested("optimizer", [this](const StateArchive& inner) { optimizer_->load(inner); });
+  nested("ema", [this](const StateArchive& inner) { ema_.load(inner); });
+  nested("sums", [this](const StateArchive& inner) { sums_.load(inner); });
+  nested("validation", [this](const StateArchive& inner) {
     const Accuracy accuracy = load_accuracy(inner);
     if (accuracy.num_images > 0) result_.validation = accuracy;
   });
-  step_ = read_int(archive, "step");
-  result_.best_accuracy = read_double(archive, "best_accuracy");
-  result_.best_step = read_int(archive, "best_step");
+  step_ = archive.read_int("step");
+  if (step_ < 0 || step_ > num_steps_) {
+    throw InputError(fmt::format("'step' is {}, the phase has {}", step_, num_steps_));
+  }
+  result_.best_accuracy = archive.read_double("best_accuracy");
+  result_.best_step = archive.read_int("best_step");
   if (result_.best_step > 0 && !options_.best_path.empty() &&
       !std::filesystem::exists(options_.best_path)) {
     throw InputError(
         fmt::format("the best weights so far were in {}, which is gone", options_.best_path));
   }
-  const MetricsLog::Position metrics{read_int(archive, "csv_bytes"),
-                                     read_int(archive, "event_bytes")};
+  const MetricsLog::Position metrics{archive.read_int("csv_bytes"),
+                                     archive.read_int("event_bytes")};
   // A complete phase may have rows of the next one behind its own.
   if (!is_done() && options_.metrics != nullptr && metrics.csv_bytes >= 0) {
     options_.metrics->truncate(metrics);
@@ -427,9 +432,8 @@ void PhaseRun::load(InputArchive& archive) {
 }  // namespace
 
 void load_phase_module(const std::string& checkpoint_path, torch::nn::Module& module) {
-  read_checkpoint(checkpoint_path, [&module](InputArchive& archive) {
-    InputArchive nested = read_archive(archive, "module");
-    load_module(nested, module);
+  read_checkpoint(checkpoint_path, [&module](const StateArchive& archive) {
+    load_module(archive.read_archive("module"), module);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "nas/report/metrics_log.hpp"
 #include "nas/training/ema.hpp"
 #include "nas/training/optimizer.hpp"
+#include "nas/training/state_archive.hpp"
 
 namespace tilewake {
 
@@ -46,8 +47,8 @@ class Learner {
   virtual void after_step(const StepContext&) {}
 
   /// State of its own, beside the module's.
-  virtual void save(torch::serialize::OutputArchive&) const {}
-  virtual void load(torch::serialize::InputArchive&) {}
+  virtual void save(StateArchive&) const {}
+  virtual void load(const StateArchive&) {}
 };
 
 struct Accuracy {

@@ -11,8 +11,8 @@ inline constexpr std::string_view kVersion = "0.1.0";
 
 /// FNV-1a, 64 bits: tells whether two runs read the same input. Not a defence against forgery.
 /// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm", constants of section 5.
-constexpr std::uint64_t fnv1a64(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
+///   @param hash  of the text before, to hash a long one in pieces
+constexpr std::uint64_t fnv1a64(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {
   for (const char c : text) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3ULL;

@@ -114,7 +114,7 @@ TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
   const RunConfig& config = whole_run().config;
   BlockNetwork network(*winner.architecture);
   read_checkpoint(config.directory + "/weights.ckpt",
-                  [&](torch::serialize::InputArchive& archive) { load_module(archive, *network); });
+                  [&](const StateArchive& archive) { load_module(archive, *network); });
   const auto predict = [&](const torch::Tensor& images) {
     network->eval();
     return network->forward(images);

@@ -204,9 +204,8 @@ TEST_F(SearchLearnerTest, ALatencyOfExactlyTheTargetIsWithin) {
 TEST_F(SearchLearnerTest, SavedAndLoadedItGoesOnTheSame) {
   const TempDir directory;
   const auto save = [&](SearchWorld& world) {
-    write_checkpoint(directory.file("learner"), [&](torch::serialize::OutputArchive& archive) {
-      world.learner().save(archive);
-    });
+    write_checkpoint(directory.file("learner"),
+                     [&](StateArchive& archive) { world.learner().save(archive); });
   };
   for (const std::vector<Size>& steps :
        {std::vector<Size>{}, std::vector<Size>{Size::kLargest, Size::kLargest},
@@ -218,9 +217,8 @@ TEST_F(SearchLearnerTest, SavedAndLoadedItGoesOnTheSame) {
     torch::manual_seed(4);
     SearchWorld again(20.0);
     again.step(Size::kSmallest);  // forgotten with load()
-    read_checkpoint(directory.file("learner"), [&](torch::serialize::InputArchive& archive) {
-      again.learner().load(archive);
-    });
+    read_checkpoint(directory.file("learner"),
+                    [&](const StateArchive& archive) { again.learner().load(archive); });
     const auto expect_same = [](const std::optional<SearchPoint>& a,
                                 const std::optional<SearchPoint>& b) {
       ASSERT_EQ(a.has_value(), b.has_value());

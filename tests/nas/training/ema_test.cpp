@@ -113,10 +113,10 @@ TEST(Ema, SavedAndLoadedGoesOnBitForBit) {
     module->set(0.1 * n);
     ema.update();
   }
-  write_checkpoint(path, [&](torch::serialize::OutputArchive& archive) { ema.save(archive); });
+  write_checkpoint(path, [&](StateArchive& archive) { ema.save(archive); });
   Ema resumed(*module, 0.7);
   const auto load = [&path](Ema& to) {
-    read_checkpoint(path, [&](torch::serialize::InputArchive& archive) { to.load(archive); });
+    read_checkpoint(path, [&](const StateArchive& archive) { to.load(archive); });
   };
   load(resumed);
   module->set(3.0);

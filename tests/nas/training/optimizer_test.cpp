@@ -249,18 +249,16 @@ TEST(ParameterGroups, DecayWeightsOfSeveralDimensionsAlone) {
 }
 
 void save(const std::string& path, const Optimizer& optimizer) {
-  write_checkpoint(path,
-                   [&](torch::serialize::OutputArchive& archive) { optimizer.save(archive); });
+  write_checkpoint(path, [&](StateArchive& archive) { optimizer.save(archive); });
 }
 
 void load(const std::string& path, Optimizer& optimizer) {
-  read_checkpoint(path, [&](torch::serialize::InputArchive& archive) { optimizer.load(archive); });
+  read_checkpoint(path, [&](const StateArchive& archive) { optimizer.load(archive); });
 }
 
 bool adopt(const std::string& path, Optimizer& optimizer) {
   bool is_taken = false;
-  read_checkpoint(
-      path, [&](torch::serialize::InputArchive& archive) { is_taken = optimizer.adopt(archive); });
+  read_checkpoint(path, [&](const StateArchive& archive) { is_taken = optimizer.adopt(archive); });
   return is_taken;
 }
 

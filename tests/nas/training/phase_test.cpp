@@ -279,7 +279,7 @@ TEST_F(Phase, KeepsTheWeightsOfTheBestEpoch) {
   EXPECT_EQ(result.validation->num_correct, 9);
   TinyNet best(1, 0.0);
   read_checkpoint(options.best_path,
-                  [&](torch::serialize::InputArchive& archive) { load_module(archive, *best); });
+                  [&](const StateArchive& archive) { load_module(archive, *best); });
   EXPECT_TRUE(all_equal(values_of(*best), validated[2]));
 }
 

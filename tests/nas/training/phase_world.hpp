@@ -123,14 +123,8 @@ class TinyLearner : public Learner {
   }
   void after_step(const StepContext&) override { values.push_back(values_of(*net)); }
 
-  void save(torch::serialize::OutputArchive& archive) const override {
-    archive.write("own", torch::full({}, own_state, torch::kDouble), true);
-  }
-  void load(torch::serialize::InputArchive& archive) override {
-    torch::Tensor own;
-    archive.read("own", own, true);
-    own_state = own.item<double>();
-  }
+  void save(StateArchive& archive) const override { archive.write("own", own_state); }
+  void load(const StateArchive& archive) override { own_state = archive.read_double("own"); }
 
   TinyNet net;
   double loss_factor = 1.0;
