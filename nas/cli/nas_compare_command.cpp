@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,10 +17,12 @@
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
+#include "simulator/cli/run_manifest.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/output_ledger.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -198,7 +201,17 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   return run;
 }
 
-void claim(const std::string& directory, bool resume) {
+bool is_file(std::string_view name) {
+  return name == "run.yaml" || name == "model.yaml" || name == "compare.csv" ||
+         name == "compare.json";
+}
+
+/// Without the runs, which have a manifest each.
+RunManifest manifest_of(const std::string& directory) {
+  return RunManifest(directory, {is_file, [](std::string_view) { return false; }});
+}
+
+RunManifest claim(const std::string& directory, bool resume) {
   check_writable(directory);
   const std::string path = directory + "/run.yaml";
   const bool is_there = std::filesystem::exists(path);
@@ -210,6 +223,16 @@ void claim(const std::string& directory, bool resume) {
   }
   if (!is_there && resume)
     throw InputError(directory + ": holds no comparison to resume (no run.yaml)");
+  RunManifest manifest = manifest_of(directory);
+  if (is_there && !manifest.exists()) {
+    throw InputError(
+        fmt::format("{}: holds a comparison of an earlier version (no {}); give another --out",
+                    directory, RunManifest::kFileName));
+  }
+  manifest.check(RunManifest::Others::kKept);
+  manifest.remove_temporary_files();
+  manifest.repair();
+  return manifest;
 }
 
 void write_run_yaml(const std::string& directory, const Arguments& arguments,
@@ -300,8 +323,9 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   for (const MethodSpec& method_spec : methods)  // what is wrong is told before hours have passed
     session.request(options_of(options, method_spec, options.search.targets_ms.front(), 1, ""),
                     "compare", arguments);
-  claim(options.search.out, options.search.resume);
+  RunManifest manifest = claim(options.search.out, options.search.resume);
   const InterruptDelay delay;
+  const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   write_run_yaml(options.search.out, arguments, stopwatch, false);
   try {
     const std::vector<ComparedRun> runs = run_all(options, methods, session, arguments);

@@ -19,11 +19,13 @@
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
+#include "simulator/cli/run_manifest.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/cli/worker_pool.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/output_ledger.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/trace/json_string.hpp"
@@ -88,10 +90,27 @@ std::vector<MachineSpace> design_all(const SpaceOptions& options, const Operator
   return spaces;
 }
 
+/// "space.yaml", "operators.csv", or of several machines "space-NAME.yaml", "operators-NAME.csv".
+bool is_file(std::string_view name) {
+  const auto is_between = [name](std::string_view first, std::string_view last) {
+    return name.size() >= first.size() + last.size() && name.substr(0, first.size()) == first &&
+           name.substr(name.size() - last.size()) == last &&
+           name.find_first_of("/\n") == std::string_view::npos;
+  };
+  return name == "run.yaml" || name == "space.yaml" || name == "operators.csv" ||
+         is_between("space-", ".yaml") || is_between("operators-", ".csv");
+}
+
+RunManifest manifest_of(const std::string& directory) {
+  return RunManifest(directory, {is_file, [](std::string_view) { return false; }});
+}
+
 void check_out(const SpaceOptions& options) {
   if (options.out.empty()) return;
   check_writable(options.out);
   const std::string path = options.out + "/run.yaml";
+  const RunManifest manifest = manifest_of(options.out);
+  manifest.check(options.force ? RunManifest::Others::kRefused : RunManifest::Others::kKept);
   if (!std::filesystem::exists(path)) return;
   if (read_text_file(path).compare(0, std::string_view(kMark).size(), kMark) != 0)
     throw InputError(options.out + ": holds a run of another command");
@@ -104,6 +123,10 @@ void check_out(const SpaceOptions& options) {
 void write_out(const SpaceOptions& options, const Arguments& arguments,
                const std::vector<MachineSpace>& spaces) {
   if (options.out.empty()) return;
+  check_out(options);  // again, as the work took minutes
+  RunManifest manifest = manifest_of(options.out);
+  if (manifest.exists()) manifest.remove_run("run.yaml");
+  const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   make_directory_of(options.out + "/run.yaml");
   for (const MachineSpace& machine : spaces) {
     const std::string suffix = spaces.size() == 1 ? "" : "-" + machine.machine;

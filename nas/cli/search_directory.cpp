@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/cli/search_directory.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 
@@ -17,63 +20,114 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Every file and directory that a search may leave.
-constexpr std::string_view kSearchFiles[] = {
-    "run.yaml",     "space.yaml",    "model.yaml",        "supergraph.ckpt", "search.ckpt",
-    "train.ckpt",   "weights.ckpt",  "architecture.yaml", "model.onnx",      "layers.csv",
-    "summary.json", "decisions.log", "metrics.csv",       "steps.csv",       "front.csv",
-    "fastest.yaml", "steps",         "timeline.json",     "costs.csv",       "operators.csv"};
-constexpr std::string_view kPrefixes[] = {"target-", "events.out.tfevents.", "random-", "supernet",
-                                          "evolution-"};
+/// The files of a run, and of each of its targets. To add one: a name here.
+constexpr std::string_view kFiles[] = {"run.yaml",
+                                       "space.yaml",
+                                       "model.yaml",
+                                       "supergraph.ckpt",
+                                       "search.ckpt",
+                                       "train.ckpt",
+                                       "weights.ckpt",
+                                       "supernet.ckpt",
+                                       "supernet-later.ckpt",
+                                       "supernet-earlier.ckpt",
+                                       "evolution-supernet.json",
+                                       "evolution-supernet-later.json",
+                                       "evolution-supernet-earlier.json",
+                                       "architecture.yaml",
+                                       "model.onnx",
+                                       "layers.csv",
+                                       "summary.json",
+                                       "decisions.log",
+                                       "metrics.csv",
+                                       "events.out.tfevents.0000000000.tilewake",
+                                       "steps.csv",
+                                       "front.csv",
+                                       "fastest.yaml",
+                                       "costs.csv",
+                                       "operators.csv"};
+/// In "steps/", without ".json".
+constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fill",
+                                       "postprocess", "train",  "evaluate", "correlation"};
 
 /// How a search's run.yaml begins.
 constexpr std::string_view kMark = "# A search of tilewake.";
+constexpr const char* kRunYaml = "run.yaml";
 
-/// What PreparedFile writes to before it renames: "NAME.tmp-PID-NUMBER".
-constexpr std::string_view kTemporary = ".tmp-";
-
-std::string run_yaml_of(const std::string& path) { return path + "/run.yaml"; }
-
-fs::path without_suffix(const fs::path& path) {
-  const std::string name = path.filename().string();
-  const std::size_t begin = name.rfind(kTemporary);
-  if (begin == std::string::npos) return path;
-  const std::string_view number = std::string_view(name).substr(begin + kTemporary.size());
-  const bool is_ours = number.find_first_not_of("0123456789-") == std::string_view::npos;
-  return is_ours ? path.parent_path() / name.substr(0, begin) : path;
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (text.substr(0, prefix.size()) != prefix) return false;
+  text.remove_prefix(prefix.size());
+  return true;
 }
 
-bool is_left_over(const fs::path& path) { return without_suffix(path) != path; }
-
-/// At once, not while some are removed.
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    entries.push_back(entry.path());
-  }
-  return entries;
+bool take_suffix(std::string_view& text, std::string_view suffix) {
+  if (text.size() < suffix.size() || text.substr(text.size() - suffix.size()) != suffix)
+    return false;
+  text.remove_suffix(suffix.size());
+  return true;
 }
 
-/// "steps", "target-..." and what is below hold nothing but a search's files.
-void remove_left_overs(const fs::path& directory) {
-  for (const fs::path& entry : entries_of(directory)) {
-    if (fs::is_directory(entry)) remove_left_overs(entry);
-    if (is_left_over(entry)) fs::remove(entry);
-  }
+bool consists_of(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-bool is_of_a_search(const fs::path& path) {
-  const std::string name = path.filename().string();
-  for (const std::string_view file : kSearchFiles) {
-    if (name == file) return true;
-  }
-  for (const std::string_view prefix : kPrefixes) {
-    if (name.compare(0, prefix.size(), prefix) == 0) return true;
-  }
-  return false;
+bool is_one_of(std::string_view text, const std::string_view* first, const std::string_view* last) {
+  return std::find(first, last, text) != last;
+}
+
+/// "random-3", a network that is trained to compare.
+bool is_random(std::string_view name) {
+  return take_prefix(name, "random-") && name.size() < 8 && consists_of(name, "0123456789");
+}
+
+/// "target-0.15ms", see target_directory().
+bool is_target(std::string_view name) {
+  return take_prefix(name, "target-") && take_suffix(name, "ms") && name.size() < 32 &&
+         consists_of(name, "0123456789.e+-");
+}
+
+/// Below "steps/".
+bool is_step_file(std::string_view name) {
+  const bool is_checkpoint = take_suffix(name, ".ckpt");  // while a network is trained to rank it
+  if (!take_suffix(name, ".json")) return false;
+  std::string_view hash = name;
+  const bool is_rank =
+      take_prefix(hash, "rank-") && hash.size() == 16 && consists_of(hash, "0123456789abcdef");
+  if (is_checkpoint) return is_rank;
+  return is_rank || is_random(name) || is_one_of(name, std::begin(kSteps), std::end(kSteps));
+}
+
+bool is_directory(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return name == "steps" || is_target(name);
+  return is_target(name.substr(0, slash)) && name.substr(slash + 1) == "steps";
+}
+
+bool is_file(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  if (slash != std::string_view::npos && is_target(name.substr(0, slash)))
+    name.remove_prefix(slash + 1);
+  if (take_prefix(name, "steps/")) return is_step_file(name);
+  if (is_one_of(name, std::begin(kFiles), std::end(kFiles))) return true;
+  return take_suffix(name, ".ckpt") && is_random(name);
+}
+
+/// The record that takes the place of a checkpoint once its network is trained; empty of others.
+std::string record_of(const std::string& checkpoint) {
+  std::string_view name = checkpoint;
+  if (!take_suffix(name, ".ckpt")) return "";
+  if (take_suffix(name, ".json")) return std::string(name) + ".json";
+  const std::size_t slash = name.rfind('/');
+  const std::size_t begin = slash == std::string_view::npos ? 0 : slash + 1;
+  if (!is_random(name.substr(begin))) return "";
+  return fmt::format("{}steps/{}.json", name.substr(0, begin), name.substr(begin));
 }
 
 }  // namespace
+
+RunManifest search_manifest(const std::string& directory) {
+  return RunManifest(directory, {is_file, is_directory});
+}
 
 void check_search_directory(const std::string& path, bool resume, bool force) {
   std::error_code error;
@@ -82,38 +136,39 @@ void check_search_directory(const std::string& path, bool resume, bool force) {
     throw InputError(path + ": exists and is not a directory");
   }
   check_writable(path);
-  const bool is_run = fs::exists(run_yaml_of(path), error);
+  const std::string run_yaml = path + "/" + kRunYaml;
+  const bool is_run = fs::exists(fs::symlink_status(run_yaml, error));
   if (resume && !is_run) throw InputError(path + ": holds no run to resume (no run.yaml)");
-  if (resume && read_text_file(run_yaml_of(path)).compare(0, kMark.size(), kMark) != 0) {
-    throw InputError(path + ": holds a run of another command, no search to resume");
+  if (is_run && read_text_file(run_yaml).compare(0, kMark.size(), kMark) != 0) {
+    throw InputError(path + ": holds a run of another command");
   }
   if (is_run && !resume && !force) {
     throw InputError(fmt::format(
-        "{}: holds a run already (run.yaml); --resume goes on with it, --force replaces it", path));
+        "{}: holds a run already (run.yaml); --resume continues it, --force replaces it", path));
   }
+  const RunManifest manifest = search_manifest(path);
+  if (is_run && !manifest.exists()) {
+    throw InputError(fmt::format(
+        "{}: holds a run of an earlier version (no {}); give another --out, or remove it by hand",
+        path, RunManifest::kFileName));
+  }
+  manifest.check(force ? RunManifest::Others::kRefused : RunManifest::Others::kKept);
 }
 
-void claim_search_directory(const std::string& path, bool force) {
-  const std::string run_yaml = run_yaml_of(path);
-  make_directory_of(run_yaml);
-  if (!fs::exists(run_yaml)) return;
-  try {
-    for (const fs::path& entry : entries_of(path)) {
-      if (!is_of_a_search(without_suffix(entry))) continue;
-      if (is_left_over(entry)) {
-        fs::remove(entry);
-      } else if (force && entry != run_yaml) {
-        fs::remove_all(entry);
-      } else if (fs::is_directory(entry)) {
-        remove_left_overs(entry);
-      }
-    }
-    // Last, for without it the rest could not be told from files of somebody else.
-    if (force) fs::remove(run_yaml);
-  } catch (const fs::filesystem_error& e) {
-    throw InputError(fmt::format("{}: cannot remove the run that is there: {}: {}", path,
-                                 e.path1().string(), e.code().message()));
+RunManifest claim_search_directory(const std::string& path, bool force) {
+  RunManifest manifest = search_manifest(path);
+  if (!manifest.exists()) return manifest;
+  if (force) {
+    manifest.remove_run(kRunYaml);
+    return manifest;
   }
+  manifest.remove_temporary_files();
+  for (const std::string& name : manifest.listed()) {
+    const std::string record = record_of(name);
+    if (!record.empty() && fs::exists(path + "/" + record)) manifest.remove(name);
+  }
+  manifest.repair();
+  return manifest;
 }
 
 FileBackup::FileBackup(const std::vector<std::string>& paths) {

@@ -5,15 +5,21 @@
 #include <utility>
 #include <vector>
 
+#include "simulator/cli/run_manifest.hpp"
+
 namespace tilewake {
 
+/// The manifest of a search's directory, with the names of all files that a search may write.
+RunManifest search_manifest(const std::string& directory);
+
 /// Throws InputError if the directory of --out holds a run and neither `resume` nor `force` is set,
-/// if there is no search to resume, or if nothing can be written there. Changes nothing.
+/// if there is no search to resume, if something in it is in the way of the run's files or, with
+/// `force`, was not written by the run, or if nothing can be written there. Changes nothing.
 void check_search_directory(const std::string& path, bool resume, bool force);
 
-/// Makes the directory. With `force` the files of the run that is there are removed, others stay;
-/// else only what a killed process was writing is.
-void claim_search_directory(const std::string& path, bool force);
+/// With `force` removes the run that is there; else only what a killed process left of it. To be
+/// called after check_search_directory(). Returns the manifest, to which the run adds its files.
+RunManifest claim_search_directory(const std::string& path, bool force);
 
 /// Files as they are now, to be put back if a resumed run turns out to be another one.
 class FileBackup {

@@ -26,6 +26,7 @@
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/output_ledger.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/mapping/mapper.hpp"
@@ -222,7 +223,8 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
   const FileBackup kept(options.resume ? texts_of(config) : std::vector<std::string>());
-  claim_search_directory(options.out, options.force);
+  RunManifest manifest = claim_search_directory(options.out, options.force);
+  const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",
                           search_run_yaml(config, options, request.command, request.arguments,
@@ -253,12 +255,13 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
     SearchResult result = run_search(config, host, last);
     line.end();
     // Of a limit that this run missed before.
-    if (options.resume) std::filesystem::remove(options.out + "/fastest.yaml");
+    if (options.resume) manifest.remove("fastest.yaml");
     for (const TargetResult& target : result.targets) write_target(target, machine_, winner);
     if (result.targets.size() > 1) {
       write_file_atomically(options.out + "/front.csv", front_csv(result));
     }
     write_run_yaml(true);
+    manifest.tidy();
     return result;
   } catch (const InputError&) {
     line.end();
@@ -274,6 +277,7 @@ ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
   std::string text = missed.reason;
   if (!missed.fastest.stages.empty()) {
     const std::string path = directory + "/fastest.yaml";
+    search_manifest(directory).add(path);
     write_file_atomically(
         path, network_yaml(missed.fastest,
                            fmt::format("The fastest network found; estimated {:.4f} ms, the limit "

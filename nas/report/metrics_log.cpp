@@ -18,6 +18,7 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/output_ledger.hpp"
 #include "simulator/common/regular_file.hpp"
 
 namespace tilewake {
@@ -92,6 +93,7 @@ class AppendedFile {
       : path_(std::move(path)), ends_(ends) {
     std::error_code ignored;
     const bool is_new = !std::filesystem::exists(path_, ignored);
+    OutputLedger::note(path_);
     if (!is_new) remove_cut_off();  // first, for to open a pipe for writing can block
     // In "append" mode every write goes to the end that the file has then, after a cut as well.
     file_.reset(std::fopen(path_.c_str(), "ab"));

@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/output_ledger.hpp"
 
 namespace tilewake {
 namespace {
@@ -134,6 +135,7 @@ PreparedFile::PreparedFile(const std::string& path, std::string_view text) {
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw IoError(path + ": exists and is not a regular file");  // a rename would replace a device
   }
+  OutputLedger::note(path);
   file_ = std::make_unique<TemporaryFile>(path);
   for (const std::string& stale : stale_temporaries_of(path)) ::unlink(stale.c_str());
   file_->write(text);

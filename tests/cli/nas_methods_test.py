@@ -31,8 +31,8 @@ class SpaceTest(NasTest):
                              "--out", "spaces")
         self.assertRegex(out, r"midap and vpu_like have \d+ % of their operators in common")
         self.assertEqual(sorted(p.name for p in (self.dir / "spaces").iterdir()), [
-            "operators-midap.csv", "operators-vpu_like.csv", "run.yaml", "space-midap.yaml",
-            "space-vpu_like.yaml"])
+            "manifest.txt", "operators-midap.csv", "operators-vpu_like.csv", "run.yaml",
+            "space-midap.yaml", "space-vpu_like.yaml"])
         for machine in ("midap", "vpu_like"):
             rows = table_of((self.dir / f"spaces/operators-{machine}.csv").read_text())
             self.assertEqual(len(rows), POOL * POSITIONS)
@@ -58,8 +58,12 @@ class SpaceTest(NasTest):
         self.expect_ok("nas", *self.SPACE, "--hw", "midap", "--out", "one")
         text = (self.dir / "one/space.yaml").read_text()
         self.assertIn("operators: [", text)
-        self.expect_error(3, r"one: holds a run already \(run\.yaml\); --force replaces its files",
-                          "nas", *self.SPACE, "--hw", "midap", "--out", "one")
+        self.expect_error(3, "one: ", "nas", *self.SPACE, "--hw", "midap", "--out", "one")
+        self.write("one/mine.txt", "mine")
+        self.expect_error(3, "one/mine.txt: ", "nas", *self.SPACE, "--hw", "midap", "--out", "one",
+                          "--force")
+        self.assertEqual((self.dir / "one/space.yaml").read_text(), text)
+        (self.dir / "one/mine.txt").unlink()
         self.expect_ok("nas", *self.SPACE, "--hw", "midap", "--out", "one", "--force")
         self.assertEqual((self.dir / "one/space.yaml").read_text(), text)
 

@@ -5,10 +5,14 @@ import csv
 import json
 import os
 import re
+import shutil
 import unittest
 
 from cli_support import MACHINE
 from nas_test import ARGUMENTS, COMMANDS, NasTest, TARGET_MS, events, finished_run, strict_json
+
+
+NO_PROCESS = 4194305  # Linux numbers its processes up to 4194304
 
 
 def rows_of(path, mark):
@@ -29,7 +33,8 @@ class ResultTest(NasTest):
     def test_the_directory_holds_what_is_documented_and_nothing_half_written(self):
         self.assertEqual(sorted(p.name for p in self.run_dir.iterdir()), [
             "architecture.yaml", "costs.csv", "decisions.log",
-            "events.out.tfevents.0000000000.tilewake", "layers.csv", "metrics.csv", "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
+            "events.out.tfevents.0000000000.tilewake", "layers.csv", "manifest.txt", "metrics.csv",
+            "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
             "space.yaml", "steps", "steps.csv", "summary.json", "supergraph.ckpt", "train.ckpt",
             "weights.ckpt"])
         for path in (self.run_dir / "steps").iterdir():
@@ -160,32 +165,151 @@ class DirectoryTest(NasTest):
         directory = self.copy_of_finished_run()
         before = self.snapshot(directory)
         for name in ("run", "run/", "./run", "run/."):
-            self.expect_refused("holds a run already .run.yaml.; --resume goes on with it, --force "
-                                "replaces it", *ARGUMENTS, "--out", name)
+            self.expect_refused("^tilewake: ", *ARGUMENTS, "--out", name)
         self.assertEqual(self.snapshot(directory), before)
 
-    def test_force_replaces_the_run_and_nothing_else(self):
+    def test_the_manifest_lists_every_file_of_a_run(self):
+        directory = finished_run()[0]
+        lines = (directory / "manifest.txt").read_text().splitlines()
+        self.assertEqual(lines[1:], sorted(lines[1:]))
+        self.assertEqual(["manifest.txt", *lines[1:]], sorted(self.snapshot(directory)))
+
+    def test_force_replaces_the_run(self):
         directory = self.copy_of_finished_run()
-        self.write("run/mine.txt", "mine")
-        self.write("run/steps.backup/mine.txt", "mine")
-        self.write("run/weights.ckpt.tmp-123-0", "half written")
+        self.write(f"run/weights.ckpt.tmp-{NO_PROCESS}-0", "half written")
         self.expect_found(*ARGUMENTS, "--out", "run", "--force", "--seed", "2", command="search")
         self.assertEqual(self.names_in("run"), [
-            "costs.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake", "metrics.csv",
-            "mine.txt", "model.yaml", "run.yaml", "search.ckpt", "space.yaml", "steps", "steps.backup",
-            "steps.csv", "supergraph.ckpt"])
+            "costs.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake",
+            "manifest.txt", "metrics.csv", "model.yaml", "run.yaml", "search.ckpt", "space.yaml",
+            "steps", "steps.csv", "supergraph.ckpt"])
         self.assertEqual(self.names_in("run/steps"), ["search.json"])
         self.assertIn("\nseed: 2\n", (directory / "run.yaml").read_text())
         self.assertNotEqual((directory / "metrics.csv").read_text(),
                             (finished_run()[0] / "metrics.csv").read_text())
 
-    def test_force_where_there_is_no_run_removes_nothing(self):
+    def test_force_where_anything_else_is_in_the_run_changes_nothing_and_names_it(self):
+        for name in ("mine.txt", "steps.backup/mine.txt", "random-forest/mine.txt",
+                     "supernet-notes/mine.txt", "target-practice/mine.txt", "steps/mine.json",
+                     "steps/notes/mine.txt", "fastest.yaml", "random-1.ckpt", "target-1ms/mine.txt",
+                     "model.yaml.tmp-x-1", f"mine.txt.tmp-{NO_PROCESS}-0",
+                     f"steps/mine.json.tmp-{NO_PROCESS}-0", "events.out.tfevents.1.mine"):
+            with self.subTest(name):
+                directory = self.copy_of_finished_run()
+                self.write(f"run/{name}", "mine")
+                before = self.snapshot(directory)
+                self.expect_refused("mine|fastest.yaml|random-|supernet-|target-|steps|model.yaml",
+                                    *ARGUMENTS, "--out", "run", "--force")
+                self.assertEqual(self.snapshot(directory), before)
+                shutil.rmtree(directory)
+
+    def test_a_resumed_run_leaves_other_files_alone(self):
+        directory = self.copy_of_finished_run()
+        names = ("mine.txt", "random-forest/mine.txt", "target-practice/mine.txt",
+                 "steps/notes.txt", f"mine.txt.tmp-{NO_PROCESS}-0",
+                 f"steps/notes.txt.tmp-{NO_PROCESS}-0", "weights.ckpt.tmp-1-0")  # init lives
+        for name in names:
+            self.write(f"run/{name}", "mine")
+        left_over = f"run/steps/search.json.tmp-{NO_PROCESS}-0"
+        self.write(left_over, "half written")
+        self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
+        self.assertFalse((self.dir / left_over).exists())
+        for name in names:
+            self.assertEqual((directory / name).read_text(), "mine")
+            (directory / name).unlink()
+        self.assert_same_run(directory)
+
+    def test_a_resumed_run_replaces_no_file_that_it_did_not_write(self):
+        directory = self.copy_of_finished_run()
+        for name in ("fastest.yaml", "front.csv", "random-0.ckpt", "steps/random-0.json",
+                     "target-0.02ms/run.yaml"):
+            with self.subTest(name):
+                self.write(f"run/{name}", "mine")
+                before = self.snapshot(directory)
+                self.expect_refused(re.escape(name), *ARGUMENTS, "--out", "run", "--resume")
+                self.assertEqual(self.snapshot(directory), before)
+                (directory / name).unlink()
+
+    def test_no_symbolic_link_in_a_run_is_followed(self):
         self.with_model()
-        self.write("out/steps/mine.json", "mine")
-        self.write("out/fastest.yaml", "mine")
-        self.expect_found(*ARGUMENTS, "--out", "out", "--force", command="search")
-        self.assertEqual((self.dir / "out/fastest.yaml").read_text(), "mine")
-        self.assertEqual(self.names_in("out/steps"), ["mine.json", "search.json"])
+        outside = self.dir / "outside"
+        for name in ("steps", "target-0.02ms", "train.ckpt", "metrics.csv", "manifest.txt",
+                     "run.yaml"):
+            for option in ("--resume", "--force"):
+                with self.subTest(name=name, option=option):
+                    directory = self.copy_of_finished_run()
+                    if (directory / name).exists():
+                        shutil.move(directory / name, outside)
+                    else:
+                        outside.mkdir()
+                    if outside.is_dir():
+                        (outside / f"search.json.tmp-{NO_PROCESS}-0").write_text("mine")
+                    (directory / name).symlink_to(outside)
+                    before = self.snapshot(self.dir)
+                    self.expect_refused(re.escape(name), *ARGUMENTS, "--out", "run", option)
+                    self.assertEqual(self.snapshot(self.dir), before)
+                    shutil.rmtree(directory)
+                    shutil.rmtree(outside) if outside.is_dir() else outside.unlink()
+
+    def test_a_pipe_in_a_run_is_refused_at_once(self):
+        directory = self.copy_of_finished_run()
+        for name in ("run.yaml", "manifest.txt", "steps/search.json", "supergraph.ckpt",
+                     "metrics.csv", "costs.csv", "model.yaml", "weights.ckpt"):
+            with self.subTest(name):
+                content = (directory / name).read_bytes()
+                (directory / name).unlink()
+                os.mkfifo(directory / name)
+                self.expect_refused(re.escape(name), *ARGUMENTS, "--out", "run", "--resume")
+                (directory / name).unlink()
+                (directory / name).write_bytes(content)
+
+    def test_a_large_sparse_file_in_a_run_is_refused_at_once(self):
+        directory = self.copy_of_finished_run()
+        for name in ("run.yaml", "manifest.txt", "steps/search.json", "supergraph.ckpt",
+                     "metrics.csv", "model.yaml", "weights.ckpt"):
+            with self.subTest(name):
+                content = (directory / name).read_bytes()
+                (directory / "steps/evaluate.json").unlink(missing_ok=True)  # needs the weights
+                os.truncate(directory / name, 3 << 30)
+                self.expect_refused(re.escape(name), *ARGUMENTS, "--out", "run", "--resume")
+                (directory / name).write_bytes(content)
+
+    def test_a_manifest_may_list_only_what_a_search_writes(self):
+        directory = self.copy_of_finished_run()
+        manifest = (directory / "manifest.txt").read_text()
+        self.write("mine.txt", "mine")
+        for name in ("../mine.txt", str(self.dir / "mine.txt"), "steps/../../mine.txt", "mine.txt",
+                     "steps", "steps/", "", ".", "steps//search.json", "target-1ms/steps/../x",
+                     "target-../mine.txt", "manifest.txt", "run.yaml ", "\x1b[31m"):
+            with self.subTest(name):
+                (directory / "manifest.txt").write_text(f"{manifest}{name}\n")
+                before = self.snapshot(self.dir)
+                for option in ("--force", "--resume"):
+                    self.expect_refused("manifest.txt:", *ARGUMENTS, "--out", "run", option)
+                    self.assertEqual(self.snapshot(self.dir), before)
+        (directory / "manifest.txt").write_text(f"{manifest}steps/train.js")  # killed here
+        self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
+        self.assert_same_run(directory)
+
+    def test_a_run_of_an_earlier_version_has_no_manifest_and_is_left_alone(self):
+        directory = self.copy_of_finished_run()
+        (directory / "manifest.txt").unlink()
+        before = self.snapshot(directory)
+        for option in ("--force", "--resume"):
+            self.expect_refused("^tilewake: run: ", *ARGUMENTS, "--out", "run", option)
+        self.assertEqual(self.snapshot(directory), before)
+
+    def test_a_first_run_replaces_nothing_that_is_there(self):
+        self.with_model()
+        for name in ("fastest.yaml", "steps/search.json"):
+            for option in ([], ["--force"]):
+                with self.subTest(name=name, option=option):
+                    self.write(f"out/{name}", "mine")
+                    self.expect_refused(re.escape(name), *ARGUMENTS, "--out", "out", *option)
+                    self.assertEqual(list(self.snapshot(self.dir / "out")), [name])
+                    (self.dir / "out" / name).unlink()
+        self.write("out/mine.txt", "mine")
+        self.expect_found(*ARGUMENTS, "--out", "out", command="search")
+        self.assertEqual((self.dir / "out/mine.txt").read_text(), "mine")
 
     def test_force_with_wrong_inputs_keeps_the_old_run(self):
         directory = self.copy_of_finished_run()
@@ -202,8 +326,7 @@ class DirectoryTest(NasTest):
         self.with_model()
         (self.dir / "empty").mkdir()
         for name in ("nosuch", "empty"):
-            self.expect_refused(f"{name}: holds no run to resume", *ARGUMENTS, "--out", name,
-                                "--resume")
+            self.expect_refused(f"^tilewake: {name}: ", *ARGUMENTS, "--out", name, "--resume")
         self.assertFalse((self.dir / "nosuch").exists())
         self.expect_ok(*self.simulate, "--out", "simulated", "-q")
         before = self.snapshot(self.dir / "simulated")
@@ -308,7 +431,7 @@ class StepTest(NasTest):
             for name in ("model.onnx", "weights.ckpt", "layers.csv", "steps.csv", "metrics.csv"):
                 self.assertTrue((directory / name).exists(), name)
         self.assertEqual(self.names_in("out"), [
-            "costs.csv", "events.out.tfevents.0000000000.tilewake", "front.csv", "metrics.csv",
+            "costs.csv", "events.out.tfevents.0000000000.tilewake", "front.csv", "manifest.txt", "metrics.csv",
             "model.yaml", "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
             "target-0.02ms"])
         phases = {row["phase"] for row in rows_of(self.dir / "out/metrics.csv",

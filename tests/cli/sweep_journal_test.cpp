@@ -14,7 +14,6 @@
 
 #include "simulator/cli/sweep_figures.hpp"
 #include "simulator/common/error.hpp"
-#include "simulator/common/error.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/temp_dir.hpp"
 

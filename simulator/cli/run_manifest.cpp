@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/run_manifest.hpp"
+
+#include <cassert>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <fcntl.h>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/regular_file.hpp"
+#include "simulator/common/yaml_document.hpp"
+
+namespace tilewake {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kHead = "# tilewake-manifest v1: the files that the tool wrote here\n";
+constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+constexpr std::string_view kTemporary = ".tmp-";
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what) {
+  throw InputError(fmt::format("{}: {}", path.string(), what));
+}
+
+/// Of what is there itself: a symbolic link is not followed.
+fs::file_type type_of(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::none) fail(path, error.message());
+  return status.type();
+}
+
+std::optional<long> number_in(std::string_view text) {
+  long number = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (text.empty() || text.front() == '-' || error != std::errc{} || end != last) return {};
+  return number;
+}
+
+/// "NAME.tmp-PID-NUMBER", as PreparedFile names what it will rename to NAME.
+struct TemporaryName {
+  std::string name;
+  long process = 0;
+};
+
+std::optional<TemporaryName> temporary_name(const std::string& name) {
+  const std::size_t begin = name.rfind(kTemporary);
+  if (begin == std::string::npos) return {};
+  const std::string_view numbers = std::string_view(name).substr(begin + kTemporary.size());
+  const std::size_t dash = numbers.find('-');
+  if (dash == std::string_view::npos) return {};
+  const std::optional<long> process = number_in(numbers.substr(0, dash));
+  if (!process || *process < 1 || !number_in(numbers.substr(dash + 1))) return {};
+  return TemporaryName{name.substr(0, begin), *process};
+}
+
+/// A file of this process's number is of an earlier process: this one has written nothing yet.
+bool is_running(long process) {
+  return process != ::getpid() && (::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH);
+}
+
+void remove_file(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    fail(path, std::string("cannot remove file: ") + std::strerror(errno));
+  }
+}
+
+}  // namespace
+
+RunManifest::RunManifest(const fs::path& directory, Names names)
+    : directory_(directory), names_(names) {
+  const fs::path path = path_of(std::string(kFileName));
+  std::error_code error;
+  if (!fs::is_directory(directory_, error)) return;
+  const fs::file_type type = type_of(path);
+  if (type == fs::file_type::not_found) return;
+  if (type != fs::file_type::regular) fail(path, "is not a regular file");
+  exists_ = read();
+}
+
+bool RunManifest::read() {
+  const std::string path = path_of(std::string(kFileName)).string();
+  const std::string text = read_text_file(path, kMaxBytes);
+  // A process that was killed while it wrote leaves the last line cut off; its file was not made.
+  if (text.size() < kHead.size() && kHead.substr(0, text.size()) == text) return false;
+  if (text.compare(0, kHead.size(), kHead) != 0) {
+    throw InputError(path + ":1: is no manifest of a run");
+  }
+  int line = 2;
+  for (std::size_t begin = kHead.size(); begin < text.size(); ++line) {
+    const std::size_t end = text.find('\n', begin);
+    is_cut_off_ = end == std::string::npos;
+    if (is_cut_off_) break;
+    const std::string name = text.substr(begin, end - begin);
+    if (!names_.is_file(name)) {
+      throw InputError(
+          fmt::format("{}:{}: '{}' is no file of such a run", path, line, printable(name)));
+    }
+    listed_.insert(name);
+    begin = end + 1;
+  }
+  return true;
+}
+
+void RunManifest::examine(const std::string& parent, Others others, Entries& entries) const {
+  std::error_code error;
+  for (fs::directory_iterator it(path_of(parent), error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string leaf = it->path().filename().string();
+    const std::string name = parent.empty() ? leaf : parent + "/" + leaf;
+    if (name == kFileName) continue;
+    const fs::file_type type = type_of(it->path());
+    if (names_.is_directory(name)) {
+      if (type != fs::file_type::directory) fail(it->path(), "is not a directory");
+      examine(name, others, entries);
+    } else if (names_.is_file(name)) {
+      if (type != fs::file_type::regular) fail(it->path(), "is not a regular file");
+      if (!lists(name)) fail(it->path(), "was not written by this run; it would be replaced");
+    } else {
+      const std::optional<TemporaryName> temporary = temporary_name(name);
+      const bool is_ours = temporary && type == fs::file_type::regular &&
+                           (lists(temporary->name) || temporary->name == kFileName) &&
+                           !is_running(temporary->process);
+      if (is_ours) {
+        entries.temporary_files.push_back(it->path());
+      } else if (others == Others::kRefused) {
+        fail(it->path(), "was not written by this run; move it elsewhere");
+      }
+    }
+  }
+  if (error) fail(path_of(parent), "cannot read directory: " + error.message());
+}
+
+RunManifest::Entries RunManifest::examine(Others others) const {
+  Entries entries;
+  std::error_code error;
+  if (fs::is_directory(directory_, error)) examine("", others, entries);
+  return entries;
+}
+
+void RunManifest::check(Others others) const { static_cast<void>(examine(others)); }
+
+void RunManifest::remove_temporary_files() const {
+  for (const fs::path& path : examine(Others::kKept).temporary_files) remove_file(path);
+}
+
+void RunManifest::remove(const std::string& name) const {
+  if (lists(name)) remove_file(path_of(name));
+}
+
+void RunManifest::remove_run(const std::string& last) {
+  remove_temporary_files();
+  std::set<std::string> directories;
+  for (const std::string& name : listed_) {
+    for (std::size_t slash = name.find('/'); slash != std::string::npos;
+         slash = name.find('/', slash + 1)) {
+      directories.insert(name.substr(0, slash));
+    }
+    if (name != last) remove_file(path_of(name));
+  }
+  // The longer name first: it is below the other.
+  for (auto it = directories.rbegin(); it != directories.rend(); ++it) {
+    ::rmdir(path_of(*it).c_str());  // stays where something else is in it
+  }
+  if (lists(last)) remove_file(path_of(last));
+  remove_file(path_of(std::string(kFileName)));
+  listed_.clear();
+  exists_ = false;
+}
+
+void RunManifest::append(const std::string& line, int flags) const {
+  const fs::path path = path_of(std::string(kFileName));
+  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+  if (fd < 0) fail(path, std::string("cannot write file: ") + std::strerror(errno));
+  const int error = write_all(fd, line);
+  ::close(fd);
+  if (error != 0) fail(path, std::string("cannot write file: ") + std::strerror(error));
+}
+
+void RunManifest::add(const std::string& path) {
+  const std::string name = fs::path(path)
+                               .lexically_normal()
+                               .lexically_relative(directory_.lexically_normal() / "")
+                               .string();
+  if (name.empty() || name == kFileName || name.compare(0, 2, "..") == 0 || lists(name)) return;
+  const std::size_t slash = name.rfind('/');
+  if (slash != std::string::npos && !names_.is_directory(name.substr(0, slash))) return;
+  if (!names_.is_file(name)) throw std::logic_error(path + ": no manifest may list this file");
+  const fs::path file = path_of(name);
+  if (type_of(file) != fs::file_type::not_found) {
+    fail(file, "was not written by this run; it would be replaced");
+  }
+  if (!exists_) {
+    make_directory_of(path_of(std::string(kFileName)).string());
+    append(std::string(kHead), O_CREAT | O_TRUNC);  // one that is there has half of a head
+    exists_ = true;
+  }
+  append(name + "\n", 0);
+  listed_.insert(name);
+}
+
+void RunManifest::repair() {
+  if (is_cut_off_) tidy();
+}
+
+void RunManifest::tidy() {
+  std::string text(kHead);
+  for (auto it = listed_.begin(); it != listed_.end();) {
+    const bool is_there = type_of(path_of(*it)) != fs::file_type::not_found;
+    if (is_there) text += *it + "\n";
+    it = is_there ? std::next(it) : listed_.erase(it);
+  }
+  write_file_atomically(path_of(std::string(kFileName)).string(), text);
+  is_cut_off_ = false;
+}
+
+}  // namespace tilewake
