@@ -22,8 +22,8 @@ namespace {
 using Json = nlohmann::json;
 
 // A thousand candidates of 20 positions take 126 KB.
-constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
-constexpr std::size_t kMaxValues = std::size_t{1} << 24;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxValues = std::size_t{1} << 23;
 
 /// Of all that the file holds but the hash itself.
 std::string hash_of(Json json) {
