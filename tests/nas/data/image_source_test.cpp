@@ -44,6 +44,15 @@ TEST(OpenImageData, NameIsTheLastPartOfThePath) {
     EXPECT_EQ(open_image_data((dir.path() / path).string()).name, "pets");
 }
 
+TEST(OpenImageData, ControlCharactersAreNoPartOfTheName) {
+  const TempDir dir;
+  const std::string directory = "a\n\x1b\rb: \x7f";
+  for (const std::string part : {"train", "test"})
+    for (const std::string label : {"a", "b"})
+      write_png(dir.path() / directory / part / label / "1.png", random_image(3, 4, 4, 1));
+  EXPECT_EQ(open_image_data((dir.path() / directory).string()).name, "a???b: ?");
+}
+
 // Figures that everybody normalises Fashion-MNIST with: 0.2860 and 0.3530.
 TEST(FashionMnist, HasTheKnownFigures) {
   if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
