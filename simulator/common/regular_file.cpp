@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kStepBytes = std::size_t{1} << 16;
 
 [[noreturn]] void fail(const std::string& path, const std::string& action) {
-  throw InputError(fmt::format("{}: cannot {} file: {}", path, action, std::strerror(errno)));
+  throw IoError(fmt::format("{}: cannot {} file: {}", path, action, std::strerror(errno)));
 }
 
 void check_regular(const std::string& path, const struct stat& status) {
