@@ -63,12 +63,13 @@ ExitCode check_command(const Arguments& arguments) {
   std::string network_name;
   std::string input_shape;
   std::vector<std::string> settings;
+  bool keys = false;
   bool verbose = false;
   bool quiet = false;
   Options options(
       "check",
       "check --hw FILE [--net FILE [--input-shape N,C,H,W]] [--set KEY=VALUE...]\n"
-      "                      [-v | -q]",
+      "                      [--keys] [-v | -q]",
       "Validates a machine, and whether it can run a network. Prints every value of the\n"
       "machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
@@ -76,6 +77,7 @@ ExitCode check_command(const Arguments& arguments) {
   options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", settings, "KEY=VALUE...",
                "put a value into the machine, as in dram.num_channels=4");
+  options.flag("keys", keys, "only list every key of the machine, with unit, range and meaning");
   options.flag("verbose,v", verbose, "also list the network's layers");
   options.flag("quiet,q", quiet, "print nothing if all is well");
   if (!options.parse(arguments)) return ExitCode::kOk;
@@ -84,6 +86,10 @@ ExitCode check_command(const Arguments& arguments) {
   set_log_level(verbose, quiet);
 
   const Machine machine = read_machine(hardware_name, single_values(parse_settings(settings)));
+  if (keys) {
+    write_result(key_table(machine.config));
+    return ExitCode::kOk;
+  }
   std::string text = machine_section(machine);
   if (!network_name.empty()) {
     const Workload workload = read_workload(network_name, parse_input_shape(input_shape));

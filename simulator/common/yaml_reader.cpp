@@ -58,6 +58,15 @@ bool has_leading_zero(std::string_view digits) {
   return digits.size() > 1 && digits[0] == '0';
 }
 
+/// Of the key at `path` below `node`, or of the last mapping on the way to it.
+int line_in(const YamlNode& node, const std::string& path) {
+  for (const YamlNode::Key& key : node.keys)
+    if (key.name == path) return key.line;
+  const std::size_t dot = path.find('.');
+  const YamlNode* section = dot == std::string::npos ? nullptr : node.find(path.substr(0, dot));
+  return section != nullptr ? line_in(*section, path.substr(dot + 1)) : node.line;
+}
+
 }  // namespace
 
 struct YamlReader::Document {
@@ -180,12 +189,7 @@ const std::string& YamlReader::file() const { return document_->file; }
 
 int YamlReader::line() const { return node_->line; }
 
-int YamlReader::line(const std::string& key) const {
-  for (const YamlNode::Key& candidate : node_->keys) {
-    if (candidate.name == key) return candidate.line;
-  }
-  return node_->line;
-}
+int YamlReader::line(const std::string& key) const { return line_in(*node_, key); }
 
 const YamlNode* YamlReader::lookup(const std::string& key) {
   seen_.insert(key);

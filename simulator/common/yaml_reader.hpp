@@ -95,7 +95,8 @@ class YamlReader {
   /// All keys in file order, for mappings whose keys are data. Does not count as reading them.
   std::vector<std::string> keys() const;
 
-  /// Throws InputError unless `ok`; `rule` says what the value must satisfy.
+  /// Throws InputError unless `ok`; `rule` says what the value must satisfy. `key` may be a path
+  /// into sections: "fmem.bank_bytes".
   void check(bool ok, const std::string& key, const std::string& rule) const {
     if (!ok) fail(key, rule);
   }
@@ -107,7 +108,7 @@ class YamlReader {
   void finish() const;
 
   const std::string& file() const;
-  /// Line of the mapping, or of one of its keys, counted from 1.
+  /// Line of the mapping, or of one of its keys (a path, too), counted from 1.
   int line() const;
   int line(const std::string& key) const;
   /// Path of the mapping: "", "dram", "layers[3]", ...

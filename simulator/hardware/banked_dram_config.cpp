@@ -2,16 +2,13 @@
 #include "simulator/hardware/banked_dram_config.hpp"
 
 #include <algorithm>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "simulator/common/math.hpp"
+#include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
-#include "simulator/hardware/dram_presets.hpp"
 
 namespace tilewake {
 namespace {
@@ -20,26 +17,31 @@ constexpr std::int64_t kMaxTiming = 65535;
 constexpr double kMaxClockMhz = 1e4;
 
 constexpr DramTimingKey kTimingKeys[] = {
-    {"tRCD", &DramTimings::t_rcd, 1, kMaxTiming},
-    {"tRP", &DramTimings::t_rp, 1, kMaxTiming},
-    {"tCL", &DramTimings::t_cl, 1, kMaxTiming},
-    {"tCWL", &DramTimings::t_cwl, 1, kMaxTiming},
-    {"tRAS", &DramTimings::t_ras, 1, kMaxTiming},
-    {"tRC", &DramTimings::t_rc, 1, kMaxTiming},
-    {"tRFC", &DramTimings::t_rfc, 1, kMaxTiming},
-    {"tRFCpb", &DramTimings::t_rfc_pb, 0, kMaxTiming},
-    {"tREFI", &DramTimings::t_refi, 1, 100'000'000},
-    {"tCCD_S", &DramTimings::t_ccd_s, 1, kMaxTiming},
-    {"tCCD_L", &DramTimings::t_ccd_l, 1, kMaxTiming},
-    {"tFAW", &DramTimings::t_faw, 1, kMaxTiming},
-    {"tRRD_S", &DramTimings::t_rrd_s, 1, kMaxTiming},
-    {"tRRD_L", &DramTimings::t_rrd_l, 1, kMaxTiming},
-    {"tWR", &DramTimings::t_wr, 1, kMaxTiming},
-    {"tWTR_S", &DramTimings::t_wtr_s, 1, kMaxTiming},
-    {"tWTR_L", &DramTimings::t_wtr_l, 1, kMaxTiming},
-    {"tRTP", &DramTimings::t_rtp, 1, kMaxTiming},
-    {"tRTRS", &DramTimings::t_rtrs, 0, kMaxTiming},
-    {"tPPD", &DramTimings::t_ppd, 0, kMaxTiming},
+    {"tRCD", &DramTimings::t_rcd, 1, kMaxTiming, "activate to read or write"},
+    {"tRP", &DramTimings::t_rp, 1, kMaxTiming, "precharge to activate"},
+    {"tCL", &DramTimings::t_cl, 1, kMaxTiming, "read to its data"},
+    {"tCWL", &DramTimings::t_cwl, 1, kMaxTiming, "write to its data"},
+    {"tRAS", &DramTimings::t_ras, 1, kMaxTiming, "activate to precharge"},
+    {"tRC", &DramTimings::t_rc, 1, kMaxTiming, "activate to activate of a bank"},
+    {"tRFC", &DramTimings::t_rfc, 1, kMaxTiming, "refresh of all banks to activate"},
+    {"tRFCpb", &DramTimings::t_rfc_pb, 0, kMaxTiming,
+     "refresh of one bank to its activate; 0 where the memory has none"},
+    {"tREFI", &DramTimings::t_refi, 1, 100'000'000, "refresh interval of a bank"},
+    {"tCCD_S", &DramTimings::t_ccd_s, 1, kMaxTiming, "column to column, other bank group"},
+    {"tCCD_L", &DramTimings::t_ccd_l, 1, kMaxTiming, "column to column, same bank group"},
+    {"tFAW", &DramTimings::t_faw, 1, kMaxTiming, "activate to the fifth one, of a rank"},
+    {"tRRD_S", &DramTimings::t_rrd_s, 1, kMaxTiming, "activate to activate, other bank group"},
+    {"tRRD_L", &DramTimings::t_rrd_l, 1, kMaxTiming, "activate to activate, same bank group"},
+    {"tWR", &DramTimings::t_wr, 1, kMaxTiming, "end of written data to precharge"},
+    {"tWTR_S", &DramTimings::t_wtr_s, 1, kMaxTiming,
+     "end of written data to read, other bank group"},
+    {"tWTR_L", &DramTimings::t_wtr_l, 1, kMaxTiming,
+     "end of written data to read, same bank group"},
+    {"tRTP", &DramTimings::t_rtp, 1, kMaxTiming, "read to precharge"},
+    {"tRTRS", &DramTimings::t_rtrs, 0, kMaxTiming,
+     "gap on the data bus between ranks, and from read to write"},
+    {"tPPD", &DramTimings::t_ppd, 0, kMaxTiming,
+     "precharge to precharge, when banks are closed for a refresh"},
 };
 
 constexpr std::pair<std::string_view, DramRefresh> kRefreshes[] = {
@@ -61,81 +63,8 @@ constexpr std::pair<std::string_view, DramField> kFields[] = {
     {"column", DramField::kColumn},
 };
 
-template <typename Names, typename T>
-std::string_view name_in(const Names& names, T value) {
-  for (const auto& [name, candidate] : names) {
-    if (candidate == value) return name;
-  }
-  return "";
-}
-
 // Channel capacities beyond this are refused, so that addresses in bytes fit 64 bits.
 constexpr double kMaxChannelBytes = 1e12;
-
-/// The keys of a channel, each from the file or else from the preset.
-class DeviceReader {
- public:
-  DeviceReader(YamlReader& yaml, std::optional<DramDevice> preset)
-      : yaml_(yaml), has_preset_(preset.has_value()), device_(preset.value_or(DramDevice{})) {}
-
-  DramDevice read() {
-    device_.clock_mhz = has_preset_ ? yaml_.number("clock_mhz", 1, kMaxClockMhz, device_.clock_mhz)
-                                    : yaml_.number("clock_mhz", 1, kMaxClockMhz);
-    integer("beats_per_clock", device_.beats_per_clock, 1, 16);
-    integer("bus_bytes", device_.bus_bytes, 1, 1024);
-    integer("burst_length", device_.burst_length, 1, 256);
-    integer("num_bank_groups", device_.num_bank_groups, 1, 16);
-    integer("banks_per_group", device_.banks_per_group, 1, 64);
-    integer("num_rows", device_.num_rows, 1, 1 << 24);
-    integer("num_columns", device_.num_columns, 1, 1 << 16);
-    yaml_.check(device_.num_columns % device_.burst_length == 0, "num_columns",
-                fmt::format("must be a multiple of burst_length ({})", device_.burst_length));
-    for (const DramTimingKey& key : kTimingKeys)
-      integer(std::string(key.name), device_.timings.*key.value, key.min, key.max);
-    device_.refresh = has_preset_ ? yaml_.choice("refresh", kRefreshes, device_.refresh)
-                                  : yaml_.choice("refresh", kRefreshes);
-    yaml_.check(device_.refresh != DramRefresh::kPerBank || device_.timings.t_rfc_pb > 0, "refresh",
-                "per_bank needs a memory that can: tRFCpb is 0");
-    read_mapping();
-    return device_;
-  }
-
- private:
-  void integer(const std::string& key, std::int64_t& value, std::int64_t min, std::int64_t max) {
-    value = has_preset_ ? yaml_.integer(key, min, max, value) : yaml_.integer(key, min, max);
-  }
-
-  void read_mapping() {
-    if (has_preset_ && !yaml_.has("mapping")) {
-      yaml_.strings("mapping", {});
-      return;
-    }
-    const std::vector<std::string> names = yaml_.strings("mapping");
-    const auto is_listed = [&](const auto& field) {
-      return std::count(names.begin(), names.end(), field.first) == 1;
-    };
-    yaml_.check(names.size() == std::size(kFields) &&
-                    std::all_of(std::begin(kFields), std::end(kFields), is_listed),
-                "mapping",
-                "must list row, rank, bank_group, bank and column once each, the most significant "
-                "first");
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      device_.mapping[i] =
-          std::find_if(std::begin(kFields), std::end(kFields), [&](const auto& field) {
-            return field.first == names[i];
-          })->second;
-    }
-    const bool column_last = device_.mapping[4] == DramField::kColumn;
-    const bool group_last =
-        device_.mapping[4] == DramField::kBankGroup && device_.mapping[3] == DramField::kColumn;
-    yaml_.check(column_last || group_last, "mapping",
-                "must end in column, or in column, bank_group");
-  }
-
-  YamlReader& yaml_;
-  const bool has_preset_;
-  DramDevice device_;
-};
 
 /// More than the time for which refresh, and what must come before and after it, can hold a bank.
 std::int64_t longest_refresh(const BankedDramConfig& c) {
@@ -219,9 +148,9 @@ double refresh_loss_cycles(const BankedDramConfig& c, double row_cycles) {
 
 std::span<const DramTimingKey> dram_timing_keys() { return kTimingKeys; }
 
-std::string_view to_string(DramRefresh refresh) { return name_in(kRefreshes, refresh); }
-std::string_view to_string(DramScheduling scheduling) { return name_in(kSchedulings, scheduling); }
-std::string_view to_string(DramField field) { return name_in(kFields, field); }
+std::string_view to_string(DramRefresh refresh) { return name_of(kRefreshes, refresh); }
+std::string_view to_string(DramScheduling scheduling) { return name_of(kSchedulings, scheduling); }
+std::string_view to_string(DramField field) { return name_of(kFields, field); }
 
 std::int64_t BankedDramConfig::burst_cycles() const {
   return ceil_div(device.burst_length, device.beats_per_clock);
@@ -275,35 +204,70 @@ double BankedDramConfig::first_access_cycles() const {
   return static_cast<double>(1 + t.t_rp + t.t_rcd + t.t_cl) * npu_cycles_per_clock();
 }
 
-BankedDramConfig read_banked_dram_config(YamlReader& yaml, double npu_clock_mhz) {
-  BankedDramConfig c;
-  std::optional<DramDevice> preset;
-  if (yaml.has("preset")) preset = yaml.choice("preset", dram_presets());
-  c.num_channels = yaml.integer("num_channels", 1, 1024);
-  c.num_ranks = yaml.integer("num_ranks", 1, 16);
-  c.interleave_bytes = yaml.integer("interleave_bytes", 1, std::int64_t{1} << 30);
-  c.scheduling = yaml.choice("controller", kSchedulings);
-  c.device = DeviceReader(yaml, preset).read();
-  c.npu_clock_mhz = npu_clock_mhz;
+void visit_fields(YamlFields& fields, BankedDramConfig& c) {
+  fields.integer("num_channels", c.num_channels, 1, 1024,
+                 {"", "channels, each with a controller, all alike"});
+  fields.integer("num_ranks", c.num_ranks, 1, 16,
+                 {"", "ranks of a channel: sets of banks that share its bus"});
+  fields.integer("interleave_bytes", c.interleave_bytes, 1, std::int64_t{1} << 30,
+                 {"bytes",
+                  "bytes laid into a channel before the next one's turn; a multiple of a "
+                  "burst"});
+  fields.word("controller", c.scheduling, kSchedulings,
+              {"", "how a channel orders its bursts; see below"});
+  DramDevice& d = c.device;
+  fields.preset("preset", d, dram_presets(), [&] {
+    fields.number("clock_mhz", d.clock_mhz, {1, kMaxClockMhz},
+                  {"MHz", "clock in which the timings are counted; taken to the Hz"});
+    fields.integer("beats_per_clock", d.beats_per_clock, 1, 16,
+                   {"", "2 for DDR; 8 for LPDDR5, counted in CK at WCK:CK = 4:1"});
+    fields.integer("bus_bytes", d.bus_bytes, 1, 1024, {"bytes", "width of a channel"});
+    fields.integer("burst_length", d.burst_length, 1, 256,
+                   {"beats", "of one read or write command"});
+    fields.integer("num_bank_groups", d.num_bank_groups, 1, 16, {"", "1: none"});
+    fields.integer("banks_per_group", d.banks_per_group, 1, 64, {"", "banks of a bank group"});
+    fields.integer("num_rows", d.num_rows, 1, 1 << 24, {"", "of a bank"});
+    fields.integer("num_columns", d.num_columns, 1, 1 << 16,
+                   {"beats", "of a row; a multiple of `burst_length`"});
+    fields.word("refresh", d.refresh, kRefreshes,
+                {"",
+                 "all banks of a rank every tREFI; or one bank after another, each every "
+                 "tREFI"});
+    fields.order("mapping", d.mapping, kFields,
+                 {"",
+                  "fields of an address in a channel, the most significant first; ends in "
+                  "column, or in column, bank_group"});
+    for (const DramTimingKey& key : kTimingKeys)
+      fields.integer(key.name, d.timings.*key.value, key.min, key.max, {"clocks", key.meaning});
+  });
+}
 
-  yaml.check(c.interleave_bytes % c.burst_bytes() == 0, "interleave_bytes",
-             fmt::format("must be a multiple of the {} bytes of a burst", c.burst_bytes()));
+void check_fields(const YamlReader& dram, const BankedDramConfig& c) {
   const DramDevice& d = c.device;
+  dram.check(d.num_columns % d.burst_length == 0, "num_columns",
+             fmt::format("must be a multiple of burst_length ({})", d.burst_length));
+  dram.check(d.refresh != DramRefresh::kPerBank || d.timings.t_rfc_pb > 0, "refresh",
+             "per_bank needs a memory that can: tRFCpb is 0");
+  const bool column_last = d.mapping[4] == DramField::kColumn;
+  const bool group_last =
+      d.mapping[4] == DramField::kBankGroup && d.mapping[3] == DramField::kColumn;
+  dram.check(column_last || group_last, "mapping", "must end in column, or in column, bank_group");
+  dram.check(c.interleave_bytes % c.burst_bytes() == 0, "interleave_bytes",
+             fmt::format("must be a multiple of the {} bytes of a burst", c.burst_bytes()));
   const double channel_bytes = static_cast<double>(c.num_ranks * c.banks_per_rank()) *
                                static_cast<double>(d.num_rows) *
                                static_cast<double>(d.num_columns * d.bus_bytes);
-  yaml.check(channel_bytes <= kMaxChannelBytes, "num_rows",
+  dram.check(channel_bytes <= kMaxChannelBytes, "num_rows",
              fmt::format("too many: a channel would have {:.3g} bytes, and may have {:.3g}",
                          channel_bytes, kMaxChannelBytes));
-  yaml.check(d.timings.t_rc >= d.timings.t_ras, "tRC", "must be at least tRAS");
+  dram.check(d.timings.t_rc >= d.timings.t_ras, "tRC", "must be at least tRAS");
   const std::int64_t held = longest_refresh(c);
-  yaml.check(d.refresh == DramRefresh::kNone || d.timings.t_refi >= 2 * held, "tREFI",
+  dram.check(d.refresh == DramRefresh::kNone || d.timings.t_refi >= 2 * held, "tREFI",
              fmt::format("must be at least {}, twice the sum of the other timings, else refresh "
                          "leaves no time",
                          2 * held));
-  yaml.check(c.peak_bytes_per_cycle() >= 1, "clock_mhz",
+  dram.check(c.peak_bytes_per_cycle() >= 1, "clock_mhz",
              "too slow: all channels together must deliver a byte per NPU cycle");
-  return c;
 }
 
 }  // namespace tilewake

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tilewake {
 
+class YamlFields;
 class YamlReader;
 
 /// JEDEC's timings, in cycles of the memory's clock. A minimum each, from command to command.
@@ -34,12 +37,13 @@ struct DramTimings {
   std::int64_t t_ppd = 0;     // PRE to PRE
 };
 
-/// A timing as it stands in YAML.
+/// A timing as it is in YAML.
 struct DramTimingKey {
   std::string_view name;
   std::int64_t DramTimings::*value;
   std::int64_t min;
   std::int64_t max;
+  std::string_view meaning;
 };
 std::span<const DramTimingKey> dram_timing_keys();
 
@@ -66,6 +70,9 @@ struct DramDevice {
   DramRefresh refresh = DramRefresh::kNone;
   DramMapping mapping{};
 };
+
+/// What `dram.preset` can name, e.g. "LPDDR4-3200": the standard's figures for one density.
+std::vector<std::pair<std::string_view, DramDevice>> dram_presets();
 
 /// DRAM with banks, open rows and refresh: `num_channels` alike channels, each with a controller.
 /// Bytes are laid round the channels in pieces of `interleave_bytes`.
@@ -103,7 +110,8 @@ struct BankedDramConfig {
   double first_access_cycles() const;
 };
 
-/// Parses and validates the keys of `dram.model: banked` (hw_configs/README.md).
-BankedDramConfig read_banked_dram_config(YamlReader& yaml, double npu_clock_mhz);
+/// Fields of a `dram:` section of model banked, and the rules between them.
+void visit_fields(YamlFields& fields, BankedDramConfig& c);
+void check_fields(const YamlReader& dram, const BankedDramConfig& c);
 
 }  // namespace tilewake

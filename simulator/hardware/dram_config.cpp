@@ -5,10 +5,9 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
-#include <string_view>
-#include <utility>
 
 #include "simulator/common/math.hpp"
+#include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
 
 namespace tilewake {
@@ -17,52 +16,17 @@ namespace {
 // Generous, but such that no product of what passes overflows 64 bits.
 constexpr std::int64_t kMaxCount = 1024;
 constexpr double kMaxClockMhz = 1e5;
-constexpr double kMaxDelayCycles = 1e6;
+constexpr NumberRange kDelay = {0, 1e6};  // cycles
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
 
 // What a latency saturates at: beyond any run, and sums of a few still fit 64 bits.
 constexpr std::int64_t kMaxLatencyCycles = std::int64_t{1} << 60;
 
-double exact_bytes_per_cycle(const LatencyBandwidthDramConfig& c) {
-  const std::int64_t bytes_per_clock = c.num_channels * c.bus_bytes * c.beats_per_clock;
-  return static_cast<double>(bytes_per_clock) * c.clock_mhz / c.npu_clock_mhz;
+/// A ratio of clocks that is a whole number must not be rounded down to the one below.
+std::int64_t whole_bytes(double bytes_per_cycle) {
+  constexpr double kRoundingError = 1e-12;
+  return static_cast<std::int64_t>(bytes_per_cycle * (1.0 + kRoundingError));
 }
-
-DramConfig read_latency_bandwidth(YamlReader& yaml, double npu_clock_mhz) {
-  LatencyBandwidthDramConfig c;
-  c.num_channels = yaml.integer("num_channels", 1, kMaxCount);
-  c.bus_bytes = yaml.integer("bus_bytes", 1, kMaxCount);
-  c.clock_mhz = yaml.number("clock_mhz", 1, kMaxClockMhz);
-  c.beats_per_clock = yaml.integer("beats_per_clock", 1, 16);
-  c.first_access_cycles = yaml.number("first_access_cycles", 0, kMaxDelayCycles);
-  c.row_cycles = yaml.number("row_cycles", 0, kMaxDelayCycles);
-  c.row_bytes = yaml.integer("row_bytes", 1, kMaxBytes);
-  c.first_row_bytes = yaml.integer("first_row_bytes", 0, kMaxBytes);
-  c.refresh_cycles = yaml.number("refresh_cycles", 0, kMaxDelayCycles);
-  c.refresh_bytes = yaml.integer("refresh_bytes", 1, kMaxBytes);
-  c.first_refresh_bytes = yaml.integer("first_refresh_bytes", 0, kMaxBytes);
-  c.npu_clock_mhz = npu_clock_mhz;
-
-  yaml.check(c.bytes_per_cycle() >= 1, "clock_mhz",
-             "too slow: all channels together must deliver a byte per NPU cycle");
-  return c;
-}
-
-DramConfig read_banked(YamlReader& yaml, double npu_clock_mhz) {
-  return read_banked_dram_config(yaml, npu_clock_mhz);
-}
-
-DramConfig read_ideal(YamlReader& /*yaml*/, double /*npu_clock_mhz*/) { return IdealDramConfig{}; }
-
-using DramReader = DramConfig (*)(YamlReader& yaml, double npu_clock_mhz);
-
-// To add a DRAM model: one alternative of DramConfig, one reader above, one line here, one section
-// in hw_configs/README.md, one channel in simulator/engine/.
-constexpr std::pair<std::string_view, DramReader> kDramReaders[] = {
-    {"latency_bandwidth", read_latency_bandwidth},
-    {"banked", read_banked},
-    {"ideal", read_ideal},
-};
 
 double peak_of(const LatencyBandwidthDramConfig& c) {
   return static_cast<double>(c.bytes_per_cycle());
@@ -80,37 +44,22 @@ std::int64_t row_bytes_of(const LatencyBandwidthDramConfig& c) { return c.row_by
 std::int64_t row_bytes_of(const BankedDramConfig& c) { return c.num_channels * c.row_bytes(); }
 std::int64_t row_bytes_of(const IdealDramConfig& /*config*/) { return 0; }
 
-// For a row size that no request reaches.
-constexpr std::int64_t kUnlimitedBytes = std::int64_t{1} << 40;
-
-LatencyBandwidthDramConfig plan_of(double bytes_per_cycle, double first_access_cycles) {
-  LatencyBandwidthDramConfig c;
-  c.num_channels = c.bus_bytes = c.beats_per_clock = 1;
-  c.clock_mhz = std::max(bytes_per_cycle, 1.0);
-  c.npu_clock_mhz = 1.0;
-  c.first_access_cycles = first_access_cycles;
-  c.row_bytes = c.first_row_bytes = kUnlimitedBytes;
-  c.refresh_bytes = c.first_refresh_bytes = kUnlimitedBytes;
-  return c;
+PlanningDram plan_of(const LatencyBandwidthDramConfig& c) { return {c, c.bytes_per_cycle()}; }
+PlanningDram plan_of(const BankedDramConfig& c) {
+  DramLatency latency;
+  latency.first_access_cycles = c.first_access_cycles();
+  return {latency, whole_bytes(std::max(c.sustained_bytes_per_cycle(), 1.0))};
 }
-
-LatencyBandwidthDramConfig plan_of(const LatencyBandwidthDramConfig& c) { return c; }
-LatencyBandwidthDramConfig plan_of(const BankedDramConfig& c) {
-  return plan_of(c.sustained_bytes_per_cycle(), c.first_access_cycles());
-}
-LatencyBandwidthDramConfig plan_of(const IdealDramConfig& /*config*/) {
-  return plan_of(static_cast<double>(kUnlimitedBytes), 0.0);
-}
+PlanningDram plan_of(const IdealDramConfig& /*config*/) { return {{}, std::int64_t{1} << 40}; }
 
 }  // namespace
 
 std::int64_t LatencyBandwidthDramConfig::bytes_per_cycle() const {
-  // A ratio of clocks that is a whole number must not be rounded down to the one below.
-  constexpr double kRoundingError = 1e-12;
-  return static_cast<std::int64_t>(exact_bytes_per_cycle(*this) * (1.0 + kRoundingError));
+  const std::int64_t bytes_per_clock = num_channels * bus_bytes * beats_per_clock;
+  return whole_bytes(static_cast<double>(bytes_per_clock) * clock_mhz / npu_clock_mhz);
 }
 
-std::int64_t LatencyBandwidthDramConfig::latency_cycles(std::int64_t bytes) const {
+std::int64_t DramLatency::latency_cycles(std::int64_t bytes) const {
   assert(bytes >= 0);
   const auto further = [bytes](std::int64_t first, std::int64_t each) {
     return static_cast<double>(std::max<std::int64_t>(0, ceil_div(bytes - first, each)));
@@ -127,11 +76,35 @@ std::int64_t LatencyBandwidthDramConfig::transfer_cycles(std::int64_t bytes) con
   return ceil_div(bytes, bytes_per_cycle());
 }
 
-DramConfig read_dram_config(YamlReader& yaml, double npu_clock_mhz) {
-  const DramReader read = yaml.choice("model", kDramReaders);
-  DramConfig config = read(yaml, npu_clock_mhz);
-  yaml.finish();
-  return config;
+std::int64_t PlanningDram::transfer_cycles(std::int64_t bytes) const {
+  assert(bytes >= 0);
+  return ceil_div(bytes, bytes_per_cycle);
+}
+
+void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
+  fields.integer("num_channels", c.num_channels, 1, kMaxCount,
+                 {"", "channels, used as one wide bus"});
+  fields.integer("bus_bytes", c.bus_bytes, 1, kMaxCount, {"bytes", "width of one channel"});
+  fields.number("clock_mhz", c.clock_mhz, {1, kMaxClockMhz}, {"MHz", "clock of the data bus"});
+  fields.integer("beats_per_clock", c.beats_per_clock, 1, 16, {"", "2 for DDR"});
+  fields.number("first_access_cycles", c.first_access_cycles, kDelay,
+                {"cycles", "latency of every request"});
+  fields.number("row_cycles", c.row_cycles, kDelay, {"cycles", "latency of each further row"});
+  fields.integer("row_bytes", c.row_bytes, 1, kMaxBytes,
+                 {"bytes", "bytes of a row, over all channels"});
+  fields.integer("first_row_bytes", c.first_row_bytes, 0, kMaxBytes,
+                 {"bytes", "bytes served before the first further row"});
+  fields.number("refresh_cycles", c.refresh_cycles, kDelay,
+                {"cycles", "latency of each refresh that a request meets; 0 for none"});
+  fields.integer("refresh_bytes", c.refresh_bytes, 1, kMaxBytes,
+                 {"bytes", "bytes moved between two refreshes"});
+  fields.integer("first_refresh_bytes", c.first_refresh_bytes, 0, kMaxBytes,
+                 {"bytes", "bytes moved before the first refresh"});
+}
+
+void check_fields(const YamlReader& dram, const LatencyBandwidthDramConfig& c) {
+  dram.check(c.bytes_per_cycle() >= 1, "clock_mhz",
+             "too slow: all channels together must deliver a byte per NPU cycle");
 }
 
 double peak_bytes_per_cycle(const DramConfig& dram) {
@@ -146,7 +119,7 @@ std::int64_t row_bytes(const DramConfig& dram) {
   return std::visit([](const auto& model) { return row_bytes_of(model); }, dram);
 }
 
-LatencyBandwidthDramConfig planning_dram(const DramConfig& dram) {
+PlanningDram planning_dram(const DramConfig& dram) {
   return std::visit([](const auto& model) { return plan_of(model); }, dram);
 }
 

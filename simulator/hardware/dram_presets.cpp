@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/hardware/dram_presets.hpp"
+#include "simulator/hardware/banked_dram_config.hpp"
 
 namespace tilewake {
 namespace {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/hardware_config.hpp"
 
-#include <algorithm>
-#include <string_view>
-#include <utility>
+#include <cstddef>
 
+#include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
 
 namespace tilewake {
@@ -12,22 +11,20 @@ namespace {
 
 constexpr std::size_t kMaxNameLength = 64;
 
-using CoreReader = CoreConfig (*)(YamlReader& yaml);
+// To add a core kind or a DRAM model: one alternative of CoreConfig or DramConfig with its fields
+// and rules in separate files, one name in kCoreKinds or kDramModels, one section in
+// hw_configs/README.md. CONTRIBUTING.md names the parts in the other modules.
 
-template <auto Read>
-CoreConfig read_core(YamlReader& yaml) {
-  return Read(yaml);
-}
+void visit_fields(YamlFields& /*fields*/, IdealDramConfig& /*config*/) {}
+void check_fields(const YamlReader& /*core*/, const SystolicConfig& /*config*/) {}
+void check_fields(const YamlReader& /*core*/, const VectorConfig& /*config*/) {}
+void check_fields(const YamlReader& /*dram*/, const IdealDramConfig& /*config*/) {}
 
-// To add a core kind: one alternative of CoreConfig, one reader in a file of its own, one line
-// here, one section in hw_configs/README.md. CONTRIBUTING.md names the parts in the other modules.
-constexpr std::pair<std::string_view, CoreReader> kCoreReaders[] = {
-    {"midap", read_core<read_midap_config>},
-    {"systolic", read_core<read_systolic_config>},
-    {"vector", read_core<read_vector_config>},
-};
+void set_npu_clock(LatencyBandwidthDramConfig& c, double mhz) { c.npu_clock_mhz = mhz; }
+void set_npu_clock(BankedDramConfig& c, double mhz) { c.npu_clock_mhz = mhz; }
+void set_npu_clock(IdealDramConfig& /*config*/, double /*mhz*/) {}
 
-/// The name stands in files that other programs read, so it is a plain word.
+/// The name is written into files that other programs read, so it is a plain word.
 bool is_plain_word(const std::string& name) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -49,22 +46,38 @@ MachineScale scale_of(const VectorConfig& c) {
 
 }  // namespace
 
+void visit_fields(YamlFields& fields, HardwareConfig& c) {
+  fields.text("name", c.name,
+              {"", "written into every output file; 1 to 64 letters, digits, `_`, `.`, `-`"});
+  fields.number("clock_mhz", c.clock_mhz, {1, 1e5},
+                {"MHz", "clock of the NPU; turns cycles into ms"});
+  fields.section("core", [&] {
+    fields.alternative("kind", c.core, kCoreKinds, {"", "which mapper and engine module"});
+    std::visit([&](auto& core) { visit_fields(fields, core); }, c.core);
+  });
+  fields.section("dram", [&] {
+    fields.alternative("model", c.dram, kDramModels, {"", "which DRAM model"});
+    std::visit([&](auto& dram) { visit_fields(fields, dram); }, c.dram);
+  });
+}
+
 HardwareConfig read_hardware(YamlReader yaml) {
   HardwareConfig config;
-  config.name = yaml.required<std::string>("name");
+  YamlFieldReader fields(yaml);
+  visit_fields(fields, config);
+  yaml.finish();
+
   yaml.check(is_plain_word(config.name), "name",
              "must be 1 to 64 letters, digits, '_', '.' or '-'");
-  config.clock_mhz = yaml.number("clock_mhz", 1, 1e5);
-
-  auto core = yaml.section("core");
-  const CoreReader reader = core.choice("kind", kCoreReaders);
-  config.core_kind = core.required<std::string>("kind");
-  config.core = reader(core);
-  core.finish();
-
-  auto dram = yaml.section("dram");
-  config.dram = read_dram_config(dram, config.clock_mhz);
-  yaml.finish();
+  const YamlReader core_section = yaml.section("core");
+  std::visit([&](const auto& core) { check_fields(core_section, core); }, config.core);
+  const YamlReader dram_section = yaml.section("dram");
+  std::visit(
+      [&](auto& dram) {
+        set_npu_clock(dram, config.clock_mhz);
+        check_fields(dram_section, dram);
+      },
+      config.dram);
   return config;
 }
 
@@ -83,12 +96,6 @@ HardwareConfig read_hardware(const std::string& path) {
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
                                   const std::vector<YamlOverride>& overrides) {
   return read_hardware(YamlReader::from_text(text, name, overrides));
-}
-
-std::vector<std::string> core_kinds() {
-  std::vector<std::string> names;
-  for (const auto& [name, reader] : kCoreReaders) names.emplace_back(name);
-  return names;
 }
 
 }  // namespace tilewake

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -14,11 +16,15 @@
 
 namespace tilewake {
 
+class YamlFields;
 class YamlReader;
 
 /// One alternative a core kind. Mapper and engine choose by std::visit, so that a kind without a
 /// mapper or a module does not compile.
 using CoreConfig = std::variant<MidapConfig, SystolicConfig, VectorConfig>;
+
+/// Values of `core.kind`, one an alternative.
+inline constexpr std::array<std::string_view, 3> kCoreKinds = {"midap", "systolic", "vector"};
 
 /// How large a machine is, whatever its core kind: what test and calibration networks are made to.
 struct MachineScale {
@@ -32,7 +38,6 @@ struct MachineScale {
 struct HardwareConfig {
   std::string name;
   double clock_mhz = 0.0;
-  std::string core_kind;
   CoreConfig core;
   DramConfig dram;
 
@@ -54,7 +59,7 @@ HardwareConfig read_hardware_text(const std::string& text, const std::string& na
 /// Same, from a mapping in a file that holds more than a machine.
 HardwareConfig read_hardware(YamlReader yaml);
 
-/// The `core.kind` values that can be read.
-std::vector<std::string> core_kinds();
+/// Every key of a machine file, in the order in which it is written.
+void visit_fields(YamlFields& fields, HardwareConfig& c);
 
 }  // namespace tilewake

@@ -8,10 +8,13 @@
 
 namespace tilewake {
 
-/// Every value of a machine as YAML, each line behind `indent`; reading it gives an equal machine.
+/// Every value of a machine as YAML, each line after `indent`; reading it gives an equal machine.
 std::string hardware_yaml(const HardwareConfig& hardware, const std::string& indent = "");
 
-/// Tells machines apart in traces, models and caches: the name and a hash of every value
+/// Every key of a machine as a table in Markdown: key, unit, range, the machine's value, meaning.
+std::string key_table(const HardwareConfig& hardware);
+
+/// Identifies a machine in traces, models and caches: the name and a hash of every value
 /// ("midap@0123456789abcdef"). Comments and the order of keys in the file do not count.
 std::string machine_id(const HardwareConfig& hardware);
 

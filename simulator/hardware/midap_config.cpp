@@ -3,52 +3,53 @@
 
 #include <fmt/format.h>
 
+#include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
 
 namespace tilewake {
 
-namespace {
+void visit_fields(YamlFields& fields, MidapConfig& c) {
+  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+  fields.integer("num_cims", c.num_cims, 1, 1024,
+                 {"",
+                  "CIMs, each with a WMEM bank: output channels that a convolution computes at "
+                  "a time"});
+  fields.integer("system_width", c.system_width, 1, 4096,
+                 {"entries",
+                  "MACs of one CIM a cycle, lanes of the extended CIM, entries of a "
+                  "memory row"});
+  fields.section("fmem", [&] {
+    fields.integer("num_banks", c.fmem_num_banks, 2, 64, {"", "feature-map banks"});
+    fields.integer("bank_bytes", c.fmem_bank_bytes, 1, kMaxBytes, {"bytes", "size of one"});
+  });
+  fields.section("wmem", [&] {
+    fields.integer("bank_bytes", c.wmem_bank_bytes, 1, kMaxBytes,
+                   {"bytes", "weights of one CIM in one slot of two"});
+    fields.integer(
+        "extended_bank_bytes", c.wmem_extended_bank_bytes, 1, kMaxBytes,
+        {"bytes", "the same of CIM 0: depthwise weights, second operand of add and mul"});
+  });
+  fields.section("bmmem", [&] {
+    fields.integer("bytes", c.bmmem_bytes, 1, kMaxBytes, {"bytes", "biases, one slot of two"});
+  });
+  fields.section("reduction", [&] {
+    fields.integer("bytes", c.reduction_bytes, 1, kMaxBytes,
+                   {"bytes", "accumulators of a fused global pool"});
+  });
+}
 
-constexpr std::int64_t kMaxBankBytes = std::int64_t{1} << 30;
-
-}  // namespace
-
-MidapConfig read_midap_config(YamlReader& yaml) {
-  MidapConfig c;
-  c.num_cims = yaml.integer("num_cims", 1, 1024);
-  c.system_width = yaml.integer("system_width", 1, 4096);
-  yaml.check(c.system_width % c.num_cims == 0, "system_width",
+void check_fields(const YamlReader& core, const MidapConfig& c) {
+  const std::string row = fmt::format("core.system_width ({})", c.system_width);
+  core.check(c.system_width % c.num_cims == 0, "system_width",
              fmt::format("must be a multiple of num_cims ({})", c.num_cims));
-  const std::int64_t row_bytes = c.system_width;
-
-  auto fmem = yaml.section("fmem");
-  c.fmem_num_banks = fmem.integer("num_banks", 2, 64);
-  c.fmem_bank_bytes = fmem.integer("bank_bytes", 1, kMaxBankBytes);
-  fmem.check(c.fmem_bank_bytes % row_bytes == 0, "bank_bytes",
-             fmt::format("must be a multiple of core.system_width ({})", row_bytes));
-  fmem.finish();
-
-  auto wmem = yaml.section("wmem");
-  c.wmem_bank_bytes = wmem.integer("bank_bytes", 1, kMaxBankBytes);
-  c.wmem_extended_bank_bytes = wmem.integer("extended_bank_bytes", 1, kMaxBankBytes);
-  wmem.check(c.wmem_bank_bytes >= row_bytes, "bank_bytes",
-             fmt::format("must hold a row of core.system_width ({})", row_bytes));
-  wmem.check(c.wmem_extended_bank_bytes >= c.wmem_bank_bytes, "extended_bank_bytes",
+  core.check(c.fmem_bank_bytes % c.system_width == 0, "fmem.bank_bytes",
+             "must be a multiple of " + row);
+  core.check(c.wmem_bank_bytes >= c.system_width, "wmem.bank_bytes", "must hold a row of " + row);
+  core.check(c.wmem_extended_bank_bytes >= c.wmem_bank_bytes, "wmem.extended_bank_bytes",
              fmt::format("must be at least bank_bytes ({}), which it extends", c.wmem_bank_bytes));
-  wmem.finish();
-
-  auto bmmem = yaml.section("bmmem");
-  c.bmmem_bytes = bmmem.integer("bytes", 1, kMaxBankBytes);
-  bmmem.check(c.bmmem_bytes >= c.num_cims, "bytes",
-              fmt::format("must hold a bias for each of core.num_cims ({})", c.num_cims));
-  bmmem.finish();
-
-  auto reduction = yaml.section("reduction");
-  c.reduction_bytes = reduction.integer("bytes", 1, kMaxBankBytes);
-  reduction.check(c.reduction_bytes >= row_bytes, "bytes",
-                  fmt::format("must hold a row of core.system_width ({})", row_bytes));
-  reduction.finish();
-  return c;
+  core.check(c.bmmem_bytes >= c.num_cims, "bmmem.bytes",
+             fmt::format("must hold a bias for each of core.num_cims ({})", c.num_cims));
+  core.check(c.reduction_bytes >= c.system_width, "reduction.bytes", "must hold a row of " + row);
 }
 
 }  // namespace tilewake

@@ -5,6 +5,7 @@
 
 namespace tilewake {
 
+class YamlFields;
 class YamlReader;
 
 /// MIDAP (Kang et al., ICCD 2019): CIMs that each reduce one row of `system_width` entries a cycle,
@@ -22,7 +23,8 @@ struct MidapConfig {
   std::int64_t peak_macs_per_cycle() const { return num_cims * system_width; }
 };
 
-/// Parses and validates a `core:` section of kind midap.
-MidapConfig read_midap_config(YamlReader& yaml);
+/// Fields of a `core:` section of kind midap, and the rules between them.
+void visit_fields(YamlFields& fields, MidapConfig& c);
+void check_fields(const YamlReader& core, const MidapConfig& c);
 
 }  // namespace tilewake

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/systolic_config.hpp"
 
-#include <string>
-#include <string_view>
 #include <utility>
 
-#include "simulator/common/yaml_reader.hpp"
+#include "simulator/common/yaml_fields.hpp"
 
 namespace tilewake {
 namespace {
@@ -22,15 +20,18 @@ constexpr std::pair<std::string_view, Dataflow> kDataflows[] = {
 constexpr std::pair<std::string_view, bool> kDepthwiseUnits[] = {{"array", false},
                                                                  {"vector_unit", true}};
 
-SystolicBuffer read_buffer(YamlReader& core, const std::string& key) {
-  auto yaml = core.section(key);
-  SystolicBuffer buffer;
-  buffer.bytes = yaml.integer("bytes", 1, kMaxBytes);
-  buffer.num_slots = yaml.integer("num_slots", 1, 2);
-  buffer.num_banks = yaml.integer("num_banks", 1, kMaxSide);
-  buffer.port_bytes = yaml.integer("port_bytes", 1, kMaxSide);
-  yaml.finish();
-  return buffer;
+struct BufferDocs {
+  std::string_view bytes, slots, banks, port;
+};
+
+void visit_buffer(YamlFields& fields, std::string_view key, SystolicBuffer& buffer,
+                  const BufferDocs& docs) {
+  fields.section(key, [&] {
+    fields.integer("bytes", buffer.bytes, 1, kMaxBytes, {"bytes", docs.bytes});
+    fields.integer("num_slots", buffer.num_slots, 1, 2, {"", docs.slots});
+    fields.integer("num_banks", buffer.num_banks, 1, kMaxSide, {"", docs.banks});
+    fields.integer("port_bytes", buffer.port_bytes, 1, kMaxSide, {"bytes", docs.port});
+  });
 }
 
 TileMemory::Buffer slots_of(const SystolicBuffer& buffer) {
@@ -39,32 +40,39 @@ TileMemory::Buffer slots_of(const SystolicBuffer& buffer) {
 
 }  // namespace
 
-const char* to_string(Dataflow dataflow) {
-  for (const auto& [name, value] : kDataflows)
-    if (value == dataflow) return name.data();
-  return "";
-}
+std::string_view to_string(Dataflow dataflow) { return name_of(kDataflows, dataflow); }
 
 TileMemory SystolicConfig::tile_memory() const {
   return {slots_of(input), slots_of(weight), slots_of(output), 0, accumulator_bytes};
 }
 
-SystolicConfig read_systolic_config(YamlReader& yaml) {
-  SystolicConfig c;
-  c.rows = yaml.integer("rows", 1, kMaxSide);
-  c.cols = yaml.integer("cols", 1, kMaxSide);
-  c.dataflow = yaml.choice("dataflow", kDataflows);
-  c.overlap_folds = yaml.required<bool>("overlap_folds");
-  c.depthwise_on_vector = yaml.choice("depthwise", kDepthwiseUnits);
-  c.input = read_buffer(yaml, "input_buffer");
-  c.weight = read_buffer(yaml, "weight_buffer");
-  c.output = read_buffer(yaml, "output_buffer");
-  c.accumulator_bytes = yaml.integer("accumulator_bytes", 1, 8);
-  auto vector = yaml.section("vector_unit");
-  c.vector_lanes = vector.integer("lanes", 1, kMaxSide);
-  c.fuse_elementwise = vector.required<bool>("fuse_elementwise");
-  vector.finish();
-  return c;
+void visit_fields(YamlFields& fields, SystolicConfig& c) {
+  fields.integer("rows", c.rows, 1, kMaxSide, {"", "rows of MACs"});
+  fields.integer("cols", c.cols, 1, kMaxSide, {"", "columns of MACs"});
+  fields.word("dataflow", c.dataflow, kDataflows,
+              {"", "which operand stays in the array while the others stream past"});
+  fields.flag("overlap_folds", c.overlap_folds,
+              {"", "the next fold is prepared, or the last one's sums leave, while one streams"});
+  fields.word("depthwise", c.depthwise_on_vector, kDepthwiseUnits,
+              {"", "where depthwise convolutions run; on the array a channel takes one column"});
+  visit_buffer(fields, "input_buffer", c.input,
+               {"features: one slot", "2: the next tile is loaded while this one is used",
+                "banks, each with a port",
+                "what a port delivers a cycle; where all together deliver less than the array "
+                "takes, it streams slower"});
+  visit_buffer(fields, "weight_buffer", c.weight,
+               {"weights and biases: one slot", "as above", "as above", "as above"});
+  visit_buffer(fields, "output_buffer", c.output,
+               {"outputs, partial sums, second operands of add and mul: one slot",
+                "2: outputs are stored while the next ones are made", "as above", "as above"});
+  fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
+                 {"bytes", "of a partial sum in the output buffer, and of a bias"});
+  fields.section("vector_unit", [&] {
+    fields.integer("lanes", c.vector_lanes, 1, kMaxSide,
+                   {"", "operations a cycle: pooling, additions, depthwise products"});
+    fields.flag("fuse_elementwise", c.fuse_elementwise,
+                {"", "add and mul on the outputs of the layer before, on the way"});
+  });
 }
 
 }  // namespace tilewake

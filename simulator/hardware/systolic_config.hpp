@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
 
-class YamlReader;
+class YamlFields;
 
 /// Which operand stays in the processing elements while the others stream past.
 enum class Dataflow { kOutputStationary, kWeightStationary, kInputStationary };
@@ -45,10 +46,10 @@ struct SystolicConfig {
   TileMemory tile_memory() const;
 };
 
-/// Parses and validates a `core:` section of kind systolic.
-SystolicConfig read_systolic_config(YamlReader& yaml);
+/// Fields of a `core:` section of kind systolic. No rules between them.
+void visit_fields(YamlFields& fields, SystolicConfig& c);
 
 /// The word of machine files: "weight_stationary".
-const char* to_string(Dataflow dataflow);
+std::string_view to_string(Dataflow dataflow);
 
 }  // namespace tilewake

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/vector_config.hpp"
 
-#include <string_view>
 #include <utility>
 
-#include "simulator/common/yaml_reader.hpp"
+#include "simulator/common/yaml_fields.hpp"
 
 namespace tilewake {
 namespace {
@@ -12,44 +11,48 @@ namespace {
 constexpr std::int64_t kMaxLanes = 4096;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxOverheadCycles = 1'000'000;
-constexpr double kMinEfficiency = 0.001;
+constexpr NumberRange kEfficiency = {0.001, 1.0};
 
 constexpr std::pair<std::string_view, LaneAxis> kLaneAxes[] = {{"channels", LaneAxis::kChannels},
                                                                {"pixels", LaneAxis::kPixels}};
 
 }  // namespace
 
-const char* to_string(LaneAxis axis) {
-  for (const auto& [name, value] : kLaneAxes)
-    if (value == axis) return name.data();
-  return "";
-}
+std::string_view to_string(LaneAxis axis) { return name_of(kLaneAxes, axis); }
 
 TileMemory VectorConfig::tile_memory() const {
   const TileMemory::Buffer buffer{0, num_slots};
   return {buffer, buffer, buffer, local_memory_bytes, accumulator_bytes};
 }
 
-VectorConfig read_vector_config(YamlReader& yaml) {
-  VectorConfig c;
-  c.num_cores = yaml.integer("num_cores", 1, 1024);
-  c.lanes = yaml.integer("lanes", 1, kMaxLanes);
-  c.dot_length = yaml.integer("dot_length", 1, 64);
-  c.lane_axis = yaml.choice("lane_axis", kLaneAxes);
-  c.local_memory_bytes = yaml.integer("local_memory_bytes", 1, kMaxBytes);
-  c.num_slots = yaml.integer("num_slots", 1, 2);
-  c.accumulator_bytes = yaml.integer("accumulator_bytes", 1, 8);
-  c.fuse_elementwise = yaml.required<bool>("fuse_elementwise");
-  auto efficiency = yaml.section("efficiency");
-  c.efficiency.conv2d = efficiency.number("conv2d", kMinEfficiency, 1);
-  c.efficiency.depthwise_conv2d = efficiency.number("depthwise_conv2d", kMinEfficiency, 1);
-  c.efficiency.fully_connected = efficiency.number("fully_connected", kMinEfficiency, 1);
-  c.efficiency.pool = efficiency.number("pool", kMinEfficiency, 1);
-  c.efficiency.elementwise = efficiency.number("elementwise", kMinEfficiency, 1);
-  efficiency.finish();
-  c.loop_cycles = yaml.integer("loop_cycles", 0, kMaxOverheadCycles);
-  c.issue_cycles = yaml.integer("issue_cycles", 0, kMaxOverheadCycles);
-  return c;
+void visit_fields(YamlFields& fields, VectorConfig& c) {
+  fields.integer("num_cores", c.num_cores, 1, 1024, {"", "cores that share a tile"});
+  fields.integer("lanes", c.lanes, 1, kMaxLanes, {"", "accumulators of a core"});
+  fields.integer("dot_length", c.dot_length, 1, 64,
+                 {"",
+                  "products along the input channels that a lane adds a cycle; depthwise "
+                  "convolutions have one"});
+  fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "what lanes are spread over"});
+  fields.integer("local_memory_bytes", c.local_memory_bytes, 1, kMaxBytes,
+                 {"bytes", "for tiles of features, weights and outputs, all slots together"});
+  fields.integer("num_slots", c.num_slots, 1, 2,
+                 {"", "2: the next tile is loaded while this one is used"});
+  fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
+                 {"bytes", "of a partial sum that leaves the registers, and of a bias"});
+  fields.flag("fuse_elementwise", c.fuse_elementwise,
+              {"", "add and mul on the outputs of the layer before, on the way"});
+  fields.section("efficiency", [&] {
+    const FieldDoc doc{"", "share of cycles in which the inner loop does its work"};
+    fields.number("conv2d", c.efficiency.conv2d, kEfficiency, doc);
+    fields.number("depthwise_conv2d", c.efficiency.depthwise_conv2d, kEfficiency, doc);
+    fields.number("fully_connected", c.efficiency.fully_connected, kEfficiency, doc);
+    fields.number("pool", c.efficiency.pool, kEfficiency, doc);
+    fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
+  });
+  fields.integer("loop_cycles", c.loop_cycles, 0, kMaxOverheadCycles,
+                 {"cycles", "of one inner loop: set-up, and storing the vector of results"});
+  fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
+                 {"cycles", "of one tile: starting the cores and waiting for all"});
 }
 
 }  // namespace tilewake

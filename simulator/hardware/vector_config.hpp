@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
 
-class YamlReader;
+class YamlFields;
 
 /// What the lanes of a convolution are spread over.
 enum class LaneAxis { kChannels, kPixels };
@@ -41,10 +42,10 @@ struct VectorConfig {
   TileMemory tile_memory() const;
 };
 
-/// Parses and validates a `core:` section of kind vector.
-VectorConfig read_vector_config(YamlReader& yaml);
+/// Fields of a `core:` section of kind vector. No rules between them.
+void visit_fields(YamlFields& fields, VectorConfig& c);
 
 /// The word of machine files: "channels".
-const char* to_string(LaneAxis axis);
+std::string_view to_string(LaneAxis axis);
 
 }  // namespace tilewake

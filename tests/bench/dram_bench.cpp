@@ -8,7 +8,7 @@
 #include "simulator/engine/memory/frfcfs_channel.hpp"
 #include "simulator/engine/memory/make_memory_controller.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
-#include "simulator/hardware/dram_presets.hpp"
+#include "simulator/hardware/banked_dram_config.hpp"
 
 // "Items" are bursts: accesses to the memory.
 

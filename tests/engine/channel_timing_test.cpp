@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/engine/memory/stream_channel.hpp"
-#include "simulator/hardware/dram_presets.hpp"
+#include "simulator/hardware/banked_dram_config.hpp"
 
 namespace tilewake {
 namespace {

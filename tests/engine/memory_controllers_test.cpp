@@ -13,7 +13,7 @@
 #include "simulator/engine/memory/make_memory_controller.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
-#include "simulator/hardware/dram_presets.hpp"
+#include "simulator/hardware/banked_dram_config.hpp"
 #include "tests/engine/random_dram.hpp"
 #include "tests/support/random.hpp"
 

@@ -125,7 +125,7 @@ TEST(DramConfigTest, MemoryBelowOneBytePerCycleIsRefused) {
 TEST(DramConfigTest, PlannersSeeLatencyBandwidthAsItIs) {
   const DramConfig dram = MidapYaml().read().dram;
   const auto& config = std::get<LatencyBandwidthDramConfig>(dram);
-  const LatencyBandwidthDramConfig plan = planning_dram(dram);
+  const PlanningDram plan = planning_dram(dram);
   for (std::int64_t bytes = 0; bytes < 300000; bytes += 77) {
     ASSERT_EQ(plan.latency_cycles(bytes), config.latency_cycles(bytes));
     ASSERT_EQ(plan.transfer_cycles(bytes), config.transfer_cycles(bytes));
@@ -134,7 +134,7 @@ TEST(DramConfigTest, PlannersSeeLatencyBandwidthAsItIs) {
 
 TEST(DramConfigTest, IdealMemoryHasNoLatencyAndUnlimitedBandwidth) {
   EXPECT_EQ(peak_bytes_per_cycle(IdealDramConfig{}), std::numeric_limits<double>::infinity());
-  const LatencyBandwidthDramConfig plan = planning_dram(IdealDramConfig{});
+  const PlanningDram plan = planning_dram(IdealDramConfig{});
   for (const std::int64_t bytes : {std::int64_t{1}, std::int64_t{4096}, std::int64_t{1} << 40}) {
     EXPECT_EQ(plan.latency_cycles(bytes), 0);
     EXPECT_EQ(plan.transfer_cycles(bytes), 1);

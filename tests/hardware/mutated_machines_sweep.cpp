@@ -16,7 +16,7 @@ void exercise(const HardwareConfig& machine) {
   ASSERT_GE(peak_bytes_per_cycle(machine.dram), 1.0);
   for (const std::int64_t bytes :
        {std::int64_t{0}, std::int64_t{100'000}, std::numeric_limits<std::int64_t>::max()}) {
-    const LatencyBandwidthDramConfig dram = planning_dram(machine.dram);
+    const PlanningDram dram = planning_dram(machine.dram);
     ASSERT_GE(dram.latency_cycles(bytes), 0);
     ASSERT_GE(dram.transfer_cycles(bytes), 0);
   }

@@ -26,7 +26,7 @@ void Bus::advance(double cycles) {
   bias -= cycles;
 }
 
-Bus::Request bus_request(const LatencyBandwidthDramConfig& dram, std::int64_t bytes) {
+Bus::Request bus_request(const PlanningDram& dram, std::int64_t bytes) {
   return {static_cast<double>(dram.latency_cycles(bytes)),
           static_cast<double>(dram.transfer_cycles(bytes))};
 }

@@ -29,6 +29,6 @@ struct Bus {
 };
 
 /// Latency and transfer of a request for `bytes`.
-Bus::Request bus_request(const LatencyBandwidthDramConfig& dram, std::int64_t bytes);
+Bus::Request bus_request(const PlanningDram& dram, std::int64_t bytes);
 
 }  // namespace tilewake::midap

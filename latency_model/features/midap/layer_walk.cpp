@@ -90,8 +90,8 @@ LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases)
   return end;
 }
 
-LayerWalk::LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram,
-                     bool stores_take_time, Schedule schedule)
+LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time,
+                     Schedule schedule)
     : graph_(graph),
       c_(*graph.config),
       dram_(dram),
@@ -241,7 +241,7 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
       elementwise ? work.run_passes(kLongAgo, kLongAgo).computed - s.start : work.total_slots();
   s.column_compute = computing / static_cast<double>(in.width);
   s.column_load =
-      static_cast<double>(in.height * in.channels) / static_cast<double>(dram_.bytes_per_cycle());
+      static_cast<double>(in.height * in.channels) / static_cast<double>(dram_.bytes_per_cycle);
   s.latency = static_cast<double>(dram_.latency_cycles(in.full_bytes));
   s.queue = bus_.queue;
   if (work.streams_weights) {
@@ -280,7 +280,7 @@ void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& fo
   FeatureStream plan = stream;
   plan.as_planned = true;
   plan.queue = plan.start = plan.first_weights = 0.0;
-  const auto bandwidth = static_cast<double>(dram_.bytes_per_cycle());
+  const auto bandwidth = static_cast<double>(dram_.bytes_per_cycle);
   if (!node.gemm) {  // the mapper plans with channels as they are, not as they are stored
     const Shape& shape = graph_.shape_of(node.inputs[0]);
     plan.column_load = static_cast<double>(shape.height * shape.channels) / bandwidth;
@@ -367,7 +367,7 @@ void LayerWalk::stream_features(Work& work) {
       plain ? (keeps_output ? node.width : 0) : times.kept * node.bank_columns;
   work.store_cycles = static_cast<double>(std::max<std::int64_t>(node.width - kept_columns, 0) *
                                           node.height * round_up(node.op_channels, c_.num_cims)) /
-                      static_cast<double>(dram_.bytes_per_cycle());
+                      static_cast<double>(dram_.bytes_per_cycle);
   last_pass_ = 0.0;
   if (node.type != NodeType::kElementwise) {
     last_pass_ = times.last_share * work.slots.pass_slots;

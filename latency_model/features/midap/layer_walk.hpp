@@ -30,8 +30,7 @@ class LayerWalk {
  public:
   /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
   /// @param stores_take_time  they queue on the bus with features; the reference's are free
-  LayerWalk(const Graph& graph, const LatencyBandwidthDramConfig& dram, bool stores_take_time,
-            Schedule schedule);
+  LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time, Schedule schedule);
 
   /// `order`: every node behind its inputs, fused pools where the schedule has them. result[i]
   /// belongs to order[i]; zeros for what takes no cycles by itself.
@@ -57,7 +56,7 @@ class LayerWalk {
 
   const Graph& graph_;
   const MidapConfig& c_;
-  const LatencyBandwidthDramConfig& dram_;
+  const PlanningDram& dram_;
   bool stores_take_time_;
   Schedule schedule_;
   std::vector<int> prefetches_;  // by node: whose first weights it requests, -1 for nobody's

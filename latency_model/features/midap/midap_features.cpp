@@ -112,7 +112,7 @@ class MidapFeatures : public FeatureExtractor {
   }
 
   MidapConfig core_;
-  LatencyBandwidthDramConfig dram_;
+  PlanningDram dram_;
   bool stores_take_time_;
 };
 

@@ -14,7 +14,7 @@ constexpr int kMaxSteps = 100'000;
 
 }  // namespace
 
-BankPlanner::BankPlanner(Graph& graph, const LatencyBandwidthDramConfig& dram)
+BankPlanner::BankPlanner(Graph& graph, const PlanningDram& dram)
     : graph_(graph),
       dram_(dram),
       num_banks_(graph.config->fmem_num_banks),
@@ -167,7 +167,7 @@ void BankPlanner::set_flip(Work& work, std::int64_t output_banks, std::int64_t r
 }
 
 TimeLine BankPlanner::fresh_time_line(const Work& work) const {
-  return {describe_for_time_line(graph_, node_of(work), dram_.bytes_per_cycle()), dram_,
+  return {describe_for_time_line(graph_, node_of(work), dram_.bytes_per_cycle), dram_,
           previous_process_cycles_};
 }
 
@@ -443,7 +443,7 @@ LayerPlan BankPlanner::plan(int id) {
       std::int64_t& pivot = pivots_[static_cast<std::size_t>(graph_.at(node.inputs[0]).tensor)];
       pivot = std::min(pivot, work.plan.input[first_loaded].fragment.head);
     }
-    const TimeLineLayer layer = describe_for_time_line(graph_, node, dram_.bytes_per_cycle());
+    const TimeLineLayer layer = describe_for_time_line(graph_, node, dram_.bytes_per_cycle);
     int last_begin = 0;
     int last_end = 0;
     for (const Action& action : work.plan.actions) {

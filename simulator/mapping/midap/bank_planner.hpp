@@ -53,7 +53,7 @@ struct LayerPlan {
 /// choose between plans by a coarse time line). State runs from layer to layer in processing order.
 class BankPlanner {
  public:
-  BankPlanner(Graph& graph, const LatencyBandwidthDramConfig& dram);
+  BankPlanner(Graph& graph, const PlanningDram& dram);
 
   /// Plans `node`, which is no concat. A fused pool only maps its own output.
   /// Throws PlanFailure where the rules make no progress.
@@ -106,7 +106,7 @@ class BankPlanner {
   const Node& node_of(const Work& work) const { return graph_.at(work.plan.node); }
 
   Graph& graph_;
-  LatencyBandwidthDramConfig dram_;
+  PlanningDram dram_;
   std::int64_t num_banks_;
   State state_;
   std::vector<bool> flipped_;  // a tensor's columns are stored in reverse

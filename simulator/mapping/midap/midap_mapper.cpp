@@ -33,7 +33,7 @@ std::vector<std::string> defects(const Program& program, const Network& network,
 }
 
 Program map_as_reference(const Network& network, const MidapConfig& config,
-                         const LatencyBandwidthDramConfig& dram) {
+                         const PlanningDram& dram) {
   Graph graph = prepare_graph(network, config, Schedule::kReference);
   const std::vector<int> order = order_layers(graph);
   BankPlanner planner(graph, dram);
@@ -63,8 +63,7 @@ Program map_plainly(const Network& network, const MidapConfig& config) {
 
 }  // namespace
 
-Program map_midap(const Network& network, const MidapConfig& config,
-                  const LatencyBandwidthDramConfig& dram) {
+Program map_midap(const Network& network, const MidapConfig& config, const PlanningDram& dram) {
   try {
     return map_as_reference(network, config, dram);
   } catch (const PlanFailure& failure) {

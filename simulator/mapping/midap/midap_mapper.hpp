@@ -8,7 +8,6 @@
 namespace tilewake::midap {
 
 /// The reference schedule where the reference compiler has one, the plain schedule elsewhere.
-Program map_midap(const Network& network, const MidapConfig& config,
-                  const LatencyBandwidthDramConfig& dram);
+Program map_midap(const Network& network, const MidapConfig& config, const PlanningDram& dram);
 
 }  // namespace tilewake::midap

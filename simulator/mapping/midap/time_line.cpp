@@ -92,7 +92,7 @@ std::int64_t static_cycles(const Node& node, std::int64_t in_channels, const Mid
 
 }  // namespace
 
-double planning_latency(const LatencyBandwidthDramConfig& dram, double bytes) {
+double planning_latency(const PlanningDram& dram, double bytes) {
   return dram.first_access_cycles +
          dram.row_cycles * std::floor(bytes / static_cast<double>(dram.row_bytes)) +
          dram.refresh_cycles * std::ceil(bytes / static_cast<double>(dram.refresh_bytes));
@@ -145,7 +145,7 @@ TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
   return layer;
 }
 
-TimeLine::TimeLine(const TimeLineLayer& layer, const LatencyBandwidthDramConfig& dram,
+TimeLine::TimeLine(const TimeLineLayer& layer, const PlanningDram& dram,
                    double previous_process_cycles)
     : layer_(layer), dram_(dram) {
   if (!layer_.has_weights) return;
@@ -179,14 +179,14 @@ void TimeLine::request_weights(double now) {
   if (weights_requested_ > layer_.num_weight_requests && (layer_.once || !layer_.is_conv)) return;
   const auto bytes = layer_.weight_request_bytes;
   request(Class::kWeight, weights_requested_, now, static_cast<double>(bytes),
-          static_cast<double>(ceil_div(bytes, dram_.bytes_per_cycle())));
+          static_cast<double>(ceil_div(bytes, dram_.bytes_per_cycle)));
 }
 
 void TimeLine::begin_loads() { now_ += 1; }
 
 void TimeLine::load(int id, bool is_last) {
   const std::int64_t duration = is_last ? layer_.last_load_cycles : layer_.full_load_cycles;
-  request(Class::kFeature, id, now_, static_cast<double>(duration * dram_.bytes_per_cycle()),
+  request(Class::kFeature, id, now_, static_cast<double>(duration * dram_.bytes_per_cycle),
           static_cast<double>(duration));
 }
 

@@ -11,7 +11,7 @@
 namespace tilewake::midap {
 
 /// The pessimistic latency formula that the reference compiler plans with, in cycles.
-double planning_latency(const LatencyBandwidthDramConfig& dram, double bytes);
+double planning_latency(const PlanningDram& dram, double bytes);
 
 /// What the coarse time line knows of a layer, from unpadded shapes (the reference's choice).
 struct TimeLineLayer {
@@ -37,8 +37,7 @@ class TimeLine {
   /// `previous_process_cycles` is how long before this layer the first weights of a convolution
   /// were requested: the last PROCESS of the layer before, 0 if there is none. Depthwise weights
   /// are taken as requested when the layer starts.
-  TimeLine(const TimeLineLayer& layer, const LatencyBandwidthDramConfig& dram,
-           double previous_process_cycles);
+  TimeLine(const TimeLineLayer& layer, const PlanningDram& dram, double previous_process_cycles);
 
   /// A cycle for the decision to load, however many fragments follow.
   void begin_loads();
@@ -71,7 +70,7 @@ class TimeLine {
   void compute(int begin, int end, bool last_is_final);
 
   TimeLineLayer layer_;
-  LatencyBandwidthDramConfig dram_;
+  PlanningDram dram_;
   std::vector<Request> queue_;  // kept sorted by (start, class, sequence)
   double now_ = 0.0;
   double bus_free_ = -std::numeric_limits<double>::infinity();

@@ -22,13 +22,13 @@ class DramEstimate {
   }
   /// Cycles on the bus: whole ones for a model that has no others.
   double transfer_cycles(std::int64_t bytes) const {
-    const bool in_whole_cycles = bytes_per_cycle_ == static_cast<double>(plan_.bytes_per_cycle());
+    const bool in_whole_cycles = bytes_per_cycle_ == static_cast<double>(plan_.bytes_per_cycle);
     return in_whole_cycles ? static_cast<double>(plan_.transfer_cycles(bytes))
                            : static_cast<double>(bytes) / bytes_per_cycle_;
   }
 
  private:
-  LatencyBandwidthDramConfig plan_;
+  PlanningDram plan_;
   double bytes_per_cycle_;
 };
 

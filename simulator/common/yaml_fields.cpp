@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/common/yaml_fields.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/common/yaml_reader.hpp"
+
+namespace tilewake {
+namespace {
+
+bool contains(const NumberRange& range, double value) {
+  const bool above_min = range.without_min ? value > range.min : value >= range.min;
+  const bool below_max = range.without_max ? value < range.max : value <= range.max;
+  return above_min && below_max;
+}
+
+bool is_closed(const NumberRange& range) {
+  return range.max < NumberRange{}.max && !range.without_min && !range.without_max;
+}
+
+/// "from 1 to 10", "above 0 and below 1", "at least 0", ...
+std::string text_of(const NumberRange& range) {
+  if (is_closed(range)) return fmt::format("from {} to {}", range.min, range.max);
+  std::string text = fmt::format("{} {}", range.without_min ? "above" : "at least", range.min);
+  if (range.max < NumberRange{}.max)
+    text += fmt::format(" and {} {}", range.without_max ? "below" : "at most", range.max);
+  return text;
+}
+
+/// `text` in double quotes, so that no value is taken for anything but text. Source: YAML 1.2.2,
+/// sections 5.7 and 7.3.1.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
+      continue;
+    }
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
+std::vector<std::pair<std::string_view, std::size_t>> numbered(
+    const std::vector<std::string_view>& names) {
+  std::vector<std::pair<std::string_view, std::size_t>> result;
+  for (const std::string_view name : names) result.emplace_back(name, result.size());
+  return result;
+}
+
+}  // namespace
+
+/// Fields as text, for files and for the table of keys.
+struct FieldText {
+  static std::string value(const YamlFields::Number& f) { return fmt::format("{}", f.value); }
+  static std::string value(const YamlFields::Integer& f) { return fmt::format("{}", f.value); }
+  static std::string value(const YamlFields::Flag& f) { return f.value ? "true" : "false"; }
+  static std::string value(const YamlFields::Text& f) { return quoted(f.value); }
+  static std::string value(const YamlFields::Word& f) { return std::string(f.names[f.index]); }
+  static std::string value(const YamlFields::Order& f) {
+    std::vector<std::string_view> words;
+    for (const std::size_t index : f.indices) words.push_back(f.names[index]);
+    return fmt::format("[{}]", fmt::join(words, ", "));
+  }
+
+  static std::string range(const YamlFields::Number& f) {
+    return is_closed(f.range) ? fmt::format("{}..{}", f.range.min, f.range.max) : text_of(f.range);
+  }
+  static std::string range(const YamlFields::Integer& f) {
+    return fmt::format("{}..{}", f.min, f.max);
+  }
+  static std::string range(const YamlFields::Flag& /*field*/) { return "`true`, `false`"; }
+  static std::string range(const YamlFields::Text& /*field*/) { return "text"; }
+  static std::string range(const YamlFields::Word& f) {
+    return fmt::format("`{}`", fmt::join(f.names, "`, `"));
+  }
+  static std::string range(const YamlFields::Order& f) {
+    return fmt::format("`{}`, each once", fmt::join(f.names, "`, `"));
+  }
+
+  static std::string value(const YamlFields::Field& field) {
+    return std::visit([](const auto& f) { return value(f); }, field);
+  }
+  static std::string range(const YamlFields::Field& field) {
+    return std::visit([](const auto& f) { return range(f); }, field);
+  }
+};
+
+void YamlFieldReader::section(std::string_view key, const std::function<void()>& visit) {
+  const std::string name(key);
+  if (keeps(name)) return;
+  YamlReader inner = yaml_->section(name);
+  YamlReader* const outer = std::exchange(yaml_, &inner);
+  visit();
+  inner.finish();
+  yaml_ = outer;
+}
+
+void YamlFieldReader::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
+  const std::string name(key);
+  if (keeps(name)) return;
+  std::visit([&](const auto& f) { read(name, f); }, field);
+}
+
+void YamlFieldReader::visit_preset(std::string_view key, const Names& names,
+                                   const std::function<void(std::size_t)>& choose,
+                                   const std::function<void()>& visit) {
+  const std::string name(key);
+  const Missing outer = missing_;
+  missing_ = Missing::kKeepValue;
+  if (keeps(name)) {
+    missing_ = outer;
+  } else {
+    choose(yaml_->choice(name, numbered(names)));
+  }
+  visit();
+  missing_ = outer;
+}
+
+bool YamlFieldReader::keeps(const std::string& key) {
+  if (missing_ == Missing::kError || yaml_->has(key)) return false;
+  yaml_->optional<std::string>(key, "");  // so that finish() names it among the known keys
+  return true;
+}
+
+void YamlFieldReader::read(const std::string& key, const Number& field) {
+  field.value = yaml_->required<double>(key);
+  yaml_->check(contains(field.range, field.value), key,
+               fmt::format("must be {}, not {}", text_of(field.range), field.value));
+}
+
+void YamlFieldReader::read(const std::string& key, const Integer& field) {
+  field.value = yaml_->integer(key, field.min, field.max);
+}
+
+void YamlFieldReader::read(const std::string& key, const Flag& field) {
+  field.value = yaml_->required<bool>(key);
+}
+
+void YamlFieldReader::read(const std::string& key, const Text& field) {
+  field.value = yaml_->required<std::string>(key);
+}
+
+void YamlFieldReader::read(const std::string& key, const Word& field) {
+  field.index = yaml_->choice(key, numbered(field.names));
+}
+
+void YamlFieldReader::read(const std::string& key, const Order& field) {
+  const std::vector<std::string> words = yaml_->strings(key);
+  const auto is_listed = [&](std::string_view name) {
+    return std::count(words.begin(), words.end(), name) == 1;
+  };
+  yaml_->check(words.size() == field.names.size() &&
+                   std::all_of(field.names.begin(), field.names.end(), is_listed),
+               key, fmt::format("must list {} once each", fmt::join(field.names, ", ")));
+  field.indices.clear();
+  for (const std::string& word : words) {
+    const auto found = std::find(field.names.begin(), field.names.end(), word);
+    field.indices.push_back(static_cast<std::size_t>(found - field.names.begin()));
+  }
+}
+
+void YamlFieldWriter::section(std::string_view key, const std::function<void()>& visit) {
+  yaml_ += fmt::format("{}{}:\n", indent_, key);
+  const std::size_t length = indent_.size();
+  indent_ += "  ";
+  visit();
+  indent_.resize(length);
+}
+
+void YamlFieldWriter::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
+  yaml_ += fmt::format("{}{}: {}\n", indent_, key, FieldText::value(field));
+}
+
+void YamlFieldTable::section(std::string_view key, const std::function<void()>& visit) {
+  const std::size_t length = path_.size();
+  path_ += fmt::format("{}.", key);
+  visit();
+  path_.resize(length);
+}
+
+void YamlFieldTable::visit(std::string_view key, const Field& field, const FieldDoc& doc) {
+  rows_.push_back({fmt::format("{}{}", path_, key), std::string(doc.unit), FieldText::range(field),
+                   FieldText::value(field), std::string(doc.meaning)});
+}
+
+}  // namespace tilewake
