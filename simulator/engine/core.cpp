@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/core.hpp"
 
+#include <optional>
 #include <variant>
 
-#include "simulator/engine/memory/make_memory_controller.hpp"
-#include "simulator/engine/midap/midap_machine.hpp"
+#include "simulator/engine/dma.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/engine/midap/midap_core.hpp"
+#include "simulator/engine/stream_dma.hpp"
 #include "simulator/engine/tiled/tiled_core.hpp"
 
 namespace tilewake {
 namespace {
 
+// To add a DRAM model: one overload here, what MIDAP runs on. As in its reference on a memory of
+// latency and bandwidth, and on an ideal one.
+std::unique_ptr<BufferDma> make_midap_dma(const LatencyBandwidthDramConfig& dram) {
+  return std::make_unique<Dma>("dma", dram);
+}
+std::unique_ptr<BufferDma> make_midap_dma(const BankedDramConfig& dram) {
+  return std::make_unique<StreamDma>("dma", make_memory_controller(dram));
+}
+std::unique_ptr<BufferDma> make_midap_dma(const IdealDramConfig& /*dram*/) {
+  return std::make_unique<Dma>("dma", std::nullopt);
+}
+
 // To add a core kind: one overload here; std::visit chooses by the type of the configuration.
 std::unique_ptr<Core> make(const MidapConfig& core, const DramConfig& dram) {
-  return midap::make_midap_machine(core, dram);
+  return std::make_unique<midap::MidapCore>(
+      "midap", core, std::visit([](const auto& model) { return make_midap_dma(model); }, dram));
 }
 
 std::unique_ptr<Core> make(const SystolicConfig& /*core*/, const DramConfig& dram) {

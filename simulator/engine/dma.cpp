@@ -8,7 +8,8 @@
 
 namespace tilewake {
 
-Dma::Dma(const sc_core::sc_module_name& name) : BufferDma(name) {}
+Dma::Dma(const sc_core::sc_module_name& name, std::optional<LatencyBandwidthDramConfig> dram)
+    : BufferDma(name), dram_(dram) {}
 
 void Dma::reset(EventSink& sink) {
   sink_ = &sink;
@@ -42,8 +43,8 @@ void Dma::store(int layer, std::int64_t bytes) {
 void Dma::read(const DmaRequest& request) {
   const std::int64_t now = now_cycles();
   tell_completed(now);
-  const std::int64_t ready = now + dram->read_latency_cycles(request.bytes);
-  const std::int64_t duration = dram->transfer_cycles(request.bytes);
+  const std::int64_t ready = now + (dram_ ? dram_->latency_cycles(request.bytes) : 0);
+  const std::int64_t duration = dram_ ? dram_->transfer_cycles(request.bytes) : 0;
   BufferIf& buffer = *buffers[request.buffer];
   std::int64_t begin = 0;
   if (request.priority == DmaRequest::Priority::kQueued) {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <systemc>
 
-#include "simulator/engine/dram.hpp"
 #include "simulator/engine/events.hpp"
 #include "simulator/engine/on_chip_buffer.hpp"
+#include "simulator/hardware/dram_config.hpp"
 
 namespace tilewake {
 
@@ -60,9 +61,8 @@ class BufferDma : public sc_core::sc_module, public DmaIf {
 /// Preempting requests wait for each other only: the reference lets weights pass features that way.
 class Dma : public BufferDma {
  public:
-  sc_core::sc_port<DramIf> dram{"dram"};
-
-  explicit Dma(const sc_core::sc_module_name& name);
+  /// @param dram  latency(n) and transfer(n); none for an ideal memory, where both are 0
+  Dma(const sc_core::sc_module_name& name, std::optional<LatencyBandwidthDramConfig> dram);
 
   void reset(EventSink& sink) override;
   void finish() override;
@@ -78,6 +78,7 @@ class Dma : public BufferDma {
   };
   void tell_completed(std::int64_t until);
 
+  const std::optional<LatencyBandwidthDramConfig> dram_;
   EventSink* sink_ = nullptr;
   std::int64_t queue_end_ = 0;
   std::vector<Transfer> in_flight_;

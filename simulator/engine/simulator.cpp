@@ -14,6 +14,9 @@
 #include "simulator/engine/clock.hpp"
 #include "simulator/engine/core.hpp"
 
+// libsystemc refers to this function from a main() of its own, which no program of ours uses.
+extern "C" int sc_main(int, char**) { return 0; }
+
 namespace tilewake {
 namespace {
 

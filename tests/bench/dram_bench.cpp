@@ -6,7 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include "simulator/engine/memory/frfcfs_channel.hpp"
-#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
 #include "simulator/hardware/banked_dram_config.hpp"
 

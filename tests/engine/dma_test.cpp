@@ -13,23 +13,24 @@
 namespace tilewake {
 namespace {
 
-/// Ten bytes a cycle, seven cycles to the first one.
-class SimpleDram : public sc_core::sc_module, public DramIf {
- public:
-  explicit SimpleDram(const sc_core::sc_module_name& name) : sc_module(name) {}
-  std::int64_t read_latency_cycles(std::int64_t) override { return kLatency; }
-  std::int64_t transfer_cycles(std::int64_t bytes) override { return (bytes + 9) / 10; }
-  void reset() override {}
+constexpr std::int64_t kLatency = 7;
 
-  static constexpr std::int64_t kLatency = 7;
-};
+/// Ten bytes a cycle, seven cycles to the first one.
+LatencyBandwidthDramConfig simple_dram() {
+  LatencyBandwidthDramConfig dram;
+  dram.num_channels = dram.beats_per_clock = 1;
+  dram.bus_bytes = 10;
+  dram.clock_mhz = dram.npu_clock_mhz = 1000.0;
+  dram.first_access_cycles = kLatency;
+  dram.row_bytes = dram.refresh_bytes = 1;  // no further rows, no refresh
+  return dram;
+}
 
 class DmaTest : public SimTest {
  protected:
   enum Buffer { kFeatures, kWeights, kBiases };
 
   void SetUp() override {
-    dma_.dram(dram_);
     for (OnChipBuffer* buffer : {&features_, &weights_, &biases_}) dma_.buffers(*buffer);
     dma_.reset(sink_);
   }
@@ -60,8 +61,7 @@ class DmaTest : public SimTest {
     dma_.finish();
   }
 
-  SimpleDram dram_{"dram"};
-  Dma dma_{"dma"};
+  Dma dma_{"dma", simple_dram()};
   OnChipBuffer features_{"features", Unit::kFmem, 4};
   OnChipBuffer weights_{"weights", Unit::kWmem, 2};
   OnChipBuffer biases_{"biases", Unit::kBmmem, 2};
@@ -73,7 +73,7 @@ TEST_F(DmaTest, AloneARequestTakesLatencyAndTransfer) {
     sc_core::wait(cycles(100));
     queue(kFeatures, 2, 95);
   });
-  EXPECT_EQ(features_.valid_at(2), 100 + SimpleDram::kLatency + 10);
+  EXPECT_EQ(features_.valid_at(2), 100 + kLatency + 10);
 }
 
 TEST_F(DmaTest, QueuedRequestsWaitForEachOther) {

@@ -10,8 +10,8 @@
 
 #include "simulator/engine/memory/channel_interleave.hpp"
 #include "simulator/engine/memory/clock_ratio.hpp"
-#include "simulator/engine/memory/make_memory_controller.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
 #include "simulator/hardware/banked_dram_config.hpp"
 #include "tests/engine/random_dram.hpp"

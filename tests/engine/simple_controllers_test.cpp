@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "simulator/engine/memory/simple_controllers.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "simulator/engine/memory/latency_bandwidth_controller.hpp"
-#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/shipped.hpp"
 

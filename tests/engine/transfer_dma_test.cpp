@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "simulator/engine/clock.hpp"
-#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 #include "simulator/engine/stream_dma.hpp"
 #include "tests/engine/sim_test.hpp"
 #include "tests/support/random.hpp"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 
 namespace tilewake {
 namespace {

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
+
+#include "simulator/hardware/dram_config.hpp"
 
 namespace tilewake {
 
@@ -49,5 +52,8 @@ class MemoryController {
   /// Refreshes that fell due before `now`, of all channels; 0 where the model has none.
   virtual std::int64_t num_refreshes(std::int64_t /*now*/) const { return 0; }
 };
+
+/// What serves the requests of a machine with this memory; reset and ready.
+std::unique_ptr<MemoryController> make_memory_controller(const DramConfig& config);
 
 }  // namespace tilewake

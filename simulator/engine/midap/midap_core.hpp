@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
 #include <systemc>
 
+#include "simulator/engine/core.hpp"
 #include "simulator/engine/dma.hpp"
 #include "simulator/engine/midap/cim_array.hpp"
 #include "simulator/engine/midap/sequencer.hpp"
@@ -12,19 +15,21 @@
 
 namespace tilewake::midap {
 
-/// MIDAP behind its DMA: sequencer, CIM array, FMEM, WMEM and BMMEM.
-class MidapCore : public sc_core::sc_module {
+/// MIDAP: DMA, sequencer, CIM array, FMEM, WMEM and BMMEM.
+class MidapCore final : public sc_core::sc_module, public Core {
  public:
-  MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config, BufferDma& dma);
+  MidapCore(const sc_core::sc_module_name& name, const MidapConfig& config,
+            std::unique_ptr<BufferDma> dma);
 
-  /// Empties the core and arms it; the program runs with the next sc_start() and must outlive it.
-  void start(const MidapProgram& program, EventSink& sink);
-  bool done() const { return sequencer_.done(); }
+  void start(const Program& program, EventSink& sink) override;
+  bool done() const override { return sequencer_.done(); }
+  void finish() override { dma_->finish(); }
 
  private:
   /// The order in which the buffers are bound to the DMA.
   enum Buffer { kFmem, kWmem, kBmmem };
 
+  const std::unique_ptr<BufferDma> dma_;
   OnChipBuffer fmem_;
   OnChipBuffer wmem_;
   OnChipBuffer bmmem_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/engine/memory/latency_bandwidth_controller.hpp"
+#include "simulator/engine/memory/simple_controllers.hpp"
 
 #include <algorithm>
 #include <cassert>

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/engine/memory/make_memory_controller.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
 
 #include <variant>
 
 #include "simulator/engine/memory/frfcfs_controller.hpp"
-#include "simulator/engine/memory/ideal_controller.hpp"
 #include "simulator/engine/memory/in_order_controller.hpp"
-#include "simulator/engine/memory/latency_bandwidth_controller.hpp"
+#include "simulator/engine/memory/simple_controllers.hpp"
 
 namespace tilewake {
 namespace {
