@@ -5,8 +5,7 @@
 
 #include "latency_model/features/midap/midap_features.hpp"
 #include "latency_model/features/tiled/tiled_features.hpp"
-#include "simulator/mapping/systolic/systolic_mapper.hpp"
-#include "simulator/mapping/vector/vector_mapper.hpp"
+#include "simulator/mapping/mapper.hpp"
 
 namespace tilewake {
 namespace {
@@ -18,11 +17,11 @@ std::unique_ptr<FeatureExtractor> make(const MidapConfig& core, const DramConfig
 }
 
 std::unique_ptr<FeatureExtractor> make(const SystolicConfig& core, const DramConfig& dram) {
-  return make_tiled_features(systolic::tiled_machine(core, dram));
+  return make_tiled_features(tiled_machine(core, dram));
 }
 
 std::unique_ptr<FeatureExtractor> make(const VectorConfig& core, const DramConfig& dram) {
-  return make_tiled_features(vector::tiled_machine(core, dram));
+  return make_tiled_features(tiled_machine(core, dram));
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/mapping/mapper.hpp"
 
+#include <memory>
 #include <variant>
 
 #include "simulator/mapping/midap/midap_mapper.hpp"
-#include "simulator/mapping/systolic/systolic_mapper.hpp"
-#include "simulator/mapping/vector/vector_mapper.hpp"
+#include "simulator/mapping/systolic/systolic_cost.hpp"
+#include "simulator/mapping/vector/vector_cost.hpp"
 
 namespace tilewake {
 namespace {
@@ -16,14 +17,24 @@ Program map_core(const Network& network, const MidapConfig& core, const DramConf
 }
 
 Program map_core(const Network& network, const SystolicConfig& core, const DramConfig& dram) {
-  return map_tiled(network, systolic::tiled_machine(core, dram));
+  return map_tiled(network, tiled_machine(core, dram));
 }
 
 Program map_core(const Network& network, const VectorConfig& core, const DramConfig& dram) {
-  return map_tiled(network, vector::tiled_machine(core, dram));
+  return map_tiled(network, tiled_machine(core, dram));
 }
 
 }  // namespace
+
+TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram) {
+  return {core.tile_memory(), std::make_shared<systolic::SystolicCost>(core), core.fuse_elementwise,
+          DramEstimate(dram)};
+}
+
+TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
+  return {core.tile_memory(), std::make_shared<vector::VectorCost>(core), core.fuse_elementwise,
+          DramEstimate(dram)};
+}
 
 Program map_network(const Network& network, const HardwareConfig& hardware) {
   return std::visit([&](const auto& core) { return map_core(network, core, hardware.dram); },

@@ -3,6 +3,7 @@
 
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/tiled/tiled_mapper.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -10,5 +11,9 @@ namespace tilewake {
 /// Cuts `network` up for `hardware`. A pure function.
 /// Throws InputError naming layer and buffer if something fits nowhere, or is not supported.
 Program map_network(const Network& network, const HardwareConfig& hardware);
+
+/// A core that works in tiles, with its memory, as the mapper of tiles sees it.
+TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram);
+TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram);
 
 }  // namespace tilewake
