@@ -8,8 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "simulator/engine/memory/channel_interleave.hpp"
-#include "simulator/engine/memory/clock_ratio.hpp"
+#include "simulator/engine/memory/banked_controller.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
 #include "simulator/engine/memory/memory_controller.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"

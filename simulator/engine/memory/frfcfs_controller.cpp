@@ -5,20 +5,11 @@
 #include <cassert>
 
 namespace tilewake {
-namespace {
-
-constexpr std::int64_t kChannelRequestBytes = 4096;
-
-}  // namespace
 
 FrFcfsController::FrFcfsController(const BankedDramConfig& config)
-    : interleave_(config),
-      to_dram_(config.npu_clock_mhz, config.device.clock_mhz),
-      to_npu_(config.device.clock_mhz, config.npu_clock_mhz),
-      max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)),
+    : BankedController(config),
       burst_cycles_(config.burst_cycles()),
-      shortest_latency_(std::min(config.device.timings.t_cl, config.device.timings.t_cwl)),
-      channels_(static_cast<std::size_t>(config.num_channels), FrFcfsChannel(config)) {}
+      shortest_latency_(std::min(config.device.timings.t_cl, config.device.timings.t_cwl)) {}
 
 void FrFcfsController::reset() {
   for (FrFcfsChannel& channel : channels_) channel.reset();
@@ -36,7 +27,7 @@ bool FrFcfsController::can_accept(std::int64_t now) const {
     if (end > now) break;
     bytes -= outstanding_[static_cast<std::size_t>(run - first_run_)].bytes;
   }
-  return bytes < 4 * max_request_bytes_;
+  return bytes < 4 * max_request_bytes();
 }
 
 void FrFcfsController::on_issued(const FrFcfsChannel::Issued& burst) {
@@ -66,20 +57,17 @@ void FrFcfsController::run_until(std::int64_t dram_cycle) {
 }
 
 void FrFcfsController::submit(const MemoryRequest& request, std::int64_t now) {
-  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes_);
+  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes());
   const std::int64_t arrive = to_dram_.ceil(now);
   run_until(arrive);
   const std::int64_t run = first_run_ + static_cast<std::int64_t>(outstanding_.size());
   Outstanding o;
   o.completion = {request.id, now, now};
   o.bytes = request.bytes;
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    const auto bursts =
-        interleave_.bursts_in(static_cast<std::int64_t>(i), request.address, request.bytes);
-    if (bursts.count == 0) continue;
-    channels_[i].add(run, bursts.first, bursts.count, request.write, arrive);
-    o.bursts_left += bursts.count;
-  }
+  for_each_channel(request, [&](FrFcfsChannel& channel, std::int64_t first, std::int64_t count) {
+    channel.add(run, first, count, request.write, arrive);
+    o.bursts_left += count;
+  });
   if (o.bursts_left > 0) {
     ++num_waiting_[o.bursts_left];
   } else {
@@ -117,13 +105,6 @@ std::int64_t FrFcfsController::advance(std::int64_t now, std::vector<MemoryCompl
     next = std::min(next, earliest_end(o.bursts_left, o.data_end));
   }
   return next;
-}
-
-std::int64_t FrFcfsController::num_refreshes(std::int64_t now) const {
-  std::int64_t count = 0;
-  for (const FrFcfsChannel& channel : channels_)
-    count += channel.timing().num_refreshes(to_dram_.ceil(now));
-  return count;
 }
 
 }  // namespace tilewake

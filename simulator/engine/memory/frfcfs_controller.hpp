@@ -7,10 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "simulator/engine/memory/channel_interleave.hpp"
-#include "simulator/engine/memory/clock_ratio.hpp"
+#include "simulator/engine/memory/banked_controller.hpp"
 #include "simulator/engine/memory/frfcfs_channel.hpp"
-#include "simulator/engine/memory/memory_controller.hpp"
 
 namespace tilewake {
 
@@ -18,18 +16,16 @@ namespace tilewake {
 /// any order: reads pass writes, and there are no dependences between addresses (a write is as good
 /// as done once it is in the queue). A hundred times as slow to simulate as InOrderController; for
 /// checking it, and for traffic that is too fine for it.
-class FrFcfsController final : public MemoryController {
+class FrFcfsController final : public BankedController<FrFcfsChannel> {
  public:
   explicit FrFcfsController(const BankedDramConfig& config);
 
   void reset() override;
-  std::int64_t max_request_bytes() const override { return max_request_bytes_; }
   /// As long as less than four of the largest requests are under way, so that there is a choice.
   bool can_accept(std::int64_t now) const override;
   void submit(const MemoryRequest& request, std::int64_t now) override;
   /// What is returned may be early: nothing completes before.
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
-  std::int64_t num_refreshes(std::int64_t now) const override;
 
  private:
   struct Outstanding {
@@ -49,13 +45,8 @@ class FrFcfsController final : public MemoryController {
     return outstanding_[static_cast<std::size_t>(run - first_run_)];
   }
 
-  ChannelInterleave interleave_;
-  ClockRatio to_dram_;
-  ClockRatio to_npu_;
-  std::int64_t max_request_bytes_;
   std::int64_t burst_cycles_;
   std::int64_t shortest_latency_;  // from a column to its data
-  std::vector<FrFcfsChannel> channels_;
   /// In order of submission, from run `first_run_`. Each that is not over is in exactly one of the
   /// three sets, so that no call visits all.
   std::deque<Outstanding> outstanding_;

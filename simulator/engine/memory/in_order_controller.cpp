@@ -5,18 +5,8 @@
 #include <cassert>
 
 namespace tilewake {
-namespace {
 
-constexpr std::int64_t kChannelRequestBytes = 4096;  // what the model is valid from
-
-}  // namespace
-
-InOrderController::InOrderController(const BankedDramConfig& config)
-    : interleave_(config),
-      to_dram_(config.npu_clock_mhz, config.device.clock_mhz),
-      to_npu_(config.device.clock_mhz, config.npu_clock_mhz),
-      max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)),
-      channels_(static_cast<std::size_t>(config.num_channels), StreamChannel(config)) {}
+InOrderController::InOrderController(const BankedDramConfig& config) : BankedController(config) {}
 
 void InOrderController::reset() {
   for (StreamChannel& channel : channels_) channel.reset();
@@ -30,25 +20,22 @@ bool InOrderController::can_accept(std::int64_t now) const {
     if (o.completion.end > now) break;
     bytes -= o.bytes;  // ended since the last advance()
   }
-  return bytes < 2 * max_request_bytes_;
+  return bytes < 2 * max_request_bytes();
 }
 
 void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
-  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes_);
+  assert(can_accept(now) && request.bytes >= 0 && request.bytes <= max_request_bytes());
   MemoryCompletion completion{request.id, now, now};
   const std::int64_t arrive = to_dram_.ceil(now);
   std::int64_t begin = kNever;
   std::int64_t end = 0;
-  for (std::size_t i = 0; i < channels_.size(); ++i) {
-    const auto bursts =
-        interleave_.bursts_in(static_cast<std::int64_t>(i), request.address, request.bytes);
-    if (bursts.count == 0) continue;
-    const ChannelRun run = channels_[i].run(bursts.first, bursts.count, request.write, arrive);
+  for_each_channel(request, [&](StreamChannel& channel, std::int64_t first, std::int64_t count) {
+    const ChannelRun run = channel.run(first, count, request.write, arrive);
     begin = std::min(begin, run.data_begin);
     end = std::max(end, run.data_end);
     completion.row_hits += run.row_hits;
     completion.row_misses += run.row_misses;
-  }
+  });
   if (request.bytes > 0) {
     completion.begin = to_npu_.floor(begin);
     completion.end = to_npu_.ceil(end);
@@ -68,13 +55,6 @@ std::int64_t InOrderController::advance(std::int64_t now,
     outstanding_.pop_front();
   }
   return outstanding_.empty() ? kNever : outstanding_.front().completion.end;
-}
-
-std::int64_t InOrderController::num_refreshes(std::int64_t now) const {
-  std::int64_t count = 0;
-  for (const StreamChannel& channel : channels_)
-    count += channel.timing().num_refreshes(to_dram_.ceil(now));
-  return count;
 }
 
 }  // namespace tilewake

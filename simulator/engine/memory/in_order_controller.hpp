@@ -4,9 +4,7 @@
 #include <deque>
 #include <vector>
 
-#include "simulator/engine/memory/channel_interleave.hpp"
-#include "simulator/engine/memory/clock_ratio.hpp"
-#include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/engine/memory/banked_controller.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
 
 namespace tilewake {
@@ -18,18 +16,16 @@ namespace tilewake {
 ///
 /// Valid for requests of at least about 4 KiB a channel, or to the end of a row. A real controller
 /// would put finer interleaved ones into another order, as FrFcfsController does.
-class InOrderController final : public MemoryController {
+class InOrderController final : public BankedController<StreamChannel> {
  public:
   explicit InOrderController(const BankedDramConfig& config);
 
   void reset() override;
-  std::int64_t max_request_bytes() const override { return max_request_bytes_; }
   /// As long as less than two of the largest requests are under way: one on the bus, and one whose
   /// rows are opened meanwhile.
   bool can_accept(std::int64_t now) const override;
   void submit(const MemoryRequest& request, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
-  std::int64_t num_refreshes(std::int64_t now) const override;
 
  private:
   struct Outstanding {
@@ -37,11 +33,6 @@ class InOrderController final : public MemoryController {
     std::int64_t bytes = 0;
   };
 
-  ChannelInterleave interleave_;
-  ClockRatio to_dram_;
-  ClockRatio to_npu_;
-  std::int64_t max_request_bytes_;
-  std::vector<StreamChannel> channels_;
   std::deque<Outstanding> outstanding_;  // in order of their ends
   std::int64_t outstanding_bytes_ = 0;
 };

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "simulator/common/math.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/hardware/banked_dram_config.hpp"
+
+namespace tilewake {
+
+/// Turns cycles of one clock into cycles of another, each from 0, without accumulated rounding:
+/// 833.33 ps are no whole number of anything, but 1000 / 1200 is a fraction. Clocks count to the
+/// Hz. Exact up to 2^48 cycles (days of simulated time).
+class ClockRatio {
+ public:
+  ClockRatio(double from_mhz, double to_mhz) {
+    const auto hz = [](double mhz) { return std::llround(mhz * 1e6); };
+    const std::int64_t divisor = std::gcd(hz(from_mhz), hz(to_mhz));
+    num_ = hz(to_mhz) / divisor;
+    den_ = hz(from_mhz) / divisor;
+  }
+
+  /// The last cycle of the other clock that begins no later than `cycle` does.
+  std::int64_t floor(std::int64_t cycle) const {
+    return static_cast<std::int64_t>(Wide{cycle} * num_ / den_);
+  }
+  /// The first that begins no earlier.
+  std::int64_t ceil(std::int64_t cycle) const {
+    return static_cast<std::int64_t>((Wide{cycle} * num_ + den_ - 1) / den_);
+  }
+
+ private:
+  __extension__ using Wide = __int128;
+
+  std::int64_t num_ = 1;
+  std::int64_t den_ = 1;
+};
+
+/// How bytes are laid round the channels, a piece of `interleave_bytes` each in turn. Consecutive
+/// bytes of the memory are consecutive bursts of each channel; a burst of which a part is asked for
+/// is moved whole.
+class ChannelInterleave {
+ public:
+  explicit ChannelInterleave(const BankedDramConfig& config)
+      : num_channels_(config.num_channels),
+        piece_(config.interleave_bytes),
+        burst_bytes_(config.burst_bytes()),
+        capacity_(config.num_channels * config.channel_bytes()) {}
+
+  struct Bursts {
+    std::int64_t first = 0;
+    std::int64_t count = 0;
+  };
+  /// What of the bytes [address, address + bytes) lies in `channel`.
+  Bursts bursts_in(std::int64_t channel, std::int64_t address, std::int64_t bytes) const {
+    const std::int64_t from = address % capacity_;
+    const std::int64_t begin = bytes_below(channel, from);
+    const std::int64_t end = bytes_below(channel, from + bytes);
+    if (begin == end) return {};
+    const std::int64_t first = begin / burst_bytes_;
+    return {first, ceil_div(end, burst_bytes_) - first};
+  }
+
+  /// Bytes of one request that keep every channel busy for at least `channel_bytes`.
+  std::int64_t stripe_bytes(std::int64_t channel_bytes) const {
+    return num_channels_ * std::max(channel_bytes, piece_);
+  }
+
+ private:
+  /// How many bytes below `address` lie in the channel.
+  std::int64_t bytes_below(std::int64_t channel, std::int64_t address) const {
+    const std::int64_t stripe = piece_ * num_channels_;
+    return address / stripe * piece_ +
+           std::clamp<std::int64_t>(address % stripe - channel * piece_, 0, piece_);
+  }
+
+  std::int64_t num_channels_;
+  std::int64_t piece_;
+  std::int64_t burst_bytes_;
+  std::int64_t capacity_;
+};
+
+/// What the controllers of banked memory share: alike channels, the bytes interleaved among them,
+/// and the conversion between the NPU's clock and the memory's.
+template <typename Channel>
+class BankedController : public MemoryController {
+ public:
+  std::int64_t max_request_bytes() const final { return max_request_bytes_; }
+  std::int64_t num_refreshes(std::int64_t now) const final {
+    std::int64_t count = 0;
+    for (const Channel& channel : channels_)
+      count += channel.timing().num_refreshes(to_dram_.ceil(now));
+    return count;
+  }
+
+ protected:
+  explicit BankedController(const BankedDramConfig& config)
+      : to_dram_(config.npu_clock_mhz, config.device.clock_mhz),
+        to_npu_(config.device.clock_mhz, config.npu_clock_mhz),
+        channels_(static_cast<std::size_t>(config.num_channels), Channel(config)),
+        interleave_(config),
+        max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)) {}
+
+  /// Calls `serve(channel, first burst, number of bursts)` for every channel that holds bytes of
+  /// the request.
+  template <typename Serve>
+  void for_each_channel(const MemoryRequest& request, Serve serve) {
+    for (std::size_t i = 0; i < channels_.size(); ++i) {
+      const auto bursts =
+          interleave_.bursts_in(static_cast<std::int64_t>(i), request.address, request.bytes);
+      if (bursts.count > 0) serve(channels_[i], bursts.first, bursts.count);
+    }
+  }
+
+  const ClockRatio to_dram_;
+  const ClockRatio to_npu_;
+  std::vector<Channel> channels_;
+
+ private:
+  /// Of one channel: InOrderController is valid from this size on.
+  static constexpr std::int64_t kChannelRequestBytes = 4096;
+
+  const ChannelInterleave interleave_;
+  const std::int64_t max_request_bytes_;
+};
+
+}  // namespace tilewake
