@@ -21,14 +21,14 @@ namespace {
 using CoefficientRows = std::vector<std::vector<double>>;
 
 constexpr std::size_t kMinNetworks = 2;
-constexpr std::size_t kMinLayers = 20;  // fewer say nothing about an error
+constexpr std::size_t kMinLayers = 20;  // too few layers for an error estimate below this
 constexpr double kPriorWeight = 1e-3;   // see calibrate()
 constexpr int kNoFold = -1;
-// Instead of a network.
-constexpr int kNobody = -1;
+// Network index of a feature that is non-zero in no network, or in several.
+constexpr int kNoNetwork = -1;
 constexpr int kSeveral = -2;
 
-/// What coefficients are before anything was measured.
+/// Coefficients without any measurement.
 std::vector<double> expected_coefficients(const FeatureSet& set) {
   std::vector<double> expected;
   for (const FeatureInfo& feature : set.features) {
@@ -45,7 +45,7 @@ double expected_cycles(const std::vector<double>& expected, const Sample& sample
   return cycles;
 }
 
-/// What was measured of one op class.
+/// The measurements of one op class.
 struct ClassCount {
   std::size_t layers = 0;
   std::vector<std::size_t> non_zero;  // layers, per feature
@@ -61,12 +61,12 @@ class Fitter {
   Fitter(const FeatureSet& set, const Dataset& dataset, std::vector<int> folds)
       : set_(set), dataset_(dataset), folds_(std::move(folds)) {}
 
-  /// Coefficients from every layer outside of `held_out`.
+  /// Coefficients fitted to every layer outside of `held_out`.
   CoefficientRows fit(int held_out) const {
     const std::vector<double> expected = expected_coefficients(set_);
     std::vector<RobustFit> classes(set_.op_classes.size(), RobustFit(expected, kPriorWeight));
     std::vector<double> row(set_.features.size());
-    const std::vector<std::vector<bool>> seen = witnessed(held_out);
+    const std::vector<std::vector<bool>> seen = seen_in_several_networks(held_out);
     for (const Sample& sample : dataset_.samples) {
       if (fold_of(sample) == held_out) continue;
       const auto op_class = static_cast<std::size_t>(sample.features.op_class);
@@ -84,7 +84,7 @@ class Fitter {
     return coefficients;
   }
 
-  /// Predicts each layer of fold `fold` (all of them: kNoFold) into its place in `predicted`.
+  /// Writes a prediction for each layer of fold `fold` (kNoFold: all layers) to `predicted`.
   void predict(const CoefficientRows& rows, int fold, std::vector<double>& predicted) const {
     const Coefficients coefficients(rows);
     for (std::size_t i = 0; i < dataset_.samples.size(); ++i) {
@@ -95,23 +95,23 @@ class Fitter {
   }
 
  private:
-  /// Is a feature seen in several networks (or in the only one there is)? By class, by feature.
-  std::vector<std::vector<bool>> witnessed(int held_out) const {
-    const std::vector<int> nobody(set_.features.size(), kNobody);
-    std::vector<std::vector<int>> witness(set_.op_classes.size(), nobody);
-    int only_network = kNobody;
+  /// Whether a feature is non-zero in several networks (or in the only network). [class][feature].
+  std::vector<std::vector<bool>> seen_in_several_networks(int held_out) const {
+    const std::vector<int> none(set_.features.size(), kNoNetwork);
+    std::vector<std::vector<int>> network_of(set_.op_classes.size(), none);
+    int only_network = kNoNetwork;
     const auto add = [](int& known, int network) {
-      known = known == kNobody || known == network ? network : kSeveral;
+      known = known == kNoNetwork || known == network ? network : kSeveral;
     };
     for (const Sample& sample : dataset_.samples) {
       if (fold_of(sample) == held_out) continue;
       add(only_network, sample.network);
       const auto op_class = static_cast<std::size_t>(sample.features.op_class);
       for (std::size_t i = 0; i < set_.features.size(); ++i)
-        if (sample.features.values[i] != 0.0) add(witness[op_class][i], sample.network);
+        if (sample.features.values[i] != 0.0) add(network_of[op_class][i], sample.network);
     }
     std::vector<std::vector<bool>> result;
-    for (const std::vector<int>& features : witness) {
+    for (const std::vector<int>& features : network_of) {
       std::vector<bool>& seen = result.emplace_back();
       for (const int network : features) seen.push_back(network == only_network);
     }
@@ -124,7 +124,7 @@ class Fitter {
 
   const FeatureSet& set_;
   const Dataset& dataset_;
-  std::vector<int> folds_;  // of networks
+  std::vector<int> folds_;  // by network
 };
 
 std::vector<ClassCount> count_classes(const FeatureSet& set, const Dataset& dataset) {
@@ -140,7 +140,7 @@ std::vector<ClassCount> count_classes(const FeatureSet& set, const Dataset& data
   return counts;
 }
 
-/// Networks of which anything was measured.
+/// Networks with at least one measured layer.
 std::set<std::string> measured_networks(const Dataset& dataset) {
   std::set<std::string> names;
   for (const Sample& sample : dataset.samples) {
@@ -162,7 +162,7 @@ void check_enough(const Dataset& dataset, std::size_t num_networks) {
   }
 }
 
-/// The fold of each network; those of which nothing was measured are in none.
+/// The fold of each network; kNoFold for networks without a measured layer.
 std::vector<int> folds_of(const Dataset& dataset, const std::set<std::string>& measured,
                           int num_folds, std::uint64_t seed) {
   const std::vector<std::string> names(measured.begin(), measured.end());
@@ -183,13 +183,13 @@ std::vector<std::string> warnings_of(const FeatureSet& set, const CoefficientRow
   for (std::size_t i = 0; i < coefficients.size(); ++i) {
     if (counts[i].layers == 0) {
       warnings.push_back(fmt::format(
-          "{}: no such layer was measured, the formulas are taken as they are", set.op_classes[i]));
+          "{}: no training data for this class; default coefficients are used", set.op_classes[i]));
       continue;
     }
     if (counts[i].layers < counts[i].num_seen()) {
       warnings.push_back(
-          fmt::format("{}: fewer measured layers ({}) than coefficients ({}), the formulas are "
-                      "taken as they are",
+          fmt::format("{}: fewer measured layers ({}) than coefficients ({}); default coefficients "
+                      "are used",
                       set.op_classes[i], counts[i].layers, counts[i].num_seen()));
       continue;
     }
@@ -200,7 +200,7 @@ std::vector<std::string> warnings_of(const FeatureSet& set, const CoefficientRow
           (value >= feature.plausible_min && value <= feature.plausible_max)) {
         continue;
       }
-      warnings.push_back(fmt::format("{}: {} is {:.4g} {}, plausible are {} to {}",
+      warnings.push_back(fmt::format("{}: {} is {:.4g} {}, plausible range {} to {}",
                                      set.op_classes[i], feature.name, value, feature.unit,
                                      feature.plausible_min, feature.plausible_max));
     }

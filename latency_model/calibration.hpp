@@ -11,34 +11,33 @@
 namespace tilewake {
 
 struct CalibrationOptions {
-  int num_folds = 5;       // at least 2; as many as there are networks, if those are fewer
-  std::uint64_t seed = 1;  // which network is in which fold
+  int num_folds = 5;       // at least 2; limited to the number of networks
+  std::uint64_t seed = 1;  // assigns networks to folds
 };
 
 struct Calibration {
-  LatencyModel model;  // fitted on everything; `holdout` is from the folds
-  Evaluation train;    // of the final model on what it was fitted on
-  // "conv2d: weight_wait is 1.72 cycles per ..., plausible are 0.8 to 1.2", one line each.
+  LatencyModel model;  // fitted to all measurements; `holdout` is from the folds
+  Evaluation train;    // errors of the final model on its training data
+  // One line each: "conv2d: weight_wait is 1.72 cycles per ..., plausible range 0.8 to 1.2".
   std::vector<std::string> warnings;
 };
 
-/// Fits coefficients per op class: non-negative least squares on relative error, in which the few
-/// layers that follow no formula are outvoted (RobustFit). They count in full in the evaluation.
+/// Fits coefficients per op class: non-negative least squares on relative error. RobustFit limits
+/// the influence of outliers on the fit; the evaluation counts them in full.
 ///
-/// An error is a share of the cycles measured, or of those expected if they are more. So a layer
-/// has one vote: one of 10 cycles of which the formulas expect 1,000 would have a hundred
-/// (leverage: Mallows, "On Some Topics in Robustness", 1975).
+/// The error is relative to the measured cycles, or to the expected ones if they are more. This
+/// bounds the weight of a layer: one with 10 measured and 1,000 expected cycles would otherwise
+/// count a hundredfold (leverage: Mallows, "On Some Topics in Robustness", 1975).
 ///
-/// A coefficient that the measurements say nothing about (a class that never came, or in fewer
-/// layers than it has coefficients, a feature that was 0 in it in all networks but one, two
-/// features that always grew together) stays near 1, or near the plausible value next to 1: the
-/// formula is believed until something speaks against it. That belief weighs as much as one
-/// measured layer of whose cycles the feature is a thousandth.
+/// A coefficient without evidence stays near its expected value: 1, or the plausible value nearest
+/// to 1. This applies to a class without measurements or with fewer layers than coefficients, to a
+/// feature that is non-zero in one network only, and to features that are collinear. The prior
+/// weighs as much as one measured layer with the feature at a thousandth of its cycles.
 ///
-/// Of `provenance`, `set` and `seed` are the caller's; the rest is filled in.
+/// The caller fills in `set` and `seed` of `provenance`; calibrate() fills in the rest.
 ///
-/// Throws InputError where there are fewer than 2 networks or 20 layers. The caller
-/// compares holdout.layers.mape with holdout.roofline_mape and refuses a loser.
+/// Throws InputError for fewer than 2 networks or 20 layers. The caller compares
+/// holdout.layers.mape with holdout.roofline_mape and rejects a model that is less accurate.
 Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& extractor,
                       const Dataset& dataset, const Provenance& provenance,
                       const CalibrationOptions& options);

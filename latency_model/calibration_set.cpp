@@ -10,7 +10,7 @@
 
 namespace tilewake {
 namespace {
-/// Designs one network. It is a chain with forks that join again: one input, one output.
+/// Designs one network: a chain with forks that join again, one input, one output.
 class Designer : public LayerDesigner {
  public:
   using LayerDesigner::LayerDesigner;
@@ -24,7 +24,7 @@ class Designer : public LayerDesigner {
     end_anyhow(20);
   }
 
-  /// A stem that computes the input of one block, as block latencies are measured.
+  /// A stem that produces the input, then one block: the setup used to measure block latencies.
   void single_block() {
     start(8, 512, 0);
     if (dice_.chance(25)) {
@@ -72,7 +72,7 @@ class Designer : public LayerDesigner {
     end_anyhow(30);
   }
 
-  /// VGG: convolutions and pools, nothing else.
+  /// VGG: convolutions and pools only.
   void plain() {
     start(8, 256, 20);
     const std::int64_t kernel = dice_.pick({3, 3, 3, 5, 1});
@@ -88,7 +88,7 @@ class Designer : public LayerDesigner {
     if (dice_.chance(20)) fully_connected(log_channels(10, 1024));
   }
 
-  /// The end of a classifier, behind a small map with many channels.
+  /// The end of a classifier: a small map with many channels, then the head.
   void classifier() {
     start_map(dice_.between(1, 14), log_channels(64, 640), 0);
     if (dice_.chance(50)) depthwise(dice_.pick({3, 5}), 1);
@@ -122,7 +122,7 @@ class Designer : public LayerDesigner {
     end_anyhow(20);
   }
 
-  /// From an image to its classes.
+  /// A complete classification network.
   void whole() {
     const std::int64_t side = dice_.between(12, 40) * 8;
     input({3, side, side});
@@ -145,8 +145,8 @@ class Designer : public LayerDesigner {
 
 using Family = void (Designer::*)();
 
-// To add a family: its function above and its share here. Mixed, so that the beginning of a set
-// is like the whole.
+// To add a family: add its function above and its entries here. The families are interleaved, so
+// that the beginning of a set is representative of the whole.
 constexpr Family kFamilies[] = {
     &Designer::operators,     &Designer::single_block, &Designer::mbconv_stages,
     &Designer::residuals,     &Designer::forks,        &Designer::plain,

@@ -8,13 +8,12 @@
 
 namespace tilewake {
 
-/// Networks made to be measured: every op, from single pixels to whole images, few channels and
-/// many, maps and weights that fit on chip and such that do not, in chains and blocks as CNNs have
-/// them, so that prefetch and what stays on chip are seen. All parameters are drawn at random
-/// around the machine's own sizes (calibration_set.cpp lists the families). No network that
-/// exists is among them.
+/// Generated networks for calibration. They cover every op, sizes from single pixels to whole
+/// images, few and many channels, and maps and weights that do or do not fit on chip, in the chains
+/// and blocks that CNNs use, so that prefetch and residency occur. Parameters are random around the
+/// machine's sizes (calibration_set.cpp lists the families). No published network is included.
 ///
-/// A machine may not be able to hold some of them: whoever measures leaves those out.
+/// A machine may be too small for some of them; the caller skips those.
 class CalibrationSet {
  public:
   static constexpr int kDefaultSize = 1500;
@@ -23,8 +22,8 @@ class CalibrationSet {
 
   int size() const { return size_; }
 
-  /// The network `index` (from 0), always the same for a machine and a seed, whatever the size of
-  /// the set; every family comes within the first 32.
+  /// Network `index`, from 0. It depends on the machine, the seed and the index only, not on the
+  /// size of the set. The first 32 networks include every family.
   Network network(int index) const;
 
  private:

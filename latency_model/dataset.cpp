@@ -49,9 +49,9 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
     const bool is_fused = features[i].op_class == kFusedLayer;
     if (row.is_fused() != is_fused && (row.is_fused() || row.total_cycles > 0)) {
       fail(network, layer.name,
-           fmt::format("{} in the trace, but {} would {}: a trace of another machine or tool",
-                       row.is_fused() ? "is computed by another one" : "takes cycles of its own",
-                       hardware.name, is_fused ? "fuse it" : "not fuse it"));
+           fmt::format("{} in the trace, but {} {}: the trace is of another machine or tool",
+                       row.is_fused() ? "is fused" : "takes cycles", hardware.name,
+                       is_fused ? "fuses it" : "does not fuse it"));
     }
     if (row.total_cycles == 0) continue;
     samples.push_back({static_cast<int>(dataset.networks.size()), layer.name, features[i],

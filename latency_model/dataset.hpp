@@ -15,18 +15,19 @@ struct Sample {
   std::string layer;
   LayerFeatures features;
   double cycles = 0.0;           // measured, > 0
-  double roofline_cycles = 0.0;  // what the plain roofline says
+  double roofline_cycles = 0.0;  // of the plain roofline
 };
 
-/// What a model is fitted on and tested with.
+/// The measurements that a model is fitted to and tested on.
 struct Dataset {
-  std::vector<std::string> networks;  // a name may come twice: then both are in the same fold
+  std::vector<std::string> networks;  // not unique; networks of one name share a fold
   std::vector<Sample> samples;        // layers that take cycles, network by network
 };
 
-/// Appends what was measured of `network`; rows are found by layer name, and layers that take no
-/// cycles are skipped. Throws InputError, and appends nothing, unless each layer has one row that
-/// tells of the same op, shapes and fusion: else the trace is of another network, machine or tool.
+/// Appends the measurements of `network`. Rows are matched by layer name; layers that take no
+/// cycles are skipped. Throws InputError, and appends nothing, unless each layer has exactly one
+/// row with the same op, shapes and fusion: otherwise the trace is of another network, machine or
+/// tool.
 void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
                      const HardwareConfig& hardware, const Network& network,
                      const std::vector<TraceRow>& rows);

@@ -23,7 +23,7 @@ struct Compared {
   ErrorSummary summary() const { return summarize_errors(predicted, measured); }
 };
 
-/// Sums over the layers of every network that has any.
+/// Sums over the layers of each network that has measured layers.
 Compared compare_networks(const Dataset& dataset, const std::vector<double>& predicted) {
   std::vector<double> predicted_sums(dataset.networks.size());
   std::vector<double> measured_sums(dataset.networks.size());

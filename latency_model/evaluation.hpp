@@ -11,12 +11,11 @@ namespace tilewake {
 struct Dataset;
 struct FeatureSet;
 
-/// How far predictions lie from measurements; errors are shares of the measured cycles (0.01 = 1
-/// %).
+/// Errors of predictions relative to the measured cycles (0.01 = 1 %).
 struct ErrorSummary {
   std::int64_t n = 0;
   double mape = 0.0;       // mean |error|
-  double median = 0.0;     // of |error|: what is usual, whatever a few tiny layers do to the mean
+  double median = 0.0;     // median |error|: insensitive to a few tiny layers
   double rmspe = 0.0;      // root mean square error
   double bias = 0.0;       // mean error; > 0: predicted too slow
   double max = 0.0;        // largest |error|
@@ -27,7 +26,7 @@ struct ErrorSummary {
   friend bool operator==(const ErrorSummary&, const ErrorSummary&) = default;
 };
 
-/// `measured` are all > 0. Of no cases at all, everything is 0.
+/// `measured` values are > 0. With no cases, every field is 0.
 ErrorSummary summarize_errors(const std::vector<double>& predicted,
                               const std::vector<double>& measured);
 
@@ -46,15 +45,15 @@ struct Case {
 
 inline constexpr std::size_t kNumWorst = 10;
 
-/// Errors over a set that the model had not seen (or had, for mape_train).
+/// Errors on a set that was held out from the fit (or not, for mape_train).
 struct Evaluation {
   std::vector<std::string> op_classes;  // names, in the order of by_class
   std::vector<ErrorSummary> by_class;   // layers
-  ErrorSummary layers;                  // all of them
-  ErrorSummary networks;                // sums over their layers
+  ErrorSummary layers;                  // all layers
+  ErrorSummary networks;                // on the sum of the layers of each network
   double kendall_tau = 0.0;             // over the networks
   double spearman = 0.0;
-  double roofline_mape = 0.0;  // of layers, by max(MACs / peak, bytes / bandwidth)
+  double roofline_mape = 0.0;  // of layers; roofline = max(MACs / peak, bytes / bandwidth)
   std::vector<Case> worst;     // layers, at most kNumWorst, worst first
 
   friend bool operator==(const Evaluation&, const Evaluation&) = default;

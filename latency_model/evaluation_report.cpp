@@ -14,8 +14,8 @@ namespace {
 
 using Cells = std::vector<std::string>;
 
-/// One line a row, columns as wide as their widest cell: the first `num_left` to the left, the
-/// others to the right.
+/// One line per row. Each column is as wide as its widest cell; the first `num_left` columns are
+/// left-aligned, the others right-aligned.
 std::vector<std::string> aligned(const std::vector<Cells>& rows, std::size_t num_left) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const Cells& row : rows) {

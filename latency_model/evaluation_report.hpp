@@ -9,8 +9,8 @@ namespace tilewake {
 
 struct FeatureSet;
 
-/// An evaluation for people: a table of errors by op class, of all layers and of networks, how well
-/// networks are ranked, and the worst layers with the features that are not 0.
+/// An evaluation as text: errors by op class, over all layers and over networks, rank correlations
+/// of the networks, and the worst layers with their non-zero features.
 std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& set);
 
 }  // namespace tilewake

@@ -14,8 +14,8 @@ std::vector<int> network_folds(const std::vector<std::string>& networks, int num
   assert(num_folds > 0);
   const std::set<std::string> sorted(networks.begin(), networks.end());
   std::vector<std::string> names(sorted.begin(), sorted.end());
-  // Fisher and Yates by hand: std::shuffle differs between standard libraries. The bias of % over
-  // 64 bits is of no concern.
+  // Fisher-Yates: std::shuffle differs between standard libraries. The modulo bias over 64 bits is
+  // negligible.
   std::mt19937_64 random(seed);
   for (std::size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random() % i]);
 

@@ -15,43 +15,43 @@
 
 namespace tilewake {
 
-/// Where a model comes from: enough to make it again.
+/// The origin of a model: enough to reproduce it.
 struct Provenance {
   std::string version;     // of the tool
-  std::string machine;     // machine_id() of what was measured
-  std::string set;         // "designed" or the traces' names, in words
-  std::uint64_t seed = 0;  // of the designed set and of the folds; below 2^63
+  std::string machine;     // machine_id() of the measured machine
+  std::string set;         // "designed", or the names of the traces
+  std::uint64_t seed = 0;  // of the designed set and the folds; below 2^63
   std::int64_t num_networks = 0;
   std::int64_t num_layers = 0;
 
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
 
-/// Far beyond every plausible coefficient, and such that no prediction overflows.
+/// Far above every plausible coefficient, and small enough that no prediction overflows.
 inline constexpr double kMaxCoefficient = 1e9;
 
-/// A calibrated model: the machine, one row of coefficients an op class, and how wrong it was on
-/// networks that it had not seen.
+/// A calibrated model: the machine, one row of coefficients per op class, and its errors on
+/// held-out networks.
 struct LatencyModel {
   HardwareConfig hardware;
   Provenance provenance;
-  // [op class][feature], as in the FeatureSet; from 0 to kMaxCoefficient.
+  // [op class][feature], as in the FeatureSet; 0 to kMaxCoefficient.
   std::vector<std::vector<double>> coefficients;
   Evaluation holdout;  // k-fold by network
 };
 
-/// Who knows the features of a machine. Tests bring their own.
+/// Creates the feature extractor of a machine; replaceable in tests.
 using ExtractorMaker =
     std::function<std::unique_ptr<FeatureExtractor>(const HardwareConfig& hardware)>;
 
 struct Prediction {
   std::vector<double> layer_cycles;  // of network.layers
   double total_cycles = 0.0;
-  // 95 % of the held-out networks were within this share of the simulator (0.01 = 1 %).
+  // 95 % of the held-out networks have an error of at most this share (0.01 = 1 %).
   double band = 0.0;
 };
 
-/// Coefficients made ready to answer: one dot product a layer.
+/// Coefficients prepared for prediction: one dot product per layer.
 class Coefficients {
  public:
   explicit Coefficients(const std::vector<std::vector<double>>& rows);
@@ -66,16 +66,16 @@ class Coefficients {
   }
 
  private:
-  std::vector<std::array<double, kMaxFeatures>> rows_;  // filled up with 0
+  std::vector<std::array<double, kMaxFeatures>> rows_;  // padded with 0
 };
 
-/// A model made ready to answer. Keeps a copy of what it needs.
+/// A model prepared for prediction. Copies what it needs.
 class Predictor {
  public:
   explicit Predictor(const LatencyModel& model,
                      const ExtractorMaker& make_extractor = make_feature_extractor);
 
-  /// Throws InputError naming the layer that the machine cannot hold.
+  /// Throws InputError naming the layer if the machine cannot hold it.
   Prediction predict(const Network& network) const;
 
   const FeatureExtractor& extractor() const { return *extractor_; }

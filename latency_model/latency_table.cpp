@@ -27,7 +27,7 @@ double mean(const Row& row) {
 void check(const ChoiceSpace& space) {
   std::vector<std::string> blocks;
   for (const ChoicePosition& position : space.positions) {
-    if (position.block.empty()) throw InputError("a position needs the name of its block");
+    if (position.block.empty()) throw InputError("a position has no block name");
     if (position.num_choices < 1)
       throw InputError(fmt::format("position '{}' has no choices", position.block));
     assert(position.default_choice >= 0 && position.default_choice < position.num_choices);
@@ -39,13 +39,14 @@ void check(const ChoiceSpace& space) {
     throw InputError(fmt::format("two positions have the block '{}'", *twice));
 }
 
-/// What single positions and pairs of neighbours add to the network of defaults:
+/// Contributions of single positions and of neighbouring pairs, added to the network of defaults:
 ///
 ///   total(x) = total(defaults) + sum_p single[p][x_p] + sum_p pair[p][x_(p-1)][x_p]
 ///
 /// Both are 0 where a position has its default.
 /// Source: Rabitz, Alis, "General foundations of high-dimensional model representations", Journal
-/// of Mathematical Chemistry 25, 1999 (cut-HDMR, without the terms of positions farther apart).
+/// Journal of Mathematical Chemistry 25, 1999 (cut-HDMR, without the terms of positions farther
+/// apart).
 class Differences {
  public:
   Differences(const Predictor& predictor, const ChoiceSpace& space)
@@ -57,7 +58,7 @@ class Differences {
     for (std::size_t p = 0; p < choices_.size(); ++p) measure_pair(p);
   }
 
-  double fixed_cycles = 0.0;  // layers of no position, in the network of defaults
+  double fixed_cycles = 0.0;  // layers outside of all positions, in the network of defaults
   Row own_cycles;             // [position], its layers in the network of defaults
   Rows single;                // [position][choice]
   std::vector<Rows> pair;     // [position][choice before][choice]; the first position has one row
@@ -91,7 +92,8 @@ class Differences {
     }
     choices_[p] = position.default_choice;
     if (!has_layers)
-      throw InputError(fmt::format("no choice at position '{}' has a layer of it", position.block));
+      throw InputError(
+          fmt::format("no choice at position '{}' has layers of this block", position.block));
   }
 
   void measure_pair(std::size_t p) {
@@ -116,12 +118,13 @@ class Differences {
 
   const Predictor& predictor_;
   const ChoiceSpace& space_;
-  std::vector<int> choices_;  // the defaults, but for what is being measured
+  std::vector<int> choices_;  // the defaults, except at the measured positions
   double default_cycles_ = 0.0;
 };
 
-/// What a choice does to the next position, whatever that chooses, is charged to the choice: so
-/// `cycles` is the best sum of independent terms, where all choices count alike.
+/// Charges the effect of a choice on the next position, averaged over the next choices, to the
+/// choice itself. This makes `cycles` the best sum of independent terms if all choices are equally
+/// likely.
 void charge_causes(Differences& differences) {
   for (std::size_t p = 1; p < differences.pair.size(); ++p) {
     Rows& rows = differences.pair[p];

@@ -11,8 +11,9 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kMaxSize = 320;     // of a feature map's side
-constexpr std::int64_t kMaxMapFactor = 4;  // times the feature buffer, what a map may take
+constexpr std::int64_t kMaxSize = 320;  // side of a feature map
+constexpr std::int64_t kMaxMapFactor =
+    4;  // maximum size of a map, as a multiple of the feature buffer
 
 }  // namespace
 
@@ -132,7 +133,7 @@ void LayerDesigner::pool(Op op, std::int64_t kernel, std::int64_t stride) {
 }
 
 void LayerDesigner::fully_connected(std::int64_t outputs) {
-  // Some machines can only stream what a whole map feeds into one output.
+  // Some machines can only stream a whole map that is reduced to one output.
   if (current().num_elements() > scale_.filter_bytes && !dice_.chance(5)) global_pool();
   Layer layer = layer_of(Op::kFullyConnected, {last_});
   layer.ofm.channels = outputs;
@@ -205,7 +206,7 @@ void LayerDesigner::block(bool is_convblock, bool se, std::int64_t channels, std
   block.skip = dice_.chance(85);
   block.activation = dice_.pick({Activation::kRelu, Activation::kRelu6, Activation::kHswish});
   const std::int64_t num_branches = is_convblock ? 1 : dice_.pick({1, 1, 1, 2, 2, 3});
-  // All branches together stay within what a map may take.
+  // All branches together stay within the maximum size of a map.
   const std::int64_t most = std::max<std::int64_t>(
       1, most_channels(current().height * current().width) / current().channels / num_branches);
   for (std::int64_t i = 0; i < num_branches; ++i) {

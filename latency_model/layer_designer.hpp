@@ -15,8 +15,8 @@
 
 namespace tilewake {
 
-/// What a designed network is put together from: a chain with forks that join again, of one input
-/// and one output. Every step appends to what is there, in sizes drawn around what a machine holds.
+/// Builds a random network step by step: a chain with forks that join again, with one input and one
+/// output. Every step appends layers, in sizes drawn around the capacities of a machine.
 class LayerDesigner {
  public:
   LayerDesigner(const MachineScale& scale, std::uint64_t seed, int index);
@@ -32,35 +32,36 @@ class LayerDesigner {
   std::int64_t side() const { return std::min(current().height, current().width); }
   void input(const Shape& shape) { builder_.emplace(name_, shape); }
 
-  /// A map of `size` x `size` (mostly), from an image or from nowhere.
+  /// A map of `size` x `size` (mostly): computed from an image, or a network input.
   void start_map(std::int64_t size, std::int64_t channels, int strided_percent);
 
-  /// A map with `low` to `high` channels; each third one takes some share of the feature buffer
-  /// instead, or more than all of it.
+  /// A map with `low` to `high` channels. One in three has a random share of the feature buffer
+  /// instead, which may exceed 1.
   void start(std::int64_t low, std::int64_t high, int strided_percent);
 
   // Sizes.
 
-  /// Half of them as CNNs have them, an image halved some times; the others anything.
+  /// Half of the sizes are those of CNNs (an image size halved repeatedly); the others are
+  /// arbitrary.
   std::int64_t map_size();
 
-  /// Near `value`, as channels are chosen: multiples of 8, of what the array computes at a time,
-  /// or just anything.
+  /// A number of channels near `value`: a multiple of 8, a multiple of what the array computes at a
+  /// time, or arbitrary.
   std::int64_t likely(std::int64_t value);
   std::int64_t most_channels(std::int64_t num_pixels) const;
   std::int64_t log_channels(std::int64_t low, std::int64_t high);
   std::int64_t grown_channels();
 
-  /// The largest odd kernel up to `kernel` whose weights of one output channel fit on chip, in most
-  /// cases; a few are left too large for machines that can stream them.
+  /// The largest odd kernel up to `kernel` whose weights of one output channel fit on chip. In a
+  /// few cases it is left too large, for machines that can stream weights.
   std::int64_t kernel_for(std::int64_t kernel, std::int64_t in_channels);
 
-  // Layers. Each reads `last_` and becomes it.
+  // Layers. Each reads `last_` and replaces it.
 
   Layer layer_of(Op op, std::vector<int> inputs);
   PaddingRule any_padding();
 
-  /// `padding` if the window fits, else as much as is needed.
+  /// Uses `padding` if the window fits, otherwise the padding that is needed.
   void add(Layer layer, PaddingRule padding = PaddingRule::same());
   Layer conv_layer(std::int64_t channels, std::int64_t kernel, std::int64_t stride);
   void conv(std::int64_t channels, std::int64_t kernel, std::int64_t stride);
@@ -76,28 +77,28 @@ class LayerDesigner {
   void flat_conv(std::int64_t channels);
   void any_step();
 
-  // Parts of several layers.
+  // Blocks of several layers.
 
   std::string part_name(const char* kind) { return fmt::format("{}{}", kind, num_parts_++); }
   void block(bool is_convblock, bool se, std::int64_t channels, std::int64_t stride);
 
-  /// A block of a stage: mostly keeps the shape, else strides or widens.
+  /// A block of a stage: mostly keeps the shape, otherwise strides or widens.
   void any_block(bool is_convblock, bool se);
   void mbconv(bool se) { any_block(false, se); }
   void convblock() { any_block(true, false); }
   void residual(bool bottleneck);
 
-  /// Adds `last_` and `source`, which is projected where the shapes differ.
+  /// Adds `last_` and `source`; `source` is projected if the shapes differ.
   void join_with_shortcut(int source, std::int64_t stride);
   void concat(const std::vector<int>& branches) { add(layer_of(Op::kConcat, branches)); }
   void fire();
   void inception();
   void inception_branch();
 
-  /// Squeeze-and-excitation of whatever is there.
+  /// Squeeze-and-excitation of `last_`.
   void gate();
 
-  /// From a map to classes.
+  /// Classifier head: from a map to classes.
   void head();
   void end_anyhow(int head_percent);
 

@@ -13,21 +13,21 @@ namespace {
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Vector = Eigen::VectorXd;
 
-/// The steps of Lawson and Hanson on a matrix whose columns have length 1 or 0.
+/// The algorithm of Lawson and Hanson on a matrix whose columns have length 1 or 0.
 class ActiveSetSolver {
  public:
   ActiveSetSolver(const Matrix& a, const Vector& b) : a_(a), b_(b), x_(Vector::Zero(a.cols())) {}
 
   Vector solve() {
-    // Each step comes closer to b, so no set of free unknowns comes twice; a few times as many
-    // steps as unknowns are usual. The limit is for what rounding could do.
+    // Each step decreases the residual, so no set of free unknowns repeats; a small multiple of the
+    // number of unknowns is usual. The limit guards against rounding.
     const Eigen::Index max_steps = 10 * a_.cols();
     for (Eigen::Index step = 0; step < max_steps; ++step) {
       const Eigen::Index candidate = steepest();
       if (candidate < 0) break;
       free_.push_back(candidate);
       Vector target = minimum_over_free();
-      if (target[candidate] <= 0.0) {  // only by rounding: the gradient promised better
+      if (target[candidate] <= 0.0) {  // rounding only: the gradient predicted an increase
         free_.pop_back();
         rejected_.push_back(candidate);
         continue;
@@ -47,7 +47,7 @@ class ActiveSetSolver {
     return std::find(set.begin(), set.end(), i) != set.end();
   }
 
-  /// The unknown at 0 whose growth helps most; -1 where none helps.
+  /// The unknown at 0 with the largest gradient; -1 if none reduces the residual.
   Eigen::Index steepest() const {
     constexpr double kRoundingError = 1e-13;
     const Vector descent = a_.transpose() * (b_ - a_ * x_);
@@ -61,7 +61,7 @@ class ActiveSetSolver {
     return candidate;
   }
 
-  /// The minimum where the free unknowns may have any sign; the others are 0.
+  /// The minimum with the free unknowns unconstrained and the others 0.
   Vector minimum_over_free() const {
     Vector result = Vector::Zero(x_.size());
     if (free_.empty()) return result;
@@ -75,7 +75,7 @@ class ActiveSetSolver {
                        [&](Eigen::Index i) { return target[i] <= 0.0; });
   }
 
-  /// Goes as far as no unknown becomes negative, and ties down those that became 0.
+  /// Moves towards `target` until an unknown would become negative, and fixes those that reached 0.
   void walk_towards(const Vector& target) {
     double step = 1.0;
     Eigen::Index first = free_.front();
@@ -99,8 +99,8 @@ class ActiveSetSolver {
   const Matrix& a_;
   const Vector& b_;
   Vector x_;
-  std::vector<Eigen::Index> free_;      // may be > 0; the rest is 0
-  std::vector<Eigen::Index> rejected_;  // not to be tried again before something changes
+  std::vector<Eigen::Index> free_;      // may be > 0; the others are 0
+  std::vector<Eigen::Index> rejected_;  // excluded until the free set changes
 };
 
 }  // namespace
@@ -133,7 +133,7 @@ std::vector<double> LeastSquares::solve_non_negative() const {
   const Eigen::Map<const Matrix> triangle(triangle_.data(), n, n + 1);
   const Vector b = triangle.col(n);
   Matrix a = triangle.leftCols(n);
-  // Columns of length 1, so that no unit of an unknown changes what counts as a rounding error.
+  // Columns of length 1, so that the units of the unknowns do not affect the rounding threshold.
   Vector scale = Vector::Ones(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     const double length = a.col(i).norm();

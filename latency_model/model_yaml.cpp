@@ -21,9 +21,10 @@ namespace {
 
 constexpr double kHighest = std::numeric_limits<double>::max();
 constexpr double kLowest = std::numeric_limits<double>::lowest();
-constexpr std::int64_t kMostCases = std::int64_t{1} << 53;  // exact as a double
+constexpr std::int64_t kMostCases = std::int64_t{1}
+                                    << 53;  // largest count that a double represents exactly
 
-/// The figures of an ErrorSummary after `n`: key, member, smallest and largest value.
+/// The figures of an ErrorSummary after `n`: key, member, minimum, maximum.
 struct Figure {
   std::string_view key;
   double ErrorSummary::*member;
@@ -113,12 +114,12 @@ std::string holdout_yaml(const Evaluation& holdout, const FeatureSet& set) {
 
 Provenance read_provenance(YamlReader& yaml) {
   Provenance provenance;
-  // Files of other versions have other keys, so these two come before everything else.
+  // Other versions have other keys, so the versions are checked before everything else.
   yaml.check(yaml.required<std::int64_t>("tilewake-model") == kModelVersion, "tilewake-model",
-             fmt::format("must be {}, the format that this version reads", kModelVersion));
+             fmt::format("must be {}, the format of this version", kModelVersion));
   provenance.version = yaml.required<std::string>("version");
   yaml.check(provenance.version == kVersion, "version",
-             fmt::format("made by tilewake {}, this is {}: calibrate again",
+             fmt::format("written by tilewake {}, this is {}: calibrate again",
                          printable(provenance.version), kVersion));
   provenance.machine = yaml.required<std::string>("machine");
   provenance.set = yaml.required<std::string>("set");
@@ -128,7 +129,7 @@ Provenance read_provenance(YamlReader& yaml) {
   return provenance;
 }
 
-/// A number for each feature, no more and no fewer.
+/// Exactly one number per feature.
 std::vector<double> read_features(YamlReader yaml, const FeatureSet& set, double min, double max) {
   std::vector<double> values;
   for (const FeatureInfo& feature : set.features) {
@@ -200,9 +201,9 @@ LatencyModel read(YamlReader yaml, const ExtractorMaker& make_extractor) {
   model.provenance = read_provenance(yaml);
   model.hardware = read_hardware(yaml.section("hardware"));
   const std::string id = machine_id(model.hardware);
-  yaml.check(model.provenance.machine == id, "machine",
-             fmt::format("is {}, but the values of 'hardware' are those of {}",
-                         printable(model.provenance.machine), id));
+  yaml.check(
+      model.provenance.machine == id, "machine",
+      fmt::format("is {}, but 'hardware' has the id {}", printable(model.provenance.machine), id));
   std::unique_ptr<FeatureExtractor> extractor;
   try {
     extractor = make_extractor(model.hardware);
@@ -240,7 +241,7 @@ std::string model_yaml(const LatencyModel& model, const ExtractorMaker& make_ext
       "{}"
       "{}"
       "\n"
-      "# Errors on networks that the fit had not seen, as shares: 0.01 is 1 %.\n"
+      "# Errors on held-out networks, as shares: 0.01 is 1 %.\n"
       "{}",
       kModelVersion, from.version, json_string(from.machine), json_string(from.set), from.seed,
       from.num_networks, from.num_layers, hardware_yaml(model.hardware, "  "),

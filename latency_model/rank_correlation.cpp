@@ -14,18 +14,17 @@ namespace {
 
 using Pairs = std::vector<std::pair<double, double>>;
 
-/// `numerator` over sqrt(a x b), kept in -1..1 against rounding; 0 where there is nothing to
-/// divide.
+/// `numerator` / sqrt(a x b), clamped to -1..1 against rounding; 0 if a or b is 0.
 double normalized(double numerator, double a, double b) {
   if (a <= 0.0 || b <= 0.0) return 0.0;
   return std::clamp(numerator / std::sqrt(a * b), -1.0, 1.0);
 }
 
-/// Pairs of equal neighbours' groups in a sorted range: sum of t (t - 1) / 2 over groups of t.
+/// Number of tied pairs in a sorted range: sum of t (t - 1) / 2 over groups of t equal values.
 template <typename Values, typename Equal>
 std::int64_t num_tied_pairs(const Values& sorted, Equal equal) {
   std::int64_t pairs = 0;
-  std::int64_t group = 0;  // how many before this one are equal to it
+  std::int64_t group = 0;  // number of earlier values equal to this one
   for (std::size_t i = 1; i < sorted.size(); ++i) {
     group = equal(sorted[i - 1], sorted[i]) ? group + 1 : 0;
     pairs += group;
@@ -33,7 +32,7 @@ std::int64_t num_tied_pairs(const Values& sorted, Equal equal) {
   return pairs;
 }
 
-/// Sorts values[begin, end) and counts the pairs that stood in descending order.
+/// Sorts values[begin, end) and returns the number of pairs that were in descending order.
 std::int64_t sort_and_count(std::vector<double>& values, std::vector<double>& scratch,
                             std::size_t begin, std::size_t end) {
   if (end - begin < 2) return 0;
@@ -56,7 +55,7 @@ std::int64_t sort_and_count(std::vector<double>& values, std::vector<double>& sc
   return count;
 }
 
-/// Twice the rank of each value, counted from 1, so that a mean of ranks is a whole number.
+/// Twice the rank of each value, counted from 1: the mean of tied ranks stays an integer.
 std::vector<double> doubled_ranks(std::span<const double> values) {
   std::vector<std::size_t> order(values.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -104,7 +103,7 @@ double spearman(std::span<const double> a, std::span<const double> b) {
   assert(a.size() == b.size());
   const std::vector<double> ranks_a = doubled_ranks(a);
   const std::vector<double> ranks_b = doubled_ranks(b);
-  const auto mean = static_cast<double>(a.size() + 1);  // of doubled ranks, with ties or without
+  const auto mean = static_cast<double>(a.size() + 1);  // of doubled ranks, with or without ties
   double covariance = 0.0;
   double variance_a = 0.0;
   double variance_b = 0.0;

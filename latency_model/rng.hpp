@@ -9,11 +9,11 @@
 
 namespace tilewake {
 
-/// Seeded choices, the same with every standard library (its distributions are not).
+/// Seeded random numbers, identical with every standard library (std distributions are not).
 class Rng {
  public:
   Rng(std::uint64_t seed, std::uint64_t index) {
-    // Neighbouring seeds and indices must not give alike streams, which seed_seq sees to.
+    // seed_seq decorrelates the streams of neighbouring seeds and indices.
     std::seed_seq words{seed, seed >> 32, index};
     engine_.seed(words);
   }

@@ -11,11 +11,11 @@
 namespace tilewake {
 namespace {
 
-constexpr int kMaxRounds = 30;           // of each kind of weights; 5 to 15 are usual
-constexpr double kSmallChange = 1e-6;    // of an unknown: ends the rounds
-constexpr double kSmallestScale = 0.01;  // else most rows being exact would doubt the others
+constexpr int kMaxRounds = 30;           // per kind of weights; 5 to 15 are usual
+constexpr double kSmallChange = 1e-6;    // of an unknown: converged
+constexpr double kSmallestScale = 0.01;  // lower bound, if most rows are exact
 
-/// The standard deviation of normally distributed errors whose median magnitude is that of these.
+/// Standard deviation of the normal distribution with the same median magnitude.
 double scale_of(std::vector<double> errors) {
   constexpr double kMedianOfNormal = 0.6745;
   const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
@@ -23,8 +23,8 @@ double scale_of(std::vector<double> errors) {
   return std::max(kSmallestScale, *middle / kMedianOfNormal);
 }
 
-// Weights by an error in units of the scale. The constants keep 95 % of the efficiency of least
-// squares where errors are normally distributed after all.
+// Weights as functions of error / scale. The constants keep 95 % of the efficiency of least squares
+// for normally distributed errors.
 
 double huber_weight(double error) {
   constexpr double kLimit = 1.345;

@@ -7,26 +7,26 @@
 
 namespace tilewake {
 
-/// Fits row . x = target with x >= 0, and lets no row have more than a bounded say: rows that
-/// follow another law, a fifth of all or so, change next to nothing.
+/// Fits row . x = target with x >= 0 and bounds the influence of each row: about a fifth of the
+/// rows may be outliers with little effect.
 ///
 /// Iteratively reweighted least squares (Holland, Welsch, "Robust Regression Using Iteratively
-/// Reweighted Least-Squares", 1977). First with the weights of Huber ("Robust Estimation of a
-/// Location Parameter", 1964), where each error counts, but none by its square; from there with
-/// the biweight of Beaton and Tukey ("The Fitting of Power Series, Meaning Polynomials, Illustrated
-/// on Band-Spectroscopic Data", 1974), where a row far off counts no longer. What is far is told by
-/// the median error. The rounds are limited, so time grows with the rows only.
+/// Reweighted Least-Squares", 1977). The first rounds use the weights of Huber ("Robust Estimation
+/// of a Location Parameter", 1964), which bound the influence of an error. The next rounds use the
+/// biweight of Beaton and Tukey ("The Fitting of Power Series, Meaning Polynomials, Illustrated on
+/// Band-Spectroscopic Data", 1974), which ignores far outliers. The scale is the median error. The
+/// number of rounds is limited, so time is linear in the rows.
 class RobustFit {
  public:
-  /// An unknown of which the rows say nothing stays near its `expected` value, which counts as one
-  /// row of weight `expected_weight` that is never doubted.
+  /// An unknown without evidence in the rows stays near its `expected` value, which counts as one
+  /// row of weight `expected_weight` that is never reweighted.
   RobustFit(std::vector<double> expected, double expected_weight);
 
-  /// Adds an equation; `row` has one entry an unknown. Errors |row . x - target| are compared with
-  /// those of other rows, as shares of what is fitted: 0.01 is small.
+  /// Adds an equation; `row` has one entry per unknown. Errors |row . x - target| of different rows
+  /// are compared with each other, so rows must be scaled to relative errors (0.01 is small).
   void add_row(std::span<const double> row, double target);
 
-  /// The expected values where the rows are fewer than the unknowns that they tell of.
+  /// Returns the expected values if there are fewer rows than unknowns that occur in them.
   std::vector<double> solve() const;
 
  private:

@@ -8,7 +8,7 @@ namespace tilewake {
 double roofline_cycles(const HardwareConfig& hardware, const Network& network, const Layer& layer) {
   std::int64_t bytes = layer.weight_bytes() + layer.ofm.num_elements();
   for (const int input : layer.inputs) {
-    bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()  // what it takes
+    bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()  // its output only
                                            : network.shape_of(input).num_elements();
   }
   return std::max(static_cast<double>(layer.num_effective_macs()) /

@@ -6,14 +6,14 @@
 
 namespace tilewake {
 
-/// What a layer takes when nothing but the peak figures counts: the model to beat.
+/// Cycles of a layer by peak figures only: the baseline that the model must beat.
 ///
 ///   cycles = max(effective MACs / peak MACs per cycle, bytes / peak bytes per cycle)
-///   bytes  = all inputs (of a channel_split, what it takes) + weights + output, one byte an
+///   bytes  = all inputs (of a channel_split, its output size) + weights + output, one byte per
 ///            element, each moved once
 ///
-/// A layer without MACs has the second term only. Biases, partly filled arrays, what is already on
-/// chip and all latencies are left out.
+/// A layer without MACs has the second term only. Biases, partly filled arrays, on-chip residency
+/// and latencies are ignored.
 ///
 /// Source: Williams, Waterman, Patterson, "Roofline: An Insightful Visual Performance Model for
 /// Multicore Architectures", CACM 52(4), 2009.

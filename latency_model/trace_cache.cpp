@@ -27,7 +27,7 @@ std::uint64_t hash_of(const Network& network) {
   return fnv1a64(text.str());
 }
 
-/// The rows as they stand in the file: their network is called after the two hashes.
+/// The rows as stored in the file, where the network name is made of the two hashes.
 std::vector<TraceRow> stored(std::uint64_t network_hash, std::vector<TraceRow> rows,
                              const std::string& version) {
   for (TraceRow& row : rows) {
@@ -39,7 +39,7 @@ std::vector<TraceRow> stored(std::uint64_t network_hash, std::vector<TraceRow> r
   return rows;
 }
 
-/// The hash of the network in such a name; 0 if it is none.
+/// The network hash in such a name; 0 if there is none.
 std::uint64_t network_hash_in(const std::string& name) {
   return name.starts_with('n') ? std::strtoull(name.c_str() + 1, nullptr, 16) : 0;
 }
@@ -62,7 +62,7 @@ TraceCache::TraceCache(const std::string& path, const std::string& machine,
   } catch (const InputError& e) {
     entries_.clear();
     num_rows_ = 0;
-    warning_ = fmt::format("{}; simulating afresh", e.what());
+    warning_ = fmt::format("{}; simulating again", e.what());
   }
 }
 
@@ -78,7 +78,7 @@ void TraceCache::read() {
     for (; i < file.rows.size() && file.rows[i].network == name; ++i) {
       if (file.rows[i].machine != machine_) file.fail(i, "machine", "is not " + machine_);
       if (file.rows[i].version != version_) {
-        file.fail(i, "version", "written by another build of the tool");
+        file.fail(i, "version", "is of another build");
       }
       rows.push_back(std::move(file.rows[i]));
     }
@@ -86,7 +86,7 @@ void TraceCache::read() {
     rows = stored(hash, std::move(rows), version_);
     if (rows.front().network != name) {
       file.rows[i - 1].network = name;
-      file.fail(i - 1, "network", "the rows up to here are not those that were written");
+      file.fail(i - 1, "network", "the rows of this network are damaged");
     }
     if (num_rows_ + rows.size() <= kMaxRows) insert(hash, {std::move(rows), false});
   }

@@ -12,34 +12,34 @@
 
 namespace tilewake {
 
-/// What was simulated before, on one machine by one build of the tool: a trace file with many
-/// networks, kept between runs.
+/// Simulated traces of one machine and one build of the tool, kept between runs in one trace file
+/// of many networks.
 ///
-/// A network is found by a hash of its text. Each one's rows carry a hash of themselves: what is
-/// damaged, or was made by another tool or on another machine, is never believed.
+/// A network is found by the hash of its text. The rows of each network carry their own hash:
+/// damaged rows, and rows of another tool or machine, are not used.
 class TraceCache {
  public:
-  /// Reads the file at `path` if there is one; whatever is wrong with it becomes a warning.
+  /// Reads the file at `path` if it exists; errors in it become a warning.
   /// @param machine  machine_id()
-  /// @param version  of the tool, to the build
+  /// @param version  of the tool, including the build
   TraceCache(const std::string& path, const std::string& machine, const std::string& version);
 
-  /// Why what is in the file is not used; empty if there is no file or all is well.
+  /// Why the file is not used; empty if it does not exist or is valid.
   const std::string& warning() const { return warning_; }
 
-  /// The rows of `network`, as they were given to add(); none if it was not simulated before.
+  /// The rows of `network` as passed to add(), if it was simulated before.
   std::optional<std::vector<TraceRow>> find(const Network& network);
 
-  /// Keeps at most kMaxRows, in memory and so in the file: what this run did not use goes first.
-  /// Returns whether there was room.
+  /// Keeps at most kMaxRows in memory and in the file; rows not used in this run are dropped first.
+  /// Returns false if the rows do not fit.
   bool add(const Network& network, std::vector<TraceRow> rows);
 
-  /// Replaces the file if anything was added, and makes its directory. Throws InputError, and the
-  /// file is as it was.
+  /// Replaces the file if rows were added; creates its directory. On InputError the file is
+  /// unchanged.
   void save();
 
-  static constexpr std::size_t kMaxRows = 150'000;       // of the designed set: 37 MB of text
-  static constexpr std::uintmax_t kMaxBytes = 1U << 26;  // a larger file is not even read
+  static constexpr std::size_t kMaxRows = 150'000;       // the designed set; 37 MB of text
+  static constexpr std::uintmax_t kMaxBytes = 1U << 26;  // larger files are not read
 
  private:
   struct Entry {
@@ -56,13 +56,13 @@ class TraceCache {
   std::string machine_;
   std::string version_;
   std::string warning_;
-  std::map<std::uint64_t, Entry> entries_;  // by the hash of a network's text
-  std::size_t num_rows_ = 0;                // of all entries
+  std::map<std::uint64_t, Entry> entries_;  // by the hash of the network's text
+  std::size_t num_rows_ = 0;                // in all entries
   bool is_changed_ = false;
 };
 
-/// Where the file of a machine is by default: below $TILEWAKE_CACHE, else $XDG_CACHE_HOME/tilewake,
-/// else ~/.cache/tilewake. Empty if none of these is set.
+/// Default path of the file of a machine: in $TILEWAKE_CACHE, otherwise $XDG_CACHE_HOME/tilewake,
+/// otherwise ~/.cache/tilewake. Empty if none of these is set.
 std::string trace_cache_path(const std::string& machine);
 
 }  // namespace tilewake

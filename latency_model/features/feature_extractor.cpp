@@ -10,7 +10,7 @@
 namespace tilewake {
 namespace {
 
-// To add a core kind: its overload here; std::visit does not compile without.
+// To add a core kind: add its overload here; std::visit does not compile without it.
 
 std::unique_ptr<FeatureExtractor> make(const MidapConfig& core, const DramConfig& dram) {
   return make_midap_features(core, dram);

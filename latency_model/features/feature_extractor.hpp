@@ -10,21 +10,22 @@
 
 namespace tilewake {
 
-/// The closed forms of one machine. Each core kind brings its own (feature_extractor.cpp has the
-/// table of makers); whoever fits or predicts sees this interface only.
+/// Computes the features of layers on one machine. Each core kind has an implementation
+/// (feature_extractor.cpp maps kinds to implementations); fit and prediction use this interface
+/// only.
 class FeatureExtractor {
  public:
   virtual ~FeatureExtractor() = default;
 
   virtual const FeatureSet& set() const = 0;
 
-  /// Features of every layer, features[i] for network.layers[i]: O(1) a layer, whatever its size.
-  /// What neighbours change (what is on chip, what was prefetched) is in the values.
-  /// Throws InputError naming the layer that the machine cannot hold, as map_network does.
+  /// features[i] of network.layers[i], in O(1) per layer. Effects of neighbours (residency,
+  /// prefetch) are included in the values. Throws InputError naming the layer if the machine cannot
+  /// hold it, as map_network does.
   virtual std::vector<LayerFeatures> extract(const Network& network) const = 0;
 };
 
-/// The extractor for the machine's core kind.
+/// Creates the extractor for the machine's core kind.
 std::unique_ptr<FeatureExtractor> make_feature_extractor(const HardwareConfig& hardware);
 
 }  // namespace tilewake

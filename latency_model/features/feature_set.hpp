@@ -12,26 +12,26 @@ namespace tilewake {
 ///
 ///   cycles(layer) = sum over features of coefficient[class of the layer][feature] x value
 ///
-/// A value is what a closed form says in cycles, so that a coefficient is "measured cycles per
-/// cycle that the formula expects": 1 where the formula tells all.
+/// A value is in cycles, computed by a closed form, so a coefficient is "measured cycles per
+/// expected cycle": 1 where the formula is exact.
 struct FeatureInfo {
   std::string_view name;     // as in model.yaml: "weight_wait"
   std::string_view unit;     // of the coefficient: "cycles per issue slot"
-  std::string_view meaning;  // one line for a person
-  // Outside of this range a coefficient has lost its physical meaning, which is reported.
+  std::string_view meaning;  // one line, for reports
+  // A coefficient outside of this range has no physical meaning; it is reported.
   double plausible_min = 0.0;
   double plausible_max = 0.0;
 };
 
-/// What the formulas of one core kind tell. Each kind has its own; the fit knows none of them.
+/// The features of one core kind. The fit is independent of the kind.
 struct FeatureSet {
-  std::span<const std::string_view> op_classes;  // layers that follow one law share coefficients
+  std::span<const std::string_view> op_classes;  // layers of a class share coefficients
   std::span<const FeatureInfo> features;
 };
 
 inline constexpr std::size_t kMaxFeatures = 8;
 
-/// `op_class` of a layer that another one computes on the way: it takes no cycles.
+/// `op_class` of a layer that is fused into another one: it takes no cycles.
 inline constexpr int kFusedLayer = -1;
 
 struct LayerFeatures {

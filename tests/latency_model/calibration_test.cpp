@@ -175,8 +175,9 @@ TEST(CalibrationTest, ImplausibleCoefficientIsReported) {
     if (sample.features.op_class == FakeFeatures::kConv)
       sample.cycles += 0.3 * sample.features.values[FakeFeatures::kCompute];
   }
-  EXPECT_THAT(fit(dataset).warnings,
-              ElementsAre("conv: compute is 1.32 cycles per issue slot, plausible are 0.9 to 1.1"));
+  EXPECT_THAT(
+      fit(dataset).warnings,
+      ElementsAre("conv: compute is 1.32 cycles per issue slot, plausible range 0.9 to 1.1"));
 }
 
 TEST(CalibrationTest, ModelKnowsWhereItComesFrom) {

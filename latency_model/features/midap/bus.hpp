@@ -7,28 +7,28 @@
 
 namespace tilewake::midap {
 
-/// What is under way on the DRAM bus, in cycles from the start of the layer at hand. Weights (and
-/// the second operand of add and mul) wait for each other only and pass everything else; features
-/// and biases queue.
+/// State of the DRAM bus, in cycles from the start of the current layer. Weights (and the second
+/// operand of add and mul) wait only for each other and overtake everything else; features and
+/// biases queue.
 struct Bus {
   struct Request {
     double latency = 0.0;
     double transfer = 0.0;
   };
 
-  double weights = 0.0;  // all that were requested are there
-  double queue = 0.0;    // all features and biases are there
-  double bias = 0.0;     // the biases that were requested last are there
+  double weights = 0.0;  // all requested weights have arrived
+  double queue = 0.0;    // all features and biases have arrived
+  double bias = 0.0;     // the biases requested last have arrived
 
-  /// When the bus could begin with weights that are requested at `when`.
+  /// Earliest time at which the bus can start to transfer weights requested at `when`.
   double weights_begin(double when, const Request& request) const;
   void request_weights(double when, const Request& request);
   void request_bias(double when, const Request& request);
-  /// A layer ends: times count from the next one.
+  /// Ends a layer: makes times relative to the start of the next one.
   void advance(double cycles);
 };
 
-/// Latency and transfer of a request for `bytes`.
+/// Latency and transfer time of a request for `bytes`.
 Bus::Request bus_request(const PlanningDram& dram, std::int64_t bytes);
 
 }  // namespace tilewake::midap

@@ -12,13 +12,14 @@
 namespace tilewake::midap {
 namespace {
 
-/// Fragments on chip or under way; machines with more banks are treated as if they had this many.
+/// Limit of fragments on chip or in flight; machines with more banks are treated as if they had
+/// this many.
 constexpr std::int64_t kMaxBanks = 32;
-/// Steps that may make up one period.
+/// Maximum number of steps in a period.
 constexpr std::int64_t kMaxPeriod = 4;
 constexpr std::int64_t kNone = 0;
 constexpr std::int64_t kNumMarks = 2 * kMaxPeriod;
-/// Times closer than this are the same, in cycles.
+/// Times that differ by less are equal, in cycles.
 constexpr double kSame = 1e-3;
 
 class Streamer {
@@ -60,7 +61,7 @@ class Streamer {
     std::int64_t tail = 0;
     double arrival = 0.0;
   };
-  /// Where a step ended, to find out whether steps repeat.
+  /// State at the end of a step, to detect a repetition.
   struct Mark {
     double now = 0.0;
     double bus = 0.0;
@@ -86,7 +87,7 @@ class Streamer {
     now_ = time;
   }
 
-  /// Output fragments that need a bank when everything up to column `tail` is computed.
+  /// Output fragments that need a bank once everything up to column `tail` is computed.
   std::int64_t banks_needed(std::int64_t tail, bool next_on_chip, std::int64_t wanted) const {
     std::int64_t last = s_.out_columns - 1;
     if (tail < s_.in_columns) {
@@ -98,7 +99,7 @@ class Streamer {
     return std::max<std::int64_t>(wanted - stored / s_.out_bank_columns, 0);
   }
 
-  /// Requests before anything is computed.
+  /// Requests issued before the first computation.
   void start() {
     while (loaded_ == 0 && !result_.stuck) {
       request_loads();
@@ -110,7 +111,7 @@ class Streamer {
     if (!s_.as_planned) now_ = s_.start;
   }
 
-  /// Banks that nobody has reserved: what is loaded to stay reserves its own.
+  /// Banks that are not reserved: input that is loaded to stay reserves its own.
   std::int64_t usable() const {
     return s_.usable - (std::min(s_.reserved, loaded_) - std::min(s_.reserved, s_.resident));
   }
@@ -119,7 +120,7 @@ class Streamer {
     return std::clamp<std::int64_t>(usable() - remaining, 0, s_.out_fragments);
   }
 
-  /// Is there anything to load, and does the output leave a bank for it?
+  /// Whether input is left to load and the output leaves a bank for it.
   bool may_load() const {
     if (tail_ >= s_.in_columns || free_ <= 0) return false;
     if (fixed_) return true;
@@ -129,8 +130,8 @@ class Streamer {
     return free_ - 1 >= banks_needed(first, any_pending, output_banks(remaining_)) - mapped_;
   }
 
-  /// Requests all that may be loaded. The banks that the last computation released became free one
-  /// after the other, in its last pass.
+  /// Issues all permitted requests. The banks released by the last computation became free one by
+  /// one during its last pass.
   void request_loads() {
     const std::int64_t before = result_.loads;
     while (may_load()) {
@@ -159,18 +160,18 @@ class Streamer {
     ++result_.loads;
   }
 
-  /// Weights pass the features that are under way.
+  /// Weights overtake the features in flight.
   void delay_in_flight(double cycles, double begin) {
     for (std::int64_t k = processed_; k < loaded_; ++k)
       if (at(k).arrival > begin) at(k).arrival += cycles;
     if (result_.loads > 0 && bus_ > begin) bus_ += cycles;
   }
 
-  /// Gives free banks to the output. Where they are too few for what is computed next, it has to do
-  /// with what it has; written in reverse it starts over with one bank less. False if nothing can
-  /// be computed before something else happens.
+  /// Assigns free banks to the output. If they are too few for the next computation, the output
+  /// keeps only the banks that it has; written in reverse, it restarts with one bank less. Returns
+  /// false if nothing can be computed before another event.
   bool ready_to_compute() {
-    // More rounds than there are banks to shift from one side to the other lead nowhere.
+    // More rounds than there are banks to move between input and output: no progress is possible.
     if (++idle_rounds_ > 2 * kMaxBanks) result_.stuck = true;
     const bool any_pending = processed_ < loaded_;
     if (any_pending && !holds_a_window()) {
@@ -188,7 +189,7 @@ class Streamer {
         return false;
       }
     }
-    // Nothing to compute from, and no bank to load it into.
+    // No input to compute from, and no bank to load it into.
     if (!any_pending && free_ <= 0) result_.stuck = true;
     return any_pending;
   }
@@ -217,8 +218,8 @@ class Streamer {
     claim(output_banks(held));
   }
 
-  /// How many of the pending fragments one computation takes: those that are there and whose
-  /// outputs have a bank, and not the one that was requested last.
+  /// Number of pending fragments that one computation takes: those that have arrived and whose
+  /// outputs have a bank, except the one requested last.
   std::int64_t batch_size() const {
     if (!s_.batches) return 1;
     const std::int64_t pending = loaded_ - processed_;
@@ -252,19 +253,19 @@ class Streamer {
     const double passes = s_.pass_per_column ? columns : s_.passes;
     double cycles = slots;
     if (weights && !s_.pass_per_column) {
-      // A pass over few columns is over before the weights of the next one are there.
+      // A pass over few columns ends before the weights of the next one arrive.
       cycles = passes * cycles_per_pass({slots / passes, s_.weight_latency, s_.weight_transfer});
     }
     if (!s_.as_planned && !s_.tiles && end < loaded_) {
-      // Windows that reach into the next fragment need it in the first pass already.
+      // Windows that reach into the next fragment need it in the first pass.
       const std::int64_t corner =
           (floor_div(tail - 1 - s_.reach + s_.pad, s_.stride) + 1) * s_.stride - s_.pad;
-      // A single window runs over the columns one by one.
+      // A single window processes the columns one by one.
       const std::int64_t first = s_.out_columns == 1 ? tail : corner;
       const auto before = static_cast<double>(std::max(first - processed_columns_, kNone));
       if (corner < tail) wait_until(at(end).arrival - before * pass_cycles);
     }
-    // The first request of all is told apart: `first_weights`.
+    // The very first request is counted separately: `first_weights`.
     const double requests = processed_ == 0 && !s_.pass_per_column ? passes - 1.0 : passes;
     if (weights) share_bus(cycles, requests * s_.weight_transfer / cycles, end);
     now_ += cycles;
@@ -281,7 +282,7 @@ class Streamer {
     }
   }
 
-  /// While computing, weights take their share of the bus from the features under way.
+  /// While computing, weights take their share of the bus from the features in flight.
   void share_bus(double cycles, double share, std::int64_t end) {
     if (share <= 0.0) return;
     share = std::min(share, 1.0);
@@ -294,12 +295,12 @@ class Streamer {
     bus_ = delayed(bus_);
   }
 
-  /// Columns that can be computed before anything but times changes.
-  std::int64_t columns_alike() const {
+  /// Number of columns that can be computed before any discrete state changes.
+  std::int64_t columns_until_change() const {
     std::int64_t end = s_.in_columns;
     if (!fixed_) {
       const std::int64_t tail = processed_ < loaded_ ? at(processed_).tail : tail_;
-      // The output column that begins the next output fragment, and where it is computed from.
+      // The output column that starts the next output fragment, and the input column it needs.
       const std::int64_t last = floor_div(tail - 1 + s_.pad, s_.stride);
       std::int64_t next = (last / s_.out_bank_columns + 1) * s_.out_bank_columns;
       if (s_.reverse) {
@@ -311,7 +312,7 @@ class Streamer {
     return end - s_.bank_columns - tail_;
   }
 
-  /// If the last steps were like those before them, so are the next ones: jumps over them.
+  /// Skips periods: if the last steps repeated the ones before them, the next ones do too.
   void skip_periods() {
     Mark mark{now_,
               bus_,
@@ -326,14 +327,14 @@ class Streamer {
       mark.under_way += std::max(at(k).arrival - now_, 0.0);
     for (std::int64_t period = 1; period <= std::min(num_marks_ / 2, kMaxPeriod); ++period) {
       const Mark& before = mark_ago(period);
-      if (!alike(mark_ago(2 * period), before, mark)) continue;
+      if (!repeats(mark_ago(2 * period), before, mark)) continue;
       const std::int64_t columns = mark.columns - before.columns;
-      const std::int64_t count = columns > 0 ? columns_alike() / columns : 0;
+      const std::int64_t count = columns > 0 ? columns_until_change() / columns : 0;
       if (count > 0) jump(before, mark, count);
       break;
     }
     if (std::exchange(jumped_, false)) {
-      num_marks_ = 0;  // marks from before the jump compare with nothing
+      num_marks_ = 0;  // marks before and after the jump are not comparable
     } else {
       marks_[static_cast<std::size_t>(num_marks_++ % kNumMarks)] = mark;
     }
@@ -343,8 +344,8 @@ class Streamer {
     return marks_[static_cast<std::size_t>((num_marks_ - steps) % kNumMarks)];
   }
 
-  /// Did the steps from b to c do what those from a to b did?
-  static bool alike(const Mark& a, const Mark& b, const Mark& c) {
+  /// Whether the steps from b to c had the same effect as those from a to b.
+  static bool repeats(const Mark& a, const Mark& b, const Mark& c) {
     const auto same = [](double x, double y) { return std::abs(x - y) < kSame; };
     const auto ahead = [](double time, const Mark& mark) { return std::max(time - mark.now, 0.0); };
     return a.pending == b.pending && b.pending == c.pending && a.mapped == b.mapped &&
@@ -381,7 +382,7 @@ class Streamer {
   double now_ = 0.0;
   double bus_;
   std::int64_t remaining_;              // banks that stay for input
-  bool fixed_;                          // the output's banks are decided
+  bool fixed_;                          // the number of output banks is final
   std::int64_t free_ = 0;               // banks
   std::int64_t mapped_ = 0;             // output fragments with a bank
   std::int64_t loaded_ = 0;             // fragments
@@ -392,7 +393,7 @@ class Streamer {
   std::array<double, kMaxBanks> released_;
   std::int64_t num_released_ = 0;
   std::int64_t num_reused_ = 0;
-  std::int64_t idle_rounds_ = 0;  // since anything was loaded or computed
+  std::int64_t idle_rounds_ = 0;  // since the last load or computation
   std::array<Mark, kNumMarks> marks_;
   std::int64_t num_marks_ = 0;
   bool jumped_ = false;
@@ -407,7 +408,7 @@ StreamTimes run_stream(const FeatureStream& stream, bool extrapolate) {
                     (!stream.tight && stream.out_fragments <= stream.banks - stream.resident &&
                      stream.out_fragments <= stream.usable);
   if (!all_there || !fits) return Streamer(stream, extrapolate).run();
-  // Most layers: nothing to load, and room for the whole output.
+  // The common case: nothing to load, and space for the whole output.
   StreamTimes times;
   times.end = stream.start + static_cast<double>(stream.in_columns) * stream.column_compute;
   times.bus_free = stream.queue;

@@ -11,8 +11,8 @@
 namespace tilewake::midap {
 namespace {
 
-/// Addresses of channels repeat after row / gcd(channels, row) pixels; machines with more residues
-/// than this are counted as if they had none (an alignment slot of a row is then left out).
+/// Channel addresses repeat after row / gcd(channels, row) pixels. Machines with more residues than
+/// this are treated as if there were none (the alignment slots of a row are omitted).
 constexpr std::int64_t kMaxResidues = 32;
 
 std::int64_t modulo(std::int64_t a, std::int64_t b) { return a - floor_div(a, b) * b; }
@@ -29,7 +29,7 @@ std::int64_t taps_y(const Node& node, const Node& in) {
                        node.padding.top);
 }
 
-/// Valid taps of the window in the corner, of one dimension.
+/// Valid taps of the window at the corner, along one dimension.
 std::int64_t first_taps(std::int64_t input, std::int64_t kernel, std::int64_t dilation,
                         std::int64_t pad) {
   const std::int64_t begin = ceil_div(std::max<std::int64_t>(pad, 0), dilation);
@@ -37,9 +37,9 @@ std::int64_t first_taps(std::int64_t input, std::int64_t kernel, std::int64_t di
                                   kernel);
 }
 
-/// Rows and alignment slots of a convolution whose channels straddle rows. A window issues, for
-/// each of its tap columns, the rows that its weights touch, and one slot more where the features
-/// begin later in their row than the weights do, unless that row was just read.
+/// Rows and alignment slots of a convolution whose channels straddle rows. For each tap column, a
+/// window issues the rows that its weights touch, plus one slot if the features begin later in
+/// their row than the weights, unless that row was just read.
 class StraddlingWindows {
  public:
   StraddlingWindows(const Node& node, const Node& in, std::int64_t row)
@@ -67,8 +67,8 @@ class StraddlingWindows {
  private:
   using Counts = std::array<std::int64_t, kMaxResidues>;
 
-  /// Counts tap columns by the residue of the column they read: the first one of a window that
-  /// lies on the input, and those behind it.
+  /// Counts tap columns by the residue of the column they read: the first one of a window inside
+  /// the input, and the later ones.
   void count_tap_columns() {
     for (std::int64_t kx = 0; kx < node_.kernel_width; ++kx) {
       const std::int64_t offset = kx * node_.dilation - node_.padding.left;
@@ -86,7 +86,7 @@ class StraddlingWindows {
     }
   }
 
-  /// `count` lines of windows with their corner at y, or at others of the same residue.
+  /// Slots of `count` rows of windows with their corner at y, or at another y of the same residue.
   std::int64_t line(std::int64_t y, std::int64_t count) const {
     const std::int64_t begin = std::max<std::int64_t>(-y, 0);
     const std::int64_t end = std::min(in_.height - y, node_.kernel_height);
@@ -98,8 +98,8 @@ class StraddlingWindows {
   }
 
   /// Alignment slots of all tap columns that begin on line y. `gap_first` and `gap_later` are the
-  /// bytes between what was read before and what is read now: there is no slot where the first byte
-  /// lies in the row that was read last, which is still in the shift register.
+  /// bytes between the previous and the current read. No slot is needed if the first byte is in the
+  /// row read last, which is still in the shift register.
   std::int64_t alignment_slots(std::int64_t y, std::int64_t weight_offset, std::int64_t gap_first,
                                std::int64_t gap_later) const {
     if (num_residues_ > kMaxResidues) return 0;
@@ -116,8 +116,8 @@ class StraddlingWindows {
     return slots;
   }
 
-  /// From the last of `pixels` pixels in the tap column before to the first one of the next tap
-  /// column, or of the next window if it is the only one.
+  /// From the last of `pixels` pixels in one tap column to the first pixel of the next tap column,
+  /// or of the next window if there is only one tap column.
   std::int64_t gap_to_later(std::int64_t pixels) const {
     return (node_.dilation * in_.height - pixels) * channels_;
   }
@@ -127,7 +127,7 @@ class StraddlingWindows {
     return (down - pixels) * channels_;
   }
 
-  /// With dilation every tap is by itself.
+  /// With dilation, every tap is read separately.
   std::int64_t dilated_slots() const {
     std::int64_t slots = 0;
     for (std::int64_t ky = 0; ky < node_.kernel_height; ++ky) {
@@ -139,7 +139,7 @@ class StraddlingWindows {
       const std::int64_t down = (node_.dilation - 1) * channels_;
       const std::int64_t gap_first = ky == 0 ? gap_to_first(pixels) : down;
       const std::int64_t gap_later = ky == 0 ? gap_to_later(pixels) : down;
-      // Lines are spread evenly enough over the residues.
+      // Approximation: lines are spread evenly over the residues.
       std::int64_t aligned = 0;
       for (std::int64_t y = 0; y < num_residues_; ++y)
         aligned += alignment_slots(y, ky * channels_ % row_, gap_first, gap_later);
@@ -187,7 +187,7 @@ IssueSlots count_issue_slots(const Graph& graph, const Node& node) {
     slots.pass_slots = static_cast<double>(in.width) * slots.first_window_slots;
     return slots;
   }
-  if (node.streamed_pool) {  // a slot a pixel, only reduced
+  if (node.streamed_pool) {  // one slot per pixel, only reduced
     slots.pass_slots = static_cast<double>(in.width * in.height);
     slots.first_window_slots = 1.0;
     return slots;

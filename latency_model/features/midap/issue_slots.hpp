@@ -10,12 +10,11 @@ namespace tilewake::midap {
 struct IssueSlots {
   double passes = 0.0;
   double pass_slots = 0.0;
-  double first_window_slots = 0.0;  // until a pass has its first output
+  double first_window_slots = 0.0;  // until the first output of a pass
 };
 
-/// O(kernel x row / CIMs): taps in the padding take no slot; where channels are no multiple of the
-/// row, alignment slots are counted by residues of the addresses. Formulas: README.md of the
-/// module.
+/// O(kernel x row / CIMs). Taps in the padding take no slot. If the channels are no multiple of the
+/// row, alignment slots are counted by address residue. Formulas: README.md of the module.
 IssueSlots count_issue_slots(const Graph& graph, const Node& node);
 
 }  // namespace tilewake::midap

@@ -12,11 +12,11 @@ namespace tilewake::midap {
 namespace {
 
 // Cycles; simulator/engine/README.md.
-constexpr double kEndToken = 8.0;   // its own slot and the stages of the pipe behind it
+constexpr double kEndToken = 8.0;   // its own slot and the pipe stages after it
 constexpr double kBiasStage = 4.0;  // from the issue of an output's last slot to its bias
-constexpr double kBegin = 1.0;      // the first pass begins: behind a bubble
+constexpr double kBegin = 1.0;      // the first pass begins after a bubble
 constexpr double kLongAgo = -1e15;
-/// Waits of plans that differ by less are the same: the mapper's own are whole cycles.
+/// Plans whose waits differ by less are equal: the mapper computes in whole cycles.
 constexpr double kSameWait = 0.25;
 
 bool requests_weights(const Node& node) {
@@ -32,35 +32,35 @@ struct LayerWalk::Work {
   const Node& node;
   const Node& in;
   IssueSlots slots;
-  Bus::Request own;                 // one request of its own weights or second operand
-  const Node* next = nullptr;       // whose first weights it requests
-  Bus::Request ahead;               // of those
-  bool streams_weights = false;     // a request a pass; otherwise all of them at once, or none
-  double first_ready = kLongAgo;    // the first weights are there
-  double bias = kLongAgo;           // its biases are there; at first without weights that pass
-  double first_arrival = kLongAgo;  // the first features are there
+  Bus::Request own;                 // one request for its own weights or second operand
+  const Node* next = nullptr;       // the layer whose first weights it requests
+  Bus::Request ahead;               // one request for those
+  bool streams_weights = false;     // one request per pass; otherwise one for all weights, or none
+  double first_ready = kLongAgo;    // arrival of the first weights
+  double bias = kLongAgo;           // arrival of its biases; initially without overtaking weights
+  double first_arrival = kLongAgo;  // arrival of the first features
   bool loads = false;               // features come from DRAM
-  double store_cycles = 0.0;        // on the bus, of outputs that FMEM does not keep
+  double store_cycles = 0.0;        // on the bus, for outputs that FMEM does not keep
   LayerCycles cycles;
 
   PassCosts costs() const { return {slots.pass_slots, own.latency, own.transfer}; }
   double total_slots() const { return slots.passes * slots.pass_slots; }
-  /// The bias is read this many slots behind the first one.
+  /// Slots from the first slot of the layer to the read of the bias.
   double bias_slots() const { return slots.first_window_slots + kBiasStage; }
-  /// The bus could begin with the second request for weights.
+  /// Earliest start of the second weight request on the bus.
   double second_request() const { return std::max(kBegin + own.latency, first_ready); }
 
   struct End {
     double computed = 0.0;  // the last slot was issued
     PassTimes last;         // the pass that requests the next layer's weights
   };
-  /// The passes, when the first features are there at `features` and the biases at `biases`.
+  /// Runs the passes, given the arrival of the first features and of the biases.
   End run_passes(double features, double biases) const;
 };
 
 LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases) const {
   const double pass = slots.pass_slots;
-  if (pass == 0.0) return {kBegin, {kBegin, first_ready}};  // windows over padding only
+  if (pass == 0.0) return {kBegin, {kBegin, first_ready}};  // windows in the padding only
   if (!streams_weights) {
     double start = std::max(kBegin, features - 1.0);
     if (node.has_weights()) start = std::max(start, first_ready - 1.0);
@@ -68,12 +68,12 @@ LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases)
     return {start + total_slots(), {kBegin, first_ready}};
   }
   const PassTimes first{kBegin, first_ready};
-  // The second pass begins later than the first one's weights alone would have it.
+  // The second pass may begin later than its weights alone would allow.
   PassTimes at = advance(first, costs(), 1.0);
   at.begin = std::max(at.begin, features + pass - 1.0);
   double index = 1.0;
   if (biases > kLongAgo) {
-    const double reads_bias = std::floor((bias_slots() - 1.0) / pass);  // the pass that does
+    const double reads_bias = std::floor((bias_slots() - 1.0) / pass);  // the pass that reads it
     if (reads_bias >= slots.passes) {
       const double computed = advance(at, costs(), slots.passes - 1.0).begin;
       return {std::max(computed, biases - bias_slots() + total_slots()),
@@ -102,8 +102,8 @@ LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_t
       next_(graph.nodes.size(), -1),
       residency_(graph) {}
 
-/// Of weights, or of a column of the second operand. The parts of a layer whose filters are split
-/// differ: the first one is prefetched, the average one stands for all of them.
+/// A request for weights, or for a column of the second operand. If the filters of a layer are
+/// split, its parts differ: `first` is the prefetched one; otherwise the average is returned.
 Bus::Request LayerWalk::weight_request(const Node& node, bool first) const {
   std::int64_t bytes = node.filter_bytes;
   if (node.columns_per_part > 0) {
@@ -118,7 +118,8 @@ Bus::Request LayerWalk::weight_request(const Node& node, bool first) const {
   return bus_request(dram_, bytes);
 }
 
-/// Every layer's first weights are requested by the one before, unless they are only then computed.
+/// The first weights of each layer are requested by the previous one, unless that layer computes
+/// them.
 void LayerWalk::link_weights(const std::vector<int>& order) {
   int weighted = -1;
   int before = -1;
@@ -173,8 +174,8 @@ LayerCycles LayerWalk::layer(const Node& node) {
 
   LayerCycles& cycles = work.cycles;
   if (node.columns_per_part > 0) {
-    // The parts of a layer whose filters do not fit WMEM run one after the other; the last one adds
-    // up what they left in the reduction buffer.
+    // If the filters of a layer do not fit WMEM, its parts run one after the other; the last one
+    // sums up the partial results in the reduction buffer.
     const std::int64_t further = ceil_div(node.kernel_width, node.columns_per_part) - 1;
     cycles.setup += static_cast<double>(further) * (kBegin + kEndToken);
     cycles.slots += static_cast<double>(ceil_div(graph_.tensor_of(node.id).channels, c_.num_cims));
@@ -186,13 +187,13 @@ LayerCycles LayerWalk::layer(const Node& node) {
   cycles.write_wait = write_wait(work);
   bus_.advance(cycles.slots + cycles.setup + cycles.weight_wait + cycles.feature_wait +
                cycles.bias_wait + cycles.write_wait);
-  // Stored in one piece when the layer ends, behind the features that it asked for.
+  // Stored in one piece when the layer ends, after the features that it requested.
   if (stores_take_time_) bus_.queue = std::max(bus_.queue, 0.0) + work.store_cycles;
   return cycles;
 }
 
-/// Requests of its first cycle: its own weights and biases if nobody prefetched them, and the
-/// biases of the layer that it prefetches for.
+/// Requests in the first cycle: its own weights and biases unless prefetched, and the biases of the
+/// layer whose weights it prefetches.
 void LayerWalk::request_at_start(Work& work) {
   const auto request_bias = [&](const Node& node) {
     const std::int64_t lanes = node.type == NodeType::kConv ? c_.num_cims : c_.system_width;
@@ -219,7 +220,7 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   s.exempt_tail = in.width;
   if (node.is_window()) s.window_columns = (node.kernel_width - 1) * node.dilation + 1;
   if (node.gemm) {
-    // The mapper compares rows of the matrix with the width of the image, and pads them like it.
+    // The mapper compares matrix rows with the image width, and pads them alike.
     s.exempt_tail = graph_.shape_of(node.inputs[0]).width;
     s.window_pad = node.padding.left;
     s.stride = node.height;
@@ -258,8 +259,8 @@ FeatureStream LayerWalk::stream_of(const Work& work, const Residency::Layer& fou
   return s;
 }
 
-/// The output gets what is left beside the banks that remain for input. How many remain is tried
-/// out on the mapper's own terms, and the first number that waits least is taken.
+/// The output gets the banks that do not remain for the input. The number that remains is the
+/// smallest with the least waiting by the mapper's own estimate.
 void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& found,
                                     FeatureStream& stream) const {
   const Node& node = work.node;
@@ -281,7 +282,7 @@ void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& fo
   plan.as_planned = true;
   plan.queue = plan.start = plan.first_weights = 0.0;
   const auto bandwidth = static_cast<double>(dram_.bytes_per_cycle);
-  if (!node.gemm) {  // the mapper plans with channels as they are, not as they are stored
+  if (!node.gemm) {  // the mapper plans with unpadded channels
     const Shape& shape = graph_.shape_of(node.inputs[0]);
     plan.column_load = static_cast<double>(shape.height * shape.channels) / bandwidth;
   }
@@ -300,14 +301,14 @@ void LayerWalk::choose_output_banks(const Work& work, const Residency::Layer& fo
     if (times.wait > least - kSameWait) continue;
     least = times.wait;
     best = banks;
-    // Where the output got fewer banks than it could have, the rest is the input's.
+    // If the output got fewer banks than possible, the rest goes to the input.
     if (times.kept < node.num_fragments && times.kept < found.usable - banks)
       best = found.usable - times.kept;
   }
   remain(stream, best);
 }
 
-/// Does the layer executed next, and only that, read the output of `node` through FMEM?
+/// Whether the next layer, and no other, reads the output of `node` through FMEM.
 bool LayerWalk::is_read_next(const Node& node) const {
   const int next = next_[static_cast<std::size_t>(node.id)];
   return next >= 0 && node.tensor == node.id && node.copies.empty() &&
@@ -315,8 +316,8 @@ bool LayerWalk::is_read_next(const Node& node) const {
          std::count(graph_.at(next).inputs.begin(), graph_.at(next).inputs.end(), node.id) == 1;
 }
 
-/// The plain schedule: all of the input is there, or it is loaded tile by tile into two buffers, or
-/// one if two are too large. A tile of several banks stands for one fragment.
+/// The plain schedule: the whole input is on chip, or it is loaded tile by tile into two buffers
+/// (one if two do not fit). A tile of several banks is modelled as one fragment.
 bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
   const std::int64_t banks_per_tile = ceil_div(std::min(s.reach + 1, s.in_columns), s.bank_columns);
   s.resident = 0;
@@ -335,7 +336,7 @@ bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
   }
   const bool one_window = s.out_columns == 1 && work.in.num_fragments == banks_per_tile;
   if (s.resident == 0 && one_window && work.node.type == NodeType::kPool) {
-    // A single window runs over the fragments as they arrive.
+    // A single window processes the fragments as they arrive.
     s.banks = banks_per_tile;
     s.tiles = false;
   } else if (s.resident == 0) {
@@ -344,7 +345,7 @@ bool LayerWalk::plain_banks(const Work& work, FeatureStream& s) const {
   return is_read_next(work.node) && work.node.num_fragments <= c_.fmem_num_banks - used;
 }
 
-/// Features that are not on chip, and what of the output will be.
+/// Streams the input that is not on chip, and decides what is kept of the output.
 void LayerWalk::stream_features(Work& work) {
   const Node& node = work.node;
   const bool plain = schedule_ == Schedule::kPlain;
@@ -388,7 +389,7 @@ void LayerWalk::stream_features(Work& work) {
   work.cycles.feature_wait = std::max(0.0, end - computed);
 }
 
-/// What the layer takes longer because of its biases, and what its weights do to those of the next.
+/// The wait for biases, and the delay that the layer's weights cause to those of the next one.
 void LayerWalk::wait_for_biases(Work& work) {
   const double requests = work.streams_weights ? work.slots.passes - 1.0 : 0.0;
   const auto passed = [&](double bias, double count) {
@@ -396,7 +397,8 @@ void LayerWalk::wait_for_biases(Work& work) {
            work.own.transfer * passing_requests(bias - work.second_request(), work.costs(), count);
   };
   if (work.next != nullptr && work.next->has_bias) bus_.bias = passed(bus_.bias, requests);
-  if (!work.loads) bus_.queue += requests * work.own.transfer;  // in the stream of features else
+  if (!work.loads)
+    bus_.queue += requests * work.own.transfer;  // otherwise counted in the stream of features
   if (!work.node.has_bias || work.slots.pass_slots == 0.0) return;
   double bias = work.bias;
   bool passed_by_next = work.next != nullptr;
@@ -416,13 +418,13 @@ void LayerWalk::wait_for_biases(Work& work) {
   work.cycles.bias_wait = std::max(0.0, with - without);
 }
 
-/// An output is written in one cycle, but for a second operand of a concat and for slices of a
-/// concat that begin or end within a row, which take a cycle a CIM's output. The next output waits.
+/// An output is written in one cycle, except the second operand of a concat and slices of a concat
+/// that begin or end within a row: those take one cycle per CIM output. The next output waits.
 double LayerWalk::write_wait(const Work& work) const {
   const Node& node = work.node;
   const Node& tensor = graph_.tensor_of(node.id);
   const bool narrow = node.type == NodeType::kConv;
-  double writes = 0.0;  // of an output, on average over the passes
+  double writes = 0.0;  // per output, mean over the passes
   const auto add = [&](std::int64_t begin, std::int64_t end) {
     const bool whole = narrow || (begin % c_.system_width == 0 && end % c_.system_width == 0);
     const double groups = node.type == NodeType::kElementwise
@@ -447,10 +449,11 @@ double LayerWalk::write_wait(const Work& work) const {
   return std::max(0.0, outputs * writes - slots);
 }
 
-/// The last pass (of a depthwise convolution the first) requests the next layer's first weights.
+/// The last pass (the first one of a depthwise convolution) requests the next layer's first
+/// weights.
 void LayerWalk::request_next_weights(const Work& work) {
   if (!requests_weights(work.node)) return;
-  // What is waited for on the way, beyond the first fragment, puts off all that follows.
+  // Waits after the first fragment delay everything that follows.
   const bool streamed = work.in.num_fragments > 1;
   const PassTimes last = work.run_passes(streamed ? kLongAgo : work.first_arrival, work.bias).last;
   bus_.weights = std::max(bus_.weights, last.ready);

@@ -14,9 +14,9 @@
 
 namespace tilewake::midap {
 
-/// What the closed forms expect of one executed layer, in cycles.
+/// Expected cycles of one executed layer.
 struct LayerCycles {
-  double slots = 0.0;         // the PE array is issued work
+  double slots = 0.0;         // issued work of the PE array
   double setup = 0.0;         // bubbles, filling and emptying the pipe
   double weight_wait = 0.0;   // for weights, or the second operand of add and mul
   double feature_wait = 0.0;  // beyond that, for features that come from DRAM
@@ -24,20 +24,20 @@ struct LayerCycles {
   double write_wait = 0.0;    // for earlier outputs to be written
 };
 
-/// Walks over the layers in processing order and carries along what one leaves to the next: which
-/// fragments are in FMEM, what was prefetched, and when the bus is free. O(1) a layer.
+/// Visits the layers in processing order and carries the state from one to the next: fragments in
+/// FMEM, prefetched data, and the time when the bus is free. O(1) per layer.
 class LayerWalk {
  public:
   /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
-  /// @param stores_take_time  they queue on the bus with features; the reference's are free
+  /// @param stores_take_time  stores queue on the bus with features; in the reference they are free
   LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time, Schedule schedule);
 
-  /// `order`: every node behind its inputs, fused pools where the schedule has them. result[i]
-  /// belongs to order[i]; zeros for what takes no cycles by itself.
+  /// `order`: every node after its inputs, fused pools where the schedule has them. result[i]
+  /// belongs to order[i]; all zeros for a fused layer.
   std::vector<LayerCycles> run(const std::vector<int>& order);
 
  private:
-  /// A layer while it is worked out.
+  /// A layer during its evaluation.
   struct Work;
 
   void link_weights(const std::vector<int>& order);
@@ -59,13 +59,13 @@ class LayerWalk {
   const PlanningDram& dram_;
   bool stores_take_time_;
   Schedule schedule_;
-  std::vector<int> prefetches_;  // by node: whose first weights it requests, -1 for nobody's
-  std::vector<bool> prepared_;   // by node: the layer before requested its first weights
-  std::vector<int> next_;        // by node: the one executed behind it, -1 for the last
+  std::vector<int> prefetches_;  // by node: the node whose first weights it requests, or -1
+  std::vector<bool> prepared_;   // by node: the previous layer requested its first weights
+  std::vector<int> next_;        // by node: the one executed next, -1 for the last
   Residency residency_;
-  int plain_resident_ = -1;  // plain schedule: the tensor that stays for the next layer
+  int plain_resident_ = -1;  // plain schedule: the tensor kept for the next layer
   Bus bus_;
-  double last_pass_ = 0.0;  // of the layer before: cycles of one pass of its last computation
+  double last_pass_ = 0.0;  // cycles of one pass of the previous layer's last computation
 };
 
 }  // namespace tilewake::midap

@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-/// Closed forms of MIDAP; README.md of the module has the formulas.
+/// Features of MIDAP; README.md of the module has the formulas.
 std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
                                                       const DramConfig& dram);
 

@@ -8,7 +8,7 @@
 namespace tilewake::midap {
 namespace {
 
-/// Longest path of `steps` steps with `min_trips` or more round trips, all other steps at `each`.
+/// Longest path of `steps` steps with at least `min_trips` round trips; other steps take `each`.
 double longest(double steps, double min_trips, double trip, double each) {
   const double max_trips = std::floor(steps / 2.0);
   if (max_trips < min_trips) return -std::numeric_limits<double>::infinity();

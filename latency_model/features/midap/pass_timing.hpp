@@ -3,18 +3,18 @@
 
 namespace tilewake::midap {
 
-/// A sequence of passes that each need weights, requested one pass ahead. All times in cycles.
+/// A sequence of passes whose weights are requested one pass ahead. Times in cycles.
 ///
 ///   begin[i+1] = max(begin[i] + slots, ready[i] + slots - 1)
 ///   ready[i+1] = max(begin[i] + latency, ready[i]) + transfer
 ///
-/// (a pass waits in its first slot; a request is issued when the pass before begins, and the bus
-/// serves requests one after the other). Linear in the max-plus algebra, so that any number of
-/// passes is one step: a path through n passes is some round trips begin -> ready -> begin, and the
-/// longest one has as few or as many of them as there can be.
+/// A pass waits in its first slot; a request is issued when the previous pass begins; the bus
+/// serves requests in order. The recursion is linear in the max-plus algebra, so any number of
+/// passes is one step. A path through n passes consists of round trips begin -> ready -> begin; the
+/// longest one has the minimum or the maximum number of them.
 struct PassTimes {
-  double begin = 0.0;  // of a pass: the last slot of the pass before was issued
-  double ready = 0.0;  // its weights are there
+  double begin = 0.0;  // the last slot of the previous pass was issued
+  double ready = 0.0;  // its weights have arrived
 };
 
 struct PassCosts {
@@ -23,15 +23,16 @@ struct PassCosts {
   double transfer = 0.0;  // of one request for weights
 };
 
-/// The times of pass `count`, counted from the one that `from` is about. O(1).
+/// The times `count` passes after `from`. O(1).
 PassTimes advance(const PassTimes& from, const PassCosts& costs, double count);
 
-/// Cycles of a pass in the long run: what is slowest of computing, the bus, and waiting for a
+/// Steady-state cycles of a pass: the maximum of computing, the bus, and the round trip of a
 /// request in every second pass.
 double cycles_per_pass(const PassCosts& costs);
 
-/// Requests for weights, of `count`, that go before another transfer: the bus would begin it `lead`
-/// cycles after the first of them, each one delays it, and they come every cycles_per_pass().
+/// Number of weight requests, out of `count`, that precede another transfer. The bus could start
+/// that transfer `lead` cycles after the first request; each request delays it; requests are
+/// cycles_per_pass() apart.
 double passing_requests(double lead, const PassCosts& costs, double count);
 
 }  // namespace tilewake::midap

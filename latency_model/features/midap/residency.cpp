@@ -31,11 +31,11 @@ Residency::Layer Residency::begin(const Node& node) {
   if (node.input_stationary >= 0 && layer.resident > 0) {
     reserved_tensor_ = in;
     reserved_ = std::min(node.input_stationary, layer.resident);
-    reserved_concat_ = 0;  // its banks stay mapped, though
+    reserved_concat_ = 0;  // its banks stay mapped
   }
   if (node.output_stationary > 0) map_concat(node);
   layer.reserved = in == reserved_tensor_ ? reserved_ : 0;
-  if (node.input_stationary > 0)  // what is loaded first stays as well
+  if (node.input_stationary > 0)  // the input loaded first stays, too
     layer.reserved = std::min(node.input_stationary, graph_.at(in).num_fragments);
   layer.usable = num_banks_ - reserved_ - reserved_concat_;
   layer.banks = num_banks_ - (mapped_ - layer.resident);

@@ -8,27 +8,28 @@
 
 namespace tilewake::midap {
 
-/// How many fragments of each tensor lie in FMEM while the layers are walked over: the bookkeeping
-/// of the mapper's bank planner in numbers, without telling one bank from another.
+/// Number of fragments of each tensor in FMEM during the walk over the layers: the mapper's bank
+/// planner reduced to counts, without bank identities.
 class Residency {
  public:
-  /// What a layer finds.
+  /// The state at the start of a layer.
   struct Layer {
     std::int64_t resident = 0;   // input fragments on chip
-    std::int64_t reserved = 0;   // input fragments that stay for another path of a fork
-    std::int64_t usable = 0;     // banks that nobody has reserved
-    std::int64_t banks = 0;      // that input and output may have: those of no other tensor
-    bool input_flipped = false;  // its columns are stored in reverse
+    std::int64_t reserved = 0;   // input fragments kept for another path of a fork
+    std::int64_t usable = 0;     // unreserved banks
+    std::int64_t banks = 0;      // banks available to input and output: not used by other tensors
+    bool input_flipped = false;  // its columns are stored in reverse order
   };
 
   explicit Residency(const Graph& graph);
 
-  /// Reserves what `node` must leave in place, and banks of a concat that it is the first to write.
+  /// Reserves the fragments that `node` must keep, and the banks of a concat if it writes the first
+  /// part.
   Layer begin(const Node& node);
-  /// `kept` fragments of the output have a bank; all of the input was loaded if `loaded`.
+  /// `kept` output fragments have a bank; `loaded`: the whole input was loaded.
   void end(const Node& node, std::int64_t kept, bool loaded, bool reverse);
-  /// A global pool that rides on its producer claims banks and releases its input when its turn
-  /// comes, which may be after other layers.
+  /// A global pool fused into its producer claims banks and releases its input in its own turn,
+  /// which may be after other layers.
   void fused_pool(const Node& node);
 
  private:

@@ -9,7 +9,7 @@
 namespace tilewake::tiled {
 namespace {
 
-/// When the slots of a buffer are free: each content takes the slot that was freed first.
+/// Times when the slots of a buffer become free; each content takes the slot freed first.
 class Slots {
  public:
   explicit Slots(std::int64_t num_slots) : free_at_(static_cast<std::size_t>(num_slots), 0.0) {}
@@ -172,9 +172,9 @@ class Timeline {
   Slots weight_;
   Slots output_;
   std::vector<double> stored_;  // by layer: end of its last store
-  std::deque<Store> stores_;    // requested and not served yet
+  std::deque<Store> stores_;    // requested, not served yet
   double now_ = 0.0;            // the PE array
-  double loader_ = 0.0;         // requests leave in order, none before this
+  double loader_ = 0.0;         // earliest time of the next request; requests leave in order
   double bus_free_ = 0.0;
   double part_end_ = 0.0;
 };

@@ -8,7 +8,7 @@
 
 namespace tilewake::tiled {
 
-/// Where the cycles of one layer go, as far as a memory of latency and bandwidth tells.
+/// Cycles of one layer by cause, for a memory of latency and bandwidth.
 struct LayerCycles {
   double compute = 0.0;
   double weight_wait = 0.0;
@@ -16,10 +16,10 @@ struct LayerCycles {
   double write_wait = 0.0;
 };
 
-/// A run of `program` as a recursion over its steps: what is loaded when follows from when slots
-/// become free, and one bus serves everything in the order of request. No events and no pieces, so
-/// a step costs some tens of nanoseconds; what a DRAM does beyond latency and bandwidth is left to
-/// the coefficients. One entry a TiledProgram layer.
+/// Evaluates `program` as a recursion over its steps: loads start when slots become free, and one
+/// bus serves all requests in order. There are no events and no bursts; a step costs some tens of
+/// nanoseconds. DRAM effects beyond latency and bandwidth are left to the coefficients. Returns one
+/// entry per TiledProgram layer.
 std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram);
 
 }  // namespace tilewake::tiled
