@@ -147,7 +147,8 @@ TEST(ArchitectureTest, NetworkFileGivesAnEqualNetwork) {
   Random random(1);
   for (int i = 0; i < 200; ++i) {
     const Architecture a = random_variant(random);
-    const std::string text = network_yaml(a, "found by\n\na test: with [odd] \x01 \x1b\rcharacters");
+    const std::string text =
+        network_yaml(a, "found by\n\na test: with [odd] \x01 \x1b\rcharacters");
     EXPECT_THAT(text, StartsWith("# found by\n#\n# a test: with [odd] ? ??characters\nname: \""));
     ASSERT_EQ(text_of(read_network_text(text, "n.yaml")), text_of(to_network(a))) << text;
   }
