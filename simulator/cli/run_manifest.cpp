@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/run_manifest.hpp"
 
-#include <cassert>
+#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
 #include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
-#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <unistd.h>
@@ -29,7 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kHead = "# tilewake-manifest v1: the files that the tool wrote here\n";
 constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
-constexpr std::string_view kTemporary = ".tmp-";
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
@@ -41,36 +37,6 @@ fs::file_type type_of(const fs::path& path) {
   const fs::file_status status = fs::symlink_status(path, error);
   if (status.type() == fs::file_type::none) fail(path, error.message());
   return status.type();
-}
-
-std::optional<long> number_in(std::string_view text) {
-  long number = 0;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, number);
-  if (text.empty() || text.front() == '-' || error != std::errc{} || end != last) return {};
-  return number;
-}
-
-/// "NAME.tmp-PID-NUMBER", as PreparedFile names what it will rename to NAME.
-struct TemporaryName {
-  std::string name;
-  long process = 0;
-};
-
-std::optional<TemporaryName> temporary_name(const std::string& name) {
-  const std::size_t begin = name.rfind(kTemporary);
-  if (begin == std::string::npos) return {};
-  const std::string_view numbers = std::string_view(name).substr(begin + kTemporary.size());
-  const std::size_t dash = numbers.find('-');
-  if (dash == std::string_view::npos) return {};
-  const std::optional<long> process = number_in(numbers.substr(0, dash));
-  if (!process || *process < 1 || !number_in(numbers.substr(dash + 1))) return {};
-  return TemporaryName{name.substr(0, begin), *process};
-}
-
-/// A file of this process's number is of an earlier process: this one has written nothing yet.
-bool is_running(long process) {
-  return process != ::getpid() && (::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH);
 }
 
 void remove_file(const fs::path& path) {
@@ -116,7 +82,18 @@ bool RunManifest::read() {
   return true;
 }
 
-void RunManifest::examine(const std::string& parent, Others others, Entries& entries) const {
+bool RunManifest::is_stale_temporary(const std::string& name) const {
+  const std::size_t begin = name.rfind(".tmp-");
+  if (begin == std::string::npos) return false;
+  const std::string target = name.substr(0, begin);
+  if (!lists(target) && target != kFileName) return false;
+  const std::vector<std::string> stale = stale_temporaries_of(path_of(target).string());
+  return std::any_of(stale.begin(), stale.end(), [&](const std::string& path) {
+    return fs::path(path).filename() == path_of(name).filename();
+  });
+}
+
+void RunManifest::examine(const std::string& parent, Others others, Paths& temporaries) const {
   std::error_code error;
   for (fs::directory_iterator it(path_of(parent), error), end; !error && it != end;
        it.increment(error)) {
@@ -126,17 +103,13 @@ void RunManifest::examine(const std::string& parent, Others others, Entries& ent
     const fs::file_type type = type_of(it->path());
     if (names_.is_directory(name)) {
       if (type != fs::file_type::directory) fail(it->path(), "is not a directory");
-      examine(name, others, entries);
+      examine(name, others, temporaries);
     } else if (names_.is_file(name)) {
       if (type != fs::file_type::regular) fail(it->path(), "is not a regular file");
       if (!lists(name)) fail(it->path(), "was not written by this run; it would be replaced");
     } else {
-      const std::optional<TemporaryName> temporary = temporary_name(name);
-      const bool is_ours = temporary && type == fs::file_type::regular &&
-                           (lists(temporary->name) || temporary->name == kFileName) &&
-                           !is_running(temporary->process);
-      if (is_ours) {
-        entries.temporary_files.push_back(it->path());
+      if (is_stale_temporary(name)) {
+        temporaries.push_back(it->path());
       } else if (others == Others::kRefused) {
         fail(it->path(), "was not written by this run; move it elsewhere");
       }
@@ -145,17 +118,17 @@ void RunManifest::examine(const std::string& parent, Others others, Entries& ent
   if (error) fail(path_of(parent), "cannot read directory: " + error.message());
 }
 
-RunManifest::Entries RunManifest::examine(Others others) const {
-  Entries entries;
+RunManifest::Paths RunManifest::examine(Others others) const {
+  Paths temporaries;
   std::error_code error;
-  if (fs::is_directory(directory_, error)) examine("", others, entries);
-  return entries;
+  if (fs::is_directory(directory_, error)) examine("", others, temporaries);
+  return temporaries;
 }
 
 void RunManifest::check(Others others) const { static_cast<void>(examine(others)); }
 
 void RunManifest::remove_temporary_files() const {
-  for (const fs::path& path : examine(Others::kKept).temporary_files) remove_file(path);
+  for (const fs::path& path : examine(Others::kKept)) remove_file(path);
 }
 
 void RunManifest::remove(const std::string& name) const {

@@ -40,8 +40,8 @@ class RunManifest {
   bool lists(const std::string& name) const { return listed_.count(name) > 0; }
   const std::set<std::string>& listed() const { return listed_; }
 
-  /// Removes what a process that was killed left of a listed file: "NAME.tmp-PID-NUMBER" where no
-  /// process PID runs. To be called after check().
+  /// Removes what killed processes left of listed files (stale_temporaries_of() in
+  /// atomic_file.hpp). To be called after check().
   void remove_temporary_files() const;
 
   /// Removes a listed file, if it is there. To be called after check().
@@ -64,12 +64,12 @@ class RunManifest {
   void tidy();
 
  private:
-  struct Entries {
-    std::vector<std::filesystem::path> temporary_files;
-  };
+  using Paths = std::vector<std::filesystem::path>;
 
-  Entries examine(Others others) const;
-  void examine(const std::string& parent, Others others, Entries& entries) const;
+  /// What check() does. Returns the stale temporary files.
+  Paths examine(Others others) const;
+  void examine(const std::string& parent, Others others, Paths& temporaries) const;
+  bool is_stale_temporary(const std::string& name) const;
   std::filesystem::path path_of(const std::string& name) const { return directory_ / name; }
   bool read();  // false where it was killed while making the file
   void append(const std::string& line, int flags) const;
