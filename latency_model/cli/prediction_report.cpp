@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/text_table.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/trace/json_string.hpp"
 
 namespace tilewake {

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/text_table.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {

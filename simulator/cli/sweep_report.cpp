@@ -10,9 +10,9 @@
 
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/sweep_figures.hpp"
-#include "simulator/cli/text_table.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/text_table.hpp"
+#include "simulator/common/text_table.hpp"
 
 #include <algorithm>
 #include <string_view>
