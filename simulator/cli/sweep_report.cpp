@@ -12,6 +12,7 @@
 #include "simulator/cli/sweep_figures.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
+#include "simulator/common/json_document.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -145,7 +146,7 @@ std::string sweep_json(const Sweep& sweep) {
   Json json;
   json["version"] = std::string(kVersion);
   json["points"] = std::move(points);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json);
 }
 
 std::string failure_text(const Sweep& sweep, std::int64_t index) {

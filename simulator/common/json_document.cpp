@@ -114,4 +114,8 @@ std::string json_error_text(const std::exception& error) {
   return printable(text, kMaxBytes);
 }
 
+std::string json_text(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace tilewake

@@ -37,4 +37,8 @@ nlohmann::json read_json_file(const std::string& path, const JsonLimits& limits 
 /// wrong type after the text was parsed.
 std::string json_error_text(const std::exception& error);
 
+/// A value as the files and the output of the program have it: indented by two spaces, with a line
+/// end. Bytes that are not UTF-8 are replaced.
+std::string json_text(const nlohmann::ordered_json& json);
+
 }  // namespace tilewake

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "simulator/common/json_document.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/trace/trace_columns.hpp"
 
@@ -66,11 +67,6 @@ Json json_of(const Summary& s) {
   return json;
 }
 
-/// Names are checked to be ASCII by the network reader; a name from elsewhere must not throw here.
-std::string text_of(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
@@ -103,13 +99,13 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
   return s;
 }
 
-std::string summary_json(const Summary& summary) { return text_of(json_of(summary)); }
+std::string summary_json(const Summary& summary) { return json_text(json_of(summary)); }
 
 std::string run_json(const Summary& summary, const std::vector<TraceRow>& rows) {
   Json json = json_of(summary);
   json["layers"] = Json::array();
   for (const TraceRow& row : rows) json["layers"].push_back(json_of(row));
-  return text_of(json);
+  return json_text(json);
 }
 
 }  // namespace tilewake
