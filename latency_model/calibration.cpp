@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "latency_model/folds.hpp"
+#include "latency_model/dataset.hpp"
 #include "latency_model/robust_fit.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"

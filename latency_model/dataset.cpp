@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/dataset.hpp"
 
+#include <algorithm>
+#include <cassert>
 #include <iterator>
+#include <map>
+#include <random>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "latency_model/roofline.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -66,6 +70,36 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
   dataset.networks.push_back(network.name);
   dataset.samples.insert(dataset.samples.end(), std::make_move_iterator(samples.begin()),
                          std::make_move_iterator(samples.end()));
+}
+
+double roofline_cycles(const HardwareConfig& hardware, const Network& network, const Layer& layer) {
+  std::int64_t bytes = layer.weight_bytes() + layer.ofm.num_elements();
+  for (const int input : layer.inputs) {
+    bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()  // its output only
+                                           : network.shape_of(input).num_elements();
+  }
+  return std::max(static_cast<double>(layer.num_effective_macs()) /
+                      static_cast<double>(hardware.peak_macs_per_cycle()),
+                  static_cast<double>(bytes) / peak_bytes_per_cycle(hardware.dram));
+}
+
+std::vector<int> network_folds(const std::vector<std::string>& networks, int num_folds,
+                               std::uint64_t seed) {
+  assert(num_folds > 0);
+  const std::set<std::string> sorted(networks.begin(), networks.end());
+  std::vector<std::string> names(sorted.begin(), sorted.end());
+  // Fisher-Yates: std::shuffle differs between standard libraries. The modulo bias over 64 bits is
+  // negligible.
+  std::mt19937_64 random(seed);
+  for (std::size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random() % i]);
+
+  std::map<std::string, int> fold_of;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    fold_of[names[i]] = static_cast<int>(i % static_cast<std::size_t>(num_folds));
+  }
+  std::vector<int> folds;
+  for (const std::string& name : networks) folds.push_back(fold_of[name]);
+  return folds;
 }
 
 }  // namespace tilewake

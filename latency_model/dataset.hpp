@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "latency_model/features/feature_extractor.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/network/network.hpp"
 #include "simulator/trace/trace_row.hpp"
 
 namespace tilewake {
@@ -31,5 +34,24 @@ struct Dataset {
 void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
                      const HardwareConfig& hardware, const Network& network,
                      const std::vector<TraceRow>& rows);
+
+/// Cycles of a layer by peak figures only: the baseline that the model must beat.
+///
+///   cycles = max(effective MACs / peak MACs per cycle, bytes / peak bytes per cycle)
+///   bytes  = all inputs (of a channel_split, its output size) + weights + output, one byte per
+///            element, each moved once
+///
+/// A layer without MACs has the second term only. Biases, partly filled arrays, on-chip residency
+/// and latencies are ignored.
+///
+/// Source: Williams, Waterman, Patterson, "Roofline: An Insightful Visual Performance Model for
+/// Multicore Architectures", CACM 52(4), 2009.
+double roofline_cycles(const HardwareConfig& hardware, const Network& network, const Layer& layer);
+
+/// The fold 0..num_folds-1 of each network, for k-fold hold-out. Networks of one name share a fold,
+/// so that a network traced twice is not predicted from itself. Fold sizes differ by at most one
+/// name. Folds depend on the set of names and the seed only.
+std::vector<int> network_folds(const std::vector<std::string>& networks, int num_folds,
+                               std::uint64_t seed);
 
 }  // namespace tilewake

@@ -8,7 +8,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "latency_model/roofline.hpp"
 #include "tests/latency_model/fake_features.hpp"
 #include "tests/support/input_error.hpp"
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "latency_model/folds.hpp"
-
 #include <algorithm>
 #include <map>
 #include <string>
@@ -8,6 +6,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "latency_model/dataset.hpp"
 
 namespace tilewake {
 namespace {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "latency_model/roofline.hpp"
-
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "latency_model/dataset.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "tests/support/network_text.hpp"
 #include "tests/support/shipped.hpp"
