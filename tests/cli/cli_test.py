@@ -66,7 +66,7 @@ class UsageTest(CliTest):
                              ["check", "simulate", "calibrate", "predict", "dram", "convert", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 7), ("simulate", 12), ("convert", 6)):
+        for command, count in (("check", 8), ("simulate", 12), ("convert", 6)):
             text = self.expect_ok(command, "--help")
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)
@@ -236,6 +236,14 @@ class NameTest(CliTest):
 
 
 class CheckTest(CliTest):
+    def test_keys_lists_each_key_with_its_value(self):
+        text = self.expect_ok("check", "--hw", "machine.yaml", "--keys")
+        rows = [line.split(" | ") for line in text.splitlines()[2:]]
+        values = {row[0]: row[3] for row in rows}
+        self.assertEqual(values["| `core.num_cims`"], "16")
+        self.assertEqual(values["| `dram.model`"], "latency_bandwidth")
+        self.assertEqual(len(values), 23)
+
     def test_prints_the_peak_figures(self):
         text = self.expect_ok("check", "--hw", "machine.yaml")
         self.assertRegex(text, r"peak compute +1,024 MACs/cycle, 1024.0 GMAC/s")
