@@ -3,18 +3,27 @@
 
 #include <memory>
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
 
+#include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
 
+/// Prints every entry as print_error() does: one line, without control characters.
+class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    print_error({message.payload.data(), message.payload.size()});
+  }
+  void flush_() override {}
+};
+
 spdlog::logger make_logger() {
   // Not spdlog's registry: its default logger writes to standard output.
-  spdlog::logger logger("tilewake", std::make_shared<spdlog::sinks::stderr_sink_st>());
-  logger.set_pattern("tilewake: %v");
-  return logger;
+  return {"tilewake", std::make_shared<LineSink>()};
 }
 
 }  // namespace

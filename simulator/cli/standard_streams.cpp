@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 
 namespace tilewake {
 
@@ -47,13 +48,7 @@ void write_result(std::string_view text) {
 }
 
 void print_error(std::string_view text) {
-  std::string line = "tilewake: ";
-  for (const char c : text) {
-    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    line += is_control ? '?' : c;
-  }
-  line += '\n';
-  static_cast<void>(write_all(STDERR_FILENO, line));
+  static_cast<void>(write_all(STDERR_FILENO, "tilewake: " + one_line(text) + "\n"));
 }
 
 bool use_color() {

@@ -18,7 +18,7 @@ int write_all(int fd, std::string_view text);
 /// is no error; anything else is an InputError with the system's reason.
 void write_result(std::string_view text);
 
-/// Writes one line to standard error, "tilewake: " before it and nothing in it that moves a cursor.
+/// Writes one line to standard error: "tilewake: " and one_line(text).
 void print_error(std::string_view text);
 
 /// Whether the result may be coloured: standard output is a terminal, and NO_COLOR is not set

@@ -13,6 +13,7 @@
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
 #include "simulator/common/json_document.hpp"
+#include "simulator/common/one_line.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -119,7 +120,7 @@ std::string sweep_csv(const Sweep& sweep) {
       fields.resize(fields.size() + 1 + kSweepColumns.size());
     }
     fields.emplace_back(kVersion);
-    fields.push_back(csv_field(result.error));
+    fields.push_back(csv_field(one_line(result.error)));
     text += fmt::format("{}\n", fmt::join(fields, ","));
   });
   return text;
@@ -155,10 +156,7 @@ std::string failure_text(const Sweep& sweep, std::int64_t index) {
       sweep.plan().hardware()[point.hardware] + ", " + sweep.plan().networks()[point.network];
   if (!point.settings.empty()) text += ", " + settings_text(point.settings);
   text += ": " + sweep.results()[static_cast<std::size_t>(index)].error;
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';  // of a name
-  }
-  return text;
+  return one_line(text);
 }
 
 }  // namespace tilewake
