@@ -8,10 +8,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -56,15 +60,42 @@ std::optional<pid_t> writer_of(std::string_view name, std::string_view target) {
   return static_cast<pid_t>(*process);
 }
 
-bool is_running(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
+/// Seconds since 1970 at which a process began; none if it does not run, or cannot be told.
+std::optional<double> start_of(pid_t process) {
+  constexpr int kStartField = 19;  // after the name, see proc(5)
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string field;
+  for (int i = 0; i <= kStartField; ++i) fields >> field;
+  std::string_view digits = field;
+  const std::optional<std::int64_t> ticks = take_number(digits);
+  timespec since_boot{};
+  if (!ticks || ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return std::nullopt;
+  const double age = static_cast<double>(since_boot.tv_sec) -
+                     static_cast<double>(*ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return static_cast<double>(std::time(nullptr)) - age;
+}
 
-/// A regular file of ours that no process has locked.
-bool is_abandoned(const std::string& path) {
+/// Whether `process` runs, and did so when a file was last written: another may have got its number
+/// since.
+bool can_be_writer(pid_t process, const struct stat& file) {
+  constexpr double kClockSlack = 5.0;  // seconds
+  if (::kill(process, 0) != 0 && errno == ESRCH) return false;
+  const std::optional<double> start = start_of(process);
+  return !start || static_cast<double>(file.st_mtime) + kClockSlack >= *start;
+}
+
+/// A regular file of this user that no process has locked, and `writer` no longer writes.
+bool is_abandoned(const std::string& path, pid_t writer) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
   struct stat status {};
   const bool is_abandoned = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                            status.st_uid == ::geteuid() && ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+                            status.st_uid == ::geteuid() && !can_be_writer(writer, status) &&
+                            ::flock(fd, LOCK_EX | LOCK_NB) == 0;
   ::close(fd);
   return is_abandoned;
 }
@@ -166,9 +197,9 @@ std::vector<std::string> stale_temporaries_of(const std::string& path) {
   std::filesystem::directory_iterator it(directory.empty() ? "." : directory, error);
   for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
     const std::optional<pid_t> writer = writer_of(it->path().filename().string(), name);
-    if (!writer || is_running(*writer)) continue;
+    if (!writer) continue;
     const std::string file = (directory / it->path().filename()).string();
-    if (is_abandoned(file)) stale.push_back(file);
+    if (is_abandoned(file, *writer)) stale.push_back(file);
   }
   return stale;
 }

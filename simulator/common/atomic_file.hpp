@@ -37,8 +37,8 @@ class PreparedFile {
 
 /// The temporary files that killed processes left of writes to `path`, and no others: regular files
 /// in its directory, named `path`.tmp-PID-NUMBER, owned by the user of this process, of a process
-/// that no longer runs, and not locked (a process in another container has another PID, but holds
-/// the lock).
+/// that no longer runs (or began after the file was last written), and not locked (a process in
+/// another container has another PID, but holds the lock while it writes).
 std::vector<std::string> stale_temporaries_of(const std::string& path);
 
 }  // namespace tilewake

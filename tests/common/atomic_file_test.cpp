@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/common/atomic_file.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
@@ -135,6 +136,12 @@ TEST(AtomicFileTest, TemporariesOfKilledProcessesAreRemovedAndNothingElse) {
   kept.insert(locked);
   const int lock = ::open(dir.file(locked).c_str(), O_RDONLY | O_CLOEXEC);
   ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+
+  // Of a process that had the number of this one before.
+  const std::string old = dir.file(temporary(::getpid(), "1001"));
+  write_file(old, "");
+  using std::chrono::hours;
+  std::filesystem::last_write_time(old, std::filesystem::file_time_type::clock::now() - hours(48));
 
   write_file_atomically(path, "text");
   std::set<std::string> found;
