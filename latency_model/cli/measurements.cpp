@@ -31,6 +31,9 @@ namespace fs = std::filesystem;
 /// Rows are lines, behind the version of the format and the header.
 constexpr std::size_t kFirstRowLine = 3;
 
+/// A few seconds of simulation; a designed network takes thousands of steps on a sensible machine.
+constexpr std::int64_t kMaxStepsOfNetwork = 10'000'000;
+
 void check_origin(const TraceFile& trace, const std::string& machine) {
   for (std::size_t i = 0; i < trace.rows.size(); ++i) {
     const TraceRow& row = trace.rows[i];
@@ -52,7 +55,7 @@ class Simulations {
   Simulations(const HardwareConfig& hardware, Simulator& simulator, TraceCache* cache)
       : hardware_(hardware), cache_(cache), simulator_(simulator) {}
 
-  /// Its rows, or none if the machine cannot hold it.
+  /// Its rows, or none if the machine cannot hold it, or is too small to simulate it in seconds.
   std::optional<std::vector<TraceRow>> rows_of(const Network& network) {
     if (cache_ != nullptr) {
       if (std::optional<std::vector<TraceRow>> rows = cache_->find(network)) {
@@ -62,7 +65,7 @@ class Simulations {
     }
     std::optional<Program> program;
     try {
-      program = map_network(network, hardware_);
+      program = map_network(network, hardware_, {kMaxStepsOfNetwork, "", nullptr});
     } catch (const InputError& e) {
       ++num_left_out;
       log().debug("left out {}: {}", network.name, e.what());
@@ -114,7 +117,9 @@ std::string add_trace(Measurements& measurements, const std::string& path) {
 
 void add_simulations(Measurements& measurements, Simulator& simulator, const CalibrationSet& set,
                      const std::string& cache_path) {
-  const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
+  // An interrupt ends the process at the end of this function, with the cache saved, or after a
+  // second, without what was simulated.
+  const InterruptDelay delay(InterruptDelay::kOneSecond);
   const Stopwatch stopwatch;
   const HardwareConfig& hardware = measurements.hardware;
   std::optional<TraceCache> cache;

@@ -63,13 +63,14 @@ ExitCode check_command(const Arguments& arguments) {
   std::string network_name;
   std::string input_shape;
   std::vector<std::string> settings;
+  std::int64_t max_steps = kDefaultMaxSteps;
   bool keys = false;
   bool verbose = false;
   bool quiet = false;
   Options options(
       "check",
       "check --hw FILE [--net FILE [--input-shape N,C,H,W]] [--set KEY=VALUE...]\n"
-      "                      [--keys] [-v | -q]",
+      "                      [--max-steps N] [--keys] [-v | -q]",
       "Validates a machine, and whether it can run a network. Prints every value of the\n"
       "machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
@@ -77,6 +78,7 @@ ExitCode check_command(const Arguments& arguments) {
   options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", settings, "KEY=VALUE...",
                "put a value into the machine, as in dram.num_channels=4");
+  options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.flag("keys", keys, "only list every key of the machine, with unit, range and meaning");
   options.flag("verbose,v", verbose, "also list the network's layers");
   options.flag("quiet,q", quiet, "print nothing if all is well");
@@ -94,8 +96,9 @@ ExitCode check_command(const Arguments& arguments) {
   if (!network_name.empty()) {
     const Workload workload = read_workload(network_name, parse_input_shape(input_shape));
     const std::string& path = workload.file.path;
+    const MappingOptions limits = mapping_options(max_steps);
     for (const Network& network : workload.networks) {
-      text += network_section(network, path, map_model(path, network, machine), verbose);
+      text += network_section(network, path, map_model(path, network, machine, limits), verbose);
     }
   }
   if (!quiet) write_result(text);

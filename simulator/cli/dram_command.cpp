@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/cli/units.hpp"
@@ -156,6 +158,21 @@ StreamKind stream_of(std::string_view name) {
 }
 
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
+constexpr std::int64_t kStrideChunkBytes = 64;  // where --chunk is not given
+
+/// Throws InputError if the stream would take more steps: a step is a chunk, or what the memory
+/// moves in one.
+void check_steps(const DramConfig& dram, StreamKind kind, std::int64_t bytes, std::int64_t chunk,
+                 std::int64_t max_steps) {
+  double step_bytes = dram_step_bytes(dram);
+  if (chunk == 0 && kind == StreamKind::kStride) chunk = kStrideChunkBytes;
+  if (chunk > 0) step_bytes = std::min(step_bytes, static_cast<double>(chunk));
+  const double steps = static_cast<double>(bytes) / step_bytes;
+  if (steps <= static_cast<double>(max_steps)) return;
+  throw InputError(
+      fmt::format("--bytes {}: takes about {:.3g} steps, more than {}; --max-steps allows more",
+                  bytes, steps, max_steps));
+}
 
 }  // namespace
 
@@ -164,13 +181,14 @@ ExitCode dram_command(const Arguments& arguments) {
   std::string stream;
   std::int64_t bytes = std::int64_t{16} << 20;
   std::int64_t chunk = 0;
+  std::int64_t max_steps = kDefaultMaxSteps;
   std::string format = "table";
   bool verbose = false;
   bool quiet = false;
   Options options(
       "dram",
       "dram --hw FILE --stream read|write|alternate|stride [--bytes N] [--chunk N]\n"
-      "                     [--format table|csv|json] [-v | -q]",
+      "                     [--max-steps N] [--format table|csv|json] [-v | -q]",
       "Measures the memory of a machine alone: a stream that is handed over as fast as\n"
       "it is taken, to an idle memory. `read` and `write` go through consecutive bytes,\n"
       "`alternate` reads and writes chunks of them in turn, `stride` reads a chunk of\n"
@@ -180,17 +198,23 @@ ExitCode dram_command(const Arguments& arguments) {
   options.integer("bytes", bytes, 1, kMaxBytes, "N", "bytes that are moved");
   options.integer("chunk", chunk, 0, kMaxBytes, "N",
                   "bytes of a chunk; 0 for the memory's largest request, or 64 with stride");
+  options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N",
+                  "steps (some tenths of a microsecond each) that it may take, as estimated");
   options.optional("format", format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", verbose, "tell what the measurement cost");
-  options.flag("quiet,q", quiet, "suppress warnings");
+  options.flag("quiet,q", quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);
   const Formatter formatter = formatter_of(kFormats, format);
   const StreamKind kind = stream_of(stream);
 
   const Machine machine = read_machine(hardware);
+  check_steps(machine.config.dram, kind, bytes, chunk, max_steps);
   const Stopwatch stopwatch;
-  const StreamMeasurement measured = measure_stream(machine.config.dram, kind, bytes, chunk);
+  Progress progress("moved", "bytes", bytes);
+  const StreamMeasurement measured =
+      measure_stream(machine.config.dram, kind, bytes, chunk,
+                     [&](std::int64_t done) { progress.update_if_due(done); });
   log().debug("{} requests in {:.3f} ms", measured.num_requests, 1e3 * stopwatch.wall_seconds());
   write_result(formatter(report_of(machine.config, stream, measured)));
   return ExitCode::kOk;

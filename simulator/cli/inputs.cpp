@@ -85,13 +85,18 @@ Workload read_workload(const std::string& name, const std::vector<std::int64_t>&
   return workload;
 }
 
-Program map_model(const Model& model, const Machine& machine) {
-  return map_model(model.file.path, model.network, machine);
+MappingOptions mapping_options(std::int64_t max_steps) {
+  return {max_steps, "; --max-steps allows more", nullptr};
 }
 
-Program map_model(const std::string& path, const Network& network, const Machine& machine) {
+Program map_model(const Model& model, const Machine& machine, const MappingOptions& options) {
+  return map_model(model.file.path, model.network, machine, options);
+}
+
+Program map_model(const std::string& path, const Network& network, const Machine& machine,
+                  const MappingOptions& options) {
   try {
-    return map_network(network, machine.config);
+    return map_network(network, machine.config, options);
   } catch (const InputError& e) {
     throw InputError(fmt::format("{}: on {}: {}", path, machine.config.name, e.what()));
   }

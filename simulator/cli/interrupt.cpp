@@ -12,6 +12,7 @@ constexpr int kSignalBase = 128;  // what a shell adds to the number of the sign
 
 volatile std::sig_atomic_t num_delays = 0;
 volatile std::sig_atomic_t pending_signal = 0;
+volatile std::sig_atomic_t max_seconds = 0;  // that the outermost delay lasts; 0: no limit
 
 /// Only what may be called in a signal handler: no destructors, no buffers are flushed.
 [[noreturn]] void end_now(int signal) {
@@ -23,6 +24,11 @@ volatile std::sig_atomic_t pending_signal = 0;
 extern "C" void on_signal(int signal) {
   if (num_delays == 0 || pending_signal != 0) end_now(signal);
   pending_signal = signal;
+  if (max_seconds > 0) ::alarm(static_cast<unsigned>(max_seconds));
+}
+
+extern "C" void on_alarm(int /*signal*/) {
+  if (pending_signal != 0) end_now(pending_signal);
 }
 
 }  // namespace
@@ -35,9 +41,16 @@ void end_on_interrupt() {
     action.sa_flags = SA_RESTART;
     ::sigaction(signal, &action, nullptr);
   }
+  struct sigaction alarm {};
+  alarm.sa_handler = on_alarm;
+  alarm.sa_flags = SA_RESTART;
+  ::sigaction(SIGALRM, &alarm, nullptr);
 }
 
-InterruptDelay::InterruptDelay() { num_delays = num_delays + 1; }
+InterruptDelay::InterruptDelay(unsigned seconds) {
+  if (num_delays == 0) max_seconds = static_cast<std::sig_atomic_t>(seconds);
+  num_delays = num_delays + 1;
+}
 
 InterruptDelay::~InterruptDelay() {
   num_delays = num_delays - 1;

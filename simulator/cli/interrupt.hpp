@@ -4,15 +4,19 @@
 namespace tilewake {
 
 /// From now on Ctrl-C (SIGTERM, SIGHUP) ends the process at once, with 130 (143, 129) and one line
-/// on standard error. A signal that was ignored by whoever started us stays ignored.
+/// on standard error. A signal that the process was started with as ignored stays ignored.
 void end_on_interrupt();
 
-/// While one exists, the first interrupt waits for the end of the outermost: files are being
-/// written, and none should be left half done. A second one does not wait. Work that takes longer
-/// than milliseconds asks is_pending() and comes to an end.
+/// While one exists, the first interrupt takes effect at the end of the outermost one, so that the
+/// work at hand is completed; a second interrupt takes effect at once. Longer work calls
+/// is_pending() and ends early.
 class InterruptDelay {
  public:
-  InterruptDelay();
+  /// For work that loses nothing of value when it is cut off.
+  static constexpr unsigned kOneSecond = 1;
+
+  ///   @param max_seconds  how long the outermost one delays an interrupt at most; 0: no limit
+  explicit InterruptDelay(unsigned max_seconds = 0);
   ~InterruptDelay();
   static bool is_pending();
   InterruptDelay(const InterruptDelay&) = delete;

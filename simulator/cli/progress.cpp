@@ -2,12 +2,9 @@
 #include "simulator/cli/progress.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "simulator/cli/log.hpp"
 #include "simulator/cli/units.hpp"
 
 namespace tilewake {
@@ -15,37 +12,27 @@ namespace {
 
 constexpr std::int64_t kStepElsewhere = 10;  // percent
 
-/// Whoever cannot read it any more misses nothing.
-void write(const std::string& text) {
-  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
-}
-
 }  // namespace
 
 Progress::Progress(const std::string& what, const std::string& unit, std::int64_t total)
-    : what_(what),
-      unit_(unit),
-      total_(std::max<std::int64_t>(total, 1)),
-      is_silent_(!log().should_log(spdlog::level::info)),
-      is_terminal_(::isatty(STDERR_FILENO) == 1) {}
-
-Progress::~Progress() {
-  if (shown_length_ > 0) write("\n");
-}
+    : what_(what), unit_(unit), total_(std::max<std::int64_t>(total, 1)) {}
 
 void Progress::update(std::int64_t done) {
-  if (is_silent_) return;
   const std::int64_t percent = 100 * done / total_;
-  const std::int64_t step = is_terminal_ ? 1 : kStepElsewhere;
-  if (percent / step == shown_percent_ / step) return;
-  shown_percent_ = percent;
-  std::string line = fmt::format("tilewake: {} {} of {} {} ({} %)", what_, with_separators(done),
-                                 with_separators(total_), unit_, percent);
-  if (!is_terminal_) return write(line + "\n");
-  const std::size_t length = line.size();
-  line.resize(std::max(length, shown_length_), ' ');  // over what is left of the line before
-  shown_length_ = length;
-  write("\r" + line);
+  const std::int64_t step = line_.is_terminal() ? 1 : kStepElsewhere;
+  if (percent / step != shown_percent_ / step || line_.is_due()) show(done);
+}
+
+void Progress::update_if_due(std::int64_t done) {
+  if (line_.is_due()) show(done);
+}
+
+void Progress::show(std::int64_t done) {
+  const double share = static_cast<double>(done) / static_cast<double>(total_);
+  shown_percent_ = 100 * done / total_;
+  line_.show(fmt::format("{} {} of {} {} ({} %){}", what_, with_separators(done),
+                         with_separators(total_), unit_, shown_percent_,
+                         done < total_ ? time_left(line_.elapsed_seconds(), share) : ""));
 }
 
 }  // namespace tilewake

@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
+#include <fcntl.h>
+#include <set>
 #include <string_view>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -19,10 +24,20 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kRunYaml = "run.yaml";
+constexpr std::string_view kJournal = "points.jsonl";
 
 /// Every file that a run may consist of. A command that adds one to a run adds it here.
 constexpr std::string_view kRunFiles[] = {kRunYaml,        "layers.csv", "summary.json",
-                                          "timeline.json", "sweep.csv",  "points.jsonl"};
+                                          "timeline.json", "sweep.csv",  kJournal};
+
+/// How a run's run.yaml begins.
+constexpr std::string_view kRunMark = "# A run of tilewake.";
+/// How a line of a sweep's journal begins.
+constexpr std::string_view kJournalMark = "{\"build\":";
+
+bool is_run_file(const std::string& name) {
+  return std::find(std::begin(kRunFiles), std::end(kRunFiles), name) != std::end(kRunFiles);
+}
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
@@ -64,9 +79,92 @@ class NewDirectories {
   bool is_kept_ = false;
 };
 
+/// Sorted: an error names the same file on every file system.
+std::set<std::string> names_in(const fs::path& directory) {
+  std::set<std::string> names;
+  std::error_code error;
+  fs::directory_iterator it(directory, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    names.insert(it->path().filename().string());
+  }
+  if (error) fail(directory, error.message());
+  return names;
+}
+
+/// The begin of a regular file; empty where there is none.
+std::string begin_of(const fs::path& path, std::size_t max_bytes) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return "";
+  std::string text(max_bytes, '\0');
+  struct stat status {};
+  const bool is_file = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const ssize_t count = is_file ? ::read(fd, text.data(), text.size()) : 0;
+  ::close(fd);
+  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return text;
+}
+
+/// The names in the line "files: [layers.csv, summary.json]" of a run.yaml.
+std::set<std::string> files_listed_in(const std::string& run_yaml) {
+  constexpr std::string_view kBegin = "\nfiles: [";
+  std::set<std::string> names;
+  std::size_t begin = run_yaml.find(kBegin);
+  if (begin == std::string::npos) return names;
+  begin += kBegin.size();
+  const std::size_t end = run_yaml.find(']', begin);
+  while (begin < end && end != std::string::npos) {
+    const std::size_t comma = std::min(run_yaml.find(',', begin), end);
+    names.insert(run_yaml.substr(begin, comma - begin));
+    begin = run_yaml.find_first_not_of(", ", comma);
+  }
+  return names;
+}
+
+/// The files of a directory that belong to a run.
+class OwnFiles {
+ public:
+  explicit OwnFiles(const fs::path& directory) : directory_(directory) {
+    constexpr std::size_t kMaxHeadBytes = 4 << 20;  // the command line is in it
+    const std::string run_yaml = begin_of(directory / kRunYaml, kMaxHeadBytes);
+    if (run_yaml.starts_with(kRunMark)) {
+      listed_ = files_listed_in(run_yaml);
+      listed_.insert(std::string(kRunYaml));
+    }
+    for (const std::string_view name : kRunFiles) {
+      for (const std::string& path : stale_temporaries_of((directory / name).string())) {
+        temporaries_.insert(fs::path(path).filename().string());
+        if (name == kRunYaml) is_interrupted_ = true;
+      }
+    }
+  }
+
+  /// A run was killed while its files were written.
+  bool is_interrupted() const { return is_interrupted_; }
+
+  bool contains(const std::string& name) const {
+    if (temporaries_.contains(name)) return true;
+    std::error_code error;
+    const fs::path path = directory_ / name;
+    if (!is_run_file(name) || !fs::is_regular_file(fs::symlink_status(path, error))) return false;
+    return is_interrupted_ || listed_.contains(name) || is_journal(path);
+  }
+
+ private:
+  static bool is_journal(const fs::path& path) {
+    if (path.filename() != kJournal) return false;
+    const std::string begin = begin_of(path, kJournalMark.size());
+    return begin == kJournalMark.substr(0, begin.size());  // the first line may be cut off
+  }
+
+  fs::path directory_;
+  std::set<std::string> listed_;
+  std::set<std::string> temporaries_;
+  bool is_interrupted_ = false;
+};
+
 }  // namespace
 
-RunDirectory::RunDirectory(const std::string& path, bool force) : path_(path) {
+RunDirectory::RunDirectory(const std::string& path, Existing existing) : path_(path) {
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
   if (status.type() == fs::file_type::not_found) {
@@ -76,13 +174,27 @@ RunDirectory::RunDirectory(const std::string& path, bool force) : path_(path) {
   if (status.type() == fs::file_type::none) fail(path_, error.message());
   if (!fs::is_directory(status)) fail(path_, "exists and is not a directory");
   check_writable(path_);
+  check_owner_of_run_files();
+  const OwnFiles own(path_);
+  for (const std::string& name : names_in(path_)) {
+    if (existing == Existing::kRefuse && is_run_file(name) && !own.is_interrupted()) {
+      fail(path_, fmt::format("holds a run already ({}); --force replaces it", name));
+    }
+    if (existing == Existing::kReplace && !own.contains(name)) {
+      fail(path_ / name, "belongs to no run of tilewake; --force replaces only whole runs");
+    }
+  }
+}
+
+void RunDirectory::check_owner_of_run_files() const {
+  const OwnFiles own(path_);
   for (const std::string_view name : kRunFiles) {
-    const fs::path file = path_ / name;
-    const fs::file_status found = fs::symlink_status(file, error);
-    if (found.type() == fs::file_type::not_found) continue;
-    if (found.type() == fs::file_type::none) fail(file, error.message());
-    if (!fs::is_regular_file(found) && !fs::is_symlink(found)) fail(file, "is in the way");
-    if (!force) fail(path_, fmt::format("holds a run already ({}); --force replaces it", name));
+    std::error_code error;
+    const bool is_there =
+        fs::symlink_status(path_ / name, error).type() != fs::file_type::not_found;
+    if (is_there && !own.contains(std::string(name))) {
+      fail(path_ / name, "is in the way: it belongs to no run of tilewake");
+    }
   }
 }
 
@@ -100,6 +212,7 @@ void RunDirectory::remove_run(const std::vector<RunFile>& but) const {
 
 void RunDirectory::write(const std::vector<RunFile>& files, const std::string& run_yaml) const {
   const InterruptDelay delay;
+  check_owner_of_run_files();  // the user may have written files meanwhile
   NewDirectories directories(path_);
   // Everything is on disk before the run that is there goes.
   std::vector<PreparedFile> prepared;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
@@ -18,6 +22,7 @@
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
 #include "simulator/cli/simulation.hpp"
+#include "simulator/cli/simulation_progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/stopwatch.hpp"
 #include "simulator/engine/simulator.hpp"
@@ -51,6 +56,7 @@ struct SimulateOptions {
   std::string input_shape;
   std::string out;
   std::string format = "table";
+  std::int64_t max_steps = kDefaultMaxSteps;
   bool timeline = false;
   bool sweep = false;
   bool force = false;
@@ -62,8 +68,8 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   Options options(
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
-      "                         [--out DIR [--timeline] [--force]] [--format table|csv|json] [-v | "
-      "-q]\n"
+      "                         [--max-steps N] [--out DIR [--timeline] [--force]]\n"
+      "                         [--format table|csv|json] [-v | -q]\n"
       "       tilewake simulate --sweep ...",
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
@@ -79,10 +85,12 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("timeline", values.timeline,
                "also write DIR/timeline.json, which https://ui.perfetto.dev shows");
-  options.flag("force", values.force, "replace the run that is in DIR");
+  options.flag("force", values.force,
+               "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.flag("verbose,v", values.verbose, "tell what the simulation cost");
-  options.flag("quiet,q", values.quiet, "suppress warnings");
+  options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
@@ -98,16 +106,41 @@ void add_once(const std::string& schedule, std::string& schedules) {
   }
 }
 
+/// Refuses a list of many layers that would take too long in sum, before the first is simulated.
+void check_topology(const Machine& machine, const Workload& workload,
+                    const SimulateOptions& options) {
+  if (workload.networks.size() == 1) return;
+  double steps = 0.0;
+  for (const Network& network : workload.networks) {
+    const MappingOptions limits = mapping_options(options.max_steps);
+    for (const ProgramLayer& layer : map_model(workload.file.path, network, machine, limits).layers)
+      steps += layer.steps;
+    if (steps <= static_cast<double>(options.max_steps)) continue;
+    throw InputError(fmt::format(
+        "{}: on {}: simulating the layers up to {} takes about {:.3g} steps, more than {}{}",
+        workload.file.path, machine.config.name, network.layers.back().name, steps,
+        options.max_steps, limits.hint));
+  }
+}
+
 /// One network after the other, each from an empty machine.
-Run simulate(const Machine& machine, const Workload& workload, bool with_timeline) {
+Run simulate(const Machine& machine, const Workload& workload, const SimulateOptions& options) {
   const HardwareConfig& hardware = machine.config;
   Run run;
   RunInfo info = info_of(machine, workload.file, workload.name);
   TimelineRecorder timeline;
   std::optional<Simulator> simulator;
+  SimulationProgress progress;
+  MappingOptions mapping_limits = mapping_options(options.max_steps);
+  mapping_limits.on_layer = [&](const std::string& layer, std::size_t index, std::size_t number) {
+    progress.on_mapping(layer, index, number);
+  };
+  check_topology(machine, workload, options);
+  std::vector<EventSink*> sinks = {&progress};
+  if (options.timeline) sinks.push_back(&timeline);
   for (const Network& network : workload.networks) {
     const Stopwatch mapping;
-    const Program program = map_model(workload.file.path, network, machine);
+    const Program program = map_model(workload.file.path, network, machine, mapping_limits);
     log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
     for (const ProgramLayer& layer : program.layers)
       if (!layer.plan.empty())
@@ -117,8 +150,8 @@ Run simulate(const Machine& machine, const Workload& workload, bool with_timelin
 
     const Stopwatch engine;
     if (!simulator) simulator.emplace(hardware);
-    SimulatedLayers layers = simulate_layers(*simulator, hardware, network, program,
-                                             with_timeline ? &timeline : nullptr);
+    progress.begin(network, program);
+    SimulatedLayers layers = simulate_layers(*simulator, hardware, network, program, sinks);
     const auto cycles = static_cast<double>(layers.result.total_cycles);
     log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
                 1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
@@ -131,7 +164,7 @@ Run simulate(const Machine& machine, const Workload& workload, bool with_timelin
     info.num_params += network.num_params();
   }
   run.summary = summarize(info, run.rows);
-  if (with_timeline) {
+  if (options.timeline) {
     std::vector<std::string> names;
     for (const TraceRow& row : run.rows) names.push_back(row.layer);
     run.timeline = timeline.to_json(hardware.name, hardware.clock_mhz, names);
@@ -162,7 +195,10 @@ ExitCode simulate_command(const Arguments& arguments) {
   const Formatter format = formatter_of(kFormats, options.format);
   const std::vector<YamlOverride> settings = single_values(parse_settings(options.settings));
   std::optional<RunDirectory> directory;
-  if (!options.out.empty()) directory.emplace(options.out, options.force);
+  if (!options.out.empty()) {
+    directory.emplace(options.out, options.force ? RunDirectory::Existing::kReplace
+                                                 : RunDirectory::Existing::kRefuse);
+  }
 
   const Machine machine = read_machine(options.hardware, settings);
   const Workload workload = read_workload(options.network, parse_input_shape(options.input_shape));
@@ -170,7 +206,7 @@ ExitCode simulate_command(const Arguments& arguments) {
     throw InputError(workload.file.path +
                      ": --timeline shows one network, not the layers of a topology");
   }
-  const Run run = simulate(machine, workload, options.timeline);
+  const Run run = simulate(machine, workload, options);
   if (directory) {
     RunRecord record;
     record.command_line = {"tilewake", "simulate"};

@@ -9,14 +9,15 @@
 namespace tilewake {
 
 SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hardware,
-                                const Network& network, const Program& program, EventSink* also) {
+                                const Network& network, const Program& program,
+                                const std::vector<EventSink*>& also) {
   std::vector<TraceLayer> layers;
   for (const ProgramLayer& layer : program.layers) {
     layers.push_back({layer.network_layer, layer.fused_into});
   }
   TraceRecorder recorder(network, layers, hardware.peak_macs_per_cycle(), machine_id(hardware));
   std::vector<EventSink*> sinks = {&recorder};
-  if (also != nullptr) sinks.push_back(also);
+  sinks.insert(sinks.end(), also.begin(), also.end());
   TeeSink sink(sinks);
   SimulatedLayers run;
   run.result = simulator.run(program, sink);

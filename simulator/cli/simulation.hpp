@@ -21,10 +21,10 @@ struct SimulatedLayers {
 
 /// Runs `program`, made of `network` for `hardware`, on `simulator`, which is of the same machine
 /// and takes one network after another; nothing of a run is left in the next.
-///   @param also  another sink that sees every event, or null
+///   @param also  other sinks that see every event
 SimulatedLayers simulate_layers(Simulator& simulator, const HardwareConfig& hardware,
                                 const Network& network, const Program& program,
-                                EventSink* also = nullptr);
+                                const std::vector<EventSink*>& also = {});
 
 /// What a summary says of machine and network; schedule, warnings and parameters are the caller's.
 RunInfo info_of(const Machine& machine, const InputFile& network_file,

@@ -5,7 +5,6 @@
 
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
-#include "simulator/cli/progress.hpp"
 #include "simulator/cli/simulation.hpp"
 #include "simulator/cli/sweep_figures.hpp"
 #include "simulator/common/version.hpp"
@@ -13,6 +12,8 @@
 
 namespace tilewake {
 namespace {
+
+constexpr int kMillisecondsBetweenLooks = 200;  // at the progress, while no point is done
 
 /// Reads what the names stand for. That one cannot be read is told at once: a misspelt name should
 /// not be news after the work.
@@ -32,8 +33,8 @@ std::vector<SweepInput<T>> read_all(const std::vector<std::string>& names, Read 
 }
 
 /// The work of one process: the figures of the point, as JSON.
-std::string simulated(const Machine& machine, const Model& model) {
-  const Program program = map_model(model, machine);
+std::string simulated(const Machine& machine, const Model& model, const MappingOptions& options) {
+  const Program program = map_model(model, machine, options);
   Simulator simulator(machine.config);
   const SimulatedLayers layers = simulate_layers(simulator, machine.config, model.network, program);
   return figures_json(summary_of(machine, model, program, layers.rows)).dump();
@@ -48,17 +49,16 @@ Sweep::Sweep(const SweepPlan& plan)
                               [](const std::string& name) { return read_model(name); })),
       results_(static_cast<std::size_t>(plan.size())) {}
 
-void Sweep::run(std::size_t num_jobs, SweepJournal* journal) {
+void Sweep::run(std::size_t num_jobs, SweepJournal* journal, const MappingOptions& options) {
+  options_ = options;
   WorkerPool pool(num_jobs);
-  Progress progress("simulated", "points", plan_.size());
+  progress_.emplace("simulated", "points", plan_.size());
   for (std::int64_t index = 0; index < plan_.size() && !InterruptDelay::is_pending(); ++index) {
     begin(index, pool, journal);
-    progress.update(num_done_);
+    progress_->update(num_done_);
   }
-  while (!pool.is_idle()) {
-    wait(pool, journal);
-    progress.update(num_done_);
-  }
+  while (!pool.is_idle()) wait(pool, journal);
+  progress_.reset();
 }
 
 void Sweep::begin(std::int64_t index, WorkerPool& pool, SweepJournal* journal) {
@@ -82,13 +82,13 @@ void Sweep::begin(std::int64_t index, WorkerPool& pool, SweepJournal* journal) {
       return set(index, {std::make_unique<Summary>(*found), ExitCode::kOk, ""});
     }
   }
-  while (!pool.start(index, [&] { return simulated(*machine, *model.value); })) {
+  while (!pool.start(index, [&] { return simulated(*machine, *model.value, options_); })) {
     wait(pool, journal);
   }
 }
 
 void Sweep::wait(WorkerPool& pool, SweepJournal* journal) {
-  for (WorkerPool::Result& result : pool.wait()) {
+  for (WorkerPool::Result& result : pool.wait(kMillisecondsBetweenLooks)) {
     // The same Ctrl-C, twice, or whoever sent it: that says nothing of the point.
     if (result.was_killed && InterruptDelay::is_pending()) continue;
     if (result.code != ExitCode::kOk) {
@@ -101,6 +101,7 @@ void Sweep::wait(WorkerPool& pool, SweepJournal* journal) {
     if (journal != nullptr) journal->add(summary);
     set(result.id, {std::make_unique<Summary>(std::move(summary)), ExitCode::kOk, ""});
   }
+  progress_->update(num_done_);
 }
 
 void Sweep::set(std::int64_t index, SweepResult result) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "simulator/cli/inputs.hpp"
+#include "simulator/cli/progress.hpp"
 #include "simulator/cli/sweep_journal.hpp"
 #include "simulator/cli/sweep_plan.hpp"
 #include "simulator/cli/worker_pool.hpp"
@@ -43,7 +44,8 @@ class Sweep {
   /// Runs what is not in `journal` (null: everything). The first interrupt lets the points at hand
   /// end and no other begin.
   ///   @param num_jobs  processes at a time
-  void run(std::size_t num_jobs, SweepJournal* journal);
+  ///   @param options  bounds of the work on one point
+  void run(std::size_t num_jobs, SweepJournal* journal, const MappingOptions& options);
 
   const SweepPlan& plan() const { return plan_; }
   const std::vector<SweepInput<InputFile>>& machines() const { return machines_; }
@@ -67,6 +69,8 @@ class Sweep {
   std::vector<SweepInput<InputFile>> machines_;
   std::vector<SweepInput<Model>> models_;
   std::vector<SweepResult> results_;
+  MappingOptions options_;
+  std::optional<Progress> progress_;  // while it runs
   std::int64_t num_done_ = 0;
   std::int64_t num_found_ = 0;
   std::int64_t num_failed_ = 0;

@@ -51,6 +51,7 @@ struct SweepOptions {
   std::string out;
   std::string format = "table";
   std::int64_t num_jobs = std::max(1U, std::thread::hardware_concurrency());
+  std::int64_t max_steps = kDefaultMaxSteps;
   bool sweep = false;
   bool resume = false;
   bool force = false;
@@ -62,7 +63,7 @@ bool parse(const Arguments& arguments, SweepOptions& values) {
   Options options(
       "simulate --sweep",
       "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
-      "                         [--jobs N] [--out DIR [--resume | --force]]\n"
+      "                         [--jobs N] [--max-steps N] [--out DIR [--resume | --force]]\n"
       "                         [--format table|csv|json] [-v | -q]",
       "Simulates every machine with every network with every combination of the values that are\n"
       "set, each in a process of its own, and prints a line for each. What fails is told and does\n"
@@ -76,9 +77,11 @@ bool parse(const Arguments& arguments, SweepOptions& values) {
                "values of a key of the machine, as in dram.num_channels=1,2,4");
   options.integer("jobs", values.num_jobs, 1, kMaxJobs, "N",
                   "processes at a time; as many as there are cores");
+  options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.optional("out", values.out, "DIR", "also write run.yaml and sweep.csv there");
   options.flag("resume", values.resume, "simulate only what is not in DIR, or has changed");
-  options.flag("force", values.force, "replace the run that is in DIR");
+  options.flag("force", values.force,
+               "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the sweep cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
@@ -111,7 +114,9 @@ std::string journal_path(const SweepOptions& options) {
 struct SweepOutput {
   explicit SweepOutput(const SweepOptions& options)
       : path(journal_path(options)),
-        directory(options.out, options.force || options.resume),
+        directory(options.out, options.resume  ? RunDirectory::Existing::kResume
+                               : options.force ? RunDirectory::Existing::kReplace
+                                               : RunDirectory::Existing::kRefuse),
         journal(path, build_id(), options.resume) {}
 
   std::string path;  // of the journal
@@ -194,8 +199,11 @@ ExitCode sweep_command(const Arguments& arguments) {
 
   Sweep sweep(plan);
   {
-    const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
-    sweep.run(static_cast<std::size_t>(options.num_jobs), output ? &output->journal : nullptr);
+    // An interrupt ends the process at the end of the block, or after a second: every point that is
+    // done is in the journal by then.
+    const InterruptDelay delay(InterruptDelay::kOneSecond);
+    sweep.run(static_cast<std::size_t>(options.num_jobs), output ? &output->journal : nullptr,
+              mapping_options(options.max_steps));
     if (!sweep.is_complete()) {
       report_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
     } else if (output && sweep.num_failed() < plan.size()) {

@@ -74,13 +74,15 @@ bool WorkerPool::start(std::int64_t id, const std::function<std::string()>& work
   return true;
 }
 
-std::vector<WorkerPool::Result> WorkerPool::wait() {
+std::vector<WorkerPool::Result> WorkerPool::wait(int max_milliseconds) {
   assert(!is_idle());
   std::vector<Result> results;
   while (results.empty()) {
     std::vector<pollfd> pipes;
     for (const Worker& worker : workers_) pipes.push_back({worker.pipe, POLLIN, 0});
-    if (::poll(pipes.data(), pipes.size(), -1) < 0) continue;  // interrupted
+    const int num_ready = ::poll(pipes.data(), pipes.size(), max_milliseconds);
+    if (num_ready == 0) return results;
+    if (num_ready < 0) continue;  // interrupted
     std::vector<Worker> still;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       if (pipes[i].revents == 0 || read_from(workers_[i])) {

@@ -39,7 +39,8 @@ class WorkerPool {
   bool start(std::int64_t id, const std::function<std::string()>& work);
 
   /// Waits until at least one worker is done; in no particular order. The pool is not idle.
-  std::vector<Result> wait();
+  ///   @param max_milliseconds  no result after as long; negative: no limit
+  std::vector<Result> wait(int max_milliseconds = -1);
 
  private:
   struct Worker {

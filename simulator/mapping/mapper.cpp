@@ -12,16 +12,19 @@ namespace tilewake {
 namespace {
 
 // To add a core kind: one overload here; std::visit chooses by the type of the configuration.
-Program map_core(const Network& network, const MidapConfig& core, const DramConfig& dram) {
-  return midap::map_midap(network, core, planning_dram(dram));
+Program map_core(const Network& network, const MidapConfig& core, const DramConfig& dram,
+                 const MappingOptions& options) {
+  return midap::map_midap(network, core, dram, options);
 }
 
-Program map_core(const Network& network, const SystolicConfig& core, const DramConfig& dram) {
-  return map_tiled(network, tiled_machine(core, dram));
+Program map_core(const Network& network, const SystolicConfig& core, const DramConfig& dram,
+                 const MappingOptions& options) {
+  return map_tiled(network, tiled_machine(core, dram), options);
 }
 
-Program map_core(const Network& network, const VectorConfig& core, const DramConfig& dram) {
-  return map_tiled(network, tiled_machine(core, dram));
+Program map_core(const Network& network, const VectorConfig& core, const DramConfig& dram,
+                 const MappingOptions& options) {
+  return map_tiled(network, tiled_machine(core, dram), options);
 }
 
 }  // namespace
@@ -36,9 +39,11 @@ TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
           DramEstimate(dram)};
 }
 
-Program map_network(const Network& network, const HardwareConfig& hardware) {
-  return std::visit([&](const auto& core) { return map_core(network, core, hardware.dram); },
-                    hardware.core);
+Program map_network(const Network& network, const HardwareConfig& hardware,
+                    const MappingOptions& options) {
+  return std::visit(
+      [&](const auto& core) { return map_core(network, core, hardware.dram, options); },
+      hardware.core);
 }
 
 }  // namespace tilewake

@@ -3,14 +3,17 @@
 
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/step_budget.hpp"
 #include "simulator/mapping/tiled/tiled_mapper.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
 
 /// Cuts `network` up for `hardware`. A pure function.
-/// Throws InputError naming layer and buffer if something fits nowhere, or is not supported.
-Program map_network(const Network& network, const HardwareConfig& hardware);
+/// Throws InputError naming layer and buffer if something fits nowhere, is not supported, or would
+/// take more than `options.max_steps` to simulate.
+Program map_network(const Network& network, const HardwareConfig& hardware,
+                    const MappingOptions& options = {});
 
 /// A core that works in tiles, with its memory, as the mapper of tiles sees it.
 TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +16,8 @@ struct ProgramLayer {
   int network_layer = -1;  // index into Network::layers
   std::string fused_into;  // the layer that computes it on the way; empty if it runs by itself
   std::string plan;        // how the mapper cut it up, in words; empty where there was no choice
+  double steps = 0.0;      // estimate of what simulating it costs; step_budget.hpp
+  std::int64_t milestones = 0;  // events of the layer by which its progress is measured
 };
 
 /// What one machine does for one network: who runs when, and the core kind's own instructions.

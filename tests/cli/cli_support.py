@@ -71,5 +71,9 @@ class CliTest(unittest.TestCase):
         path.write_text(text)
         return path
 
+    def texts_in(self, directory="."):
+        return {str(p.relative_to(self.dir / directory)): p.read_text()
+                for p in sorted((self.dir / directory).rglob("*")) if p.is_file()}
+
     def names_in(self, directory="."):
         return sorted(p.name for p in (self.dir / directory).iterdir())

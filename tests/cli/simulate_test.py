@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -216,15 +217,60 @@ class OutTest(CliTest):
 
     def test_force_leaves_nothing_of_the_run_before(self):
         self.expect_out("run", "--timeline")
-        self.write("run/notes.txt", "mine")
         self.expect_out("run", "--force")
-        self.assertEqual(self.names_in("run"),
-                         ["layers.csv", "notes.txt", "run.yaml", "summary.json"])
+        self.assertEqual(self.names_in("run"), ["layers.csv", "run.yaml", "summary.json"])
 
-    def test_what_is_half_a_run_is_not_taken_for_an_empty_directory(self):
-        self.write("run/layers.csv", "mine")
-        self.expect_refused("run: holds a run already", "run")
-        self.assertEqual((self.dir / "run/layers.csv").read_text(), "mine")
+    def test_force_refuses_a_directory_with_files_of_the_user(self):
+        for name in ("notes.txt", "sweep.csv", "points.jsonl", "timeline.json", "sub/layers.csv",
+                     "layers.csv.tmp-1-0", "layers.csv.tmp-notes"):
+            with self.subTest(name):
+                shutil.rmtree(self.dir / "run", ignore_errors=True)
+                self.expect_out("run")
+                self.write(f"run/{name}", "mine")
+                before = self.texts_in("run")
+                self.expect_refused("run/" + re.escape(name.split("/")[0]), "run", "--force")
+                self.assertEqual(self.texts_in("run"), before)
+
+    def test_files_that_only_have_the_names_of_a_run_are_kept(self):
+        for texts in ({"layers.csv": "mine"}, {"run.yaml": "mine: 1\n", "layers.csv": "mine"},
+                      {"run.yaml": "# A search of tilewake.\nfiles: [layers.csv]\n"},
+                      {"points.jsonl": "mine"}):
+            for options in ((), ("--force",)):
+                with self.subTest((texts, options)):
+                    shutil.rmtree(self.dir / "run", ignore_errors=True)
+                    for name, text in texts.items():
+                        self.write(f"run/{name}", text)
+                    self.expect_refused(f"run/({'|'.join(texts)})", "run", *options)
+                    self.assertEqual(self.texts_in("run"), texts)
+
+    def test_a_link_in_the_place_of_a_file_is_neither_followed_nor_replaced(self):
+        self.expect_out("run")
+        self.write("mine.csv", "mine")
+        (self.dir / "run/layers.csv").unlink()
+        (self.dir / "run/layers.csv").symlink_to("../mine.csv")
+        self.expect_refused("run/layers.csv", "run", "--force")
+        self.assertEqual((self.dir / "mine.csv").read_text(), "mine")
+        self.assertTrue((self.dir / "run/layers.csv").is_symlink())
+
+    def test_what_a_killed_run_left_is_replaced(self):
+        """Every state of the directory that a kill can leave, and a rerun without --force."""
+        self.expect_out("fresh")
+        child = subprocess.Popen(["true"])
+        child.wait()
+        texts = self.texts_in("fresh")
+        names = ["layers.csv", "summary.json", "run.yaml"]  # in the order of their renames
+        temporary = {name: f"{name}.tmp-{child.pid}-{i}" for i, name in enumerate(names)}
+        states = [[temporary[name] for name in names[:i]] for i in range(4)]
+        states += [names[:i] + [temporary[name] for name in names[i:]] for i in range(1, 3)]
+        for state in states:
+            with self.subTest(state):
+                shutil.rmtree(self.dir / "run", ignore_errors=True)
+                (self.dir / "run").mkdir()
+                for name in state:
+                    self.write(f"run/{name}", texts[name.split(".tmp")[0]])
+                self.expect_out("run")
+                self.assertEqual(self.names_in("run"), sorted(names))
+                self.assertEqual((self.dir / "run/layers.csv").read_text(), texts["layers.csv"])
 
     def test_what_cannot_be_a_directory_is_refused(self):
         self.write("file", "")
@@ -236,7 +282,7 @@ class OutTest(CliTest):
 
     def test_something_else_in_the_place_of_a_file_is_refused(self):
         (self.dir / "run/layers.csv").mkdir(parents=True)
-        self.expect_refused("run/layers.csv: is in the way", "run", "--force")
+        self.expect_refused("run/layers.csv", "run", "--force")
         self.assertEqual(self.names_in("run"), ["layers.csv"])
 
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")

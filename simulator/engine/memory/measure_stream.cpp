@@ -11,11 +11,13 @@ namespace {
 
 constexpr std::int64_t kStrideChunkBytes = 64;
 constexpr std::int64_t kMaxDefaultChunkBytes = 1 << 20;
+constexpr std::int64_t kRequestsBetweenReports = 4096;
 
 /// Hands requests over as soon as they are taken.
 class Feeder {
  public:
-  explicit Feeder(MemoryController& memory) : memory_(memory) {}
+  Feeder(MemoryController& memory, const StreamProgress& on_progress)
+      : memory_(memory), on_progress_(on_progress) {}
 
   void move(bool write, std::int64_t address, std::int64_t bytes) {
     while (bytes > 0) {
@@ -24,6 +26,8 @@ class Feeder {
       memory_.submit({num_requests_++, write, address, part}, now_);
       address += part;
       bytes -= part;
+      num_bytes_ += part;
+      if (on_progress_ && num_requests_ % kRequestsBetweenReports == 0) on_progress_(num_bytes_);
     }
   }
 
@@ -48,9 +52,11 @@ class Feeder {
   }
 
   MemoryController& memory_;
+  const StreamProgress& on_progress_;
   std::vector<MemoryCompletion> completed_;
   StreamMeasurement result_;
   std::int64_t num_requests_ = 0;
+  std::int64_t num_bytes_ = 0;
   std::int64_t now_ = 0;
 };
 
@@ -71,7 +77,7 @@ Rows rows_of(const IdealDramConfig& /*config*/) { return {}; }
 }  // namespace
 
 StreamMeasurement measure_stream(const DramConfig& dram, StreamKind kind, std::int64_t bytes,
-                                 std::int64_t chunk_bytes) {
+                                 std::int64_t chunk_bytes, const StreamProgress& on_progress) {
   const auto memory = make_memory_controller(dram);
   if (chunk_bytes == 0) {
     chunk_bytes = kind == StreamKind::kStride
@@ -80,7 +86,7 @@ StreamMeasurement measure_stream(const DramConfig& dram, StreamKind kind, std::i
     chunk_bytes = std::min(chunk_bytes, bytes);
   }
   const Rows rows = std::visit([](const auto& model) { return rows_of(model); }, dram);
-  Feeder feeder(*memory);
+  Feeder feeder(*memory, on_progress);
   std::int64_t left = bytes;
   for (std::int64_t i = 0; left > 0; ++i) {
     const std::int64_t size = std::min(chunk_bytes, left);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "simulator/hardware/dram_config.hpp"
 
@@ -26,10 +27,13 @@ struct StreamMeasurement {
   std::int64_t num_refreshes = 0;
 };
 
+/// Called from time to time with the bytes that were handed over.
+using StreamProgress = std::function<void(std::int64_t bytes)>;
+
 /// Moves `bytes` in chunks of `chunk_bytes` (0: what suits the stream, the memory's largest
 /// request, or 64 bytes with a stride); the last one may be shorter. A chunk that is larger than a
 /// request may be goes in several.
 StreamMeasurement measure_stream(const DramConfig& dram, StreamKind kind, std::int64_t bytes,
-                                 std::int64_t chunk_bytes);
+                                 std::int64_t chunk_bytes, const StreamProgress& on_progress = {});
 
 }  // namespace tilewake

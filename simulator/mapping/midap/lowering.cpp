@@ -8,17 +8,24 @@
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
+#include "simulator/mapping/fused_names.hpp"
 
 namespace tilewake::midap {
 namespace {
 
-/// About a minute of simulation; ImageNet networks take some thousands.
-constexpr std::int64_t kMaxPasses = 100'000'000;
+// What the engine does for each pass of a PROCESS over its columns, in steps (measured).
+constexpr double kPassSteps = 4.0;
+constexpr double kReadsAStep = 16.0;  // columns and lines that are searched for a bank's first read
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const std::vector<std::int64_t>& pivots)
-      : graph_(graph), c_(*graph.config), pivots_(pivots) {
+  Lowering(const Graph& graph, const std::vector<std::int64_t>& pivots, const DramConfig& dram,
+           const MappingOptions& options)
+      : graph_(graph),
+        c_(*graph.config),
+        pivots_(pivots),
+        dram_step_bytes_(dram_step_bytes(dram)),
+        budget_(options) {
     for (const Node& node : graph.nodes)
       if (node.type == NodeType::kConcat && node.tensor != node.id)
         merged_concats_[node.tensor].push_back(node.id);
@@ -62,19 +69,15 @@ class Lowering {
 
  private:
   void add_row(const Node& node, const std::string& host) {
-    program_.layers.push_back({node.layer, host, ""});
+    program_.layers.push_back({node.layer, host, "", 0.0, 0});
   }
 
   /// A concat is computed by its producers' writes; the row stands behind the last of them.
   void add_concat_rows(const Node& concat) {
-    std::string hosts;
-    for (const int input : concat.inputs) {
-      const Node& producer = graph_.at(input);
-      if (!hosts.empty()) hosts += '+';
-      hosts += producer.name;
-    }
-    add_merged_rows(concat, hosts);
-    add_row(concat, hosts);
+    FusedNames hosts;
+    for (const int input : concat.inputs) hosts.add(graph_.at(input).name);
+    add_merged_rows(concat, hosts.text());
+    add_row(concat, hosts.text());
   }
 
   void add_merged_rows(const Node& concat, const std::string& hosts) {
@@ -183,7 +186,7 @@ class Lowering {
           {fragment.bank, fragment.fragment.head, fragment.fragment.tail});
     out.weights = weights(node);
     out.behaviours = behaviours(node, plan, out);
-    count_passes(node, out);
+    spend(node, out);
     return out;
   }
 
@@ -214,19 +217,51 @@ class Lowering {
     return parts;
   }
 
-  /// Passes are what a simulation is made of; their number is bounded before it begins.
-  void count_passes(const Node& node, const MidapLayer& out) {
-    const std::int64_t passes =
-        out.kind == MidapKind::kElementwise
-            ? out.in_width
-            : out.out_channels / c_.num_cims * static_cast<std::int64_t>(out.behaviours.size());
-    num_passes_ += passes;
-    if (num_passes_ > kMaxPasses) {
-      throw InputError(
-          fmt::format("layer {}: too large to simulate: more than {} passes over the "
-                      "feature maps up to here",
-                      node.name, kMaxPasses));
+  /// Steps of all passes of one PROCESS.
+  double steps_of(const MidapLayer& out, const MidapBehaviour& process) const {
+    if (process.x_last < process.x_begin) return 0.0;
+    const bool is_window = out.kind == MidapKind::kConv || out.kind == MidapKind::kExtended;
+    const std::int64_t stride = is_window ? out.stride : 1;
+    const auto columns = static_cast<double>((process.x_last - process.x_begin) / stride + 1);
+    if (out.kind == MidapKind::kElementwise) return columns * kPassSteps;  // a pass a column
+    const std::int64_t lanes = out.on_cims() ? c_.num_cims : c_.system_width;
+    const auto passes = static_cast<double>(out.out_channels / lanes);
+    if (!is_window) return passes * kPassSteps;
+    const auto lines = static_cast<double>(out.out_height);
+    const auto taps = static_cast<double>(out.kernel_width);
+    double steps = kPassSteps + (columns + 2.0 * lines) * taps / kReadsAStep;
+    // Where writes may wait for each other, the engine lists those of every window.
+    const MidapOutput& main = out.outputs.front();
+    const bool is_aligned = main.slice_begin % c_.system_width == 0 &&
+                            (main.slice_end - main.slice_begin) % c_.system_width == 0;
+    if (out.outputs.size() > 1 || (!out.on_cims() && !is_aligned)) steps += columns * lines;
+    return passes * steps;
+  }
+
+  /// What simulating the layer costs.
+  void spend(const Node& node, const MidapLayer& out) {
+    double steps = 0.0;
+    double bytes = static_cast<double>(out.out_width * out.out_height * node.op_channels);
+    const auto column_bytes = static_cast<double>(out.in_height * out.in_channels);
+    const MidapWeights& w = out.weights;
+    const bool one_request = node.type == NodeType::kDepthwise || !w.present;
+    const double weight_bytes = static_cast<double>(w.filter_bytes) *
+                                (one_request ? 1.0 : static_cast<double>(w.num_filters));
+    ProgramLayer& row = program_.layers.back();
+    for (const MidapBehaviour& behaviour : out.behaviours) {
+      if (behaviour.kind == MidapBehaviour::Kind::kLoad) {
+        const MidapFragment& f = out.input_fragments[static_cast<std::size_t>(behaviour.fragment)];
+        bytes += column_bytes * static_cast<double>(f.tail - f.head);
+        ++row.milestones;
+      } else {
+        steps += steps_of(out, behaviour);
+        bytes += weight_bytes;
+      }
     }
+    const std::int64_t parts =
+        node.columns_per_part == 0 ? 1 : ceil_div(node.kernel_width, node.columns_per_part);
+    row.steps = static_cast<double>(parts) * (steps + bytes / dram_step_bytes_);
+    budget_.spend(node.name, row.steps);
   }
 
   MidapWeights weights(const Node& node) const {
@@ -264,7 +299,7 @@ class Lowering {
         for (; emitted < action.until; ++emitted) list.push_back(load(emitted, -1));
         continue;
       }
-      list.push_back(process(node, plan, out, processed, action.until));
+      list.push_back(process(node, plan, out, processed, action));
       for (int i = processed; i < action.until; ++i) {
         const auto index = static_cast<std::size_t>(i);
         if (!plan.input[index].successor_waits) continue;
@@ -291,7 +326,8 @@ class Lowering {
   }
 
   static MidapBehaviour process(const Node& node, const LayerPlan& plan, const MidapLayer& out,
-                                int begin, int end) {
+                                int begin, const Action& action) {
+    const int end = action.until;
     const Fragment& first = plan.input[static_cast<std::size_t>(begin)].fragment;
     const Fragment& last = plan.input[static_cast<std::size_t>(end) - 1].fragment;
     MidapBehaviour b;
@@ -309,18 +345,11 @@ class Lowering {
     const std::int64_t end_corner = out.in_width - 1 - reach + out.pad_right;
     if (last.tail == out.in_width) {
       b.x_last = end_corner;
-    } else if (end >= static_cast<int>(plan.input.size()) || !plan_has_loaded(plan, end)) {
+    } else if (end >= static_cast<int>(plan.input.size()) || !action.next_on_chip) {
       b.x_last = last.tail - 1 - reach;
     }
     b.x_last = std::min(b.x_last, end_corner);
     return b;
-  }
-
-  /// Was the fragment behind `end` requested before the PROCESS that ends there?
-  static bool plan_has_loaded(const LayerPlan& plan, int end) {
-    for (const Action& action : plan.actions)
-      if (action.kind == Action::Kind::kProcess && action.until == end) return action.next_on_chip;
-    return false;
   }
 
   /// Who fetches whose first weights: the layer before, unless the operand is only then computed.
@@ -346,14 +375,16 @@ class Lowering {
   MidapProgram core_;
   std::vector<int> executed_;
   std::map<int, std::vector<int>> merged_concats_;  // into which concat -> which
-  std::int64_t num_passes_ = 0;
+  double dram_step_bytes_;
+  StepBudget budget_;
 };
 
 }  // namespace
 
 Program lower(const Graph& graph, const std::vector<int>& order,
-              const std::vector<LayerPlan>& plans, const std::vector<std::int64_t>& pivots) {
-  return Lowering(graph, pivots).run(order, plans);
+              const std::vector<LayerPlan>& plans, const std::vector<std::int64_t>& pivots,
+              const DramConfig& dram, const MappingOptions& options) {
+  return Lowering(graph, pivots, dram, options).run(order, plans);
 }
 
 }  // namespace tilewake::midap

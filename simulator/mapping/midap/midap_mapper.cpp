@@ -32,17 +32,34 @@ std::vector<std::string> defects(const Program& program, const Network& network,
   return all;
 }
 
-Program map_as_reference(const Network& network, const MidapConfig& config,
-                         const PlanningDram& dram) {
+/// Steps that planning the banks of a layer counts for: each number of banks that may remain for
+/// input is tried, piece by piece of the map. The first term bounds the memory of the plans.
+double planning_steps(const Graph& graph, const Node& node) {
+  constexpr double kStepsAPiece = 16.0;
+  constexpr double kBanksAStep = 8.0;
+  const auto banks = static_cast<double>(graph.config->fmem_num_banks);
+  const auto pieces = static_cast<double>(graph.tensor_of(node.inputs[0]).num_fragments +
+                                          graph.tensor_of(node.id).num_fragments);
+  return pieces * (kStepsAPiece + banks * (1.0 + banks / kBanksAStep));
+}
+
+Program map_as_reference(const Network& network, const MidapConfig& config, const DramConfig& dram,
+                         const MappingOptions& options) {
   Graph graph = prepare_graph(network, config, Schedule::kReference);
   const std::vector<int> order = order_layers(graph);
-  BankPlanner planner(graph, dram);
+  BankPlanner planner(graph, planning_dram(dram));
+  StepBudget budget(options);
   std::vector<LayerPlan> plans;
-  for (const int id : order)
-    if (graph.at(id).type != NodeType::kConcat) plans.push_back(planner.plan(id));
+  for (const int id : order) {
+    const Node& node = graph.at(id);
+    if (node.type == NodeType::kConcat) continue;
+    if (options.on_layer) options.on_layer(node.name, plans.size(), order.size());
+    budget.spend(node.name, planning_steps(graph, node));
+    plans.push_back(planner.plan(id));
+  }
   std::vector<std::int64_t> pivots;
   for (const Node& node : graph.nodes) pivots.push_back(planner.pivot(node.id));
-  Program program = lower(graph, order, plans, pivots);
+  Program program = lower(graph, order, plans, pivots, dram, options);
   const auto broken = defects(program, network, EarlyReads::kAllowed);
   if (!broken.empty()) throw PlanFailure(broken[0]);
   for (const std::string& early : defects(program, network, EarlyReads::kRefused))
@@ -52,10 +69,14 @@ Program map_as_reference(const Network& network, const MidapConfig& config,
   return program;
 }
 
-Program map_plainly(const Network& network, const MidapConfig& config) {
+Program map_plainly(const Network& network, const MidapConfig& config, const DramConfig& dram,
+                    const MappingOptions& options) {
   Graph graph = prepare_graph(network, config, Schedule::kPlain);
+  StepBudget budget(options);
+  for (const Node& node : graph.nodes)
+    if (node.runs()) budget.spend(node.name, planning_steps(graph, node));
   const PlainSchedule plain = plan_plainly(graph);
-  Program program = lower(graph, plain.order, plain.plans, plain.pivots);
+  Program program = lower(graph, plain.order, plain.plans, plain.pivots, dram, options);
   const auto broken = defects(program, network, EarlyReads::kRefused);
   if (!broken.empty()) throw SimulationError("plain schedule: " + broken[0]);
   return program;
@@ -63,11 +84,12 @@ Program map_plainly(const Network& network, const MidapConfig& config) {
 
 }  // namespace
 
-Program map_midap(const Network& network, const MidapConfig& config, const PlanningDram& dram) {
+Program map_midap(const Network& network, const MidapConfig& config, const DramConfig& dram,
+                  const MappingOptions& options) {
   try {
-    return map_as_reference(network, config, dram);
+    return map_as_reference(network, config, dram, options);
   } catch (const PlanFailure& failure) {
-    Program program = map_plainly(network, config);
+    Program program = map_plainly(network, config, dram, options);
     program.schedule = fmt::format("plain ({})", failure.what());
     return program;
   }

@@ -3,11 +3,13 @@
 
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/step_budget.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake::midap {
 
 /// The reference schedule where the reference compiler has one, the plain schedule elsewhere.
-Program map_midap(const Network& network, const MidapConfig& config, const PlanningDram& dram);
+Program map_midap(const Network& network, const MidapConfig& config, const DramConfig& dram,
+                  const MappingOptions& options);
 
 }  // namespace tilewake::midap

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "simulator/hardware/dram_config.hpp"
+#include "simulator/mapping/step_budget.hpp"
 
 namespace tilewake {
 
@@ -12,10 +13,14 @@ namespace tilewake {
 class DramEstimate {
  public:
   explicit DramEstimate(const DramConfig& dram)
-      : plan_(planning_dram(dram)), bytes_per_cycle_(sustained_bytes_per_cycle(dram)) {}
+      : plan_(planning_dram(dram)),
+        bytes_per_cycle_(sustained_bytes_per_cycle(dram)),
+        step_bytes_(dram_step_bytes(dram)) {}
 
   bool is_ideal() const { return std::isinf(bytes_per_cycle_); }
   double bytes_per_cycle() const { return bytes_per_cycle_; }
+  /// Bytes moved in a step of the simulation (step_budget.hpp).
+  double step_bytes() const { return step_bytes_; }
   /// From a read request to its first byte, the bus being free.
   double latency_cycles(std::int64_t bytes) const {
     return static_cast<double>(plan_.latency_cycles(bytes));
@@ -30,6 +35,7 @@ class DramEstimate {
  private:
   PlanningDram plan_;
   double bytes_per_cycle_;
+  double step_bytes_;
 };
 
 }  // namespace tilewake

@@ -2,6 +2,8 @@
 #include "simulator/mapping/tiled/tiled_mapper.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -9,20 +11,23 @@
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
+#include "simulator/mapping/fused_names.hpp"
 #include "simulator/mapping/tiled/tiled_graph.hpp"
 #include "simulator/mapping/tiled/tiler.hpp"
 
 namespace tilewake {
 namespace {
 
-// Beyond this many steps a simulation takes minutes: the machine is too small for the network.
-constexpr std::int64_t kMaxSteps = 50'000'000;
+// Steps that the search of a tiling counts for (milliseconds).
+constexpr double kSearchSteps = 10'000.0;
 
 class TiledMapper {
  public:
-  TiledMapper(const Network& network, const TiledMachine& machine)
+  TiledMapper(const Network& network, const TiledMachine& machine, const MappingOptions& options)
       : network_(network),
         machine_(machine),
+        options_(options),
+        budget_(options),
         tiler_(machine.memory, *machine.cost, machine.dram),
         graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
     tiled_.memory = machine.memory;
@@ -30,16 +35,23 @@ class TiledMapper {
   }
 
   Program map() {
-    for (std::size_t i = 0; i < network_.layers.size(); ++i) map_layer(static_cast<int>(i));
-    if (num_steps_ > kMaxSteps)
-      throw InputError(fmt::format("needs {} steps on this machine; at most {} are simulated",
-                                   num_steps_, kMaxSteps));
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+      if (options_.on_layer) options_.on_layer(network_.layers[i].name, i, network_.layers.size());
+      map_layer(static_cast<int>(i));
+    }
     program_.schedule = "tiled";
     program_.core = std::move(tiled_);
     return std::move(program_);
   }
 
  private:
+  /// How a layer is cut up, and what simulating it costs.
+  struct Plan {
+    Tiling tiling;
+    std::int64_t num_tiles = 0;
+    double steps = 0.0;
+  };
+
   const Layer& layer(int index) const { return network_.layers[static_cast<std::size_t>(index)]; }
   const TiledGraph::Node& node(int index) const {
     return graph_.nodes[static_cast<std::size_t>(index)];
@@ -99,7 +111,7 @@ class TiledMapper {
 
   void map_concat(int index) {
     const Layer& l = layer(index);
-    std::vector<std::string> producers;
+    FusedNames producers;
     std::vector<int> writers;
     std::int64_t address = node(index).address;
     for (std::size_t k = 0; k < l.inputs.size(); ++k) {
@@ -111,13 +123,13 @@ class TiledMapper {
         writers.push_back(static_cast<int>(tiled_.layers.size()) - 1);
       } else {
         const int host = node(input).host;
-        producers.push_back(layer(host >= 0 ? host : input).name);
+        producers.add(layer(host >= 0 ? host : input).name);
         for (const int writer : writers_of(input)) writers.push_back(writer);
       }
       address += shape.num_elements();
     }
-    if (node(index).copies.empty())
-      program_.layers.back().fused_into = fmt::format("{}", fmt::join(producers, "+"));
+    if (node(index).copies.empty()) program_.layers.back().fused_into = producers.text();
+    budget_.spend(l.name, static_cast<double>(writers.size()));  // nested ones repeat them
     writers_.back() = std::move(writers);
   }
 
@@ -142,44 +154,60 @@ class TiledMapper {
   }
 
   void add(TiledLayer tiled, const std::string& name) {
-    tiled.tiling = tiling_of(tiled.problem, name);
+    const Plan plan = plan_of(tiled.problem, name);
+    tiled.tiling = plan.tiling;
     tiled.sums_address = graph_.end_address;
-    num_steps_ +=
-        TileWalk(tiled.problem, tiled.tiling, machine_.cost->stationary(tiled.problem)).num_steps();
+    budget_.spend(name, plan.steps);
+    program_.layers.back().steps += plan.steps;
+    program_.layers.back().milestones += plan.num_tiles;
     program_.layers.back().plan = to_string(tiled.problem, tiled.tiling);
     tiled_.layers.push_back(std::move(tiled));
+    plans_.push_back(plan);
   }
 
   /// Networks repeat their layers: each problem is searched once.
-  Tiling tiling_of(const TileProblem& problem, const std::string& name) {
-    for (const TiledLayer& known : tiled_.layers)
-      if (known.problem == problem) return known.tiling;
+  Plan plan_of(const TileProblem& problem, const std::string& name) {
+    for (std::size_t i = 0; i < plans_.size(); ++i)
+      if (tiled_.layers[i].problem == problem) return plans_[i];
+    budget_.spend(name, kSearchSteps);
     try {
-      const Tiling tiling = tiler_.best(problem);
-      if (compute_cycles_of(problem, cuts_of(problem, tiling.tile), tiling, *machine_.cost) ==
-          kMaxTiledCycles)
-        throw InputError(fmt::format("would take more than {} cycles", kMaxTiledCycles));
-      return tiling;
+      return search_plan(problem);
     } catch (const InputError& e) {
       throw InputError(fmt::format("layer {}: {}", name, e.what()));
     }
   }
 
+  Plan search_plan(const TileProblem& problem) const {
+    Plan plan;
+    plan.tiling = tiler_.best(problem);
+    const LoopCuts cuts = cuts_of(problem, plan.tiling.tile);
+    if (compute_cycles_of(problem, cuts, plan.tiling, *machine_.cost) == kMaxTiledCycles)
+      throw InputError(fmt::format("would take more than {} cycles", kMaxTiledCycles));
+    plan.num_tiles = TileWalk(problem, plan.tiling, machine_.cost->stationary(problem)).num_steps();
+    const double bytes =
+        traffic_of(problem, cuts, plan.tiling, machine_.memory.accumulator_bytes).total();
+    plan.steps = static_cast<double>(plan.num_tiles) + bytes / machine_.dram.step_bytes();
+    return plan;
+  }
+
   const Network& network_;
   const TiledMachine& machine_;
+  const MappingOptions& options_;
+  StepBudget budget_;
   Tiler tiler_;
   TiledGraph graph_;
   Program program_;
   TiledProgram tiled_;
+  std::vector<Plan> plans_;                // of its layers
   std::vector<std::vector<int>> writers_;  // tiled layers that write a network layer's output
   std::int64_t weights_used_ = 0;
-  std::int64_t num_steps_ = 0;
 };
 
 }  // namespace
 
-Program map_tiled(const Network& network, const TiledMachine& machine) {
-  return TiledMapper(network, machine).map();
+Program map_tiled(const Network& network, const TiledMachine& machine,
+                  const MappingOptions& options) {
+  return TiledMapper(network, machine, options).map();
 }
 
 }  // namespace tilewake

@@ -5,6 +5,7 @@
 
 #include "simulator/hardware/tile_memory.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/step_budget.hpp"
 #include "simulator/mapping/tiled/dram_estimate.hpp"
 #include "simulator/network/network.hpp"
 
@@ -30,7 +31,9 @@ struct TiledMachine {
 ///   all of them; like the rows of a tile, the planes that it scatters are moved as one stream.
 ///   Nothing is fused into either.
 ///
-/// Throws InputError naming the layer and the buffer that is too small.
-Program map_tiled(const Network& network, const TiledMachine& machine);
+/// Throws InputError naming the layer and the buffer that is too small, or the layer up to which
+/// the steps exceed the bound.
+Program map_tiled(const Network& network, const TiledMachine& machine,
+                  const MappingOptions& options = {});
 
 }  // namespace tilewake

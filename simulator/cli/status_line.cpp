@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/cli/status_line.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/one_line.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr double kTerminalInterval = 0.2;  // seconds
+constexpr double kLongestInterval = 60.0;
+constexpr double kLongestEstimate = 1e7;
+
+}  // namespace
+
+StatusLine::StatusLine()
+    : is_silent_(!log().should_log(spdlog::level::info)),
+      is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+double StatusLine::elapsed_seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+}
+
+bool StatusLine::is_due() const { return !is_silent_ && elapsed_seconds() >= due_seconds_; }
+
+void StatusLine::show(const std::string& text) {
+  if (is_silent_) return;
+  if (is_terminal_) {
+    due_seconds_ = std::max(elapsed_seconds() + kTerminalInterval, 1.0);
+  } else {
+    due_seconds_ = elapsed_seconds() + interval_seconds_;
+    interval_seconds_ = std::min(2.0 * interval_seconds_, kLongestInterval);
+  }
+  std::string line = "tilewake: " + one_line(text);
+  if (is_terminal_) {
+    const std::size_t length = line.size();
+    line.resize(std::max(length, shown_length_), ' ');  // over what is left of the line before
+    shown_length_ = length;
+    line.insert(0, "\r");
+  } else {
+    line += '\n';
+  }
+  static_cast<void>(write_all(STDERR_FILENO, line));
+}
+
+void StatusLine::end() {
+  if (shown_length_ > 0) static_cast<void>(write_all(STDERR_FILENO, "\n"));
+  shown_length_ = 0;
+}
+
+std::string time_left(double elapsed_seconds, double done) {
+  if (elapsed_seconds < 1.0 || done <= 0.0) return "";
+  const double left = std::ceil(elapsed_seconds * std::max(1.0 / done - 1.0, 0.0));
+  if (left > kLongestEstimate) return "";
+  const auto seconds = static_cast<std::int64_t>(left);
+  constexpr std::int64_t kMinute = 60;
+  constexpr std::int64_t kHour = 3600;
+  if (seconds >= kHour) {
+    return fmt::format(", {}:{:02}:{:02} left", seconds / kHour, seconds / kMinute % kMinute,
+                       seconds % kMinute);
+  }
+  return fmt::format(", {}:{:02} left", seconds / kMinute, seconds % kMinute);
+}
+
+}  // namespace tilewake

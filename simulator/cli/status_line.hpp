@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace tilewake {
+
+/// Status of longer work on standard error: one line that is rewritten on a terminal, separate
+/// lines elsewhere. Silent where warnings are (-q).
+class StatusLine {
+ public:
+  StatusLine();
+  ~StatusLine() { end(); }
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
+
+  bool is_terminal() const { return is_terminal_; }
+  /// Whether the work has taken a second, and the last line is old enough: a fifth of a second on a
+  /// terminal; elsewhere twice as long each time, up to a minute.
+  bool is_due() const;
+  double elapsed_seconds() const;
+
+  /// "tilewake: `text`", as one line.
+  void show(const std::string& text);
+  /// Ends the line on a terminal.
+  void end();
+
+ private:
+  bool is_silent_;
+  bool is_terminal_;
+  std::size_t shown_length_ = 0;  // of the line on the terminal
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  double due_seconds_ = 1.0;  // after `begin_`
+  double interval_seconds_ = 1.0;
+};
+
+/// ", 1:05 left", if the share `done` (0..1) of the work took `elapsed_seconds`; empty in the first
+/// second.
+std::string time_left(double elapsed_seconds, double done);
+
+}  // namespace tilewake
