@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,23 +9,22 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "latency_model/api/calibrate.hpp"
 #include "latency_model/calibration.hpp"
 #include "latency_model/calibration_set.hpp"
 #include "latency_model/cli/calibration_report.hpp"
 #include "latency_model/cli/latency_model_command.hpp"
-#include "latency_model/cli/measurements.hpp"
 #include "latency_model/cli/model_file.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "latency_model/trace_cache.hpp"
+#include "simulator/api/inputs.hpp"
 #include "simulator/cli/formats.hpp"
-#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 
@@ -37,7 +34,6 @@ namespace {
 constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxFolds = 100;
 constexpr std::int64_t kMaxNetworks = 100'000;
-constexpr std::size_t kMaxTracesNamed = 8;
 constexpr double kPoorMape = 0.05;  // of networks; a sound model is below 1 %
 
 using Formatter = std::string (*)(const CalibrationReport& report);
@@ -48,7 +44,7 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 2> kFormats = {{
     {"json", calibration_json},
 }};
 
-struct CalibrateOptions {
+struct CommandOptions {
   std::string hardware;
   std::vector<std::string> traces;
   std::string out = "model.yaml";
@@ -64,7 +60,7 @@ struct CalibrateOptions {
   bool quiet = false;
 };
 
-bool parse(const Arguments& arguments, CalibrateOptions& values) {
+bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "calibrate",
       "calibrate --hw FILE [--trace FILE...] [--out FILE] [--max-mape PERCENT]\n"
@@ -102,51 +98,57 @@ bool parse(const Arguments& arguments, CalibrateOptions& values) {
   return true;
 }
 
-/// The set in words, for the model: "designed (1500 networks)", "traces a.csv, b.csv".
-std::string set_name(const CalibrateOptions& options, bool is_designed) {
-  std::string text;
-  if (is_designed) text = fmt::format("designed ({} networks)", options.num_networks);
-  if (options.traces.empty()) return text;
-  const std::size_t num_named = std::min(options.traces.size(), kMaxTracesNamed);
-  text +=
-      fmt::format("{}traces {}", text.empty() ? "" : " and ",
-                  fmt::join(options.traces.begin(),
-                            options.traces.begin() + static_cast<std::ptrdiff_t>(num_named), ", "));
-  if (num_named < options.traces.size()) {
-    text += fmt::format(" and {} more", options.traces.size() - num_named);
+void log_measurements(const CalibrationResult& result, const std::string& cache_path) {
+  for (const std::string& warning : result.warnings) log().info(warning);
+  for (const std::string& network : result.left_out) log().debug("left out {}", network);
+  if (result.num_not_kept > 0) {
+    log().info("{} networks were simulated and not kept, the cache is full", result.num_not_kept);
   }
-  return text;
+  if (result.num_networks == 0) return;  // traces only
+  if (result.num_simulated == 0) {
+    log().info("nothing had to be simulated, all came from the cache {}", cache_path);
+  }
+  if (!result.left_out.empty()) {
+    log().info("{} of {} networks left out, which {} cannot hold", result.left_out.size(),
+               result.num_networks, result.calibration.model.hardware.name);
+  }
+  log().debug("measured {} layers in {:.1f} s, {} of {} networks from the cache {}",
+              result.calibration.model.provenance.num_layers, result.measure_seconds,
+              result.num_from_cache, result.num_networks, cache_path);
 }
 
-Calibration calibrate(const HardwareConfig& hardware, const CalibrateOptions& options) {
-  const std::unique_ptr<FeatureExtractor> extractor = make_feature_extractor(hardware);
-  Measurements measurements{hardware, *extractor, {}};
-  std::string end_of_traces;
-  for (const std::string& path : options.traces) end_of_traces = add_trace(measurements, path);
-  const bool is_designed = options.traces.empty() || options.designed;
-  const auto seed = static_cast<std::uint64_t>(options.seed);
-  if (is_designed) {
-    const CalibrationSet set(hardware, seed, static_cast<int>(options.num_networks));
-    Simulator simulator(hardware);
-    add_simulations(measurements, simulator, set,
-                    options.no_cache ? "" : trace_cache_path(machine_id(hardware)));
-  }
-  const Stopwatch stopwatch;
-  Provenance provenance;
-  provenance.set = set_name(options, is_designed);
-  provenance.seed = seed;
-  CalibrationOptions fit;
-  fit.num_folds = static_cast<int>(options.num_folds);
-  fit.seed = seed;
+/// The first interrupt lets the current network end; what was simulated is kept for the next run,
+/// and the process ends.
+Calibration calibrate(const Machine& machine, const CommandOptions& options) {
+  const InterruptDelay delay(InterruptDelay::kOneSecond);
+  CalibrateOptions calibrate_options;
+  calibrate_options.traces = options.traces;
+  calibrate_options.designed = options.designed;
+  calibrate_options.num_networks = static_cast<int>(options.num_networks);
+  calibrate_options.num_folds = static_cast<int>(options.num_folds);
+  calibrate_options.seed = static_cast<std::uint64_t>(options.seed);
+  const std::string cache_path =
+      options.no_cache ? "" : trace_cache_path(machine_id(machine.config));
+  calibrate_options.cache_path = cache_path;
+  int num_done = 0;
+  std::optional<Progress> progress;
+  calibrate_options.keep_going = [&](int done, int total) {
+    if (!progress) progress.emplace("simulated", "networks", total);
+    progress->update(done);
+    num_done = done;
+    return !InterruptDelay::is_pending();
+  };
   try {
-    Calibration calibration =
-        calibrate(hardware, *extractor, measurements.dataset, provenance, fit);
-    log().debug("fitted and tested in {:.2f} s", stopwatch.wall_seconds());
-    return calibration;
-  } catch (const InputError& e) {
-    // Too few rows, as a rule: whoever gave a file wants to know which one ends too early.
-    if (is_designed) throw;
-    throw InputError(fmt::format("{}: {}", end_of_traces, e.what()));
+    CalibrationResult result = calibrate(machine, calibrate_options);
+    progress.reset();
+    log_measurements(result, cache_path);
+    log().debug("fitted and tested in {:.2f} s", result.fit_seconds);
+    return std::move(result.calibration);
+  } catch (const Interrupted&) {
+    progress.reset();
+    log().info("stopped after {} of {} networks{}", num_done, options.num_networks,
+               cache_path.empty() ? "" : "; the next run goes on from there");
+    throw;
   }
 }
 
@@ -179,14 +181,14 @@ std::string weakness(const Calibration& calibration) {
 }  // namespace
 
 ExitCode calibrate_command(const Arguments& arguments) {
-  CalibrateOptions options;
+  CommandOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(kFormats, options.format);
   const Machine machine = read_machine(options.hardware);
   const ModelFile file(options.out, machine_id(machine.config), options.force);
 
-  CalibrationReport report{calibrate(machine.config, options), options.out, ""};
+  CalibrationReport report{calibrate(machine, options), options.out, ""};
   report.refusal = refusal(report.calibration.model.holdout, options.max_mape);
   if (report.refusal.empty()) {
     const InterruptDelay delay;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/cli/prediction_report.hpp"
 
-#include <numeric>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,13 +29,8 @@ std::string share_cell(std::int64_t part, std::int64_t whole) {
 
 }  // namespace
 
-std::int64_t PredictionReport::total_cycles() const {
-  return std::accumulate(layer_cycles.begin(), layer_cycles.end(), std::int64_t{0});
-}
-
-std::string prediction_table(const PredictionReport& report, bool color) {
-  const HardwareConfig& hardware = report.model.hardware;
-  const std::int64_t total = report.total_cycles();
+std::string prediction_table(const NetworkPrediction& prediction, bool color) {
+  const std::int64_t total = prediction.total_cycles;
   TextTable table({{"layer", Alignment::kLeft},
                    {"op", Alignment::kLeft},
                    {"MACs"},
@@ -40,46 +38,40 @@ std::string prediction_table(const PredictionReport& report, bool color) {
                    {"share"},
                    {"error"}});
   std::int64_t num_macs = 0;
-  for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = *report.layers[i];
-    const std::int64_t macs = layer.num_macs();
-    num_macs += macs;
-    std::vector<std::string> cells = {shortened(layer.name, kMaxNameLength),
+  for (const PredictedLayer& layer : prediction.layers) {
+    num_macs += layer.macs;
+    std::vector<std::string> cells = {shortened(layer.layer, kMaxNameLength),
                                       std::string(to_string(layer.op)),
-                                      macs == 0 ? "-" : with_prefix(macs)};
-    const std::int64_t cycles = report.layer_cycles[i];
-    const bool takes_none = cycles == 0;
+                                      layer.macs == 0 ? "-" : with_prefix(layer.macs)};
+    const bool takes_none = layer.cycles == 0;
     if (takes_none) {
       cells.insert(cells.end(), {"-", "-", "-"});
     } else {
-      cells.insert(cells.end(), {with_separators(cycles), share_cell(cycles, total),
-                                 band_cell(report.layer_bands[i])});
+      cells.insert(cells.end(), {with_separators(layer.cycles), share_cell(layer.cycles, total),
+                                 band_cell(layer.error_band)});
     }
     table.add_row(std::move(cells), takes_none ? Emphasis::kDim : Emphasis::kNone);
   }
-  table.add_row(
-      {"total", fmt::format("{} layers", report.layer_cycles.size()), with_prefix(num_macs),
-       with_separators(total), percent(1.0), band_cell(report.band)},
-      Emphasis::kBold);
+  table.add_row({"total", fmt::format("{} layers", prediction.layers.size()), with_prefix(num_macs),
+                 with_separators(total), percent(1.0), band_cell(prediction.error_band)},
+                Emphasis::kBold);
   return fmt::format(
       "{}\n{} on {}: {} ms predicted; 95 % of the networks held out were within {} of the "
       "simulator\n",
-      table.to_string(color), report.name, hardware.name,
-      with_decimals(hardware.cycles_to_ms(total)), error_bound(report.band));
+      table.to_string(color), prediction.network, prediction.hardware,
+      with_decimals(prediction.latency_ms), error_bound(prediction.error_band));
 }
 
-std::string prediction_csv(const PredictionReport& report) {
+std::string prediction_csv(const NetworkPrediction& prediction) {
   std::string text = "layer,block,op,total_cycles\n";
-  for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = *report.layers[i];
-    text += fmt::format("{},{},{},{}\n", csv_field(layer.name), csv_field(layer.block),
-                        to_string(layer.op), report.layer_cycles[i]);
+  for (const PredictedLayer& layer : prediction.layers) {
+    text += fmt::format("{},{},{},{}\n", csv_field(layer.layer), csv_field(layer.block),
+                        to_string(layer.op), layer.cycles);
   }
   return text;
 }
 
-std::string prediction_json(const PredictionReport& report) {
-  const std::int64_t total = report.total_cycles();
+std::string prediction_json(const NetworkPrediction& prediction) {
   std::string text = fmt::format(
       "{{\n"
       "  \"network\": {},\n"
@@ -89,17 +81,17 @@ std::string prediction_json(const PredictionReport& report) {
       "  \"latency_ms\": {},\n"
       "  \"error_band\": {},\n"
       "  \"layers\": [",
-      json_string(report.name), json_string(report.model.hardware.name),
-      json_string(report.model.provenance.machine), total,
-      report.model.hardware.cycles_to_ms(total), report.band);
-  for (std::size_t i = 0; i < report.layer_cycles.size(); ++i) {
-    const Layer& layer = *report.layers[i];
-    const std::optional<double>& band = report.layer_bands[i];
+      json_string(prediction.network), json_string(prediction.hardware),
+      json_string(prediction.machine), prediction.total_cycles, prediction.latency_ms,
+      prediction.error_band);
+  std::string_view separator;
+  for (const PredictedLayer& layer : prediction.layers) {
     text += fmt::format(
         "{}\n    {{\"layer\": {}, \"block\": {}, \"op\": \"{}\", \"total_cycles\": {}, "
         "\"error_band\": {}}}",
-        i == 0 ? "" : ",", json_string(layer.name), json_string(layer.block), to_string(layer.op),
-        report.layer_cycles[i], band ? fmt::format("{}", *band) : "null");
+        separator, json_string(layer.layer), json_string(layer.block), to_string(layer.op),
+        layer.cycles, layer.error_band ? fmt::format("{}", *layer.error_band) : "null");
+    separator = ",";
   }
   return text + "\n  ]\n}\n";
 }

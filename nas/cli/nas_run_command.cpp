@@ -5,7 +5,7 @@
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
+#include "simulator/common/stopwatch.hpp"
 
 namespace tilewake {
 namespace {

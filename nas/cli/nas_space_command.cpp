@@ -15,18 +15,18 @@
 #include "nas/cli/search_session.hpp"
 #include "nas/cli/space_options.hpp"
 #include "nas/cli/space_report.hpp"
-#include "simulator/cli/data_files.hpp"
+#include "simulator/api/data_files.hpp"
+#include "simulator/api/worker_pool.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/run_manifest.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
-#include "simulator/cli/worker_pool.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
 #include "simulator/common/regular_file.hpp"
+#include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/trace/json_string.hpp"
 
@@ -67,7 +67,7 @@ std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
   return machine_space_text(result);
 }
 
-/// Each in a process of its own: SystemC has one kernel a process.
+/// Each in a process, so that they run in parallel.
 std::vector<MachineSpace> design_all(const SpaceOptions& options, const OperatorSpace& space) {
   WorkerPool pool(std::max(1U, std::thread::hardware_concurrency()));
   std::vector<MachineSpace> spaces(options.machines.size());

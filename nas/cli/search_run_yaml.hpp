@@ -5,8 +5,8 @@
 
 #include "nas/cli/nas_options.hpp"
 #include "nas/search/run_config.hpp"
-#include "simulator/cli/inputs.hpp"
-#include "simulator/cli/stopwatch.hpp"
+#include "simulator/api/inputs.hpp"
+#include "simulator/common/stopwatch.hpp"
 
 namespace tilewake {
 

@@ -3,33 +3,31 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "latency_model/calibration.hpp"
-#include "latency_model/calibration_set.hpp"
-#include "latency_model/cli/measurements.hpp"
+#include "latency_model/api/calibrate.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "nas/cli/progress_line.hpp"
 #include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/cli/search_run_yaml.hpp"
 #include "nas/training/threads.hpp"
+#include "simulator/api/data_files.hpp"
+#include "simulator/api/simulation.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
-#include "simulator/cli/simulation.hpp"
+#include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
+#include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
-#include "simulator/mapping/mapper.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
 namespace tilewake {
@@ -83,47 +81,22 @@ std::optional<LatencyModel> given_model(const NasOptions& options, const Machine
   return model;
 }
 
-/// The machine's simulator, kept for one network after another.
-class WinnerSimulator {
- public:
-  WinnerSimulator(const HardwareConfig& hardware, Simulator& simulator)
-      : hardware_(hardware), simulator_(simulator) {}
-
-  SimulatedLayers run(const Network& network) {
-    program_ = map_network(network, hardware_);
-    return simulate_layers(simulator_, hardware_, network, program_);
-  }
-  double latency_ms(const Network& network) {
-    return static_cast<double>(run(network).result.total_cycles) / (hardware_.clock_mhz * 1e3);
-  }
-  const Program& program() const { return program_; }
-
- private:
-  const HardwareConfig& hardware_;
-  Simulator& simulator_;
-  Program program_;
-};
-
 /// layers.csv, summary.json and steps.csv of a target.
-void write_target(const TargetResult& target, const Machine& machine, WinnerSimulator& simulator) {
+void write_target(const TargetResult& target, const Machine& machine, NetworkSimulator& simulator) {
   write_file_atomically(target.directory + "/steps.csv", steps_csv(target));
   if (!target.steps.back().test_accuracy) return;
   const Network network = to_network(*target.steps.back().architecture);
-  const SimulatedLayers layers = simulator.run(network);
-  RunInfo info;
-  info.network = network.name;
-  info.hardware = machine.config.name;
-  info.machine = machine_id(machine.config);
-  info.schedule = simulator.program().schedule;
-  info.warnings = simulator.program().warnings;
-  info.network_hash = fnv1a64(architecture_text(*target.steps.back().architecture));
-  info.hardware_hash = fnv1a64(machine.file.text);
+  const SimulatedNetwork simulated = simulator.run(network);
+  Workload workload;
+  workload.name = network.name;
+  workload.file.text = architecture_text(*target.steps.back().architecture);
+  RunInfo info = run_info(machine, workload);
+  info.schedule = simulated.schedule;
+  info.warnings = simulated.warnings;
   info.num_params = network.num_params();
-  info.clock_mhz = machine.config.clock_mhz;
-  info.peak_macs_per_cycle = machine.config.peak_macs_per_cycle();
-  write_file_atomically(target.directory + "/layers.csv", trace_csv(layers.rows));
+  write_file_atomically(target.directory + "/layers.csv", trace_csv(simulated.rows));
   write_file_atomically(target.directory + "/summary.json",
-                        search_summary_json(summarize(info, layers.rows), target));
+                        search_summary_json(summarize(info, simulated.rows), target));
 }
 
 /// What a resumed run writes anew before it can tell whether it is the one that was begun.
@@ -155,18 +128,14 @@ void read_space(const InputFile& file, RunConfig& config) {
 
 }  // namespace
 
-SearchSession::SearchSession(const NasOptions& options) : machine_(read_machine(options.hardware)) {
+SearchSession::SearchSession(const NasOptions& options)
+    : machine_(read_machine(options.hardware)), simulator_(machine_.config) {
   const auto num_cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int num_threads =
       options.num_threads == 0 ? num_cores : static_cast<int>(options.num_threads);
   set_num_threads(num_threads);
   configure_allocator();
   num_loader_threads_ = std::max(1, num_threads / 2);
-}
-
-Simulator& SearchSession::simulator() {
-  if (!simulator_) simulator_.emplace(machine_.config);
-  return *simulator_;
 }
 
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
@@ -195,25 +164,33 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
 }
 
 std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed) {
-  const std::unique_ptr<FeatureExtractor> extractor = make_feature_extractor(machine_.config);
-  Measurements measurements{machine_.config, *extractor, {}};
-  const CalibrationSet set(machine_.config, seed);
-  add_simulations(measurements, simulator(), set, /*cache_path=*/"");
-  if (InterruptDelay::is_pending()) return {};
-  Provenance provenance;
-  provenance.set = fmt::format("designed ({} networks)", set.size());
-  provenance.seed = seed;
-  CalibrationOptions fit;
-  fit.seed = seed;
-  const Calibration calibration =
-      tilewake::calibrate(machine_.config, *extractor, measurements.dataset, provenance, fit);
-  log().info("calibrated {}: MAPE {:.2f} % of networks held out", machine_.config.name,
-             100.0 * calibration.model.holdout.networks.mape);
-  return calibration.model;
+  CalibrateOptions options;
+  options.seed = seed;
+  std::optional<Progress> progress;
+  options.keep_going = [&progress](int done, int total) {
+    if (!progress) progress.emplace("simulated", "networks", total);
+    progress->update(done);
+    return !InterruptDelay::is_pending();
+  };
+  try {
+    const CalibrationResult result = tilewake::calibrate(machine_, options);
+    progress.reset();
+    if (InterruptDelay::is_pending()) return {};
+    const LatencyModel& model = result.calibration.model;
+    if (!result.left_out.empty()) {
+      log().info("{} of {} networks left out, which {} cannot hold", result.left_out.size(),
+                 result.num_networks, machine_.config.name);
+    }
+    log().info("calibrated {}: MAPE {:.2f} % of networks held out", machine_.config.name,
+               100.0 * model.holdout.networks.mape);
+    return model;
+  } catch (const Interrupted&) {
+    return {};
+  }
 }
 
 double SearchSession::simulated_ms(const Network& network) {
-  return WinnerSimulator(machine_.config, simulator()).latency_ms(network);
+  return machine_.config.cycles_to_ms(simulator_.run(network).total_cycles);
 }
 
 SearchResult SearchSession::run(const SearchRequest& request, Step last) {
@@ -236,12 +213,11 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   if (model) write_file_atomically(options.out + "/model.yaml", model_yaml(*model));
   if (!model || InterruptDelay::is_pending()) throw Interrupted();
   const Predictor predictor(*model);
-  WinnerSimulator winner(machine_.config, simulator());
   ProgressLine line;
   bool has_trained = false;
   const Host host{predictor,
                   machine_.config.clock_mhz,
-                  [&](const Network& network) { return winner.latency_ms(network); },
+                  [&](const Network& network) { return simulated_ms(network); },
                   [&](const PhaseProgress& progress) {
                     has_trained = true;
                     line.update(progress);
@@ -256,7 +232,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
     line.end();
     // Of a limit that this run missed before.
     if (options.resume) manifest.remove("fastest.yaml");
-    for (const TargetResult& target : result.targets) write_target(target, machine_, winner);
+    for (const TargetResult& target : result.targets) write_target(target, machine_, simulator_);
     if (result.targets.size() > 1) {
       write_file_atomically(options.out + "/front.csv", front_csv(result));
     }

@@ -7,8 +7,8 @@
 #include "latency_model/latency_model.hpp"
 #include "nas/cli/nas_options.hpp"
 #include "nas/search/search_run.hpp"
-#include "simulator/cli/inputs.hpp"
-#include "simulator/engine/simulator.hpp"
+#include "simulator/api/inputs.hpp"
+#include "simulator/api/simulation.hpp"
 
 namespace tilewake {
 
@@ -21,8 +21,7 @@ struct SearchRequest {
   std::string space_file;
 };
 
-/// The machine of --hw and its simulator, of which a process has one: for all searches of a
-/// process.
+/// The machine of --hw and its simulator, for all searches of a process.
 class SearchSession {
  public:
   /// Reads the machine and sets the number of threads. Throws InputError.
@@ -49,8 +48,7 @@ class SearchSession {
  private:
   Machine machine_;
   int num_loader_threads_ = 1;
-  std::optional<Simulator> simulator_;  // made where it is needed first
-  Simulator& simulator();
+  NetworkSimulator simulator_;
 };
 
 /// Tells what no network kept to, and leaves the fastest one in `directory`.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "simulator/api/map_workload.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/layer_table.hpp"
@@ -94,11 +95,11 @@ ExitCode check_command(const Arguments& arguments) {
   }
   std::string text = machine_section(machine);
   if (!network_name.empty()) {
-    const Workload workload = read_workload(network_name, parse_input_shape(input_shape));
+    const Workload workload = load_workload(network_name, input_shape);
     const std::string& path = workload.file.path;
     const MappingOptions limits = mapping_options(max_steps);
     for (const Network& network : workload.networks) {
-      text += network_section(network, path, map_model(path, network, machine, limits), verbose);
+      text += network_section(network, path, map_workload(path, network, machine, limits), verbose);
     }
   }
   if (!quiet) write_result(text);

@@ -59,8 +59,9 @@ ExitCode convert_command(const Arguments& arguments) {
   if (out.empty() && force) throw UsageError("--force needs --out FILE");
   if (!out.empty()) check_place(out, force);
 
-  const Model model = read_model(network_name, parse_input_shape(input_shape));
-  const std::string text = to_onnx ? write_onnx(model.network) : yaml_of(model.network);
+  const Workload workload = load_workload(network_name, input_shape);
+  const Network& network = workload.network();
+  const std::string text = to_onnx ? write_onnx(network) : yaml_of(network);
   if (out.empty()) {
     write_result(text);
   } else {

@@ -11,15 +11,15 @@
 
 #include <fmt/format.h>
 
+#include "simulator/api/inputs.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
-#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/common/stopwatch.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
 #include "simulator/trace/json_string.hpp"
 

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/failure.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/failure.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 

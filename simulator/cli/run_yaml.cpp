@@ -67,9 +67,9 @@ std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep) {
                                                   json_string(file->path), fnv1a64(file->text)));
   };
   text += "networks:\n";
-  for (std::size_t i = 0; i < sweep.models().size(); ++i) {
-    const SweepInput<Model>& model = sweep.models()[i];
-    add(sweep.plan().networks()[i], model.value ? &model.value->file : nullptr);
+  for (std::size_t i = 0; i < sweep.workloads().size(); ++i) {
+    const SweepInput<Workload>& workload = sweep.workloads()[i];
+    add(sweep.plan().networks()[i], workload.value ? &workload.value->file : nullptr);
   }
   text += "hardware:\n";
   for (std::size_t i = 0; i < sweep.machines().size(); ++i) {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "simulator/cli/inputs.hpp"
-#include "simulator/cli/sweep.hpp"
+#include "simulator/api/inputs.hpp"
+#include "simulator/api/sweep.hpp"
 
 namespace tilewake {
 

@@ -2,7 +2,10 @@
 #include "simulator/cli/settings.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -34,6 +37,28 @@ Setting parse(const std::string& text) {
   return setting;
 }
 
+std::vector<std::string> names_in(const std::string& option,
+                                  const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  for (const std::string& text : texts) {
+    std::error_code error;
+    if (text.find(',') != std::string::npos && std::filesystem::exists(text, error)) {
+      throw UsageError(
+          fmt::format("--{}: '{}' is a file, but in a sweep a comma separates names; "
+                      "give it another name, or a link to it",
+                      option, printable(text)));
+    }
+    for (const std::string& name : split_at_commas(option, text)) {
+      if (!seen.insert(name).second) {
+        throw UsageError(fmt::format("--{}: '{}' is given twice", option, printable(name)));
+      }
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 std::vector<Setting> parse_settings(const std::vector<std::string>& texts) {
@@ -63,14 +88,6 @@ std::vector<YamlOverride> single_values(const std::vector<Setting>& settings) {
   return values;
 }
 
-std::string settings_text(const std::vector<YamlOverride>& values) {
-  std::string text;
-  for (const YamlOverride& value : values) {
-    text += fmt::format("{}{}={}", text.empty() ? "" : " ", value.path, value.value);
-  }
-  return text;
-}
-
 std::vector<std::string> split_at_commas(const std::string& option, const std::string& text) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -82,6 +99,19 @@ std::vector<std::string> split_at_commas(const std::string& option, const std::s
     begin = end + 1;
   }
   return parts;
+}
+
+SweepPlan parse_sweep_plan(const std::vector<std::string>& hardware,
+                           const std::vector<std::string>& networks,
+                           const std::vector<std::string>& settings) {
+  std::vector<std::string> machine_names = names_in("hw", hardware);
+  std::vector<std::string> network_names = names_in("net", networks);
+  std::vector<Setting> parsed = parse_settings(settings);
+  try {
+    return {std::move(machine_names), std::move(network_names), std::move(parsed)};
+  } catch (const InputError& e) {
+    throw UsageError(e.what());
+  }
 }
 
 }  // namespace tilewake

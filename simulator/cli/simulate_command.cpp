@@ -3,15 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
+#include "simulator/api/simulation.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
@@ -21,11 +19,9 @@
 #include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
-#include "simulator/cli/simulation.hpp"
 #include "simulator/cli/simulation_progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
-#include "simulator/engine/simulator.hpp"
+#include "simulator/common/stopwatch.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/timeline.hpp"
 #include "simulator/trace/trace_csv.hpp"
@@ -49,7 +45,7 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
     {"json", [](const Run& run) { return run_json(run.summary, run.rows); }},
 }};
 
-struct SimulateOptions {
+struct CommandOptions {
   std::string hardware;
   std::string network;
   std::vector<std::string> settings;
@@ -64,7 +60,7 @@ struct SimulateOptions {
   bool quiet = false;
 };
 
-bool parse(const Arguments& arguments, SimulateOptions& values) {
+bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
@@ -97,77 +93,36 @@ bool parse(const Arguments& arguments, SimulateOptions& values) {
   return true;
 }
 
-/// What the programs of several networks ran on, each name once.
-void add_once(const std::string& schedule, std::string& schedules) {
-  if (schedules.empty()) {
-    schedules = schedule;
-  } else if (schedules.find(schedule) == std::string::npos) {
-    schedules += " and " + schedule;
-  }
+void log_network(const SimulatedNetwork& network) {
+  log().debug("mapping: {:.1f} ms of CPU", 1e3 * network.mapping_seconds);
+  for (const auto& [layer, plan] : network.plans) log().debug("{}: {}", layer, plan);
+  for (const std::string& warning : network.warnings) log().warn(warning);
+  log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
+              1e3 * network.engine_seconds, network.kernel_steps,
+              1e-6 * static_cast<double>(network.total_cycles) / network.engine_seconds);
 }
 
-/// Refuses a list of many layers that would take too long in sum, before the first is simulated.
-void check_topology(const Machine& machine, const Workload& workload,
-                    const SimulateOptions& options) {
-  if (workload.networks.size() == 1) return;
-  double steps = 0.0;
-  for (const Network& network : workload.networks) {
-    const MappingOptions limits = mapping_options(options.max_steps);
-    for (const ProgramLayer& layer : map_model(workload.file.path, network, machine, limits).layers)
-      steps += layer.steps;
-    if (steps <= static_cast<double>(options.max_steps)) continue;
-    throw InputError(fmt::format(
-        "{}: on {}: simulating the layers up to {} takes about {:.3g} steps, more than {}{}",
-        workload.file.path, machine.config.name, network.layers.back().name, steps,
-        options.max_steps, limits.hint));
-  }
-}
-
-/// One network after the other, each from an empty machine.
-Run simulate(const Machine& machine, const Workload& workload, const SimulateOptions& options) {
-  const HardwareConfig& hardware = machine.config;
-  Run run;
-  RunInfo info = info_of(machine, workload.file, workload.name);
+Run run_of(const Machine& machine, const Workload& workload, const CommandOptions& options) {
   TimelineRecorder timeline;
-  std::optional<Simulator> simulator;
   SimulationProgress progress;
-  MappingOptions mapping_limits = mapping_options(options.max_steps);
-  mapping_limits.on_layer = [&](const std::string& layer, std::size_t index, std::size_t number) {
-    progress.on_mapping(layer, index, number);
+  SimulateOptions simulate_options;
+  simulate_options.mapping = mapping_options(options.max_steps);
+  simulate_options.mapping.on_layer = [&](const std::string& layer, std::size_t index,
+                                          std::size_t num_layers) {
+    progress.on_mapping(layer, index, num_layers);
   };
-  check_topology(machine, workload, options);
-  std::vector<EventSink*> sinks = {&progress};
-  if (options.timeline) sinks.push_back(&timeline);
-  for (const Network& network : workload.networks) {
-    const Stopwatch mapping;
-    const Program program = map_model(workload.file.path, network, machine, mapping_limits);
-    log().debug("mapping: {:.1f} ms of CPU", 1e3 * mapping.cpu_seconds());
-    for (const ProgramLayer& layer : program.layers)
-      if (!layer.plan.empty())
-        log().debug("{}: {}", network.layers[static_cast<std::size_t>(layer.network_layer)].name,
-                    layer.plan);
-    for (const std::string& warning : program.warnings) log().warn(warning);
-
-    const Stopwatch engine;
-    if (!simulator) simulator.emplace(hardware);
+  simulate_options.on_program = [&](const Network& network, const Program& program) {
     progress.begin(network, program);
-    SimulatedLayers layers = simulate_layers(*simulator, hardware, network, program, sinks);
-    const auto cycles = static_cast<double>(layers.result.total_cycles);
-    log().debug("engine: {:.1f} ms of CPU, {} kernel steps, {:.1f} M simulated cycles per second",
-                1e3 * engine.cpu_seconds(), layers.result.kernel_steps,
-                1e-6 * cycles / engine.wall_seconds());
-
-    run.rows.insert(run.rows.end(), std::make_move_iterator(layers.rows.begin()),
-                    std::make_move_iterator(layers.rows.end()));
-    add_once(program.schedule, info.schedule);
-    info.warnings.insert(info.warnings.end(), program.warnings.begin(), program.warnings.end());
-    info.num_params += network.num_params();
-  }
-  run.summary = summarize(info, run.rows);
+  };
+  simulate_options.on_network = log_network;
+  simulate_options.events = {&progress};
+  if (options.timeline) simulate_options.events.push_back(&timeline);
+  Simulation simulation = simulate(machine, workload, simulate_options);
+  Run run{std::move(simulation.layers), std::move(simulation.summary), ""};
   if (options.timeline) {
     std::vector<std::string> names;
     for (const TraceRow& row : run.rows) names.push_back(row.layer);
-    run.timeline = timeline.to_json(hardware.name, hardware.clock_mhz, names);
+    run.timeline = timeline.to_json(machine.config.name, machine.config.clock_mhz, names);
   }
   return run;
 }
@@ -189,7 +144,7 @@ ExitCode simulate_command(const Arguments& arguments) {
     return sweep_command(arguments);
   }
   const Stopwatch stopwatch;
-  SimulateOptions options;
+  CommandOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(kFormats, options.format);
@@ -201,12 +156,12 @@ ExitCode simulate_command(const Arguments& arguments) {
   }
 
   const Machine machine = read_machine(options.hardware, settings);
-  const Workload workload = read_workload(options.network, parse_input_shape(options.input_shape));
+  const Workload workload = load_workload(options.network, options.input_shape);
   if (options.timeline && workload.networks.size() > 1) {
     throw InputError(workload.file.path +
                      ": --timeline shows one network, not the layers of a topology");
   }
-  const Run run = simulate(machine, workload, options);
+  const Run run = run_of(machine, workload, options);
   if (directory) {
     RunRecord record;
     record.command_line = {"tilewake", "simulate"};

@@ -14,21 +14,22 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/build_id.hpp"
+#include "simulator/api/own_files.hpp"
+#include "simulator/api/sweep.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/progress.hpp"
 #include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/stopwatch.hpp"
-#include "simulator/cli/sweep.hpp"
 #include "simulator/cli/sweep_journal.hpp"
-#include "simulator/cli/sweep_plan.hpp"
 #include "simulator/cli/sweep_report.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/common/stopwatch.hpp"
 
 namespace tilewake {
 namespace {
@@ -44,7 +45,7 @@ constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
     {"json", sweep_json},
 }};
 
-struct SweepOptions {
+struct SweepCommandOptions {
   std::vector<std::string> hardware;
   std::vector<std::string> networks;
   std::vector<std::string> settings;
@@ -59,7 +60,7 @@ struct SweepOptions {
   bool quiet = false;
 };
 
-bool parse(const Arguments& arguments, SweepOptions& values) {
+bool parse(const Arguments& arguments, SweepCommandOptions& values) {
   Options options(
       "simulate --sweep",
       "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
@@ -94,7 +95,7 @@ bool parse(const Arguments& arguments, SweepOptions& values) {
 
 /// Where the journal of the sweep in --out is. Throws InputError if the options do not fit what is
 /// there.
-std::string journal_path(const SweepOptions& options) {
+std::string journal_path(const SweepCommandOptions& options) {
   std::string journal = (std::filesystem::path(options.out) / SweepJournal::kFileName).string();
   std::error_code error;
   const bool is_there = std::filesystem::exists(journal, error);
@@ -112,7 +113,7 @@ std::string journal_path(const SweepOptions& options) {
 
 /// The directory of --out.
 struct SweepOutput {
-  explicit SweepOutput(const SweepOptions& options)
+  explicit SweepOutput(const SweepCommandOptions& options)
       : path(journal_path(options)),
         directory(options.out, options.resume  ? RunDirectory::Existing::kResume
                                : options.force ? RunDirectory::Existing::kReplace
@@ -132,6 +133,45 @@ double cpu_seconds_of_children() {
     return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Reports inputs that cannot be read before the work: a misspelt name should not be news after it.
+template <typename T>
+void report_errors(const std::vector<SweepInput<T>>& inputs) {
+  for (const SweepInput<T>& input : inputs) {
+    if (!input.error.empty() && inputs.size() > 1) log().warn("{}; its points fail", input.error);
+  }
+}
+
+void report_inputs(const Sweep& sweep) {
+  report_errors(sweep.machines());
+  report_errors(sweep.workloads());
+  for (const SweepInput<Workload>& workload : sweep.workloads()) {
+    if (!workload.value) continue;
+    for (const std::string& warning : workload.value->warnings) {
+      log().warn("{}: {}", workload.value->file.path, warning);
+    }
+  }
+}
+
+/// Simulates what is not in `journal` (null: everything). The first interrupt lets the points under
+/// way end and no other begin.
+void run(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* journal) {
+  Progress progress("simulated", "points", sweep.plan().size());
+  SweepOptions options;
+  options.num_jobs = static_cast<std::size_t>(command.num_jobs);
+  options.mapping = mapping_options(command.max_steps);
+  options.keep_going = [&](std::int64_t done) {
+    progress.update(done);
+    return !InterruptDelay::is_pending();
+  };
+  if (journal != nullptr) {
+    options.find = [journal](const std::string& machine, std::uint64_t network_hash) {
+      return journal->find(machine, network_hash);
+    };
+    options.on_simulated = [journal](const Summary& point) { journal->add(point); };
+  }
+  sweep.run(options);
 }
 
 void write_sweep(const SweepOutput& output, const Sweep& sweep, RunRecord record) {
@@ -188,22 +228,22 @@ void report_interrupt(const Sweep& sweep, bool is_kept) {
 
 ExitCode sweep_command(const Arguments& arguments) {
   const Stopwatch stopwatch;
-  SweepOptions options;
+  SweepCommandOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(kFormats, options.format);
-  const SweepPlan plan(options.hardware, options.networks, options.settings);
+  const SweepPlan plan = parse_sweep_plan(options.hardware, options.networks, options.settings);
   std::optional<SweepOutput> output;
   if (!options.out.empty()) output.emplace(options);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
 
   Sweep sweep(plan);
+  report_inputs(sweep);
   {
     // An interrupt ends the process at the end of the block, or after a second: every point that is
     // done is in the journal by then.
     const InterruptDelay delay(InterruptDelay::kOneSecond);
-    sweep.run(static_cast<std::size_t>(options.num_jobs), output ? &output->journal : nullptr,
-              mapping_options(options.max_steps));
+    run(sweep, options, output ? &output->journal : nullptr);
     if (!sweep.is_complete()) {
       report_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
     } else if (output && sweep.num_failed() < plan.size()) {

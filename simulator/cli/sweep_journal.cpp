@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "simulator/api/sweep_figures.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/sweep_figures.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/json_document.hpp"

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/api/sweep_figures.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/sweep_figures.hpp"
+#include "simulator/cli/text_table.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
 #include "simulator/common/json_document.hpp"

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "simulator/cli/sweep.hpp"
+#include "simulator/api/sweep.hpp"
 
 namespace tilewake {
 

@@ -2,6 +2,11 @@
 #include "simulator/engine/simulator.hpp"
 
 #include <cstddef>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <pthread.h>
@@ -20,26 +25,72 @@ extern "C" int sc_main(int, char**) { return 0; }
 namespace tilewake {
 namespace {
 
-/// Hands events on in cycles since the start of the run.
+/// Passes events on in cycles since the start of the run. Ends the run, by pausing the kernel,
+/// where the sink throws or the caller stops it: no exception may leave a SystemC process.
 class RunSink final : public EventSink {
  public:
-  RunSink(EventSink& sink, std::int64_t origin) : sink_(sink), origin_(origin) {}
+  RunSink(EventSink& sink, const std::function<bool()>& keep_going, std::int64_t origin)
+      : sink_(sink), keep_going_(keep_going), origin_(origin) {}
 
   void on_event(const Event& event) override {
+    if (error_) return;
     Event shifted = event;
     shifted.begin_cycle -= origin_;
     shifted.end_cycle -= origin_;
-    if (event.kind == EventKind::kLayer && shifted.end_cycle > total_cycles_)
-      total_cycles_ = shifted.end_cycle;
-    sink_.on_event(shifted);
+    const bool is_layer = event.kind == EventKind::kLayer;
+    if (is_layer && shifted.end_cycle > total_cycles_) total_cycles_ = shifted.end_cycle;
+    try {
+      sink_.on_event(shifted);
+      if (is_layer && keep_going_ && !keep_going_()) throw Interrupted();
+    } catch (...) {
+      error_ = std::current_exception();
+      sc_core::sc_pause();
+    }
   }
   std::int64_t total_cycles() const { return total_cycles_; }
+  const std::exception_ptr& error() const { return error_; }
 
  private:
   EventSink& sink_;
+  const std::function<bool()>& keep_going_;
   const std::int64_t origin_;
   std::int64_t total_cycles_ = 0;
+  std::exception_ptr error_;
 };
+
+/// While one exists, `kernel` is the current kernel of SystemC, for this thread alone.
+class KernelUse {
+ public:
+  explicit KernelUse(sc_core::sc_simcontext* kernel) : lock_(mutex(), std::defer_lock) {
+    if (is_in_use) throw std::logic_error("a simulator was used from a sink of another");
+    lock_.lock();
+    is_in_use = true;
+    current_ = sc_core::sc_curr_simcontext;
+    default_ = sc_core::sc_default_global_context;
+    sc_core::sc_curr_simcontext = kernel;
+    sc_core::sc_default_global_context = kernel;
+  }
+  ~KernelUse() {
+    sc_core::sc_curr_simcontext = current_;
+    sc_core::sc_default_global_context = default_;
+    is_in_use = false;
+  }
+  KernelUse(const KernelUse&) = delete;
+  KernelUse& operator=(const KernelUse&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex the_mutex;
+    return the_mutex;
+  }
+  static thread_local bool is_in_use;
+
+  std::unique_lock<std::mutex> lock_;
+  sc_core::sc_simcontext* current_ = nullptr;
+  sc_core::sc_simcontext* default_ = nullptr;
+};
+
+thread_local bool KernelUse::is_in_use = false;
 
 /// SystemC tells AddressSanitizer of each switch of stacks, but back to main() with the bounds null
 /// and 0: from then on an exception leaves stale marks on the stack that look like errors. This
@@ -60,26 +111,56 @@ void tell_sanitizer_of_main_stack() {
 
 }  // namespace
 
+/// A kernel and the modules in it.
 class Simulator::Top {
  public:
-  explicit Top(const HardwareConfig& hardware) : core(make_core(hardware)) {}
+  explicit Top(const HardwareConfig& hardware)
+      : kernel_(std::make_unique<sc_core::sc_simcontext>()) {
+    const KernelUse use(kernel_.get());
+    core_ = make_core(hardware);
+  }
+  ~Top() {
+    const KernelUse use(kernel_.get());
+    core_.reset();
+    kernel_.reset();  // behind its modules
+  }
+  Top(const Top&) = delete;
+  Top& operator=(const Top&) = delete;
 
-  std::unique_ptr<Core> core;
+  /// The result; nothing where the program did not end. Throws what ended the run.
+  std::optional<RunResult> run(const Program& program, EventSink& sink,
+                               const std::function<bool()>& keep_going) {
+    const KernelUse use(kernel_.get());
+    RunSink run_sink(sink, keep_going, now_cycles());
+    const std::uint64_t steps_before = sc_core::sc_delta_count();
+    core_->start(program, run_sink);
+    sc_core::sc_start();
+    tell_sanitizer_of_main_stack();
+    if (run_sink.error()) std::rethrow_exception(run_sink.error());
+    if (!core_->done()) return std::nullopt;
+    core_->finish();
+    // Called on this stack, not in a process.
+    if (run_sink.error()) std::rethrow_exception(run_sink.error());
+    return RunResult{run_sink.total_cycles(), sc_core::sc_delta_count() - steps_before};
+  }
+
+ private:
+  std::unique_ptr<sc_core::sc_simcontext> kernel_;
+  std::unique_ptr<Core> core_;
 };
 
-Simulator::Simulator(const HardwareConfig& hardware) : top_(std::make_unique<Top>(hardware)) {}
+Simulator::Simulator(const HardwareConfig& hardware)
+    : hardware_(hardware), top_(std::make_unique<Top>(hardware_)) {}
 Simulator::~Simulator() = default;
 
-RunResult Simulator::run(const Program& program, EventSink& sink) {
-  RunSink run_sink(sink, now_cycles());
-  const std::uint64_t steps_before = sc_core::sc_delta_count();
-  top_->core->start(program, run_sink);
-  sc_core::sc_start();
-  tell_sanitizer_of_main_stack();
-  if (!top_->core->done())
-    throw SimulationError("the machine waits for something that never comes");
-  top_->core->finish();
-  return {run_sink.total_cycles(), sc_core::sc_delta_count() - steps_before};
+RunResult Simulator::run(const Program& program, EventSink& sink,
+                         const std::function<bool()>& keep_going) {
+  // Kept only if the run ends: one that was stopped leaves processes in the middle of a program.
+  std::unique_ptr<Top> top = top_ ? std::move(top_) : std::make_unique<Top>(hardware_);
+  const std::optional<RunResult> result = top->run(program, sink, keep_going);
+  if (!result) throw SimulationError("deadlock: no event is pending and the program has not ended");
+  top_ = std::move(top);
+  return *result;
 }
 
 }  // namespace tilewake

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "simulator/engine/events.hpp"
@@ -16,8 +17,13 @@ struct RunResult {
   std::uint64_t kernel_steps = 0;
 };
 
-/// The simulated machine: elaborated once a process (SystemC has one kernel), then programs stream
-/// through it. A run starts from an empty machine, whatever ran before.
+/// The simulated machine: elaborated once, then programs stream through it. A run starts from an
+/// empty machine, whatever ran before.
+///
+/// Each simulator has its own SystemC kernel, so that a process can have several, of equal or
+/// different machines. SystemC has one current kernel a process: simulators in several threads take
+/// turns, and one must not be used from a sink of another. A kernel of the calling program is
+/// current again after each call.
 class Simulator {
  public:
   explicit Simulator(const HardwareConfig& hardware);
@@ -26,11 +32,17 @@ class Simulator {
   Simulator& operator=(const Simulator&) = delete;
 
   /// Runs `program`, made for the same machine; `sink` sees every event, in cycles of this run.
-  RunResult run(const Program& program, EventSink& sink);
+  /// What the sink throws ends the run and is thrown again.
+  ///   @param keep_going  called after each layer; false ends the run, which then throws
+  ///   Interrupted
+  RunResult run(const Program& program, EventSink& sink,
+                const std::function<bool()>& keep_going = {});
 
  private:
   class Top;
-  std::unique_ptr<Top> top_;
+
+  HardwareConfig hardware_;
+  std::unique_ptr<Top> top_;  // none after a run that did not end: elaborated anew for the next
 };
 
 }  // namespace tilewake

@@ -8,9 +8,9 @@
 
 #include "latency_model/calibration.hpp"
 #include "latency_model/calibration_set.hpp"
+#include "simulator/api/simulation.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/mapping/mapper.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/shipped.hpp"
 
 // "Items" are layers, so that networks compare, and predicting compares with simulating.
@@ -48,7 +48,7 @@ void predict_the_network(benchmark::State& state, const std::string& name) {
 
 /// What a prediction stands for.
 void map_and_simulate_the_network(benchmark::State& state, const std::string& name) {
-  Machine midap(shipped_machine("midap"));
+  NetworkSimulator midap(shipped_machine("midap"));
   const Network network = shipped_network(name);
   for (auto _ : state) benchmark::DoNotOptimize(midap.run(network));
   count_layers(state, network);
@@ -56,7 +56,7 @@ void map_and_simulate_the_network(benchmark::State& state, const std::string& na
 
 /// The designed set as `tilewake calibrate` measures it, about 25,000 layers.
 Dataset designed_set(const HardwareConfig& hardware, const FeatureExtractor& extractor) {
-  Machine machine(hardware);
+  NetworkSimulator machine(hardware);
   const CalibrationSet set(hardware, 1);
   Dataset dataset;
   for (int i = 0; i < set.size(); ++i) {

@@ -4,10 +4,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include "simulator/api/simulation.hpp"
+#include "simulator/engine/simulator.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/trace_csv.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/shipped.hpp"
 
 // "Items" are layers, so that networks compare.
@@ -40,14 +41,15 @@ class NoSink final : public EventSink {
 /// The engine alone: steps of the SystemC kernel are what its time is made of.
 void run_the_program(benchmark::State& state, const std::string& hardware,
                      const std::string& name) {
-  Machine machine(shipped_machine(hardware));
+  const HardwareConfig config = shipped_machine(hardware);
+  Simulator machine(config);
   const Network network = shipped_network(name);
-  const Program program = map_network(network, machine.hardware());
+  const Program program = map_network(network, config);
   NoSink sink;
   std::uint64_t steps = 0;
   std::int64_t cycles = 0;
   for (auto _ : state) {
-    const RunResult result = machine.run_only(program, sink);
+    const RunResult result = machine.run(program, sink);
     steps += result.kernel_steps;
     cycles += result.total_cycles;
   }
@@ -62,10 +64,10 @@ void run_the_program(benchmark::State& state, const std::string& hardware,
 void simulate_the_network(benchmark::State& state, const std::string& hardware,
                           const std::string& name) {
   const std::string text = read_file(source_path("networks/" + name + ".yaml"));
-  Machine machine(shipped_machine(hardware));
+  NetworkSimulator machine(shipped_machine(hardware));
   for (auto _ : state) {
     const Network network = read_network_text(text, name);
-    const NetworkRun run = machine.run(network);
+    const SimulatedNetwork run = machine.run(network);
     benchmark::DoNotOptimize(trace_csv(run.rows) + summary_json(summarize(RunInfo{}, run.rows)));
   }
   count_layers(state, shipped_network(name));

@@ -12,7 +12,7 @@
 
 #include <gtest/gtest.h>
 
-#include "simulator/cli/sweep_figures.hpp"
+#include "simulator/api/sweep_figures.hpp"
 #include "simulator/common/error.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/temp_dir.hpp"

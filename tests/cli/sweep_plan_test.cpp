@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/sweep_plan.hpp"
+#include "simulator/api/sweep_plan.hpp"
 
 #include <fstream>
 #include <set>
@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "simulator/api/inputs.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/common/error.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -30,7 +32,7 @@ std::string text_of(const SweepPlan& plan, std::int64_t index) {
 
 std::string usage_error_of(const Words& hardware, const Words& networks, const Words& settings) {
   try {
-    SweepPlan(hardware, networks, settings);
+    parse_sweep_plan(hardware, networks, settings);
   } catch (const UsageError& e) {
     return e.what();
   }
@@ -38,7 +40,7 @@ std::string usage_error_of(const Words& hardware, const Words& networks, const W
 }
 
 TEST(SweepPlanTest, LastSettingChangesFastestAndTheMachineLast) {
-  const SweepPlan plan({"a,b"}, {"x"}, {"k.l=1,2", "m=3,4"});
+  const SweepPlan plan = parse_sweep_plan({"a,b"}, {"x"}, {"k.l=1,2", "m=3,4"});
   Words texts;
   for (std::int64_t i = 0; i < plan.size(); ++i) texts.push_back(text_of(plan, i));
   EXPECT_THAT(texts,
@@ -47,7 +49,7 @@ TEST(SweepPlanTest, LastSettingChangesFastestAndTheMachineLast) {
 }
 
 TEST(SweepPlanTest, NamesComeWithCommasOrOneByOne) {
-  const SweepPlan plan({"a,b", "c"}, {"x", "y,z"}, {});
+  const SweepPlan plan = parse_sweep_plan({"a,b", "c"}, {"x", "y,z"}, {});
   EXPECT_THAT(plan.hardware(), ElementsAre("a", "b", "c"));
   EXPECT_THAT(plan.networks(), ElementsAre("x", "y", "z"));
   EXPECT_EQ(plan.size(), 9);
@@ -69,7 +71,7 @@ TEST(SweepPlanTest, PointsAreTheWholeProductEachOnce) {
     for (std::int64_t i = 0; i < num_settings; ++i) {
       settings.push_back(fmt::format("key{}={}", i, words("v")));
     }
-    const SweepPlan plan({words("h")}, {words("n")}, settings);
+    const SweepPlan plan = parse_sweep_plan({words("h")}, {words("n")}, settings);
     std::size_t expected = plan.hardware().size() * plan.networks().size();
     for (const Setting& setting : plan.settings()) expected *= setting.values.size();
     std::set<std::string> texts;
@@ -85,7 +87,7 @@ TEST(SweepPlanTest, TooManyPointsAreRefusedHoweverManyFactorsThereAre) {
     for (int i = 1; i < count; ++i) text += fmt::format(",{}", i);
     return text;
   };
-  EXPECT_EQ(SweepPlan({"a"}, {"x"}, {"k=" + values(100'000)}).size(), 100'000);
+  EXPECT_EQ(parse_sweep_plan({"a"}, {"x"}, {"k=" + values(100'000)}).size(), 100'000);
   EXPECT_THAT(usage_error_of({"a"}, {"x"}, {"k=" + values(100'001)}),
               HasSubstr("at most 100000 points"));
   Words settings;
@@ -102,7 +104,7 @@ TEST(SweepPlanTest, WhatIsNoSettingIsRefused) {
   }
   EXPECT_EQ(usage_error_of({"a"}, {"x"}, {"k=1,2,1"}), "--set: k is given the value '1' twice");
   EXPECT_THAT(usage_error_of({"a"}, {"x"}, {"k=1", "k=2"}), HasSubstr("k is given twice"));
-  EXPECT_EQ(SweepPlan({"a"}, {"x"}, {"k=a=b"}).point(0).settings[0].value, "a=b");
+  EXPECT_EQ(parse_sweep_plan({"a"}, {"x"}, {"k=a=b"}).point(0).settings[0].value, "a=b");
 }
 
 TEST(SweepPlanTest, NameGivenTwiceOrEmptyIsRefused) {
@@ -117,6 +119,12 @@ TEST(SweepPlanTest, FileWithACommaInItsNameIsNotTakenForTwo) {
   EXPECT_EQ(usage_error_of({name}, {"x"}, {}), "no error");
   std::ofstream(name) << "name: a\n";
   EXPECT_THAT(usage_error_of({name}, {"x"}, {}), HasSubstr("is a file, but in a sweep a comma"));
+}
+
+TEST(SweepPlanTest, EmptyPlanIsRefused) {
+  EXPECT_THROW(SweepPlan({}, {"x"}), InputError);
+  EXPECT_THROW(SweepPlan({"a"}, {}), InputError);
+  EXPECT_THROW(SweepPlan({"a"}, {"x"}, {{"k", {}}}), InputError);
 }
 
 TEST(SettingsTest, OneMachineTakesOneValueAKey) {

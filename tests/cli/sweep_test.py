@@ -167,7 +167,7 @@ class FailureTest(SweepTest):
             with self.subTest(setting):
                 place = r"machine.yaml:\d+: "
                 for command in ("check", "--hw"), ("simulate", "--net", "tiny.yaml", "--hw"):
-                    self.expect_error(3, rf"\Atilewake: {place}{pattern}.*\(with --set {setting}\)",
+                    self.expect_error(3, rf"\Atilewake: {place}{pattern}.*\(with {setting}\)",
                                       *command, "machine.yaml", "--set", setting)
                 self.expect_error(3, f"1 of 1 points failed; .*{place}{pattern}", "simulate",
                                   "--sweep", "-q", "--hw", "machine.yaml", "--net", "tiny.yaml",

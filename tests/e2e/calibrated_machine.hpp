@@ -10,9 +10,9 @@
 #include "latency_model/calibration.hpp"
 #include "latency_model/calibration_set.hpp"
 #include "latency_model/evaluation_report.hpp"
+#include "simulator/api/simulation.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/mapping/mapper.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/s3nas_network.hpp"
 #include "tests/support/shipped.hpp"
@@ -47,7 +47,7 @@ class CalibratedMachine {
   void measure(const Network& network, Dataset& dataset) {
     add_measurement(dataset, *extractor_, hardware(), network, machine_.run(network).rows);
   }
-  NetworkRun run(const Network& network) { return machine_.run(network); }
+  SimulatedNetwork run(const Network& network) { return machine_.run(network); }
 
   Dataset measured(const std::vector<Network>& networks) {
     Dataset dataset;
@@ -85,7 +85,7 @@ class CalibratedMachine {
     return dataset;
   }
 
-  Machine machine_;
+  NetworkSimulator machine_;
   std::unique_ptr<FeatureExtractor> extractor_;
   Calibration calibration_;
   Predictor predictor_;

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/machine.hpp"
+#include "simulator/api/simulation.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/midap_machines.hpp"
 #include "tests/support/shipped.hpp"
@@ -32,10 +32,10 @@ std::vector<Cycles> cycles_on(const std::vector<HardwareConfig>& machines, int n
     mapped.push_back(map_networks(hardware, num_random));
   std::vector<Cycles> cycles;
   for (std::size_t i = 0; i < machines.size(); ++i) {
-    Machine machine(machines[i]);
+    NetworkSimulator machine(machines[i]);
     Cycles& of_machine = cycles.emplace_back();
     for (const MappedNetwork& m : mapped[i])
-      of_machine[m.network.name] = machine.run(m.network, m.program).result.total_cycles;
+      of_machine[m.network.name] = machine.run(m.network, m.program).total_cycles;
   }
   return cycles;
 }

@@ -9,10 +9,10 @@
 
 #include <gtest/gtest.h>
 
+#include "simulator/api/simulation.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/trace_csv.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -34,7 +34,7 @@ class LawsTest : public ::testing::TestWithParam<std::string> {
 
   /// Calls `check` with every network and its run.
   template <typename Check>
-  void for_each_run(Machine& machine, Check check) {
+  void for_each_run(NetworkSimulator& machine, Check check) {
     for (const MappedNetwork& mapped : networks_) {
       SCOPED_TRACE(mapped.network.name);
       check(mapped.network, machine.run(mapped.network, mapped.program));
@@ -78,9 +78,9 @@ std::int64_t macs_on_map(const Layer& layer) {
 // Counted with the padding, as publications do, MACs can exceed cycles x peak: by 18 % at most, in
 // mixed_7c.double3x3_2 of inception_v3.
 TEST_P(LawsTest, NoLayerComputesFasterThanThePeak) {
-  Machine machine(shipped_machine(GetParam()));
+  NetworkSimulator machine(shipped_machine(GetParam()));
   const std::int64_t peak = machine.hardware().peak_macs_per_cycle();
-  for_each_run(machine, [&](const Network& network, const NetworkRun& run) {
+  for_each_run(machine, [&](const Network& network, const SimulatedNetwork& run) {
     std::map<std::string, std::int64_t> macs;
     for (const Layer& layer : network.layers) macs[layer.name] = macs_on_map(layer);
     for (const TraceRow& row : run.rows) {
@@ -92,20 +92,20 @@ TEST_P(LawsTest, NoLayerComputesFasterThanThePeak) {
 }
 
 TEST_P(LawsTest, NoNetworkReadsFasterThanDramDelivers) {
-  Machine machine(shipped_machine(GetParam()));
+  NetworkSimulator machine(shipped_machine(GetParam()));
   const double bandwidth = peak_bytes_per_cycle(machine.hardware().dram);
-  for_each_run(machine, [&](const Network&, const NetworkRun& run) {
-    EXPECT_GE(static_cast<double>(run.result.total_cycles) * bandwidth,
+  for_each_run(machine, [&](const Network&, const SimulatedNetwork& run) {
+    EXPECT_GE(static_cast<double>(run.total_cycles) * bandwidth,
               static_cast<double>(sum(run.rows, &TraceRow::dram_read_bytes)));
   });
 }
 
 TEST_P(LawsTest, RowsAddUpToTheNetwork) {
-  Machine machine(shipped_machine(GetParam()));
-  for_each_run(machine, [&](const Network& network, const NetworkRun& run) {
+  NetworkSimulator machine(shipped_machine(GetParam()));
+  for_each_run(machine, [&](const Network& network, const SimulatedNetwork& run) {
     EXPECT_EQ(run.rows.size(), network.layers.size());
     EXPECT_EQ(sum(run.rows, &TraceRow::macs), network.num_macs());
-    EXPECT_EQ(sum(run.rows, &TraceRow::total_cycles), run.result.total_cycles);
+    EXPECT_EQ(sum(run.rows, &TraceRow::total_cycles), run.total_cycles);
     EXPECT_EQ(sum(run.rows, &TraceRow::dram_read_bytes),
               sum(run.rows, &TraceRow::dram_read_feature_bytes) +
                   sum(run.rows, &TraceRow::dram_read_weight_bytes) +
@@ -130,8 +130,8 @@ std::int64_t counted_biases(const Network& network, const std::vector<TraceRow>&
 }
 
 TEST_P(LawsTest, EveryWeightIsReadAndEveryOutputWritten) {
-  Machine machine(shipped_machine(GetParam()));
-  for_each_run(machine, [&](const Network& network, const NetworkRun& run) {
+  NetworkSimulator machine(shipped_machine(GetParam()));
+  for_each_run(machine, [&](const Network& network, const SimulatedNetwork& run) {
     std::int64_t weights = 0;
     std::set<int> read;
     for (const Layer& layer : network.layers) {
@@ -151,14 +151,15 @@ TEST_P(LawsTest, EveryWeightIsReadAndEveryOutputWritten) {
 }
 
 TEST_P(LawsTest, KernelStepsGrowWithPhasesAndTransfersNotWithCycles) {
-  Machine machine(shipped_machine(GetParam()));
-  for_each_run(machine, [&](const Network&, const NetworkRun& run) {
-    EXPECT_LT(run.result.kernel_steps, 1'000'000u);
+  NetworkSimulator machine(shipped_machine(GetParam()));
+  for_each_run(machine, [&](const Network&, const SimulatedNetwork& run) {
+    EXPECT_LT(run.kernel_steps, 1'000'000u);
   });
 }
 
 /// Everything a run writes to files.
-std::string files_of(const Network& network, const NetworkRun& run, const Machine& machine) {
+std::string files_of(const Network& network, const SimulatedNetwork& run,
+                     const NetworkSimulator& machine) {
   RunInfo info;
   info.network = network.name;
   info.hardware = machine.hardware().name;
@@ -171,19 +172,19 @@ std::string files_of(const Network& network, const NetworkRun& run, const Machin
 
 TEST_P(LawsTest, ResultsDoNotDependOnWhatRanBefore) {
   std::map<std::string, std::string> first;
-  Machine machine(shipped_machine(GetParam()));
-  for_each_run(machine, [&](const Network& network, const NetworkRun& run) {
+  NetworkSimulator machine(shipped_machine(GetParam()));
+  for_each_run(machine, [&](const Network& network, const SimulatedNetwork& run) {
     first[network.name] = files_of(network, run, machine);
   });
   for (auto mapped = networks_.rbegin(); mapped != networks_.rend(); ++mapped) {
-    const NetworkRun run = machine.run(mapped->network, mapped->program);
+    const SimulatedNetwork run = machine.run(mapped->network, mapped->program);
     EXPECT_EQ(files_of(mapped->network, run, machine), first[mapped->network.name]);
   }
 }
 
 TEST_P(LawsTest, EqualInputsGiveEqualFilesOnAnotherMachineOfTheSameKind) {
-  Machine one(shipped_machine(GetParam()));
-  Machine other(shipped_machine(GetParam()));
+  NetworkSimulator one(shipped_machine(GetParam()));
+  NetworkSimulator other(shipped_machine(GetParam()));
   for (const Network& network : shipped_networks()) {
     EXPECT_EQ(files_of(network, one.run(network), one),
               files_of(network, other.run(network), other));

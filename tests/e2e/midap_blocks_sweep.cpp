@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/machine.hpp"
+#include "simulator/api/simulation.hpp"
 #include "tests/support/reference_table.hpp"
 #include "tests/support/s3nas_block.hpp"
 #include "tests/support/shipped.hpp"
@@ -12,12 +12,12 @@ namespace tilewake {
 namespace {
 
 TEST(MidapBlocksSweep, EveryPublishedBlockTakesItsCycles) {
-  Machine midap(shipped_machine("midap"));
+  NetworkSimulator midap(shipped_machine("midap"));
   const std::vector<ReferenceRow> blocks = read_reference_table("midap_blocks.csv");
   ASSERT_EQ(blocks.size(), 324u);
   for (const ReferenceRow& row : blocks) {
     const S3nasBlock block = s3nas_block_of(row);
-    const NetworkRun run = midap.run(network_of(block));
+    const SimulatedNetwork run = midap.run(network_of(block));
     std::int64_t cycles = 0;
     for (const TraceRow& layer : run.rows)
       if (is_measured(block, layer.layer)) cycles += layer.total_cycles;

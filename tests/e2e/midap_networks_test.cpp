@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "simulator/api/simulation.hpp"
 #include "simulator/network/network_yaml.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/reference_table.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -35,7 +35,7 @@ class MidapNetworkTest : public ::testing::TestWithParam<std::string> {};
 TEST_P(MidapNetworkTest, EveryLayerEqualsTheReference) {
   const std::string file = "midap_networks/" + GetParam();
   const Network network = read_network(source_path("tests/reference/" + file + ".yaml").string());
-  NetworkRun run = Machine(shipped_machine("midap")).run(network);
+  SimulatedNetwork run = NetworkSimulator(shipped_machine("midap")).run(network);
   EXPECT_EQ(run.schedule, "reference");
 
   // The reference has no rows for what it does not execute: fused pools and concats.
@@ -66,11 +66,11 @@ struct Published {
 class S3nasPaperTest : public ::testing::TestWithParam<Published> {};
 
 TEST_P(S3nasPaperTest, ShippedNetworkTakesThePublishedTime) {
-  Machine midap(shipped_machine("midap"));
-  const NetworkRun run = midap.run(shipped_network(GetParam().network));
-  EXPECT_NEAR(midap.hardware().cycles_to_ms(run.result.total_cycles), GetParam().latency_ms,
+  NetworkSimulator midap(shipped_machine("midap"));
+  const SimulatedNetwork run = midap.run(shipped_network(GetParam().network));
+  EXPECT_NEAR(midap.hardware().cycles_to_ms(run.total_cycles), GetParam().latency_ms,
               GetParam().tolerance_ms)
-      << run.result.total_cycles << " cycles";
+      << run.total_cycles << " cycles";
 }
 
 // s3nas_m takes 2.46495 ms here and, layer by layer, in the reference simulator: 50 ns below what

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/machine.hpp"
+#include "simulator/api/simulation.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -40,7 +40,7 @@ class MovedChannelsTest : public ::testing::TestWithParam<std::string> {
   }
   bool is_tiled() const { return !std::holds_alternative<MidapConfig>(machine_.hardware().core); }
 
-  Machine machine_{shipped_machine(GetParam())};
+  NetworkSimulator machine_{shipped_machine(GetParam())};
   Random random_{1};
 };
 

@@ -36,7 +36,7 @@ double error_allowed(const Network& network) {
 
 /// Cycles of the blocks of a network, measured and predicted; a layer outside of one is a block.
 std::map<std::string, std::pair<double, double>> blocks_of(const Network& network,
-                                                           const NetworkRun& run,
+                                                           const SimulatedNetwork& run,
                                                            const Prediction& prediction) {
   std::map<std::string, std::pair<double, double>> blocks;
   for (const TraceRow& row : run.rows) {
@@ -56,10 +56,9 @@ TEST_P(OtherMachineSweep, NetworksButOneArePredictedTo2PercentAndNineOfTenBlocks
   int num_blocks = 0;
   int num_within = 0;
   for (const Network& network : shipped_networks()) {
-    const NetworkRun run = machine.run(network);
+    const SimulatedNetwork run = machine.run(network);
     const Prediction prediction = machine.predict(network);
-    const double error =
-        prediction.total_cycles / static_cast<double>(run.result.total_cycles) - 1.0;
+    const double error = prediction.total_cycles / static_cast<double>(run.total_cycles) - 1.0;
     EXPECT_NEAR(error, 0.0, error_allowed(network)) << network.name;
     worst = std::max(worst, std::abs(error));
     for (const auto& [name, cycles] : blocks_of(network, run, prediction)) {
@@ -74,8 +73,8 @@ TEST_P(OtherMachineSweep, NetworksButOneArePredictedTo2PercentAndNineOfTenBlocks
 }
 
 std::int64_t cycles_of(const HardwareConfig& hardware, const Network& network) {
-  Machine machine(hardware);
-  return machine.run(network).result.total_cycles;
+  NetworkSimulator machine(hardware);
+  return machine.run(network).total_cycles;
 }
 
 TEST(OtherMachineLaws, TwiceTheChannelsAreNeverSlower) {

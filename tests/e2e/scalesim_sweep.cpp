@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "simulator/api/simulation.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/network/network_yaml.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/reference_table.hpp"
 
 namespace tilewake {
@@ -73,12 +73,12 @@ TEST(ScaleSimTest, ComputeCyclesOfEveryPublishedLayerAreTheClosedForm) {
   int num_layers = 0;
   for (const Table& table : tables()) {
     for (const std::int64_t buffer_bytes : {std::int64_t{64} << 10, std::int64_t{8} << 20}) {
-      Machine machine(array_of(table.dataflow, table.side, buffer_bytes));
+      NetworkSimulator machine(array_of(table.dataflow, table.side, buffer_bytes));
       for (const ReferenceRow& row : read_reference_table(table.file)) {
         SCOPED_TRACE(
             fmt::format("{} {} buffers of {}", table.file, row.text("name"), buffer_bytes));
         ASSERT_EQ(row.number("stride_h"), row.number("stride_w"));
-        const NetworkRun run = machine.run(layer_of(row));
+        const SimulatedNetwork run = machine.run(layer_of(row));
         ASSERT_EQ(run.rows.size(), 1u);
         EXPECT_EQ(run.rows[0].compute_cycles, row.number("total_cycles") + 1);
         EXPECT_EQ(run.rows[0].total_cycles, run.rows[0].compute_cycles);

@@ -11,8 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "latency_model/features/feature_extractor.hpp"
+#include "simulator/api/simulation.hpp"
+#include "simulator/engine/simulator.hpp"
 #include "simulator/mapping/mapper.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -78,14 +79,14 @@ class TiledMachineTest : public ::testing::TestWithParam<Kind> {
 
   /// The recursion of the latency model knows no events, no processes and no kernel.
   void expect_engine_agrees(const std::vector<MappedNetwork>& mapped, double tolerance) {
-    Machine machine(machine_);
+    NetworkSimulator machine(machine_);
     const auto features = make_feature_extractor(machine_);
     for (const auto& [network, program] : mapped) {
       SCOPED_TRACE(network.name);
       double expected = 0.0;
       for (const LayerFeatures& layer : features->extract(network))
         for (const double cycles : layer.values) expected += cycles;
-      const auto total = static_cast<double>(machine.run(network, program).result.total_cycles);
+      const auto total = static_cast<double>(machine.run(network, program).total_cycles);
       EXPECT_NEAR(total, expected, tolerance * total);
     }
   }
@@ -121,12 +122,12 @@ bool spills(const Program& program) {
 }
 
 TEST_P(TiledMachineTest, FeaturesAreLoadedAfterTheyAreStoredAndStoredOnce) {
-  Machine machine(machine_);
+  Simulator machine(machine_);
   int num_without_spills = 0;
   for (const auto& [network, program] : networks()) {
     SCOPED_TRACE(network.name);
     TransferSink sink(program.layers.size());
-    machine.run_only(program, sink);
+    machine.run(program, sink);
     const auto& tiled = std::get<TiledProgram>(program.core);
     for (const TiledLayer& layer : tiled.layers)
       for (const int writer : layer.reads_from) {
@@ -155,15 +156,14 @@ TEST_P(TiledMachineTest, EngineAgreesWithTheRecursionOverSteps) {
 
 TEST_P(TiledMachineTest, MoreBandwidthIsNotSlower) {
   const HardwareConfig faster = small_machine(GetParam(), 4);
-  Machine slow(machine_);
-  Machine fast(faster);
+  NetworkSimulator slow(machine_);
+  NetworkSimulator fast(faster);
   for (const auto& [network, program] : networks()) {
     SCOPED_TRACE(network.name);
     // The tiler decides by estimates, so it may lose a little where it could have changed nothing.
-    EXPECT_LE(static_cast<double>(fast.run(network).result.total_cycles),
-              1.02 * static_cast<double>(slow.run(network, program).result.total_cycles));
-    EXPECT_LE(fast.run(network, program).result.total_cycles,
-              slow.run(network, program).result.total_cycles);
+    EXPECT_LE(static_cast<double>(fast.run(network).total_cycles),
+              1.02 * static_cast<double>(slow.run(network, program).total_cycles));
+    EXPECT_LE(fast.run(network, program).total_cycles, slow.run(network, program).total_cycles);
   }
 }
 

@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "simulator/api/simulation.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/shipped.hpp"
 
@@ -16,7 +16,7 @@ namespace tilewake {
 namespace {
 
 TEST(TraceNetworkTest, TheNetworkOfATraceLeavesTheSameTrace) {
-  Machine midap(shipped_machine("midap"));
+  NetworkSimulator midap(shipped_machine("midap"));
   std::vector<TraceRow> rows;
   for (const auto& [network, program] : map_networks(midap.hardware(), 60)) {
     for (TraceRow& row : midap.run(network, program).rows) {

@@ -12,8 +12,8 @@
 
 namespace tilewake {
 
-/// SystemC keeps one global kernel per process: modules made from here on live in a new one, at
-/// cycle 0. The old one is leaked, its destructor is not safe to run.
+/// SystemC has one current kernel a process: modules made from here on live in a new one, at cycle
+/// 0. The old one is leaked, since modules of it may still exist.
 inline void start_fresh_kernel() {
   sc_core::sc_curr_simcontext = new sc_core::sc_simcontext;
   sc_core::sc_default_global_context = sc_core::sc_curr_simcontext;

@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "simulator/api/simulation.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "tests/support/input_error.hpp"
-#include "tests/support/machine.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/midap_machines.hpp"
 #include "tests/support/shipped.hpp"
@@ -35,7 +35,7 @@ struct Comparison {
   double simulated = 0.0;
 };
 
-Comparison compare(const Network& network, Machine& machine) {
+Comparison compare(const Network& network, NetworkSimulator& machine) {
   const auto extractor = make_feature_extractor(machine.hardware());
   const std::vector<LayerFeatures> features = extractor->extract(network);
   std::unordered_map<std::string, const LayerFeatures*> of_layer;
@@ -61,7 +61,7 @@ TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesOfShippedNetworks) {
   for (const HardwareConfig& hardware :
        {midap_with(4, 16, 64), midap_with(2, 16, 64), midap_with(3, 16, 64), midap_with(8, 16, 64),
         midap_with(4, 32, 32)}) {
-    Machine machine(hardware);
+    NetworkSimulator machine(hardware);
     for (const Network& network : shipped_networks()) {
       const Comparison result = compare(network, machine);
       EXPECT_NEAR(result.expected / result.simulated, 1.0, 0.003)
@@ -82,7 +82,7 @@ Network resized(const std::string& name, int size) {
 
 // At some sizes the mapper has no plan and takes the plain schedule (ResNet-50 at 256 pixels).
 TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesAtOtherResolutions) {
-  Machine machine(midap_with(4, 16, 64));
+  NetworkSimulator machine(midap_with(4, 16, 64));
   for (const char* name : {"resnet50", "resnet18", "mobilenet_v2", "efficientnet_b0", "s3nas_m"}) {
     for (const int size : {96, 128, 160, 192, 256, 288, 320}) {
       const Comparison result = compare(resized(name, size), machine);
@@ -92,7 +92,7 @@ TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesAtOtherResolutions) {
 }
 
 TEST(MidapFeaturesTest, OfRandomNetworksTellWhichLayersTakeCycles) {
-  Machine machine(midap_with(4, 16, 64));
+  NetworkSimulator machine(midap_with(4, 16, 64));
   for (const MappedNetwork& mapped : map_networks(machine.hardware(), 100))
     compare(mapped.network, machine);
   for (const MappedNetwork& mapped : map_moving_networks(machine.hardware(), 100))

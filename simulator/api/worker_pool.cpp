@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/worker_pool.hpp"
+#include "simulator/api/worker_pool.hpp"
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
 #include <poll.h>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,8 +18,7 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/failure.hpp"
-#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/failure.hpp"
 
 namespace tilewake {
 namespace {
@@ -31,12 +32,32 @@ std::pair<ExitCode, std::string> outcome_of(const std::function<std::string()>& 
   }
 }
 
+/// Before the text of a worker: a text that was cut off is recognised whatever the process left.
+struct Header {
+  std::uint64_t size = 0;  // bytes of text
+  ExitCode code = ExitCode::kInternal;
+};
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /// The life of a worker. It leaves without destructors: what they would do is its parent's.
 [[noreturn]] void work_in_child(pid_t parent, int pipe, const std::function<std::string()>& work) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::kInternal));  // it is gone already
   const auto [code, text] = outcome_of(work);
-  const bool is_written = write_all(pipe, text) == 0;
+  const Header header{text.size(), code};
+  const std::string_view header_bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+  const bool is_written = write_all(pipe, header_bytes) && write_all(pipe, text);
   ::_exit(static_cast<int>(is_written ? code : ExitCode::kInternal));
 }
 
@@ -44,8 +65,6 @@ std::pair<ExitCode, std::string> outcome_of(const std::function<std::string()>& 
 
 WorkerPool::WorkerPool(std::size_t num_workers) : num_workers_(num_workers) {
   assert(num_workers > 0);
-  // Whoever started us may have ignored it; then nobody would learn how a worker ended.
-  std::signal(SIGCHLD, SIG_DFL);
 }
 
 WorkerPool::~WorkerPool() {
@@ -107,16 +126,23 @@ bool WorkerPool::read_from(Worker& worker) {
 WorkerPool::Result WorkerPool::end_of(Worker& worker) {
   ::close(worker.pipe);
   int status = 0;
-  while (::waitpid(worker.process, &status, 0) < 0 && errno == EINTR) {
+  pid_t ended = 0;
+  while ((ended = ::waitpid(worker.process, &status, 0)) < 0 && errno == EINTR) {
   }
   Result result{worker.id, ExitCode::kInternal, true, std::move(worker.text)};
-  if (WIFEXITED(status)) {
-    for (const ExitCode code : {ExitCode::kOk, ExitCode::kBadInput, ExitCode::kInternal}) {
-      if (WEXITSTATUS(status) != static_cast<int>(code)) continue;
-      result.code = code;
+  Header header;
+  if (result.text.size() >= sizeof(header)) {
+    std::memcpy(&header, result.text.data(), sizeof(header));
+    if (result.text.size() - sizeof(header) == header.size) {
+      result.code = header.code;
       result.was_killed = false;
+      result.text.erase(0, sizeof(header));
       return result;
     }
+  }
+  if (ended < 0) {  // SIGCHLD is ignored in this process
+    result.text = "its process ended early";
+  } else if (WIFEXITED(status)) {
     result.text = fmt::format("its process ended with {}", WEXITSTATUS(status));
   } else {
     result.text = fmt::format("its process was ended by signal {}", WTERMSIG(status));

@@ -12,11 +12,9 @@
 
 namespace tilewake {
 
-/// Work in processes, each a copy of this one at the moment in which it starts: it sees all that is
-/// in memory and hands back a text. SystemC has one kernel a process, so this one must not have
-/// simulated anything itself.
-///
-/// An interrupt that waits here (InterruptDelay) waits in the workers too; none outlives this
+/// Work in processes, so that it runs in parallel and a crash ends nothing else. Each process is a
+/// copy of this one at the moment in which it starts: it sees everything that is in memory and
+/// returns a text. A signal that is delayed here is delayed in the workers, too; none outlives this
 /// process, however it ends.
 class WorkerPool {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/worker_pool.hpp"
+#include "simulator/api/worker_pool.hpp"
 
 #include <csignal>
 #include <cstdlib>

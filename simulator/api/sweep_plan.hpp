@@ -6,9 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "simulator/cli/settings.hpp"
+#include "simulator/common/yaml_override.hpp"
 
 namespace tilewake {
+
+/// A key of the machine's file, by its path, and the values that it takes in turn.
+struct Setting {
+  std::string key;                  // "dram.num_channels"
+  std::vector<std::string> values;  // at least one
+};
 
 /// One simulation of a sweep: indices into the plan's names, and what is set in the machine.
 struct SweepPoint {
@@ -24,17 +30,17 @@ class SweepPlan {
  public:
   static constexpr std::int64_t kMaxPoints = 100'000;
 
-  /// What stands behind --hw, --net and --set; names may be joined by commas. Throws UsageError if
-  /// a name is empty or given twice, if it is a file with a comma in its name, if a setting is none
-  /// (settings.hpp), or if there are more than kMaxPoints points.
-  SweepPlan(const std::vector<std::string>& hardware, const std::vector<std::string>& networks,
-            const std::vector<std::string>& settings);
+  /// Names or paths of machines and networks. Throws InputError if there are more than kMaxPoints
+  /// points, or none.
+  SweepPlan(std::vector<std::string> hardware, std::vector<std::string> networks,
+            std::vector<Setting> settings = {});
 
   const std::vector<std::string>& hardware() const { return hardware_; }
   const std::vector<std::string>& networks() const { return networks_; }
   const std::vector<Setting>& settings() const { return settings_; }
 
   std::int64_t size() const { return size_; }
+  /// @param index  from 0, below size()
   SweepPoint point(std::int64_t index) const;
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/sweep_figures.hpp"
+#include "simulator/api/sweep_figures.hpp"
 
 #include <type_traits>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "simulator/cli/data_files.hpp"
+#include "simulator/api/data_files.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/api/own_files.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -21,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// build/release/tilewake is two below the sources, bin/tilewake one below the prefix.
+/// build/release/tilewake is two below the sources, bin/tilewake one below the prefix, and
+/// lib/x86_64-linux-gnu/libtilewake.so two.
 constexpr int kMaxLevelsUp = 4;
 
 struct Kind {
@@ -43,12 +45,13 @@ bool is_path(const std::string& name) {
 /// Where a directory of `kind` may be, existing or not, best first.
 std::vector<fs::path> candidates(const Kind& kind) {
   std::vector<fs::path> directories = {fs::path(kind.directory)};
-  std::error_code error;
-  fs::path above = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (int level = 0; level <= kMaxLevelsUp && above.has_relative_path(); ++level) {
-    directories.push_back(above / kind.directory);
-    directories.push_back(above / "share/tilewake" / kind.directory);
-    above = above.parent_path();
+  for (const fs::path& file : {executable_path(), library_path()}) {
+    fs::path above = file.parent_path();
+    for (int level = 0; level <= kMaxLevelsUp && above.has_relative_path(); ++level) {
+      directories.push_back(above / kind.directory);
+      directories.push_back(above / "share/tilewake" / kind.directory);
+      above = above.parent_path();
+    }
   }
   if (const char* data = std::getenv("TILEWAKE_DATA_DIR"); data != nullptr && *data != '\0') {
     directories.push_back(fs::path(data) / kind.directory);

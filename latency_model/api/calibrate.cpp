@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/api/calibrate.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "latency_model/dataset.hpp"
+#include "latency_model/trace_cache.hpp"
+#include "simulator/api/own_files.hpp"
+#include "simulator/api/simulation.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/stopwatch.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/trace/trace_csv.hpp"
+#include "simulator/trace/trace_network.hpp"
+
+namespace tilewake {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Rows are lines, after the version of the format and the header.
+constexpr std::size_t kFirstRowLine = 3;
+constexpr std::size_t kMaxTracesNamed = 8;
+
+/// A few seconds of simulation; a designed network takes thousands of steps on a sensible machine.
+constexpr std::int64_t kMaxStepsOfNetwork = 10'000'000;
+
+void check_origin(const TraceFile& trace, const std::string& machine) {
+  for (std::size_t i = 0; i < trace.rows.size(); ++i) {
+    const TraceRow& row = trace.rows[i];
+    if (row.machine != machine) {
+      trace.fail(
+          i, "machine",
+          fmt::format("measured on {}, but the machine is {}", printable(row.machine), machine));
+    }
+    if (row.version != kVersion) {
+      trace.fail(i, "version",
+                 fmt::format("measured with version {}, this is {}: simulate again",
+                             printable(row.version), kVersion));
+    }
+  }
+}
+
+/// Collects the measured layers of one machine.
+class Measurements {
+ public:
+  Measurements(const HardwareConfig& hardware, const FeatureExtractor& extractor)
+      : hardware_(hardware), extractor_(extractor) {}
+
+  /// Adds the rows of a trace file, or of layers.csv in the directory of a run. Returns the place
+  /// of its last row, "file:line".
+  std::string add_trace(const std::string& path) {
+    std::error_code error;
+    fs::path file = path;
+    if (fs::is_directory(file, error)) file /= "layers.csv";
+    const TraceFile trace = read_trace(file.string());
+    check_origin(trace, machine_id(hardware_));
+    for (const Measurement& measured : measurements_of(trace)) {
+      try {
+        add(measured.network, {measured.rows.begin(), measured.rows.end()});
+      } catch (const InputError& e) {
+        trace.fail(measured.first_row, "network", e.what());
+      }
+    }
+    return fmt::format("{}:{}", trace.name, kFirstRowLine + trace.rows.size() - 1);
+  }
+
+  void add(const Network& network, const std::vector<TraceRow>& rows) {
+    add_measurement(dataset_, extractor_, hardware_, network, rows);
+  }
+
+  const Dataset& dataset() const { return dataset_; }
+
+ private:
+  const HardwareConfig& hardware_;
+  const FeatureExtractor& extractor_;
+  Dataset dataset_;
+};
+
+/// Simulates designed networks one after another, or takes them from the cache.
+class Simulations {
+ public:
+  Simulations(const HardwareConfig& hardware, TraceCache* cache, CalibrationResult& result)
+      : simulator_(hardware), cache_(cache), result_(result) {}
+
+  /// Its rows, or none if the machine cannot hold it, or is too small to simulate it in seconds.
+  std::optional<std::vector<TraceRow>> rows_of(const Network& network) {
+    if (cache_ != nullptr) {
+      if (std::optional<std::vector<TraceRow>> rows = cache_->find(network)) {
+        ++result_.num_from_cache;
+        return rows;
+      }
+    }
+    std::optional<Program> program;
+    try {
+      program = map_network(network, simulator_.hardware(), {kMaxStepsOfNetwork, "", nullptr});
+    } catch (const InputError& e) {
+      result_.left_out.push_back(fmt::format("{}: {}", network.name, e.what()));
+      return std::nullopt;
+    }
+    std::vector<TraceRow> rows = simulator_.run(network, *program).rows;
+    ++result_.num_simulated;
+    if (cache_ != nullptr && !cache_->add(network, rows)) ++result_.num_not_kept;
+    return rows;
+  }
+
+ private:
+  NetworkSimulator simulator_;
+  TraceCache* cache_;
+  CalibrationResult& result_;
+};
+
+void add_designed(Measurements& measurements, const HardwareConfig& hardware,
+                  const CalibrateOptions& options, CalibrationResult& result) {
+  const CalibrationSet set(hardware, options.seed, options.num_networks);
+  result.num_networks = set.size();
+  std::optional<TraceCache> cache;
+  if (!options.cache_path.empty()) {
+    cache.emplace(options.cache_path, machine_id(hardware), build_id());
+    if (!cache->warning().empty()) result.warnings.push_back(cache->warning());
+  }
+  Simulations simulations(hardware, cache ? &*cache : nullptr, result);
+  for (int done = 0;; ++done) {
+    if (options.keep_going && !options.keep_going(done, set.size()) && done < set.size()) {
+      if (cache) cache->save();
+      throw Interrupted();
+    }
+    if (done == set.size()) break;
+    const Network network = set.network(done);
+    if (const auto rows = simulations.rows_of(network)) measurements.add(network, *rows);
+  }
+  if (!cache) return;
+  try {
+    cache->save();
+  } catch (const InputError& e) {
+    result.warnings.push_back(
+        fmt::format("{}; the next calibration simulates everything again", e.what()));
+  }
+}
+
+/// The set in words, for the model: "designed (1500 networks)", "traces a.csv, b.csv".
+std::string set_name(const CalibrateOptions& options, bool is_designed) {
+  std::string text;
+  if (is_designed) text = fmt::format("designed ({} networks)", options.num_networks);
+  if (options.traces.empty()) return text;
+  const std::size_t num_named = std::min(options.traces.size(), kMaxTracesNamed);
+  text +=
+      fmt::format("{}traces {}", text.empty() ? "" : " and ",
+                  fmt::join(options.traces.begin(),
+                            options.traces.begin() + static_cast<std::ptrdiff_t>(num_named), ", "));
+  if (num_named < options.traces.size()) {
+    text += fmt::format(" and {} more", options.traces.size() - num_named);
+  }
+  return text;
+}
+
+}  // namespace
+
+CalibrationResult calibrate(const Machine& machine, const CalibrateOptions& options) {
+  const HardwareConfig& hardware = machine.config;
+  const std::unique_ptr<FeatureExtractor> extractor = make_feature_extractor(hardware);
+  const bool is_designed = options.traces.empty() || options.designed;
+  CalibrationResult result;
+  Measurements measurements(hardware, *extractor);
+  std::string end_of_traces;
+  const Stopwatch measuring;
+  for (const std::string& path : options.traces) end_of_traces = measurements.add_trace(path);
+  if (is_designed) add_designed(measurements, hardware, options, result);
+  result.measure_seconds = measuring.wall_seconds();
+
+  const Stopwatch fitting;
+  Provenance provenance;
+  provenance.set = set_name(options, is_designed);
+  provenance.seed = options.seed;
+  CalibrationOptions fit;
+  fit.num_folds = options.num_folds;
+  fit.seed = options.seed;
+  try {
+    result.calibration = calibrate(hardware, *extractor, measurements.dataset(), provenance, fit);
+  } catch (const InputError& e) {
+    if (is_designed) throw;
+    // Too few rows, as a rule: the error names the trace that ends too early.
+    throw InputError(fmt::format("{}: {}", end_of_traces, e.what()));
+  }
+  result.fit_seconds = fitting.wall_seconds();
+  return result;
+}
+
+}  // namespace tilewake

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/api/inputs.hpp"
+
+#include <filesystem>
+#include <sstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "simulator/api/data_files.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/network/network_yaml.hpp"
+#include "simulator/network/onnx/onnx_reader.hpp"
+#include "simulator/network/plain_names.hpp"
+#include "simulator/network/scalesim_csv.hpp"
+
+namespace tilewake {
+namespace {
+
+Machine machine_of(InputFile file, const std::vector<YamlOverride>& overrides) {
+  try {
+    HardwareConfig config = read_hardware_text(file.text, file.path, overrides);
+    return {std::move(file), std::move(config)};
+  } catch (const InputError& e) {
+    if (overrides.empty()) throw;
+    throw InputError(fmt::format("{} (with {})", e.what(), printable(settings_text(overrides))));
+  }
+}
+
+Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_shape) {
+  Workload workload;
+  workload.file = std::move(input);
+  const std::string& path = workload.file.path;
+  const std::string& text = workload.file.text;
+  if (!input_shape.empty() && !path.ends_with(".onnx")) {
+    throw InputError(
+        fmt::format("{}: an input shape is for ONNX files, which may leave sizes free", path));
+  }
+  if (path.ends_with(".onnx")) {
+    OnnxNetwork model = read_onnx(text, path, input_shape);
+    workload.warnings = std::move(model.warnings);
+    workload.networks.push_back(std::move(model.network));
+  } else if (path.ends_with(".csv")) {
+    workload.networks = read_scalesim_topology(text, path);
+    workload.name = plain_name(std::filesystem::path(path).stem().string());
+    return workload;
+  } else {
+    workload.networks.push_back(read_network_text(text, path));
+  }
+  workload.name = workload.networks.front().name;
+  return workload;
+}
+
+}  // namespace
+
+bool Workload::is_topology() const { return file.path.ends_with(".csv"); }
+
+const Network& Workload::network() const {
+  if (is_topology()) {
+    throw InputError(fmt::format("{}: a topology is a list of layers and no network", file.path));
+  }
+  return networks.front();
+}
+
+Machine read_machine(const std::string& name, const std::vector<YamlOverride>& overrides) {
+  return machine_of(read_hardware_file(name), overrides);
+}
+
+Machine read_machine_text(const std::string& text, const std::string& path,
+                          const std::vector<YamlOverride>& overrides) {
+  return machine_of({path, text}, overrides);
+}
+
+Workload read_workload(const std::string& name, const std::vector<std::int64_t>& input_shape) {
+  return parse_workload(read_network_file(name), input_shape);
+}
+
+Workload read_workload_text(const std::string& text, const std::string& path,
+                            const std::vector<std::int64_t>& input_shape) {
+  return parse_workload(InputFile{path, text}, input_shape);
+}
+
+Workload workload_of(Network network) {
+  std::ostringstream text;
+  write_network(text, network);
+  Workload workload;
+  workload.file = {network.name, text.str()};
+  workload.name = network.name;
+  workload.networks.push_back(std::move(network));
+  return workload;
+}
+
+std::string settings_text(const std::vector<YamlOverride>& values) {
+  std::string text;
+  for (const YamlOverride& value : values) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", value.path, value.value);
+  }
+  return text;
+}
+
+}  // namespace tilewake

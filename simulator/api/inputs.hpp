@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulator/common/yaml_override.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake {
+
+/// An input file, read once: what is parsed is what is hashed.
+struct InputFile {
+  std::string path;
+  std::string text;
+};
+
+/// A machine: its file and the values in it. Keys and units: hw_configs/README.md.
+struct Machine {
+  InputFile file;
+  HardwareConfig config;
+};
+
+/// What is simulated: one network, or the layers of a SCALE-Sim topology, which do not read one
+/// another, each as a network. `name` is the name of the whole.
+struct Workload {
+  InputFile file;
+  std::string name;
+  std::vector<Network> networks;      // at least one
+  std::vector<std::string> warnings;  // parts of an ONNX model that are left out
+
+  bool is_topology() const;
+  /// The only network. Throws InputError if this is a topology.
+  const Network& network() const;
+};
+
+/// Reads a machine by name or path. What has a '/' or ends in .yaml or .yml is a path. A bare name
+/// is NAME.yaml in hw_configs/, looked for
+///   1. in the current directory,
+///   2. above the executable and above this library: in the source tree of a build, or in
+///      share/tilewake of an installation,
+///   3. in $TILEWAKE_DATA_DIR.
+/// `overrides` replace values of the file and are checked as if the file held them.
+/// Throws InputError `file:line: key: what`; for an unknown name it lists the known ones.
+Machine read_machine(const std::string& name, const std::vector<YamlOverride>& overrides = {});
+
+/// The same from text in memory. `path` stands in for the file in errors.
+Machine read_machine_text(const std::string& text, const std::string& path,
+                          const std::vector<YamlOverride>& overrides = {});
+
+/// Reads a network, likewise: a name in networks/, or a path, whose ending names the format: .yaml
+/// (networks/README.md), .onnx, or .csv (a topology of SCALE-Sim).
+///   @param input_shape  of an ONNX model that leaves sizes free: 1, channels, height, width
+/// Throws InputError.
+Workload read_workload(const std::string& name, const std::vector<std::int64_t>& input_shape = {});
+
+/// The same from text (or the bytes of an ONNX model) in memory. The ending of `path` names the
+/// format.
+Workload read_workload_text(const std::string& text, const std::string& path,
+                            const std::vector<std::int64_t>& input_shape = {});
+
+/// A network that was made in memory, as a workload. Its hash is that of the network's YAML text.
+Workload workload_of(Network network);
+
+/// "core.num_cims=8 dram.num_channels=2"
+std::string settings_text(const std::vector<YamlOverride>& values);
+
+}  // namespace tilewake

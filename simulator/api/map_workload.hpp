@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "simulator/api/inputs.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/mapping/mapper.hpp"
+
+namespace tilewake {
+
+/// Plans how `machine` executes `network`, which was read from `path`. Throws InputError that names
+/// both if the network does not fit, or exceeds the bounds of `options`.
+inline Program map_workload(const std::string& path, const Network& network, const Machine& machine,
+                            const MappingOptions& options = {}) {
+  try {
+    return map_network(network, machine.config, options);
+  } catch (const InputError& e) {
+    throw InputError(fmt::format("{}: on {}: {}", path, machine.config.name, e.what()));
+  }
+}
+
+}  // namespace tilewake

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/api/simulation.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "simulator/api/map_workload.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/stopwatch.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/engine/simulator.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/mapping/mapper.hpp"
+#include "simulator/trace/tee_sink.hpp"
+#include "simulator/trace/trace_recorder.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Adds a schedule to those of the networks before, each once.
+void add_once(const std::string& schedule, std::string& schedules) {
+  if (schedules.empty()) {
+    schedules = schedule;
+  } else if (schedules.find(schedule) == std::string::npos) {
+    schedules += " and " + schedule;
+  }
+}
+
+std::vector<TraceLayer> trace_layers(const Program& program) {
+  std::vector<TraceLayer> layers;
+  for (const ProgramLayer& layer : program.layers) {
+    layers.push_back({layer.network_layer, layer.fused_into});
+  }
+  return layers;
+}
+
+std::vector<std::pair<std::string, std::string>> plans_of(const Network& network,
+                                                          const Program& program) {
+  std::vector<std::pair<std::string, std::string>> plans;
+  for (const ProgramLayer& layer : program.layers) {
+    if (layer.plan.empty()) continue;
+    plans.emplace_back(network.layers[static_cast<std::size_t>(layer.network_layer)].name,
+                       layer.plan);
+  }
+  return plans;
+}
+
+/// Refuses a list of many layers that would take too long in sum, before the first is simulated.
+void check_topology(const Machine& machine, const Workload& workload,
+                    const MappingOptions& options) {
+  if (workload.networks.size() == 1) return;
+  const MappingOptions limits{options.max_steps, options.hint, nullptr};
+  double steps = 0.0;
+  for (const Network& network : workload.networks) {
+    const Program program = map_workload(workload.file.path, network, machine, limits);
+    for (const ProgramLayer& layer : program.layers) steps += layer.steps;
+    if (steps <= static_cast<double>(options.max_steps)) continue;
+    throw InputError(fmt::format(
+        "{}: on {}: simulating the layers up to {} takes about {:.3g} steps, more than {}{}",
+        workload.file.path, machine.config.name, network.layers.back().name, steps,
+        options.max_steps, options.hint));
+  }
+}
+
+}  // namespace
+
+NetworkSimulator::NetworkSimulator(HardwareConfig hardware)
+    : hardware_(std::move(hardware)), machine_(machine_id(hardware_)) {}
+NetworkSimulator::~NetworkSimulator() = default;
+NetworkSimulator::NetworkSimulator(NetworkSimulator&&) noexcept = default;
+
+SimulatedNetwork NetworkSimulator::run(const Network& network, const SimulationCallback& on_layer) {
+  const Stopwatch mapping;
+  const Program program = map_network(network, hardware_);
+  const double mapping_seconds = mapping.cpu_seconds();
+  SimulatedNetwork result = run(network, program, on_layer);
+  result.mapping_seconds = mapping_seconds;
+  return result;
+}
+
+SimulatedNetwork NetworkSimulator::run(const Network& network, const Program& program,
+                                       const SimulationCallback& on_layer,
+                                       const std::vector<EventSink*>& events) {
+  const Stopwatch engine;
+  if (!simulator_) simulator_ = std::make_unique<Simulator>(hardware_);
+  TraceRecorder recorder(network, trace_layers(program), hardware_.peak_macs_per_cycle(), machine_);
+  std::vector<EventSink*> sinks = {&recorder};
+  sinks.insert(sinks.end(), events.begin(), events.end());
+  TeeSink sink(sinks);
+  LayerProgress progress;
+  progress.total_layers = static_cast<std::size_t>(
+      std::count_if(program.layers.begin(), program.layers.end(),
+                    [](const ProgramLayer& layer) { return layer.fused_into.empty(); }));
+  std::function<bool()> keep_going;
+  if (on_layer) {
+    keep_going = [&] {
+      ++progress.num_layers;
+      return on_layer(progress);
+    };
+  }
+  const RunResult run = simulator_->run(program, sink, keep_going);
+  SimulatedNetwork result;
+  result.rows = recorder.finish(run.total_cycles);
+  result.total_cycles = run.total_cycles;
+  result.kernel_steps = run.kernel_steps;
+  result.schedule = program.schedule;
+  result.warnings = program.warnings;
+  result.plans = plans_of(network, program);
+  result.engine_seconds = engine.cpu_seconds();
+  return result;
+}
+
+Simulation simulate(const Machine& machine, const Workload& workload,
+                    const SimulateOptions& options) {
+  check_topology(machine, workload, options.mapping);
+  NetworkSimulator simulator(machine.config);
+  Simulation result;
+  RunInfo info = run_info(machine, workload);
+  for (std::size_t i = 0; i < workload.networks.size(); ++i) {
+    const Network& network = workload.networks[i];
+    const Stopwatch mapping;
+    const Program program = map_workload(workload.file.path, network, machine, options.mapping);
+    const double mapping_seconds = mapping.cpu_seconds();
+    if (options.on_program) options.on_program(network, program);
+    SimulationCallback on_layer;
+    if (options.on_layer) {
+      on_layer = [&options, i](LayerProgress progress) {
+        progress.network = i;
+        return options.on_layer(progress);
+      };
+    }
+    SimulatedNetwork simulated = simulator.run(network, program, on_layer, options.events);
+    simulated.mapping_seconds = mapping_seconds;
+    if (options.on_network) options.on_network(simulated);
+    result.layers.insert(result.layers.end(), std::make_move_iterator(simulated.rows.begin()),
+                         std::make_move_iterator(simulated.rows.end()));
+    add_once(simulated.schedule, info.schedule);
+    info.warnings.insert(info.warnings.end(), simulated.warnings.begin(), simulated.warnings.end());
+    info.num_params += network.num_params();
+  }
+  result.summary = summarize(info, result.layers);
+  return result;
+}
+
+RunInfo run_info(const Machine& machine, const Workload& workload) {
+  const HardwareConfig& hardware = machine.config;
+  RunInfo info;
+  info.network = workload.name;
+  info.hardware = hardware.name;
+  info.machine = machine_id(hardware);
+  info.network_hash = fnv1a64(workload.file.text);
+  info.hardware_hash = fnv1a64(machine.file.text);
+  info.clock_mhz = hardware.clock_mhz;
+  info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  return info;
+}
+
+}  // namespace tilewake
