@@ -2,245 +2,208 @@
 #include "simulator/network/onnx/onnx_model.hpp"
 
 #include <algorithm>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <onnx/onnx_pb.h>
 
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
-#include "simulator/network/onnx/onnx_fields.hpp"
-#include "simulator/network/onnx/wire_format.hpp"
 
 namespace tilewake {
 namespace {
 
-namespace field = onnx_field;
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
 
-constexpr int kStoredElsewhere = 1;  // TensorProto.DataLocation
-
-class Parser {
+/// Walks over a file in place and refuses what would make libprotobuf allocate too much memory.
+/// Format: "Protocol Buffers, Encoding", https://protobuf.dev/programming-guides/encoding.
+class BoundsCheck {
  public:
-  OnnxModel parse(std::string_view text) {
-    OnnxModel model;
-    bool has_graph = false;
-    for (WireReader in(text); in.next();) {
-      switch (in.field()) {
-        case field::model::kProducerName:
-          model.producer = in.bytes();
-          break;
-        case field::model::kOpsetImport:
-          read_opset(in.message(), model);
-          break;
-        case field::model::kGraph:
-          if (has_graph) throw InputError("holds two graphs");
-          has_graph = true;
-          read_graph(in.message(), model);
-          break;
-        default:
-          break;
-      }
+  explicit BoundsCheck(std::string_view text)
+      : in_(reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<int>(text.size())) {
+    in_.PushLimit(static_cast<int>(text.size()));
+  }
+
+  void check_message(const Descriptor& type, int depth = 0) {
+    if (depth > kMaxOnnxDepth) fail("messages are nested too deeply");
+    count_item();
+    while (true) {
+      field_at_ = in_.CurrentPosition();
+      const std::uint32_t tag = in_.ReadTag();
+      if (tag == 0 && in_.ConsumedEntireMessage()) return;
+      if (tag >> 3 == 0) fail("is no field of a message");
+      const FieldDescriptor* field = type.FindFieldByNumber(static_cast<int>(tag >> 3));
+      check_field(tag & 7, field, depth);
     }
-    if (!has_graph) throw InputError("holds no graph: is it an ONNX model?");
-    return model;
   }
 
  private:
-  void count_item() {
-    if (++num_items_ > kMaxOnnxItems) {
+  void check_field(std::uint32_t wire_type, const FieldDescriptor* field, int depth) {
+    std::uint64_t value = 0;
+    switch (wire_type) {
+      case 0:
+        if (!in_.ReadVarint64(&value)) fail("is no field of a message");
+        return count_numbers(field, 1);
+      case 1:
+        if (!in_.Skip(sizeof(std::uint64_t))) fail("is no field of a message");
+        return count_numbers(field, 1);
+      case 2:
+        return check_bytes(field, depth);
+      case 5:
+        if (!in_.Skip(sizeof(std::uint32_t))) fail("is no field of a message");
+        return count_numbers(field, 1);
+      default:  // groups, which ONNX does not have
+        fail("is no field of a message");
+    }
+  }
+
+  /// A message, a string, or a list of numbers.
+  void check_bytes(const FieldDescriptor* field, int depth) {
+    int size = 0;
+    if (!in_.ReadVarintSizeAsInt(&size) || size > in_.BytesUntilLimit()) {
+      fail("ends after the end of its message");
+    }
+    if (field == nullptr) {
+      count_item();
+    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      const auto limit = in_.PushLimit(size);
+      check_message(*field->message_type(), depth + 1);
+      in_.PopLimit(limit);
+      return;
+    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      if (field->is_repeated()) count_item();
+    } else {
+      count_numbers(field, static_cast<std::size_t>(size) / smallest_width(*field));
+    }
+    in_.Skip(size);
+  }
+
+  static std::size_t smallest_width(const FieldDescriptor& field) {
+    if (field.type() == FieldDescriptor::TYPE_FLOAT) return sizeof(float);
+    if (field.type() == FieldDescriptor::TYPE_DOUBLE) return sizeof(double);
+    return 1;
+  }
+
+  /// ONNX declares the values of tensors, and nothing else, as packed.
+  void count_numbers(const FieldDescriptor* field, std::size_t count) {
+    if (field != nullptr && !field->is_repeated()) return;
+    if (field == nullptr || !field->is_packed()) return count_item(count);
+    num_numbers_ += count;
+    if (num_numbers_ > kMaxOnnxNumbers) {
+      throw InputError(
+          fmt::format("holds more than {} numbers outside of raw_data", kMaxOnnxNumbers));
+    }
+  }
+
+  void count_item(std::size_t count = 1) {
+    num_items_ += count;
+    if (num_items_ > kMaxOnnxItems) {
       throw InputError(
           fmt::format("holds more than {} nodes, names, attributes and dimensions", kMaxOnnxItems));
     }
   }
 
-  std::string_view name_in(const WireReader& in) {
-    count_item();
-    return in.bytes();
+  [[noreturn]] void fail(const char* what) const {
+    throw InputError(fmt::format("is no ONNX model: byte {}: {}", field_at_, what));
   }
 
-  static void read_opset(WireReader in, OnnxModel& model) {
-    std::string_view domain;
-    std::int64_t version = 0;
-    while (in.next()) {
-      if (in.field() == field::opset::kDomain) domain = in.bytes();
-      if (in.field() == field::opset::kVersion) version = in.integer();
-    }
-    if (domain.empty() || domain == "ai.onnx") model.opset = version;
-  }
-
-  void read_graph(WireReader in, OnnxModel& model) {
-    while (in.next()) {
-      switch (in.field()) {
-        case field::graph::kNode:
-          model.nodes.push_back(read_node(in.message()));
-          break;
-        case field::graph::kName:
-          model.name = in.bytes();
-          break;
-        case field::graph::kInitializer:
-          model.initializers.push_back(read_tensor(in.message()));
-          break;
-        case field::graph::kInput:
-          model.inputs.push_back(read_value(in.message()));
-          break;
-        case field::graph::kOutput:
-          model.outputs.push_back(read_value(in.message()).name);
-          break;
-        default:
-          break;
-      }
-    }
-  }
-
-  OnnxNode read_node(WireReader in) {
-    count_item();
-    OnnxNode node;
-    while (in.next()) {
-      switch (in.field()) {
-        case field::node::kInput:
-          node.inputs.push_back(name_in(in));
-          break;
-        case field::node::kOutput:
-          node.outputs.push_back(name_in(in));
-          break;
-        case field::node::kName:
-          node.name = in.bytes();
-          break;
-        case field::node::kOpType:
-          node.op = in.bytes();
-          break;
-        case field::node::kDomain:
-          node.domain = in.bytes();
-          break;
-        case field::node::kDocString:
-          node.doc = in.bytes();
-          break;
-        case field::node::kAttribute:
-          node.attributes.push_back(read_attribute(in.message()));
-          break;
-        default:
-          break;
-      }
-    }
-    if (node.domain == "ai.onnx") node.domain = {};
-    return node;
-  }
-
-  OnnxAttribute read_attribute(WireReader in) {
-    count_item();
-    OnnxAttribute attribute;
-    while (in.next()) {
-      switch (in.field()) {
-        case field::attribute::kName:
-          attribute.name = in.bytes();
-          break;
-        case field::attribute::kFloat:
-          attribute.real = in.real();
-          break;
-        case field::attribute::kInt:
-          attribute.integer = in.integer();
-          break;
-        case field::attribute::kString:
-          attribute.text = in.bytes();
-          break;
-        case field::attribute::kTensor:
-          attribute.tensor = read_tensor(in.message());
-          break;
-        case field::attribute::kFloats:
-          in.for_each_float([&](float value) { append(value, attribute.reals); });
-          break;
-        case field::attribute::kInts:
-          in.for_each_integer([&](std::int64_t value) { append(value, attribute.integers); });
-          break;
-        case field::attribute::kType:
-          attribute.type = static_cast<int>(in.integer());
-          break;
-        default:
-          break;
-      }
-    }
-    return attribute;
-  }
-
-  template <typename T>
-  void append(T value, std::vector<T>& values) {
-    count_item();
-    values.push_back(value);
-  }
-
-  /// Weights are not looked at, whatever field they stand in.
-  void append_value(double value, OnnxTensor& tensor) {
-    if (tensor.values.size() < kMaxTensorValues) append(value, tensor.values);
-  }
-
-  OnnxTensor read_tensor(WireReader in) {
-    count_item();
-    OnnxTensor tensor;
-    while (in.next()) {
-      switch (in.field()) {
-        case field::tensor::kDims:
-          in.for_each_integer([&](std::int64_t dim) { append(dim, tensor.dims); });
-          break;
-        case field::tensor::kDataType:
-          tensor.data_type = static_cast<int>(in.integer());
-          break;
-        case field::tensor::kInt32Data:
-        case field::tensor::kInt64Data:
-          in.for_each_integer(
-              [&](std::int64_t value) { append_value(static_cast<double>(value), tensor); });
-          break;
-        case field::tensor::kFloatData:
-          in.for_each_float([&](float value) { append_value(value, tensor); });
-          break;
-        case field::tensor::kDoubleData:
-          in.for_each_double([&](double value) { append_value(value, tensor); });
-          break;
-        case field::tensor::kName:
-          tensor.name = in.bytes();
-          break;
-        case field::tensor::kRawData:
-          tensor.raw = in.bytes();
-          break;
-        case field::tensor::kDataLocation:
-          tensor.is_elsewhere = in.integer() == kStoredElsewhere;
-          break;
-        default:
-          break;
-      }
-    }
-    return tensor;
-  }
-
-  OnnxInput read_value(WireReader in) {
-    count_item();
-    OnnxInput value;
-    while (in.next()) {
-      if (in.field() == field::value_info::kName) value.name = in.bytes();
-      if (in.field() == field::value_info::kType) read_type(in.message(), value);
-    }
-    return value;
-  }
-
-  void read_type(WireReader in, OnnxInput& value) {
-    while (in.next()) {
-      if (in.field() != field::type::kTensor) continue;
-      for (WireReader tensor = in.message(); tensor.next();) {
-        if (tensor.field() == field::tensor_type::kShape) read_shape(tensor.message(), value);
-      }
-    }
-  }
-
-  void read_shape(WireReader in, OnnxInput& value) {
-    value.has_shape = true;
-    while (in.next()) {
-      if (in.field() != field::shape::kDim) continue;
-      std::int64_t size = 0;
-      for (WireReader dim = in.message(); dim.next();) {
-        if (dim.field() == field::dim::kValue) size = dim.integer();
-      }
-      append(size, value.dims);
-    }
-  }
-
+  google::protobuf::io::CodedInputStream in_;
+  int field_at_ = 0;
   std::size_t num_items_ = 0;
+  std::size_t num_numbers_ = 0;
 };
+
+/// ONNX's own operators have two names for their domain.
+bool is_standard(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+OnnxTensor tensor_of(const onnx::TensorProto& file) {
+  OnnxTensor tensor;
+  tensor.name = file.name();
+  tensor.dims.assign(file.dims().begin(), file.dims().end());
+  tensor.data_type = file.data_type();
+  tensor.raw = file.raw_data();
+  tensor.is_elsewhere = file.data_location() == onnx::TensorProto::EXTERNAL;
+  const auto append = [&](const auto& values) {
+    for (const auto value : values) {
+      if (tensor.values.size() == kMaxTensorValues) return;
+      tensor.values.push_back(static_cast<double>(value));
+    }
+  };
+  append(file.float_data());
+  append(file.int32_data());
+  append(file.int64_data());
+  append(file.double_data());
+  return tensor;
+}
+
+OnnxAttribute attribute_of(const onnx::AttributeProto& file) {
+  OnnxAttribute attribute;
+  attribute.name = file.name();
+  attribute.type = file.type();
+  attribute.real = file.f();
+  attribute.integer = file.i();
+  attribute.text = file.s();
+  attribute.integers.assign(file.ints().begin(), file.ints().end());
+  attribute.reals.assign(file.floats().begin(), file.floats().end());
+  if (file.has_t()) attribute.tensor = tensor_of(file.t());
+  return attribute;
+}
+
+OnnxNode node_of(const onnx::NodeProto& file) {
+  OnnxNode node;
+  node.name = file.name();
+  node.op = file.op_type();
+  if (!is_standard(file.domain())) node.domain = file.domain();
+  node.doc = file.doc_string();
+  node.inputs.assign(file.input().begin(), file.input().end());
+  node.outputs.assign(file.output().begin(), file.output().end());
+  for (const onnx::AttributeProto& attribute : file.attribute()) {
+    node.attributes.push_back(attribute_of(attribute));
+  }
+  return node;
+}
+
+OnnxInput input_of(const onnx::ValueInfoProto& file) {
+  OnnxInput input;
+  input.name = file.name();
+  input.has_shape = file.type().tensor_type().has_shape();
+  for (const auto& dim : file.type().tensor_type().shape().dim()) {
+    input.dims.push_back(dim.dim_value());  // 0 where it has a name instead
+  }
+  return input;
+}
+
+OnnxModel model_of(std::shared_ptr<const onnx::ModelProto> file) {
+  OnnxModel model;
+  model.producer = file->producer_name();
+  for (const onnx::OperatorSetIdProto& opset : file->opset_import()) {
+    if (is_standard(opset.domain())) model.opset = opset.version();
+  }
+  const onnx::GraphProto& graph = file->graph();
+  model.name = graph.name();
+  for (const onnx::NodeProto& node : graph.node()) model.nodes.push_back(node_of(node));
+  for (const onnx::TensorProto& tensor : graph.initializer()) {
+    model.initializers.push_back(tensor_of(tensor));
+  }
+  for (const onnx::ValueInfoProto& input : graph.input()) model.inputs.push_back(input_of(input));
+  for (const onnx::ValueInfoProto& output : graph.output()) model.outputs.push_back(output.name());
+  model.file = std::move(file);
+  return model;
+}
+
+std::shared_ptr<const onnx::ModelProto> parse(std::string_view text) {
+  if (text.size() > kMaxOnnxBytes) {
+    throw InputError(fmt::format("has {} bytes, more than {}", text.size(), kMaxOnnxBytes));
+  }
+  BoundsCheck(text).check_message(*onnx::ModelProto::descriptor());
+  auto file = std::make_shared<onnx::ModelProto>();
+  if (!file->ParseFromArray(text.data(), static_cast<int>(text.size()))) {
+    throw InputError("is no ONNX model");
+  }
+  if (!file->has_graph()) throw InputError("holds no graph: is it an ONNX model?");
+  return file;
+}
 
 }  // namespace
 
@@ -252,7 +215,7 @@ const OnnxAttribute* OnnxNode::find(std::string_view attribute) const {
 
 OnnxModel parse_onnx(std::string_view text, const std::string& path) {
   try {
-    return Parser().parse(text);
+    return model_of(parse(text));
   } catch (const InputError& e) {
     throw InputError(fmt::format("{}: {}", path, e.what()));
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,12 +13,15 @@ namespace tilewake {
 
 using Dims = std::vector<std::int64_t>;
 
-/// What a file may cost at most. The bytes are Protocol Buffers' own limit; the items (nodes,
-/// names, attributes, dimensions, small values) bound the memory, since a few bytes can stand for
-/// one.
+/// Bounds on a model file, checked before it is parsed. The bytes are the limit of Protocol
+/// Buffers. Items are nodes, names, attributes, dimensions and the like: a few bytes of a file can
+/// stand for an object of hundreds. Numbers are values of tensors in typed fields.
 inline constexpr std::size_t kMaxOnnxBytes = (std::size_t{1} << 31) - 1;
 inline constexpr std::size_t kMaxOnnxItems = std::size_t{1} << 20;
-/// Values of a tensor beyond these are not looked at: only weights have so many.
+inline constexpr std::size_t kMaxOnnxNumbers = std::size_t{1} << 28;
+/// Messages in messages; libprotobuf stops at 100.
+inline constexpr int kMaxOnnxDepth = 64;
+/// A tensor with more values than this is a tensor of weights, whose values are not used.
 inline constexpr std::size_t kMaxTensorValues = 64;
 inline constexpr std::size_t kMaxTensorRank = 8;
 
@@ -32,14 +36,14 @@ enum class OnnxType : int {
   kDouble = 11
 };
 
-/// A tensor of the file, as it stands there.
+/// A tensor of the file.
 struct OnnxTensor {
   std::string_view name;
   Dims dims;
   int data_type = 0;           // OnnxType, or another of onnx.proto
   std::string_view raw;        // little-endian; else the values below
   std::vector<double> values;  // of the typed fields, at most kMaxTensorValues
-  bool is_elsewhere = false;   // the values lie in another file
+  bool is_elsewhere = false;   // the values are stored in another file
 };
 
 enum class OnnxAttributeType : int {
@@ -81,11 +85,12 @@ struct OnnxInput {
   Dims dims;  // 0 or less: free
 };
 
-/// A model as it stands in the file: nothing is checked but that it can be read. All views point
-/// into the text that it was made of.
+/// The parts of a model file that the reader uses, without any check of their meaning. libprotobuf
+/// is used by onnx_model.cpp only: its headers are slow to compile.
 struct OnnxModel {
+  std::shared_ptr<const void> file;  // owns what the views refer to
   std::string_view producer;
-  std::int64_t opset = 0;  // of ONNX's own operators; 0: not said
+  std::int64_t opset = 0;  // of ONNX's own operators; 0: missing
   std::string_view name;   // of the graph
   std::vector<OnnxNode> nodes;
   std::vector<OnnxTensor> initializers;
@@ -93,7 +98,7 @@ struct OnnxModel {
   std::vector<std::string_view> outputs;
 };
 
-/// Throws InputError "PATH: byte N: what" where the bytes are no ONNX model.
+/// Throws InputError "PATH: ..." if the bytes are no ONNX model or exceed a bound above.
 OnnxModel parse_onnx(std::string_view text, const std::string& path);
 
 }  // namespace tilewake

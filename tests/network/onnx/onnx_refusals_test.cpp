@@ -325,30 +325,79 @@ TEST(OnnxRefusals, InputsThatAreNoImageAreExplained) {
   EXPECT_THAT(error_of({1, 1 << 20, 1 << 20, 1 << 20}), HasSubstr("more than 4294967296 elements"));
 }
 
+std::string error_of(const std::string& bytes) {
+  return input_error_of([&] { read_onnx(bytes, "m.onnx"); });
+}
+
+/// The beginning of a field of the wire format that is a message or a string.
+std::string header_of(int number, std::size_t size) {
+  std::string bytes(1, static_cast<char>(number << 3 | 2));
+  for (; size > 0x7f; size >>= 7) bytes += static_cast<char>((size & 0x7f) | 0x80);
+  return bytes + static_cast<char>(size);
+}
+
+std::string field_of(int number, const std::string& value) {
+  return header_of(number, value.size()) + value;
+}
+
 TEST(OnnxRefusals, BytesThatAreNoModelAreExplained) {
-  const auto error_of = [](const std::string& bytes) {
-    return input_error_of([&] { read_onnx(bytes, "m.onnx"); });
-  };
   EXPECT_EQ(error_of(""), "m.onnx: holds no graph: is it an ONNX model?");
-  EXPECT_THAT(error_of("name: net\ninput: {}\n"), StartsWith("m.onnx: byte "));
-  EXPECT_THAT(error_of(std::string(100, '\xff')),
-              StartsWith("m.onnx: byte 0: a number of more than 64 bits"));
   OnnxGraph graph;
   graph.conv("x", "c", {8, 3, 3, 3});
   const std::string whole = graph.bytes();
-  EXPECT_THAT(error_of(whole.substr(0, whole.size() / 2)), HasSubstr("a field of "));
+  const std::vector<std::string> damaged = {
+      "name: net\ninput: {}\n",                     // text
+      std::string(100, '\xff'),                     // a number of more than 64 bits
+      whole.substr(0, whole.size() / 2),            // cut off
+      whole + "\x08",                               // ends within a number
+      whole + "\x0b\x0c",                           // a group
+      whole + std::string("\x00\x00", 2),           // field 0
+      whole + "\x0d" + "abc",                       // 3 bytes for 4
+      field_of(7, "\x0a\x05" + std::string("ab")),  // a node of 5 bytes, where 2 follow
+  };
+  for (const std::string& bytes : damaged) {
+    EXPECT_THAT(error_of(bytes),
+                ::testing::MatchesRegex("m.onnx: is no ONNX model: byte [0-9]+: [^\n]+"));
+  }
 }
 
 TEST(OnnxRefusals, AShortFileCannotAskForMuchMemory) {
-  // Two bytes a node: a model of two million of them.
-  std::string nodes;
+  std::string nodes;  // two bytes a node
   for (int i = 0; i < 2'000'000; ++i) nodes += std::string("\x0a\x00", 2);
-  std::string size;
-  for (std::size_t left = nodes.size(); left > 0; left >>= 7) {
-    size += static_cast<char>((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
-  }
-  EXPECT_EQ(input_error_of([&] { read_onnx("\x3a" + size + nodes, "m.onnx"); }),
-            "m.onnx: holds more than 1048576 nodes, names, attributes and dimensions");
+  const std::string too_many =
+      "m.onnx: holds more than 1048576 nodes, names, attributes and dimensions";
+  EXPECT_EQ(error_of(field_of(7, nodes)), too_many);
+  // As many dimensions of one tensor, one byte each, and as many unknown fields.
+  EXPECT_EQ(error_of(field_of(7, field_of(5, field_of(1, std::string(2'000'000, '\1'))))),
+            too_many);
+  std::string unknown;
+  for (int i = 0; i < 2'000'000; ++i) unknown += "\x78\x01";
+  EXPECT_EQ(error_of(unknown), too_many);
+}
+
+TEST(OnnxRefusals, ValuesOfTensorsTakeABoundedMemory) {
+  const std::size_t num_values = kMaxOnnxNumbers + 1;  // one byte here, eight once they are parsed
+  std::string file = header_of(7, num_values);
+  file.insert(0, header_of(5, file.size() + num_values));
+  file.insert(0, header_of(7, file.size() + num_values));
+  file.append(num_values, '\1');
+  EXPECT_EQ(error_of(file), "m.onnx: holds more than 268435456 numbers outside of raw_data");
+}
+
+TEST(OnnxRefusals, DeepNestingIsRefused) {
+  std::string graph;  // a graph in an attribute of a node of a graph ...
+  for (int i = 0; i < 1000; ++i) graph = field_of(1, field_of(5, field_of(6, graph)));
+  EXPECT_THAT(error_of(field_of(7, graph)), HasSubstr("nested too deeply"));
+}
+
+TEST(OnnxModelFile, RepeatedNumbersMayBePacked) {
+  // A writer may pack the dimensions of a tensor and may leave its values unpacked.
+  const std::string tensor = field_of(1, "\3") + "\x10\7\x38\1\x38\xac\2\x38\5" + field_of(8, "t");
+  const OnnxModel model = parse_onnx(field_of(7, field_of(5, tensor)), "m.onnx");
+  ASSERT_EQ(model.initializers.size(), 1);
+  EXPECT_EQ(model.initializers[0].name, "t");
+  EXPECT_EQ(model.initializers[0].dims, Dims{3});
+  EXPECT_EQ(model.initializers[0].values, (std::vector<double>{1, 300, 5}));
 }
 
 }  // namespace
