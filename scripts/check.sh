@@ -30,7 +30,7 @@ if [ -e "$list/given" ]; then
 else
   find simulator latency_model nas tests -name '*.[hc]pp' | sort >"$list/cxx"
   find simulator latency_model nas tests scripts .ci CMakeLists.txt hw_configs networks -type f \
-    ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/golden/*' ! -name '*.pyc' |
+    ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/fuzz/seeds/*' ! -name '*.pyc' |
     sort >"$list/licensed"
 fi
 # Not the modules that include LibTorch: clang 14 cannot parse its headers as C++20.
