@@ -22,6 +22,7 @@ target_include_directories(tilewake_library INTERFACE $<BUILD_INTERFACE:${PROJEC
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tilewake>)
 target_link_libraries(tilewake_library PRIVATE $<BUILD_INTERFACE:yaml-cpp> $<BUILD_INTERFACE:fmt::fmt>
+                                       $<BUILD_INTERFACE:onnx_proto> $<BUILD_INTERFACE:protobuf::libprotobuf>
                                        $<BUILD_INTERFACE:tilewake_systemc>
                                        $<BUILD_INTERFACE:tilewake_settings>)
 
@@ -54,6 +55,7 @@ set(public_headers
     simulator/hardware/systolic_config.hpp
     simulator/hardware/tile_memory.hpp
     simulator/hardware/vector_config.hpp
+    simulator/mapping/step_budget.hpp
     simulator/network/layer.hpp
     simulator/network/network.hpp
     simulator/trace/summary.hpp

@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "simulator/api/inputs.hpp"
+#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/log.hpp"

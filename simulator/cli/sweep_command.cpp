@@ -18,6 +18,7 @@
 #include "simulator/api/sweep.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
