@@ -43,6 +43,10 @@ bool is_run_file(const std::string& name) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
+[[noreturn]] void fail_as_system(const fs::path& path, const std::string& what) {
+  throw IoError(fmt::format("{}: {}", path.string(), what));
+}
+
 /// Makes a directory and those above it that are missing; removes what it made unless that is kept.
 class NewDirectories {
  public:
@@ -57,7 +61,7 @@ class NewDirectories {
         made_.push_back(*it);
       } else if (error) {  // else it exists by now: "a/" is "a" again
         remove();
-        fail(*it, "cannot create directory: " + error.message());
+        fail_as_system(*it, "cannot create directory: " + error.message());
       }
     }
   }
@@ -87,7 +91,7 @@ std::set<std::string> names_in(const fs::path& directory) {
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     names.insert(it->path().filename().string());
   }
-  if (error) fail(directory, error.message());
+  if (error) fail_as_system(directory, error.message());
   return names;
 }
 
@@ -171,15 +175,19 @@ RunDirectory::RunDirectory(const std::string& path, Existing existing) : path_(p
     check_writable(path_);
     return;
   }
-  if (status.type() == fs::file_type::none) fail(path_, error.message());
+  if (status.type() == fs::file_type::none) fail_as_system(path_, error.message());
   if (!fs::is_directory(status)) fail(path_, "exists and is not a directory");
   check_writable(path_);
   check_owner_of_run_files();
   const OwnFiles own(path_);
-  for (const std::string& name : names_in(path_)) {
-    if (existing == Existing::kRefuse && is_run_file(name) && !own.is_interrupted()) {
+  const std::set<std::string> names = names_in(path_);
+  if (existing == Existing::kRefuse && !own.is_interrupted()) {
+    for (const std::string_view name : kRunFiles) {
+      if (!names.contains(std::string(name))) continue;
       fail(path_, fmt::format("holds a run already ({}); --force replaces it", name));
     }
+  }
+  for (const std::string& name : names) {
     if (existing == Existing::kReplace && !own.contains(name)) {
       fail(path_ / name, "belongs to no run of tilewake; --force replaces only whole runs");
     }
@@ -206,7 +214,7 @@ void RunDirectory::remove_run(const std::vector<RunFile>& but) const {
     const fs::path file = path_ / name;
     std::error_code error;
     fs::remove(file, error);
-    if (error) fail(file, "cannot remove: " + error.message());
+    if (error) fail_as_system(file, "cannot remove: " + error.message());
   }
 }
 

@@ -87,7 +87,7 @@ class LimitsTest(CliTest):
                   "Num Filter, Strides,\n")
         row = "{}, 56, 56, 3, 3, 64, 64, 1,\n"
         self.write("one.csv", header + row.format("a"))
-        self.write("many.csv", header + "".join(row.format(f"l{i}") for i in range(100)))
+        self.write("many.csv", header + "".join(row.format(f"l{i}") for i in range(1000)))
         command = ["simulate", *self.hardware, "-q", "--max-steps", "20000"]
         self.expect_ok(*command, "--net", "one.csv")
         self.expect_error(3, r"many.csv: .* l\d+ .*--max-steps", *command, "--net", "many.csv")
