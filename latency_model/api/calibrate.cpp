@@ -12,8 +12,6 @@
 #include <fmt/ranges.h>
 
 #include "latency_model/dataset.hpp"
-#include "latency_model/trace_cache.hpp"
-#include "simulator/api/own_files.hpp"
 #include "simulator/api/simulation.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
@@ -88,64 +86,24 @@ class Measurements {
   Dataset dataset_;
 };
 
-/// Simulates designed networks one after another, or takes them from the cache.
-class Simulations {
- public:
-  Simulations(const HardwareConfig& hardware, TraceCache* cache, CalibrationResult& result)
-      : simulator_(hardware), cache_(cache), result_(result) {}
-
-  /// Its rows, or none if the machine cannot hold it, or is too small to simulate it in seconds.
-  std::optional<std::vector<TraceRow>> rows_of(const Network& network) {
-    if (cache_ != nullptr) {
-      if (std::optional<std::vector<TraceRow>> rows = cache_->find(network)) {
-        ++result_.num_from_cache;
-        return rows;
-      }
-    }
-    std::optional<Program> program;
-    try {
-      program = map_network(network, simulator_.hardware(), {kMaxStepsOfNetwork, "", nullptr});
-    } catch (const InputError& e) {
-      result_.left_out.push_back(fmt::format("{}: {}", network.name, e.what()));
-      return std::nullopt;
-    }
-    std::vector<TraceRow> rows = simulator_.run(network, *program).rows;
-    ++result_.num_simulated;
-    if (cache_ != nullptr && !cache_->add(network, rows)) ++result_.num_not_kept;
-    return rows;
-  }
-
- private:
-  NetworkSimulator simulator_;
-  TraceCache* cache_;
-  CalibrationResult& result_;
-};
-
 void add_designed(Measurements& measurements, const HardwareConfig& hardware,
                   const CalibrateOptions& options, CalibrationResult& result) {
   const CalibrationSet set(hardware, options.seed, options.num_networks);
   result.num_networks = set.size();
-  std::optional<TraceCache> cache;
-  if (!options.cache_path.empty()) {
-    cache.emplace(options.cache_path, machine_id(hardware), build_id());
-    if (!cache->warning().empty()) result.warnings.push_back(cache->warning());
-  }
-  Simulations simulations(hardware, cache ? &*cache : nullptr, result);
+  NetworkSimulator simulator(hardware);
   for (int done = 0;; ++done) {
-    if (options.keep_going && !options.keep_going(done, set.size()) && done < set.size()) {
-      if (cache) cache->save();
+    if (options.keep_going && !options.keep_going(done, set.size()) && done < set.size())
       throw Interrupted();
-    }
-    if (done == set.size()) break;
+    if (done == set.size()) return;
     const Network network = set.network(done);
-    if (const auto rows = simulations.rows_of(network)) measurements.add(network, *rows);
-  }
-  if (!cache) return;
-  try {
-    cache->save();
-  } catch (const InputError& e) {
-    result.warnings.push_back(
-        fmt::format("{}; the next calibration simulates everything again", e.what()));
+    std::optional<Program> program;
+    try {
+      program = map_network(network, hardware, {kMaxStepsOfNetwork, "", nullptr});
+    } catch (const InputError& e) {  // the machine cannot hold it, or not simulate it in seconds
+      result.left_out.push_back(fmt::format("{}: {}", network.name, e.what()));
+      continue;
+    }
+    measurements.add(network, simulator.run(network, *program).rows);
   }
 }
 

@@ -20,34 +20,27 @@ struct CalibrateOptions {
   int num_networks = CalibrationSet::kDefaultSize;  // designed, at least 1
   int num_folds = 5;                                // of the hold-out, at least 2
   std::uint64_t seed = 1;                           // of designed networks and folds, below 2^63
-  /// A file that keeps the simulated layers for the next calibration (TraceCache); empty: none.
-  std::string cache_path;
   /// Called before the first and after each designed network; false ends the calibration, which
-  /// then keeps in the cache what was simulated and throws Interrupted.
+  /// then throws Interrupted.
   std::function<bool(int done, int total)> keep_going;
 };
 
 struct CalibrationResult {
   Calibration calibration;  // the model, its errors on held-out networks, its odd coefficients
-  int num_networks = 0;     // designed; of these:
-  int num_simulated = 0;
-  int num_from_cache = 0;
-  int num_not_kept = 0;               // simulated, but the cache is full
+  int num_networks = 0;     // designed
   std::vector<std::string> left_out;  // "network: why the machine cannot hold it"
-  std::vector<std::string> warnings;  // about the cache
   double measure_seconds = 0.0;       // wall time
   double fit_seconds = 0.0;
 };
 
 /// Fits a latency model to a machine: simulates networks that are designed for it, or reads traces,
-/// and tests the model on held-out networks. Never writes but to the cache.
+/// and tests the model on held-out networks. Writes no file.
 ///
 ///   const auto machine = tilewake::read_machine("midap");
 ///   const tilewake::LatencyModel model = tilewake::calibrate(machine).calibration.model;
 ///
 /// Throws InputError for a trace of another machine or version (`file:line: column: what`) and
-/// where there are fewer than 2 networks or 20 layers; IoError where an interrupted calibration
-/// cannot write its cache; Interrupted.
+/// where there are fewer than 2 networks or 20 layers; Interrupted.
 CalibrationResult calibrate(const Machine& machine, const CalibrateOptions& options = {});
 
 }  // namespace tilewake

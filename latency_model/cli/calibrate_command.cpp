@@ -17,7 +17,6 @@
 #include "latency_model/cli/latency_model_command.hpp"
 #include "latency_model/cli/model_file.hpp"
 #include "latency_model/model_yaml.hpp"
-#include "latency_model/trace_cache.hpp"
 #include "simulator/api/inputs.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/interrupt.hpp"
@@ -54,7 +53,6 @@ struct CommandOptions {
   std::int64_t num_folds = 5;
   std::int64_t num_networks = CalibrationSet::kDefaultSize;
   bool designed = false;
-  bool no_cache = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
@@ -64,12 +62,10 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "calibrate",
       "calibrate --hw FILE [--trace FILE...] [--out FILE] [--max-mape PERCENT]\n"
-      "                          [--seed N] [--folds K] [--networks N] [--designed] [--no-cache]\n"
-      "                          [--force] [--format table|json] [-v | -q]",
+      "                          [--seed N] [--folds K] [--networks N] [--designed] [--force]\n"
+      "                          [--format table|json] [-v | -q]",
       "Fits a latency model to a machine and says how wrong it is on networks that it has not\n"
-      "seen. Without --trace it designs networks and simulates them; what was simulated is kept\n"
-      "below $TILEWAKE_CACHE (else $XDG_CACHE_HOME/tilewake, else ~/.cache/tilewake), and Ctrl-C\n"
-      "loses none of it.");
+      "seen. Without --trace it designs networks and simulates them, which takes seconds.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.list("trace", values.traces, "FILE...",
                "layers.csv of a run, or its directory: fit to these, of two networks at least");
@@ -82,43 +78,30 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.integer("networks", values.num_networks, 1, kMaxNetworks, "N",
                   "how many networks to design");
   options.flag("designed", values.designed, "use designed networks besides --trace");
-  options.flag("no-cache", values.no_cache, "neither use nor keep what was simulated");
   options.flag("force", values.force, "replace a model of another machine");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "tell what the calibration cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   const bool is_designed = values.traces.empty() || values.designed;
-  for (const std::string name : {"networks", "no-cache"}) {
-    if (!is_designed && options.is_given(name)) {
-      throw UsageError(fmt::format(
-          "--{} is about designed networks, which --trace replaces; --designed uses both", name));
-    }
+  if (!is_designed && options.is_given("networks")) {
+    throw UsageError(
+        "--networks is about designed networks, which --trace replaces; --designed uses both");
   }
   return true;
 }
 
-void log_measurements(const CalibrationResult& result, const std::string& cache_path) {
-  for (const std::string& warning : result.warnings) log().info(warning);
+void log_measurements(const CalibrationResult& result) {
   for (const std::string& network : result.left_out) log().debug("left out {}", network);
-  if (result.num_not_kept > 0) {
-    log().info("{} networks were simulated and not kept, the cache is full", result.num_not_kept);
-  }
-  if (result.num_networks == 0) return;  // traces only
-  if (result.num_simulated == 0) {
-    log().info("nothing had to be simulated, all came from the cache {}", cache_path);
-  }
   if (!result.left_out.empty()) {
     log().info("{} of {} networks left out, which {} cannot hold", result.left_out.size(),
                result.num_networks, result.calibration.model.hardware.name);
   }
-  log().debug("measured {} layers in {:.1f} s, {} of {} networks from the cache {}",
-              result.calibration.model.provenance.num_layers, result.measure_seconds,
-              result.num_from_cache, result.num_networks, cache_path);
+  log().debug("measured {} layers in {:.1f} s", result.calibration.model.provenance.num_layers,
+              result.measure_seconds);
 }
 
-/// The first interrupt lets the current network end; what was simulated is kept for the next run,
-/// and the process ends.
+/// The first interrupt lets the current network end, and ends the process.
 Calibration calibrate(const Machine& machine, const CommandOptions& options) {
   const InterruptDelay delay(InterruptDelay::kOneSecond);
   CalibrateOptions calibrate_options;
@@ -127,9 +110,6 @@ Calibration calibrate(const Machine& machine, const CommandOptions& options) {
   calibrate_options.num_networks = static_cast<int>(options.num_networks);
   calibrate_options.num_folds = static_cast<int>(options.num_folds);
   calibrate_options.seed = static_cast<std::uint64_t>(options.seed);
-  const std::string cache_path =
-      options.no_cache ? "" : trace_cache_path(machine_id(machine.config));
-  calibrate_options.cache_path = cache_path;
   int num_done = 0;
   std::optional<Progress> progress;
   calibrate_options.keep_going = [&](int done, int total) {
@@ -141,13 +121,12 @@ Calibration calibrate(const Machine& machine, const CommandOptions& options) {
   try {
     CalibrationResult result = calibrate(machine, calibrate_options);
     progress.reset();
-    log_measurements(result, cache_path);
+    log_measurements(result);
     log().debug("fitted and tested in {:.2f} s", result.fit_seconds);
     return std::move(result.calibration);
   } catch (const Interrupted&) {
     progress.reset();
-    log().info("stopped after {} of {} networks{}", num_done, options.num_networks,
-               cache_path.empty() ? "" : "; the next run goes on from there");
+    log().info("stopped after {} of {} networks", num_done, options.num_networks);
     throw;
   }
 }

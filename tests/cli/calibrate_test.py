@@ -22,17 +22,16 @@ FEW = ("--networks", "60")
 class CalibrateTest(CliTest):
     def setUp(self):
         super().setUp()
-        self.env = {"TILEWAKE_CACHE": str(self.dir / "cache")}
         self.command = ["calibrate", "--hw", "machine.yaml"]
 
     def calibrate(self, *arguments, **options):
-        return self.run_tilewake(*self.command, *arguments, env=self.env, **options)
+        return self.run_tilewake(*self.command, *arguments, **options)
 
     def expect_calibrated(self, *arguments, **options):
-        return self.expect_ok(*self.command, "-q", *arguments, env=self.env, **options)
+        return self.expect_ok(*self.command, "-q", *arguments, **options)
 
     def expect_refused(self, pattern, *arguments, code=3):
-        return self.expect_error(code, pattern, *self.command, "-q", *arguments, env=self.env)
+        return self.expect_error(code, pattern, *self.command, "-q", *arguments)
 
     def expect_missed(self, pattern, *arguments):
         """Exit code 4: the report is printed all the same."""
@@ -66,56 +65,13 @@ class DesignedSetTest(CalibrateTest):
         self.assertEqual(result["num_layers"], result["holdout"]["layers"]["n"])
         self.assertEqual(list(result["coefficients"]), list(result["holdout"]["by_class"]))
 
-    def test_equal_seeds_give_equal_models_with_and_without_a_cache(self):
+    def test_equal_seeds_give_equal_models(self):
         first = self.expect_calibrated(*FEW, "--out", "a.yaml")
         self.assertEqual(self.expect_calibrated(*FEW, "--out", "b.yaml"),
                          first.replace("a.yaml", "b.yaml"))
-        self.expect_calibrated(*FEW, "--no-cache", "--out", "c.yaml")
         self.expect_calibrated(*FEW, "--seed", "2", "--out", "d.yaml")
         self.assertEqual(self.model("a.yaml"), self.model("b.yaml"))
-        self.assertEqual(self.model("a.yaml"), self.model("c.yaml"))
         self.assertNotEqual(self.model("a.yaml"), self.model("d.yaml"))
-
-    def test_what_was_simulated_is_not_simulated_again(self):
-        first = self.calibrate(*FEW, "-v").stderr
-        self.assertRegex(first, r" 0 of 60 networks from the cache")
-        self.assertEqual(len(self.names_in("cache")), 1)
-        self.assertRegex(self.names_in("cache")[0], r"^midap@[0-9a-f]{16}\.csv$")
-        again = self.calibrate("--networks", "80", "-v").stderr
-        self.assertRegex(again, r" (5\d|60) of 80 networks from the cache")
-        self.assertNotIn("nothing had to be simulated", first + again)
-        self.assertRegex(self.calibrate(*FEW).stderr, r"nothing had to be simulated, all came from "
-                         r"the cache \S+/midap@\w+\.csv\n")
-
-    def test_no_cache_leaves_no_file(self):
-        self.expect_calibrated(*FEW, "--no-cache")
-        self.assertFalse((self.dir / "cache").exists())
-
-    def test_a_damaged_cache_is_discarded_with_a_warning(self):
-        self.expect_calibrated(*FEW)
-        before = self.model()
-        cache = next((self.dir / "cache").iterdir())
-        text = cache.read_bytes()
-        for damaged in (b"", b"not a trace\n", text[:len(text) // 2], text.replace(b",1,", b",2,"),
-                        b"\xff" * 1000):
-            with self.subTest(damaged[:20]):
-                cache.write_bytes(damaged)
-                result = self.calibrate(*FEW)
-                self.assertEqual(result.returncode, 0)
-                self.assertRegex(result.stderr, r"cache/midap@\w+\.csv:\d+: .*simulating afresh")
-                self.assertEqual(self.model(), before)
-                self.assertEqual(cache.read_bytes(), text)
-
-    def test_a_cache_that_cannot_be_written_is_a_warning(self):
-        self.write("file", "mine")
-        for path in ("file", "file/below", "/proc/nowhere"):
-            with self.subTest(path):
-                self.env["TILEWAKE_CACHE"] = path
-                result = self.calibrate(*FEW)
-                self.assertEqual(result.returncode, 0, result.stderr)
-                self.assertRegex(result.stderr, rf"\btilewake: {path}\b.*: cannot ")
-        self.env = {"HOME": "", "TILEWAKE_CACHE": "", "XDG_CACHE_HOME": ""}
-        self.expect_calibrated(*FEW)
 
     def test_progress_is_one_line_per_ten_percent_off_a_terminal(self):
         lines = self.calibrate(*FEW).stderr.splitlines()
@@ -130,7 +86,7 @@ class DesignedSetTest(CalibrateTest):
             self.skipTest(f"no terminal to be had here: {error}")
         with contextlib.closing(os.fdopen(ours, "rb", buffering=0)) as terminal:
             process = subprocess.Popen([EXE, *self.command, *FEW], cwd=self.dir, stderr=theirs,
-                                       stdout=subprocess.DEVNULL, env={**os.environ, **self.env})
+                                       stdout=subprocess.DEVNULL)
             os.close(theirs)
             output = b""
             with contextlib.suppress(OSError):  # how Linux tells that the other end is closed
@@ -146,15 +102,13 @@ class DesignedSetTest(CalibrateTest):
         self.expect_calibrated(*FEW)
         self.write("machine.yaml", MACHINE.replace("num_banks: 4", "num_banks: 2"))
         self.expect_calibrated(*FEW, "--out", "half.yaml")
-        self.assertEqual(len(self.names_in("cache")), 2)
         self.assertNotEqual(self.model(), self.model("half.yaml"))
 
     def test_time_and_memory(self):
         if HAS_ASAN:
             self.skipTest("sanitizers are slow and large")
         command = [EXE, *self.command, "-q"]
-        process = subprocess.Popen(command, cwd=self.dir, env={**os.environ, **self.env},
-                                   stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=self.dir, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 0)
@@ -197,7 +151,6 @@ class TraceTest(CalibrateTest):
     def test_traces_are_used_instead_of_the_designed_set(self):
         text = self.expect_calibrated("--trace", *self.paths)
         self.assertIn(f"of {len(SHIPPED)} networks: traces runs/mobilenet_v1/layers.csv, ", text)
-        self.assertFalse((self.dir / "cache").exists())
 
     def test_directories_of_runs_and_repeated_options_do_as_well(self):
         expected = self.expect_calibrated("--trace", *self.paths, "--format", "json")
@@ -212,9 +165,8 @@ class TraceTest(CalibrateTest):
         self.assertIn("designed (60 networks) and traces runs/mobilenet_v1/layers.csv", text)
 
     def test_what_is_about_designed_networks_is_refused_without_them(self):
-        for options in (("--networks", "1500"), ("--no-cache",)):
-            self.expect_refused(f"{options[0]} .*--trace", "--trace", *self.paths, *options, code=2)
-        self.expect_calibrated("--trace", self.paths[0], "--designed", *FEW, "--no-cache")
+        self.expect_refused("--networks", "--trace", *self.paths, "--networks", "1500", code=2)
+        self.expect_calibrated("--trace", self.paths[0], "--designed", *FEW)
 
     def test_line_ends_of_windows_do_as_well(self):
         expected = self.expect_calibrated("--trace", *self.paths, "--format", "json")
@@ -389,7 +341,6 @@ class ModelFileTest(CalibrateTest):
         for path in paths:
             with self.subTest(path):
                 self.expect_refused(path.split("/")[0], *FEW, "--out", path)
-        self.assertFalse((self.dir / "cache").exists())
 
 
 class UsageTest(CalibrateTest):
@@ -398,7 +349,7 @@ class UsageTest(CalibrateTest):
         for option, default in (("--trace FILE...", "none"), ("--out FILE", "model.yaml"),
                                 ("--max-mape PERCENT", "none"), ("--seed N", "1"),
                                 ("--folds K", "5"), ("--networks N", "1500"),
-                                ("--designed", "off"), ("--no-cache", "off"), ("--force", "off"),
+                                ("--designed", "off"), ("--force", "off"),
                                 ("--format FORMAT", "table")):
             self.assertRegex(text, rf"{re.escape(option)} .*\(default: {default}\)\n")
 
@@ -418,7 +369,7 @@ class InterruptTest(CalibrateTest):
     def interrupt(self, number):
         """Sends the signal once the first tenth of the networks is done."""
         process = subprocess.Popen([EXE, *self.command, "--networks", "400"], cwd=self.dir,
-                                   env={**os.environ, **self.env}, text=True,
+                                   text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stderr.readline()
         process.send_signal(number)
@@ -428,23 +379,12 @@ class InterruptTest(CalibrateTest):
         self.assertFalse((self.dir / "model.yaml").exists())
         return process.returncode, stderr
 
-    def test_an_interrupt_keeps_what_was_simulated(self):
-        code, stderr = self.interrupt(signal.SIGINT)
-        self.assertEqual(code, 130)
-        match = re.search(r"stopped after (\d+) of 400 networks; the next run goes on from there",
-                          stderr)
-        self.assertTrue(match, stderr)
-        self.assertEqual(len(self.names_in("cache")), 1)
-        again = self.calibrate("--networks", match[1], "-v")
-        self.assertEqual(again.returncode, 0)
-        found = re.search(r"(\d+) of \d+ networks from the cache", again.stderr)
-        self.assertGreaterEqual(int(found[1]), int(match[1]) - 2)  # what the machine cannot hold
-
-    def test_termination_and_hanging_up_do_as_well(self):
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            self.env["TILEWAKE_CACHE"] = number.name
-            self.assertEqual(self.interrupt(number)[0], 128 + number)
-            self.assertEqual(len(self.names_in(number.name)), 1)
+    def test_an_interrupt_leaves_no_file(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number.name):
+                before = self.names_in(".")
+                self.assertEqual(self.interrupt(number)[0], 128 + number)
+                self.assertEqual(self.names_in("."), before)
 
 
 if __name__ == "__main__":

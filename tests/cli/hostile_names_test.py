@@ -17,7 +17,6 @@ CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 class HostileNamesTest(CliTest):
     def setUp(self):
         super().setUp()
-        os.environ["TILEWAKE_CACHE"] = str(self.dir / "cache")
         self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--out",
                        "model.yaml", "-q")
 

@@ -23,7 +23,6 @@ RUN_FILES = ["layers.csv", "run.yaml", "summary.json"]
 class KillTest(CliTest):
     def setUp(self):
         super().setUp()
-        self.env = {"TILEWAKE_CACHE": str(self.dir / "cache")}
         self.random = random.Random(SEED)
         child = subprocess.Popen(["true"])
         child.wait()
@@ -34,19 +33,18 @@ class KillTest(CliTest):
             f"model.yaml.tmp-{os.getpid()}-0")}
 
     def begin(self):
-        for directory in ("work", "cache"):
-            shutil.rmtree(self.dir / directory, ignore_errors=True)
+        shutil.rmtree(self.dir / "work", ignore_errors=True)
         for name, text in self.users.items():
             self.write(name, text)
 
     def run_in_work(self, *arguments):
-        result = self.run_tilewake(*arguments, env=self.env, cwd=self.dir / "work")
+        result = self.run_tilewake(*arguments, cwd=self.dir / "work")
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def kill(self, *arguments, after):
         process = subprocess.Popen([EXE, *arguments], cwd=self.dir / "work",
-                                   env={**os.environ, **self.env}, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -121,8 +119,6 @@ class KillTest(CliTest):
             self.run_in_work(*command)
             self.assertEqual((self.dir / "work/model.yaml").read_bytes(), model)
             self.expect_users_files_kept("model.yaml")
-            self.assertEqual(len(self.names_in("cache")), 1)
-            self.assertRegex(self.names_in("cache")[0], r"\Amidap@\w+\.csv\Z")
 
 
 if __name__ == "__main__":

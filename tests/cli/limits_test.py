@@ -128,7 +128,7 @@ class LimitsTest(CliTest):
 
     def test_a_sweep_and_a_calibration_end_soon(self):
         sweep = ["simulate", "--sweep", *self.hardware, "--net", "gemm.yaml"]
-        for command in (sweep, ["calibrate", "--hw", "small.yaml", "--no-cache"]):
+        for command in (sweep, ["calibrate", "--hw", "small.yaml"]):
             with self.subTest(command[0]):
                 process = self.started(*command)
                 first = process.stderr.readline()  # within a second

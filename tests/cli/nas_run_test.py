@@ -361,7 +361,7 @@ class DirectoryTest(NasTest):
     def test_a_resumed_run_keeps_its_latency_model(self):
         directory = self.copy_of_finished_run()
         before = self.snapshot(directory)
-        self.run_tilewake("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+        self.run_tilewake("calibrate", "--hw", "machine.yaml", "--networks", "60", 
                           "--out", "other_model.yaml", "-q")
         self.expect_refused("other_model.yaml: is another model than the run/model.yaml that the "
                             "run was begun with; leave --model out", *self.arguments(

@@ -63,7 +63,7 @@ class OnnxTest(CliTest):
         self.expect_ok("simulate", "--hw", "machine.yaml", "--net", "tiny.onnx", "--out", "run",
                        "--timeline", "-q")
         self.assertIn('file: "tiny.onnx"', (self.dir / "run/run.yaml").read_text())
-        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", 
                        "--out", "model.yaml", "-q")
         predictions = [self.expect_ok("predict", "--model", "model.yaml", "--net", net, "--format",
                                       "csv", "-q") for net in ("tiny.yaml", "tiny.onnx")]
@@ -128,7 +128,7 @@ class OnnxTest(CliTest):
         self.write("topo.csv", TOPOLOGY)
         text = self.expect_ok("check", "--hw", "machine.yaml", "--net", "topo.csv")
         self.assertEqual(text.count("\nnetwork topo/"), 3)
-        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--no-cache",
+        self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", 
                        "--out", "model.yaml", "-q")
         lines = self.expect_ok("predict", "--model", "model.yaml", "--net", "topo.csv", "--format",
                                "csv", "-q").splitlines()

@@ -23,7 +23,7 @@ class PredictTest(CliTest):
             with open(f"{directory}/machine.yaml", "w") as file:
                 file.write(MACHINE)
             subprocess.run([EXE, "calibrate", "--hw", "machine.yaml", "--networks", "60", "-q",
-                            "--no-cache"], cwd=directory, stdout=subprocess.DEVNULL, check=True,
+                            ], cwd=directory, stdout=subprocess.DEVNULL, check=True,
                            timeout=TIMEOUT)
             with open(f"{directory}/model.yaml") as file:
                 cls.model = file.read()
