@@ -30,6 +30,13 @@ if [ $# -gt 0 ]; then
 fi
 mkdir -p build/fuzz/crashes build/fuzz/logs
 
+# Files of the targets are written to memory if possible: some are synchronised with the disk.
+scratch=/dev/shm
+[ -w "$scratch" ] || scratch=/tmp
+TMPDIR=$(mktemp -d -p "$scratch" tilewake-fuzz-XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 # run_target PROGRAM SECONDS TARGET: prints one line of a table. libFuzzer bounds the memory and
 # the time of one input. Leaks are reported, too.
 # shellcheck disable=SC2016  # expanded by the shell that xargs starts
