@@ -11,9 +11,9 @@
 
 #include <fmt/format.h>
 
-#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/progress.hpp"

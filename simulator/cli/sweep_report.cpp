@@ -10,7 +10,6 @@
 
 #include "simulator/api/sweep_figures.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/text_table.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/csv.hpp"
 #include "simulator/common/json_document.hpp"
