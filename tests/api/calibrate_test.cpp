@@ -9,7 +9,6 @@
 #include "latency_model/api/predict.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "simulator/common/error.hpp"
-#include "tests/support/temp_dir.hpp"
 
 namespace tilewake {
 namespace {
@@ -26,24 +25,23 @@ TEST(CalibrateTest, MachinesCanBeCalibratedOneAfterAnother) {
     const CalibrationResult result = calibrate(read_machine(name), few());
     EXPECT_EQ(result.calibration.model.hardware.name, name);
     EXPECT_EQ(result.num_networks, 60);
-    EXPECT_EQ(result.num_simulated + static_cast<int>(result.left_out.size()), 60);
+    EXPECT_LT(result.left_out.size(), 30U);
+    EXPECT_GT(result.calibration.model.provenance.num_layers, 60);
   }
   EXPECT_EQ(model_yaml(calibrate(read_machine("midap"), few()).calibration.model), first);
 }
 
-TEST(CalibrateTest, StoppedCalibrationResumesFromItsCacheWithTheSameModel) {
-  const TempDir directory;
+TEST(CalibrateTest, StoppedCalibrationThrowsAfterTheNetworkAtHand) {
   const Machine machine = read_machine("midap");
   CalibrateOptions options = few();
-  options.cache_path = directory.file("traces.csv");
-  options.keep_going = [](int done, int /*total*/) { return done < 25; };
+  int num_asked = 0;
+  options.keep_going = [&num_asked](int done, int total) {
+    EXPECT_EQ(total, 60);
+    EXPECT_EQ(done, num_asked++);
+    return done < 25;
+  };
   EXPECT_THROW(calibrate(machine, options), Interrupted);
-  options.keep_going = {};
-  const CalibrationResult resumed = calibrate(machine, options);
-  EXPECT_GT(resumed.num_from_cache, 0);
-  EXPECT_GT(resumed.num_simulated, 0);
-  EXPECT_EQ(model_yaml(resumed.calibration.model),
-            model_yaml(calibrate(machine, few()).calibration.model));
+  EXPECT_EQ(num_asked, 26);
 }
 
 TEST(CalibrateTest, PredictedLayersAddUpToTheTotal) {
