@@ -209,6 +209,8 @@ TEST(MemoryControllersTest, ShortRequestsAreServedInLinearTime) {
   EXPECT_EQ(in_order.cycles, 4'107'980);
   EXPECT_EQ(in_order.row_misses, 1'001'392);
   EXPECT_EQ(in_order.num_refreshes, 16'832);
+  // Ends of requests to an idle channel are before those of the channel that is busy.
+  EXPECT_EQ(measure_stream(config, StreamKind::kAlternate, 64'000'000, 64).cycles, 1'654'666);
 
   config.scheduling = DramScheduling::kFrFcfs;
   const auto reordered = measure_stream(config, StreamKind::kStride, 6'400'000, 64);

@@ -16,8 +16,8 @@ void InOrderController::reset() {
 
 bool InOrderController::can_accept(std::int64_t now) const {
   std::int64_t bytes = outstanding_bytes_;
-  for (const Outstanding& o : outstanding_) {
-    if (o.completion.end > now) break;
+  for (const auto& [end, o] : outstanding_) {
+    if (end > now) break;
     bytes -= o.bytes;  // ended since the last advance()
   }
   return bytes < 2 * max_request_bytes();
@@ -40,21 +40,19 @@ void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
     completion.begin = to_npu_.floor(begin);
     completion.end = to_npu_.ceil(end);
   }
-  const auto after = std::upper_bound(
-      outstanding_.begin(), outstanding_.end(), completion.end,
-      [](std::int64_t time, const Outstanding& o) { return time < o.completion.end; });
-  outstanding_.insert(after, {completion, request.bytes});
+  outstanding_.emplace(completion.end, Outstanding{completion, request.bytes});
   outstanding_bytes_ += request.bytes;
 }
 
 std::int64_t InOrderController::advance(std::int64_t now,
                                         std::vector<MemoryCompletion>& completed) {
-  while (!outstanding_.empty() && outstanding_.front().completion.end <= now) {
-    completed.push_back(outstanding_.front().completion);
-    outstanding_bytes_ -= outstanding_.front().bytes;
-    outstanding_.pop_front();
+  while (!outstanding_.empty() && outstanding_.begin()->first <= now) {
+    const Outstanding& o = outstanding_.begin()->second;
+    completed.push_back(o.completion);
+    outstanding_bytes_ -= o.bytes;
+    outstanding_.erase(outstanding_.begin());
   }
-  return outstanding_.empty() ? kNever : outstanding_.front().completion.end;
+  return outstanding_.empty() ? kNever : outstanding_.begin()->first;
 }
 
 }  // namespace tilewake

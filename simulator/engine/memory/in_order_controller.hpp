@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <deque>
+#include <map>
 #include <vector>
 
 #include "simulator/engine/memory/banked_controller.hpp"
@@ -33,7 +33,7 @@ class InOrderController final : public BankedController<StreamChannel> {
     std::int64_t bytes = 0;
   };
 
-  std::deque<Outstanding> outstanding_;  // in order of their ends
+  std::multimap<std::int64_t, Outstanding> outstanding_;  // by their ends
   std::int64_t outstanding_bytes_ = 0;
 };
 
