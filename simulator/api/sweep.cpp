@@ -82,8 +82,10 @@ void Sweep::begin(std::int64_t index, WorkerPool& pool, const SweepOptions& opti
     }
   }
   // The work of one process: the figures of the point, as JSON.
+  SimulateOptions limits;
+  limits.mapping = options.mapping;
   const auto work = [&] {
-    return figures_json(simulate(*machine, *workload.value).summary).dump();
+    return figures_json(simulate(*machine, *workload.value, limits).summary).dump();
   };
   while (!pool.start(index, work)) wait(pool, options);
 }
