@@ -21,7 +21,7 @@ class Designer : public LayerDesigner {
   void operators() {
     start(4, 512, 20);
     for (std::int64_t i = dice_.between(4, 12); i > 0; --i) any_step();
-    end_anyhow(20);
+    random_end(20);
   }
 
   /// A stem that produces the input, then one block: the setup used to measure block latencies.
@@ -40,13 +40,13 @@ class Designer : public LayerDesigner {
     start(8, 192, 40);
     const bool se = dice_.chance(40);
     for (std::int64_t i = dice_.between(2, 7); i > 0; --i) mbconv(se);
-    end_anyhow(30);
+    random_end(30);
   }
 
   void convblock_stages() {
     start(8, 192, 40);
     for (std::int64_t i = dice_.between(2, 5); i > 0; --i) convblock();
-    end_anyhow(20);
+    random_end(20);
   }
 
   /// ResNet: basic or bottleneck blocks.
@@ -55,7 +55,7 @@ class Designer : public LayerDesigner {
     if (dice_.chance(30)) pool(Op::kMaxPool, 3, 2);
     const bool bottleneck = dice_.chance(60);
     for (std::int64_t i = dice_.between(2, 5); i > 0; --i) residual(bottleneck);
-    end_anyhow(30);
+    random_end(30);
   }
 
   /// Inception and Fire modules.
@@ -69,7 +69,7 @@ class Designer : public LayerDesigner {
       }
       if (dice_.chance(25)) pool(Op::kMaxPool, 3, 2);
     }
-    end_anyhow(30);
+    random_end(30);
   }
 
   /// VGG: convolutions and pools only.
@@ -119,7 +119,7 @@ class Designer : public LayerDesigner {
       if (step == 2) dilated();
       if (step == 3) conv(dice_.spread(2, 48) * 8, 1, 1);
     }
-    end_anyhow(20);
+    random_end(20);
   }
 
   /// A complete classification network.

@@ -45,8 +45,7 @@ void check(const ChoiceSpace& space) {
 ///
 /// Both are 0 where a position has its default.
 /// Source: Rabitz, Alis, "General foundations of high-dimensional model representations", Journal
-/// Journal of Mathematical Chemistry 25, 1999 (cut-HDMR, without the terms of positions farther
-/// apart).
+/// of Mathematical Chemistry 25, 1999 (cut-HDMR, without the terms of positions farther apart).
 class Differences {
  public:
   Differences(const Predictor& predictor, const ChoiceSpace& space)

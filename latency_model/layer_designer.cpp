@@ -324,7 +324,7 @@ void LayerDesigner::head() {
   if (dice_.chance(15)) fully_connected(log_channels(2, 1536));
 }
 
-void LayerDesigner::end_anyhow(int head_percent) {
+void LayerDesigner::random_end(int head_percent) {
   if (!dice_.chance(head_percent)) return;
   if (dice_.chance(60)) conv(log_channels(32, 1280), 1, 1);
   head();

@@ -100,7 +100,7 @@ class LayerDesigner {
 
   /// Classifier head: from a map to classes.
   void head();
-  void end_anyhow(int head_percent);
+  void random_end(int head_percent);
 
   Rng dice_;
 

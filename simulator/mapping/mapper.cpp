@@ -11,7 +11,8 @@
 namespace tilewake {
 namespace {
 
-// To add a core kind: one overload here; std::visit chooses by the type of the configuration.
+// To add a core kind: add one overload here; std::visit selects it by the type of the
+// configuration.
 Program map_core(const Network& network, const MidapConfig& core, const DramConfig& dram,
                  const MappingOptions& options) {
   return midap::map_midap(network, core, dram, options);

@@ -9,9 +9,9 @@
 
 namespace tilewake {
 
-/// Cuts `network` up for `hardware`. A pure function.
-/// Throws InputError naming layer and buffer if something fits nowhere, is not supported, or would
-/// take more than `options.max_steps` to simulate.
+/// Maps `network` to the steps of `hardware`. A pure function. Throws InputError naming layer and
+/// buffer if something does not fit or is not supported, or if the simulation would take more than
+/// `options.max_steps`.
 Program map_network(const Network& network, const HardwareConfig& hardware,
                     const MappingOptions& options = {});
 

@@ -11,20 +11,20 @@
 
 namespace tilewake {
 
-/// One layer of the network as the machine meets it, in execution order.
+/// One layer of the network, in execution order.
 struct ProgramLayer {
-  int network_layer = -1;  // index into Network::layers
-  std::string fused_into;  // the layer that computes it on the way; empty if it runs by itself
-  std::string plan;        // how the mapper cut it up, in words; empty where there was no choice
-  double steps = 0.0;      // estimate of what simulating it costs; step_budget.hpp
-  std::int64_t milestones = 0;  // events of the layer by which its progress is measured
+  int network_layer = -1;       // index into Network::layers
+  std::string fused_into;       // the layer that it is fused into; empty if it runs by itself
+  std::string plan;             // the mapper's choice as text; empty if there was none
+  double steps = 0.0;           // estimated cost of simulating it; step_budget.hpp
+  std::int64_t milestones = 0;  // events of the layer, to measure its progress
 };
 
-/// What one machine does for one network: who runs when, and the core kind's own instructions.
+/// The execution of one network on one machine: layers in order, and core-specific instructions.
 struct Program {
   std::vector<ProgramLayer> layers;
-  std::string schedule;  // "reference", or "plain" where the mapper had to fall back, and why
-  std::vector<std::string> warnings;  // what a user should know about the schedule
+  std::string schedule;               // "reference", or "plain" and the reason of the fallback
+  std::vector<std::string> warnings;  // deviations of the schedule that affect the results
   std::variant<MidapProgram, TiledProgram> core;
 };
 

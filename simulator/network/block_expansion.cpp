@@ -55,7 +55,8 @@ class Expander {
     return project_and_add(builder_.add(std::move(layer)));
   }
 
-  // Both halves of the output, then a shuffle, so that the next unit's halves hold some of each.
+  // Both halves of the output, then a shuffle, so that each half of the next unit has channels of
+  // both.
   int shuffled_halves() {
     const std::int64_t half = block_.out_channels / 2;
     check(block_.out_channels % 2 == 0, "out_channels",
@@ -108,7 +109,7 @@ class Expander {
 
   void check_kernels() const {
     check(!block_.kernels.empty(), "kernels", "must not be empty");
-    check(has_ratios() || block_.kernels.size() == 1, "kernels", "this block has one");
+    check(has_ratios() || block_.kernels.size() == 1, "kernels", "this block takes one kernel");
     for (const std::int64_t kernel : block_.kernels) {
       check(kernel >= 1 && kernel <= kMaxKernel && kernel % 2 == 1, "kernels",
             fmt::format("must be odd and at most {}, not {}", kMaxKernel, kernel));
@@ -117,7 +118,7 @@ class Expander {
 
   void check_ratios() const {
     check(block_.kernels.size() == block_.expansion_ratios.size(), "expansion_ratios",
-          fmt::format("needs one ratio for each of the {} kernels, not {}", block_.kernels.size(),
+          fmt::format("must have one ratio per kernel ({}), not {}", block_.kernels.size(),
                       block_.expansion_ratios.size()));
     for (const std::int64_t ratio : block_.expansion_ratios) {
       check(ratio >= 1 && ratio <= kMaxExpansionRatio, "expansion_ratios",
@@ -179,7 +180,7 @@ class Expander {
   int excited(int features) { return block_.se_ratio > 0 ? squeeze_excite(features) : features; }
 
   int squeeze_excite(int features) {
-    // The width follows the block's input, not the expanded features (EfficientNet's convention).
+    // The width follows the block's input, not the expanded features, as in EfficientNet.
     const auto reduced =
         static_cast<std::int64_t>(std::floor(block_.se_ratio * static_cast<double>(in_channels())));
     const int pool = builder_.add(layer_of("se_pool", Op::kGlobalAvgPool, {features}));

@@ -11,22 +11,22 @@ namespace tilewake {
 
 enum class BlockKind { kMbconv, kConvblock, kSeparable, kShuffleUnit, kXceptionUnit };
 
-/// What an entry that stands for several layers says.
+/// A network entry that expands to several layers.
 struct Block {
   BlockKind kind = BlockKind::kMbconv;
   std::string name;
-  std::vector<std::int64_t> kernels;           // one a branch, odd
-  std::vector<std::int64_t> expansion_ratios;  // one a branch; mbconv and convblock only
+  std::vector<std::int64_t> kernels;           // one per branch, odd
+  std::vector<std::int64_t> expansion_ratios;  // one per branch; mbconv and convblock only
   std::int64_t out_channels = 0;
   std::int64_t stride = 1;
-  bool skip = true;  // add the input where the shapes allow it; mbconv and convblock only
+  bool skip = true;  // add the input if the shapes allow it; mbconv and convblock only
   Activation activation = Activation::kRelu;
-  double se_ratio = 0.0;  // squeeze-and-excitation, not in a convblock; 0 is none
+  double se_ratio = 0.0;  // squeeze-and-excitation, not in a convblock; 0: none
   Activation se_activation = Activation::kRelu;  // of se_reduce; se_expand ends in a sigmoid
 };
 
-/// Appends the layers of `block` on `input` and returns the index of the last one. Their names are
-/// the block's name, a dot, and:
+/// Appends the layers of `block` on `input` and returns the index of the last one. A layer's name
+/// is the block's name, a dot, and:
 ///
 ///   mbconv     for each branch i `expand<i>` (1x1 to expansion_ratios[i] x in_channels; none in a
 ///              single branch of ratio 1) and `depthwise<i>` (with the stride); `concat` of several
@@ -38,17 +38,18 @@ struct Block {
 ///              is set
 ///   separable  `depthwise` (with the stride), squeeze-and-excitation, `pointwise` (1x1), both with
 ///              the activation; nothing is added
-///   shuffle_unit, with an even number of output channels. Where stride is 1 and the channels
-///              agree, the first half of the input, `keep`, goes round the branch and the second,
-///              `work`, through it; else both halves of the output come of the whole input, the
-///              first by `side_depthwise` (with the stride, linear) and `side_project` (1x1). The
+///   shuffle_unit, with an even number of output channels. With stride 1 and equal channels, the
+///              branch reads the second half of the input, `work`, and the first half, `keep`,
+///              bypasses it. Otherwise the branch reads the whole input, and the first half of the
+///              output is `side_depthwise` (with the stride, linear), `side_project` (1x1). The
 ///              branch is `reduce` (1x1 to half the output channels), `depthwise` (with the stride,
 ///              linear), `expand` (1x1), squeeze-and-excitation. Then `concat` of both halves and
 ///              `shuffle` of two groups.
 ///   xception_unit  the same, but its branch is three times `depthwise<i>` (the first with the
 ///              stride, linear) and `pointwise<i>` (1x1 to half the output channels)
 ///
-/// The order is branch by branch, not all expansions first: fewer feature maps are alive at a time.
+/// The order is branch by branch: fewer feature maps are live at a time than with all expansions
+/// first.
 /// Sources: Sandler et al., "MobileNetV2", CVPR 2018, figure 3(d); branches: Tan, Le, "MixConv",
 /// BMVC 2019; squeeze-and-excitation: Tan, Le, "EfficientNet", ICML 2019; separable: Howard et al.,
 /// "MobileNets", arXiv:1704.04861, figure 3; shuffle_unit: Ma et al., "ShuffleNet V2", ECCV 2018,

@@ -14,7 +14,7 @@ std::string_view name_in(const Names& names, E value) {
   for (const auto& [name, candidate] : names) {
     if (candidate == value) return name;
   }
-  return "?";  // not an enumerator: only a cast can make one
+  return "?";  // not an enumerator, only possible by a cast
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ std::int64_t Layer::weight_bytes() const {
 }
 
 std::int64_t Layer::num_macs() const {
-  // Every weight meets every output position once (there is one such position in fully_connected).
+  // Every weight is used once per output position (fully_connected has one position).
   return weight_bytes() * ofm.height * ofm.width;
 }
 

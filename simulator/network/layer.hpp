@@ -24,7 +24,7 @@ enum class Op {
 
 enum class Activation { kNone, kRelu, kRelu6, kHswish, kSwish, kSigmoid, kHsigmoid, kLeakyRelu };
 
-/// The name used in network files and traces ("conv2d", "relu6", ...).
+/// The name in network files and traces ("conv2d", "relu6", ...).
 std::string_view to_string(Op op);
 std::string_view to_string(Activation activation);
 
@@ -47,29 +47,29 @@ struct Padding {
   friend bool operator==(const Padding&, const Padding&) = default;
 };
 
-/// `Layer::inputs` entry that stands for the network's input feature map.
+/// `Layer::inputs` entry of the network's input feature map.
 inline constexpr int kNetworkInput = -1;
 
 /// One node of a network, with all shapes resolved.
 ///
-/// Window fields (kernel, stride, padding, dilation) hold for conv2d, depthwise_conv2d, max_pool
-/// and avg_pool; elsewhere they are 1, 1, 0, 1. `padding` is what windows really touch: zeros at
-/// the far end that no window reaches are already removed, so it can be negative there (columns or
-/// rows of the input that no window reads).
+/// Window fields (kernel, stride, padding, dilation) are valid for conv2d, depthwise_conv2d,
+/// max_pool and avg_pool; for other ops they are 1, 1, 0, 1. `padding` contains only zeros that
+/// windows read. At the far end it can be negative: the number of input columns or rows that no
+/// window reads.
 struct Layer {
   std::string name;
-  std::string block;  // the entry of several layers that it was expanded from, else empty
+  std::string block;  // the block entry that it was expanded from, otherwise empty
   Op op = Op::kConv2d;
   Activation activation = Activation::kNone;
-  std::vector<int> inputs;  // layer indices, or kNetworkInput; all smaller than the layer's own
-  Shape ifm;                // of the first input; for add and mul of the larger operand
+  std::vector<int> inputs;  // layer indices, all smaller than this layer's, or kNetworkInput
+  Shape ifm;                // shape of the first input; for add and mul of the larger operand
   Shape ofm;
   std::int64_t kernel_height = 1;
   std::int64_t kernel_width = 1;
   std::int64_t stride = 1;
   std::int64_t dilation = 1;
-  /// Of conv2d (a depthwise convolution is its own op), and of channel_shuffle: with n channels a
-  /// group, ofm channel j * groups + i is ifm channel i * n + j.
+  /// conv2d (depthwise_conv2d is a separate op) and channel_shuffle: with n channels per group, ofm
+  /// channel j * groups + i is ifm channel i * n + j.
   std::int64_t groups = 1;
   /// channel_split only: its ofm is channels first_channel .. first_channel + ofm.channels - 1.
   std::int64_t first_channel = 0;
@@ -80,14 +80,14 @@ struct Layer {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected;
   }
   bool is_elementwise() const { return op == Op::kAdd || op == Op::kMul; }
-  /// Channels picked or reordered: a copy that computes nothing and has no activation.
+  /// Selects or reorders channels: a copy without computation and activation.
   bool moves_channels() const { return op == Op::kChannelSplit || op == Op::kChannelShuffle; }
 
   /// Multiply-accumulates of convolutions and fully connected layers over the whole window (padding
   /// taps included, as publications count them); 0 for every other op.
   std::int64_t num_macs() const;
-  /// Multiply-accumulates with real inputs: without the taps that windows have in the padding. What
-  /// a machine that skips padding must do, so the base of utilization.
+  /// MACs without the taps in the padding: the work of a machine that skips padding, and the base
+  /// of utilization.
   std::int64_t num_effective_macs() const;
   /// Weights without bias, one byte each.
   std::int64_t weight_bytes() const;
@@ -95,7 +95,7 @@ struct Layer {
   std::int64_t num_params() const;
 };
 
-/// Taps of all windows along one dimension that lie on the input, which begins `pad` behind the
+/// Taps of all windows that are on the input, along one dimension; the input starts `pad` after the
 /// corner of the first window. O(kernel).
 std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::int64_t kernel,
                            std::int64_t stride, std::int64_t dilation, std::int64_t pad);

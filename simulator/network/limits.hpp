@@ -6,8 +6,8 @@
 
 namespace tilewake {
 
-/// What a network may measure. Far above every real CNN, and small enough that no sum or product of
-/// sizes anywhere downstream comes near the end of std::int64_t.
+/// Limits of a network. They are far above every real CNN, and small enough that sums and products
+/// of sizes do not overflow std::int64_t.
 inline constexpr int kMaxLayers = 100'000;
 inline constexpr std::size_t kMaxNameLength = 200;
 inline constexpr std::int64_t kMaxDimension = std::int64_t{1} << 20;   // channels, height or width

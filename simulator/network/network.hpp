@@ -9,14 +9,14 @@
 
 namespace tilewake {
 
-/// A CNN: a directed acyclic graph of layers in topological order (every input of a layer stands
-/// before it), with one input feature map. Immutable once read.
+/// A CNN: a directed acyclic graph of layers in topological order (inputs of a layer precede it),
+/// with one input feature map. Immutable once read.
 struct Network {
   std::string name;
   Shape input;
   std::vector<Layer> layers;
 
-  /// Shape of what `index` (a layer, or kNetworkInput) produces.
+  /// Output shape of `index` (a layer, or kNetworkInput).
   const Shape& shape_of(int index) const {
     return index == kNetworkInput ? input : layers[static_cast<std::size_t>(index)].ofm;
   }

@@ -16,11 +16,11 @@ void check_name(const std::string& name, const std::string& key) {
   if (name.size() > kMaxNameLength) {
     throw LayerError(key, fmt::format("is longer than {} characters", kMaxNameLength));
   }
-  if (!std::all_of(name.begin(), name.end(), may_stand_in_name)) {
-    throw LayerError(key, "may hold only letters, digits, inner spaces and _.-/:+()[]@#%=");
+  if (!std::all_of(name.begin(), name.end(), is_name_char)) {
+    throw LayerError(key, "may contain only letters, digits, inner spaces and _.-/:+()[]@#%=");
   }
-  // No '=', '+', '-' or '@' in front: a spreadsheet would take the CSV field for a formula.
-  if (!may_begin_name(name.front())) {
+  // No leading '=', '+', '-' or '@': a spreadsheet would evaluate the CSV field as a formula.
+  if (!is_first_name_char(name.front())) {
     throw LayerError(key, "must start with a letter, a digit, '_' or '/'");
   }
   if (name.back() == ' ') throw LayerError(key, "must not end with a space");
@@ -50,7 +50,7 @@ void NetworkBuilder::check_inputs(const Layer& layer) const {
     }
   }
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    throw LayerError("inputs", "the same input twice");
+    throw LayerError("inputs", "lists the same input twice");
   }
 }
 
@@ -58,7 +58,8 @@ int NetworkBuilder::add(Layer layer, const PaddingRule& padding) {
   const auto index = static_cast<int>(network_.layers.size());
   if (index >= kMaxLayers) throw LayerError("", fmt::format("more than {} layers", kMaxLayers));
   check_name(layer.name, "name");
-  if (layer.name == "input") throw LayerError("name", "'input' is the network's input");
+  if (layer.name == "input")
+    throw LayerError("name", "'input' is reserved for the network's input");
   if (!layer.block.empty()) check_name(layer.block, "block");
   check_inputs(layer);
   std::vector<Shape> shapes;

@@ -10,14 +10,14 @@
 
 namespace tilewake {
 
-/// Assembles a Network layer by layer, whatever it comes from (YAML, ONNX, a search result), and
-/// checks what every network must satisfy: unique printable names, inputs that exist, shapes that
-/// fit, the limits of network/limits.hpp. Whatever is wrong is a LayerError.
+/// Builds a Network layer by layer, from any source (YAML, ONNX, a search result), and checks the
+/// rules of every network: unique printable names, existing inputs, matching shapes, the limits of
+/// network/limits.hpp. Violations are LayerErrors.
 class NetworkBuilder {
  public:
   NetworkBuilder(const std::string& name, const Shape& input);
 
-  /// Appends a layer and returns its index. `layer` carries name, block, op, activation, inputs,
+  /// Appends a layer and returns its index. The caller sets name, block, op, activation, inputs,
   /// window fields, groups, first_channel, bias and, for conv2d, fully_connected and channel_split,
   /// ofm.channels; ifm, ofm and padding are inferred.
   int add(Layer layer, const PaddingRule& padding = PaddingRule::same());
@@ -28,7 +28,7 @@ class NetworkBuilder {
   int find(const std::string& name) const;
   static constexpr int kNoLayer = -2;
 
-  /// The network, with at least one layer. The builder is empty afterwards.
+  /// Returns the network, which must have a layer. The builder is empty afterwards.
   Network build();
 
  private:
@@ -39,9 +39,9 @@ class NetworkBuilder {
   std::int64_t num_macs_ = 0;
 };
 
-/// Names stand in CSV files, command lines and reports, so they are kept plain: letters, digits,
-/// spaces inside and `_ . - / : + ( ) [ ] @ # % =`, starting with a letter, digit, '_' or '/'.
-/// Throws LayerError at `key`.
+/// Checks a name. Names are used in CSV files, command lines and reports, so they are restricted to
+/// letters, digits, inner spaces and `_ . - / : + ( ) [ ] @ # % =`, starting with a letter, digit,
+/// '_' or '/'. Throws LayerError at `key`.
 void check_name(const std::string& name, const std::string& key);
 
 }  // namespace tilewake

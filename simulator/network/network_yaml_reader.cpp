@@ -21,7 +21,7 @@
 namespace tilewake {
 namespace {
 
-/// What an entry's `op` may name: one layer, or a block of several.
+/// The op of an entry: one layer, or a block of several.
 using EntryOp = std::variant<Op, BlockKind>;
 
 std::vector<std::pair<std::string_view, EntryOp>> make_entry_ops() {
@@ -34,7 +34,7 @@ std::vector<std::pair<std::string_view, EntryOp>> make_entry_ops() {
   return ops;
 }
 
-/// Calls `action`; what is wrong with a layer becomes an error at the entry's line and key.
+/// Calls `action`; converts a LayerError to an error at the entry's line and key.
 template <typename Action>
 auto located(const YamlReader& entry, Action action) {
   try {
@@ -72,7 +72,7 @@ void read_kernel(YamlReader& entry, Layer& layer) {
   layer.kernel_width = kernel.back();
 }
 
-/// Keys that some ops have and others lack; `finish()` refuses them where they mean nothing.
+/// Keys that only some ops have; `finish()` rejects them for the others.
 PaddingRule read_op_keys(YamlReader& entry, Layer& layer) {
   PaddingRule padding = PaddingRule::valid();
   if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit) {
@@ -119,7 +119,7 @@ Block read_block(YamlReader& entry, const std::string& name, BlockKind kind) {
   return block;
 }
 
-/// Reads the entries one after the other; every input must stand before its user.
+/// Reads the entries in order; the inputs of an entry must precede it.
 class EntriesReader {
  public:
   EntriesReader(std::vector<YamlReader> entries, NetworkBuilder& builder)
@@ -135,10 +135,11 @@ class EntriesReader {
     YamlReader& entry = entries_[index];
     const auto name = entry.required<std::string>("name");
     located(entry, [&] { check_name(name, "name"); });
-    entry.check(name != "input", "name", "'input' is the network's input; choose another name");
+    entry.check(name != "input", "name",
+                "'input' is reserved for the network's input; choose another name");
     const auto [first, is_new] = index_of_.emplace(name, index);
     if (!is_new) {
-      entry.fail("name", fmt::format("'{}' is taken by line {}", printable(name),
+      entry.fail("name", fmt::format("'{}' is already used on line {}", printable(name),
                                      entries_[first->second].line("name")));
     }
     names_.push_back(name);
@@ -166,7 +167,7 @@ class EntriesReader {
     YamlReader& entry = entries_[index];
     const Block block = read_block(entry, names_[index], kind);
     const std::vector<int> inputs = read_inputs(index);
-    entry.check(inputs.size() == 1, "inputs", "a block takes one");
+    entry.check(inputs.size() == 1, "inputs", "a block takes one input");
     entry.finish();
     return located(entry, [&] { return expand_block(builder_, block, inputs[0]); });
   }
@@ -184,22 +185,22 @@ class EntriesReader {
   int resolve(std::size_t index, const std::string& name) {
     if (name == "input") return kNetworkInput;
     if (const auto output = outputs_.find(name); output != outputs_.end()) return output->second;
-    // A layer inside a block has no entry, but a name of its own.
+    // A layer inside a block has no entry, but can be referenced by its name.
     if (const int layer = builder_.find(name); layer != NetworkBuilder::kNoLayer) return layer;
     const auto later = index_of_.find(name);
     if (later == index_of_.end()) {
-      entries_[index].fail("inputs", fmt::format("'{}' is no layer; inputs are names of earlier "
+      entries_[index].fail("inputs", fmt::format("'{}' is not a layer; inputs are names of earlier "
                                                  "entries, or 'input'",
                                                  printable(name)));
     }
-    refuse_cycle(index, later->second);
-    entries_[index].fail("inputs",
-                         fmt::format("'{}' stands later, on line {}; put it before its users", name,
-                                     entries_[later->second].line("name")));
+    reject_cycle(index, later->second);
+    entries_[index].fail(
+        "inputs", fmt::format("'{}' is defined later, on line {}; move it before its users", name,
+                              entries_[later->second].line("name")));
   }
 
-  /// Fails if entry `start`, which reads `first`, is an input of `first` itself, however far back.
-  void refuse_cycle(std::size_t start, std::size_t first) {
+  /// Fails if entry `start`, which reads `first`, is a direct or indirect input of `first`.
+  void reject_cycle(std::size_t start, std::size_t first) {
     std::unordered_map<std::size_t, std::size_t> reader_of = {{first, start}};
     std::vector<std::size_t> open = {first};
     while (!open.empty() && !reader_of.contains(start)) {
@@ -232,8 +233,8 @@ class EntriesReader {
   NetworkBuilder& builder_;
   std::vector<YamlReader> entries_;
   std::vector<std::string> names_;                         // of the entries
-  std::unordered_map<std::string, std::size_t> index_of_;  // entry of a name
-  std::unordered_map<std::string, int> outputs_;           // layer that an entry's name stands for
+  std::unordered_map<std::string, std::size_t> index_of_;  // name to entry
+  std::unordered_map<std::string, int> outputs_;           // entry name to its output layer
 };
 
 Network read_document(YamlReader root) {

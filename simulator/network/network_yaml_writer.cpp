@@ -12,7 +12,7 @@
 namespace tilewake {
 namespace {
 
-/// Names hold no quotes and no backslashes (check_name), so that quoting needs no escapes.
+/// Names contain no quotes and backslashes (check_name), so no escapes are needed.
 std::string quoted_if_needed(const std::string& name) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   const auto is_plain = [&](char c) {
@@ -35,7 +35,7 @@ std::string window_keys(const Layer& layer) {
           : fmt::format(", kernel: [{}, {}]", layer.kernel_height, layer.kernel_width);
   text += fmt::format(", stride: {}", layer.stride);
   if (layer.dilation != 1) text += fmt::format(", dilation: {}", layer.dilation);
-  // Negative padding (rows that no window reads) is found again from 0 by the reader.
+  // Negative padding (rows that no window reads) is written as 0; the reader recomputes it.
   const Padding& p = layer.padding;
   const std::vector<std::int64_t> zeros = {p.top, p.left, std::max<std::int64_t>(p.bottom, 0),
                                            std::max<std::int64_t>(p.right, 0)};

@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// The words of network files and traces, each given once.
+/// The names of ops and activations in network files and traces.
 inline constexpr std::array<std::pair<std::string_view, Op>, 11> kOpNames = {{
     {"conv2d", Op::kConv2d},
     {"depthwise_conv2d", Op::kDepthwiseConv2d},

@@ -6,26 +6,26 @@
 namespace tilewake {
 namespace {
 
-// Not std::isalnum: what is a letter must not depend on the locale.
+// Not std::isalnum, which depends on the locale.
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 }  // namespace
 
-bool may_stand_in_name(char c) {
+bool is_name_char(char c) {
   return is_alphanumeric(c) || std::string_view(" _.-/:+()[]@#%=").find(c) != std::string::npos;
 }
 
-bool may_begin_name(char c) { return is_alphanumeric(c) || c == '_' || c == '/'; }
+bool is_first_name_char(char c) { return is_alphanumeric(c) || c == '_' || c == '/'; }
 
 std::string plain_name(std::string_view given, std::size_t max_length) {
   std::string name(given.substr(0, max_length));
   if (name.empty()) return "_";
   for (char& c : name) {
-    if (!may_stand_in_name(c)) c = '_';
+    if (!is_name_char(c)) c = '_';
   }
-  if (!may_begin_name(name.front())) name.front() = '_';
+  if (!is_first_name_char(name.front())) name.front() = '_';
   if (name.back() == ' ') name.back() = '_';
   return name;
 }

@@ -10,19 +10,20 @@
 
 namespace tilewake {
 
-/// What check_name allows.
-bool may_stand_in_name(char c);
-bool may_begin_name(char c);
+/// Characters that check_name allows.
+bool is_name_char(char c);
+bool is_first_name_char(char c);
 
-/// The nearest name that check_name takes: shortened, and '_' where something may not stand.
+/// The nearest name that check_name allows: truncated, with '_' for other characters.
 std::string plain_name(std::string_view given, std::size_t max_length = kMaxNameLength);
 
-/// Names for layers out of those of other formats, which hold anything and may repeat.
+/// Unique valid layer names from names of other formats, which may repeat and contain any
+/// character.
 class PlainNames {
  public:
   explicit PlainNames(std::size_t max_length = kMaxNameLength) : max_length_(max_length) {}
 
-  /// A name for a layer that was not given before: a repeated one gets a number.
+  /// Returns a new name; a repeated one gets a number.
   std::string next(std::string_view given);
 
  private:

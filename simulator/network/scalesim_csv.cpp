@@ -30,7 +30,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-/// Fields without blanks; a comma at the end of the line begins none.
+/// Fields without blanks; a trailing comma does not start a field.
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
   while (true) {
@@ -63,7 +63,7 @@ class TopologyReader {
         has_header = true;
       }
     }
-    if (networks_.empty()) throw InputError(fmt::format("{}: holds no layers", path_));
+    if (networks_.empty()) throw InputError(fmt::format("{}: has no layers", path_));
     return std::move(networks_);
   }
 
@@ -77,9 +77,9 @@ class TopologyReader {
   }
 
   void read_header(const Fields& fields) {
-    if (fields.size() < 4) fail("", "is no header of a SCALE-Sim topology (layer, sizes ...)");
+    if (fields.size() < 4) fail("", "is not a header of a SCALE-Sim topology (layer, sizes ...)");
     if (fields[1].find_first_not_of("0123456789") == std::string_view::npos) {
-      fail("", "the first line must be a header; a layer here would be left out by SCALE-Sim");
+      fail("", "must be a header; SCALE-Sim ignores a layer on the first line");
     }
     is_product_ = fields[1] == "M" || fields[1] == "m";
   }
@@ -122,8 +122,8 @@ class TopologyReader {
     }
     const std::int64_t stride = sizes[6];
     if (fields.size() == 9 && sizes[7] != stride) {
-      fail("stride of columns", fmt::format("is {}, that of rows {}; a layer here has one for both "
-                                            "directions",
+      fail("stride of columns", fmt::format("is {}, but the stride of rows is {}; they must be "
+                                            "equal",
                                             sizes[7], stride));
     }
     Layer layer;
@@ -146,7 +146,7 @@ class TopologyReader {
     add(fields[0], {integer(fields, 3, "K", kMaxDimension), rows, 1}, std::move(layer));
   }
 
-  /// Rows that ceil((map - window) / stride) + 1 windows touch.
+  /// Rows covered by ceil((map - window) / stride) + 1 windows.
   std::int64_t reach(std::int64_t map, std::int64_t window, std::int64_t stride,
                      std::string_view column) const {
     if (window > map) fail(column, fmt::format("{} is larger than the ifmap, {}", window, map));

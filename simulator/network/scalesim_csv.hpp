@@ -8,22 +8,20 @@
 
 namespace tilewake {
 
-/// Reads a topology of SCALE-Sim: a header, then one layer a line,
+/// Reads a SCALE-Sim topology: a header, then one layer per line,
 ///
 ///   name, ifmap height, ifmap width, filter height, filter width, channels, filters, stride
-///   name, M, N, K                              (the header says so; a matrix product M x K by K x
-///   N)
+///   name, M, N, K          (selected by the header; a matrix product M x K by K x N)
 ///
-/// with, if need be, a stride of the columns behind that of the rows. The layers of a topology know
-/// nothing of one another, so that each becomes a network of its own, "<stem of path>/<layer>",
-/// whose one layer reads its feature map from outside: a conv2d without bias and padding (a
-/// product: 1 x 1, K channels of M rows to N channels).
+/// optionally with a column stride after the row stride. The layers of a topology are not
+/// connected, so each becomes a network "<stem of path>/<layer>" of one conv2d without bias and
+/// padding. A product is a 1 x 1 convolution from K to N channels on M rows.
 ///
-/// SCALE-Sim rounds the number of windows up and lets the last one reach over the edge; the feature
-/// map here is as large as its windows reach, 227 x 227 where a file has 224 for 11 x 11 by 4.
+/// SCALE-Sim rounds the number of windows up; the last one may exceed the edge. Here the feature
+/// map is enlarged to cover all windows: 227 x 227 if a file has 224 for 11 x 11 with stride 4.
 /// Source: SCALE-Sim v2, scalesim/topology_utils.py.
 ///
-/// Throws InputError "PATH:LINE: COLUMN: what".
+/// Throws InputError "PATH:LINE: COLUMN: message".
 std::vector<Network> read_scalesim_topology(const std::string& text, const std::string& path);
 
 }  // namespace tilewake

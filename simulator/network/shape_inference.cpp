@@ -20,10 +20,10 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& key) {
   check(value >= 1 && value <= max, key, fmt::format("must be from 1 to {}, not {}", max, value));
 }
 
-/// One axis of a window: where it starts, how far it reaches, how many places it takes.
+/// One axis of a window: start, end, and number of positions.
 struct Axis {
   std::int64_t begin = 0;  // zeros before the map
-  std::int64_t end = 0;    // zeros after it that a window touches; negative: rows no window reads
+  std::int64_t end = 0;  // zeros after it that a window reads; negative: rows that no window reads
   std::int64_t num_outputs = 0;
 };
 
@@ -39,18 +39,18 @@ Axis infer_axis(const char* side, const PaddingRule& padding, std::int64_t expli
     axis.begin = explicit_begin;
     axis.end = explicit_end;
     for (const std::int64_t zeros : {axis.begin, axis.end}) {
-      // A whole window of zeros would be an output that depends on nothing.
+      // A window of zeros only would be an output that does not depend on the input.
       check(zeros >= 0 && zeros < extent, "padding",
             fmt::format("must be from 0 to {} for a window of {} {}, not {}", extent - 1, extent,
                         side, zeros));
     }
   }
-  const std::int64_t room = in + axis.begin + axis.end - extent;
-  check(room >= 0, "kernel",
+  const std::int64_t span = in + axis.begin + axis.end - extent;
+  check(span >= 0, "kernel",
         fmt::format("a window of {} {} does not fit into an input of {} with {} of padding", extent,
                     side, in, axis.begin + axis.end));
-  axis.num_outputs = room / stride + 1;
-  axis.end -= room % stride;
+  axis.num_outputs = span / stride + 1;
+  axis.end -= span % stride;
   return axis;
 }
 
@@ -82,7 +82,7 @@ void infer_conv2d(Layer& layer, const PaddingRule& padding) {
 
 void infer_elementwise(Layer& layer, const std::vector<Shape>& inputs) {
   check(inputs.size() == 2, "inputs",
-        fmt::format("{} takes two, not {}", to_string(layer.op), inputs.size()));
+        fmt::format("{} takes two inputs, not {}", to_string(layer.op), inputs.size()));
   const Shape& a = inputs[0];
   const Shape& b = inputs[1];
   const auto is_vector = [](const Shape& s) { return s.height == 1 && s.width == 1; };
@@ -94,7 +94,7 @@ void infer_elementwise(Layer& layer, const std::vector<Shape>& inputs) {
 }
 
 void infer_concat(Layer& layer, const std::vector<Shape>& inputs) {
-  check(inputs.size() >= 2, "inputs", "concat takes at least two");
+  check(inputs.size() >= 2, "inputs", "concat takes at least two inputs");
   layer.ofm = inputs[0];
   layer.ofm.channels = 0;
   for (const Shape& input : inputs) {
@@ -140,9 +140,9 @@ void check_sizes(const Layer& layer) {
 void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Shape>& inputs) {
   check(!inputs.empty(), "inputs", "must not be empty");
   check(inputs.size() == 1 || layer.is_elementwise() || layer.op == Op::kConcat, "inputs",
-        fmt::format("{} takes one, not {}", to_string(layer.op), inputs.size()));
+        fmt::format("{} takes one input, not {}", to_string(layer.op), inputs.size()));
   check(!layer.moves_channels() || layer.activation == Activation::kNone, "activation",
-        fmt::format("{} has none", to_string(layer.op)));
+        fmt::format("{} has no activation", to_string(layer.op)));
   layer.ifm = inputs[0];
   switch (layer.op) {
     case Op::kConv2d:

@@ -9,8 +9,7 @@
 
 namespace tilewake {
 
-/// Something is wrong with a layer, at one key of its entry. A reader that knows file and line
-/// catches it and says so.
+/// An error in a layer, at one key of its entry. Readers add file and line.
 class LayerError : public InputError {
  public:
   LayerError(std::string key, const std::string& what) : InputError(what), key_(std::move(key)) {}
@@ -20,7 +19,7 @@ class LayerError : public InputError {
   std::string key_;
 };
 
-/// How zeros are put around a feature map, before the input size is known.
+/// The padding of a feature map, before the input size is known.
 struct PaddingRule {
   enum class Kind { kSame, kValid, kExplicit };
 
@@ -32,7 +31,7 @@ struct PaddingRule {
   static PaddingRule explicit_zeros(const Padding& zeros) { return {Kind::kExplicit, zeros}; }
 };
 
-/// Completes `layer` from the shapes of its inputs: ifm, ofm and the padding that windows touch.
+/// Infers ifm, ofm and the effective padding of `layer` from the shapes of its inputs.
 ///
 /// On entry op, window fields, groups and first_channel are set, and ofm.channels for conv2d,
 /// fully_connected and channel_split.
@@ -41,7 +40,7 @@ struct PaddingRule {
 ///                on both sides of an odd kernel, the output is ceil(in / stride)
 /// Afterwards the padding at the end is reduced by (in + begin + end - extent) mod stride.
 ///
-/// Throws LayerError: sizes that do not fit together, or exceed network/limits.hpp.
+/// Throws LayerError for sizes that do not match, or exceed network/limits.hpp.
 void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Shape>& inputs);
 
 }  // namespace tilewake

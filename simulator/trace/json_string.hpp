@@ -5,8 +5,8 @@
 
 namespace tilewake {
 
-/// `text` as a JSON string with its quotes, which YAML reads as well. Bytes that are not UTF-8 are
-/// replaced, so that a strange name never makes a file unreadable.
+/// `text` as a quoted JSON string, which is also valid YAML. Bytes that are not UTF-8 are replaced,
+/// so the file stays readable.
 std::string json_string(const std::string& text);
 
 }  // namespace tilewake

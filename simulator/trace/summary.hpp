@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// What a run was about, beside its rows.
+/// Metadata of a run, in addition to its rows.
 struct RunInfo {
   std::string network;  // names as in the files
   std::string hardware;
@@ -23,10 +23,10 @@ struct RunInfo {
   std::int64_t peak_macs_per_cycle = 0;
 };
 
-/// A whole run in a few figures: sums over the rows.
+/// Totals of a run: sums over the rows.
 struct Summary {
   RunInfo info;
-  std::int64_t num_layers = 0;  // rows, fused ones too
+  std::int64_t num_layers = 0;  // rows, including fused ones
   std::int64_t total_cycles = 0;
   double latency_ms = 0.0;
   std::int64_t macs = 0;
@@ -48,7 +48,7 @@ struct Summary {
 
 Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows);
 
-/// The text of summary.json. Equal inputs give equal bytes: it holds no time and no path.
+/// The text of summary.json. It is deterministic: it contains no time and no path.
 std::string summary_json(const Summary& summary);
 
 /// The same object with `layers` at the end: an array of objects with the columns of layers.csv.

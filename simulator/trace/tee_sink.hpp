@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-/// Passes every event on to several sinks, in the order given.
+/// Forwards every event to several sinks, in the given order.
 class TeeSink : public EventSink {
  public:
   explicit TeeSink(std::vector<EventSink*> sinks) : sinks_(std::move(sinks)) {}

@@ -39,7 +39,7 @@ std::string_view cause_name(Cause cause) {
   return "none";
 }
 
-/// A part of an event that nothing interrupts.
+/// An uninterrupted part of an event.
 struct Slice {
   const Event* event = nullptr;
   std::int64_t begin = 0;
@@ -47,17 +47,17 @@ struct Slice {
   bool is_first = true;  // of the event
 };
 
-/// Cuts events where a later one begins inside: at every moment the youngest owns the track, the
-/// shorter one of two that begin together, and a stall before what it holds up.
+/// Splits events where a later one begins inside. The latest event owns the track; of two that
+/// begin together the shorter one, and a stall before the event that it delays.
 std::vector<Slice> without_overlap(std::vector<const Event*> events) {
   std::stable_sort(events.begin(), events.end(), [](const Event* a, const Event* b) {
     return std::tuple(a->begin_cycle, b->end_cycle, a->kind) <
            std::tuple(b->begin_cycle, a->end_cycle, b->kind);
   });
   std::vector<Slice> slices;
-  std::vector<Slice> open;  // what waits for the event above it to end
+  std::vector<Slice> open;  // interrupted slices, innermost last
   std::int64_t now = std::numeric_limits<std::int64_t>::min();
-  const auto advance = [&](std::int64_t to) {  // draws the top one up to `to`
+  const auto advance = [&](std::int64_t to) {  // draws the innermost one up to `to`
     Slice& top = open.back();
     if (to > now) {
       slices.push_back({top.event, now, to, top.is_first});
@@ -81,11 +81,11 @@ std::vector<Slice> without_overlap(std::vector<const Event*> events) {
   return slices;
 }
 
-/// Distributes events over as few lanes as hold them side by side; each goes to the first free one.
+/// Distributes events over the minimum number of lanes; each event takes the first free one.
 std::vector<std::vector<const Event*>> into_lanes(std::vector<const Event*> events) {
   std::stable_sort(events.begin(), events.end(),
                    [](const Event* a, const Event* b) { return a->begin_cycle < b->begin_cycle; });
-  using Busy = std::pair<std::int64_t, std::size_t>;  // until when, which lane
+  using Busy = std::pair<std::int64_t, std::size_t>;  // end time, lane
   std::priority_queue<Busy, std::vector<Busy>, std::greater<>> busy;
   std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> free;
   std::vector<std::vector<const Event*>> lanes;
@@ -105,13 +105,13 @@ std::vector<std::vector<const Event*>> into_lanes(std::vector<const Event*> even
   return lanes;
 }
 
-/// What a layer moved in all; told with its slice, since a store takes no time of its own.
+/// Bytes moved by a layer, attached to its slice because a store takes no time.
 struct Traffic {
   std::int64_t read_bytes = 0;
   std::int64_t write_bytes = 0;
 };
 
-/// Writes the file from front to back, a track at a time.
+/// Writes the file sequentially, one track at a time.
 class Writer {
  public:
   Writer(const std::string& machine, double clock_mhz, const std::vector<std::string>& layers,
@@ -124,7 +124,7 @@ class Writer {
         kProcess, json_string(machine));
   }
 
-  /// Starts a track; the slices that follow belong to it.
+  /// Starts a track; the following slices belong to it.
   void begin_track(const std::string& name) {
     ++track_;
     append(
@@ -166,7 +166,7 @@ class Writer {
     fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
   }
 
-  // to_json has refused events of layers that do not exist.
+  // Valid: to_json rejects events of unknown layers.
   const std::string& layer_name(const Event& event) const {
     return layers_[static_cast<std::size_t>(event.layer)];
   }
@@ -191,7 +191,7 @@ class Writer {
     }
   }
 
-  /// Integers, so that slices that touch still do when rounded. Saturates after 106 days.
+  /// Integers, so that adjacent slices stay adjacent after rounding. Saturates after 106 days.
   std::int64_t picoseconds(std::int64_t cycles) const {
     const long double value = static_cast<long double>(cycles) * 1e6L / clock_mhz_;
     constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
@@ -208,19 +208,19 @@ class Writer {
   }
 
   const long double clock_mhz_;
-  const std::vector<Traffic> traffic_;  // of each layer
+  const std::vector<Traffic> traffic_;  // by layer
   std::vector<std::string> layers_;     // as JSON strings
   int track_ = 0;
   fmt::memory_buffer text_;
 };
 
-/// The tracks of units that have one, or one an index, in the order in which they are shown.
+/// Units with a track (or one track per index), in display order.
 constexpr std::pair<Unit, std::string_view> kTracks[] = {
     {Unit::kSequencer, "layers"},  {Unit::kPeArray, "PE array"},  {Unit::kDram, "DRAM data bus"},
     {Unit::kFmem, "FMEM bank {}"}, {Unit::kWmem, "WMEM slot {}"}, {Unit::kBmmem, "BMMEM slot {}"},
 };
 
-/// DRAM tells the slot that it fills, but there is one data bus.
+/// A DRAM event has the index of the slot that it fills, but there is one data bus.
 int track_index(const Event& event) {
   const bool is_banked =
       event.unit == Unit::kFmem || event.unit == Unit::kWmem || event.unit == Unit::kBmmem;
@@ -236,7 +236,7 @@ std::string TimelineRecorder::to_json(const std::string& machine, double clock_m
   for (const Event& event : events_) {
     const auto layer = static_cast<std::size_t>(event.layer);
     if (event.layer < 0 || layer >= layers.size()) {
-      throw SimulationError(fmt::format("timeline: an event of layer {}", event.layer));
+      throw SimulationError(fmt::format("timeline: event of unknown layer {}", event.layer));
     }
     if (event.kind == EventKind::kRequest) traffic[layer].read_bytes += event.amount;
     if (event.kind == EventKind::kStore) traffic[layer].write_bytes += event.amount;

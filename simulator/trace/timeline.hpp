@@ -8,22 +8,22 @@
 
 namespace tilewake {
 
-/// Keeps every event of a run and draws it: timeline.json, in the Trace Event Format that Perfetto
-/// and chrome://tracing open.
+/// Records every event of a run and writes timeline.json, in the Trace Event Format of Perfetto and
+/// chrome://tracing.
 ///
-/// One track a unit: layers, PE array (computation named by its layer, set-up, stalls with their
-/// cause), the DRAM data bus, the DMA's requests from issue to completion (as many lanes as are
-/// outstanding at a time), and every FMEM bank, WMEM slot and BMMEM slot being filled. Slices of
-/// one track never overlap: what interrupts a slice (a stall, a transfer that goes first) cuts it.
+/// One track per unit: layers, PE array (computation named by its layer, set-up, stalls with their
+/// cause), the DRAM data bus, DMA requests from issue to completion (one lane per outstanding
+/// request), and every FMEM bank, WMEM slot and BMMEM slot that is filled. Slices of a track do not
+/// overlap: a slice is split where a stall or a priority transfer interrupts it.
 ///
-/// A slice carries its exact `cycles`; `ts` and `dur` are microseconds, to the picosecond.
+/// A slice has its exact `cycles`; `ts` and `dur` are in microseconds, rounded to picoseconds.
 /// Source: Google, "Trace Event Format", complete ("X") and metadata ("M") events.
 class TimelineRecorder : public EventSink {
  public:
   void on_event(const Event& event) override { events_.push_back(event); }
 
-  /// The text of timeline.json. `layers` are names by `Event::layer`; throws SimulationError if an
-  /// event names none of them.
+  /// The text of timeline.json. `layers` are names by `Event::layer`; throws SimulationError for an
+  /// event of an unknown layer.
   std::string to_json(const std::string& machine, double clock_mhz,
                       const std::vector<std::string>& layers) const;
 

@@ -19,8 +19,8 @@ struct TraceColumn {
   TraceField field;
 };
 
-/// The columns of layers.csv in file order; reader, writer and JSON all go by this table. To add
-/// one: a field of TraceRow, a line here, a row in README.md, and a new kTraceVersion.
+/// The columns of layers.csv in file order, used by reader, writer and JSON. To add one: a field of
+/// TraceRow, a line here, a row in README.md, and a new kTraceVersion.
 inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"layer", &TraceRow::layer},
     {"block", &TraceRow::block},
@@ -65,7 +65,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"version", &TraceRow::version},
 });
 
-/// The field as it stands in layers.csv.
+/// The field as written in layers.csv.
 std::string field_text(const TraceRow& row, const TraceColumn& column);
 
 }  // namespace tilewake

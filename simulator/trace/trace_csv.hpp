@@ -11,30 +11,31 @@
 
 namespace tilewake {
 
-/// Bumped whenever a column is added, removed or changes meaning.
+/// Incremented whenever a column is added, removed or changes meaning.
 inline constexpr int kTraceVersion = 2;
 
-/// `# tilewake-trace v2`, a header line and one CSV line a row: the text of layers.csv.
+/// The text of layers.csv: `# tilewake-trace v2`, a header line and one CSV line per row.
 std::string trace_csv(const std::vector<TraceRow>& rows);
 
-/// The rows of a layers.csv, and where they stand.
+/// The rows of a layers.csv, and their positions.
 struct TraceFile {
-  std::string name;  // as errors call it
+  std::string name;  // as used in error messages
   std::vector<TraceRow> rows;
 
-  /// Throws InputError `file:line: column: what` about rows[row]; for what the reader cannot know,
-  /// as that it is not of the machine in question.
+  /// Throws InputError `file:line: column: message` about rows[row], for checks that the reader
+  /// cannot do (e.g. the machine).
   [[noreturn]] void fail(std::size_t row, std::string_view column, const std::string& what) const;
 };
 
-/// Inverse of trace_csv: reads the file at `path`. It may hold several measurements (a network on a
-/// machine), one after another.
+/// Inverse of trace_csv: reads the file at `path`. It may contain several measurements (a network
+/// on a machine), one after another.
 ///
-/// Throws InputError `file:line: column: what` on another version, another header, a malformed or
-/// truncated line, and on rows that contradict themselves (contradiction_in) or one another.
+/// Throws InputError `file:line: column: message` for another version or header, for a malformed or
+/// truncated line, and for rows that are inconsistent (contradiction_in) or conflict with each
+/// other.
 TraceFile read_trace(const std::string& path);
 
-/// Same, from a stream; `name` stands in for the file in errors.
+/// Same, from a stream; `name` replaces the path in error messages.
 TraceFile read_trace(std::istream& is, const std::string& name);
 
 }  // namespace tilewake

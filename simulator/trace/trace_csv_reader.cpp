@@ -26,14 +26,14 @@
 namespace tilewake {
 namespace {
 
-// No trace of a real network comes near; sums of a row's figures stay within 64 bits.
+// Far above traces of real networks; sums of a row's figures stay within 64 bits.
 constexpr std::size_t kMaxTraceBytes = std::size_t{1} << 28;
 constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 constexpr std::int64_t kMaxValue = std::int64_t{1} << 60;
 
 constexpr std::string_view kVersionPrefix = "# tilewake-trace v";
 
-// A row is a line, and they stand behind the version and the header.
+// Rows follow the version line and the header.
 constexpr std::size_t kFirstRowLine = 3;
 
 template <typename T>
@@ -64,15 +64,15 @@ class Reader {
     throw InputError(fmt::format("{}:{}: {}", name_, std::max(line_number_, 1), what));
   }
 
-  /// Every line ends in a line feed (CR LF will do): one that does not was cut off.
+  /// Every line ends in LF or CR LF; a line without one is truncated.
   bool next_line() {
     if (!std::getline(is_, line_)) return false;
     ++line_number_;
-    if (is_.eof()) fail("the line has no end; the file is truncated");
+    if (is_.eof()) fail("the last line has no line feed; the file is truncated");
     if (line_.size() > kMaxLineBytes) {
       fail(fmt::format("the line is longer than {} bytes", kMaxLineBytes));
     }
-    if (line_.ends_with('\r')) line_.pop_back();  // an editor's, or git's
+    if (line_.ends_with('\r')) line_.pop_back();  // from an editor or git
     return true;
   }
 
@@ -81,10 +81,10 @@ class Reader {
     if (!next_line()) fail("the file is empty");
     if (line_ == expected) return;
     if (line_.starts_with(kVersionPrefix)) {
-      fail(fmt::format("version '{}' of the trace format; this program reads v{}, simulate again",
+      fail(fmt::format("trace format version '{}'; this program reads v{}: simulate again",
                        printable(line_.substr(kVersionPrefix.size() - 1)), kTraceVersion));
     }
-    fail(fmt::format("no trace: expected '{}' in the first line", expected));
+    fail(fmt::format("not a trace: expected '{}' in the first line", expected));
   }
 
   void read_header() {
@@ -127,8 +127,8 @@ class Reader {
     return found->name;
   }
 
-  /// The last row against those before it: a measurement's rows stand together, and name a layer
-  /// once.
+  /// Checks the last row against the earlier ones: the rows of a measurement are contiguous, and
+  /// each layer has one row.
   void check_measurement(const std::vector<TraceRow>& rows) {
     const TraceRow& row = rows.back();
     const TraceRow* before = rows.size() < 2 ? nullptr : &rows[rows.size() - 2];
@@ -136,22 +136,21 @@ class Reader {
       const auto [first, is_new] =
           measurement_line_.emplace(std::pair(row.network, row.machine), line_number_);
       if (!is_new) {
-        fail(fmt::format("network: the rows of '{}' begin on line {}, others stand between",
+        fail(fmt::format("network: the rows of '{}' from line {} on are not contiguous",
                          printable(row.network), first->second));
       }
       layer_line_ = {};
     } else if (row.version != before->version) {
-      fail(fmt::format("version: '{}', but '{}' on the line above, of the same network",
+      fail(fmt::format("version: '{}', but '{}' on the line above for the same network",
                        printable(row.version), printable(before->version)));
     }
     const auto [first, is_new] = layer_line_.emplace(row.layer, line_number_);
     if (!is_new) {
-      fail(fmt::format("layer: '{}' stands on line {} already", printable(row.layer),
-                       first->second));
+      fail(fmt::format("layer: '{}' is already on line {}", printable(row.layer), first->second));
     }
   }
 
-  /// Puts the fields of the line into fields_: RFC 4180 without line breaks inside of quotes.
+  /// Splits the line into fields_: RFC 4180 without line breaks in quotes.
   void split() {
     std::size_t num_fields = 0;
     const auto begin_field = [&]() -> std::string& {
@@ -173,11 +172,11 @@ class Reader {
         field = &begin_field();
       } else if (c == '"') {
         const bool opens = i == 0 || line_[i - 1] == ',';
-        if (!opens) fail(fmt::format("a stray quote in field {}", num_fields));
+        if (!opens) fail(fmt::format("unexpected quote in field {}", num_fields));
         quoted = true;
       } else {
         const bool closed = i > 0 && line_[i - 1] == '"';
-        if (closed) fail(fmt::format("text behind the quotes of field {}", num_fields));
+        if (closed) fail(fmt::format("text after the closing quote of field {}", num_fields));
         *field += c;
       }
     }
@@ -234,7 +233,7 @@ class Reader {
   }
 
   void parse(const std::string& text, double& value) const {
-    // from_chars reads "nan" and "inf" as well.
+    // from_chars accepts "nan" and "inf", too.
     if (!parse_whole(text, value) || !std::isfinite(value) || value < 0.0) {
       refuse(text, "a finite number from 0");
     }
@@ -245,7 +244,7 @@ class Reader {
   std::string line_;
   int line_number_ = 0;
   std::string_view column_;
-  std::vector<std::string> fields_;                                      // of the line
+  std::vector<std::string> fields_;                                      // of the current line
   std::map<std::pair<std::string, std::string>, int> measurement_line_;  // network, machine
   std::unordered_map<std::string, int> layer_line_;                      // of this measurement
 };

@@ -33,7 +33,7 @@ class RowWriter {
   void append(const Padding& value) { append_text(to_string(value)); }
   void append(bool value) { text_.push_back(value ? '1' : '0'); }
   void append(std::int64_t value) { append_number(value); }
-  void append(double value) { append_number(value); }  // shortest text that reads back the same
+  void append(double value) { append_number(value); }  // shortest text that round-trips
   void append_text(std::string_view value) { text_.append(value.begin(), value.end()); }
   template <typename T>
   void append_number(T value) {

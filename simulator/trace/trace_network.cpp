@@ -17,11 +17,11 @@
 namespace tilewake {
 namespace {
 
-// No name holds the one, no layer is called the other (check_name, NetworkBuilder::add).
+// Not allowed in names (check_name); reserved name (NetworkBuilder::add).
 constexpr char kInputSeparator = ';';
 constexpr std::string_view kNetworkInputName = "input";
 
-// What NetworkBuilder::add calls otherwise than the trace does.
+// Keys of NetworkBuilder::add with another name in the trace.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kColumnOfKey = {{
     {"", "layer"},
     {"name", "layer"},
@@ -48,15 +48,14 @@ std::string inputs_text(const Network& network, const Layer& layer) {
   return text;
 }
 
-/// The zeros as written in a network, of the padding that windows touch: a side that is negative
-/// had zero.
+/// The explicit zeros of a network file for an effective padding: a negative side had zero.
 PaddingRule rule_of(Padding padding) {
   padding.bottom = std::max<std::int64_t>(padding.bottom, 0);
   padding.right = std::max<std::int64_t>(padding.right, 0);
   return PaddingRule::explicit_zeros(padding);
 }
 
-/// The network of the rows `begin` to `end` of a trace.
+/// Rebuilds the network of the rows `begin` to `end` of a trace.
 class Rebuilder {
  public:
   Rebuilder(const TraceFile& trace, std::size_t begin, std::size_t end)
@@ -91,12 +90,12 @@ class Rebuilder {
       const auto index = static_cast<std::int64_t>(i);
       if (at(row).index < index) {
         trace_.fail(row, "index",
-                    fmt::format("{} is that of '{}' already", at(row).index,
+                    fmt::format("{} is already the index of '{}'", at(row).index,
                                 printable(at(row_of_layer_[i - 1]).layer)));
       }
       if (at(row).index > index) {
         trace_.fail(last_row, "index",
-                    fmt::format("the rows of '{}' end here and layer {} had none; the file is "
+                    fmt::format("the rows of '{}' end here without layer {}; the file is "
                                 "truncated",
                                 printable(at(row).network), index));
       }
@@ -109,7 +108,7 @@ class Rebuilder {
     }
   }
 
-  /// The first layer can read nothing but the network's input, and reads it as it is.
+  /// The first layer reads the network input, so its input shape is that of the network.
   NetworkBuilder begin_network() const {
     const std::size_t row = row_of_layer_.front();
     const TraceRow& first = at(row);
@@ -120,7 +119,8 @@ class Rebuilder {
     }
   }
 
-  /// What NetworkBuilder::add asks for. Fields that the op does not have keep their defaults.
+  /// The layer as passed to NetworkBuilder::add. Fields that the op does not have keep their
+  /// defaults.
   Layer layer_of(const NetworkBuilder& builder, std::size_t row) const {
     const TraceRow& measured = at(row);
     Layer layer;
@@ -150,8 +150,7 @@ class Rebuilder {
       const std::string name = text.substr(begin, end - begin);
       const int input = name == kNetworkInputName ? kNetworkInput : builder.find(name);
       if (input == NetworkBuilder::kNoLayer) {
-        trace_.fail(row, "inputs",
-                    fmt::format("'{}' is no layer before this one", printable(name)));
+        trace_.fail(row, "inputs", fmt::format("'{}' is not an earlier layer", printable(name)));
       }
       inputs.push_back(input);
       begin = end + 1;
@@ -170,9 +169,9 @@ class Rebuilder {
         const std::string is = field_text(at(row), column);
         const std::string should = field_text(expected, column);
         if (is != should) {
-          trace_.fail(
-              row, column.name,
-              fmt::format("is {}, but {} follows from the rest of the network", is, should));
+          trace_.fail(row, column.name,
+                      fmt::format("is {}, but must be {} according to the rest of the network", is,
+                                  should));
         }
       }
     }

@@ -11,24 +11,24 @@
 
 namespace tilewake {
 
-/// What a trace says of one network on one machine.
+/// The measurement of one network on one machine.
 struct Measurement {
-  Network network;                 // rebuilt; activations, which are not recorded, are kNone
+  Network network;                 // rebuilt; activations are not recorded, so they are kNone
   std::string machine;             // machine_id()
-  std::string version;             // of the tool that measured it
-  std::span<const TraceRow> rows;  // one a layer, in execution order; they belong to the trace
-  std::size_t first_row = 0;       // where `rows` begin in the trace, for TraceFile::fail
+  std::string version;             // of the tool that simulated it
+  std::span<const TraceRow> rows;  // one per layer, in execution order; owned by the trace
+  std::size_t first_row = 0;       // index of rows[0] in the trace, for TraceFile::fail
 };
 
-/// The measurements of a trace, in its order, each with the network that was measured.
+/// The measurements of a trace, in file order, each with its network rebuilt.
 ///
-/// The rows are untrusted: a NetworkBuilder makes the networks, and whatever a row says of its
-/// layer must be what describe_layer says of the one that was made of it. Throws InputError
-/// `file:line: column: what` where that fails, and where a layer has no row.
+/// The rows are untrusted: each network is built by NetworkBuilder, and every row must equal
+/// describe_layer of the rebuilt layer. Throws InputError `file:line: column: message` otherwise,
+/// and if a layer has no row.
 std::vector<Measurement> measurements_of(const TraceFile& trace);
 std::vector<Measurement> measurements_of(TraceFile&& trace) = delete;  // `rows` would dangle
 
-/// Sets the fields of `row` that tell what network.layers[index] is, and leaves the others.
+/// Sets the fields of `row` that describe network.layers[index]; leaves the others unchanged.
 void describe_layer(const Network& network, int index, TraceRow& row);
 
 }  // namespace tilewake

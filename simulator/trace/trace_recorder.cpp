@@ -23,7 +23,7 @@ TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLaye
   for (const TraceLayer& layer : layers) {
     const auto index = static_cast<std::size_t>(layer.network_layer);
     if (layer.network_layer < 0 || index >= has_row.size()) {
-      fail(fmt::format("the program executes layer {}, which the network lacks",
+      fail(fmt::format("the program executes layer {}, which is not in the network",
                        layer.network_layer));
     }
     if (has_row[index]) {
@@ -48,7 +48,7 @@ void TraceRecorder::on_event(const Event& event) {
   if (event.kind == EventKind::kTransfer) return;
   const auto index = static_cast<std::size_t>(event.layer);
   if (event.layer < 0 || index >= rows_.size()) {
-    fail(fmt::format("an event of layer {}, which the program lacks", event.layer));
+    fail(fmt::format("event of layer {}, which is not in the program", event.layer));
   }
   TraceRow& row = rows_[index];
   switch (event.kind) {

@@ -11,20 +11,20 @@
 
 namespace tilewake {
 
-/// A layer as the machine executed it; `Event::layer` counts these.
+/// An executed layer; `Event::layer` is an index of these.
 struct TraceLayer {
   int network_layer = -1;  // index into Network::layers
-  std::string fused_into;  // who computes it on the way; empty if it runs by itself
+  std::string fused_into;  // the layer that it is fused into; empty if it runs by itself
 };
 
-/// Adds the events of one run up to one row a layer, in execution order.
+/// Sums up the events of a run to one row per layer, in execution order.
 ///
-/// Cycles come from kLayer (total) and the PE array's kCompute, kSetup and kStall (its parts),
-/// bytes from kRequest and kStore; each counts for the layer that the event names. kTransfer says
-/// only when a request was served, so it counts for nothing here.
+/// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup and kStall (its
+/// parts), bytes from kRequest and kStore; each counts for the layer of the event. kTransfer has
+/// only the time of service and is ignored.
 class TraceRecorder : public EventSink {
  public:
-  /// @param peak_macs_per_cycle  of the machine; what utilization is measured against
+  /// @param peak_macs_per_cycle  of the machine; the base of utilization
   /// @param machine              machine_id() of it
   TraceRecorder(const Network& network, const std::vector<TraceLayer>& layers,
                 std::int64_t peak_macs_per_cycle, const std::string& machine);
@@ -32,7 +32,7 @@ class TraceRecorder : public EventSink {
   void on_event(const Event& event) override;
 
   /// The rows of the run, which took `total_cycles`. Throws SimulationError unless every layer ran
-  /// once, every cycle of it is accounted for (contradiction_in), and the layers add up to the run.
+  /// once, all its cycles are accounted for (contradiction_in), and the layers sum up to the run.
   std::vector<TraceRow> finish(std::int64_t total_cycles);
 
  private:

@@ -8,16 +8,16 @@
 
 namespace tilewake {
 
-/// Rows x columns of a window, written `3x3`.
+/// Height x width of a window, written `3x3`.
 struct KernelSize {
   std::int64_t height = 1;
   std::int64_t width = 1;
   friend bool operator==(const KernelSize&, const KernelSize&) = default;
 };
 
-/// What the simulator measured for one layer: one line of layers.csv, whose columns have the names
-/// of these fields. README.md of this module defines each. The latency model is fitted on these
-/// fields and on nothing else; trace_network.hpp makes a Network of them.
+/// The simulated figures of one layer: one line of layers.csv, whose columns have the names of
+/// these fields. README.md of this module defines each field. The latency model is calibrated on
+/// these fields only.
 struct TraceRow {
   std::string layer;  // unique within the network
   std::string block;  // empty outside of a block
@@ -45,17 +45,17 @@ struct TraceRow {
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
-  std::string fused_into;       // the layers that compute it on the way, joined by '+'; else empty
+  std::string fused_into;       // the layers that it is fused into, joined by '+'; otherwise empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers
-  std::string inputs;           // names joined by ';', "input" is the network's
+  std::string inputs;           // names joined by ';', "input" is the network input
   std::int64_t dilation = 1;
   Padding padding;
   std::int64_t first_channel = 0;
-  bool bias = false;  // never of an op without weights
+  bool bias = false;  // always false for an op without weights
   std::string network;
   std::string machine;  // machine_id()
-  std::string version;  // of the tool that measured it
+  std::string version;  // of the tool that simulated it
 
   bool is_fused() const { return !fused_into.empty(); }
   friend bool operator==(const TraceRow&, const TraceRow&) = default;
@@ -65,7 +65,7 @@ struct TraceRow {
 std::string to_string(const KernelSize& kernel);
 std::string to_string(const Padding& padding);
 
-/// What contradicts itself in `row` ("total_cycles: ..."); empty for a row that adds up.
+/// The first inconsistency of `row` ("total_cycles: ..."), or empty. Checked:
 ///   total_cycles = compute_cycles + setup_cycles + stall_dram_cycles + stall_write_cycles
 ///   stall_dram_cycles and dram_read_bytes are the sums of their parts; a fused row takes 0 cycles
 std::string contradiction_in(const TraceRow& row);

@@ -52,7 +52,7 @@ void read_reordered(benchmark::State& state, const DramDevice& device) {
   state.SetItemsProcessed(state.iterations() * bursts);
 }
 
-/// As a DMA does it: piece by piece, through the interface.
+/// Like a DMA: piece by piece, through the interface.
 void read_pieces(benchmark::State& state, const DramDevice& device, DramScheduling scheduling) {
   BankedDramConfig config = channel_of(device);
   config.scheduling = scheduling;

@@ -46,7 +46,7 @@ void predict_the_network(benchmark::State& state, const std::string& name) {
   count_layers(state, network);
 }
 
-/// What a prediction stands for.
+/// The object of a prediction.
 void map_and_simulate_the_network(benchmark::State& state, const std::string& name) {
   NetworkSimulator midap(shipped_machine("midap"));
   const Network network = shipped_network(name);

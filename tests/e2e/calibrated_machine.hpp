@@ -100,7 +100,7 @@ inline std::vector<Network> random_s3nas_networks(int count) {
   return networks;
 }
 
-/// A name for what a test says about a case that is off.
+/// The name of a case in failure messages.
 inline std::string off_by(double predicted, double measured) {
   return fmt::format("{:.0f} predicted, {:.0f} measured ({:+.2f} %)", predicted, measured,
                      100.0 * (predicted / measured - 1.0));

@@ -14,7 +14,7 @@
 #include "tests/support/reference_table.hpp"
 #include "tests/support/s3nas_block.hpp"
 
-// What the latency model promises: figures held against blocks and networks that no fit has seen.
+// Accuracy of the latency model on blocks and networks that were held out from the fit.
 // The figures themselves are printed, a line each.
 
 namespace tilewake {
@@ -109,7 +109,7 @@ void expect_shipped_networks_predicted(CalibratedMachine& machine) {
   const Dataset measured = machine.measured(networks);
   expect_networks_predicted(machine, networks, measured);
   expect_good(machine.evaluation_on(measured), machine, "designed ones");
-  // And fitted to all of them but one, each in turn.
+  // Leave-one-out: fitted to all of them except one.
   const int num_folds = static_cast<int>(networks.size());
   expect_good(machine.calibrate_on(measured, {.num_folds = num_folds}).model.holdout, machine,
               "the others");

@@ -27,7 +27,7 @@ class LawsTest : public ::testing::TestWithParam<std::string> {
 
   LawsTest() {
     for (MappedNetwork& mapped : map_moving_networks(shipped_machine(GetParam()), kNumMoving)) {
-      mapped.network.name += ".moving";  // its seed gives another network of this name
+      mapped.network.name += ".moving";  // differs from the network of this name
       networks_.push_back(std::move(mapped));
     }
   }
@@ -50,7 +50,7 @@ std::int64_t sum(const std::vector<TraceRow>& rows, std::int64_t TraceRow::*fiel
   return total;
 }
 
-/// Window taps along one dimension that lie on the map, summed over all windows.
+/// Window taps on the map along one dimension, summed over all windows.
 std::int64_t taps_on_map(std::int64_t size, std::int64_t kernel, std::int64_t begin_padding,
                          std::int64_t num_outputs, const Layer& layer) {
   std::int64_t taps = 0;

@@ -15,7 +15,7 @@
 namespace tilewake {
 namespace {
 
-/// A column of a reference table and where ours stands.
+/// A column of a reference table and the corresponding field.
 const std::vector<std::pair<std::string, std::int64_t TraceRow::*>> kColumns = {
     {"cycles", &TraceRow::total_cycles},
     {"macs", &TraceRow::macs},

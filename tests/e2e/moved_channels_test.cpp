@@ -14,10 +14,10 @@ namespace tilewake {
 namespace {
 
 /// Laws of channel_split and channel_shuffle on every shipped machine. The layer that is looked at
-/// stands behind a convolution, so that MIDAP has its input on chip where that fits.
+/// follows a convolution, so that MIDAP has its input on chip if it fits.
 class MovedChannelsTest : public ::testing::TestWithParam<std::string> {
  protected:
-  /// The row of a layer of these keys behind a map of these sizes.
+  /// The row of a layer with these keys after a map of these sizes.
   TraceRow row_of(const std::string& keys, std::int64_t channels, std::int64_t height,
                   std::int64_t width) {
     const Network network = read_network_text(

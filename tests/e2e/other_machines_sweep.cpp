@@ -14,7 +14,7 @@
 
 #include "tests/e2e/calibrated_machine.hpp"
 
-// What the latency model promises for machines with tiles and DRAM banks. The figures are printed.
+// Accuracy of the latency model for machines with tiles and DRAM banks. The figures are printed.
 // midap_lpddr4 is not among them: its networks are off by up to 11 % (latency_model/README.md).
 
 namespace tilewake {
@@ -27,7 +27,7 @@ constexpr double kNetworkError = 0.02;
 constexpr double kNetworkError = 0.03;
 #endif
 
-/// What a network may be off. The 107 layers of shufflenet_v2_x1 take some hundred cycles each on
+/// Maximum error of a network. The 107 layers of shufflenet_v2_x1 take some hundred cycles each on
 /// tpu_like_128, so that every refresh that they meet counts: measured 5.3 %, on edge_systolic_32
 /// 2.2 %, on the others less than 0.9 % (latency_model/README.md).
 double error_allowed(const Network& network) {

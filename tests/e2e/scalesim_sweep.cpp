@@ -16,7 +16,7 @@
 namespace tilewake {
 namespace {
 
-/// A systolic array with a memory that takes no time, and buffers of `buffer_bytes`.
+/// A systolic array with ideal memory, and buffers of `buffer_bytes`.
 HardwareConfig array_of(const std::string& dataflow, int side, std::int64_t buffer_bytes) {
   const std::string buffer =
       fmt::format("{{bytes: {}, num_slots: 2, num_banks: {}, port_bytes: 4}}", buffer_bytes, side);
@@ -32,7 +32,7 @@ HardwareConfig array_of(const std::string& dataflow, int side, std::int64_t buff
       "array.yaml");
 }
 
-/// Windows that begin on the map count there, also where they end behind it.
+/// Windows that start on the map count, even if they exceed it.
 Network layer_of(const ReferenceRow& row) {
   const auto missing = [&](const char* size, const char* kernel) {
     const std::int64_t stride = row.number("stride_h");

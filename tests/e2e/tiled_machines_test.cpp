@@ -77,7 +77,7 @@ class TiledMachineTest : public ::testing::TestWithParam<Kind> {
     return all;
   }
 
-  /// The recursion of the latency model knows no events, no processes and no kernel.
+  /// The recursion of the latency model has no events, processes or kernel.
   void expect_engine_agrees(const std::vector<MappedNetwork>& mapped, double tolerance) {
     NetworkSimulator machine(machine_);
     const auto features = make_feature_extractor(machine_);
@@ -147,8 +147,8 @@ TEST_P(TiledMachineTest, FeaturesAreLoadedAfterTheyAreStoredAndStoredOnce) {
   EXPECT_GT(num_without_spills, 5);
 }
 
-// Nothing is fused into a layer that moves channels, and an add or mul by itself, whose operands
-// come from two places, is where the recursion is off.
+// Nothing is fused into a layer that moves channels. A stand-alone add or mul, whose operands have
+// two sources, is where the recursion deviates.
 TEST_P(TiledMachineTest, EngineAgreesWithTheRecursionOverSteps) {
   expect_engine_agrees(networks_that_keep_channels(), 0.01);
   expect_engine_agrees(networks_that_move_channels(), 0.015);
@@ -160,7 +160,7 @@ TEST_P(TiledMachineTest, MoreBandwidthIsNotSlower) {
   NetworkSimulator fast(faster);
   for (const auto& [network, program] : networks()) {
     SCOPED_TRACE(network.name);
-    // The tiler decides by estimates, so it may lose a little where it could have changed nothing.
+    // The tiler decides by estimates, so a change may be slightly worse than none.
     EXPECT_LE(static_cast<double>(fast.run(network).total_cycles),
               1.02 * static_cast<double>(slow.run(network, program).total_cycles));
     EXPECT_LE(fast.run(network, program).total_cycles, slow.run(network, program).total_cycles);

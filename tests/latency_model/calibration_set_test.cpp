@@ -28,7 +28,7 @@ std::string text_of(const Network& network) {
   return text.str();
 }
 
-/// What a network computes, whatever its layers are called.
+/// The computation of a network, without the names of its layers.
 using Signature = std::vector<std::tuple<Op, std::vector<int>, std::int64_t, std::int64_t,
                                          std::int64_t, std::int64_t, std::int64_t>>;
 Signature signature_of(const Network& network) {
@@ -134,7 +134,7 @@ TEST_F(CalibrationSetTest, SizesAndChannelsReachFromOneToThousands) {
   }
 }
 
-TEST_F(CalibrationSetTest, MapsAndWeightsLieOnBothSidesOfWhatFitsOnChip) {
+TEST_F(CalibrationSetTest, SomeMapsAndWeightsFitOnChipAndSomeDoNot) {
   const MachineScale scale = machine_.scale();
   EXPECT_EQ(scale.feature_buffer_bytes, 1 << 20);
   const std::int64_t weights = scale.filter_bytes * scale.output_lanes;

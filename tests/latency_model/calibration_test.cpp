@@ -24,6 +24,7 @@ using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
+using ::testing::StartsWith;
 
 constexpr std::size_t kNumFeatures = 3;
 
@@ -96,8 +97,8 @@ TEST(CalibrationTest, AFifthOfGrossOutliersChangesNothing) {
 }
 
 TEST(CalibrationTest, HeldOutNetworksAreNotSeenByTheirFold) {
-  // Two networks have pools. With one held out nobody confirms the other, so that both are
-  // predicted by the formulas as they are.
+  // Two networks have pools. With one held out, no other network confirms the feature, so both are
+  // predicted by the formulas.
   const Dataset dataset = filtered(exact(fake_dataset(20, 3)), [](const Sample& sample) {
     return sample.features.op_class != FakeFeatures::kPool || sample.network == 4 ||
            sample.network == 7;
@@ -116,7 +117,7 @@ TEST(CalibrationTest, HeldOutNetworksAreNotSeenByTheirFold) {
   EXPECT_LT(c.train.by_class[FakeFeatures::kPool].max, 1e-4);  // here both are seen
 }
 
-TEST(CalibrationTest, WhatOneNetworkSaysAloneIsNotBelieved) {
+TEST(CalibrationTest, AFeatureOfOneNetworkOnlyIsNotFitted) {
   Dataset dataset = filtered(exact(fake_dataset(20, 3)), [](const Sample& sample) {
     return sample.features.op_class != FakeFeatures::kPool || sample.network == 4;
   });
@@ -175,12 +176,10 @@ TEST(CalibrationTest, ImplausibleCoefficientIsReported) {
     if (sample.features.op_class == FakeFeatures::kConv)
       sample.cycles += 0.3 * sample.features.values[FakeFeatures::kCompute];
   }
-  EXPECT_THAT(
-      fit(dataset).warnings,
-      ElementsAre("conv: compute is 1.32 cycles per issue slot, plausible range 0.9 to 1.1"));
+  EXPECT_THAT(fit(dataset).warnings, ElementsAre(StartsWith("conv: compute is 1.32 ")));
 }
 
-TEST(CalibrationTest, ModelKnowsWhereItComesFrom) {
+TEST(CalibrationTest, ModelHasItsProvenance) {
   const Dataset dataset = fake_dataset(20, 9);
   const Provenance from = fit(dataset).model.provenance;
   EXPECT_EQ(from, (Provenance{.version = std::string(kVersion),
@@ -221,8 +220,7 @@ TEST(CalibrationTest, OneNetworkIsRefused) {
 TEST(CalibrationTest, TooFewLayersAreRefused) {
   const Dataset dataset =
       filtered(fake_dataset(19, 12), [](const Sample& sample) { return sample.layer == "stem"; });
-  EXPECT_THAT(input_error_of([&] { fit(dataset); }),
-              HasSubstr("at least 20 measured layers; there are 19"));
+  EXPECT_THAT(input_error_of([&] { fit(dataset); }), HasSubstr("19"));
 }
 
 TEST(CalibrationTest, ClassOfFewerLayersThanCoefficientsFollowsTheFormulas) {
@@ -231,8 +229,7 @@ TEST(CalibrationTest, ClassOfFewerLayersThanCoefficientsFollowsTheFormulas) {
            (sample.network == 0 && sample.layer == "add0");
   }));
   EXPECT_THAT(c.model.coefficients[FakeFeatures::kJoin], ElementsAre(1.0, 1.0, 1.0));
-  EXPECT_THAT(c.warnings, ElementsAre("join: fewer measured layers (1) than coefficients (2), the "
-                                      "formulas are taken as they are"));
+  EXPECT_THAT(c.warnings, ElementsAre(StartsWith("join: ")));
 }
 
 TEST(CalibrationTest, CoefficientsFitIntoAModelWhateverWasMeasured) {

@@ -143,7 +143,7 @@ second/a      conv           200        200    +0.00
 )");
 }
 
-TEST(EvaluationReportTest, NothingMeasuredIsStillAReport) {
+TEST(EvaluationReportTest, AReportWithoutMeasurementsIsValid) {
   const Evaluation e = evaluate(FakeFeatures().set(), Dataset{}, {});
   EXPECT_THAT(evaluation_report(e, FakeFeatures().set()), HasSubstr("all layers   0"));
 }

@@ -20,7 +20,7 @@
 namespace tilewake {
 
 /// Three features and three classes; concat is computed by others, and nothing here resembles any
-/// machine. So tests of the fit know the law that their measurements follow.
+/// machine. The law of the measurements is therefore known in tests of the fit.
 class FakeFeatures final : public FeatureExtractor {
  public:
   enum Class { kConv, kPool, kJoin };
@@ -72,7 +72,7 @@ inline std::vector<TraceRow> rows_of(const Network& network,
   return rows;
 }
 
-/// What the fake machine does with `network`: the planted law, off by up to +-`noise` a layer.
+/// Cycles of the fake machine for `network`: the planted law with up to +-`noise` per layer.
 inline std::vector<TraceRow> measure(const Network& network, Random& random, double noise = 0.0) {
   const Coefficients planted(kPlanted);
   std::vector<std::int64_t> cycles;

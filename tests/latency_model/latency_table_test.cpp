@@ -26,7 +26,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// A model that believes its formulas.
+/// A model with all coefficients 1.
 LatencyModel plain_model(const HardwareConfig& hardware,
                          const ExtractorMaker& make_extractor = make_feature_extractor) {
   LatencyModel model;
@@ -180,7 +180,7 @@ TEST(LatencyTableTest, NeighboursMatterWhereTheBusIsSlow) {
   EXPECT_LT(a.total.mean, a.additive.mean / 5.0);
 }
 
-TEST(LatencyTableTest, NeighboursTellAllWhereNothingIsSkipped) {
+TEST(LatencyTableTest, TablesAreExactWithoutSkips) {
   const Predictor predictor(plain_model(half_the_bandwidth()));
   ChoiceSpace space = SmallS3nas().space();
   for (ChoicePosition& position : space.positions) position.num_choices = num_outcomes() - 1;
@@ -280,7 +280,7 @@ TEST_F(MidapTable, ExpectationIsLinearInProbabilities) {
   EXPECT_NEAR(table_.expected_cycles(even), expected, 1e-6);
 }
 
-/// What a layer takes depends on the kernels of both its neighbours.
+/// The cycles of a layer depend on the kernels of both neighbours.
 class NeighbourFeatures final : public FeatureExtractor {
  public:
   const FeatureSet& set() const override { return fake_.set(); }
@@ -348,7 +348,7 @@ TEST(LatencyTableTest, IsExactForAllNetworksWhereOnlyNeighboursMatter) {
   }
 }
 
-TEST(LatencyTableTest, IsThePredictionWhereThereIsNothingToChoose) {
+TEST(LatencyTableTest, IsThePredictionWithoutChoices) {
   const Predictor predictor = neighbour_predictor();
   for (const std::vector<int>& num_choices : {std::vector<int>{}, {1}, {1, 1, 1}}) {
     const ChoiceSpace space = chain_of(num_choices);
@@ -370,11 +370,11 @@ TEST(LatencyTableTest, RefusesPositionsThatCannotBeMeasured) {
 
   ChoiceSpace space = chain_of({2, 2, 2});
   space.positions[1].block = "conv3";
-  EXPECT_THAT(error_of(space), AllOf(HasSubstr("conv3"), HasSubstr("has a layer")));
+  EXPECT_THAT(error_of(space), AllOf(HasSubstr("conv3"), HasSubstr("no choice at")));
   space.positions[1].block = "conv2";
   EXPECT_THAT(error_of(space), AllOf(HasSubstr("two positions"), HasSubstr("conv2")));
   space.positions[1].block = "";
-  EXPECT_THAT(error_of(space), HasSubstr("needs the name"));
+  EXPECT_THAT(error_of(space), HasSubstr("no block name"));
 }
 
 TEST(LatencyTableTest, NamesTheLayerThatTheMachineCannotHold) {

@@ -63,8 +63,8 @@ double uniform(Random& random, double low, double high) {
   return low + (high - low) * static_cast<double>(random.below(1'000'001)) / 1e6;
 }
 
-/// Half of the problems have columns that are much alike, as features of large layers are: there
-/// several unknowns become 0 on the way to one minimum.
+/// Half of the problems have columns that are nearly collinear, like features of large layers:
+/// there several unknowns become 0 on the way to one minimum.
 Problem random_problem(Random& random, std::size_t num_rows, std::size_t num_unknowns) {
   const double likeness = random.one_in(2) ? 5.0 : 0.0;
   Problem p;
@@ -191,7 +191,7 @@ TEST(LeastSquaresTest, CostIsTheLowestOverAllActiveSets) {
   }
 }
 
-TEST(LeastSquaresTest, WhatOnlyNegativeValuesWouldFitBecomesZero) {
+TEST(LeastSquaresTest, UnknownsWithNegativeSolutionsBecomeZero) {
   const Problem p = {{{1, 0}, {0, 1}, {1, 1}}, {-1, 2, 1}};
   EXPECT_THAT(p.solve(), ElementsAre(0.0, DoubleNear(1.5, 1e-12)));
 }

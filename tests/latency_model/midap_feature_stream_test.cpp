@@ -52,7 +52,7 @@ FeatureStream random_stream(Random& random) {
   return s;
 }
 
-TEST(MidapFeatureStreamTest, WhatIsOnChipIsNotWaitedFor) {
+TEST(MidapFeatureStreamTest, OperandsOnChipCauseNoWait) {
   FeatureStream s = stream_of(4, 4);
   s.resident = 4;
   s.start = 3.0;
@@ -100,7 +100,7 @@ TEST(MidapFeatureStreamTest, TheOutputKeepsWhatTheInputLeaves) {
   s.output_fixed = false;
   s.out_fragments = 1;
   EXPECT_EQ(run_stream(s).kept, 1);
-  // Of a larger output the last fragments, for which the input has made room.
+  // Of a larger output the last fragments, which replaced input.
   s.out_fragments = 6;
   s.out_bank_columns = 5;
   s.tight = s.reverse = true;

@@ -26,7 +26,7 @@ double expected_cycles(const LayerFeatures& features) {
   return std::accumulate(features.values.begin(), features.values.end(), 0.0);
 }
 
-/// What the formulas say before anything is fitted, beside what was simulated.
+/// Cycles by the formulas before calibration, and simulated cycles.
 struct Comparison {
   int layers = 0;
   int within_5 = 0;
@@ -91,7 +91,7 @@ TEST(MidapFeaturesTest, ExpectTheSimulatedCyclesAtOtherResolutions) {
   }
 }
 
-TEST(MidapFeaturesTest, OfRandomNetworksTellWhichLayersTakeCycles) {
+TEST(MidapFeaturesTest, OfRandomNetworksAreZeroExactlyForFusedLayers) {
   NetworkSimulator machine(midap_with(4, 16, 64));
   for (const MappedNetwork& mapped : map_networks(machine.hardware(), 100))
     compare(mapped.network, machine);

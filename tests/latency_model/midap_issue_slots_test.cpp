@@ -14,7 +14,7 @@
 namespace tilewake::midap {
 namespace {
 
-/// Slots that the engine issues for a layer that is computed in one go; -1 for another one.
+/// Slots that the engine issues for a layer that is computed at once; -1 otherwise.
 std::int64_t engine_slots(const MidapLayer& layer, const MidapConfig& c) {
   if (layer.behaviours.size() != 1) return -1;
   const std::int64_t lanes = layer.on_cims() ? c.num_cims : c.system_width;

@@ -24,7 +24,7 @@ PassCosts random_costs(Random& random) {
           static_cast<double>(random.between(0, 2500))};
 }
 
-TEST(MidapPassTimingTest, AnyNumberOfPassesAtOnceIsAsManySteps) {
+TEST(MidapPassTimingTest, AdvancingByManyPassesEqualsSingleSteps) {
   Random random(1);
   for (int i = 0; i < 5000; ++i) {
     const PassCosts costs = random_costs(random);
@@ -50,7 +50,7 @@ TEST(MidapPassTimingTest, InTheLongRunAPassTakesTheMeanOfManySteps) {
   }
 }
 
-TEST(MidapPassTimingTest, AsManyRequestsPassATransferAsDelayItInTurn) {
+TEST(MidapPassTimingTest, AsManyRequestsPassATransferAsDelayIt) {
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
     const PassCosts costs = random_costs(random);

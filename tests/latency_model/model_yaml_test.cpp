@@ -17,6 +17,7 @@
 namespace tilewake {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -24,7 +25,7 @@ LatencyModel read(const std::string& text) {
   return read_latency_model_text(text, "model.yaml", make_fake_features);
 }
 
-/// What the reader says once `from` is replaced by `to`.
+/// The reader's error after `from` is replaced by `to`.
 std::string error_with(const std::string& from, const std::string& to) {
   std::string text = fake_model_yaml();
   const std::size_t at = text.find(from);
@@ -65,24 +66,24 @@ TEST(ModelYamlTest, ExtremeNumbersReadBack) {
   expect_equal(read(model_yaml(model, make_fake_features)), model);
 }
 
-TEST(ModelYamlTest, StrangeNamesReadBack) {
+TEST(ModelYamlTest, UnusualNamesRoundTrip) {
   LatencyModel model = fake_model();
   model.holdout.worst[0].network = "a: b # 'c' \"d\" \\ {e}, [f]";
   model.holdout.worst[0].layer = "- \xc3\xa9\ttab";
   expect_equal(read(model_yaml(model, make_fake_features)), model);
 }
 
-TEST(ModelYamlTest, SaysWhatCoefficientsMean) {
+TEST(ModelYamlTest, HasTheMeaningOfEachCoefficient) {
   EXPECT_THAT(fake_model_yaml(),
               HasSubstr("#   compute: slots of the array\n"
                         "#     coefficient in cycles per issue slot, plausible from 0.9 to 1.1\n"));
 }
 
 TEST(ModelYamlTest, OtherFormatOrVersionIsRefusedBeforeAnythingElse) {
-  EXPECT_EQ(error_with("tilewake-model: 1", "tilewake-model: 2\nstrange: 1"),
-            "model.yaml:2: tilewake-model: must be 1, the format that this version reads");
-  EXPECT_EQ(error_with("version: 0.1.0", "version: 0.0.9\nstrange: 1"),
-            "model.yaml:3: version: made by tilewake 0.0.9, this is 0.1.0: calibrate again");
+  EXPECT_THAT(error_with("tilewake-model: 1", "tilewake-model: 2\nstrange: 1"),
+              StartsWith("model.yaml:2: tilewake-model: "));
+  EXPECT_THAT(error_with("version: 0.1.0", "version: 0.0.9\nstrange: 1"),
+              AllOf(StartsWith("model.yaml:3: version: "), HasSubstr("0.0.9"), HasSubstr("0.1.0")));
   EXPECT_THAT(error_with("tilewake-model: 1\n", ""), HasSubstr("tilewake-model: missing"));
 }
 

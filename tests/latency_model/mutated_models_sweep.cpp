@@ -10,7 +10,7 @@
 namespace tilewake {
 namespace {
 
-// What is read from a damaged file still predicts something finite.
+// A model read from a damaged file has finite predictions.
 TEST(MutatedModelsSweep, AreReadOrExplained) {
   const Network network = read_network_text(
       "name: n\ninput: {channels: 8, height: 8, width: 8}\nlayers:\n"

@@ -86,14 +86,14 @@ TEST(RobustFitTest, NoiseThatAllRowsShareIsAveragedOut) {
   EXPECT_THAT(planted_fit(random, 20'000, 0.2).solve(), Pointwise(DoubleNear(0.03), kPlanted));
 }
 
-TEST(RobustFitTest, UnknownsOfWhichNothingIsSaidStayAsExpected) {
+TEST(RobustFitTest, UnknownsWithoutEvidenceStayAtTheExpectedValue) {
   RobustFit fit({1.0, 0.7, 3.0}, kExpectedWeight);
   for (int i = 1; i <= 10; ++i) fit.add_row(Vector{0.1 * i, 0.0, 0.0}, 0.2 * i);
   EXPECT_THAT(fit.solve(),
               ElementsAre(DoubleNear(2.0, 1e-5), DoubleNear(0.7, 1e-12), DoubleNear(3.0, 1e-12)));
 }
 
-TEST(RobustFitTest, FewerRowsThanUnknownsSayNothing) {
+TEST(RobustFitTest, FewerRowsThanUnknownsLeaveTheExpectedValues) {
   RobustFit fit({1.0, 0.7, 3.0}, kExpectedWeight);
   EXPECT_THAT(fit.solve(), ElementsAre(1.0, 0.7, 3.0));
   fit.add_row(Vector{0.0, 0.5, 0.5}, 1.0);

@@ -24,7 +24,7 @@ struct Matrix {
   const T& at(std::size_t row, std::size_t col) const { return values[row * cols + col]; }
 };
 
-/// What an array computes without changing what stays in its processing elements.
+/// The computation of an array with one set of stationary operands.
 struct ClockedFold {
   Matrix<std::int8_t> stays;  // rows x cols: the operand that stays; empty where sums stay
   Matrix<std::int8_t> left;   // waves x rows
@@ -38,7 +38,7 @@ struct ClockedRun {
   std::vector<Matrix<std::int32_t>> sums;  // by fold; waves x cols, or rows x cols where sums stay
 };
 
-/// What one processing element hands to the next with an operand.
+/// An operand passed from one processing element to the next.
 struct ClockedWave {
   std::int8_t value = 0;
   bool valid = false;
@@ -78,7 +78,7 @@ std::vector<DelayLine<T>> skewed_lines(std::size_t count) {
 /// bottom. A fold's first wave carries a mark at which each element takes over what waits in its
 /// chain. With `overlap` the chain fills up again behind that mark; else the next fold's operand
 /// comes when all sums have left. Cycles count until the last sum leaves the last column: every
-/// fold passes the whole array, however little of it is used.
+/// fold passes the whole array, even if little of it is used.
 class StationaryOperandArray {
  public:
   StationaryOperandArray(std::size_t rows, std::size_t cols, bool overlap)
@@ -225,8 +225,8 @@ class DrainColumn {
 
   DrainColumn(std::size_t rows, int row_cycles) : registers_(rows), row_cycles_(row_cycles) {}
 
-  /// A clock edge at which the sums of some rows are complete. What moves on makes room for what
-  /// comes; a sum that finds none is lost, and `collides` says so from then on.
+  /// A clock edge at which the sums of some rows are complete. Sums that move on make space for new
+  /// ones; a sum without space is lost, and `collides` is true from then on.
   std::optional<std::int32_t> clock_edge(const Sums& complete) {
     std::optional<std::int32_t> out;
     Sums after(registers_.size());

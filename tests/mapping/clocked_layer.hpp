@@ -63,7 +63,7 @@ class ClockedLayer {
   const std::vector<std::int32_t>& sums() const { return buffer_; }
 
  private:
-  /// Something of each loop, by what the dataflow does with it.
+  /// The loops by their role in the dataflow.
   template <typename T>
   struct Roles {
     T rows;
@@ -155,7 +155,7 @@ class ClockedLayer {
     clocked.left = Matrix<std::int8_t>(waves, num_rows);
     clocked.top = Matrix<std::int8_t>(sums_stay() ? waves : 0, num_cols);
     clocked.stays = Matrix<std::int8_t>(sums_stay() ? 0 : num_rows, num_cols);
-    // What lies outside of the fold stays zero.
+    // Elements outside of the fold stay zero.
     for (std::size_t t = 0; t < waves; ++t) {
       const std::int64_t wave = fold.stream.begin + static_cast<std::int64_t>(t);
       for (std::int64_t r = fold.rows.begin; r < fold.rows.end; ++r) {

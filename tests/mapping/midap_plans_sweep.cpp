@@ -22,7 +22,7 @@ namespace tilewake {
 namespace {
 
 /// What was decided for one network: lines of numbers and words, of which README.md in
-/// tests/reference tells the meaning, less the fields that a MidapProgram has no need of.
+/// tests/reference documents the meaning, without the fields that a MidapProgram does not need.
 using Plan = std::vector<std::string>;
 
 std::string pick(const std::vector<std::string>& words, const std::vector<std::size_t>& which) {

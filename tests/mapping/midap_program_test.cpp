@@ -36,7 +36,7 @@ std::vector<Network> networks() {
   return all;
 }
 
-/// What holds of every program, on machines of several sizes.
+/// Invariants of every program, on machines of several sizes.
 class MidapProgramTest : public ::testing::TestWithParam<HardwareConfig> {
  protected:
   /// Calls `check` with every network that fits the machine, and its program.
@@ -54,7 +54,7 @@ class MidapProgramTest : public ::testing::TestWithParam<HardwareConfig> {
   }
 };
 
-TEST_P(MidapProgramTest, EveryLayerStandsThereOnce) {
+TEST_P(MidapProgramTest, EveryLayerOccursOnce) {
   for_each_program([](const Network& network, const Program& program) {
     std::set<int> seen;
     for (const ProgramLayer& layer : program.layers) seen.insert(layer.network_layer);
@@ -80,7 +80,7 @@ TEST_P(MidapProgramTest, LayersRunOnceAndInOrderOfTheirInputsUnlessFused) {
   });
 }
 
-TEST_P(MidapProgramTest, FusedLayersNameWhoComputesThem) {
+TEST_P(MidapProgramTest, FusedLayersNameTheirHosts) {
   for_each_program([](const Network& network, const Program& program) {
     std::set<int> running;
     for (const MidapLayer& layer : std::get<MidapProgram>(program.core).layers)
@@ -106,7 +106,7 @@ TEST_P(MidapProgramTest, NoLayerBreaksARule) {
   });
 }
 
-/// Does a fused pool stand behind other branches of the fork at its host?
+/// Whether a fused pool comes after other branches of the fork at its host.
 bool has_late_pool(const Network& network, const Program& program) {
   std::string running;
   for (const ProgramLayer& row : program.layers) {

@@ -56,13 +56,13 @@ class Tensors {
   std::vector<std::vector<int>> readers_;
 };
 
-/// Follows a program through FMEM banks and DRAM: is what a layer reads where it looks for it?
+/// Tracks a program through FMEM banks and DRAM: checks the location of each layer's inputs.
 class MidapState {
  public:
   MidapState(const Network& network, const Program& program)
       : tensors_(network), program_(program) {}
 
-  /// Empty if every layer finds its inputs, otherwise what the first one misses.
+  /// Empty if every layer finds its inputs, otherwise the first missing input.
   std::string run() {
     for (const MidapLayer& layer : std::get<MidapProgram>(program_.core).layers) {
       const int id = network_layer(layer.program_layer);
@@ -87,7 +87,7 @@ class MidapState {
     return program_.layers[static_cast<std::size_t>(program_layer)].network_layer;
   }
 
-  /// The global pool that layer `id` computes on the way; `id` itself if it is one.
+  /// The global pool fused into layer `id`; `id` itself if it is one.
   int pool_of(int id) const {
     for (const ProgramLayer& row : program_.layers) {
       const Layer& layer = tensors_.at(row.network_layer);
@@ -205,7 +205,7 @@ class MidapState {
     dram_[id] = {out.write_on_dram ? 0 : out.pivot, out.width};
   }
 
-  /// Are these columns of what `input` produces there, from all layers that make it up?
+  /// Whether these columns of `input` are available, from all layers that produce it.
   bool in_dram(int input, const Columns& columns) const {
     for (const int producer : tensors_.producers_of(input)) {
       if (producer == kNetworkInput) continue;
@@ -232,7 +232,7 @@ class MidapState {
 
   Tensors tensors_;
   const Program& program_;
-  int input_ = kNetworkInput;  // what the layer at hand reads from FMEM
+  int input_ = kNetworkInput;  // the FMEM input of the current layer
   std::map<int, Content> banks_;
   std::map<int, Columns> dram_;  // columns of a layer's output, as stored in its own tensor
   std::vector<int> copied_;      // layers that also wrote a copy for a concat

@@ -72,7 +72,7 @@ TEST(PlainScheduleTest, RunsInTheOrderOfTheFile) {
   }
 }
 
-TEST(PlainScheduleTest, WhatTheNextLayerAloneReadsStaysOnChip) {
+TEST(PlainScheduleTest, TensorsReadOnlyByTheNextLayerStayOnChip) {
   const Program program =
       map("  - {name: stem, op: conv2d, kernel: 1, out_channels: 64}\n"
           "  - {name: side, op: conv2d, inputs: [stem], kernel: 1, out_channels: 16}\n"

@@ -21,7 +21,7 @@ SystolicConfig array(std::int64_t side, Dataflow dataflow) {
   return c;
 }
 
-/// Of AlexNet, as SCALE-Sim's topology has it: 55 x 55 outputs of 96 channels.
+/// Of AlexNet, as in SCALE-Sim's topology: 55 x 55 outputs of 96 channels.
 TileProblem alexnet_conv1() {
   Layer l;
   l.ifm = {3, 227, 227};
@@ -129,7 +129,7 @@ TEST(SystolicCostTest, DepthwiseTakesAColumnAChannelOrTheVectorUnit) {
   EXPECT_EQ(cycles(c, problem), 24 * 64 * 9 / 16);
 }
 
-TEST(SystolicCostTest, WhatIsFusedTakesTheVectorUnitWhereOutputsAreComplete) {
+TEST(SystolicCostTest, FusedOperationsUseTheVectorUnitWhenOutputsAreComplete) {
   const SystolicConfig c = array(16, Dataflow::kWeightStationary);
   TileProblem problem = one_fold();
   const std::int64_t alone = cycles(c, problem);

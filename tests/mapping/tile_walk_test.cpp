@@ -128,24 +128,24 @@ TEST(TileWalkTest, OperandsAreLoadedWhereTheyChangeAndFreedBeforeTheyDo) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       const TileStep& step = steps[i];
       const TileBlock* before = i > 0 ? &steps[i - 1].block : nullptr;
-      const TileBlock* behind = i + 1 < steps.size() ? &steps[i + 1].block : nullptr;
+      const TileBlock* next = i + 1 < steps.size() ? &steps[i + 1].block : nullptr;
       const auto is_that_of = [&](const TileBlock* other, auto key) {
         return other != nullptr && key(*other) == key(step.block);
       };
       ASSERT_EQ(step.loads_input, !is_that_of(before, input_of)) << "step " << i;
       ASSERT_EQ(step.loads_weights, !is_that_of(before, weights_of)) << "step " << i;
-      ASSERT_EQ(step.frees_input, !is_that_of(behind, input_of)) << "step " << i;
-      ASSERT_EQ(step.frees_weights, !is_that_of(behind, weights_of)) << "step " << i;
+      ASSERT_EQ(step.frees_input, !is_that_of(next, input_of)) << "step " << i;
+      ASSERT_EQ(step.frees_weights, !is_that_of(next, weights_of)) << "step " << i;
       const bool any = stationary != Stationary::kNone;
       ASSERT_EQ(step.context.continues, any && is_that_of(before, what_stays)) << "step " << i;
-      ASSERT_EQ(step.context.stays, any && is_that_of(behind, what_stays)) << "step " << i;
+      ASSERT_EQ(step.context.stays, any && is_that_of(next, what_stays)) << "step " << i;
     }
   }
 }
 
 // Sums that stay: a part of the output buffer is open as long as it holds one that is not complete.
 // Others: it is that of one tile, and what is not complete leaves and comes back.
-TEST(TileWalkTest, PartialSumsStayUntilTheyAreCompleteOrLeaveAndComeBack) {
+TEST(TileWalkTest, PartialSumsStayOrAreSpilledAndReadBack) {
   for (int seed = 0; seed < kNumWalks; ++seed) {
     const Case c = random_case(seed);
     SCOPED_TRACE(c.text);

@@ -118,7 +118,7 @@ TEST_F(TiledGraphTest, MulIsFusedIntoTheMapButNotIntoTheVector) {
   EXPECT_EQ(node(second_gate).fused, -1);
 }
 
-TEST_F(TiledGraphTest, InputsOfAConcatLieSideBySideInIt) {
+TEST_F(TiledGraphTest, InputsOfAConcatAreAdjacentInIt) {
   const int a = conv(kNetworkInput, 2);
   const int b = conv(a, 3);
   const int sum = join(Op::kAdd, {conv(b, 4), kNetworkInput});
@@ -144,7 +144,7 @@ TEST_F(TiledGraphTest, ConcatOfAConcatHoldsItsParts) {
   EXPECT_EQ(node(b).address, node(inner).address + bytes(a));
 }
 
-TEST_F(TiledGraphTest, WhatLiesElsewhereIsCopied) {
+TEST_F(TiledGraphTest, InputsStoredElsewhereAreCopied) {
   const int a = conv(kNetworkInput, 2);
   const int b = conv(a, 3);
   const int first = join(Op::kConcat, {a, b});
@@ -155,7 +155,7 @@ TEST_F(TiledGraphTest, WhatLiesElsewhereIsCopied) {
   EXPECT_THAT(node(first).copies, ElementsAre(1));
 }
 
-/// Whose bytes are part of whose: `whole` holds `part`, directly or not.
+/// Whether the bytes of `part` are in `whole`, directly or indirectly.
 bool holds(const Network& network, const TiledGraph& graph, int whole, int part) {
   if (whole == part) return true;
   const auto& node = graph.nodes[static_cast<std::size_t>(whole)];

@@ -38,7 +38,7 @@ TiledMachine large_machine(Random& random) {
   return {memory, costs.cost, random.one_in(2), dram_of(100, 16)};
 }
 
-/// A byte of DRAM: an element of what a layer computes.
+/// A byte of DRAM: an element of a layer's output.
 struct Content {
   int layer = -2;
   std::int64_t element = -1;
@@ -62,7 +62,7 @@ class SymbolicDram {
     for (std::int64_t i = 0; i < size; ++i) {
       const Content& found = dram_.at(static_cast<std::size_t>(address + i));
       ASSERT_TRUE(found.is(element_of(layer, i)))
-          << "element " << i << " of layer " << layer << " is not where it is read";
+          << "element " << i << " of layer " << layer << " is not at the address of the read";
       ASSERT_TRUE(found.writer < 0 || known.count(found.writer) > 0)
           << "does not wait for layer " << found.writer;
     }
@@ -163,7 +163,7 @@ TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
   }
 }
 
-TEST(TiledMapperTest, EveryLayerIsComputedOnceOrOnTheWay) {
+TEST(TiledMapperTest, EveryLayerIsComputedOnceOrFused) {
   for (int seed = 0; seed < kNumNetworks; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
@@ -182,7 +182,7 @@ TEST(TiledMapperTest, EveryLayerIsComputedOnceOrOnTheWay) {
   }
 }
 
-TEST(TiledMapperTest, WeightsOfTilesShareNothingAndLeaveNothingOut) {
+TEST(TiledMapperTest, WeightsOfTilesAreAPartition) {
   for (int seed = 0; seed < 500; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
     const TileProblem problem = random_problem(random, 4);
@@ -217,7 +217,7 @@ TEST(TiledMapperTest, RefusalNamesLayerAndBuffer) {
   c.rows = c.cols = 16;
   c.dataflow = Dataflow::kWeightStationary;
   c.input.bytes = c.output.bytes = 1 << 20;
-  c.weight.bytes = c.accumulator_bytes;  // a bias, but no weight beside it
+  c.weight.bytes = c.accumulator_bytes;  // a bias, but no weight in addition
   const TiledMachine machine{c.tile_memory(), std::make_shared<systolic::SystolicCost>(c), true,
                              dram_of(100, 16)};
   EXPECT_EQ(input_error_of([&] { map_tiled(network, machine); }),

@@ -52,7 +52,7 @@ double cycles(const Case& c, const Tiling& tiling) {
   return estimated_cycles(c.problem, cuts, traffic, compute, c.machine.memory, c.dram);
 }
 
-/// What the Tiler may add to a tiling at most for latency that steps expose.
+/// Maximum time that the Tiler adds to a tiling for exposed latency.
 double exposed(const Case& c, const Tiling& tiling) {
   const TileWalk walk(c.problem, tiling, Stationary::kNone);
   return std::max(0.5 * c.dram.latency_cycles(1), 20.0) * static_cast<double>(walk.num_steps());
@@ -184,7 +184,7 @@ TEST(TilerTest, RefusalIsTrueWhereEachBufferFitsInSomeTiling) {
   EXPECT_EQ(error_of(c), "fits");
 }
 
-TEST(TilerTest, RefusalOfASharedMemoryTellsWhatEachOperandNeeds) {
+TEST(TilerTest, RefusalOfASharedMemoryNamesTheNeedOfEachOperand) {
   Random random(1);
   VectorConfig c = random_vector(random);
   c.lanes = 16;

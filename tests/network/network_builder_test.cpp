@@ -9,6 +9,7 @@
 
 #include "simulator/network/limits.hpp"
 #include "tests/support/input_error.hpp"
+#include "tests/support/layer_error.hpp"
 
 namespace tilewake {
 namespace {
@@ -24,7 +25,7 @@ Layer pool_of(const std::string& name, int input) {
 }
 
 std::string error_adding(NetworkBuilder& builder, Layer layer) {
-  return input_error_of([&] { builder.add(std::move(layer)); });
+  return error_key_of([&] { builder.add(std::move(layer)); });
 }
 
 TEST(NetworkBuilderTest, LayersAreNumberedInTheOrderOfAddition) {
@@ -38,12 +39,12 @@ TEST(NetworkBuilderTest, LayersAreNumberedInTheOrderOfAddition) {
   EXPECT_EQ(network.layers.size(), 2u);
 }
 
-TEST(NetworkBuilderTest, InputsMustStandBeforeTheirLayer) {
+TEST(NetworkBuilderTest, InputsPrecedeTheirLayer) {
   NetworkBuilder builder("n", {8, 4, 4});
-  EXPECT_EQ(error_adding(builder, pool_of("a", 0)), "an input is not an earlier layer");
-  EXPECT_EQ(error_adding(builder, pool_of("a", -2)), "an input is not an earlier layer");
+  EXPECT_EQ(error_adding(builder, pool_of("a", 0)), "inputs");
+  EXPECT_EQ(error_adding(builder, pool_of("a", -2)), "inputs");
   builder.add(pool_of("a", kNetworkInput));
-  EXPECT_EQ(error_adding(builder, pool_of("b", 7)), "an input is not an earlier layer");
+  EXPECT_EQ(error_adding(builder, pool_of("b", 7)), "inputs");
 }
 
 TEST(NetworkBuilderTest, SameInputTwiceIsRefused) {
@@ -53,17 +54,17 @@ TEST(NetworkBuilderTest, SameInputTwiceIsRefused) {
   add.name = "b";
   add.op = Op::kAdd;
   add.inputs = {0, 0};
-  EXPECT_EQ(error_adding(builder, add), "the same input twice");
+  EXPECT_EQ(error_adding(builder, add), "inputs");
 }
 
 TEST(NetworkBuilderTest, NamesAreUniqueAndInputIsReserved) {
   NetworkBuilder builder("n", {8, 4, 4});
   builder.add(pool_of("a", kNetworkInput));
-  EXPECT_EQ(error_adding(builder, pool_of("a", 0)), "a layer 'a' exists already");
-  EXPECT_EQ(error_adding(builder, pool_of("input", 0)), "'input' is the network's input");
+  EXPECT_EQ(error_adding(builder, pool_of("a", 0)), "name");
+  EXPECT_EQ(error_adding(builder, pool_of("input", 0)), "name");
 }
 
-TEST(NetworkBuilderTest, NamesStayPlainEnoughForCsvAndSpreadsheets) {
+TEST(NetworkBuilderTest, NamesAreSafeInCsvFilesAndSpreadsheets) {
   for (const char* good :
        {"conv1", "stage1.0.conv", "/model/conv_1:0", "_x", "7", "a b", "x+y#2", "a[0](1)@2%=3-4"}) {
     EXPECT_EQ(input_error_of([&] { check_name(good, "name"); }), "no error") << good;
@@ -74,25 +75,24 @@ TEST(NetworkBuilderTest, NamesStayPlainEnoughForCsvAndSpreadsheets) {
   }
   EXPECT_EQ(input_error_of([] { check_name(std::string(kMaxNameLength, 'x'), "name"); }),
             "no error");
-  EXPECT_EQ(input_error_of([] { check_name(std::string(kMaxNameLength + 1, 'x'), "name"); }),
-            "is longer than 200 characters");
+  EXPECT_THAT(input_error_of([] { check_name(std::string(kMaxNameLength + 1, 'x'), "name"); }),
+              HasSubstr("200"));
 }
 
 TEST(NetworkBuilderTest, InputSizesArePositiveAndBounded) {
   const auto error_of = [](const Shape& input) {
-    return input_error_of([&] { NetworkBuilder("n", input); });
+    return error_key_of([&] { NetworkBuilder("n", input); });
   };
-  EXPECT_EQ(error_of({0, 4, 4}), "sizes must be from 1 to 1048576");
-  EXPECT_EQ(error_of({3, -4, 4}), "sizes must be from 1 to 1048576");
-  EXPECT_EQ(error_of({3, 4, kMaxDimension + 1}), "sizes must be from 1 to 1048576");
-  EXPECT_EQ(error_of({kMaxDimension, kMaxDimension, kMaxDimension}),
-            "has more than 4294967296 elements");
+  EXPECT_EQ(error_of({0, 4, 4}), "input");
+  EXPECT_EQ(error_of({3, -4, 4}), "input");
+  EXPECT_EQ(error_of({3, 4, kMaxDimension + 1}), "input");
+  EXPECT_EQ(error_of({kMaxDimension, kMaxDimension, kMaxDimension}), "input");
 }
 
 TEST(NetworkBuilderTest, NumberOfLayersIsBounded) {
   NetworkBuilder builder("n", {1, 1, 1});
   for (int i = 0; i < kMaxLayers; ++i) builder.add(pool_of(std::to_string(i), i - 1));
-  EXPECT_EQ(error_adding(builder, pool_of("x", 0)), "more than 100000 layers");
+  EXPECT_EQ(error_adding(builder, pool_of("x", 0)), "");
 }
 
 TEST(NetworkBuilderTest, MacsOfTheWholeNetworkAreBounded) {
@@ -105,12 +105,12 @@ TEST(NetworkBuilderTest, MacsOfTheWholeNetworkAreBounded) {
     layer.kernel_height = layer.kernel_width = 32;
     error = error_adding(builder, std::move(layer));
   }
-  EXPECT_EQ(error, "the network needs more than 72057594037927936 MACs");
+  EXPECT_EQ(error, "");
 }
 
 TEST(NetworkBuilderTest, NetworkWithoutLayersIsRefused) {
   NetworkBuilder builder("n", {3, 4, 4});
-  EXPECT_EQ(input_error_of([&] { builder.build(); }), "must not be empty");
+  EXPECT_EQ(error_key_of([&] { builder.build(); }), "layers");
 }
 
 }  // namespace

@@ -12,8 +12,8 @@
 namespace tilewake {
 namespace {
 
-/// What decides the work of each layer, name and activation left out. A fully connected layer on a
-/// 1x1 map is the 1x1 convolution that the reference files have for it.
+/// The fields that determine the work of each layer, without name and activation. A fully connected
+/// layer on a 1x1 map is the 1x1 convolution that the reference files have for it.
 std::vector<std::string> work_of(const Network& network) {
   std::vector<std::string> lines;
   for (const Layer& layer : network.layers) {

@@ -22,7 +22,7 @@ struct Published {
   std::int64_t params;      // with batch normalisation, running statistics not counted
   double params_tolerance;  // 0: exact
   double gmacs;
-  double gmacs_tolerance;  // half a unit of the last printed digit, unless a comment says more
+  double gmacs_tolerance;  // half a unit of the last printed digit, unless noted otherwise
 };
 
 // torchvision: num_params of the weights' meta data (0.14); MACs: its table of models (0.15).

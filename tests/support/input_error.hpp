@@ -7,7 +7,7 @@
 
 namespace tilewake {
 
-/// What `action` complains about; "no error" if it does not throw an InputError.
+/// The message of the InputError that `action` throws, or "no error".
 template <typename Action>
 std::string input_error_of(Action action) {
   try {

@@ -57,7 +57,7 @@ inline std::vector<ReferenceRow> read_reference_table(const std::string& name) {
   std::vector<std::string> columns;
   std::vector<ReferenceRow> rows;
   for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();  // some files come from Windows
+    if (!line.empty() && line.back() == '\r') line.pop_back();  // some files have CR LF
     if (line.empty() || line[0] == '#') continue;
     if (columns.empty()) {
       columns = split(line, ',');

@@ -18,7 +18,7 @@ namespace tilewake {
 /// A block of the S3NAS search space, as midap_blocks.csv and midap_plans.txt describe it.
 struct S3nasBlock {
   std::string family;
-  std::vector<std::int64_t> kernels;  // one a branch; none for parts of the classifier
+  std::vector<std::int64_t> kernels;  // one per branch; none for parts of the classifier
   std::vector<std::int64_t> expansion_ratios;
   std::int64_t stride = 1;
   std::int64_t in_channels = 0;

@@ -11,7 +11,7 @@
 
 namespace tilewake {
 
-/// What the source tree ships, by its name in hw_configs/ or networks/.
+/// Shipped files, by their names in hw_configs/ or networks/.
 inline HardwareConfig shipped_machine(const std::string& name) {
   return read_hardware(source_path("hw_configs/" + name + ".yaml").string());
 }

@@ -19,7 +19,7 @@
 
 namespace tilewake {
 
-/// Damages a YAML text the way people and broken tools do. The same seed gives the same mutants.
+/// Damages a YAML text like people and broken tools. Deterministic for a seed.
 class YamlMutator {
  public:
   YamlMutator(std::string text, std::uint64_t seed) : original_(std::move(text)), random_(seed) {}

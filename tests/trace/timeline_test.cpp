@@ -26,7 +26,7 @@ const std::vector<std::string> kNames = {"conv", "point", "pool"};
 
 struct Slice {
   std::string name;
-  double begin = 0.0;  // in cycles, as `ts` says
+  double begin = 0.0;  // in cycles, from `ts`
   double cycles = 0.0;
   Json args;
 };
@@ -97,13 +97,13 @@ TEST(TimelineTest, SlicesOfTheArrayAddUpToTheRows) {
   for (const TraceRow& row : small_rows()) EXPECT_EQ(cycles[row.layer], row.total_cycles);
 }
 
-TEST(TimelineTest, WhatGoesFirstOnTheBusCutsWhatItInterrupts) {
+TEST(TimelineTest, APriorityTransferSplitsTheInterruptedSlice) {
   EXPECT_THAT(text_of(track_of(small_run(), "DRAM data bus")),
               ElementsAre("features 10+2", "weights 12+8", "features 20+18", "bias 40+2",
                           "weights 110+10"));
 }
 
-TEST(TimelineTest, BytesOfATransferAreToldOnce) {
+TEST(TimelineTest, OnlyTheFirstSliceOfATransferHasBytes) {
   std::int64_t bytes = 0;
   for (const Slice& slice : track_of(small_run(), "DRAM data bus")) {
     bytes += slice.args.value("bytes", std::int64_t{0});
@@ -118,14 +118,14 @@ TEST(TimelineTest, RequestsThatAreOutstandingTogetherHaveALaneEach) {
   EXPECT_THAT(text_of(tracks["DMA requests 2"]), ElementsAre("bias 5+37"));
 }
 
-TEST(TimelineTest, ALayerTellsItsTraffic) {
+TEST(TimelineTest, ALayerSliceHasItsTraffic) {
   const auto layers = track_of(small_run(), "layers");
   EXPECT_THAT(text_of(layers), ElementsAre("conv 0+100", "point 100+50"));
   EXPECT_EQ(layers[0].args["dram_read_bytes"], 732);
   EXPECT_EQ(layers[0].args["dram_write_bytes"], 512);
 }
 
-TEST(TimelineTest, SlicesOfOneTrackNeverOverlapWhateverIsTold) {
+TEST(TimelineTest, SlicesOfOneTrackNeverOverlap) {
   Random random(7);
   for (int run = 0; run < 50; ++run) {
     std::vector<Event> events;
@@ -206,7 +206,7 @@ TEST(TimelineTest, EqualEventsGiveEqualBytes) {
   EXPECT_EQ(timeline_text(small_run()), timeline_text(small_run()));
 }
 
-TEST(TimelineTest, AnEventOfNoLayerIsOurMistake) {
+TEST(TimelineTest, AnEventOfAnUnknownLayerIsAnInternalError) {
   const Event event{Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, 3, 0, 1, 1};
   EXPECT_THROW(timeline_text({event}), SimulationError);
 }

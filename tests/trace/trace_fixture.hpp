@@ -30,8 +30,8 @@ inline Network small_network() {
 
 inline std::vector<TraceLayer> small_layers() { return {{0, ""}, {1, ""}, {2, "point"}}; }
 
-/// What a machine could tell of `small_network`: `conv` takes cycles 0..100, `point` 100..150. The
-/// features of `conv` are interrupted by weights on the bus, as the reference's DMA does it.
+/// Possible events of `small_network`: `conv` takes cycles 0..100, `point` 100..150. The features
+/// of `conv` are interrupted by weights on the bus, as the reference's DMA does it.
 inline std::vector<Event> small_run() {
   return {
       {Unit::kDma, EventKind::kRequest, Cause::kFeatures, 2, 0, 0, 30, 500},
@@ -73,7 +73,7 @@ inline std::vector<TraceRow> rows_of(const std::vector<Event>& events, std::int6
 
 inline std::vector<TraceRow> small_rows() { return rows_of(small_run(), kSmallCycles); }
 
-/// What a machine could leave that takes one cycle a layer and executes them in `order`.
+/// The rows of a machine that takes one cycle per layer and executes them in `order`.
 inline std::vector<TraceRow> rows_of(const Network& network, const std::vector<int>& order,
                                      const std::string& machine = kMachine) {
   std::vector<TraceLayer> layers;

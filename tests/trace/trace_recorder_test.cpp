@@ -67,7 +67,7 @@ TEST(TraceRecorderTest, ARowDescribesItsLayer) {
   EXPECT_FALSE(small_rows()[2].bias);  // a pool has none
 }
 
-TEST(TraceRecorderTest, ARowTellsWhatWasMeasuredOnWhatAndByWhat) {
+TEST(TraceRecorderTest, ARowHasNetworkMachineAndVersion) {
   for (const TraceRow& row : small_rows()) {
     EXPECT_EQ(row.network, "small");
     EXPECT_EQ(row.machine, kMachine);
@@ -95,7 +95,7 @@ TEST(TraceRecorderTest, EveryByteOfTheEventsIsInARow) {
   EXPECT_EQ(rows[0].dram_read_bytes, 732);
 }
 
-TEST(TraceRecorderTest, EveryCycleOfTheRunIsInARowAndHasAReason) {
+TEST(TraceRecorderTest, EveryCycleOfTheRunIsInARowAndAttributed) {
   const auto rows = small_rows();
   EXPECT_EQ(sum_of(rows, &TraceRow::total_cycles), kSmallCycles);
   for (const TraceRow& row : rows) EXPECT_EQ(contradiction_in(row), "");
@@ -145,12 +145,12 @@ TEST(TraceRecorderTest, RowsAreInExecutionOrderNotInThatOfTheNetwork) {
   EXPECT_EQ(rows[1].layer, "a");
 }
 
-TEST(TraceRecorderTest, TransfersCountForNothingBecauseTheirRequestsDo) {
+TEST(TraceRecorderTest, TransfersAreNotCountedInAdditionToRequests) {
   auto events = run_without(EventKind::kTransfer);
   EXPECT_EQ(rows_of(events, kSmallCycles), small_rows());
 }
 
-TEST(TraceRecorderTest, CyclesWithoutAReasonAreOurMistake) {
+TEST(TraceRecorderTest, UnattributedCyclesAreAnInternalError) {
   EXPECT_THAT(simulation_error_of(run_without(EventKind::kSetup), kSmallCycles),
               HasSubstr("'conv': total_cycles: is 100, but compute, setup and stall cycles add up "
                         "to 91"));
@@ -158,7 +158,7 @@ TEST(TraceRecorderTest, CyclesWithoutAReasonAreOurMistake) {
               HasSubstr("the layers take 150 cycles, the run took 151"));
 }
 
-TEST(TraceRecorderTest, ALayerThatNeverRanOrRanTwiceIsOurMistake) {
+TEST(TraceRecorderTest, ALayerThatRanNeverOrTwiceIsAnInternalError) {
   EXPECT_THAT(simulation_error_of(run_without(EventKind::kLayer), kSmallCycles),
               HasSubstr("'conv' ran 0 times"));
   auto events = small_run();
@@ -166,20 +166,20 @@ TEST(TraceRecorderTest, ALayerThatNeverRanOrRanTwiceIsOurMistake) {
   EXPECT_THAT(simulation_error_of(events, kSmallCycles), HasSubstr("'conv' ran 2 times"));
 }
 
-TEST(TraceRecorderTest, AFusedLayerThatTakesCyclesIsOurMistake) {
+TEST(TraceRecorderTest, CyclesOfAFusedLayerAreAnInternalError) {
   auto events = small_run();
   events.push_back({Unit::kPeArray, EventKind::kSetup, Cause::kNone, 0, 2, 150, 151, 1});
   events.push_back({Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, 2, 150, 151, 0});
   EXPECT_THAT(simulation_error_of(events, kSmallCycles + 1), HasSubstr("'pool': fused_into"));
 }
 
-TEST(TraceRecorderTest, EventsOfUnknownLayersOrWithoutACauseAreOurMistake) {
+TEST(TraceRecorderTest, EventsOfUnknownLayersOrWithoutACauseAreInternalErrors) {
   EXPECT_THAT(
       simulation_error_of({{Unit::kDma, EventKind::kStore, Cause::kWrite, 0, 3, 0, 0, 1}}, 0),
-      HasSubstr("an event of layer 3"));
+      HasSubstr("event of layer 3"));
   EXPECT_THAT(
       simulation_error_of({{Unit::kDma, EventKind::kStore, Cause::kWrite, 0, -1, 0, 0, 1}}, 0),
-      HasSubstr("an event of layer -1"));
+      HasSubstr("event of layer -1"));
   EXPECT_THAT(
       simulation_error_of({{Unit::kPeArray, EventKind::kStall, Cause::kNone, 0, 0, 0, 1, 1}}, 0),
       HasSubstr("a stall of 'conv' has no cause"));
@@ -188,7 +188,7 @@ TEST(TraceRecorderTest, EventsOfUnknownLayersOrWithoutACauseAreOurMistake) {
       HasSubstr("a read request of 'conv' has no target"));
 }
 
-TEST(TraceRecorderTest, AProgramThatDoesNotExecuteTheNetworkIsOurMistake) {
+TEST(TraceRecorderTest, AProgramThatDoesNotExecuteTheNetworkIsAnInternalError) {
   const Network network = small_network();
   EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}}, kPeakMacs, kMachine), SimulationError);
   EXPECT_THROW(TraceRecorder(network, {{0, ""}, {1, ""}, {1, ""}}, kPeakMacs, kMachine),

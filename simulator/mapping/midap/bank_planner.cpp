@@ -9,7 +9,7 @@
 namespace tilewake::midap {
 namespace {
 
-/// A plan that needs more steps than this for one layer makes no progress.
+/// Limit of the steps of one layer: a plan with more makes no progress.
 constexpr int kMaxSteps = 100'000;
 
 }  // namespace
@@ -47,8 +47,8 @@ bool BankPlanner::all_loaded(const Work& work) const {
   return !work.plan.input.empty() && work.plan.input.back().fragment.tail == in.width;
 }
 
-/// The next pieces of the input to load, at most `num`. Where everything loaded is processed, the
-/// first one starts early enough for windows across the boundary.
+/// The next pieces of the input to load, at most `num`. If everything loaded is processed, the
+/// first one starts early enough for windows that cross the boundary.
 std::vector<Fragment> BankPlanner::input_fragments(const Work& work, std::int64_t num) const {
   const Node& node = node_of(work);
   const Node& in = graph_.tensor_of(node.inputs[0]);
@@ -69,7 +69,7 @@ std::vector<Fragment> BankPlanner::input_fragments(const Work& work, std::int64_
   return fragments;
 }
 
-/// The first `num` bank-sized pieces of the stored output. With a reverse write the last one is
+/// The first `num` bank-sized pieces of the stored output. With a reverse write, the last one is
 /// produced first.
 std::vector<Fragment> BankPlanner::out_fragments(const Work& work, std::int64_t num) const {
   const Node& node = node_of(work);
@@ -82,7 +82,7 @@ std::vector<Fragment> BankPlanner::out_fragments(const Work& work, std::int64_t 
   return fragments;
 }
 
-/// Stored column of the last output that can be computed from `fragment` and all before it.
+/// Stored column of the last output that can be computed from `fragment` and the earlier ones.
 std::int64_t BankPlanner::last_output(const Work& work, const Fragment& fragment,
                                       bool next_on_chip) const {
   const Node& node = node_of(work);
@@ -112,7 +112,7 @@ void BankPlanner::reserve_input(const Node& node) {
     state_.reserved.insert(entries[i].bank);
 }
 
-/// Branches of a concat share banks that stay reserved until all have written.
+/// The branches of a concat share banks, which stay reserved until all have written.
 void BankPlanner::map_concat_output(const Node& node) {
   const Node& target = graph_.at(node.next[0]);
   if (!entries_of(target.id).empty()) return;
@@ -171,7 +171,7 @@ TimeLine BankPlanner::fresh_time_line(const Work& work) const {
           previous_process_cycles_};
 }
 
-/// Tries how many banks should remain for input and keeps the number that waits least.
+/// Tries numbers of banks to keep for the input and takes the one with the least waiting.
 void BankPlanner::search_remaining_banks(Work& work) {
   const Node& node = node_of(work);
   double best_delay = std::numeric_limits<double>::infinity();
@@ -209,7 +209,7 @@ bool BankPlanner::load_step(Work& work, TimeLine& time) {
   std::vector<Fragment> candidates = input_fragments(work, num_free);
   if (!work.fixed) {
     std::vector<Fragment> wanted = out_fragments(work, usable() - work.remain);
-    std::size_t produced = 0;  // leading elements of `wanted` already accounted for
+    std::size_t produced = 0;  // leading elements of `wanted` already counted
     std::int64_t released = 0;
     std::int64_t need = 0;
     std::vector<Fragment> walk;
@@ -246,7 +246,7 @@ bool BankPlanner::load_step(Work& work, TimeLine& time) {
     const int bank = state_.free.front();
     state_.free.pop_front();
     const int id = static_cast<int>(work.plan.input.size());
-    // Backwards: only the last one in the bank is not marked yet.
+    // Backwards: only the last entry of the bank is unmarked.
     const auto earlier = std::find_if(work.plan.input.rbegin(), work.plan.input.rend(),
                                       [&](const InputFragment& f) { return f.bank == bank; });
     if (earlier != work.plan.input.rend()) earlier->successor_waits = true;
@@ -260,7 +260,7 @@ bool BankPlanner::load_step(Work& work, TimeLine& time) {
   return true;
 }
 
-/// False if the pending columns are fewer than a window needs; more room is then kept for input.
+/// False if the pending columns are fewer than a window needs; more banks are then kept for input.
 bool BankPlanner::processable(Work& work) {
   const Node& node = node_of(work);
   if (!node.is_window()) return true;
@@ -268,7 +268,7 @@ bool BankPlanner::processable(Work& work) {
   const Node& in = graph_.tensor_of(node.inputs[0]);
   const Fragment& first = work.plan.input[static_cast<std::size_t>(work.processed)].fragment;
   const Fragment& last = work.plan.input.back().fragment;
-  // For a matrix the reference compares rows with the width of the image.
+  // For a matrix, the reference compares rows with the width of the image.
   const std::int64_t width = node.gemm ? graph_.shape_of(node.inputs[0]).width : in.width;
   const std::int64_t pad = work.plan.input_flipped ? node.padding.right : node.padding.left;
   const std::int64_t columns = last.tail - first.head + (first.head == 0 ? pad : 0);
@@ -286,8 +286,8 @@ void BankPlanner::give_output_bank(Work& work, const Fragment& fragment) {
   work.plan.output.push_back(entry);
 }
 
-/// Gives free banks to the output. Returns how many pending fragments may be processed: those whose
-/// outputs have a bank.
+/// Assigns free banks to the output. Returns how many pending fragments may be processed: those
+/// whose outputs have a bank.
 std::int64_t BankPlanner::fix_output_banks(Work& work) {
   const Node& node = node_of(work);
   const Node& in = graph_.tensor_of(node.inputs[0]);
@@ -324,7 +324,7 @@ std::int64_t BankPlanner::fix_output_banks(Work& work) {
     work.fixed = true;
     return 0;
   }
-  // Start over with one bank less for the output.
+  // Restart with one bank less for the output.
   std::vector<int> returned;
   for (const MapEntry& entry : work.plan.output) {
     returned.push_back(entry.bank);

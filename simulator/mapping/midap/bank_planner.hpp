@@ -18,7 +18,7 @@ struct Fragment {
   friend bool operator==(const Fragment&, const Fragment&) = default;
 };
 
-/// Columns of a tensor that lie (or will lie) in a bank.
+/// Columns of a tensor that are stored (or will be stored) in a bank.
 struct MapEntry {
   int tensor = -1;
   int bank = -1;
@@ -28,53 +28,54 @@ struct MapEntry {
 struct InputFragment {
   int bank = -1;
   Fragment fragment;
-  bool successor_waits = false;  // its bank is given to a later fragment of the same layer
+  bool successor_waits = false;  // its bank is assigned to a later fragment of the same layer
 };
 
 struct Action {
   enum class Kind { kLoad, kProcess };
   Kind kind = Kind::kLoad;
-  int until = 0;              // input fragments loaded, or consumed, after it
-  bool next_on_chip = false;  // kProcess: the fragment behind the last one is there
+  int until = 0;              // number of input fragments loaded, or consumed, after it
+  bool next_on_chip = false;  // kProcess: the fragment after the last one is on chip
 };
 
-/// What was decided for one layer.
+/// The plan of one layer.
 struct LayerPlan {
   int node = -1;
   bool reverse_write = false;
   bool input_flipped = false;
-  int num_initial = 0;  // input fragments that were on chip already
+  int num_initial = 0;  // input fragments already on chip
   std::vector<InputFragment> input;
   std::vector<MapEntry> output;
   std::vector<Action> actions;
 };
 
-/// Allocates FMEM banks layer by layer ("hide DRAM latency": keep on chip what can be kept, and
-/// choose between plans by a coarse time line). State runs from layer to layer in processing order.
+/// Allocates FMEM banks layer by layer ("hide DRAM latency": keep as much on chip as possible, and
+/// choose between plans by a coarse time line). State carries over from layer to layer in
+/// processing order.
 class BankPlanner {
  public:
   BankPlanner(Graph& graph, const PlanningDram& dram);
 
-  /// Plans `node`, which is no concat. A fused pool only maps its own output.
-  /// Throws PlanFailure where the rules make no progress.
+  /// Plans `node`, which must not be a concat. A fused pool only maps its own output. Throws
+  /// PlanFailure if the rules make no progress.
   LayerPlan plan(int node);
 
-  /// First stored column of `tensor` that some consumer loads from DRAM; its width if none does.
+  /// First stored column of `tensor` that a consumer loads from DRAM; its width if there is none.
   std::int64_t pivot(int tensor) const { return pivots_[static_cast<std::size_t>(tensor)]; }
 
  private:
-  /// Everything a trial changes.
+  /// Everything that a trial changes.
   struct State {
     std::deque<int> free;
     std::vector<MapEntry> map;
     std::set<int> reserved;
   };
-  /// One layer being planned.
+  /// A layer during planning.
   struct Work {
     LayerPlan plan;
     int processed = 0;
     std::int64_t remain = 1;  // banks kept for input
-    bool fixed = false;       // output banks are decided
+    bool fixed = false;       // the output banks are final
     bool out_flip = false;
   };
 

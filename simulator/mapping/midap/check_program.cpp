@@ -28,7 +28,7 @@ class LayerCheck {
       if (!defect.empty()) return defect;
     }
     if (next_corner_ <= end_corner_)
-      return fmt::format("windows from column {} on are never computed", next_corner_);
+      return fmt::format("windows from column {} onwards are never computed", next_corner_);
     return {};
   }
 
@@ -39,7 +39,7 @@ class LayerCheck {
   }
 
   std::string load(const MidapBehaviour& b) {
-    if (!known(b.fragment)) return "a load names no fragment";
+    if (!known(b.fragment)) return "a load has no fragment";
     if (on_chip_[index(b)]) return fmt::format("fragment {} is loaded twice", b.fragment);
     const int bank = layer_.input_fragments[index(b)].bank;
     for (std::size_t i = static_cast<std::size_t>(consumed_); i < index(b); ++i)
@@ -50,10 +50,10 @@ class LayerCheck {
   }
 
   std::string process(const MidapBehaviour& b) {
-    if (b.x_last >= b.x_begin) {  // a last fragment may have no window of its own
+    if (b.x_last >= b.x_begin) {  // a last fragment may have no window
       if (b.x_begin != next_corner_)
-        return fmt::format("windows begin at column {} instead of {}", b.x_begin, next_corner_);
-      if (b.x_last > end_corner_) return fmt::format("a window at {} leaves the input", b.x_last);
+        return fmt::format("windows start at column {} instead of {}", b.x_begin, next_corner_);
+      if (b.x_last > end_corner_) return fmt::format("a window at {} exceeds the input", b.x_last);
       const std::int64_t first = std::max<std::int64_t>(b.x_begin, 0);
       const std::int64_t last_corner = b.x_begin + (b.x_last - b.x_begin) / stride_ * stride_;
       const std::int64_t last = std::min(last_corner + reach_, layer_.in_width - 1);
@@ -69,8 +69,8 @@ class LayerCheck {
     return {};
   }
 
-  /// End of the fragment on chip that holds column `x`; `x` if none does. The engine takes the
-  /// first fragment with the column, so a later one does not count.
+  /// End of the on-chip fragment that holds column `x`; `x` if there is none. The engine uses the
+  /// first fragment with the column, so later ones do not count.
   std::int64_t covered_until(std::int64_t x) const {
     for (std::size_t i = static_cast<std::size_t>(consumed_); i < on_chip_.size(); ++i) {
       const MidapFragment& f = layer_.input_fragments[i];

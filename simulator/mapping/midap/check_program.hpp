@@ -7,13 +7,12 @@
 
 namespace tilewake::midap {
 
-/// Would the program compute what it should? Empty if so, otherwise the first layer rule it breaks:
-/// every window is computed exactly once, from columns that were loaded before and not consumed,
-/// and no load overwrites a bank that is still needed.
+/// Checks a layer's instructions: every window is computed exactly once, from columns that are on
+/// chip, and no load overwrites a bank in use. Returns an empty string, or the first violation.
 ///
-/// The rules of the reference compiler do not promise this for every graph, so the mapper asks.
-/// Where a window is wider than two fragments they even let it read a column that is only loaded
-/// later: EarlyReads::kAllowed takes that as it is.
+/// The reference compiler does not guarantee this for every graph, so the mapper checks each plan.
+/// If a window is wider than two fragments, the reference may read a column that is loaded later:
+/// EarlyReads::kAllowed accepts that.
 enum class EarlyReads { kRefused, kAllowed };
 std::string find_defect(const MidapLayer& layer, EarlyReads early_reads = EarlyReads::kRefused);
 

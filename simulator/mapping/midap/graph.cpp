@@ -13,13 +13,13 @@ namespace {
 
 /// Input channels up to which a convolution on the network input becomes a matrix product.
 constexpr std::int64_t kMaxGemmChannels = 3;
-/// Larger feature maps are refused; those of ImageNet networks need some tens of fragments.
+/// Larger feature maps are rejected; those of ImageNet networks need some tens of fragments.
 constexpr std::int64_t kMaxFragments = 65'536;
 
 NodeType type_of(const Layer& layer) {
   switch (layer.op) {
     case Op::kConv2d:
-      // One filter a channel is a depthwise convolution whatever the file calls it.
+      // A convolution with one filter per channel is depthwise, whatever its op in the file.
       return layer.groups > 1 && layer.groups == layer.ifm.channels &&
                      layer.groups == layer.ofm.channels
                  ? NodeType::kDepthwise
@@ -62,14 +62,14 @@ Node make_node(int id, const Layer& layer) {
   node.first_channel = layer.first_channel;
   node.has_bias = layer.has_weights() && layer.bias;
   if (layer.op == Op::kGlobalAvgPool || layer.op == Op::kFullyConnected) {
-    // One window over the whole map; for a 1x1 map this is the 1x1 convolution.
+    // One window over the whole map; for a 1x1 map this is a 1x1 convolution.
     node.kernel_width = layer.ifm.width;
     node.kernel_height = layer.ifm.height;
   }
   return node;
 }
 
-/// A concat that only feeds another concat writes straight into it: its inputs take its place.
+/// A concat read only by another concat writes straight into it: its inputs replace it there.
 void flatten_nested_concats(std::vector<Node>& nodes) {
   std::vector<int> num_consumers(nodes.size(), 0);
   for (const Node& node : nodes)
@@ -91,7 +91,7 @@ void flatten_nested_concats(std::vector<Node>& nodes) {
   }
 }
 
-/// A global pool rides on its producer: always the producer's first consumer.
+/// Fuses global pools into their producers; a fused pool is always the first consumer.
 void fuse_global_pools(Graph& graph) {
   for (Node& node : graph.nodes) {
     if (node.type != NodeType::kPool ||
@@ -113,7 +113,7 @@ void connect_consumers(Graph& graph) {
   }
 }
 
-/// Lays the input of a first convolution with few channels out as a matrix (im2col, off line).
+/// Lays out the input of a first convolution with few channels as a matrix (im2col, offline).
 void make_gemms(Graph& graph) {
   Node& input = graph.at(0);
   if (input.next.size() != 1) return;
@@ -127,13 +127,13 @@ void make_gemms(Graph& graph) {
   input.channels = node.kernel_width * node.kernel_height * layer.ifm.channels;
 }
 
-/// Runs on the extended CIM, one lane a channel. A fused pool is stored as if it did.
+/// Runs on the extended CIM, one lane per channel. A fused pool is stored the same way.
 bool is_extended(const Node& node) {
   return node.type == NodeType::kDepthwise || node.type == NodeType::kPool ||
          node.type == NodeType::kElementwise || node.type == NodeType::kFusedPool;
 }
 
-/// Every consumer pads the channels of what it reads to its own lanes.
+/// Consumers pad the channels of their inputs to their lanes.
 void pad_channels(Graph& graph) {
   const MidapConfig& c = *graph.config;
   for (Node& node : graph.nodes) {
@@ -146,12 +146,12 @@ void pad_channels(Graph& graph) {
     }
     if (is_extended(node)) node.channels = round_up(node.channels, lanes);
     node.slice_begin = 0;
-    node.slice_end = node.channels;  // as known now: consumers that follow do not change it
+    node.slice_end = node.channels;  // final: later consumers do not change it
   }
 }
 
-/// A filter that is larger than a WMEM bank can be split by tap columns where a CIM computes a
-/// single output: the partial sums of all output channels then fit the reduction buffer.
+/// A filter larger than a WMEM bank can be split by tap columns if a CIM computes a single output:
+/// the partial sums of all output channels then fit the reduction buffer.
 bool split_filter(const Graph& graph, Node& node, Schedule schedule) {
   const MidapConfig& c = *graph.config;
   const std::int64_t columns = c.wmem_bank_bytes / (node.filter_bytes / node.kernel_width);
@@ -213,8 +213,8 @@ void place_concat_inputs(Graph& graph, const Node& concat) {
     Node& producer = graph.at(concat.inputs[i]);
     if (producer.type == NodeType::kInput) {
       throw InputError(fmt::format(
-          "layer {}: midap has no operation that copies the network input into a concat; put a "
-          "layer between",
+          "layer {}: midap cannot copy the network input into a concat; insert a layer between "
+          "them",
           concat.name));
     }
     if (producer.next.size() == 1 && (producer.runs() || producer.type == NodeType::kFusedPool)) {
@@ -248,10 +248,9 @@ void count_banks(const Graph& graph, Node& node) {
   node.bank_columns = graph.config->fmem_bank_bytes / column;
   if (node.type != NodeType::kInput) node.bank_columns = std::min(node.bank_columns, node.width);
   if (ceil_div(node.width, node.bank_columns) > kMaxFragments) {
-    throw InputError(
-        fmt::format("layer {}: its feature map needs {} FMEM banks' worth of columns, more than {}",
-                    node.id == 0 ? "input" : node.name, ceil_div(node.width, node.bank_columns),
-                    kMaxFragments));
+    throw InputError(fmt::format("layer {}: its feature map needs {} FMEM banks; the limit is {}",
+                                 node.id == 0 ? "input" : node.name,
+                                 ceil_div(node.width, node.bank_columns), kMaxFragments));
   }
   const bool only_reduced = node.fused_pool >= 0 && node.next.size() == 1;
   node.num_fragments = only_reduced ? 0 : ceil_div(node.width, node.bank_columns);
@@ -277,7 +276,7 @@ std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config)
   const std::int64_t outputs = layer.ofm.channels / layer.groups;  // of one group
   const std::int64_t lanes = config.num_cims;
   std::int64_t spanned = ceil_div(lanes, outputs);
-  // A pass that does not begin with a group reaches into one more.
+  // A pass that does not start at a group boundary spans one more group.
   if (lanes % outputs != 0 && outputs % lanes != 0) ++spanned;
   spanned = std::min(spanned, layer.groups);
   return ceil_div(spanned * (layer.ifm.channels / layer.groups), config.system_width);

@@ -11,8 +11,8 @@
 
 namespace tilewake::midap {
 
-/// The rules of the reference compiler lead nowhere for this graph; the mapper then falls back to
-/// the plain schedule and says so. Never leaves the mapper.
+/// The rules of the reference compiler make no progress on this graph. The mapper catches it, uses
+/// the plain schedule and reports this.
 class PlanFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -20,23 +20,22 @@ class PlanFailure : public std::runtime_error {
 
 enum class NodeType {
   kInput,
-  kConv,         // conv2d and fully_connected; `gemm` marks the im2col'ed first layer
+  kConv,         // conv2d and fully_connected; `gemm` marks the first layer if it uses im2col
   kDepthwise,    // depthwise_conv2d
-  kPool,         // max, avg and global pools that run by themselves; channels moved, as a 1x1 pool
-  kFusedPool,    // global pool computed on the way by its producer
+  kPool,         // stand-alone max, avg and global pools; moved channels, as a 1x1 pool
+  kFusedPool,    // global pool fused into its producer
   kElementwise,  // add and mul
-  kConcat        // never executed: its producers write into one tensor
+  kConcat        // not executed: its producers write into one tensor
 };
 
-/// A place that receives an output beside the node's own tensor: a slice of a concat whose input is
-/// used elsewhere too.
+/// A second destination of an output: a slice of a concat, if the tensor has other consumers, too.
 struct OutputCopy {
   int concat = -1;
   std::int64_t slice_begin = 0;
   std::int64_t slice_end = 0;
 };
 
-/// A layer (or the network input) with the extents of its output tensor as MIDAP stores it.
+/// A layer (or the network input) with the dimensions of its output tensor as stored by MIDAP.
 struct Node {
   int id = 0;
   int layer = kNetworkInput;  // index into Network::layers
@@ -46,40 +45,40 @@ struct Node {
   std::vector<int> next;    // consumers; a fused pool is always the first
   int depth = 0;
 
-  // Output tensor. `tensor` is the node whose storage it is: itself, or the concat it writes into.
+  // Output tensor. `tensor` is the node that owns the storage: this one, or a concat.
   int tensor = 0;
   std::int64_t width = 0;
   std::int64_t height = 0;
-  std::int64_t op_channels = 0;  // as computed, never padded
-  std::int64_t channels = 0;     // as stored, padded by consumers
+  std::int64_t op_channels = 0;  // as computed, without padding
+  std::int64_t channels = 0;     // as stored, padded for the consumers
   std::int64_t slice_begin = 0;
   std::int64_t slice_end = 0;
   std::vector<OutputCopy> copies;
 
   bool gemm = false;
-  bool dram = false;  // written to DRAM as a whole
+  bool dram = false;  // the whole tensor is written to DRAM
   bool once = false;  // weights stay in WMEM over several PROCESSes
   bool broadcast = false;
   int fused_pool = -1;
   std::int64_t columns_per_part = 0;  // > 0: the filter is split by tap columns (plain schedule)
-  std::int64_t first_channel = 0;     // of its input that the output begins with: a split
+  std::int64_t first_channel = 0;     // first input channel that the output takes: a split
   bool streamed_pool = false;  // a global pool too wide for FMEM: a 1x1 pool that only reduces
 
   std::int64_t kernel_width = 1, kernel_height = 1, stride = 1, dilation = 1;
   Padding padding;
 
   bool has_bias = false;
-  std::int64_t filter_bytes = 0;  // one filter; depthwise: all of them
+  std::int64_t filter_bytes = 0;  // of one filter; depthwise: of all
   std::int64_t weight_bytes = 0;  // as stored in WMEM, padded
 
-  // How the tensor is cut into FMEM banks.
+  // Partition of the tensor into FMEM banks.
   std::int64_t bank_columns = 0;   // columns in one bank
-  std::int64_t num_fragments = 0;  // banks it needs; 0 if it is only reduced
+  std::int64_t num_fragments = 0;  // number of banks; 0 if the tensor is only reduced
   std::int64_t total_bytes = 0;
   std::int64_t full_bytes = 0;  // of a full fragment
-  std::int64_t rest_bytes = 0;  // of the last one, 0 if it is full
+  std::int64_t rest_bytes = 0;  // of the last fragment, 0 if it is full
 
-  // Banks kept across paths of a fork (section "Order" of the module's README); -1: not decided.
+  // Banks kept across the paths of a fork (section "Order" of the module's README); -1: undecided.
   std::int64_t input_stationary = -1;
   std::int64_t output_stationary = -1;
 
@@ -101,25 +100,24 @@ struct Graph {
   Node& at(int id) { return nodes[static_cast<std::size_t>(id)]; }
   const Node& at(int id) const { return nodes[static_cast<std::size_t>(id)]; }
 
-  /// The unpadded shape of what `id` produces.
+  /// The unpadded output shape of `id`.
   const Shape& shape_of(int id) const { return network->shape_of(at(id).layer); }
   const Node& tensor_of(int id) const { return at(at(id).tensor); }
 };
 
-/// FMEM rows that one tap of a grouped convolution reads: the input channels of all groups that the
-/// output channels of one pass belong to, beginning a row.
+/// FMEM rows read by one tap of a grouped convolution: the input channels of all groups of one
+/// pass's output channels, starting at a row boundary.
 std::int64_t grouped_rows_per_tap(const Layer& layer, const MidapConfig& config);
 
-/// Rows of a pixel that the extended CIM reads for `node`: as many as its output channels fill, or
-/// those that hold the channels that a split takes.
+/// Rows of a pixel that the extended CIM reads for `node`: the rows filled by its output channels,
+/// or the rows that hold the channels of a split.
 std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config);
 
 enum class Schedule { kReference, kPlain };
 
-/// Fuses global pools, lays out the first convolution as a matrix, pads channels, gives concat
-/// producers their slices, and counts banks.
-/// Throws InputError naming the layer whose weights or columns fit no buffer, and PlanFailure if
-/// they only fit the other schedule.
+/// Fuses global pools, lays out the first convolution as a matrix, pads channels, assigns slices of
+/// concats to their producers, and counts banks. Throws InputError naming the layer whose weights
+/// or columns fit no buffer, and PlanFailure if they fit only in the other schedule.
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule);
 
 }  // namespace tilewake::midap

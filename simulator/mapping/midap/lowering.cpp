@@ -13,9 +13,9 @@
 namespace tilewake::midap {
 namespace {
 
-// What the engine does for each pass of a PROCESS over its columns, in steps (measured).
+// Cost of each pass of a PROCESS over its columns in the engine, in steps (measured).
 constexpr double kPassSteps = 4.0;
-constexpr double kReadsAStep = 16.0;  // columns and lines that are searched for a bank's first read
+constexpr double kReadsAStep = 16.0;  // columns and lines searched per step for a bank's first read
 
 class Lowering {
  public:
@@ -40,12 +40,12 @@ class Lowering {
         continue;
       }
       if (node.type == NodeType::kFusedPool) {
-        // Other branches may have run since: the pool's own path comes last.
+        // Other branches may have run in between: the pool's own path comes last.
         const auto position = std::find(executed_.rbegin(), executed_.rend(), node.inputs[0]);
         if (position != executed_.rbegin()) {
           program_.warnings.push_back(fmt::format(
-              "layer {}: gets its bank only after other branches ran: the reference schedule does "
-              "so, the cycles are optimistic",
+              "layer {}: gets its bank only after other branches ran, as in the reference "
+              "schedule; the cycles are optimistic",
               node.name));
         }
         MidapLayer& host = core_.layers[static_cast<std::size_t>(executed_.rend() - position) - 1];
@@ -72,7 +72,7 @@ class Lowering {
     program_.layers.push_back({node.layer, host, "", 0.0, 0});
   }
 
-  /// A concat is computed by its producers' writes; the row stands behind the last of them.
+  /// A concat is computed by its producers' writes; its row comes after the last of them.
   void add_concat_rows(const Node& concat) {
     FusedNames hosts;
     for (const int input : concat.inputs) hosts.add(graph_.at(input).name);
@@ -190,8 +190,8 @@ class Lowering {
     return out;
   }
 
-  /// The parts of a layer whose filters do not fit WMEM, tap columns by tap columns. Partial sums
-  /// wait in the reduction buffer; the last part adds them up, which costs the slots of a
+  /// Splits a layer whose filters do not fit WMEM into parts of some tap columns each. Partial sums
+  /// stay in the reduction buffer; the last part adds them up, which takes the slots of a
   /// reduction.
   std::vector<MidapLayer> split(const Node& node, const MidapLayer& whole) const {
     if (node.columns_per_part == 0) return {whole};
@@ -209,7 +209,7 @@ class Lowering {
       part.has_reduction = last;
       part.outputs[0].is_virtual = whole.outputs[0].is_virtual || !last;
       if (!last) part.outputs.resize(1);
-      // The first part loads what all of them read.
+      // The first part loads the input of all parts.
       if (begin > 0) part.behaviours.erase(part.behaviours.begin(), part.behaviours.end() - 1);
       part.behaviours.back().x_begin = part.behaviours.back().x_last = begin;
       parts.push_back(std::move(part));
@@ -223,14 +223,14 @@ class Lowering {
     const bool is_window = out.kind == MidapKind::kConv || out.kind == MidapKind::kExtended;
     const std::int64_t stride = is_window ? out.stride : 1;
     const auto columns = static_cast<double>((process.x_last - process.x_begin) / stride + 1);
-    if (out.kind == MidapKind::kElementwise) return columns * kPassSteps;  // a pass a column
+    if (out.kind == MidapKind::kElementwise) return columns * kPassSteps;  // one pass per column
     const std::int64_t lanes = out.on_cims() ? c_.num_cims : c_.system_width;
     const auto passes = static_cast<double>(out.out_channels / lanes);
     if (!is_window) return passes * kPassSteps;
     const auto lines = static_cast<double>(out.out_height);
     const auto taps = static_cast<double>(out.kernel_width);
     double steps = kPassSteps + (columns + 2.0 * lines) * taps / kReadsAStep;
-    // Where writes may wait for each other, the engine lists those of every window.
+    // If writes may wait for each other, the engine lists those of every window.
     const MidapOutput& main = out.outputs.front();
     const bool is_aligned = main.slice_begin % c_.system_width == 0 &&
                             (main.slice_end - main.slice_begin) % c_.system_width == 0;
@@ -238,7 +238,7 @@ class Lowering {
     return passes * steps;
   }
 
-  /// What simulating the layer costs.
+  /// Adds the cost of simulating the layer.
   void spend(const Node& node, const MidapLayer& out) {
     double steps = 0.0;
     double bytes = static_cast<double>(out.out_width * out.out_height * node.op_channels);
@@ -352,7 +352,7 @@ class Lowering {
     return b;
   }
 
-  /// Who fetches whose first weights: the layer before, unless the operand is only then computed.
+  /// Lets each layer fetch the next one's first weights, unless these are not computed yet.
   void link_weights() {
     MidapLayer* previous = nullptr;
     for (std::size_t i = 0; i < core_.layers.size(); ++i) {
@@ -374,7 +374,7 @@ class Lowering {
   Program program_;
   MidapProgram core_;
   std::vector<int> executed_;
-  std::map<int, std::vector<int>> merged_concats_;  // into which concat -> which
+  std::map<int, std::vector<int>> merged_concats_;  // target concat -> concats merged into it
   double dram_step_bytes_;
   StepBudget budget_;
 };

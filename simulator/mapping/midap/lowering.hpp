@@ -10,10 +10,10 @@
 
 namespace tilewake::midap {
 
-/// Turns plans into instructions. `order` is the processing order with concats and fused pools;
-/// `plans` holds one plan for every entry that is no concat, in the same order; `pivots` one stored
-/// column a node. Throws InputError for a layer that something does not fit, or up to which the
-/// steps exceed the bound.
+/// Lowers plans to instructions. `order` is the processing order including concats and fused pools.
+/// `plans` has one plan for every entry that is not a concat, in the same order. `pivots` has one
+/// stored column per node. Throws InputError naming the layer if something does not fit, or if the
+/// steps exceed the limit.
 Program lower(const Graph& graph, const std::vector<int>& order,
               const std::vector<LayerPlan>& plans, const std::vector<std::int64_t>& pivots,
               const DramConfig& dram, const MappingOptions& options);

@@ -18,7 +18,7 @@
 namespace tilewake::midap {
 namespace {
 
-/// "layer NAME: what is wrong", one for every layer that is not in order.
+/// "layer NAME: violation", one per invalid layer.
 std::vector<std::string> defects(const Program& program, const Network& network,
                                  EarlyReads early_reads) {
   std::vector<std::string> all;
@@ -64,7 +64,7 @@ Program map_as_reference(const Network& network, const MidapConfig& config, cons
   if (!broken.empty()) throw PlanFailure(broken[0]);
   for (const std::string& early : defects(program, network, EarlyReads::kRefused))
     program.warnings.push_back(early +
-                               " yet: the reference schedule does so, the cycles are optimistic");
+                               " yet, as in the reference schedule; the cycles are optimistic");
   program.schedule = "reference";
   return program;
 }
@@ -75,7 +75,7 @@ Program map_plainly(const Network& network, const MidapConfig& config, const Dra
   StepBudget budget(options);
   for (const Node& node : graph.nodes)
     if (node.runs()) budget.spend(node.name, planning_steps(graph, node));
-  const PlainSchedule plain = plan_plainly(graph);
+  const PlainSchedule plain = plan_plain_schedule(graph);
   Program program = lower(graph, plain.order, plain.plans, plain.pivots, dram, options);
   const auto broken = defects(program, network, EarlyReads::kRefused);
   if (!broken.empty()) throw SimulationError("plain schedule: " + broken[0]);

@@ -8,7 +8,7 @@
 
 namespace tilewake::midap {
 
-/// The reference schedule where the reference compiler has one, the plain schedule elsewhere.
+/// The reference schedule if the reference compiler has one, otherwise the plain schedule.
 Program map_midap(const Network& network, const MidapConfig& config, const DramConfig& dram,
                   const MappingOptions& options);
 

@@ -11,7 +11,7 @@ namespace tilewake::midap {
 namespace {
 
 constexpr std::int64_t kNoCandidateCost = std::numeric_limits<std::int64_t>::max();
-/// Evaluations nest; a graph that needs more than this has no reference plan in practice.
+/// Limit of nested evaluations; in practice, graphs that need more have no reference plan.
 constexpr int kMaxEvaluations = 200'000;
 constexpr int kMaxForkDepth = 64;
 constexpr std::size_t kMaxBranches = 256;
@@ -64,10 +64,11 @@ class Orderer {
  private:
   int end_of(const Path& path) const { return path.back().node; }
 
-  /// Follows all branches of `source` until they have met again. The path starts with `source`.
+  /// Follows all branches of `source` until they join. The path starts with `source`.
   Path fork(int source) {
-    if (++fork_depth_ > kMaxForkDepth) throw PlanFailure("forks nest too deep");
-    if (graph_.at(source).next.size() > kMaxBranches) throw PlanFailure("a fork of many branches");
+    if (++fork_depth_ > kMaxForkDepth) throw PlanFailure("forks are nested too deeply");
+    if (graph_.at(source).next.size() > kMaxBranches)
+      throw PlanFailure("a fork has too many branches");
     std::vector<Path> open;
     for (const int consumer : graph_.at(source).next)
       open.push_back({{source, {}}, {consumer, {}}});
@@ -83,7 +84,7 @@ class Orderer {
   }
 
   void advance(std::vector<Path>& open, int depth) {
-    if (depth > static_cast<int>(graph_.nodes.size())) throw PlanFailure("branches never meet");
+    if (depth > static_cast<int>(graph_.nodes.size())) throw PlanFailure("branches never join");
     for (Path& path : open) {
       const int end = end_of(path);
       const std::vector<int>& next = graph_.at(end).next;
@@ -165,8 +166,8 @@ class Orderer {
     return static_cast<std::int64_t>(key);
   }
 
-  /// Output paths first, then inner paths, each by what they spill; the path through a fused pool
-  /// of the source (the first inner one) goes last. Returns the number of output paths.
+  /// Sorts output paths first, then inner paths, each by spilled bytes; the path through a fused
+  /// pool of the source (the first inner one) is last. Returns the number of output paths.
   std::size_t sort_paths(Block& block, std::int64_t avail) {
     std::vector<Path> output;
     std::vector<Path> inner;
@@ -188,7 +189,7 @@ class Orderer {
     return num_output;
   }
 
-  /// DRAM bytes that processing `path` costs while `kept` banks hold the source.
+  /// DRAM bytes of processing `path` while `kept` banks hold the source.
   std::int64_t traffic(const Path& path, std::int64_t avail, std::int64_t kept,
                        std::int64_t kept_before, const Node& source) {
     std::int64_t bytes = 0;
@@ -222,7 +223,7 @@ class Orderer {
     return bytes;
   }
 
-  /// How many banks of the source each path leaves in place for the next one.
+  /// Number of source banks that each path keeps for the next one.
   std::vector<std::int64_t> choose_input_stationary(Block& block, std::size_t num_output,
                                                     std::int64_t avail, std::int64_t last) {
     const Node& source = graph_.at(block.source);
@@ -263,8 +264,8 @@ class Orderer {
     return element.block ? element.block->max_banks : graph_.at(element.node).num_fragments;
   }
 
-  /// Two branches that meet in an add: the second one's result stays in FMEM, the first one's goes
-  /// through DRAM and WMEM.
+  /// Two branches joined by an add: the result of the second stays in FMEM, that of the first one
+  /// is loaded from DRAM through WMEM.
   void choose_operands(Block& block, std::size_t num_output) {
     Node& sink = graph_.at(block.sink);
     if (sink.type != NodeType::kElementwise || sink.broadcast) return;
@@ -284,7 +285,7 @@ class Orderer {
   }
 
   void evaluate(Block& block, std::int64_t avail, std::int64_t last) {
-    if (++num_evaluations_ > kMaxEvaluations) throw PlanFailure("forks nest too deep");
+    if (++num_evaluations_ > kMaxEvaluations) throw PlanFailure("forks are nested too deeply");
     const std::size_t num_output = sort_paths(block, avail);
     const std::vector<std::int64_t> kept = choose_input_stationary(block, num_output, avail, last);
 
@@ -333,7 +334,7 @@ class Orderer {
   int fork_depth_ = 0;
 };
 
-/// Every layer once, behind its inputs.
+/// Checks that every layer occurs once, after its inputs.
 void check_order(const Graph& graph, const std::vector<int>& order) {
   std::vector<bool> done(graph.nodes.size());
   done[0] = true;

@@ -29,13 +29,12 @@ class PlainPlanner {
   }
 
  private:
-  /// Consecutive columns that are computed from at a time: one bank, or more if a window needs
-  /// them.
+  /// Consecutive columns processed at a time: one bank, or more if a window needs them.
   struct Tile {
     std::vector<Fragment> fragments;
   };
 
-  /// Only `next` reads it, through FMEM.
+  /// Whether only `next` reads it, through FMEM.
   bool stays_on_chip(const Node& node, int next, std::int64_t num_free) const {
     if (next < 0 || node.tensor != node.id || !node.copies.empty()) return false;
     const bool only_reader = node.next.size() == 1 && node.next[0] == next;
@@ -128,7 +127,7 @@ class PlainPlanner {
     const std::int64_t banks = ceil_div(needed, in.bank_columns);
     if (banks > num_banks_) {
       throw InputError(fmt::format(
-          "layer {}: the {} columns that one window reads ({} bytes each) do not fit "
+          "layer {}: the {} columns of one window ({} bytes each) do not fit "
           "{} FMEM banks of {} bytes",
           node.name, needed, in.height * in.channels, num_banks_, graph_.config->fmem_bank_bytes));
     }
@@ -182,6 +181,6 @@ std::vector<int> plain_order(const Graph& graph) {
   return order;
 }
 
-PlainSchedule plan_plainly(Graph& graph) { return PlainPlanner(graph).run(); }
+PlainSchedule plan_plain_schedule(Graph& graph) { return PlainPlanner(graph).run(); }
 
 }  // namespace tilewake::midap

@@ -8,25 +8,24 @@
 
 namespace tilewake::midap {
 
-/// A schedule for graphs that the reference compiler has none for. Layers run in the order of the
-/// file. What the next layer alone reads stays in FMEM if it fits; everything else goes through
-/// DRAM and comes back in the largest tiles that fit, loading one while computing another.
+/// A schedule for graphs without a reference schedule. Layers run in file order. A tensor read only
+/// by the next layer stays in FMEM if it fits; all others are stored to DRAM and loaded in the
+/// largest tiles that fit, one tile while another is computed.
 struct PlainSchedule {
   std::vector<int> order;  // node ids with concats and fused pools
   std::vector<LayerPlan> plans;
   std::vector<std::int64_t> pivots;
 };
 
-/// Layers in the order of the file: ids of nodes, with concats that are no part of another one, and
-/// fused pools behind their producers.
+/// Node ids in file order, including outermost concats, and fused pools after their producers.
 std::vector<int> plain_order(const Graph& graph);
 
-/// Global pools whose map does not fit FMEM are computed like fused ones: column by column, with
-/// only the reduction kept.
+/// Runs global pools whose map does not fit FMEM like fused ones: column by column, keeping only
+/// the reduction.
 void stream_wide_pools(Graph& graph);
 
-/// Marks in `graph` what goes through DRAM. Throws InputError naming layer and buffer if the
-/// columns that one window reads do not fit FMEM.
-PlainSchedule plan_plainly(Graph& graph);
+/// Marks the tensors of `graph` that are stored to DRAM. Throws InputError naming layer and buffer
+/// if the columns of one window do not fit FMEM.
+PlainSchedule plan_plain_schedule(Graph& graph);
 
 }  // namespace tilewake::midap

@@ -11,14 +11,14 @@
 namespace tilewake::midap {
 namespace {
 
-/// Taps of a window that fall off one edge for output positions next to it: pad, pad - stride, ...
+/// Taps of a window outside one edge, for the output positions next to it: pad, pad - stride, ...
 std::vector<std::int64_t> lost_taps(std::int64_t pad, std::int64_t stride) {
   std::vector<std::int64_t> lost;
   for (std::int64_t d = pad; d > 0; d -= stride) lost.push_back(d);
   return lost;
 }
 
-/// Average alignment slots of one window column, in slots (0 where rows never straddle).
+/// Average alignment slots of one window column (0 if rows never straddle).
 double alignment_overhead(std::int64_t kernel_width, std::int64_t column_bytes, std::int64_t stride,
                           std::int64_t pad_top, std::int64_t row) {
   if (kernel_width == 1) return 0.0;
@@ -73,14 +73,14 @@ std::int64_t extended_cycles(const Node& node, const MidapConfig& c) {
   };
   const std::int64_t vertical = lost_rows(node.padding.top) + lost_rows(node.padding.bottom);
   const std::int64_t horizontal = lost_rows(node.padding.left) + lost_rows(node.padding.right);
-  // The reference multiplies vertical losses by the height and horizontal ones by the width.
+  // The reference multiplies vertical losses by the height and horizontal losses by the width.
   const std::int64_t padded = vertical * node.kernel_width * node.height +
                               horizontal * node.kernel_height * node.width - vertical * horizontal;
   const std::int64_t lanes = rows_per_pixel(node, c);
   return node.kernel_width * node.kernel_height * lanes * node.width * node.height - lanes * padded;
 }
 
-/// Closed form of the issue slots of a layer, with an average for alignment.
+/// Issue slots of a layer in closed form, with an average for alignment.
 std::int64_t static_cycles(const Node& node, std::int64_t in_channels, const MidapConfig& c) {
   if (node.type == NodeType::kElementwise) return 0;
   if (node.gemm)
@@ -106,7 +106,7 @@ TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
   std::int64_t bank_bytes = 0;
   std::int64_t rest_bytes = 0;
   if (node.gemm) {
-    // Three channels whatever the image has.
+    // Three channels, independent of the image.
     const std::int64_t row = round_up(node.kernel_width * node.kernel_height * 3, c.system_width);
     const std::int64_t rows = std::max<std::int64_t>(c.fmem_bank_bytes / row, 1);
     bank_bytes = rows * row;
@@ -114,7 +114,7 @@ TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
   } else {
     const std::int64_t column = in.height * in.channels;
     bank_bytes = column * in_tensor.bank_columns;
-    // The width of the output, not of the input: as in the reference.
+    // The width of the output, not of the input, as in the reference.
     rest_bytes = column * (node.width % in_tensor.bank_columns);
   }
   if (rest_bytes == 0) rest_bytes = bank_bytes;
@@ -203,7 +203,7 @@ bool TimeLine::serve_one(double until) {
       const double served = std::max(weight->start - start, 0.0);
       head.duration -= served;
       bus_free_ = start + served;
-      std::rotate(queue_.begin(), weight, weight + 1);  // the weights take its place
+      std::rotate(queue_.begin(), weight, weight + 1);  // the weights overtake it
       return true;
     }
   }

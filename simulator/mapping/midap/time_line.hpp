@@ -10,15 +10,15 @@
 
 namespace tilewake::midap {
 
-/// The pessimistic latency formula that the reference compiler plans with, in cycles.
+/// The pessimistic latency formula used for planning by the reference compiler, in cycles.
 double planning_latency(const PlanningDram& dram, double bytes);
 
-/// What the coarse time line knows of a layer, from unpadded shapes (the reference's choice).
+/// A layer as input of the coarse time line, from unpadded shapes (as in the reference).
 struct TimeLineLayer {
   bool has_weights = false;
   bool is_conv = false;
   bool once = false;
-  std::int64_t num_weight_requests = 0;  // further ones are dropped if `once` or not a convolution
+  std::int64_t num_weight_requests = 0;  // dropped after the first if `once` or not a convolution
   std::int64_t weight_request_bytes = 0;
   std::int64_t num_groups = 1;  // compute units per fragment
   double full_compute = 0.0;    // cycles of one group over a full fragment
@@ -30,22 +30,22 @@ struct TimeLineLayer {
 TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
                                      std::int64_t bytes_per_cycle);
 
-/// A coarse model of one layer's loads and computations, used only to choose between plans: how
-/// long would the PE array wait? Feature loads queue; weight loads go first.
+/// A coarse model of one layer's loads and computations, used only to choose between plans: it
+/// estimates how long the PE array waits. Feature loads queue; weight loads have priority.
 class TimeLine {
  public:
-  /// `previous_process_cycles` is how long before this layer the first weights of a convolution
-  /// were requested: the last PROCESS of the layer before, 0 if there is none. Depthwise weights
-  /// are taken as requested when the layer starts.
+  /// `previous_process_cycles`: time from the request of a convolution's first weights (the last
+  /// PROCESS of the previous layer) to the start of this layer; 0 if there is no previous layer.
+  /// Depthwise weights are requested at the start of the layer.
   TimeLine(const TimeLineLayer& layer, const PlanningDram& dram, double previous_process_cycles);
 
-  /// A cycle for the decision to load, however many fragments follow.
+  /// Charges one cycle for the decision to load, independent of the number of fragments.
   void begin_loads();
   /// Requests fragment `id`; `is_last` if it ends the tensor.
   void load(int id, bool is_last);
   /// Computes the fragments [begin, end); `last_is_final` if the last one ends the tensor.
   void process(int begin, int end, bool last_is_final);
-  /// What `process` would wait, on a copy and without its own cycle.
+  /// The wait that `process` would cause, on a copy and without its own cycle.
   double predicted_delay(int begin, int end, bool last_is_final) const;
   double predicted_delay(int begin, int middle, int end, bool last_is_final) const;
 
@@ -63,7 +63,7 @@ class TimeLine {
 
   void request(Class kind, int key, double now, double bytes, double duration);
   void request_weights(double now);
-  /// Serves the next piece of the queue; false if there is none before `until`.
+  /// Serves the next request of the queue; false if there is none before `until`.
   bool serve_one(double until);
   bool pending(Class kind, int key) const;
   double wait_for(Class kind, int key);

@@ -14,11 +14,11 @@ std::int64_t port_cycles(std::int64_t bytes, const SystolicBuffer& buffer) {
 
 }  // namespace
 
-/// A step's matrix products on the array.
+/// The matrix products of a step on the array.
 struct SystolicCost::Folding {
   std::int64_t folds = 0;
   std::int64_t stream_cycles = 0;        // T of the step, stretched by the ports
-  std::int64_t whole_stream_cycles = 0;  // T of the whole loop that streams
+  std::int64_t whole_stream_cycles = 0;  // T of the whole streaming loop
 };
 
 bool SystolicCost::runs_on_array(const TileProblem& problem) const {
@@ -36,7 +36,7 @@ SystolicCost::Folding SystolicCost::fold(const TileProblem& problem,
   const std::int64_t pixels = extent.pixels;
   const std::int64_t outputs = extent.outputs;
   const std::int64_t depth = extent.depth;
-  // What enters or leaves the used rows and columns in one cycle of streaming is a wave.
+  // A wave is the data that enters or leaves the used rows and columns in one streaming cycle.
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
       return folding(pixels, outputs, depth, whole.depth,
@@ -80,11 +80,11 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
   const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
   if (!c_.overlap_folds)
     return f.folds * f.stream_cycles + (shares_fold && context.continues ? 0 : f.folds * around);
-  // An operand comes while the fold before it streams, so the layer's last fold hides none; sums go
-  // while the fold behind them streams, so the first one hides none.
+  // An operand is loaded while the previous fold streams, so the layer's last fold hides none. Sums
+  // leave while the next fold streams, so the first fold hides none.
   std::int64_t num_hiding = f.folds;
   if (sums_stay ? context.first : context.last) --num_hiding;
-  // Of steps that share a fold one waits: the last of them, or for sums the first.
+  // Of the steps that share a fold, one waits: the last one, or for sums the first.
   if (shares_fold && (sums_stay ? context.continues : context.stays)) num_hiding = 0;
   return (context.first ? around : 0) + f.folds * f.stream_cycles +
          num_hiding * std::max<std::int64_t>(0, exchange - hides);

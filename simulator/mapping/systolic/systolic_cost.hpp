@@ -14,22 +14,23 @@ namespace tilewake::systolic {
 /// | weight_stationary | depth x outputs | pixels | R + (R + A - 2): first the weights |
 /// | input_stationary | depth x pixels | outputs | the same |
 ///
-/// with R rows and A columns. A step takes all its folds one after another, unless
-/// `overlap_folds`: then what stays is exchanged while another fold streams (the next operand
-/// comes, or the last sums go), which takes R cycles, so folds follow each other every max(T, R)
-/// cycles and fill and skew count once a layer. A layer's last fold is not followed by an operand,
-/// its first one not preceded by sums. A step whose single fold is the one of the step before goes
-/// on streaming. Partial sums are added up in the output buffer, as they leave. Closed form of the
-/// first table: SCALE-Sim v2 (commit 22f88b1) prints it less 1, the index of the last cycle. As
-/// there, sums that stay are done when the last one is complete: what they take to leave the array
-/// counts only where it keeps the next fold waiting.
+/// with R rows and A columns. A step runs its folds one after another. With `overlap_folds`, the
+/// stationary operand is exchanged (the next one loaded, or the last sums unloaded) while another
+/// fold streams. The exchange takes R cycles, so folds follow each other every max(T, R) cycles,
+/// and fill and skew count once per layer. No operand follows a layer's last fold; no sums precede
+/// its first one. A step whose single fold equals that of the previous step continues streaming.
+/// Partial sums are accumulated in the output buffer as they leave. SCALE-Sim v2 (commit 22f88b1)
+/// has the closed forms of the table, less 1 (the index of the last cycle). As there, stationary
+/// sums are done when the last one is complete: unloading them counts only if it delays the next
+/// fold.
 ///
-/// Streaming is slower than a wave a cycle where a buffer's ports deliver less than the array
-/// takes: T grows by ceil(bytes a wave / bytes a cycle), the largest of the streams', with waves as
-/// wide as the step's widest fold. Likewise R of the exchange by that of a row of what stays, as
-/// wide as the layer's widest fold. Grouped convolutions run group by group; depthwise ones too, so
-/// a channel takes one column. Bias, activation and rounding happen as sums leave the array. Fused
-/// and other operations take ceil(operations / lanes) of the vector unit, behind the array's work.
+/// Streaming takes more than one cycle per wave if the ports of a buffer deliver less than the
+/// array consumes: T grows by ceil(bytes per wave / bytes per cycle), the maximum over the streams,
+/// with waves as wide as the step's widest fold. R of the exchange grows likewise by a row of the
+/// stationary operand, as wide as the layer's widest fold. Grouped convolutions run group by group,
+/// also depthwise ones, so a channel takes one column. Bias, activation and rounding are applied as
+/// sums leave the array. Fused and other operations take ceil(operations / lanes) cycles of the
+/// vector unit, after the array's work.
 class SystolicCost : public StepCost {
  public:
   explicit SystolicCost(const SystolicConfig& config) : c_(config) {}
@@ -47,7 +48,7 @@ class SystolicCost : public StepCost {
   std::int64_t array_cycles(const TileProblem& problem, const TileExtent& extent,
                             const TileContext& context) const;
   Folding fold(const TileProblem& problem, const TileExtent& extent) const;
-  /// Of all rows of what stays.
+  /// Of all rows of the stationary operand.
   std::int64_t exchange_cycles(const TileProblem& problem, bool complete_sums) const;
 
   SystolicConfig c_;

@@ -9,7 +9,8 @@
 
 namespace tilewake {
 
-/// What is planned with, whatever the DRAM model: a latency, and the bandwidth of long streams.
+/// The DRAM as used for planning, for every DRAM model: a latency, and the bandwidth of long
+/// streams.
 class DramEstimate {
  public:
   explicit DramEstimate(const DramConfig& dram)
@@ -21,11 +22,11 @@ class DramEstimate {
   double bytes_per_cycle() const { return bytes_per_cycle_; }
   /// Bytes moved in a step of the simulation (step_budget.hpp).
   double step_bytes() const { return step_bytes_; }
-  /// From a read request to its first byte, the bus being free.
+  /// From a read request to its first byte, on an idle bus.
   double latency_cycles(std::int64_t bytes) const {
     return static_cast<double>(plan_.latency_cycles(bytes));
   }
-  /// Cycles on the bus: whole ones for a model that has no others.
+  /// Cycles on the bus; rounded up for a model with whole cycles.
   double transfer_cycles(std::int64_t bytes) const {
     const bool in_whole_cycles = bytes_per_cycle_ == static_cast<double>(plan_.bytes_per_cycle);
     return in_whole_cycles ? static_cast<double>(plan_.transfer_cycles(bytes))

@@ -12,34 +12,33 @@ namespace tilewake {
 
 enum class TileLoop { kPixels, kOutputs, kDepth };
 
-/// How a layer is cut up: the size of a tile, and the nest of loops that goes through them. Groups
-/// are always the outermost loop.
+/// A tiling: the size of a tile, and the order of the loops over the tiles. Groups are always the
+/// outermost loop.
 struct Tiling {
   TileExtent tile;
   std::array<TileLoop, 3> order = {TileLoop::kPixels, TileLoop::kOutputs,
                                    TileLoop::kDepth};  // outermost first
-  /// Partial sums of all tiles that the loops inside depth go through stay in the output buffer;
-  /// else they leave for DRAM and come back. Without meaning where depth is not cut.
+  /// Partial sums of all tiles in the loops inside depth stay in the output buffer; otherwise they
+  /// are spilled to DRAM and read back. No effect if depth is not split.
   bool keeps_sums = true;
 };
 
-/// One step: what is loaded before it, computed, and stored behind it.
+/// One step: its loads, its computation, and its store.
 struct TileStep {
   TileBlock block;
   TileContext context;
-  bool loads_input = true;  // other features than the step before
+  bool loads_input = true;  // features differ from those of the previous step
   bool loads_weights = true;
-  bool loads_sums = false;   // partial sums that were spilled
-  bool opens_output = true;  // begins a new part of the output buffer
+  bool loads_sums = false;   // spilled partial sums
+  bool opens_output = true;  // allocates a new part of the output buffer
   bool closes_output = true;
   bool spills_sums = false;
-  // What the next step does not use, so that its slot is free behind this one.
+  // Operands that the next step does not use: their slots are free after this step.
   bool frees_input = true;
   bool frees_weights = true;
 };
 
-/// Goes through the steps of a layer in the order of its tiling; nothing is stored, so that a layer
-/// of a million steps costs nothing until it runs.
+/// Iterates over the steps of a layer in the order of its tiling, in constant memory.
 class TileWalk {
  public:
   TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary stationary);
@@ -48,11 +47,11 @@ class TileWalk {
   const TileStep& step() const { return step_; }
   void next();
 
-  /// Steps of the whole layer.
+  /// Number of steps of the layer.
   std::int64_t num_steps() const;
 
  private:
-  /// Position of the nest: number of the tile in each loop.
+  /// Position in the loop nest: the index of the tile in each loop.
   struct Position {
     std::int64_t group = 0;
     std::array<std::int64_t, 3> tile{};  // by TileLoop
@@ -86,7 +85,7 @@ class TileWalk {
   TileStep step_;
 };
 
-/// "tile 1x392x64x576 of 1x3136x256x576, order outputs pixels depth": what a mapper says it chose.
+/// "tile 1x392x64x576 of 1x3136x256x576, order outputs pixels depth": the chosen tiling as text.
 std::string to_string(const TileProblem& problem, const Tiling& tiling);
 
 }  // namespace tilewake

@@ -8,7 +8,7 @@
 namespace tilewake {
 namespace {
 
-// A tensor begins where a row of most DRAMs does.
+// Tensors are aligned to DRAM rows of most devices.
 constexpr std::int64_t kAlignment = 4096;
 
 class GraphMaker {
@@ -55,7 +55,7 @@ class GraphMaker {
     }
   }
 
-  /// Whose tensor `index` writes: its own, or that of the layer it fuses.
+  /// The tensor that `index` writes: its own, or that of the layer fused into it.
   int tensor_of(int index) { return node(index).fused >= 0 ? node(index).fused : index; }
 
   std::int64_t allocate(const Shape& shape) {
@@ -64,7 +64,7 @@ class GraphMaker {
     return address;
   }
 
-  /// Inputs of concats get their place with the concat, outermost first; what is left, by itself.
+  /// Inputs of concats are placed with the concat, outermost first; the others by themselves.
   void place() {
     graph_.input_address = allocate(network_.input);
     std::vector<bool> placed(network_.layers.size(), false);

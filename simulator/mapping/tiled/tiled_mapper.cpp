@@ -18,7 +18,7 @@
 namespace tilewake {
 namespace {
 
-// Steps that the search of a tiling counts for (milliseconds).
+// Cost of the search of a tiling, in steps (milliseconds).
 constexpr double kSearchSteps = 10'000.0;
 
 class TiledMapper {
@@ -57,7 +57,7 @@ class TiledMapper {
     return graph_.nodes[static_cast<std::size_t>(index)];
   }
 
-  /// Weights and biases lie in front of all tensors, in the order in which they are needed.
+  /// Weights and biases are stored before all tensors, in the order of use.
   std::int64_t weights_end() const {
     std::int64_t bytes = 0;
     for (const Layer& l : network_.layers) bytes += stored_weight_bytes(l);
@@ -165,7 +165,7 @@ class TiledMapper {
     plans_.push_back(plan);
   }
 
-  /// Networks repeat their layers: each problem is searched once.
+  /// Networks repeat layers: each distinct problem is searched once.
   Plan plan_of(const TileProblem& problem, const std::string& name) {
     for (std::size_t i = 0; i < plans_.size(); ++i)
       if (tiled_.layers[i].problem == problem) return plans_[i];
@@ -198,8 +198,8 @@ class TiledMapper {
   TiledGraph graph_;
   Program program_;
   TiledProgram tiled_;
-  std::vector<Plan> plans_;                // of its layers
-  std::vector<std::vector<int>> writers_;  // tiled layers that write a network layer's output
+  std::vector<Plan> plans_;                // by layer of tiled_
+  std::vector<std::vector<int>> writers_;  // by network layer: tiled layers that write its output
   std::int64_t weights_used_ = 0;
 };
 

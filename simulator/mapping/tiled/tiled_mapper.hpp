@@ -11,7 +11,7 @@
 
 namespace tilewake {
 
-/// A core kind, as the mapper of tiles sees it.
+/// A core kind, described for the tiled mapper.
 struct TiledMachine {
   TileMemory memory;
   std::shared_ptr<const StepCost> cost;
@@ -19,17 +19,16 @@ struct TiledMachine {
   DramEstimate dram;
 };
 
-/// Layers in the order of the network, each cut up by the Tiler; every tensor lives in DRAM.
+/// Maps layers in network order, each tiled by the Tiler; all tensors are in DRAM.
 ///
-/// - add and mul are fused into the layer that computes their first or second operand, if that is
-///   as large as the result, is read by nobody else, runs after the other one, and the machine
-///   fuses.
-/// - A concat takes no time: its inputs are stored where it wants them. An input that already lies
-///   elsewhere (the network's, or one of another concat) is copied, tile by tile.
+/// - add and mul are fused into the layer that computes their first or second operand, if the
+///   machine fuses, and that operand is as large as the result, has no other reader, and is
+///   computed after the other operand.
+/// - A concat takes no time: its inputs are stored in place. An input that is stored elsewhere (the
+///   network input, or an input of another concat) is copied tile by tile.
 /// - A channel_split copies the channels that it takes and reads no others. A channel_shuffle
-/// copies
-///   all of them; like the rows of a tile, the planes that it scatters are moved as one stream.
-///   Nothing is fused into either.
+///   copies all channels; the planes that it scatters are moved as one stream, like the rows of a
+///   tile. Nothing is fused into either.
 ///
 /// Throws InputError naming the layer and the buffer that is too small, or the layer up to which
 /// the steps exceed the bound.

@@ -13,20 +13,21 @@ namespace tilewake {
 
 /// One layer of a core that works in tiles.
 struct TiledLayer {
-  int program_layer = -1;  // who the trace says it is
+  int program_layer = -1;  // the layer's row in the trace
   TileProblem problem;
   Tiling tiling;
-  /// TiledProgram::layers whose outputs it reads: their stores end before its features are loaded.
+  /// TiledProgram::layers that it reads: their stores end before its features are loaded.
   std::vector<int> reads_from;
   // DRAM addresses in bytes.
   std::int64_t input_address = 0;
   std::int64_t second_address = 0;
   std::int64_t weight_address = 0;
   std::int64_t output_address = 0;
-  std::int64_t sums_address = 0;  // where partial sums are spilled to
+  std::int64_t sums_address = 0;  // of spilled partial sums
 };
 
-/// What a core that works in tiles does, in order; TileWalk tells the steps of each layer.
+/// The work of a core that works in tiles, in order; TileWalk iterates over the steps of each
+/// layer.
 struct TiledProgram {
   TileMemory memory;
   std::shared_ptr<const StepCost> cost;

@@ -30,15 +30,15 @@ constexpr std::array<Order, 6> kOrders = {{
     {TileLoop::kDepth, TileLoop::kOutputs, TileLoop::kPixels},
 }};
 
-// What a step counts for beside the bytes it moves: requests, and time of whoever simulates it.
+// Cost of a step in bytes moved: requests, and time to simulate it.
 constexpr double kStepBytes = 1024.0;
 
-// Share of a request's latency that a step costs, because not all of them can be hidden: of 1/16 to
-// 2, what simulated best on the shipped machines and five networks.
+// Share of a request's latency charged per step, because not all of it can be hidden. Of 1/16 to 2,
+// this value gave the lowest simulated cycles on the shipped machines and five networks.
 constexpr double kExposedLatency = 0.5;
-constexpr double kLeastExposedCycles = 20.0;  // whatever the latency, where there is a memory
+constexpr double kLeastExposedCycles = 20.0;  // minimum for any latency, if there is a memory
 
-// Of one loop: smaller tiles only cost time, on the machine and here.
+// Limit of tiles per loop: smaller tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxTrips = 8192;
 
 /// The whole extent and its halves, down to `unit` and in multiples of it.
@@ -52,8 +52,8 @@ std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
   return sizes;
 }
 
-/// The loops with several tiles, outermost first, as digits: orders that agree on them are the
-/// same.
+/// The loops with several tiles, outermost first, as digits: orders with equal digits are
+/// equivalent.
 int real_loops(const Order& order, const std::array<bool, 3>& is_cut) {
   int loops = 0;
   for (const TileLoop loop : order)
@@ -72,7 +72,7 @@ std::int64_t num_steps(const TileProblem& problem, const LoopCuts& cuts) {
          cuts.outputs.trips() * cuts.depth.trips();
 }
 
-/// Numbers of tiles to try beside `trips`.
+/// Numbers of tiles to try near `trips`.
 std::vector<std::int64_t> trips_near(std::int64_t trips) {
   std::vector<std::int64_t> near = {trips * 3 / 4, trips * 3 / 2};
   for (const std::int64_t step : {-2, -1, 1, 2}) near.push_back(trips + step);
@@ -80,7 +80,7 @@ std::vector<std::int64_t> trips_near(std::int64_t trips) {
   return near;
 }
 
-/// Whether a tile may have several groups: if it cuts none.
+/// Whether a tile may have several groups: only if no group is split.
 bool cuts_no_group(const TileProblem& problem, const Tiling& tiling) {
   return tiling.tile.outputs == problem.extent().outputs &&
          (tiling.tile.depth == problem.extent().depth || !problem.has_weights());
@@ -92,13 +92,13 @@ bool can_cut_depth(Op op) {
 
 }  // namespace
 
-/// The best tiling so far; of those that do not fit, the one that comes closest.
+/// The best tiling so far; if none fits, the one closest to fitting.
 struct Tiler::Choice {
   using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
   TileFootprint closest;
-  double fullness = std::numeric_limits<double>::infinity();  // of that one
+  double fullness = std::numeric_limits<double>::infinity();  // of the closest one
 };
 
 bool Tiler::fits(const TileFootprint& f) const {
@@ -123,7 +123,7 @@ double Tiler::fullness(const TileFootprint& f) const {
                    share(f.output, m.output.bytes)});
 }
 
-/// What a step costs beside what it computes and moves.
+/// Cost of a step besides computation and data movement.
 double Tiler::exposed_cycles() const {
   if (dram_.is_ideal()) return 0.0;
   return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
@@ -163,7 +163,7 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
         continue;
       }
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
-      // Moving the bytes alone takes longer than the best so far: no need to look at the rest.
+      // The data movement alone takes longer than the best tiling so far: skip the rest.
       if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
           std::get<0>(choice.rank))
         continue;
@@ -208,13 +208,13 @@ void Tiler::search_halves(const TileProblem& problem, const TileExtent& unit,
     for (const LoopCut& p : pixels)
       for (const LoopCut& o : outputs)
         for (const LoopCut& d : depths) {
-          // Several groups in a tile are whole ones: else a part of each would be one of all.
+          // A tile of several groups contains whole groups only.
           if (groups > 1 && (o.trips() > 1 || (d.trips() > 1 && problem.has_weights()))) continue;
           consider(problem, {groups, p, o, d}, choice);
         }
 }
 
-/// One loop at a time, to other numbers of tiles, as long as that helps.
+/// Changes the number of tiles of one loop at a time, as long as this improves the estimate.
 void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const {
   const TileExtent& whole = problem.extent();
   for (bool better = true; better;) {

@@ -7,10 +7,10 @@
 
 namespace tilewake {
 
-/// Chooses tile sizes and loop order of least estimated time (`estimated_cycles`): the best of all
-/// orders and of sizes that halve each loop down to what fills the hardware (down to one, if none
-/// of these fits), and from there one loop at a time to other sizes, as long as that helps. Ties go
-/// to fewer bytes and steps.
+/// Chooses the tile sizes and the loop order with the least estimated time (`estimated_cycles`). It
+/// tries all orders with sizes that halve each loop down to the hardware's granularity (down to
+/// one, if none of these fits), then improves one loop at a time. Ties are decided by fewer bytes
+/// and steps.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
@@ -27,7 +27,7 @@ class Tiler {
   void search_halves(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
   void refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
   void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
-  /// How many times too much the fullest memory would hold; at most 1 if it fits.
+  /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.
   double fullness(const TileFootprint& footprint) const;
   double exposed_cycles() const;
   std::string error_of(const TileFootprint& closest) const;

@@ -11,8 +11,8 @@
 namespace tilewake {
 namespace {
 
-/// Whether `loop` goes round outside of a loop of `tiling` that has several tiles and is one of
-/// `indexed`: then what these index is met again each time.
+/// Whether `loop` encloses a loop of `tiling` that has several tiles and is one of `indexed`: then
+/// the operand with these indices is revisited each time.
 bool surrounds(const Tiling& tiling, const LoopCuts& cuts, TileLoop loop,
                std::initializer_list<TileLoop> indexed) {
   bool inside = false;
@@ -27,23 +27,23 @@ bool surrounds(const Tiling& tiling, const LoopCuts& cuts, TileLoop loop,
   return false;
 }
 
-/// Whether partial sums are met again after other tiles were computed.
+/// Whether partial sums are revisited after other tiles were computed.
 bool revisits_sums(const Tiling& tiling, const LoopCuts& cuts) {
   return cuts.depth.trips() > 1 &&
          surrounds(tiling, cuts, TileLoop::kDepth, {TileLoop::kPixels, TileLoop::kOutputs});
 }
 
-/// Tiles of one loop that take equally long.
+/// Tiles of one loop with equal time.
 struct TileClass {
   std::int64_t size = 0;
   std::int64_t count = 0;
-  // The stationary operand is that of the tile before, or behind.
+  // The stationary operand equals that of the previous or of the next tile.
   bool continues = false;
   bool stays = false;
   bool last = false;  // of the loop
 };
 
-/// First, middle and last tiles of a loop, as far as there are any.
+/// First, middle and last tiles of a loop, as far as they exist.
 struct TileClasses {
   std::array<TileClass, 3> classes;
   std::size_t size = 0;
@@ -63,8 +63,8 @@ TileClasses classes_of(const LoopCut& cut, bool stays) {
   return all;
 }
 
-/// The loop whose tiles the stationary operand stays for: the innermost one with several tiles, if
-/// that does not index it.
+/// Whether the stationary operand stays for the tiles of `loop`: the innermost one with several
+/// tiles, if the operand does not depend on it.
 bool stays_for(TileLoop loop, const Tiling& tiling, const LoopCuts& cuts, Stationary stationary) {
   const TileLoop free_loop = stationary == Stationary::kInput    ? TileLoop::kOutputs
                              : stationary == Stationary::kWeight ? TileLoop::kPixels
@@ -117,9 +117,9 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
     footprint.weight = tile.groups * tile.outputs * (tile.depth + problem.bias_bytes());
   const bool sums = cuts.depth.trips() > 1 || cost.accumulates(problem, tile);
   std::int64_t outputs = tile.num_outputs();
-  std::int64_t seconds = 1;  // second operands that are there at a time
+  std::int64_t seconds = 1;  // second operands on chip at a time
   if (tiling.keeps_sums && revisits_sums(tiling, cuts)) {
-    seconds = 2;  // that of the next step is loaded into the same slot
+    seconds = 2;  // the next step's is loaded into the same slot
     for (std::size_t i = 3; i-- > 0 && tiling.order[i] != TileLoop::kDepth;) {
       const LoopCut& cut = cuts.of(tiling.order[i]);
       outputs = outputs / cut.tile * cut.whole;
@@ -186,7 +186,7 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
         }
   if (cuts.tile() == problem.extent())
     return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});
-  // The first and the last step are not like the others.
+  // The first and the last step differ from the others.
   const auto add = [&](const TileExtent& extent, TileContext context, bool first) {
     sum -= cost.cycles(problem, extent, context);
     (first ? context.first : context.last) = true;

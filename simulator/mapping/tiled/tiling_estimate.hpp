@@ -10,11 +10,11 @@
 
 namespace tilewake {
 
-/// One loop of a tiling and what all its tiles come to.
+/// One loop of a tiling and the totals over its tiles.
 struct LoopCut {
   std::int64_t whole = 1;
   std::int64_t tile = 1;
-  // Of the first operand, as input_elements (pixels) or input_channels of one group (depth) tell.
+  // Of the first operand: input_elements (pixels) or input_channels of one group (depth).
   std::int64_t largest_input = 0;
   std::int64_t sum_of_inputs = 0;
 
@@ -22,9 +22,10 @@ struct LoopCut {
   std::int64_t last() const { return whole - (trips() - 1) * tile; }
 };
 
-/// The cuts of a layer: with an order they are a tiling, and everything below is O(1).
+/// The loops of a layer, split into tiles. With an order they form a tiling; all functions below
+/// are O(1).
 struct LoopCuts {
-  std::int64_t groups = 1;  // of a tile
+  std::int64_t groups = 1;  // per tile
   LoopCut pixels;
   LoopCut outputs;
   LoopCut depth;
@@ -35,13 +36,13 @@ struct LoopCuts {
   TileExtent tile() const { return {groups, pixels.tile, outputs.tile, depth.tile}; }
 };
 
-/// Cuts of one loop; O(number of tiles).
+/// Splits one loop; O(number of tiles).
 LoopCut cut_pixels(const TileProblem& problem, std::int64_t tile);
 LoopCut cut_depth(const TileProblem& problem, std::int64_t tile);
 LoopCut cut_outputs(const TileProblem& problem, std::int64_t tile);
 LoopCuts cuts_of(const TileProblem& problem, const TileExtent& tile);
 
-/// Space that a tiling takes in one slot of each buffer.
+/// Bytes of a tiling in one slot of each buffer.
 struct TileFootprint {
   std::int64_t input = 0;
   std::int64_t weight = 0;
@@ -51,7 +52,7 @@ struct TileFootprint {
 TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                            const StepCost& cost, std::int64_t accumulator_bytes);
 
-/// Bytes that a tiling moves, equal to the sums over its steps.
+/// Bytes moved by a tiling, equal to the sum over its steps.
 struct TilingTraffic {
   double input_bytes = 0.0;
   double weight_bytes = 0.0;
@@ -67,15 +68,16 @@ struct TilingTraffic {
 TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                          std::int64_t accumulator_bytes);
 
-/// What the cycles of a layer saturate at: beyond any run, and sums over all layers fit 64 bits.
+/// Saturation value of the cycles of a layer: larger than any run, and sums over all layers fit 64
+/// bits.
 inline constexpr std::int64_t kMaxTiledCycles = std::int64_t{1} << 45;
 
-/// Cycles of all steps, equal to the sum over them, but at most kMaxTiledCycles.
+/// Compute cycles of all steps, equal to their sum, but at most kMaxTiledCycles.
 std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost);
 
-/// Cycles of the layer by itself: first loads, then whichever takes longer of computing and DRAM,
-/// then the last store. Loads into a buffer of one slot add to computing, which waits for them.
+/// Cycles of an isolated layer: first loads, then the maximum of computing and DRAM, then the last
+/// store. Loads into a single-slot buffer add to computing, which waits for them.
 double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram);

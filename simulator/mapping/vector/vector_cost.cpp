@@ -18,7 +18,7 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
                                 const TileContext& context) const {
   const auto vectors_of = [this](std::int64_t results) { return ceil_div(results, c_.lanes); };
   const bool over_pixels = c_.lane_axis == LaneAxis::kPixels;
-  // Channels that have nothing to do with each other fill lanes as output channels do.
+  // Independent channels fill lanes as output channels do.
   const std::int64_t channel_vectors = over_pixels ? extent.groups * vectors_of(extent.pixels)
                                                    : vectors_of(extent.groups) * extent.pixels;
   const VectorConfig::Efficiency& efficiency = c_.efficiency;
@@ -56,7 +56,8 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       cycles += loop_nest_cycles(vectors_of(extent.num_outputs()), 1, efficiency.elementwise);
       return cycles;
   }
-  // What is fused finds its results in registers: an instruction more a vector, and no loop.
+  // Fused operations find their operands in registers: one more instruction per vector, and no
+  // loop.
   if (problem.has_second() && context.ends_depth)
     cycles += ceil_div(vectors_of(extent.num_outputs()), c_.num_cores);
   return cycles;

@@ -17,12 +17,13 @@ namespace tilewake::vector {
 /// | add, mul, copies (concat, channel_split, channel_shuffle) | ceil(results / L) | 1 |
 /// | global_avg_pool | ceil(channels / L) | pixels of the map |
 ///
-/// Dot products do not help a depthwise convolution: neighbours in its window are no neighbours in
+/// Dot products do not help a depthwise convolution: neighbours in its window are not adjacent in
 /// memory.
 ///
-/// The vectors are dealt out to the cores, the fullest one counts. A vector takes
-/// instructions / efficiency + loop_cycles, a step issue_cycles more. Ours: published figures for
-/// such processors are peaks; efficiencies say how far from it code runs.
+/// The vectors are distributed over the cores; the core with the most vectors determines the time.
+/// A vector takes instructions / efficiency + loop_cycles; a step takes issue_cycles more. This is
+/// our own model: published figures of such processors are peaks; efficiencies state how close to
+/// the peak code runs.
 class VectorCost : public StepCost {
  public:
   explicit VectorCost(const VectorConfig& config) : c_(config) {}

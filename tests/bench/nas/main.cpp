@@ -3,7 +3,7 @@
 
 #include "nas/training/threads.hpp"
 
-/// As the training itself: one thread, so that figures do not depend on what else the machine does.
+/// Like training: one thread, so that figures do not depend on other load of the machine.
 int main(int argc, char** argv) {
   tilewake::configure_allocator();
   tilewake::set_num_threads(1);

@@ -14,10 +14,10 @@
 #include "simulator/common/error.hpp"
 #include "tests/support/source_files.hpp"
 
-// What a run on small images is made of: data, steps of the three kinds of training, evaluation.
-// The space is nas/spaces/fashion.yaml with depths 3, 3, 3, 2; recipe
-// "standard". "Items" are images. How much dearer a search is than plain training is
-// step/search over step/largest, with all gates open.
+// The parts of a run on small images: data, steps of the three kinds of training, evaluation. The
+// space is nas/spaces/fashion.yaml with depths 3, 3, 3, 2; recipe "standard". "Items" are images.
+// How much dearer a search is than plain training is step/search over step/largest, with all gates
+// open.
 
 namespace tilewake {
 namespace {
@@ -83,7 +83,7 @@ Images random_images(const SearchSpace& space, std::int64_t count) {
           torch::randint(space.num_classes, {count}, torch::kLong)};
 }
 
-/// Steps of training as a phase takes them. The learning rate is 0, so that gates stay as they are.
+/// Training steps as in a phase. The learning rate is 0, so that gates do not change.
 void train(benchmark::State& state, Learner& learner, const SearchSpace& space,
            const PhaseRecipe& recipe) {
   const auto [images, labels] = random_images(space, recipe.batch_size);
