@@ -26,7 +26,7 @@ class ByteReader::Stream {
   Stream& operator=(const Stream&) = delete;
 
   const std::string& path() const { return path_; }
-  /// Fewer than `count` bytes only at the end.
+  /// Returns fewer than `count` bytes only at the end.
   virtual std::size_t read(std::uint8_t* to, std::size_t count) = 0;
 
  protected:
@@ -58,7 +58,7 @@ class ByteReader::GzipStream final : public ByteReader::Stream {
     zlib_.avail_out = static_cast<uInt>(count);  // at most kStep
     while (zlib_.avail_out > 0 && !is_at_end_) {
       if (zlib_.avail_in == 0) refill();
-      if (zlib_.avail_in == 0) fail("damaged gzip data: ends too early");
+      if (zlib_.avail_in == 0) fail("damaged gzip data: unexpected end");
       const int status = inflate(&zlib_, Z_NO_FLUSH);
       if (status == Z_STREAM_END) {
         finish_input();
@@ -79,7 +79,7 @@ class ByteReader::GzipStream final : public ByteReader::Stream {
   void finish_input() {
     is_at_end_ = true;
     if (zlib_.avail_in == 0) refill();
-    if (zlib_.avail_in != 0) fail("there are bytes behind the gzip data");
+    if (zlib_.avail_in != 0) fail("unexpected bytes after the gzip data");
   }
 
   RegularFile file_;
@@ -113,7 +113,7 @@ std::vector<std::uint8_t> ByteReader::read(std::size_t count) {
     bytes.resize(old_size + step);
     const std::size_t got = stream_->read(bytes.data() + old_size, step);
     if (got < step)
-      throw InputError(fmt::format("{}: ends after {} bytes where at least {} are expected", path(),
+      throw InputError(fmt::format("{}: has {} bytes, expected at least {}", path(),
                                    num_read_ + old_size + got, num_read_ + count));
   }
   num_read_ += count;
@@ -123,8 +123,7 @@ std::vector<std::uint8_t> ByteReader::read(std::size_t count) {
 void ByteReader::finish() {
   std::uint8_t byte = 0;
   if (stream_->read(&byte, 1) != 0)
-    throw InputError(
-        fmt::format("{}: goes on after the {} bytes that are expected", path(), num_read_));
+    throw InputError(fmt::format("{}: has more than the expected {} bytes", path(), num_read_));
 }
 
 std::vector<std::uint8_t> read_file(const std::string& path, std::size_t max_bytes) {
@@ -132,10 +131,10 @@ std::vector<std::uint8_t> read_file(const std::string& path, std::size_t max_byt
   if (file.size() == 0) throw InputError(path + ": the file is empty");
   if (file.size() > max_bytes)
     throw InputError(
-        fmt::format("{}: has {} bytes; at most {} are read", path, file.size(), max_bytes));
+        fmt::format("{}: has {} bytes; the limit is {}", path, file.size(), max_bytes));
   std::vector<std::uint8_t> bytes(file.size());
   if (file.read(bytes.data(), bytes.size()) != bytes.size())
-    throw InputError(path + ": changed while it was read");
+    throw InputError(path + ": changed during reading");
   return bytes;
 }
 

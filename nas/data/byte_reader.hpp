@@ -9,8 +9,8 @@
 
 namespace tilewake {
 
-/// The bytes of a regular file from its start, unpacked where it is gzip'ed (told by its first two
-/// bytes, not by its name). Memory grows with what was read, never with what a header claims.
+/// Reads the bytes of a regular file, decompressed if it is gzip'ed (detected by its first two
+/// bytes, not by its name). Memory grows with the bytes read, not with sizes claimed by a header.
 ///
 /// Every function throws InputError naming the file.
 class ByteReader {
@@ -22,10 +22,10 @@ class ByteReader {
 
   const std::string& path() const;
 
-  /// The next bytes, exactly `count` of them.
+  /// The next `count` bytes, exactly.
   std::vector<std::uint8_t> read(std::size_t count);
 
-  /// Checks that there are no further bytes: neither data nor something behind a gzip stream.
+  /// Checks that no bytes follow: neither data nor anything after a gzip stream.
   void finish();
 
  private:
@@ -36,7 +36,7 @@ class ByteReader {
   std::size_t num_read_ = 0;
 };
 
-/// A whole regular file of 1 to `max_bytes` bytes, as it is.
+/// The whole content of a regular file of 1 to `max_bytes` bytes.
 std::vector<std::uint8_t> read_file(const std::string& path, std::size_t max_bytes);
 
 }  // namespace tilewake

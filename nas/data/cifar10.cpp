@@ -36,8 +36,8 @@ void append_records(const std::string& path, Records& records) {
   for (std::size_t begin = 0; begin < bytes.size(); begin += kRecord) {
     const std::uint8_t label = bytes[begin];
     if (label >= kNumClasses)
-      throw InputError(fmt::format("{}: label {} of image {}; there are {} classes", path, label,
-                                   begin / kRecord, kNumClasses));
+      throw InputError(fmt::format("{}: label {} of image {} is invalid: there are {} classes",
+                                   path, label, begin / kRecord, kNumClasses));
     records.labels.push_back(label);
     for (std::size_t i = 0; i < kPlane; ++i)
       for (std::size_t c = 0; c < kChannels; ++c)
@@ -53,7 +53,7 @@ std::shared_ptr<const ImageSource> read_records(const std::filesystem::path& dir
                                         std::move(records.labels));
 }
 
-// batches.meta.txt has one name a line and an empty line at the end.
+// batches.meta.txt has one name per line and an empty line at the end.
 std::vector<std::string> read_class_names(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path))
     return {"airplane", "automobile", "bird",  "cat",  "deer",
@@ -69,8 +69,8 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
   }
   while (!names.empty() && names.back().empty()) names.pop_back();
   if (names.size() != kNumClasses)
-    throw InputError(fmt::format("{}: names {} classes; CIFAR-10 has {}", path.string(),
-                                 names.size(), kNumClasses));
+    throw InputError(fmt::format("{}: has {} classes; CIFAR-10 has {}", path.string(), names.size(),
+                                 kNumClasses));
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i].empty())
       throw InputError(fmt::format("{}:{}: the name of a class is empty", path.string(), i + 1));

@@ -20,7 +20,7 @@ bool starts_with(const std::vector<std::uint8_t>& file, std::initializer_list<st
 
 void decode_image(const std::string& path, int short_side, Image& image) {
   const std::vector<std::uint8_t> file = read_file(path, kMaxImageFileBytes);
-  // Not by the name: some PNG files of well-known data sets are called .JPEG.
+  // Not by file name: some PNG files of well-known data sets have the suffix .JPEG.
   if (starts_with(file, {0xff, 0xd8, 0xff})) {
     decode_jpeg(path, file, short_side, image);
   } else if (starts_with(file, {0x89, 'P', 'N', 'G'})) {
@@ -32,10 +32,10 @@ void decode_image(const std::string& path, int short_side, Image& image) {
 
 void check_image_size(const std::string& path, std::uint64_t height, std::uint64_t width) {
   if (height < 1 || width < 1 || height > kMaxImageSide || width > kMaxImageSide)
-    throw InputError(fmt::format("{}: has {} x {} pixels; sides of 1 to {} are read", path, height,
+    throw InputError(fmt::format("{}: has {} x {} pixels; sides must be from 1 to {}", path, height,
                                  width, kMaxImageSide));
   if (height * width > static_cast<std::uint64_t>(kMaxImagePixels))
-    throw InputError(fmt::format("{}: has {} x {} pixels; at most {} in all are read", path, height,
+    throw InputError(fmt::format("{}: has {} x {} pixels; the limit is {} pixels", path, height,
                                  width, kMaxImagePixels));
 }
 

@@ -13,8 +13,8 @@
 namespace tilewake {
 namespace {
 
-// Each scan of a progressive file visits every block of the image, even where it changes none, so
-// a small file can ask for minutes of work. Real ones have about 10 scans. 2^30 visited pixels take
+// Each scan of a progressive file visits every block of the image, even if it changes none, so
+// a small file can cause minutes of work. Real files have about 10 scans. 2^30 visited pixels take
 // some seconds at most.
 constexpr std::int64_t kMaxScans = 500;
 constexpr std::int64_t kMaxScanPixels = std::int64_t{1} << 30;
@@ -37,7 +37,7 @@ std::int64_t count_scans(const std::vector<std::uint8_t>& file) {
       ++i;
     } else if (marker == kStuffing || marker == kTemporary ||
                (marker >= kFirstRestart && marker <= kStartOfImage)) {
-      i += 2;  // no segment
+      i += 2;  // without a segment
     } else if (marker == kEndOfImage || i + 3 >= file.size()) {
       break;
     } else {
@@ -51,13 +51,13 @@ std::int64_t count_scans(const std::vector<std::uint8_t>& file) {
 void check_scans(const std::string& path, std::int64_t num_scans, std::int64_t num_pixels) {
   if (num_scans > kMaxScans || num_scans * num_pixels > kMaxScanPixels) {
     throw InputError(fmt::format(
-        "{}: JPEG image of {} scans of {} pixels; at most {} scans and {} pixels in all are read",
+        "{}: JPEG image of {} scans of {} pixels; the limits are {} scans and {} pixels in total",
         path, num_scans, num_pixels, kMaxScans, kMaxScanPixels));
   }
 }
 
-/// libjpeg's state of one image. Its errors leave by longjmp, as it demands, so nothing with a
-/// destructor may live in the functions between setjmp and libjpeg: those get a JpegReader&.
+/// State of libjpeg for one image. libjpeg requires errors to leave by longjmp, so functions
+/// between setjmp and libjpeg must not own objects with destructors: they get a JpegReader&.
 struct JpegReader {
   jpeg_decompress_struct info{};
   jpeg_error_mgr errors{};
@@ -78,7 +78,7 @@ struct JpegReader {
       if (decoder->input_scan_number > kMaxScans) fail(common, "too many scans");
     };
   }
-  ~JpegReader() { jpeg_destroy_decompress(&info); }  // fine where it was never created
+  ~JpegReader() { jpeg_destroy_decompress(&info); }  // valid even if it was not created
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
 
@@ -94,7 +94,7 @@ struct JpegReader {
   }
 };
 
-// False where libjpeg found an error.
+// Returns false after an error of libjpeg.
 bool read_header(JpegReader& reader, const std::uint8_t* bytes, std::size_t num_bytes) {
   if (setjmp(reader.on_error) != 0) return false;
   jpeg_create_decompress(&reader.info);
@@ -110,7 +110,7 @@ bool start(JpegReader& reader) {
   return true;
 }
 
-// Rows of `row_bytes` after one another, then the end of the file.
+// Reads rows of `row_bytes`, then the end of the file.
 bool read_rows(JpegReader& reader, std::uint8_t* pixels, std::size_t row_bytes) {
   if (setjmp(reader.on_error) != 0) return false;
   while (reader.info.output_scanline < reader.info.output_height) {
@@ -121,7 +121,7 @@ bool read_rows(JpegReader& reader, std::uint8_t* pixels, std::size_t row_bytes) 
   return true;
 }
 
-// The powers of two are those that libjpeg-turbo has fast code for.
+// libjpeg-turbo has fast code for powers of two.
 unsigned denominator_for(const jpeg_decompress_struct& info, int short_side) {
   if (short_side < 1) return 1;
   const unsigned side = std::min(info.image_height, info.image_width);
@@ -131,7 +131,7 @@ unsigned denominator_for(const jpeg_decompress_struct& info, int short_side) {
   return denominator;
 }
 
-// libjpeg leaves CMYK to us. Files by Adobe's programs hold it inverted, which is what they all do.
+// libjpeg does not convert CMYK. Files of Adobe's programs store it inverted.
 void cmyk_to_rgb(std::vector<std::uint8_t>& pixels, bool is_inverted) {
   const std::size_t num_pixels = pixels.size() / 4;
   for (std::size_t i = 0; i < num_pixels; ++i) {

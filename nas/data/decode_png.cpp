@@ -12,13 +12,13 @@ namespace tilewake {
 namespace {
 
 constexpr png_alloc_size_t kMaxChunkBytes = 8'000'000;
-constexpr png_uint_32 kMaxChunks = 1000;  // that libpng keeps
-// They do not matter to the pixels. Compressed ones can unfold to a thousand times their size.
+constexpr png_uint_32 kMaxChunks = 1000;  // kept by libpng
+// Irrelevant for the pixels. Compressed chunks can expand to a thousand times their size.
 constexpr png_byte kSkippedChunks[] = "iCCP\0iTXt\0tEXt\0zTXt\0sPLT\0eXIf\0hIST";
 constexpr int kNumSkippedChunks = (sizeof kSkippedChunks) / 5;
 
-/// libpng's state of one image. Its errors leave by longjmp, so nothing with a destructor may live
-/// in the functions between setjmp and libpng: those get a PngReader&.
+/// State of libpng for one image. Errors leave by longjmp, so functions between setjmp and libpng
+/// must not own objects with destructors: they get a PngReader&.
 struct PngReader {
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -40,23 +40,24 @@ struct PngReader {
     std::snprintf(reader->message, sizeof reader->message, "%s", what);
     png_longjmp(png, 1);
   }
-  // Of chunks that do not matter to the pixels, such as colour profiles.
+  // Warnings concern chunks that do not affect pixels, such as colour profiles.
   static void on_warning(png_structp, png_const_charp) {}
 
   static void on_read(png_structp png, png_bytep to, png_size_t count) {
     auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
-    if (count > reader->num_left) png_error(png, "ends too early");
+    if (count > reader->num_left) png_error(png, "unexpected end");
     std::copy_n(reader->bytes, count, to);
     reader->bytes += count;
     reader->num_left -= count;
   }
 };
 
-// False where libpng found an error.
+// Returns false after an error of libpng.
 bool read_header(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   png_set_read_fn(reader.png, &reader, PngReader::on_read);
-  png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // ours has a clearer message
+  png_set_user_limits(reader.png, PNG_UINT_31_MAX,
+                      PNG_UINT_31_MAX);  // check_image_size has a clearer message
   png_set_chunk_malloc_max(reader.png, kMaxChunkBytes);
   png_set_chunk_cache_max(reader.png, kMaxChunks);
   png_set_keep_unknown_chunks(reader.png, PNG_HANDLE_CHUNK_NEVER, kSkippedChunks,

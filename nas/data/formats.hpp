@@ -8,10 +8,10 @@
 
 namespace tilewake {
 
-// What each format of README.md is opened by. All fill in name, classes, channels, train and test;
-// open_image_data() checks the classes and measures the pixels.
+// Opens a data set of one format of README.md. Functions fill in name, classes, channels, train and
+// test; open_image_data() checks the classes and measures the pixels.
 
-/// Files as of MNIST. `classes` are their names; empty: "0", "1", .. as far as the labels go.
+/// MNIST-style files. `classes` are the names; empty: "0", "1", .. up to the largest label.
 ImageData open_idx(const std::string& directory, const std::vector<std::string>& classes);
 
 /// CIFAR-10, binary version.
@@ -20,7 +20,7 @@ ImageData open_cifar10(const std::string& directory);
 /// train/CLASS/ and test/CLASS/ or val/CLASS/.
 ImageData open_image_folder(const std::string& directory);
 
-/// Gratings of 10 classes, 1 x 16 x 16: 2,000 for training and 500 for the test, always the same.
+/// Gratings of 10 classes, 1 x 16 x 16: 2,000 for training and 500 for the test; deterministic.
 ImageData make_synthetic();
 
 }  // namespace tilewake

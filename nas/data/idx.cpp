@@ -33,7 +33,7 @@ std::uint32_t read_uint32(ByteReader& file) {
 void check_magic(ByteReader& file, std::uint32_t expected, const char* what) {
   const std::uint32_t magic = read_uint32(file);
   if (magic != expected)
-    throw InputError(fmt::format("{}: is no idx file of {}: starts with {:#010x}, not {:#010x}",
+    throw InputError(fmt::format("{}: is not an idx file of {}: starts with {:#010x}, not {:#010x}",
                                  file.path(), what, magic, expected));
 }
 
@@ -41,8 +41,8 @@ std::uint32_t read_count(ByteReader& file) {
   const std::uint32_t count = read_uint32(file);
   if (count == 0) throw InputError(file.path() + ": has no images");
   if (count > kMaxImages)
-    throw InputError(fmt::format("{}: says it has {} images; at most {} are read", file.path(),
-                                 count, kMaxImages));
+    throw InputError(fmt::format("{}: has {} images according to its header; the limit is {}",
+                                 file.path(), count, kMaxImages));
   return count;
 }
 
@@ -57,8 +57,8 @@ std::vector<std::uint8_t> read_labels(const std::string& path) {
 std::uint32_t read_side(ByteReader& file, const char* name) {
   const std::uint32_t side = read_uint32(file);
   if (side < 1 || side > kMaxSide)
-    throw InputError(fmt::format("{}: images are {} pixels {}; 1 to {} are read", file.path(), side,
-                                 name, kMaxSide));
+    throw InputError(fmt::format("{}: images are {} pixels {}; must be from 1 to {}", file.path(),
+                                 side, name, kMaxSide));
   return side;
 }
 
@@ -68,14 +68,13 @@ std::shared_ptr<MemoryImages> read_images(const std::string& path,
   check_magic(file, kImagesMagic, "images");
   const std::uint32_t count = read_count(file);
   if (count != labels.size())
-    throw InputError(
-        fmt::format("{}: has {} images, but there are {} labels", path, count, labels.size()));
+    throw InputError(fmt::format("{}: has {} images, but {} labels", path, count, labels.size()));
   const std::uint32_t height = read_side(file, "high");
   const std::uint32_t width = read_side(file, "wide");
   const std::uint64_t bytes = std::uint64_t{height} * width * count;
   if (bytes > kMaxBytes)
-    throw InputError(
-        fmt::format("{}: says it has {} bytes; at most {} are read", path, bytes, kMaxBytes));
+    throw InputError(fmt::format("{}: has {} bytes according to its header; the limit is {}", path,
+                                 bytes, kMaxBytes));
   std::vector<std::uint8_t> pixels = file.read(static_cast<std::size_t>(bytes));
   file.finish();
   return std::make_shared<MemoryImages>(1, static_cast<int>(height), static_cast<int>(width),
@@ -86,7 +85,7 @@ std::string plain_or_gzip(const std::string& directory, const std::string& name)
   std::string path = (std::filesystem::path(directory) / name).string();
   if (std::filesystem::exists(path)) return path;
   if (std::filesystem::exists(path + ".gz")) return path + ".gz";
-  throw InputError(path + ": missing, and so is " + name + ".gz");
+  throw InputError(path + ": missing; neither it nor " + name + ".gz exists");
 }
 
 std::vector<std::string> class_numbers(const std::vector<std::uint8_t>& labels) {
@@ -101,8 +100,8 @@ void check_labels(const std::vector<std::uint8_t>& labels, std::size_t num_class
   const auto bad = std::find_if(labels.begin(), labels.end(),
                                 [&](std::uint8_t label) { return label >= num_classes; });
   if (bad != labels.end())
-    throw InputError(fmt::format("{}: label {} of image {}; there are {} classes", path, *bad,
-                                 bad - labels.begin(), num_classes));
+    throw InputError(fmt::format("{}: label {} of image {} is invalid: there are {} classes", path,
+                                 *bad, bad - labels.begin(), num_classes));
 }
 
 }  // namespace
@@ -123,7 +122,7 @@ ImageData open_idx(const std::string& directory, const std::vector<std::string>&
   const std::string test_images = plain_or_gzip(directory, "t10k-images-idx3-ubyte");
   const std::shared_ptr<MemoryImages> test = read_images(test_images, std::move(test_labels));
   if (test->height() != train->height() || test->width() != train->width())
-    throw InputError(fmt::format("{}: images are {} x {} pixels, those for training {} x {}",
+    throw InputError(fmt::format("{}: images are {} x {} pixels, but those for training {} x {}",
                                  test_images, test->height(), test->width(), train->height(),
                                  train->width()));
   data.train = train;

@@ -49,7 +49,7 @@ class ImageFolder final : public ImageSource {
   std::vector<File> files_;
 };
 
-/// What is in a directory, sorted by name; hidden entries (.DS_Store) are no part of a data set.
+/// The entries of a directory, sorted by name, without hidden ones (.DS_Store).
 std::vector<fs::directory_entry> entries_of(const fs::path& directory) {
   std::error_code error;
   std::vector<fs::directory_entry> entries;
@@ -71,7 +71,7 @@ std::vector<std::string> class_names_of(const fs::path& directory) {
     names.push_back(entry.path().filename().string());
   }
   if (names.size() > kMaxClasses)
-    throw InputError(fmt::format("{}: has {} classes; at most {} are read", directory.string(),
+    throw InputError(fmt::format("{}: has {} classes; the limit is {}", directory.string(),
                                  names.size(), kMaxClasses));
   return names;
 }
@@ -109,7 +109,7 @@ void check_same_classes(const fs::path& train, const std::vector<std::string>& t
   if (different.empty()) return;
   const bool is_in_train =
       std::binary_search(train_classes.begin(), train_classes.end(), different.front());
-  throw InputError(fmt::format("{}: class '{}' is in {} alone; both must have the same classes",
+  throw InputError(fmt::format("{}: class '{}' is only in {}; both must have the same classes",
                                test.string(), different.front(),
                                is_in_train ? train.string() : test.string()));
 }
@@ -120,8 +120,7 @@ ImageData open_image_folder(const std::string& directory) {
   const fs::path train = fs::path(directory) / "train";
   fs::path test = fs::path(directory) / "test";
   if (!fs::exists(test)) test = fs::path(directory) / "val";
-  if (!fs::exists(test))
-    throw InputError(directory + ": has train/, but neither test/ nor val/ beside it");
+  if (!fs::exists(test)) throw InputError(directory + ": has train/, but neither test/ nor val/");
   ImageData data;
   data.channels = 3;
   data.classes = class_names_of(train);

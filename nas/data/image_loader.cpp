@@ -24,9 +24,9 @@ namespace {
 
 constexpr int kMaxResolution = 4096;
 constexpr int kMaxThreads = 256;
-constexpr std::int64_t kMaxValues = std::int64_t{1} << 30;  // of a batch: 4 GiB
-constexpr std::int64_t kChunk = 16;                         // images that a thread takes at a time
-constexpr std::int64_t kNumSlots = 3;                       // batches made ahead
+constexpr std::int64_t kMaxValues = std::int64_t{1} << 30;  // per batch: 4 GiB
+constexpr std::int64_t kChunk = 16;                         // images per work item of a thread
+constexpr std::int64_t kNumSlots = 3;                       // batches prepared ahead
 
 void check(bool ok, const std::string& message) {
   if (!ok) throw InputError(message);
@@ -35,13 +35,13 @@ void check(bool ok, const std::string& message) {
 void check_data(const ImageData& data, const ImageSource& source,
                 const std::vector<std::int64_t>& indices) {
   const auto channels = static_cast<std::size_t>(data.channels);
-  check(
-      data.channels >= 1 && data.mean.size() == channels && data.stddev.size() == channels &&
-          std::all_of(data.stddev.begin(), data.stddev.end(), [](float s) { return s > 0; }),
-      fmt::format("{}: needs a mean and a positive standard deviation of each channel", data.name));
+  check(data.channels >= 1 && data.mean.size() == channels && data.stddev.size() == channels &&
+            std::all_of(data.stddev.begin(), data.stddev.end(), [](float s) { return s > 0; }),
+        fmt::format("{}: needs a mean and a positive standard deviation per channel", data.name));
   for (const std::int64_t index : indices)
     check(index >= 0 && index < source.size(),
-          fmt::format("{}: there is no image {} of {}", data.name, index, source.size()));
+          fmt::format("{}: image {} does not exist; the source has {}", data.name, index,
+                      source.size()));
 }
 
 void check_options(const LoaderOptions& options, int channels) {
@@ -51,7 +51,7 @@ void check_options(const LoaderOptions& options, int channels) {
   check(side >= 1 && side <= kMaxResolution,
         fmt::format("resolution: must be from 1 to {}, not {}", kMaxResolution, side));
   check(std::int64_t{side} * side * channels <= kMaxValues / options.batch_size,
-        fmt::format("batch_size: {} images of {} x {} pixels are too much for the memory",
+        fmt::format("batch_size: {} images of {} x {} pixels do not fit in memory",
                     options.batch_size, side, side));
   check(augmentation.pad_crop >= 0 && augmentation.pad_crop <= side,
         fmt::format("pad_crop: must be from 0 to the resolution {}, not {}", side,
@@ -65,8 +65,8 @@ void check_options(const LoaderOptions& options, int channels) {
 
 }  // namespace
 
-/// Threads take chunks of images in order, into a ring of kNumSlots batches; a chunk is taken once
-/// the slot of its batch is free. Everything but the images themselves is guarded by mutex_.
+/// Threads process chunks of images in order, into a ring of kNumSlots batches. A chunk starts when
+/// the slot of its batch is free. mutex_ guards everything except the images themselves.
 class ImageLoader::Impl {
  public:
   Impl(const ImageData& data, std::shared_ptr<const ImageSource> source,
@@ -86,7 +86,7 @@ class ImageLoader::Impl {
     Batch batch;
     std::int64_t num_chunks_left = 0;
     std::int64_t failed_chunk = 0;
-    std::exception_ptr error;  // of the first chunk of the batch that failed
+    std::exception_ptr error;  // of the first failed chunk of the batch
   };
 
   Slot& slot_of(std::int64_t batch) { return slots_[static_cast<std::size_t>(batch % kNumSlots)]; }
@@ -115,16 +115,16 @@ class ImageLoader::Impl {
   std::mutex mutex_;
   std::condition_variable_any work_arrived_;
   std::condition_variable chunk_finished_;
-  std::vector<std::int64_t> order_;  // of the images of this epoch
+  std::vector<std::int64_t> order_;  // of the images in this epoch
   std::uint64_t epoch_ = 0;
   bool is_started_ = false;
-  std::int64_t next_batch_ = 0;  // that next() gives out
-  std::int64_t open_batch_ = 0;  // that the next chunk is of
+  std::int64_t next_batch_ = 0;  // the next result of next()
+  std::int64_t open_batch_ = 0;  // the batch of the next chunk
   std::int64_t open_chunk_ = 0;
-  int num_busy_ = 0;                        // threads that fill a chunk
-  std::atomic<bool> is_cancelled_ = false;  // what is being made is not wanted any more
+  int num_busy_ = 0;                        // threads that are filling a chunk
+  std::atomic<bool> is_cancelled_ = false;  // the chunks in progress will be discarded
   std::array<Slot, kNumSlots> slots_;
-  std::vector<std::jthread> threads_;  // last: they end before anything else is destroyed
+  std::vector<std::jthread> threads_;  // last member: they end before anything else is destroyed
 };
 
 ImageLoader::Impl::Impl(const ImageData& data, std::shared_ptr<const ImageSource> source,
@@ -137,7 +137,7 @@ ImageLoader::Impl::Impl(const ImageData& data, std::shared_ptr<const ImageSource
       num_batches_((static_cast<std::int64_t>(indices_.size()) +
                     (options.is_training ? 0 : options.batch_size - 1)) /
                    options.batch_size) {
-  open_batch_ = num_batches_;  // nothing to do before start()
+  open_batch_ = num_batches_;  // no work before start()
   for (int i = 0; i < options_.num_threads; ++i)
     threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
 }
@@ -185,9 +185,9 @@ bool ImageLoader::Impl::next(Batch& batch) {
   Slot& slot = slot_of(next_batch_);
   chunk_finished_.wait(lock,
                        [&] { return open_batch_ > next_batch_ && slot.num_chunks_left == 0; });
-  if (slot.error) std::rethrow_exception(slot.error);  // and again when asked again
+  if (slot.error) std::rethrow_exception(slot.error);  // also on later calls
   reserve(batch);
-  std::swap(batch, slot.batch);  // the caller's old memory is filled next
+  std::swap(batch, slot.batch);  // the caller's old memory is refilled next
   ++next_batch_;
   lock.unlock();
   work_arrived_.notify_all();
@@ -198,7 +198,7 @@ bool ImageLoader::Impl::has_work() const {
   return open_batch_ < num_batches_ && open_batch_ < next_batch_ + kNumSlots;
 }
 
-// On the caller's thread, so that open_slot() needs no memory.
+// On the caller's thread, so that open_slot() does not allocate.
 void ImageLoader::Impl::reserve(Batch& batch) const {
   const std::int64_t size = std::min(std::int64_t{options_.batch_size}, num_images());
   batch.labels.reserve(static_cast<std::size_t>(size));
@@ -257,7 +257,7 @@ void ImageLoader::Impl::fill_chunk(const std::stop_token& stop, std::int64_t bat
     if (is_cancelled_ || stop.stop_requested()) return;
     const std::int64_t index = order_[static_cast<std::size_t>(position)];
     const std::int64_t in_batch = position - batch_begin(batch);
-    // Counter 0 is the order of the epoch.
+    // Counter 0 is used for the order of the epoch.
     const auto counter = static_cast<std::uint64_t>(position) + 1;
     to.labels[static_cast<std::size_t>(in_batch)] = source_->label(index);
     preparer_.prepare(index, random_bits(options_.seed, epoch_, counter), scratch,
@@ -269,7 +269,7 @@ ImageLoader::ImageLoader(const ImageData& data, std::shared_ptr<const ImageSourc
                          std::vector<std::int64_t> indices, const LoaderOptions& options) {
   check_options(options, data.channels);
   check_data(data, *source, indices);
-  check(!indices.empty(), data.name + ": there are no images to load");
+  check(!indices.empty(), data.name + ": no images to load");
   check(!options.is_training || static_cast<std::int64_t>(indices.size()) >= options.batch_size,
         fmt::format("batch_size: {} images do not fill one batch of {}", indices.size(),
                     options.batch_size));

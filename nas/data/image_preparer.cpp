@@ -16,8 +16,8 @@ namespace {
 constexpr double kMinAreaShare = 0.08;
 constexpr double kMinAspect = 3.0 / 4.0;
 constexpr double kMaxAspect = 4.0 / 3.0;
-// Photos are evaluated on the central 224 of 256 pixels of their shorter side, whatever the
-// resolution. Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 2 and 4.1.
+// Photos are evaluated on the central 224 of 256 pixels of their shorter side, for all resolutions.
+// Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 2 and 4.1.
 constexpr double kCentre = 224.0 / 256.0;
 constexpr int kNumValues = 256;
 
@@ -37,7 +37,7 @@ double random_area_share(RandomStream& random) {
 }
 
 Window random_window(int height, int width, double area_share, RandomStream& random) {
-  // A window of aspect r has the width sqrt(share H W r), at most W, and the height likewise.
+  // A window of aspect r has the width sqrt(share H W r), at most W; the height likewise.
   const double image_aspect = static_cast<double>(width) / height;
   const double low = std::max(kMinAspect, area_share * image_aspect);
   const double high = std::min(kMaxAspect, image_aspect / area_share);
@@ -76,13 +76,13 @@ void ImagePreparer::prepare(std::int64_t index, std::uint64_t seed, ScratchImage
   if (augmentation_.cutout > 0) cut_out(random, to);
 }
 
-// The image, or what is shown of it, at the resolution of the batch.
+// The image or its window, at the resolution of the batch.
 const Image& ImagePreparer::frame(std::int64_t index, RandomStream& random,
                                   ScratchImages& scratch) const {
   Window window;
   if (augmentation_.random_resized_crop) {
     const double share = random_area_share(random);
-    // As many pixels as leave the shorter side of the narrowest window at the resolution.
+    // Enough pixels for the narrowest window to have `resolution_` pixels on its shorter side.
     const double short_side = std::ceil(resolution_ / std::sqrt(share * kMinAspect));
     read(index, static_cast<int>(short_side), scratch.read);
     window = random_window(scratch.read.height, scratch.read.width, share, random);
@@ -137,7 +137,7 @@ void ImagePreparer::place(const Image& image, RandomStream& random, float* to) c
   }
 }
 
-// A square whose centre is anywhere, so that a part of it may lie outside. Source: DeVries, Taylor,
+// A square around a random pixel, clipped at the edges. Source: DeVries, Taylor,
 // "Improved Regularization of CNNs with Cutout", arXiv:1708.04552, section 3.2.
 void ImagePreparer::cut_out(RandomStream& random, float* to) const {
   const int side = augmentation_.cutout;

@@ -12,22 +12,22 @@
 
 namespace tilewake {
 
-/// The window of a random_resized_crop: a share of the image's area, drawn uniformly from 0.08..1,
-/// and an aspect ratio (width/height), drawn log-uniformly from as much of 3/4..4/3 as fits into
-/// the image with that area. Where nothing fits, the largest window of the nearest aspect ratio.
+/// The window of a random_resized_crop: a share of the image's area, uniform in 0.08..1, and an
+/// aspect ratio (width/height), log-uniform in the part of 3/4..4/3 that fits into the image with
+/// that area. If nothing fits, the largest window of the nearest aspect ratio.
 ///
 /// As in Szegedy et al., "Going Deeper with Convolutions", arXiv:1409.4842, section 6, but without
-/// tries that are rejected, so that the area is known before the image is decoded.
+/// rejected tries, so that the area is known before the image is decoded.
 double random_area_share(RandomStream& random);
 Window random_window(int height, int width, double area_share, RandomStream& random);
 
-/// Makes one image of a batch out of one of a source. What is random follows from `seed` alone.
+/// Prepares one image of a batch from one of a source. All randomness derives from `seed`.
 class ImagePreparer {
  public:
   ImagePreparer(const ImageData& data, std::shared_ptr<const ImageSource> source,
                 const LoaderOptions& options);
 
-  /// What a thread keeps from image to image.
+  /// Buffers of a thread, reused from image to image.
   struct ScratchImages {
     Image read;
     Image resized;
@@ -36,8 +36,8 @@ class ImagePreparer {
 
   std::int64_t values_per_image() const;
 
-  /// Writes resolution x resolution x channels values to `to`. `seed` is of this image in this
-  /// epoch. Several threads may call it, each with its own scratch.
+  /// Writes resolution x resolution x channels values to `to`. `seed` is specific to this image in
+  /// this epoch. Thread-safe if each thread has its own scratch.
   void prepare(std::int64_t index, std::uint64_t seed, ScratchImages& scratch, float* to) const;
 
  private:
@@ -50,7 +50,7 @@ class ImagePreparer {
   std::shared_ptr<const ImageSource> source_;
   int resolution_;
   Augmentation augmentation_;      // none for evaluation
-  std::vector<float> normalised_;  // of each channel, of each value 0..255
+  std::vector<float> normalised_;  // by channel and value 0..255
 };
 
 }  // namespace tilewake

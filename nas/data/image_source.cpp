@@ -41,13 +41,13 @@ struct NamedData {
   ImageData (*open)();
 };
 
-// To add a data set of its own name or a format: one line in one of these tables, one function in
+// To add a named data set or a format: one line in one of these tables, one function in
 // formats.hpp, one row in README.md.
 constexpr NamedData kNames[] = {{"fashion-mnist", open_fashion_mnist},
                                 {"synthetic", make_synthetic}};
 
 struct Format {
-  std::vector<const char*> files;  // any of these shows that a directory is of the format
+  std::vector<const char*> files;  // any of these identifies the format of a directory
   ImageData (*open)(const std::string& directory);
 };
 
@@ -94,7 +94,7 @@ void check_classes(const ImageData& data, const std::string& where) {
   if (empty == counts.end()) return;
   const auto label = static_cast<std::size_t>(empty - counts.begin());
   throw InputError(
-      fmt::format("{}: no training image is of class {} ({})", where, label, data.classes[label]));
+      fmt::format("{}: class {} ({}) has no training images", where, label, data.classes[label]));
 }
 
 }  // namespace

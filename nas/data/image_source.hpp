@@ -16,27 +16,27 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Labelled images that can be read in any order, by several threads at once.
+/// Labelled images with random access, thread-safe.
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
 
   virtual std::int64_t size() const = 0;
   virtual int label(std::int64_t index) const = 0;
-  /// Throws InputError naming the file where an image cannot be decoded.
+  /// Throws InputError naming the file if an image cannot be decoded.
   virtual void read(std::int64_t index, Image& image) const = 0;
 
-  /// The same for who needs no more than `short_side` pixels on the image's shorter side: it may be
-  /// smaller than stored, by the same factor both ways, where that is faster to decode.
+  /// The same if at most `short_side` pixels are needed on the shorter side: the result may be
+  /// smaller than stored, by the same factor in both dimensions, if this is faster to decode.
   virtual void read_scaled(std::int64_t index, int short_side, Image& image) const {
     static_cast<void>(short_side);
     read(index, image);
   }
-  /// Photos of any size, which are evaluated on their centre, as opposed to images of one size.
+  /// Whether images vary in size (photos, evaluated on their centre) or have one size.
   virtual bool varies_in_size() const { return false; }
 };
 
-/// A data set, opened. `train` is what every decision is made on; `test` is read once, at the end.
+/// An open data set. All decisions use `train`; `test` is read once, at the end.
 struct ImageData {
   std::string name;
   std::vector<std::string> classes;
@@ -49,17 +49,16 @@ struct ImageData {
   int num_classes() const { return static_cast<int>(classes.size()); }
 };
 
-/// Opens what --data names: "fashion-mnist" (Debian's package dataset-fashion-mnist),
-/// "synthetic", or a directory: CIFAR-10 in its binary format, idx files as of MNIST (gzip'ed or
-/// not), or train/CLASS/*.jpg|jpeg|png with test/ (or val/) beside it. What is in it is found by
-/// the names of its files.
+/// Opens the value of --data: "fashion-mnist" (Debian's package dataset-fashion-mnist),
+/// "synthetic", or a directory: CIFAR-10 in its binary format, MNIST-style idx files (optionally
+/// gzip'ed), or train/CLASS/*.jpg|jpeg|png with test/ (or val/). File names determine the format.
 ///
-/// Throws InputError, naming the file, for what is missing, empty or damaged.
+/// Throws InputError naming the file if something is missing, empty or damaged.
 ImageData open_image_data(const std::string& name_or_directory);
 
 /// Indices of a fixed part of the training images, drawn by `seed` with equal shares of each class
-/// as far as they go, and the others. Ascending; where the images lie class by class, in an order
-/// drawn by `seed`, so that the first few hundred are of all classes there, too.
+/// as far as possible, and of the rest. Ascending; if the images are ordered by class, in an order
+/// drawn by `seed`, so that the first few hundred are of all classes.
 struct Split {
   std::vector<std::int64_t> train;
   std::vector<std::int64_t> validation;

@@ -11,7 +11,7 @@ namespace tilewake {
 /// Images of one size, all in memory.
 class MemoryImages final : public ImageSource {
  public:
-  /// `pixels` are images after one another, HWC; as many as there are labels.
+  /// `pixels`: consecutive images, HWC, one per label.
   MemoryImages(int channels, int height, int width, std::vector<std::uint8_t> pixels,
                std::vector<std::uint8_t> labels);
 

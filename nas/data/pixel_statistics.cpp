@@ -16,9 +16,9 @@ namespace {
 constexpr std::int64_t kMaxImages = 100'000;
 constexpr std::int64_t kSampleSize = 2000;
 constexpr std::uint64_t kSeed = 0;
-constexpr int kShortSide = 128;  // pixels; enough for statistics, and photos decode faster
+constexpr int kShortSide = 128;  // pixels; sufficient for statistics, and faster to decode
 
-// All of them, or one at random of each of kSampleSize equal parts.
+// All images, or a random one of each of kSampleSize equal parts.
 std::vector<std::int64_t> sample_of(const ImageSource& images) {
   const std::int64_t size = images.size();
   const bool is_whole = size <= (images.varies_in_size() ? kSampleSize : kMaxImages);
@@ -32,7 +32,7 @@ std::vector<std::int64_t> sample_of(const ImageSource& images) {
   return indices;
 }
 
-// Sums over images of the means of x and x^2 over an image's pixels.
+// Sums over images of the per-image means of x and x^2.
 struct Sums {
   double mean = 0.0;
   double mean_square = 0.0;

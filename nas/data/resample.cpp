@@ -13,8 +13,7 @@ void Resampler::fill_axis(double begin, double length, int input_size, int side,
   const double step = length / side;
   const double reach = std::max(1.0, step);
   for (int i = 0; i < side; ++i) {
-    // In a coordinate in which the centre of pixel k is k; the nearest pixel is always within
-    // reach.
+    // In coordinates with the centre of pixel k at k; the nearest pixel is always in range.
     const double centre =
         std::clamp(begin + (i + 0.5) * step - 0.5, 0.0, static_cast<double>(input_size - 1));
     Taps& taps = axis.taps[static_cast<std::size_t>(i)];
@@ -69,7 +68,7 @@ void Resampler::shrink_columns(int first_row, std::size_t row_values, Image& res
   std::vector<float> sums(row_values);
   std::uint8_t* to = result.pixels.data();
   for (const Taps& taps : vertical_.taps) {
-    std::fill(sums.begin(), sums.end(), 0.5F);  // rounds
+    std::fill(sums.begin(), sums.end(), 0.5F);  // for rounding
     for (int k = 0; k < taps.count; ++k) {
       const float weight = vertical_.weights[taps.weights + static_cast<std::size_t>(k)];
       const float* row =

@@ -7,7 +7,7 @@
 
 namespace tilewake {
 
-/// A part of an image, in pixels from its top left corner; edges may lie within pixels.
+/// A part of an image, in pixels from its top left corner; edges may be fractional.
 struct Window {
   double top = 0.0;
   double left = 0.0;
@@ -15,20 +15,19 @@ struct Window {
   double width = 0.0;
 };
 
-/// Resizes a window of `image` to side x side pixels: weighted means with a triangle as wide as two
-/// pixels of the coarser of the two grids, which is bilinear interpolation where the result is
-/// finer and averages over all pixels (no aliasing) where it is coarser. Rounded to 8 bits.
-/// Keeps its memory from image to image.
+/// Resizes a window of `image` to side x side pixels, by weighted means with a triangle of two
+/// pixels of the coarser grid: bilinear interpolation for a finer result, averages over all pixels
+/// (no aliasing) for a coarser one. Rounded to 8 bits. Reuses its memory from image to image.
 class Resampler {
  public:
   void resample(const Image& image, const Window& window, int side, Image& result);
 
  private:
-  // Which input pixels make an output pixel: count weights from first on.
+  // Input pixels of an output pixel: `count` weights starting at `first`.
   struct Taps {
     int first = 0;
     int count = 0;
-    std::size_t weights = 0;  // index of the first of them
+    std::size_t weights = 0;  // index of the first weight
   };
   struct Axis {
     std::vector<Taps> taps;

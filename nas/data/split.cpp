@@ -13,7 +13,7 @@
 namespace tilewake {
 namespace {
 
-/// Mostly beside images of the same class, as image folders are listed.
+/// Whether most neighbouring images have the same class, as in image folders.
 bool are_class_by_class(const ImageSource& images, const std::vector<std::int64_t>& indices) {
   std::size_t num_pieces = indices.empty() ? 0 : 1;
   for (std::size_t i = 1; i < indices.size(); ++i)
@@ -43,7 +43,7 @@ Split split_train(const ImageSource& train, double validation_share, std::uint64
   for (std::size_t label = 0; label < classes.size(); ++label) {
     std::vector<std::int64_t>& indices = classes[label];
     shuffle(indices, random_bits(seed, label));
-    // A class of one image cannot be on both sides: it is trained on.
+    // A class of one image is used for training.
     const auto count = static_cast<std::int64_t>(indices.size());
     const std::int64_t wanted = std::llround(validation_share * static_cast<double>(count));
     const std::int64_t num = count < 2 ? 0 : std::clamp(wanted, std::int64_t{1}, count - 1);
@@ -51,7 +51,7 @@ Split split_train(const ImageSource& train, double validation_share, std::uint64
     split.train.insert(split.train.end(), indices.begin() + num, indices.end());
   }
   if (split.validation.empty())
-    throw InputError("validation_share: every class has one training image; none can be left out");
+    throw InputError("validation_share: every class has one training image; none can be held out");
   for (std::vector<std::int64_t>* indices : {&split.validation, &split.train}) {
     std::sort(indices->begin(), indices->end());
     if (are_class_by_class(train, *indices)) shuffle(*indices, random_bits(seed, classes.size()));

@@ -27,17 +27,17 @@ double between(RandomStream& random, double low, double high) {
   return low + (high - low) * random.unit();
 }
 
-// Mean 0 and variance 1: the sum of 12 uniform numbers, whose variances are 1/12. No logarithm or
-// cosine of a library decides a pixel's noise.
+// Mean 0 and variance 1: the sum of 12 uniform numbers with variance 1/12. Independent of library
+// functions such as logarithm and cosine.
 double noise(RandomStream& random) {
   double sum = -6.0;
   for (int i = 0; i < 12; ++i) sum += random.unit();
   return sum;
 }
 
-// The class is the orientation and the period of a grating. Its phase is any, so that the mean
-// image of every class is grey and no linear classifier of pixels can tell them apart; place,
-// contrast, angle and period vary, and there is noise.
+// The class is the orientation and the period of a grating. Its phase is random, so the mean image
+// of every class is grey and no linear classifier of pixels can separate classes. Place, contrast,
+// angle and period vary, and noise is added.
 void draw_grating(int label, RandomStream& random, std::vector<std::uint8_t>& pixels) {
   const int orientation = label % kNumOrientations;
   const double angle = (orientation + between(random, -0.2, 0.2)) * kPi / kNumOrientations;

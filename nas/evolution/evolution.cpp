@@ -19,7 +19,7 @@
 namespace tilewake {
 namespace {
 
-/// Everything that decides which candidates there are and what they are scored.
+/// Hash of everything that determines the candidates and their scores.
 std::string fingerprint_of(const EvolutionProblem& problem, const EvolutionOptions& o,
                            std::uint64_t seed) {
   const PathSpace& space = problem.space;
@@ -83,7 +83,7 @@ class Evolution {
  private:
   const PathSpace& space() const { return problem_.space; }
 
-  /// The candidates of a generation, which follow from all those before it.
+  /// The candidates of a generation, determined by all earlier ones.
   std::vector<Candidate> plan(int number) {
     std::vector<Candidate> planned;
     if (const std::vector<Path> parents = best_paths(); !parents.empty()) {
@@ -91,7 +91,7 @@ class Evolution {
         return mutated(parents[random.below(parents.size())], space(),
                        options_.mutation_probability, random);
       });
-      // The child of a path with itself is that path, which no operator needs to find again.
+      // A crossover of a path with itself is that path, so it needs two parents.
       const int crossovers = parents.size() > 1 ? options_.crossovers : 0;
       draw(planned, number, Origin::kCrossover, crossovers, [&](RandomStream& random) {
         const std::size_t a = random.below(parents.size());
@@ -119,7 +119,7 @@ class Evolution {
     }
   }
 
-  /// Whether `path` is new and feasible, and so a candidate.
+  /// Adds `path` to the candidates if it is new and feasible.
   bool admit(std::vector<Candidate>& planned, int number, Origin origin, Path path) {
     assert(space().contains(path));
     if (visited_.contains(path)) return false;
@@ -142,7 +142,7 @@ class Evolution {
     return paths;
   }
 
-  /// False if it was interrupted.
+  /// Returns false if it was interrupted.
   bool score_all(std::vector<Candidate> planned) {
     for (Candidate& candidate : planned) {
       const std::size_t index = result_.candidates.size();
@@ -164,9 +164,8 @@ class Evolution {
   double score_of(const Path& path) const {
     const double score = problem_.score(path);
     if (!std::isfinite(score)) {
-      throw InputError(fmt::format(
-          "the score of path {} is {}: the weights that it is scored with have diverged",
-          text_of(path), score));
+      throw InputError(fmt::format("the score of path {} is {}: the weights have diverged",
+                                   text_of(path), score));
     }
     return score;
   }
@@ -183,24 +182,23 @@ class Evolution {
 
   void end_without_new(int number) {
     if (result_.best) {
-      result_.log.push_back(fmt::format(
-          "generation {}: nothing new within {:.4g} ms found after {} candidates; the end", number,
-          space().limit_ms, result_.candidates.size()));
+      result_.log.push_back(
+          fmt::format("generation {}: no new path within {:.4g} ms after {} candidates; finished",
+                      number, space().limit_ms, result_.candidates.size()));
       return;
     }
     result_.end = EvolutionEnd::kInfeasible;
     result_.log.push_back(fmt::format(
-        "no path within {:.4g} ms found; the fastest met {}", space().limit_ms,
+        "no path within {:.4g} ms found; the fastest one evaluated {}", space().limit_ms,
         result_.fastest_met ? fmt::format("takes {:.4g} ms: {}", result_.fastest_met->latency_ms,
                                           text_of(result_.fastest_met->path))
-                            : "is more than the machine can hold"));
+                            : "does not fit the machine"));
   }
 
   [[noreturn]] void refuse(std::size_t index) const {
     throw InputError(fmt::format(
-        "{}: candidate {} is not the one that its settings lead to now; its latencies or scores "
-        "are those of another model; give another --out, or begin again with --force or an empty "
-        "directory",
+        "{}: candidate {} does not match its settings: latencies or scores are of another model; "
+        "use another --out, or --force, or an empty directory",
         file_, index + 1));
   }
 

@@ -16,45 +16,45 @@ namespace tilewake {
 /// Defaults: Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling",
 /// arXiv:1904.00420, and its released search code.
 struct EvolutionOptions {
-  int population = 50;  // candidates a generation, at least 1
+  int population = 50;  // candidates per generation, at least 1
   int parents = 10;     // the best so far, at least 1
-  int mutations = 25;   // of each generation but the first
+  int mutations = 25;   // per generation, except the first
   int crossovers = 25;
-  int generations = 20;               // the first, random one included
-  double mutation_probability = 0.1;  // of each free position
-  int max_tries_factor = 10;          // draws an operator has for each candidate that it is to find
+  int generations = 20;               // including the first, random one
+  double mutation_probability = 0.1;  // per free position
+  int max_tries_factor = 10;          // draws of an operator per candidate that it must find
 };
 
-/// A generation all of whose candidates are scored.
+/// A generation whose candidates all have scores.
 struct Generation {
   int number = 0;  // from 0
   std::span<const Candidate> candidates;
-  const Candidate& best;  // of this generation and those before
-  std::string text;       // a line for people
+  const Candidate& best;  // of this and all earlier generations
+  std::string text;       // one line of text
 };
 
 struct EvolutionProblem {
   PathSpace space;
-  /// What `latency_ms` and `score` follow from: machine, weights, data. A file of an evolution with
-  /// another one is refused.
+  /// Identifies the origin of `latency_ms` and `score`: machine, weights, data. A file with another
+  /// fingerprint is rejected.
   std::string fingerprint;
-  /// Each candidate is scored once; the order must not matter to the score, which must be finite.
+  /// Each candidate is scored once. The score must be finite and independent of the order.
   std::function<double(const Path& path)> score;
-  /// A path of the space that is known to be fast: tried where random draws do not fill the first
-  /// generation, as under a limit that hardly any path keeps.
+  /// A path of the space known to be fast. It is tried if random draws do not fill the first
+  /// generation, as under a tight limit.
   std::optional<Path> fastest;
-  std::function<bool()> is_interrupted;  // asked before each score; none: never
-  /// Of a resumed evolution also for the generations that it finds in its file.
+  std::function<bool()> is_interrupted;  // checked before each score; empty: never interrupted
+  /// In a resumed evolution also called for the generations read from the file.
   std::function<void(const Generation& generation)> on_generation;
 };
 
 enum class EvolutionEnd {
-  kComplete,     // all generations, or those until no new candidate was found
-  kInterrupted,  // the next call goes on from here
-  kInfeasible    // no path that was tried keeps to the limit
+  kComplete,     // all generations, or until no new candidate was found
+  kInterrupted,  // the next call resumes from here
+  kInfeasible    // no path within the limit was found
 };
 
-/// A path whose latency was asked for, and that latency.
+/// A path and its latency.
 struct TimedPath {
   Path path;
   double latency_ms = 0.0;
@@ -62,29 +62,29 @@ struct TimedPath {
 
 struct EvolutionResult {
   EvolutionEnd end = EvolutionEnd::kComplete;
-  std::optional<Candidate> best;         // none where none is scored
-  std::vector<Candidate> candidates;     // all that are scored, in this order
-  std::optional<TimedPath> fastest_met;  // feasible or not; none where none fits the machine
-  std::vector<std::string> log;          // for decisions.log: a line a generation, and why it ended
+  std::optional<Candidate> best;         // empty if no path was scored
+  std::vector<Candidate> candidates;     // all scored candidates, in order
+  std::optional<TimedPath> fastest_met;  // feasible or not; empty if none fits the machine
+  std::vector<std::string> log;          // for decisions.log: a line per generation, and the end
 };
 
-/// Searches for the path with the highest score within the limit, as SPOS does.
+/// Searches for the path with the highest score within the limit, as in SPOS.
 ///
-/// The first generation is random. In each other one the best `parents` of all candidates so far
-/// have `mutations` children by `mutated` and `crossovers` by `crossed` (of two different
-/// parents), and random paths fill it up to `population`. Every candidate keeps the limit and has
-/// not been a candidate before; an operator that does not find enough such paths in
-/// `max_tries_factor` times as many draws goes without. A generation in which nothing is found ends
-/// the evolution: so does, in a small space, every feasible path having been scored.
+/// The first generation is random. In each later one, the best `parents` of all candidates so far
+/// produce `mutations` children by `mutated` and `crossovers` by `crossed` (of two different
+/// parents), and random paths fill it up to `population`. Every candidate is within the limit and
+/// new. An operator stops after `max_tries_factor` draws per candidate, even if it found fewer. The
+/// evolution ends at a generation without new candidates, for example when all feasible paths of a
+/// small space were scored.
 ///
-/// `file`, unless empty, holds all candidates after each score, and a call that finds it goes on
-/// from there: interrupted or not, the result and the file are the same. Every draw follows
-/// from seed, generation, operator and try alone, so the generations in the file are planned again,
-/// which asks for latencies but not for scores, and must give the candidates that it holds.
+/// `file`, unless empty, contains all candidates after each score. A call with an existing file
+/// resumes from it: result and file are independent of interruptions. Every draw depends only on
+/// seed, generation, operator and try, so the generations of the file are planned again, which
+/// evaluates latencies but not scores, and must match the candidates of the file.
 ///
-/// Throws InputError where the file is damaged, of other settings, or does not follow from the
-/// latencies of now, and where a score is not finite. What `score` throws goes through; what was
-/// scored before is in the file.
+/// Throws InputError if the file is damaged, of other settings or inconsistent with the current
+/// latencies, or if a score is not finite. Exceptions of `score` propagate; earlier scores are in
+/// the file.
 EvolutionResult evolve(const EvolutionProblem& problem, const EvolutionOptions& options,
                        std::uint64_t seed, const std::string& file = {});
 

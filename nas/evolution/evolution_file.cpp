@@ -21,11 +21,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A thousand candidates of 20 positions take 126 KB.
+// A thousand candidates of 20 positions need 126 KB.
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxValues = std::size_t{1} << 23;
 
-/// Of all that the file holds but the hash itself.
+/// Of everything in the file except the hash itself.
 std::string hash_of(Json json) {
   json.erase("hash");
   return fmt::format("{:016x}", fnv1a64(json.dump()));
@@ -45,7 +45,7 @@ Origin origin_of(const Json& json, const std::string& path) {
        {Origin::kRandom, Origin::kMutation, Origin::kCrossover, Origin::kFastest}) {
     if (name == to_string(origin)) return origin;
   }
-  throw InputError(fmt::format("{}: no origin of a candidate: '{}'", path, printable(name)));
+  throw InputError(fmt::format("{}: unknown origin of a candidate: '{}'", path, printable(name)));
 }
 
 /// get<int>() would cut a larger number to its lowest bits, or cast one with an exponent.
@@ -80,17 +80,17 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
   try {
     const Json json = parse_json(text, path, {kMaxBytes, kMaxValues});
     if (json.at("hash").get<std::string>() != hash_of(json)) {
-      throw InputError(path + ": is damaged: its hash is not that of what it holds");
+      throw InputError(path + ": is damaged: the hash does not match its content");
     }
     if (json.at("fingerprint").get<std::string>() != fingerprint) {
-      throw InputError(
-          fmt::format("{}: is of a run with other settings; give another --out, or begin again "
-                      "with --force or an empty directory",
-                      path));
+      throw InputError(fmt::format(
+          "{}: was written with different settings; use another --out, or --force, or an "
+          "empty directory",
+          path));
     }
     return parse(json, path);
   } catch (const Json::exception& e) {
-    throw InputError(fmt::format("{}: no file of an evolution: {}", path, json_error_text(e)));
+    throw InputError(fmt::format("{}: not an evolution file: {}", path, json_error_text(e)));
   }
 }
 

@@ -8,11 +8,11 @@
 
 namespace tilewake {
 
-/// The candidates that the file holds, in the order in which they were scored; none where there is
-/// no file. Throws InputError naming it where it is damaged or has another fingerprint.
+/// The candidates of the file in the order of scoring; none if there is no file. Throws InputError
+/// naming it if it is damaged or has another fingerprint.
 std::vector<Candidate> read_evolution(const std::string& path, const std::string& fingerprint);
 
-/// Replaces the file in one step. JSON, one candidate a line; equal candidates give equal bytes.
+/// Replaces the file atomically. JSON, one candidate per line; deterministic.
 void write_evolution(const std::string& path, const std::string& fingerprint,
                      const std::vector<Candidate>& candidates);
 

@@ -11,36 +11,36 @@
 
 namespace tilewake {
 
-/// One operator a position of a one-shot supernet, as an index into that position's choices.
+/// The operator of each position of a one-shot supernet, as an index into the position's choices.
 using Path = std::vector<int>;
 
-/// Which paths there are, and which of them are feasible.
+/// The paths of a supernet, and a predicate for the feasible ones.
 struct PathSpace {
-  std::vector<int> num_choices;  // of each position, at least 1
-  std::vector<int> fixed;  // of each position: -1 is free, else its only choice; empty: all free
-  std::function<double(const Path& path)> latency_ms;  // infinity: more than the machine can hold
+  std::vector<int> num_choices;  // per position, at least 1
+  std::vector<int> fixed;  // per position: -1 is free, otherwise its only choice; empty: all free
+  std::function<double(const Path& path)> latency_ms;  // infinity: does not fit the machine
   double limit_ms = std::numeric_limits<double>::infinity();
 
   bool is_free(std::size_t position) const { return fixed.empty() || fixed[position] < 0; }
-  /// One choice a position, each one that there is.
+  /// Whether `path` has one valid choice per position.
   bool contains(const Path& path) const;
-  /// Finite and at most the limit.
+  /// Whether it is finite and at most the limit.
   bool keeps_limit(double ms) const;
 };
 
-/// Every free position drawn uniformly.
+/// Draws every free position uniformly.
 Path random_path(const PathSpace& space, RandomStream& random);
 
-/// Every free position of `parent` is, with this probability, drawn anew from all its choices: also
-/// from the one that it has, as SPOS does.
+/// Redraws every free position of `parent` with this probability from all its choices, including
+/// the current one, as in SPOS.
 Path mutated(const Path& parent, const PathSpace& space, double probability, RandomStream& random);
 
-/// Every position from one parent or the other, each as likely.
+/// Takes every position from one parent or the other with equal probability.
 Path crossed(const Path& a, const Path& b, RandomStream& random);
 
-/// Different feasible paths, uniform among them, for a random search: draws until there are
-/// `count`, `max_draws` times at most, so that there may be fewer. The same for the same seed;
-/// those for a smaller count are the first of those for a larger one.
+/// Distinct feasible paths, uniformly distributed, for a random search. Draws until there are
+/// `count`, at most `max_draws` times, so there may be fewer. Deterministic for a seed; a smaller
+/// count returns a prefix of a larger one.
 std::vector<Path> random_feasible_paths(const PathSpace& space, int count, std::uint64_t seed,
                                         std::int64_t max_draws);
 

@@ -13,7 +13,7 @@ struct LayerWeight {
   std::vector<float> bias;    // out
 };
 
-/// By Layer::name; of every layer that has weights.
+/// By Layer::name, for every layer with weights.
 using LayerWeights = std::map<std::string, LayerWeight>;
 
 }  // namespace tilewake

@@ -44,10 +44,10 @@ void add_shapes(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& 
   }
 }
 
-/// Whatever libonnx finds wrong is a std::runtime_error of several kinds.
+/// Errors of libonnx are of several kinds of std::runtime_error.
 onnx::ModelProto checked_model(const std::string& bytes) {
   onnx::ModelProto model;
-  if (!model.ParseFromString(bytes)) throw InputError("ONNX: the bytes are no ONNX model");
+  if (!model.ParseFromString(bytes)) throw InputError("ONNX: not an ONNX model");
   try {
     onnx::checker::check_model(model);
     constexpr bool kCheckTypes = true;
@@ -55,7 +55,7 @@ onnx::ModelProto checked_model(const std::string& bytes) {
     onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(),
                                        onnx::ShapeInferenceOptions(kCheckTypes, kStrict));
   } catch (const std::exception& e) {
-    throw InputError(fmt::format("ONNX: libonnx refuses the model: {}", e.what()));
+    throw InputError(fmt::format("ONNX: libonnx rejects the model: {}", e.what()));
   }
   return model;
 }

@@ -17,7 +17,7 @@ namespace {
   throw InputError(fmt::format("ONNX: layer '{}': {}", layer.name, what));
 }
 
-/// One output, the last layer; names of `weights` that are layers with weights.
+/// Checks that there is one output, the last layer, and that `weights` are of layers with weights.
 void check_parts(const Network& network, const LayerWeights& weights) {
   std::set<int> used;
   std::set<std::string> with_weights;
@@ -29,14 +29,14 @@ void check_parts(const Network& network, const LayerWeights& weights) {
   for (int i = 0; i < last; ++i) {
     if (!used.contains(i)) {
       fail(network.layers[static_cast<std::size_t>(i)],
-           fmt::format("is a further output beside '{}'; a model is written with one",
+           fmt::format("is a second output besides '{}'; only one is supported",
                        network.layers.back().name));
     }
   }
   for (const auto& [name, values] : weights) {
     if (!with_weights.contains(name)) {
       throw InputError(
-          fmt::format("ONNX: weights given for '{}', which is no layer with weights", name));
+          fmt::format("ONNX: weights given for '{}', which is not a layer with weights", name));
     }
   }
 }

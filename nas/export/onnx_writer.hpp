@@ -8,13 +8,13 @@
 
 namespace tilewake {
 
-/// The bytes of an ONNX model (opset 13, IR version 7) of `network` with one float input "image"
-/// (N x C x H x W, N free) and one output "logits". Throws InputError where a layer has no weights
-/// or some of another size, or cannot be said in ONNX.
+/// The bytes of an ONNX model (opset 13, IR version 7) of `network` with one float input "image" (N
+/// x C x H x W, N free) and one output "logits". Throws InputError if a layer has no weights or
+/// weights of another size, or is not expressible in ONNX.
 std::string onnx_model(const Network& network, const LayerWeights& weights);
 
-/// Reads the bytes back with libonnx: checks the model and infers all shapes, and compares them
-/// with those of `network`. Throws InputError naming the node that disagrees.
+/// Reads the bytes with libonnx: checks the model, infers all shapes and compares them with
+/// `network`. Throws InputError naming the differing node.
 void check_onnx_model(const std::string& bytes, const Network& network);
 
 }  // namespace tilewake

@@ -28,7 +28,7 @@ BlockNetworkImpl::BlockNetworkImpl(const Architecture& a) : architecture(a) {
 }
 
 torch::Tensor BlockNetworkImpl::forward(const torch::Tensor& images) {
-  // Images of one channel have both layouts, and convolutions then choose the slower one.
+  // Single-channel images match both layouts; convolutions would then select the slower one.
   torch::Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
   x = normalize_and_activate(stem_bn, x, architecture.activation);
   for (NetworkBlock& block : blocks) x = block(x);

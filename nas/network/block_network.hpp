@@ -11,18 +11,18 @@
 
 namespace tilewake {
 
-/// An Architecture that can be trained. Batch normalisation: momentum 0.99 (TensorFlow's sense),
-/// eps 1e-3. Initial values: convolutions N(0, sqrt(2 / (kh kw out))), out = 1 for depthwise; the
-/// dense layer U(+-1/sqrt(num_classes)), its bias 0 (source: the method, section 1).
+/// A trainable Architecture. Batch normalisation: momentum 0.99 (as in TensorFlow), eps 1e-3.
+/// Initial values: convolutions N(0, sqrt(2 / (kh kw out))), out = 1 for depthwise; the dense layer
+/// U(+-1/sqrt(num_classes)), its bias 0 (source: the method, section 1).
 struct BlockNetworkImpl : torch::nn::Module {
   explicit BlockNetworkImpl(const Architecture& architecture);
 
-  /// @param images  N x C x H x W, best channels_last
+  /// @param images  N x C x H x W, preferably channels_last
   /// @return        logits, N x num_classes
   torch::Tensor forward(const torch::Tensor& images);
 
-  /// Dropout before the classifier, and drop-connect of the last block; block i (from 0) of n has
-  /// i / (n - 1) of it.
+  /// Sets dropout before the classifier, and drop-connect: block i (from 0) of n gets drop_connect
+  /// x i / (n - 1).
   void set_regularization(double dropout, double drop_connect);
 
   Architecture architecture;
@@ -36,8 +36,8 @@ struct BlockNetworkImpl : torch::nn::Module {
 };
 TORCH_MODULE(BlockNetwork);
 
-/// Weights and biases of every layer of to_network(architecture), batch normalisation folded in:
-/// what ONNX files and accelerators take.
+/// Weights and biases of every layer of to_network(architecture) with batch normalisation folded
+/// in, as used by ONNX files and accelerators.
 LayerWeights folded_weights(BlockNetwork& network);
 
 }  // namespace tilewake

@@ -21,12 +21,12 @@ int channels_of(const std::vector<MixBranch>& branches, int in_channels) {
   return sum * in_channels;
 }
 
-// Of an Xception-like unit's branch.
+// Separable convolutions in the branch of an Xception-like unit.
 constexpr int kNumSeparable = 3;
 
 int kernel_of(const ArchitectureBlock& block) {
   if (block.branches.size() != 1 || block.branches[0].expansion_ratio != 1) {
-    throw InputError("a block of this operator has one kernel and no expansion ratio");
+    throw InputError("a block of this operator takes one kernel and no expansion ratio");
   }
   return block.branches[0].kernel;
 }
@@ -134,9 +134,10 @@ ShuffleUnitImpl::ShuffleUnitImpl(int num_in, int num_out, int stride_of_unit,
     : NetworkBlockImpl(num_in, num_out, stride_of_unit, block.activation) {
   const int kernel = kernel_of(block);
   const auto linear = Activation::kNone;
-  if (out_channels % 2 != 0) throw InputError("a unit of two halves needs an even width");
+  if (out_channels % 2 != 0)
+    throw InputError("a unit of two halves needs an even number of channels");
   const int half = out_channels / 2;
-  int worked = half;  // channels that the branch is given
+  int worked = half;  // input channels of the branch
   if (!keeps_shape()) {
     append(side, "side_depthwise", depthwise_conv(in_channels, kernel, stride, linear));
     append(side, "side_project", pointwise_conv(in_channels, half, activation));
@@ -166,7 +167,7 @@ torch::Tensor ShuffleUnitImpl::forward(const torch::Tensor& x) {
   torch::Tensor kept = x;
   torch::Tensor worked = x;
   if (keeps_shape()) {
-    // Its gradient is one concatenation; those of two narrow()s are padded and added.
+    // The gradient of chunk() is one concatenation; those of two narrow()s are padded and added.
     const std::vector<torch::Tensor> halves = x.chunk(2, 1);
     kept = halves[0];
     worked = halves[1].contiguous(torch::MemoryFormat::ChannelsLast);

@@ -13,12 +13,12 @@
 
 namespace tilewake {
 
-/// A block that can be trained: the layers that simulator/network/block_expansion.hpp says, with
-/// batch normalisation behind every convolution but those of squeeze-and-excitation.
+/// A trainable block: the layers of simulator/network/block_expansion.hpp, with batch normalisation
+/// after every convolution except those of squeeze-and-excitation.
 struct NetworkBlockImpl : torch::nn::Module {
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
 
-  /// Adds weights and biases of the layers of a block `name`, batch normalisation folded in.
+  /// Adds weights and biases of the layers of block `name`, batch normalisation folded in.
   virtual void add_folded_weights(const std::string& name, LayerWeights& weights) const = 0;
 
   int in_channels, out_channels, stride;
@@ -36,7 +36,7 @@ struct NetworkBlockImpl : torch::nn::Module {
 TORCH_MODULE(NetworkBlock);
 
 /// A MixConv block: 1x1 expand, BN, activation; depthwise per branch, BN, activation; optional
-/// squeeze-and-excitation; 1x1 project, BN; drop-connect and the input added where stride is 1 and
+/// squeeze-and-excitation; 1x1 project, BN; drop-connect and the residual if stride is 1 and
 /// in = out. A single branch of expansion ratio 1 has no expand.
 struct MixConvBlockImpl : NetworkBlockImpl {
   MixConvBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
@@ -45,7 +45,7 @@ struct MixConvBlockImpl : NetworkBlockImpl {
   void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
 
   std::vector<MixBranch> branches;
-  torch::nn::Conv2d expand{nullptr};  // all branches at once, in order; may be null
+  torch::nn::Conv2d expand{nullptr};  // of all branches, in order; may be null
   torch::nn::BatchNorm2d expand_bn{nullptr};
   std::vector<torch::Tensor> depthwise;  // C_b x 1 x k_b x k_b
   torch::nn::BatchNorm2d depthwise_bn{nullptr};
@@ -54,7 +54,7 @@ struct MixConvBlockImpl : NetworkBlockImpl {
 };
 TORCH_MODULE(MixConvBlock);
 
-/// Depthwise, optional squeeze-and-excitation, 1x1; nothing is added.
+/// Depthwise, optional squeeze-and-excitation, 1x1; no residual.
 struct SeparableBlockImpl : NetworkBlockImpl {
   SeparableBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
                      double se_ratio);
@@ -73,8 +73,8 @@ struct ShuffleUnitImpl : NetworkBlockImpl {
   torch::Tensor forward(const torch::Tensor& x) override;
   void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
 
-  using Steps = std::vector<std::pair<std::string, NormalizedConv>>;  // names: of the layers
-  Steps side;  // where the shape changes, else empty
+  using Steps = std::vector<std::pair<std::string, NormalizedConv>>;  // by layer name
+  Steps side;  // if the shape changes, otherwise empty
   Steps branch;
 
  private:
@@ -82,7 +82,7 @@ struct ShuffleUnitImpl : NetworkBlockImpl {
 };
 TORCH_MODULE(ShuffleUnit);
 
-/// The block that `block` describes. Throws InputError where there is none.
+/// Creates the block that `block` describes. Throws InputError if it is invalid.
 NetworkBlock make_block(int in_channels, int out_channels, int stride,
                         const ArchitectureBlock& block, double se_ratio);
 

@@ -18,7 +18,7 @@ torch::Tensor empty_nhwc(const torch::Tensor& like, std::int64_t channels) {
   return tilewake::empty_nhwc({like.size(0), channels, like.size(2), like.size(3)});
 }
 
-/// In the memory's order, N H W C, the result is both halves' floats in turns.
+/// In memory order N H W C, the result alternates between the floats of both halves.
 class Interleave : public torch::autograd::Function<Interleave> {
  public:
   static torch::Tensor forward(AutogradContext* /*context*/, const torch::Tensor& first,
@@ -65,8 +65,8 @@ torch::Tensor by_library(const torch::Tensor& first, const torch::Tensor& second
 
 torch::Tensor concat_and_shuffle(const torch::Tensor& first, const torch::Tensor& second) {
   TORCH_CHECK(first.dim() == 4 && first.sizes() == second.sizes(),
-              "concat_and_shuffle(): halves must be N x C x H x W alike, are ", first.sizes(),
-              " and ", second.sizes());
+              "concat_and_shuffle(): halves must have equal shapes N x C x H x W, not ",
+              first.sizes(), " and ", second.sizes());
   if (!is_cpu_float(first) || !is_cpu_float(second)) return by_library(first, second);
   return Interleave::apply(first, second);
 }

@@ -5,10 +5,10 @@
 
 namespace tilewake {
 
-/// Both halves of a feature map, concatenated and shuffled in two groups: channel 2 j + i is
+/// Concatenates both halves of a feature map and shuffles them in two groups: channel 2 j + i is
 /// channel j of half i. Differentiable (once).
 ///
-///   @param first, second  N x C x H x W, alike, best channels_last
+///   @param first, second  N x C x H x W, equal shapes, preferably channels_last
 ///   @return               N x 2 C x H x W, channels_last
 torch::Tensor concat_and_shuffle(const torch::Tensor& first, const torch::Tensor& second);
 

@@ -12,7 +12,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Inputs: input, weights; then what is no tensor.
+/// Inputs: input, weights; then the arguments that are not tensors.
 class MixDepthwise : public torch::autograd::Function<MixDepthwise> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input,
@@ -44,23 +44,24 @@ class MixDepthwise : public torch::autograd::Function<MixDepthwise> {
     variable_list all = {result.input};
     result.weights.resize(weights.size());
     all.insert(all.end(), result.weights.begin(), result.weights.end());
-    all.resize(all.size() + 2);  // stride and level have none
+    all.resize(all.size() + 2);  // no gradients of stride and level
     return all;
   }
 };
 
 void check_arguments(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
                      int stride) {
-  TORCH_CHECK(input.dim() == 4, "mix_depthwise(): input must be N x C x H x W, is ", input.sizes());
-  TORCH_CHECK(stride >= 1, "mix_depthwise(): stride must be 1 or more, is ", stride);
+  TORCH_CHECK(input.dim() == 4, "mix_depthwise(): input must be N x C x H x W, not ",
+              input.sizes());
+  TORCH_CHECK(stride >= 1, "mix_depthwise(): stride must be 1 or more, not ", stride);
   std::int64_t channels = 0;
   for (const torch::Tensor& weight : weights) {
     TORCH_CHECK(weight.dim() == 4 && weight.size(1) == 1 && weight.size(2) == weight.size(3) &&
                     weight.size(2) % 2 == 1,
-                "mix_depthwise(): a weight must be C x 1 x k x k, k odd, is ", weight.sizes());
+                "mix_depthwise(): a weight must be C x 1 x k x k, k odd, not ", weight.sizes());
     channels += weight.size(0);
   }
-  TORCH_CHECK(channels == input.size(1), "mix_depthwise(): the weights are of ", channels,
+  TORCH_CHECK(channels == input.size(1), "mix_depthwise(): the weights have ", channels,
               " channels, the input has ", input.size(1));
 }
 

@@ -9,23 +9,22 @@
 
 namespace tilewake {
 
-/// Depthwise convolutions of several kernel sizes side by side, one after the other along the
-/// channels, zeros (k - 1) / 2 wide around: what a MixConv block does between its 1x1 convolutions,
-/// without splitting and concatenating.
+/// Depthwise convolutions of several kernel sizes on consecutive channels, padded by (k - 1) / 2:
+/// the middle of a MixConv block without splitting and concatenating.
 ///
-///   @param input    N x C x H x W, float, best channels_last
+///   @param input    N x C x H x W, float, preferably channels_last
 ///   @param weights  C_b x 1 x k_b x k_b each, k_b odd; C_0 + C_1 + .. = C
 ///   @param stride   1 or more
 ///   @return         N x C x ceil(H / stride) x ceil(W / stride), channels_last
 ///
-/// Differentiable (once) in input and weights. On a CPU with AVX2 or AVX-512 own kernels run,
-/// chosen at run time; elsewhere, and on other devices or types, the library's convolutions.
+/// Differentiable (once) in input and weights. On a CPU with AVX2 or AVX-512, our kernels run,
+/// selected at run time; otherwise, and for other devices or types, the library's convolutions.
 torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
                             int stride);
 
 namespace depthwise {
 
-/// The same by the kernels of `level`, which the CPU must run; kNone: by the library's.
+/// The same with the kernels of `level`, which the CPU must support; kNone: the library's.
 torch::Tensor mix_depthwise(const torch::Tensor& input, const std::vector<torch::Tensor>& weights,
                             int stride, SimdLevel level);
 

@@ -10,7 +10,7 @@
 namespace tilewake::depthwise {
 namespace {
 
-/// Sizes of one call, and where the pixels of dense NHWC tensors are.
+/// Sizes of one call, and pixel addresses of dense NHWC tensors.
 struct Shape {
   std::int64_t images = 0;
   std::int64_t channels = 0;
@@ -20,7 +20,7 @@ struct Shape {
   int out_width = 0;
   int stride = 1;
 
-  std::int64_t in_floats() const { return channels * height * width; }  // of an image
+  std::int64_t in_floats() const { return channels * height * width; }  // per image
   std::int64_t out_floats() const { return channels * out_height * out_width; }
 };
 
@@ -40,22 +40,22 @@ torch::Tensor empty_nhwc(const Shape& s, int height, int width) {
   return tilewake::empty_nhwc({s.images, s.channels, height, width});
 }
 
-/// Neighbouring channels of one branch that are computed together.
+/// Adjacent channels of one branch that are computed together.
 struct Block {
   const Kernels* kernels = nullptr;
   int branch = 0;
   std::int64_t first_of_branch = 0;  // channel of the branch
-  std::int64_t first = 0;            // the same channel, of the tensor
-  int taps = 0;                      // the kernel's side
+  std::int64_t first = 0;            // the same channel, in the tensor
+  int taps = 0;                      // side of the kernel
   int window = 0;                    // the same without outer rings of zeros
-  std::int64_t at = 0;               // its taps x taps x lanes floats among those of all blocks
+  std::int64_t at = 0;  // offset of its taps x taps x lanes floats in the weights of all blocks
 
   std::int64_t num_floats() const {
     return static_cast<std::int64_t>(taps) * taps * kernels->lanes;
   }
 };
 
-/// The blocks of a call, and their weights: for a kernel tap the lanes side by side.
+/// The blocks of a call, and their weights: the lanes of a kernel tap are adjacent.
 class Blocks {
  public:
   Blocks(const KernelSet& set, torch::TensorList weights);
@@ -125,7 +125,7 @@ torch::Tensor scratch(std::int64_t num_floats) { return torch::empty({num_floats
 
 // Forward.
 
-/// The windows of the blocks' kernels, as they are.
+/// The windows of the blocks' kernels, unchanged.
 torch::Tensor forward_weights(const Blocks& blocks) {
   torch::Tensor packed = scratch(blocks.num_floats());
   for (std::int64_t b = 0; b < blocks.size(); ++b) {
@@ -177,7 +177,7 @@ void forward_plane(const Shape& s, const Block& block, const float* image, const
   block.kernels->correlate(c);
 }
 
-/// Floats that a packed input takes at most.
+/// Maximum number of floats of a packed input.
 std::int64_t input_plane_floats(const Shape& s, const Blocks& blocks) {
   std::int64_t most = 0;
   for (std::int64_t b = 0; b < blocks.size(); ++b) {
@@ -187,18 +187,18 @@ std::int64_t input_plane_floats(const Shape& s, const Blocks& blocks) {
   return most;
 }
 
-// Gradient of the input. Input pixel i of a side gets gradient from outputs o with
-// i + radius = stride o + tap: the pixels with the same residue of (i + radius) / stride form a
-// phase, whose gradient is a correlation of step 1 of the outputs' gradient with every stride-th
-// tap, taken backwards.
+// Gradient of the input. Input pixel i of a side gets gradient from outputs o with i + radius =
+// stride o + tap. The pixels with the same residue of (i + radius) / stride form a phase; its
+// gradient is a correlation of step 1 of the outputs' gradient with every stride-th tap, in reverse
+// order.
 
 /// One side (rows or columns) of a phase.
 struct Phase {
   int residue = 0;
-  int taps = 0;       // residue, residue + stride .. below the window; may be none
+  int taps = 0;       // residue, residue + stride .. below the window; may be 0
   int first_out = 0;  // input pixel
   int num_out = 0;
-  int first_in = 0;  // output pixel that the first tap of the first input pixel reads; may be < 0
+  int first_in = 0;  // output pixel read by the first tap of the first input pixel; may be < 0
 };
 
 Phase phase_of(int residue, int window, int stride, int size) {
@@ -212,7 +212,7 @@ Phase phase_of(int residue, int window, int stride, int size) {
   return p;
 }
 
-/// How the gradient of a block is computed; the same for all images.
+/// How the gradient of a block is computed, for all images.
 struct GradientPlan {
   std::vector<Phase> rows;
   std::vector<Phase> columns;
@@ -234,7 +234,7 @@ GradientPlan gradient_plan(const Shape& s, const Block& block) {
   return plan;
 }
 
-/// Phase after phase, in the order of input_gradient().
+/// Phase by phase, in the order of input_gradient().
 torch::Tensor gradient_weights(const Blocks& blocks, const std::vector<GradientPlan>& plans,
                                int stride) {
   torch::Tensor packed = scratch(blocks.num_floats());
@@ -259,7 +259,7 @@ torch::Tensor gradient_weights(const Blocks& blocks, const std::vector<GradientP
   return packed;
 }
 
-/// What a thread works with.
+/// Buffers of a thread.
 struct Scratch {
   torch::Tensor input;
   torch::Tensor gradient;
@@ -290,12 +290,12 @@ class Backward {
   torch::Tensor packed_weights_;
   std::vector<torch::Tensor> like_;
   std::int64_t num_chunks_;
-  torch::Tensor input_gradient_;  // undefined where not asked for
-  torch::Tensor sums_;            // chunks x blocks' floats; undefined likewise
+  torch::Tensor input_gradient_;  // undefined if not requested
+  torch::Tensor sums_;            // chunks x blocks' floats; undefined if not requested
 };
 
-/// Images are summed in so many parts: enough for as many threads together with the blocks, few
-/// enough that adding the parts up costs little.
+/// Number of partial sums over images: enough for as many threads together with the blocks, few
+/// enough that the final sum costs little.
 constexpr std::int64_t kMaxChunks = 16;
 
 Backward::Backward(const KernelSet& set, const torch::Tensor& gradient, const torch::Tensor& input,
@@ -343,7 +343,7 @@ void Backward::weight_gradient(const Block& block, const float* input, const flo
   block.kernels->add_weight_gradient(g);
 }
 
-/// @param gradient  packed, of output (0, 0)
+/// @param gradient  packed, at output (0, 0)
 void Backward::input_gradient(const Block& block, const GradientPlan& plan, const float* gradient,
                               std::int64_t pitch, float* out_image) const {
   const std::int64_t lanes = block.kernels->lanes;
@@ -409,7 +409,7 @@ void Backward::add_images(std::int64_t chunk, std::int64_t begin_block, std::int
   }
 }
 
-/// Chunks added up, and in the layout of the weights.
+/// Sums up the chunks and restores the layout of the weights.
 std::vector<torch::Tensor> Backward::weight_gradients() const {
   const torch::Tensor total = sums_.sum(0);
   std::vector<torch::Tensor> gradients;
@@ -436,7 +436,7 @@ Gradients Backward::run() {
   const std::int64_t gradient_floats = gradient_plane_floats();
   const auto work = [&](std::int64_t begin, std::int64_t end) {
     const Scratch planes{scratch(input_floats), scratch(gradient_floats)};
-    while (begin < end) {  // a task is a chunk's images of one block, blocks innermost
+    while (begin < end) {  // a task is one block of a chunk's images; blocks are innermost
       const std::int64_t chunk = begin / num_blocks;
       const std::int64_t end_block = std::min(num_blocks, end - chunk * num_blocks);
       add_images(chunk, begin - chunk * num_blocks, end_block, planes);
@@ -465,7 +465,7 @@ torch::Tensor forward(const KernelSet& set, const torch::Tensor& input, torch::T
   const std::int64_t plane_floats = input_plane_floats(s, blocks);
   at::parallel_for(0, s.images * blocks.size(), 1, [&](std::int64_t begin, std::int64_t end) {
     const torch::Tensor plane = scratch(plane_floats);
-    for (std::int64_t task = begin; task < end; ++task) {  // blocks innermost
+    for (std::int64_t task = begin; task < end; ++task) {  // blocks are innermost
       const std::int64_t image = task / blocks.size();
       forward_plane(s, blocks[task % blocks.size()], in + image * s.in_floats(), packed,
                     plane.data_ptr<float>(), out + image * s.out_floats());

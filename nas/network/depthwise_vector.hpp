@@ -5,11 +5,10 @@
 
 #include "nas/network/depthwise_simd.hpp"
 
-// The kernels, written once for every instruction set with GCC's vector types. A file that includes
-// this one defines TILEWAKE_TARGET first, the attribute that lets the compiler use the
-// instructions. Everything is in an anonymous namespace, and nothing is taken from elsewhere: an
-// inline function of a library, compiled with these instructions, could be the copy that the linker
-// keeps for all.
+// The kernels, written once for all instruction sets with GCC's vector types. A file that includes
+// this one first defines TILEWAKE_TARGET, the attribute that enables the instructions. Everything
+// is in an anonymous namespace and uses no library functions: the linker could keep an inline
+// function compiled with these instructions as the only copy.
 #define TILEWAKE_KERNEL TILEWAKE_TARGET static inline
 #define TILEWAKE_INLINE TILEWAKE_TARGET __attribute__((always_inline)) static inline
 
@@ -61,7 +60,7 @@ TILEWAKE_KERNEL void pack(const Packing& p) {
 
 // Output pixels are computed in tiles of a row that accumulate in registers.
 
-/// What a tile reads for one output row: rows of input and of weights, from the first that exists.
+/// Input of a tile for one output row: rows of input and weights, from the first existing one.
 struct TileRows {
   const float* in;
   std::int64_t in_pitch;
@@ -69,7 +68,7 @@ struct TileRows {
   int count;
 };
 
-/// kTile outputs of a row, taps and step known: each input is read once for all taps.
+/// kTile outputs of a row, with constant taps and step: each input is read once for all taps.
 template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void correlate_tile(const TileRows& rows, float* out, std::int64_t out_pitch) {
   constexpr int kInputs = (kTile - 1) * kStep + kTaps;
@@ -112,7 +111,7 @@ TILEWAKE_INLINE void correlate_any_tile(const TileRows& rows, int taps, int step
   for (int i = 0; i < kTile; ++i) store<kLanes>(out + i * out_pitch, sums[i]);
 }
 
-/// One tile of the row at x; moves x on. kTaps = 0: any.
+/// Computes one tile of the row at x, then advances x. kTaps = 0: any.
 template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void next_tile(const Correlation& c, const TileRows& row, float* out, int& x) {
   const TileRows rows{row.in + static_cast<std::int64_t>(x) * c.step * kLanes, row.in_pitch,
@@ -126,8 +125,8 @@ TILEWAKE_INLINE void next_tile(const Correlation& c, const TileRows& row, float*
   x += kTile;
 }
 
-/// How many tiles of 7 make a row of tiles of 7 and 8 alone; where none do, 0, and smaller tiles
-/// take the rest. Feature maps have sides 7, 14, 28 .. or 8, 16, 32 ..
+/// Number of 7-wide tiles in a row that consists of 7- and 8-wide tiles only; 0 if there is none,
+/// and smaller tiles cover the rest. Feature maps have sides 7, 14, 28 .. or 8, 16, 32 ..
 TILEWAKE_INLINE int num_sevens(int width) {
   for (int sevens = 0; sevens * 7 <= width && sevens < 8; ++sevens) {
     if ((width - sevens * 7) % 8 == 0) return sevens;
@@ -155,7 +154,7 @@ TILEWAKE_KERNEL void correlate_rows(const Correlation& c) {
   }
 }
 
-/// Taps of 3x3, 5x5 and 7x7, and what stride 2 divides them into in the data gradient.
+/// Taps of 3x3, 5x5 and 7x7, and their splits by stride 2 in the data gradient.
 template <std::int64_t kLanes>
 TILEWAKE_KERNEL void correlate(const Correlation& c) {
   if (c.step == 1) {
@@ -192,7 +191,7 @@ TILEWAKE_KERNEL void correlate(const Correlation& c) {
 
 // Weight gradients of one kernel row accumulate in registers over the outputs of several rows.
 
-/// Output rows [begin, end) that kernel row `tap_row` has input for.
+/// Output rows [begin, end) for which kernel row `tap_row` reads the input.
 struct RowRange {
   int begin;
   int end;
@@ -204,7 +203,7 @@ TILEWAKE_INLINE RowRange rows_with_input(const WeightGradient& g, int tap_row, R
   return rows;
 }
 
-/// kTile outputs. Two sets of sums, taken in turns: the chain of additions to one would be slower
+/// kTile outputs. Two alternating sets of sums: the dependency chain of one set would be slower
 /// than the additions.
 template <std::int64_t kLanes, int kTile, int kTaps, int kStep>
 TILEWAKE_INLINE void add_tile(const float* in, const float* gradient,
@@ -271,7 +270,7 @@ TILEWAKE_INLINE void add_any_tap_row(const WeightGradient& g, RowRange rows, int
 
 template <std::int64_t kLanes, int kTaps, int kStep>
 TILEWAKE_KERNEL void add_rows(const WeightGradient& g) {
-  // Every kernel row passes over the input: by strips of rows that stay in the first-level cache.
+  // Every kernel row iterates over the input, in strips of rows that fit the L1 cache.
   constexpr std::int64_t kStripFloats = 4096;
   const std::int64_t fitting = kStripFloats / (g.in_pitch * g.step + g.gradient_pitch);
   const int strip = fitting > 4 ? static_cast<int>(fitting) : 4;

@@ -11,17 +11,18 @@
 
 namespace tilewake {
 
-/// What convolutions of this family are made of: no bias, zeros (k - 1) / 2 wide around.
+/// A convolution without bias, padded by (k - 1) / 2.
 torch::nn::Conv2d conv_without_bias(int in_channels, int out_channels, int kernel, int stride);
 
 /// A fully connected layer with initial weights U(+-1/sqrt(num_classes)) and bias 0.
 torch::nn::Linear classifier_layer(int in_channels, int num_classes);
 
-/// Per image 0 with probability `probability`, else x / (1 - probability): its expectation is x.
+/// Per image 0 with probability `probability`, otherwise x / (1 - probability): the expectation is
+/// x.
 torch::Tensor drop_connect(const torch::Tensor& x, double probability);
 
-/// Draws the initial values of a convolution: N(0, sqrt(2 / (kh kw out))), out = 1 for a depthwise
-/// one (whose shape alone is that of a convolution of one input channel).
+/// Initializes a convolution: N(0, sqrt(2 / (kh kw out))), out = 1 for a depthwise one (which the
+/// shape alone does not distinguish from a convolution of one input channel).
 void init_conv(torch::Tensor weight, bool is_depthwise = false);
 
 /// Squeeze-and-excitation: global average pool, 1x1 with bias, ReLU, 1x1 with bias, sigmoid, scale.
@@ -32,7 +33,7 @@ struct SqueezeExciteImpl : torch::nn::Module {
 
   torch::nn::Conv2d reduce{nullptr};
   torch::nn::Conv2d expand{nullptr};
-  torch::Tensor last_gate;  // of the last forward() in evaluation mode; no part of the state
+  torch::Tensor last_gate;  // of the last forward() in evaluation mode; not part of the state
 };
 TORCH_MODULE(SqueezeExcite);
 
@@ -40,7 +41,7 @@ TORCH_MODULE(SqueezeExcite);
 struct NormalizedConvImpl : torch::nn::Module {
   enum class Kind { kPointwise, kDepthwise };
 
-  /// @param weight  out x in x 1 x 1, or C x 1 x k x k; its values are drawn
+  /// @param weight  out x in x 1 x 1, or C x 1 x k x k; initialized here
   NormalizedConvImpl(Kind kind, const std::vector<std::int64_t>& weight, int stride,
                      Activation activation);
   torch::Tensor forward(const torch::Tensor& x);
@@ -56,11 +57,11 @@ TORCH_MODULE(NormalizedConv);
 NormalizedConv pointwise_conv(int in_channels, int out_channels, Activation activation);
 NormalizedConv depthwise_conv(int channels, int kernel, int stride, Activation activation);
 
-/// Weight and bias of a layer without batch normalisation behind it.
+/// Weight and bias of a layer without batch normalisation.
 LayerWeight plain_weights(const torch::Tensor& weight, const torch::Tensor& bias);
 
-/// Weight and bias of a convolution to channels [begin, end) of what `bn` normalises, with its
-/// scale and shift folded in.
+/// Weight and bias of a convolution to channels [begin, end) of the input of `bn`, with its scale
+/// and shift folded in.
 LayerWeight folded_weights(const torch::Tensor& weight, const torch::nn::BatchNorm2d& bn,
                            std::int64_t begin, std::int64_t end);
 LayerWeight folded_weights(const torch::Tensor& weight, const torch::nn::BatchNorm2d& bn);

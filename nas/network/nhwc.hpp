@@ -3,7 +3,7 @@
 
 #include <torch/torch.h>
 
-// What own loops work on: N x C x H x W on the CPU in single precision, in memory dense NHWC.
+// Layout of our loops: N x C x H x W tensors on the CPU in single precision, dense NHWC in memory.
 
 namespace tilewake {
 
@@ -12,8 +12,8 @@ inline bool is_cpu_float(const torch::Tensor& t) {
          t.layout() == torch::kStrided;
 }
 
-/// The memory order is N, H, W, C whatever strides say: those of a tensor with C = 1 or H = W = 1
-/// are ambiguous, its memory is not.
+/// Memory order is N, H, W, C independent of the strides: strides are ambiguous for C = 1 or H = W
+/// = 1.
 inline torch::Tensor dense_nhwc(const torch::Tensor& t) {
   return t.contiguous(torch::MemoryFormat::ChannelsLast);
 }

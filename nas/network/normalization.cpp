@@ -22,15 +22,15 @@ using torch::autograd::variable_list;
 constexpr double kBatchNormMomentum = 1.0 - 0.99;
 constexpr double kBatchNormEpsilon = 1e-3;
 
-/// Of a piece of the feature map: 256 KiB stay in a second-level cache while they are read twice.
+/// Floats of a piece of the feature map: 256 KiB stay in an L2 cache while they are read twice.
 constexpr std::int64_t kFloatsPerPiece = 65536;
 
-/// Pieces are shared out, and summed up, in so many groups at most: enough for as many threads, few
-/// enough that adding the groups up costs little.
+/// Maximum number of groups of pieces: enough for as many threads, few enough that the final sum
+/// costs little.
 constexpr std::int64_t kMaxGroups = 32;
 
-/// A feature map, dense NHWC, cut into pieces of whole pixels, and neighbouring pieces into groups.
-/// Neither depends on the number of threads, and what they sum up is added in their order.
+/// A dense NHWC feature map, split into pieces of whole pixels, and adjacent pieces into groups.
+/// Both are independent of the number of threads, and sums are added in their order.
 class Pieces {
  public:
   explicit Pieces(const Tensor& x)
@@ -47,13 +47,13 @@ class Pieces {
   }
   std::int64_t first_float(std::int64_t piece) const { return piece * rows_per_piece_ * channels_; }
 
-  /// f(group, piece), pieces of a group one after the other.
+  /// Calls f(group, piece); pieces of a group are processed in order.
   template <typename F>
   void for_each(const F& f) const {
     at::parallel_for(0, num_groups(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t group = begin; group < end; ++group) {
-        const std::int64_t behind = size_ * (group + 1) / num_groups();
-        for (std::int64_t i = size_ * group / num_groups(); i < behind; ++i) f(group, i);
+        const std::int64_t last = size_ * (group + 1) / num_groups();
+        for (std::int64_t i = size_ * group / num_groups(); i < last; ++i) f(group, i);
       }
     });
   }
@@ -65,8 +65,8 @@ class Pieces {
   std::int64_t size_;
 };
 
-/// How many floats of each channel there were, their means, and the sums of their squared distances
-/// from them. Source of the sum of two: Chan, Golub and LeVeque, 1983.
+/// Number of floats, mean, and sum of squared deviations, per channel. Source of the merge: Chan,
+/// Golub and LeVeque, 1983.
 struct Moments {
   explicit Moments(std::int64_t channels)
       : mean(static_cast<std::size_t>(channels)), squares(mean.size()) {}
@@ -108,7 +108,7 @@ Tensor to_tensor(const std::vector<double>& values) {
   return torch::tensor(values, torch::kDouble);
 }
 
-/// Of the channels, dense, single precision: z = scale (x - mean) + shift.
+/// Per channel, dense, single precision: z = scale (x - mean) + shift.
 struct Scaling {
   Tensor mean;
   Tensor scale;
@@ -134,7 +134,7 @@ Tensor run_forward(const Tensor& x, const Scaling& scaling, Activation activatio
   return y;
 }
 
-/// sum of g, then sum of g (x - mean), of the channels: 2 x C.
+/// Per channel, sum of g, then sum of g (x - mean): 2 x C.
 Tensor gradient_sums(const Pieces& pieces, const Tensor& x, const Scaling& scaling,
                      Activation activation, const Tensor& gradient) {
   const std::int64_t channels = pieces.channels();
@@ -153,7 +153,7 @@ Tensor gradient_sums(const Pieces& pieces, const Tensor& x, const Scaling& scali
 class NormalizeAndActivate : public torch::autograd::Function<NormalizeAndActivate> {
  public:
   /// @param x                dense NHWC
-  /// @param mean, deviation  of the channels of this batch, in double precision
+  /// @param mean, deviation  per channel of this batch, in double precision
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Tensor& bias, const Tensor& mean, const Tensor& deviation,
                         std::int64_t activation) {
@@ -198,7 +198,7 @@ class NormalizeAndActivate : public torch::autograd::Function<NormalizeAndActiva
   }
 };
 
-/// Mean and deviation of a batch, dense NHWC; keeps what evaluation wants to know.
+/// Mean and deviation of a batch, dense NHWC; updates the running statistics.
 std::pair<Tensor, Tensor> measured(torch::nn::BatchNorm2d& bn, const Tensor& x) {
   const torch::NoGradGuard no_grad;
   const Pieces pieces(x);
@@ -214,16 +214,16 @@ std::pair<Tensor, Tensor> measured(torch::nn::BatchNorm2d& bn, const Tensor& x) 
 
 void check_arguments(const torch::nn::BatchNorm2d& bn, const Tensor& x, const Tensor& weight,
                      const Tensor& bias) {
-  TORCH_CHECK(x.dim() == 4, "normalize_and_activate(): x must be N x C x H x W, is ", x.sizes());
+  TORCH_CHECK(x.dim() == 4, "normalize_and_activate(): x must be N x C x H x W, not ", x.sizes());
   for (const Tensor& t : {weight, bias, bn->running_mean, bn->running_var}) {
     TORCH_CHECK(t.dim() == 1 && t.size(0) == x.size(1), "normalize_and_activate(): x has ",
                 x.size(1), " channels, batch normalisation ", t.sizes());
   }
   TORCH_CHECK(!bn->is_training() || x.numel() == 0 || x.numel() / x.size(1) > 1,
-              "normalize_and_activate(): one value a channel has no variance to train with");
+              "normalize_and_activate(): training needs more than one value per channel");
 }
 
-/// In training, all there is; in evaluation the gradient would be another one.
+/// In training, always; in evaluation only without gradients, because they would differ.
 bool has_own_loops(torch::nn::BatchNorm2d& bn, const Tensor& x, const Tensor& weight,
                    const Tensor& bias, Activation activation) {
   const bool is_supported = normalization::is_known(activation) && is_cpu_float(x) &&
@@ -272,7 +272,8 @@ Tensor normalize_by_library(torch::nn::BatchNorm2d& bn, const Tensor& x, const T
   Tensor y = torch::batch_norm(x, weight, bias, bn->running_mean, bn->running_var, is_training,
                                bn->options.momentum().value(), bn->options.eps(),
                                /*cudnn_enabled=*/true);
-  // The gradient of batch normalisation needs its input, not its output; ReLU's needs its output.
+  // The gradient of batch normalisation needs its input, not its output; that of ReLU needs its
+  // output.
   if (activation == Activation::kRelu) return y.relu_();
   return activate(y, activation);
 }

@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <cassert>
 
-// The innermost loops run over channels and are for the compiler's vectors: no branches, and none
-// of the pointers looks at what another one writes.
+// The innermost loops run over channels and are vectorized by the compiler: no branches, no
+// aliasing.
 #define TILEWAKE_RESTRICT __restrict__
 
 namespace tilewake::normalization {
 namespace {
 
-// Comparisons are such that what is not a number stays so: a training that diverges must show.
+// Comparisons preserve NaN, so that a diverging training is detected.
 
 struct None {
   static float value(float z) { return z; }
@@ -68,7 +68,7 @@ void sum_gradient_as(const Map& map, const float* gradient, float* sums, float* 
   for (std::int64_t r = 0; r < map.rows; ++r) {
     const float* TILEWAKE_RESTRICT x = map.x + r * map.channels;
     const float* TILEWAKE_RESTRICT from = gradient + r * map.channels;
-#pragma GCC ivdep  // restrict is forgotten where an activation makes branches
+#pragma GCC ivdep  // GCC drops restrict if an activation has branches
     for (std::int64_t c = 0; c < map.channels; ++c) {
       const float centered = x[c] - mean[c];
       const float g = from[c] * Act::slope(scale[c] * centered + shift[c]);

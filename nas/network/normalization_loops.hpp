@@ -5,26 +5,25 @@
 
 #include "simulator/network/layer.hpp"
 
-// What batch normalisation does with the floats of a feature map, NHWC: `rows` pixels of `channels`
-// neighbouring floats each. Sums of a call are kept in single precision: callers give pieces that
-// are small, and add the pieces up.
+// Batch normalisation of NHWC feature maps: `rows` pixels of `channels` adjacent floats each. Sums
+// of a call are in single precision: callers pass small pieces and sum up the results.
 
 namespace tilewake::normalization {
 
-/// Whether the loops below know an activation.
+/// Whether the loops below support an activation.
 bool is_known(Activation activation);
 
-/// Pixels, and what becomes of a channel's floats: z = scale (x - mean) + shift.
+/// Pixels, and the scaling of a channel: z = scale (x - mean) + shift.
 struct Map {
   const float* x = nullptr;  // rows x channels
   std::int64_t rows = 0;
   std::int64_t channels = 0;
-  const float* mean = nullptr;  // of the channels, as are those below
+  const float* mean = nullptr;  // per channel, like those below
   const float* scale = nullptr;
   const float* shift = nullptr;
 };
 
-/// mean(c) of the rows, and squares(c), the sum of squared distances from it. Reads x twice.
+/// mean(c) of the rows, and squares(c), the sum of squared deviations. Reads x twice.
 void measure(const float* x, std::int64_t rows, std::int64_t channels, float* mean, float* squares);
 
 /// y = activation(z)

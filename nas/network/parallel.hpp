@@ -3,8 +3,7 @@
 
 #include <ATen/Parallel.h>
 
-// at::parallel_for is a template: where this code is compiled without OpenMP it says nothing and
-// runs on one thread.
+// at::parallel_for is a template: compiled without OpenMP, it silently runs on one thread.
 #if !defined(INTRA_OP_PARALLEL)
 #error "compile with OpenMP (OpenMP::OpenMP_CXX): at::parallel_for would run on one thread"
 #endif

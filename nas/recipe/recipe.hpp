@@ -21,55 +21,55 @@ struct OptimizerOptions {
   double decay = 0.9;          // rmsprop_tf: of the mean square
   double epsilon = 1e-3;       // rmsprop_tf, adamw
   double beta2 = 0.999;        // adamw; beta1 is momentum
-  double weight_decay = 1e-5;  // on all but batch normalisation and biases
+  double weight_decay = 1e-5;  // except for batch normalisation and biases
 };
 
 /// Learning rate as a function of time in epochs.
 struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::kCosine;
-  double learning_rate = 0.1;  // per 256 images of the batch
+  double learning_rate = 0.1;  // for 256 images per batch
   double warmup_epochs = 0.0;  // linear from 0
   double decay_rate = 0.97;    // staircase: factor every decay_epochs
   double decay_epochs = 2.4;
   double final_share = 0.0;  // cosine: of learning_rate, at the end
 };
 
-/// How one phase trains.
+/// The training of one phase.
 struct PhaseRecipe {
-  double epochs = 1.0;          // of the training images, or of max_images; fractions allowed
-  std::int64_t max_images = 0;  // an epoch has at most so many; 0 for all
+  double epochs = 1.0;          // passes over the training images, or max_images; may be fractional
+  std::int64_t max_images = 0;  // per epoch; 0: all
   int batch_size = 128;
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
-  double clip_norm = 0.0;  // global gradient norm; 0 for none
+  double clip_norm = 0.0;  // global gradient norm; 0: none
   double label_smoothing = 0.1;
   double dropout = 0.2;       // before the classifier
   double drop_connect = 0.0;  // of the last block; linear in block index, per sample
-  double ema_decay = 0.0;     // min(d, (1+n)/(10+n)); 0 for none
+  double ema_decay = 0.0;     // min(d, (1+n)/(10+n)); 0: none
   Augmentation augmentation;
 };
 
-/// What only a supernet knows.
+/// Options of a supernet search.
 struct SearchOptions {
   double latency_weight = 15.0;  // lambda of the latency loss
   double latency_slope = 100.0;  // mu, on L/T - 1
   double latency_growth = 1.0;   // factor on lambda over a whole phase above the target
-  double target_share = 1.0;     // of T that the search is to meet; scaling uses the rest
+  double target_share = 1.0;     // share of T as the target of the search; scaling uses the rest
   NormKind norm = NormKind::kRms;
   double temperature = 1.0;     // of the gates' sigmoid, in units of the norm
   double threshold_rate = 1.0;  // learning rate of thresholds, relative to that of weights
-  double supergraph_threshold_rate = 1.0;  // the same while the supergraph is trained
+  double supergraph_threshold_rate = 1.0;  // the same in the supergraph phase
   GateScaling gate_scaling = GateScaling::kInverted;
   bool mask_after_activation = true;
 };
 
-/// How a space of operators is made for a machine (nas/space/space_design.hpp).
+/// How an operator space is designed for a machine (nas/space/space_design.hpp).
 struct SpaceRecipe {
-  int keep = 4;      // operators a position
-  double rho = 1.5;  // share of a position that its most capable operator may take
+  int keep = 4;      // operators per position
+  double rho = 1.5;  // maximum share of a position for its most capable operator
 };
 
-/// Evolution over the paths of a one-shot supernet; defaults are those of SPOS's released code.
+/// Evolution over the paths of a one-shot supernet; defaults of SPOS's released code.
 struct EvolutionRecipe {
   int population = 50;
   int parents = 10;
@@ -77,44 +77,44 @@ struct EvolutionRecipe {
   int crossovers = 25;
   int generations = 20;
   double mutation_probability = 0.1;
-  std::int64_t calibration_images = 1024;  // that batch statistics are computed on
-  std::int64_t validation_images = 0;      // that a candidate is scored on; 0 for all
+  std::int64_t calibration_images = 1024;  // images for the batch statistics of a candidate
+  std::int64_t validation_images = 0;      // images for the score of a candidate; 0: all
 };
 
-/// The two stages of HURRICANE, as shares of the supernet's epochs that SPOS takes.
+/// The two stages of HURRICANE, as shares of the supernet's epochs in SPOS.
 struct TwoStageRecipe {
-  double later_share = 0.6;   // of the positions, rounded up: the first stage's
+  double later_share = 0.6;   // share of the positions searched by the first stage, rounded up
   double first_share = 0.5;   // of `supernet.epochs`, to train the later positions
   double second_share = 0.2;  // then the earlier ones
 };
 
-/// Everything about a run that is not the machine, the space, the data or the target.
+/// All settings of a run except the machine, the space, the data and the target.
 struct Recipe {
   std::string name;
   double validation_share = 1.0 / 6.0;
   PhaseRecipe supergraph;
-  PhaseRecipe search;  // goes on with the supergraph's optimizer where kinds are equal
+  PhaseRecipe search;  // continues with the supergraph's optimizer state if the kinds are equal
   SearchOptions options;
-  PhaseRecipe ranking;         // the short training that candidates are ranked by
-  int max_ranked = 3;          // candidates of scaling that are ranked by training
-  bool squeeze_excite = true;  // post-processing tries it
+  PhaseRecipe ranking;         // the short training for ranking candidates
+  int max_ranked = 3;          // candidates of scaling that are trained for the ranking
+  bool squeeze_excite = true;  // whether post-processing tries it
   bool hswish = true;
   PhaseRecipe train;  // of the winner
   SpaceRecipe space;
-  PhaseRecipe supernet;  // of operators, one path a step
+  PhaseRecipe supernet;  // of operators, one path per step
   EvolutionRecipe evolution;
   TwoStageRecipe two_stage;
-  int random_networks = 0;  // that random search ranks; 0 for the images of `supernet`
+  int random_networks = 0;  // networks of random search; 0: the image budget of `supernet`
 };
 
-/// Reads a recipe file (format: nas/recipe/README.md); whatever it leaves out has the default
-/// above. `overrides` are "search.epochs=3", applied over the file. Throws InputError naming file,
-/// line and key, or the override.
+/// Reads a recipe file (format: nas/recipe/README.md); missing keys have the defaults above.
+/// `overrides` are "search.epochs=3", applied after the file. Throws InputError naming file, line
+/// and key, or the override.
 Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides);
 Recipe read_recipe_text(const std::string& text, const std::string& name,
                         const std::vector<std::string>& overrides);
 
-/// All values, defaults included, as a recipe file.
+/// All values, including defaults, as a recipe file.
 std::string recipe_yaml(const Recipe& recipe);
 
 }  // namespace tilewake

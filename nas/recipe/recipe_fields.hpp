@@ -11,7 +11,7 @@
 
 namespace tilewake {
 
-/// The words of recipe files, each given once.
+/// Names of enumerators in recipe files.
 inline constexpr std::array<std::pair<std::string_view, OptimizerKind>, 3> kOptimizerNames = {{
     {"sgd", OptimizerKind::kSgd},
     {"rmsprop_tf", OptimizerKind::kRmspropTf},
@@ -31,7 +31,7 @@ inline constexpr std::array<std::pair<std::string_view, GateScaling>, 2> kGateSc
     {"none", GateScaling::kNone},
 }};
 
-/// What a number may be.
+/// Valid range of a number.
 struct NumberRange {
   double min = 0.0;
   double max = std::numeric_limits<double>::max();
@@ -39,8 +39,8 @@ struct NumberRange {
   bool without_max = false;
 };
 
-/// Every key of a recipe file with its range, in the order in which it is written. Reader and
-/// writer both walk through this one list, so that neither knows a key that the other does not.
+/// Every key of a recipe file with its range, in the order of writing. Reader and writer both use
+/// this list, so their keys are equal.
 ///
 /// A Visitor has number(key, double&, range), integer(key, T&, min, max), flag(key, bool&),
 /// word(key, E&, names), text(key, std::string&) and section(key, f), which calls f(Visitor&).
@@ -89,7 +89,7 @@ class RecipeFields {
   static void visit_phase(Visitor& v, PhaseRecipe& p) {
     v.number("epochs", p.epochs, {0.0, 1e6, true});
     v.integer("max_images", p.max_images, 0, std::int64_t{1} << 40);
-    v.integer("batch_size", p.batch_size, 2, 1 << 20);  // one image has no batch statistics
+    v.integer("batch_size", p.batch_size, 2, 1 << 20);  // a single image has no batch statistics
     v.section("optimizer", [&](Visitor& section) { visit_optimizer(section, p.optimizer); });
     v.section("schedule", [&](Visitor& section) { visit_schedule(section, p.schedule); });
     v.number("clip_norm", p.clip_norm, kAtLeast0);

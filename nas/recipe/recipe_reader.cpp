@@ -22,7 +22,7 @@ std::string text_of(const NumberRange& range) {
   return text;
 }
 
-/// Changes the values that a file names and leaves the others as they are.
+/// Updates the values given in a file and leaves the others unchanged.
 class FieldReader {
  public:
   explicit FieldReader(YamlReader& yaml) : yaml_(yaml) {}
@@ -50,7 +50,7 @@ class FieldReader {
   template <typename Visit>
   void section(const std::string& key, Visit visit) {
     if (!yaml_.has(key)) {
-      yaml_.optional<std::string>(key, "");  // so that finish() names it among the known keys
+      yaml_.optional<std::string>(key, "");  // so that finish() lists it with the known keys
       return;
     }
     YamlReader yaml = yaml_.section(key);
@@ -69,7 +69,7 @@ void read_fields(YamlReader& yaml, Recipe& recipe) {
   yaml.finish();
 }
 
-/// What no single value can break. `where` is the file: an override can be as much to blame.
+/// Checks constraints between values. `where` is the file; an override may also be the cause.
 void check_together(const Recipe& recipe, const std::string& where) {
   const auto check_phase = [&](const char* phase, const PhaseRecipe& p) {
     if (p.max_images != 0 && p.max_images < p.batch_size) {
@@ -85,12 +85,12 @@ void check_together(const Recipe& recipe, const std::string& where) {
   check_phase("train", recipe.train);
 }
 
-/// "a.b=3" as the file `a:\n  b: 3` of its own.
+/// Converts "a.b=3" to the file `a:\n  b: 3`.
 std::string yaml_of_override(const std::string& override, const std::string& name) {
   const std::size_t equals = override.find('=');
   const std::size_t key_end = override.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.");
   if (equals == 0 || equals == std::string::npos || key_end != equals) {
-    throw InputError(name + ": must read key=value, for example search.epochs=3");
+    throw InputError(name + ": must be key=value, for example search.epochs=3");
   }
   if (override.find_first_of("\r\n") != std::string::npos) {
     throw InputError(name + ": must be one line");
@@ -109,7 +109,7 @@ std::string yaml_of_override(const std::string& override, const std::string& nam
   return text + " " + override.substr(equals + 1) + "\n";
 }
 
-/// Errors of the file that an override was made into name a line of that, which nobody has seen.
+/// Removes the line number from errors in the generated file of an override.
 std::string without_line(const std::string& error, const std::string& name) {
   const std::string begin = name + ":";
   if (error.compare(0, begin.size(), begin) != 0) return error;

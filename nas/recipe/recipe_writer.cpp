@@ -9,8 +9,8 @@
 namespace tilewake {
 namespace {
 
-/// `text` in double quotes, so that no value is taken for anything but text. Source: YAML 1.2.2,
-/// sections 5.7 and 7.3.1.
+/// `text` in double quotes, so that YAML always reads it as text. Source: YAML 1.2.2, sections 5.7
+/// and 7.3.1.
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -25,7 +25,7 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-/// Appends each value as a line; doubles as the shortest text that reads back the same.
+/// Appends each value as a line; doubles as the shortest text that round-trips.
 class FieldWriter {
  public:
   explicit FieldWriter(std::string& text, std::string indent = "")
@@ -66,7 +66,7 @@ class FieldWriter {
 std::string recipe_yaml(const Recipe& recipe) {
   std::string text = "# tilewake recipe: all values, defaults included\n";
   FieldWriter writer(text);
-  Recipe values = recipe;  // the list of fields is one for reader and writer, so it wants to write
+  Recipe values = recipe;  // a copy: the field list needs non-const values
   RecipeFields<FieldWriter>::visit(writer, values);
   return text;
 }

@@ -19,10 +19,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kConfidence = 0.95;  // two-sided, of a difference that is called one
-constexpr double kUsedShare = 0.95;   // of the limit, that networks of equal latency use
+constexpr double kConfidence = 0.95;  // two-sided, for a significant difference
+constexpr double kUsedShare = 0.95;   // minimum share of the limit for equal latency
 
-/// Standard errors that the mean of `n` values has to be away from 0, by Student's t.
+/// Number of standard errors by which the mean of `n` values must differ from 0, by Student's t.
 double clear_errors(int n) {
   const boost::math::students_t distribution(n - 1);
   return boost::math::quantile(distribution, 0.5 + 0.5 * kConfidence);
@@ -51,7 +51,7 @@ using Value = std::function<double(const ComparedRun&)>;
 double validation_of(const ComparedRun& run) { return run.validation_accuracy; }
 double test_of(const ComparedRun& run) { return run.test_accuracy; }
 
-/// Values of a method at a limit, by seed, of the runs that found a network.
+/// Values of a method at a limit, by seed, for runs that found a network.
 ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method,
                       double target_ms, const Value& value) {
   ValueBySeed values;
@@ -102,7 +102,7 @@ std::string row_text(const std::vector<ComparedRun>& runs, const std::string& me
       cell([](const ComparedRun& r) { return r.search_seconds; }, "{:.0f}"));
 }
 
-/// Random networks of each method's space, of all seeds together.
+/// Random networks of each method's space, over all seeds.
 std::string random_text(const std::vector<ComparedRun>& runs, const std::string& method,
                         double target_ms) {
   std::vector<double> accuracies;
@@ -226,7 +226,7 @@ std::optional<double> latency_at(std::vector<std::pair<double, double>> points, 
     const auto& [ms, reached] = points[i];
     if (reached == accuracy) return ms;
     if (reached < accuracy) continue;
-    if (i == 0) return {};  // somewhere before the first point
+    if (i == 0) return {};  // before the first point
     const auto& [last_ms, last] = points[i - 1];
     return last_ms + (ms - last_ms) * (accuracy - last) / (reached - last);
   }

@@ -24,7 +24,7 @@ template <typename T>
 bool parse(const std::string& text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc{} && end == text.data() + text.size() && value >= T{} &&
-         value <= std::numeric_limits<T>::max();  // neither inf nor nan
+         value <= std::numeric_limits<T>::max();  // excludes inf and nan
 }
 
 void check_head(std::istream& lines, const std::string& path) {
@@ -32,9 +32,8 @@ void check_head(std::istream& lines, const std::string& path) {
     std::string line;
     std::getline(lines, line);
     if (line != expected) {
-      throw InputError(
-          fmt::format("{}:{}: does not begin as a file of costs of this version; expected '{}'",
-                      path, expected == kVersion ? 1 : 2, expected));
+      throw InputError(fmt::format("{}:{}: not a costs file of this version; expected '{}'", path,
+                                   expected == kVersion ? 1 : 2, expected));
     }
   }
 }
@@ -69,7 +68,7 @@ std::vector<Cost> CostLog::totals() const {
     std::getline(cells, seconds);
     if (cost.step.empty() || !parse(trained, cost.trained_images) ||
         !parse(evaluated, cost.evaluated_images) || !parse(seconds, cost.seconds)) {
-      throw InputError(fmt::format("{}:{}: no line of costs", path_, number));
+      throw InputError(fmt::format("{}:{}: not a valid line of costs", path_, number));
     }
     const auto known = std::find_if(totals.begin(), totals.end(),
                                     [&](const Cost& total) { return total.step == cost.step; });

@@ -45,7 +45,7 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
 
 constexpr std::array<std::uint32_t, 256> kCrcTable = make_crc_table();
 
-/// What record files store, as a checksum over data that holds checksums is weak.
+/// Record files store masked checksums, because a CRC over data with embedded CRCs is weak.
 std::uint32_t masked_crc(std::string_view bytes) {
   const std::uint32_t crc = crc32c(bytes);
   return ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
@@ -67,7 +67,7 @@ T little_endian_at(std::string_view bytes, std::size_t position) {
   return value;
 }
 
-/// A protobuf message in the making.
+/// Builds a protobuf message.
 class Message {
  public:
   void add_double(std::uint32_t field, double value) {
@@ -161,7 +161,7 @@ std::vector<std::size_t> event_record_ends(std::string_view file, const std::str
       throw damaged();
     }
     const std::size_t rest = file.size() - begin - kHeadBytes;
-    if (rest < kTailBytes || length > rest - kTailBytes) break;  // cut off
+    if (rest < kTailBytes || length > rest - kTailBytes) break;  // truncated
     const std::string_view payload = file.substr(begin + kHeadBytes, length);
     const std::size_t tail = begin + kHeadBytes + payload.size();
     if (little_endian_at<std::uint32_t>(file, tail) != masked_crc(payload)) throw damaged();

@@ -25,14 +25,14 @@ namespace tilewake {
 namespace {
 
 constexpr std::string_view kCsvName = "metrics.csv";
-// TensorBoard reads every file whose name contains "tfevents"; the number, elsewhere the time, only
-// orders several of them.
+// TensorBoard reads every file with "tfevents" in its name; the number, usually the time, only
+// orders several files.
 constexpr std::string_view kEventName = "events.out.tfevents.0000000000.tilewake";
 // A row takes 100 bytes, so that this is a million epochs.
 constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
 constexpr std::string_view kVersionLine = "# tilewake-metrics v1\n";
 
-/// The columns of numbers, which are tags as well, in the order of the file.
+/// The numeric columns, which are also tags, in file order.
 using Values = std::array<std::pair<std::string_view, std::optional<double>>, 8>;
 
 Values values_of(const MetricsRow& row) {
@@ -55,7 +55,7 @@ std::string csv_head() {
 std::string csv_line(const MetricsRow& row) {
   std::string text = fmt::format("{},{}", csv_field(row.phase), row.step);
   for (const auto& [name, value] : values_of(row)) {
-    text += value ? fmt::format(",{}", *value) : ",";  // shortest text that reads back the same
+    text += value ? fmt::format(",{}", *value) : ",";  // shortest text that round-trips
   }
   return text + "\n";
 }
@@ -64,7 +64,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// Where the lines of `text` end, from `first` on. One that is cut off is none.
+/// End positions of the lines of `text` from `first`. A truncated line is ignored.
 std::vector<std::size_t> line_ends(std::string_view text, std::size_t first) {
   std::vector<std::size_t> ends;
   for (std::size_t i = first; i < text.size(); ++i) {
@@ -83,19 +83,19 @@ void cut(const std::string& path, std::size_t bytes) {
   if (error) throw InputError(fmt::format("{}: cannot shorten file: {}", path, error.message()));
 }
 
-/// A file that only grows by whole pieces (lines, records), and can be cut back between two.
+/// A file that grows by whole pieces (lines, records), and can be truncated between two pieces.
 class AppendedFile {
  public:
   using Ends = std::vector<std::size_t> (*)(std::string_view text, const std::string& path);
 
-  /// @param head  what the file begins with, where it begins now
+  /// @param head  first bytes of a new file
   AppendedFile(std::string path, const std::string& head, Ends ends)
       : path_(std::move(path)), ends_(ends) {
     std::error_code ignored;
     const bool is_new = !std::filesystem::exists(path_, ignored);
     OutputLedger::note(path_);
-    if (!is_new) remove_cut_off();  // first, for to open a pipe for writing can block
-    // In "append" mode every write goes to the end that the file has then, after a cut as well.
+    if (!is_new) remove_cut_off();  // first: opening a pipe for writing can block
+    // In "append" mode every write goes to the current end of the file, also after truncation.
     file_.reset(std::fopen(path_.c_str(), "ab"));
     if (!file_) fail(path_, "open file", errno);
     if (size_ == 0) append(head);
@@ -112,7 +112,7 @@ class AppendedFile {
   void check_end(std::int64_t bytes) const {
     if (bytes > size()) {
       throw InputError(
-          fmt::format("{}: has {} bytes, but {} when the checkpoint was written; it "
+          fmt::format("{}: has {} bytes, but had {} when the checkpoint was written; it "
                       "was changed since",
                       path_, size_, bytes));
     }
@@ -120,7 +120,7 @@ class AppendedFile {
     if (bytes <= 0 ||
         !std::binary_search(ends.begin(), ends.end(), static_cast<std::size_t>(bytes))) {
       throw InputError(
-          fmt::format("{}: nothing ends at byte {}, where the checkpoint was written; "
+          fmt::format("{}: no piece ends at byte {}, the position of the checkpoint; "
                       "it was changed since",
                       path_, bytes));
     }
@@ -138,7 +138,7 @@ class AppendedFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
 
-  /// Takes off the piece that a process was writing when it was killed.
+  /// Removes the incomplete piece of a killed process.
   void remove_cut_off() {
     const std::string text = read_text_file(path_, kMaxLogBytes);
     const std::vector<std::size_t> ends = ends_(text, path_);
@@ -154,10 +154,10 @@ class AppendedFile {
 
 std::vector<std::size_t> csv_ends(std::string_view text, const std::string& path) {
   const std::string head = csv_head();
-  // All that is there must agree; a head that is cut off is written anew.
+  // The existing bytes must agree; a truncated head is rewritten.
   if (text.substr(0, head.size()) != std::string_view(head).substr(0, text.size())) {
     throw InputError(fmt::format(
-        "{}:1: does not begin as a metrics file of this version; expected "
+        "{}:1: not a metrics file of this version; expected "
         "'{}' and then the line '{}'",
         path, kVersionLine.substr(0, kVersionLine.size() - 1),
         std::string_view(head).substr(kVersionLine.size(), head.size() - kVersionLine.size() - 1)));
@@ -202,7 +202,7 @@ MetricsLog::Position MetricsLog::position() const {
 }
 
 void MetricsLog::truncate(const Position& position) {
-  impl_->csv.check_end(position.csv_bytes);  // both, before either is changed
+  impl_->csv.check_end(position.csv_bytes);  // checks both before changing either
   impl_->events.check_end(position.event_bytes);
   impl_->csv.truncate(position.csv_bytes);
   impl_->events.truncate(position.event_bytes);

@@ -15,7 +15,7 @@ struct MetricsRow {
   std::int64_t step = 0;
   double epoch = 0.0;
   double learning_rate = 0.0;
-  std::optional<double> loss;            // mean since the row before
+  std::optional<double> loss;            // mean since the previous row
   std::optional<double> train_accuracy;  // 0..1
   std::optional<double> validation_loss;
   std::optional<double> validation_accuracy;
@@ -23,19 +23,19 @@ struct MetricsRow {
   std::optional<double> gap_ms;  // latency - target
 };
 
-/// metrics.csv and a TensorBoard event file (tag "phase/column"), of a directory, both appended to
-/// while a run goes on. The CSV holds no time: equal runs give equal files.
+/// metrics.csv and a TensorBoard event file (tag "phase/column") of a directory, both appended to
+/// during a run. The CSV has no time, so it is byte-identical for equal runs.
 class MetricsLog {
  public:
-  /// Goes on with the files that are there, or begins them. Throws InputError.
+  /// Opens existing files for appending, or creates them. Throws InputError.
   explicit MetricsLog(const std::string& directory);
   ~MetricsLog();
 
-  /// Written at once.
+  /// Written immediately.
   void add(const MetricsRow& row);
 
-  /// Length of both files, for a checkpoint; and back to it: what was added after the checkpoint is
-  /// taken off, as it will come again.
+  /// Lengths of both files, stored in checkpoints. Resuming truncates the files to them: later rows
+  /// will be added again.
   struct Position {
     std::int64_t csv_bytes = 0;
     std::int64_t event_bytes = 0;

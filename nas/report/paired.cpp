@@ -16,7 +16,7 @@ SampleStatistics sample_statistics(std::span<const double> values) {
   for (const double value : values) sum += value;
   statistics.mean = sum / n;
   if (values.size() < 2) return statistics;
-  double squares = 0.0;  // of deviations, so that a large mean takes no digits from them
+  double squares = 0.0;  // of deviations, to avoid cancellation
   for (const double value : values)
     squares += (value - statistics.mean) * (value - statistics.mean);
   statistics.standard_deviation = std::sqrt(squares / (n - 1.0));

@@ -20,10 +20,10 @@ using Cells = std::array<std::string, kNumColumns>;
 constexpr std::array<std::string_view, kNumColumns> kNames = {
     "step",   "architecture", "estimated_ms", "simulated_ms", "validation_accuracy",
     "params", "macs"};
-constexpr std::size_t kNumTextColumns = 2;  // from the left; numbers are flush right
+constexpr std::size_t kNumTextColumns = 2;  // the leftmost; numbers are right-aligned
 
-/// A positive number with four significant digits, trailing zeros kept: figures of one column can
-/// be compared at a glance, whether they are microseconds or seconds.
+/// A positive number with four significant digits including trailing zeros, so that figures of a
+/// column are comparable for microseconds and seconds.
 std::string four_digits(double value) { return fmt::format("{:#.4g}", value); }
 
 Cells printed_cells(const StepRow& row) {
@@ -36,7 +36,7 @@ Cells printed_cells(const StepRow& row) {
           fmt::format("{:.3f}", static_cast<double>(row.macs) / 1e9)};
 }
 
-/// Characters, not bytes: those that go on a UTF-8 sequence take no place.
+/// Number of characters, not bytes: UTF-8 continuation bytes do not count.
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;

@@ -8,10 +8,10 @@
 
 namespace tilewake {
 
-/// What one step of a run left behind: a network and its figures.
+/// Result of one step of a run: a network and its figures.
 struct StepRow {
   std::string step;          // "search", "scaling", ...
-  std::string architecture;  // in a few words
+  std::string architecture;  // short description
   double estimated_ms = 0.0;
   std::optional<double> simulated_ms;
   std::optional<double> validation_accuracy;  // 0..1
@@ -19,15 +19,15 @@ struct StepRow {
   std::int64_t macs = 0;
 };
 
-/// Columns for people: ms with four digits, accuracy in percent, parameters in millions, GMACs; "-"
-/// where there is no figure. The titles stand in the first line, every line ends in a line break.
+/// Columns for display: ms with four digits, accuracy in percent, parameters in millions, GMACs;
+/// "-" for missing figures. The first line has the titles; every line ends in a line feed.
 std::string step_table_text(const std::vector<StepRow>& rows);
 
-/// `# tilewake-steps v1`, a line of names, one line a row; an empty field where there is no figure.
+/// `# tilewake-steps v1`, a line of names, one line per row; empty fields for missing figures.
 std::string step_table_csv(const std::vector<StepRow>& rows);
 
-/// A JSON array of objects with the names of the CSV; null where there is no figure. Bytes that are
-/// not UTF-8 are replaced.
+/// A JSON array of objects with the names of the CSV; null for missing figures. Bytes that are not
+/// UTF-8 are replaced.
 std::string step_table_json(const std::vector<StepRow>& rows);
 
 }  // namespace tilewake

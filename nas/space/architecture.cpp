@@ -24,12 +24,12 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& where)
   check(value >= 1 && value <= max, where, fmt::format("must be from 1 to {}, not {}", max, value));
 }
 
-/// What is wrong with a block; empty if nothing is.
+/// The error of a block; empty if it is valid.
 std::string problem_of(const ArchitectureBlock& block) {
   if (block.branches.empty()) return "has no branches";
   if (block.op != BlockOp::kMixConv &&
       (block.branches.size() > 1 || block.branches[0].expansion_ratio != 1)) {
-    return "this operator has one kernel and no expansion ratio";
+    return "this operator takes one kernel and no expansion ratio";
   }
   int before = 0;
   for (const MixBranch& branch : block.branches) {
@@ -41,7 +41,7 @@ std::string problem_of(const ArchitectureBlock& block) {
       return fmt::format("expansion ratios must be from 1 to {}, not {}", Limits::kMaxMergedRatio,
                          branch.expansion_ratio);
     }
-    if (branch.kernel <= before) return "kernels of its branches must ascend, each once";
+    if (branch.kernel <= before) return "kernels of its branches must be ascending and distinct";
     before = branch.kernel;
   }
   return "";
@@ -67,7 +67,8 @@ void check_stages(const Architecture& architecture) {
       const BlockOp op = stage.blocks[b].op;
       check((op != BlockOp::kShuffleUnit && op != BlockOp::kXceptionUnit) || stage.width % 2 == 0,
             block_name(s, b),
-            fmt::format("a unit of two halves needs an even width, not {}", stage.width));
+            fmt::format("a unit of two halves needs an even number of channels, not {}",
+                        stage.width));
     }
   }
   check_range(architecture.num_blocks(), Limits::kMaxBlocks, "number of blocks");
@@ -161,7 +162,7 @@ Network build(const Architecture& architecture) {
   return builder.build();
 }
 
-/// Whether no batch normalisation follows, which would take the place of the bias.
+/// Whether the layer has no batch normalisation, which would replace the bias.
 bool has_trained_bias(const Layer& layer) {
   const auto ends_in = [&](const std::string& end) {
     return layer.name.size() >= end.size() &&

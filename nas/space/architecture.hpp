@@ -21,13 +21,13 @@ struct MixBranch {
   }
 };
 
-/// What a block can be. Their layers: simulator/network/block_expansion.hpp.
+/// Kinds of blocks. Their layers: simulator/network/block_expansion.hpp.
 enum class BlockOp { kMixConv, kSeparable, kShuffleUnit, kXceptionUnit };
 
-/// A block: a MixConv (with one branch, an MBConv), or another operator, which has one branch of
-/// expansion ratio 1 that gives its kernel.
+/// A block: a MixConv (with one branch: an MBConv), or another operator, which has one branch with
+/// its kernel and expansion ratio 1.
 struct ArchitectureBlock {
-  std::vector<MixBranch> branches;  // at least one, kernels ascending and distinct
+  std::vector<MixBranch> branches;  // at least one; kernels ascending and distinct
   Activation activation = Activation::kRelu;
   bool squeeze_excite = false;
   BlockOp op = BlockOp::kMixConv;
@@ -43,9 +43,9 @@ struct ArchitectureStage {
   friend bool operator==(const ArchitectureStage&, const ArchitectureStage&) = default;
 };
 
-/// A network of the family that is searched: what the search finds, scaling scales and training
-/// trains. A convolutional stem, stages of blocks, a 1x1 head, global average pool, and a fully
-/// connected layer.
+/// A network of the searched family, the common type of search, scaling and training: a
+/// convolutional stem, stages of blocks, a 1x1 head, global average pool, and a fully connected
+/// layer.
 struct Architecture {
   std::string name;
   Shape input;
@@ -55,7 +55,7 @@ struct Architecture {
   int stem_width = 0;
   int head_width = 0;
   Activation activation = Activation::kRelu;  // of stem and head
-  double se_ratio = 0.25;                     // of a block's input channels, where it has one
+  double se_ratio = 0.25;  // of a block's input channels, if it has squeeze-and-excitation
   std::vector<ArchitectureStage> stages;
 
   int num_blocks() const;
@@ -63,32 +63,31 @@ struct Architecture {
   friend bool operator==(const Architecture&, const Architecture&) = default;
 };
 
-/// Channels that squeeze-and-excitation reduces to: max(1, floor(ratio x in_channels)).
-/// Source: specs of S3NAS, section "post-processing"; the same as network/block_expansion.
+/// Channels after the reduction of squeeze-and-excitation: max(1, floor(ratio x in_channels)).
+/// Source: specs of S3NAS, section "post-processing"; as in network/block_expansion.
 int squeeze_channels(double se_ratio, int in_channels);
 
-/// The layers of `architecture`: "stem", per block "stageS.B" (both counted: stages from 1, blocks
-/// from 0) what a block's entry in a network file expands to, "head", "pool", "classifier".
-/// Throws InputError where no network can be made of it, or what is beyond nas/space/limits.hpp.
+/// The layers of `architecture`: "stem", for block "stageS.B" (stages from 1, blocks from 0) the
+/// expansion of its entry in a network file, "head", "pool", "classifier". Throws InputError if the
+/// network is invalid or exceeds nas/space/limits.hpp.
 Network to_network(const Architecture& architecture);
 
-/// The same as a network file with one entry a block: reading it with read_network_text
-/// gives an equal network. `comment` goes to the top, line by line.
+/// The same as a network file with one entry per block: read_network_text returns an equal network.
+/// `comment` is written at the top, line by line.
 std::string network_yaml(const Architecture& architecture, const std::string& comment);
 
-/// Weights that are trained: of convolutions and dense layers, biases where there is no batch
+/// Number of trained parameters: weights of convolutions and dense layers, biases without batch
 /// normalisation (squeeze-and-excitation, classifier), and two per normalised channel.
 std::int64_t num_trained_params(const Architecture& architecture);
 
-/// Same, of a network that to_network made.
+/// Same, for a network created by to_network.
 std::int64_t num_trained_params(const Network& network);
 
-/// Same, of one block of stride 1.
+/// Same, for one block of stride 1.
 std::int64_t num_block_params(const ArchitectureBlock& block, int in_channels, int out_channels,
                               double se_ratio);
 
-/// A file that holds exactly this type, for what passes between steps of a run (format:
-/// nas/space/README.md).
+/// A lossless file format for this type, used between the steps of a run (nas/space/README.md).
 std::string architecture_text(const Architecture& architecture);
 /// Throws InputError naming file, line and key.
 Architecture read_architecture(const std::string& path);

@@ -17,7 +17,7 @@
 namespace tilewake {
 namespace {
 
-/// The words of files, those of network files. One that is left out is a MixConv.
+/// Names in files, as in network files. The default is a MixConv.
 constexpr std::array<std::pair<std::string_view, BlockOp>, 4> kBlockOpNames = {{
     {"mbconv", BlockOp::kMixConv},
     {"separable", BlockOp::kSeparable},
@@ -82,11 +82,11 @@ ArchitectureBlock read_block(YamlReader yaml) {
   if (block.op == BlockOp::kMixConv) {
     ratios = read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
   } else {
-    yaml.check(kernels.size() == 1, "kernels", "this operator has one");
+    yaml.check(kernels.size() == 1, "kernels", "this operator takes one kernel");
   }
-  yaml.check(kernels.size() == ratios.size(), "expansion_ratios",
-             fmt::format("needs one ratio for each of the {} kernels, not {}", kernels.size(),
-                         ratios.size()));
+  yaml.check(
+      kernels.size() == ratios.size(), "expansion_ratios",
+      fmt::format("must have one ratio per kernel ({}), not {}", kernels.size(), ratios.size()));
   for (std::size_t i = 0; i < kernels.size(); ++i)
     block.branches.push_back({kernels[i], ratios[i]});
   block.activation = yaml.choice("activation", kActivationNames, block.activation);
@@ -120,7 +120,7 @@ Architecture read_document(YamlReader root) {
 
 std::string network_yaml(const Architecture& architecture, const std::string& comment) {
   const Shape& input = architecture.input;
-  // Names hold no quotes and no backslashes (check_name): in quotes they need no escapes.
+  // Names contain no quotes and backslashes (check_name), so no escapes are needed.
   std::string text = comment_text(comment);
   text += fmt::format("name: \"{}\"\ninput: {{channels: {}, height: {}, width: {}}}\nlayers:\n",
                       architecture.name, input.channels, input.height, input.width);

@@ -19,14 +19,14 @@ using Stage = DepthDesign::Stage;
 
 constexpr int kMinDepth = 2;  // the block with the stride, and one that can be skipped
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr double kTolerance = 1e-12;  // of rounding, where times are equal
+constexpr double kTolerance = 1e-12;  // for rounding of equal times
 
 Network full_network(SearchSpace space, const std::vector<int>& depths) {
   for (std::size_t s = 0; s < depths.size(); ++s) space.stages[s].depth = depths[s];
   return to_network(architecture_of(space, full_outcomes(space)));
 }
 
-/// `network` up to and including the last layer of `block`, or of that name.
+/// `network` up to and including the last layer of `block`, or the layer of that name.
 Network prefix_of(Network network, const std::string& block) {
   const auto last =
       std::find_if(network.layers.rbegin(), network.layers.rend(),
@@ -37,14 +37,12 @@ Network prefix_of(Network network, const std::string& block) {
 
 double positive(double ms, std::size_t stage, const std::string& what) {
   if (ms > 0.0) return ms;
-  throw InputError(fmt::format(
-      "stage {}: {} would take {} ms by the estimates, which says nothing about how deep it "
-      "should be",
-      stage + 1, what, ms));
+  throw InputError(fmt::format("stage {}: the estimate of {} is {} ms; it must be positive",
+                               stage + 1, what, ms));
 }
 
-/// A block is what a network takes more with it: a further block in the whole network, a first one
-/// at the end of all that precedes it, as no network goes without it.
+/// Measures blocks as differences of networks: a further block in the whole network, a first block
+/// at the end of its prefix, as no network is valid without it.
 std::vector<Stage> measure(const SearchSpace& space, const LatencyEstimate& estimate) {
   const std::vector<int> depths(space.stages.size(), kMinDepth);
   const Network network = full_network(space, depths);
@@ -69,12 +67,12 @@ double time_at(const Stage& stage, int depth) {
   return stage.first_block_ms + (depth - 1) * stage.block_ms;
 }
 
-/// Finds depths of a given sum with the least spread, and among these the least time.
+/// Finds depths of a given sum with the least spread and, among these, the least time.
 ///
-/// The fastest stage of the best answer takes some time `low` that a stage takes at some depth: all
-/// of these are tried. With `low` given, each stage has a least depth; what is left of the sum goes
-/// where the stage stays fastest, which makes the slowest as fast as can be. Between these two
-/// times the cheapest answer has the rest of its blocks where they cost least.
+/// The fastest stage of the optimum takes a time `low` that is a time of some stage at some depth:
+/// all of these are tried. For a given `low`, each stage has a minimum depth. The remaining blocks
+/// are added to the stage that stays fastest, which minimizes the slowest time. Between these two
+/// times, the cheapest solution adds the remaining blocks where they cost least.
 class DepthSearch {
  public:
   DepthSearch(const std::vector<Stage>& stages, int num_blocks)
@@ -95,7 +93,7 @@ class DepthSearch {
     std::vector<int> depths = least;
     if (!fill(depths, [](const Stage& stage, int depth) { return time_at(stage, depth); })) return;
     const double high = slowest(depths);
-    // Rounding may not shut out the depths that gave `high`.
+    // Rounding must not exclude the depths that resulted in `high`.
     const double bound = high * (1.0 + kTolerance);
     depths = least;
     const bool filled = fill(depths, [&](const Stage& stage, int depth) {
@@ -111,7 +109,7 @@ class DepthSearch {
     return depth;
   }
 
-  /// Adds blocks one by one where `cost` of the new depth is least, until they are num_blocks_.
+  /// Adds blocks one by one at the least `cost` of the new depth, up to num_blocks_.
   template <typename Cost>
   bool fill(std::vector<int>& depths, Cost cost) const {
     for (const int depth : depths) {
@@ -172,9 +170,9 @@ DepthDesign design_depths(const SearchSpace& space, const LatencyEstimate& estim
   const auto num_stages = static_cast<int>(space.stages.size());
   if (space.num_blocks < kMinDepth * num_stages ||
       space.num_blocks > SpaceLimits::kMaxDepth * num_stages) {
-    throw InputError(
-        fmt::format("space '{}': {} blocks for {} stages, of which each needs {} to {}", space.name,
-                    space.num_blocks, num_stages, kMinDepth, SpaceLimits::kMaxDepth));
+    throw InputError(fmt::format("space '{}': {} blocks for {} stages; each stage needs {} to {}",
+                                 space.name, space.num_blocks, num_stages, kMinDepth,
+                                 SpaceLimits::kMaxDepth));
   }
   DepthDesign design;
   design.stages = measure(space, estimate);

@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// How deep the stages of a supernet should be on a machine, and why.
+/// Depths of the stages of a supernet for a machine, with the latencies that they are based on.
 struct DepthDesign {
   struct Stage {
     double first_block_ms = 0.0;  // of a full block with the stride
@@ -21,12 +21,12 @@ struct DepthDesign {
   double spread = 0.0;  // slowest stage / fastest
 };
 
-/// Chooses depths of at least 2 that add up to space.num_blocks, such that the stages of a network
-/// of full blocks (every branch with its largest kernel and expansion) take as equal a time as
-/// possible: least spread, then least time. Blocks so move from slow stages of large maps to cheap
-/// late ones, as in the published supernets (S3NAS, section 1 of the method).
+/// Chooses depths of at least 2 with the sum space.num_blocks, so that the stages of a network of
+/// full blocks (every branch with its largest kernel and expansion) have nearly equal latency:
+/// least spread, then least time. This moves blocks from slow early stages with large maps to fast
+/// later ones, as in the published supernets (S3NAS, section 1 of the method).
 ///
-/// Latencies are differences of whole networks' estimates. Throws InputError where num_blocks is
+/// Latencies are differences of estimates of whole networks. Throws InputError if num_blocks is
 /// below 2 per stage.
 DepthDesign design_depths(const SearchSpace& space, const LatencyEstimate& estimate);
 

@@ -44,7 +44,7 @@ FrameYaml FrameYaml::read(YamlReader& root) {
 }
 
 std::string FrameYaml::text() const {
-  // Names hold no quotes and no backslashes (check_name): in quotes they need no escapes.
+  // Names contain no quotes and backslashes (check_name), so no escapes are needed.
   return fmt::format(
       "name: \"{}\"\n"
       "input: {{channels: {}, height: {}, width: {}}}\n"
@@ -71,7 +71,7 @@ std::vector<int> read_kernels(YamlReader& yaml) {
   std::vector<int> kernels = read_ints(yaml, "kernels", 1, SpaceLimits::kMaxKernel);
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     yaml.check(kernels[i] % 2 == 1, "kernels", fmt::format("must be odd, not {}", kernels[i]));
-    yaml.check(i == 0 || kernels[i] > kernels[i - 1], "kernels", "must ascend, each once");
+    yaml.check(i == 0 || kernels[i] > kernels[i - 1], "kernels", "must be ascending and distinct");
   }
   return kernels;
 }

@@ -11,7 +11,7 @@
 
 namespace tilewake {
 
-/// The keys that files of search spaces and of architectures have in common: all but the blocks.
+/// The common keys of search-space and architecture files: all except the blocks.
 struct FrameYaml {
   std::string name;
   Shape input;
@@ -52,14 +52,14 @@ struct FrameYaml {
   }
 };
 
-/// An integer of that range, or a sequence of them.
+/// An integer in this range, or a sequence of them.
 int read_int(YamlReader& yaml, const std::string& key, int min, int max);
 std::vector<int> read_ints(YamlReader& yaml, const std::string& key, int min, int max);
 
-/// `kernels`: odd, ascending, none twice.
+/// `kernels`: odd, ascending, distinct.
 std::vector<int> read_kernels(YamlReader& yaml);
 
-/// Calls `action`, of which a failure is one of the file as a whole.
+/// Calls `action`; converts its errors to errors of the whole file.
 template <typename Action>
 void located_at(const YamlReader& root, const std::string& key, Action action) {
   try {

@@ -7,8 +7,8 @@
 
 namespace tilewake {
 
-/// Estimated latency of a network in ms; throws InputError for one that the machine cannot hold.
-/// What designs, scales and samples networks knows the machine by this alone.
+/// Estimated latency of a network in ms; throws InputError if the machine cannot hold it. The only
+/// interface to the machine in this module.
 using LatencyEstimate = std::function<double(const Network& network)>;
 
 }  // namespace tilewake

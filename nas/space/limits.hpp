@@ -5,9 +5,9 @@
 
 namespace tilewake {
 
-/// What a search space and a network of it may measure: far above what has been published (kernels
-/// of 7x7, 31 blocks, widths of 1568, 600 pixels), and small enough that tables of outcomes,
-/// supernets and scaling stay within memory and end.
+/// Limits of a search space and its networks: far above published ones (kernels of 7x7, 31 blocks,
+/// widths of 1568, 600 pixels), and small enough that tables of outcomes, supernets and scaling
+/// stay within memory and time.
 struct SpaceLimits {
   static constexpr int kMaxBranches = 4;
   static constexpr int kMaxKernel = 15;

@@ -28,18 +28,18 @@ std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<
     if (!op) {
       std::vector<std::string> known;
       for (const Operator& each : operator_pool()) known.push_back(to_string(each));
-      yaml.fail(key, fmt::format("'{}' is no operator; the pool has {}", printable(name),
+      yaml.fail(key, fmt::format("'{}' is not an operator; the pool has {}", printable(name),
                                  fmt::join(known, ", ")));
     }
     yaml.check(std::find(operators.begin(), operators.end(), *op) == operators.end(), key,
-               fmt::format("names {} twice", name));
+               fmt::format("lists {} twice", name));
     operators.push_back(*op);
   }
   yaml.check(!operators.empty(), key, "must not be empty");
   return operators;
 }
 
-/// `operators` of the file or of one of its entries; `otherwise` where it has none.
+/// `operators` of the file or of one of its entries; `otherwise` if missing.
 std::vector<Operator> read_operators(YamlReader& yaml, const std::vector<Operator>& otherwise) {
   const bool are_given = yaml.has(kOperators);
   const std::vector<std::string> names = yaml.strings(kOperators, {});
@@ -51,11 +51,12 @@ OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space)
   stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
   stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
   if (yaml.has("blocks")) {
-    yaml.check(!yaml.has("depth"), "depth", "give either it or blocks");
-    yaml.check(!yaml.has(kOperators), kOperators, "every entry of blocks names its own");
+    yaml.check(!yaml.has("depth"), "depth", "conflicts with blocks; give one of them");
+    yaml.check(!yaml.has(kOperators), kOperators,
+               "conflicts with blocks, whose entries have their own");
     for (const YamlReader& entry : yaml.items("blocks")) {
       YamlReader block = entry;
-      yaml.check(block.has(kOperators), "blocks", "every entry needs its operators");
+      yaml.check(block.has(kOperators), "blocks", "every entry must have operators");
       stage.blocks.push_back(read_operators(block, {}));
       block.finish();
       yaml.check(stage.blocks.size() <= SpaceLimits::kMaxDepth, "blocks",
@@ -76,8 +77,8 @@ OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space)
   return stage;
 }
 
-/// Scaled widths are multiples of the divisor: with an odd one, every other network that scaling
-/// tries would be none.
+/// Scaled widths are multiples of the divisor: with an odd one, every other scaled network would be
+/// invalid.
 void check_width_divisor(const YamlReader& root, const OperatorSpace& space) {
   if (space.width_divisor % 2 == 0) return;
   for (const OperatorPosition& position : positions_of(space)) {
@@ -88,8 +89,8 @@ void check_width_divisor(const YamlReader& root, const OperatorSpace& space) {
   }
 }
 
-/// The network of the widest operators: feature maps can be too large though every size is within
-/// its bounds.
+/// Builds the network of the widest operators: feature maps can be too large although every size is
+/// within its limits.
 void check_largest_network(const OperatorSpace& space) {
   OperatorPath path;
   for (const OperatorPosition& position : positions_of(space)) {
@@ -104,8 +105,7 @@ void check_largest_network(const OperatorSpace& space) {
 OperatorSpace read_document(YamlReader root) {
   OperatorSpace space;
   root.check(!root.has("branches"), "branches",
-             "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
-             "operators");
+             "this is a space of MixConv blocks (for s3nas and flops); use a space of operators");
   FrameYaml::read(root).store_in(space);
   space.se_ratio = root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, space.se_ratio);
   const std::vector<Operator> operators = read_operators(root, operator_pool());
@@ -118,7 +118,7 @@ OperatorSpace read_document(YamlReader root) {
   }
   root.check(!space.stages.empty(), "stages", "must not be empty");
   root.check(num_blocks <= SpaceLimits::kMaxBlocks, "stages",
-             fmt::format("have {} blocks, more than {}", num_blocks, SpaceLimits::kMaxBlocks));
+             fmt::format("have {} blocks; the limit is {}", num_blocks, SpaceLimits::kMaxBlocks));
   space.width_divisor = static_cast<int>(
       root.integer("width_divisor", 1, SpaceLimits::kMaxWidthDivisor, space.width_divisor));
   space.max_params = root.integer("max_params", 0, SpaceLimits::kMaxParams, space.max_params);

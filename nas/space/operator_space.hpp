@@ -14,13 +14,12 @@ namespace tilewake {
 struct OperatorStage {
   int width = 0;
   int stride = 1;
-  std::vector<std::vector<Operator>> blocks;  // what each may be, at least one operator
+  std::vector<std::vector<Operator>> blocks;  // the possible operators of each block, at least one
 
   friend bool operator==(const OperatorStage&, const OperatorStage&) = default;
 };
 
-/// All networks that a one-shot supernet of operators holds: every position has operators of its
-/// own.
+/// All networks of a one-shot supernet: every position has a separate list of operators.
 struct OperatorSpace {
   std::string name;
   Shape input;
@@ -32,10 +31,10 @@ struct OperatorSpace {
   Activation activation = Activation::kRelu;
   double se_ratio = 0.25;  // of a block's input channels
   std::vector<OperatorStage> stages;
-  int width_divisor = 8;        // widths are rounded to multiples of it when they are scaled
-  std::int64_t max_params = 0;  // of the final network; 0 for no limit
+  int width_divisor = 8;        // scaled widths are multiples of it
+  std::int64_t max_params = 0;  // of the final network; 0: no limit
 
-  /// Whether some position still has the whole pool, from which a space can be generated.
+  /// Whether a position still has the whole pool, so that a space can be generated.
   bool has_whole_pool() const;
 
   friend bool operator==(const OperatorSpace&, const OperatorSpace&) = default;
@@ -54,7 +53,7 @@ struct OperatorPosition {
 
 std::vector<OperatorPosition> positions_of(const OperatorSpace& space);
 
-/// One operator a position: an index into OperatorPosition::operators.
+/// One operator per position, as an index into OperatorPosition::operators.
 using OperatorPath = std::vector<int>;
 
 Architecture architecture_of(const OperatorSpace& space, const OperatorPath& path);
@@ -62,14 +61,14 @@ Architecture architecture_of(const OperatorSpace& space, const OperatorPath& pat
 /// log10 of the number of networks in the space.
 double log10_num_networks(const OperatorSpace& space);
 
-/// Reads a file of such a space (format: nas/space/README.md). Throws InputError naming file, line
+/// Reads an operator-space file (format: nas/space/README.md). Throws InputError naming file, line
 /// and key.
 OperatorSpace read_operator_space(const std::string& path);
 
-/// Same, from text already in memory; `name` stands in for the file in errors.
+/// Same, from text in memory; `name` replaces the path in error messages.
 OperatorSpace read_operator_space_text(const std::string& text, const std::string& name);
 
-/// The text of such a file; reading it gives an equal space.
+/// The text of such a file; reading it returns an equal space.
 std::string operator_space_yaml(const OperatorSpace& space);
 
 }  // namespace tilewake

@@ -23,7 +23,7 @@ std::size_t num_options(const BranchSpace& branch) {
   return branch.kernels.size() * branch.expansion_ratios.size();
 }
 
-/// Combination `number` of a block, as OutcomeTable numbers them.
+/// Combination `number` of a block, in the numbering of OutcomeTable.
 std::vector<BranchChoice> choices_of(const std::vector<BranchSpace>& branches, std::size_t number) {
   std::vector<BranchChoice> choices(branches.size());
   for (std::size_t b = branches.size(); b-- > 0;) {
@@ -44,8 +44,8 @@ std::vector<Outcome> outcomes_of_combinations(const std::vector<BranchSpace>& br
   return outcomes;
 }
 
-/// The outcome, not a skip, that most combinations lead to; of several the first, which has the
-/// smallest kernel.
+/// The most frequent outcome of the combinations, except a skip; of several the first, which has
+/// the smallest kernel.
 int common_outcome(const OutcomeTable& table) {
   std::vector<int> count(table.outcomes.size(), 0);
   for (const int outcome : table.outcome_of_combination) ++count[at(outcome)];

@@ -11,14 +11,14 @@
 
 namespace tilewake {
 
-/// What a searchable block turned out to be: branches of equal kernel merged (their expansion
-/// ratios add), vanished ones gone, kernels ascending. Empty: the block is skipped.
+/// The result of the choices in a searchable block: branches of equal kernel are merged (their
+/// expansion ratios add up), vanished ones removed, kernels ascending. Empty: the block is skipped.
 using Outcome = std::vector<MixBranch>;
 
 /// "3x3:2 5x5:4", or "skip".
 std::string to_string(const Outcome& outcome);
 
-/// What each branch of a block chose: indices into its BranchSpace.
+/// The choice of each branch of a block: indices into its BranchSpace.
 struct BranchChoice {
   int kernel = 0;
   int expansion_ratio = 0;
@@ -26,34 +26,33 @@ struct BranchChoice {
 
 Outcome merge(const std::vector<BranchSpace>& branches, const std::vector<BranchChoice>& choices);
 
-/// All outcomes of a block, and which one every combination of branch choices leads to.
+/// All outcomes of a block, and the outcome of every combination of branch choices.
 ///
 /// A combination is numbered row-major over branches, each branch's options row-major over
 /// (kernel, expansion ratio): with branches of n_b = kernels x expansion ratios options there are
 /// n_0 x n_1 x .. combinations, and the last branch counts fastest.
 struct OutcomeTable {
-  std::vector<Outcome> outcomes;  // distinct, ascending; a skip is first
+  std::vector<Outcome> outcomes;  // distinct, ascending; a skip comes first
   std::vector<int> outcome_of_combination;
 
-  /// Index of `outcome`. It must be one of them.
+  /// Index of `outcome`, which must be in the table.
   int index_of(const Outcome& outcome) const;
 };
 
 OutcomeTable outcome_table(const BlockSpace& block);
 
-/// The largest network of a space: in every block each branch with its largest kernel and
-/// expansion.
+/// The largest network of a space: every branch has its largest kernel and expansion.
 std::vector<Outcome> full_outcomes(const SearchSpace& space);
 
-/// The network that has `outcomes[b]` at block b of `space`; skipped blocks are left out.
+/// The network with `outcomes[b]` at block b of `space`; skipped blocks are omitted.
 Architecture architecture_of(const SearchSpace& space, const std::vector<Outcome>& outcomes);
 
-/// `space` as the latency model tabulates it: a position a block, its choices the outcomes of its
-/// OutcomeTable. The default choice is the one that most combinations of branch choices lead to,
-/// not a skip; of several the one of the smallest kernel.
+/// `space` as input of the latency model: one position per block, whose choices are the outcomes of
+/// its OutcomeTable. The default choice is the most frequent outcome except a skip; of several the
+/// one with the smallest kernel.
 ChoiceSpace choice_space(const SearchSpace& space);
 
-/// log10 of the number of networks in the space, outcomes being distinct.
+/// log10 of the number of networks in the space, counting distinct outcomes.
 double log10_num_networks(const SearchSpace& space);
 
 }  // namespace tilewake

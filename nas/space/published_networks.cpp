@@ -22,7 +22,7 @@ struct PublishedStage {
   int stride;
 };
 
-/// Takes strides off, from the stem on, until the last map has kLeastSide pixels.
+/// Sets strides to 1, starting at the stem, until the last map has kLeastSide pixels.
 void fit_strides(Architecture& architecture) {
   std::vector<int*> strides = {&architecture.stem_stride};
   for (ArchitectureStage& stage : architecture.stages) strides.push_back(&stage.stride);

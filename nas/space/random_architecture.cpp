@@ -29,7 +29,7 @@ bool is_within(const Architecture& architecture, const SearchSpace& space, doubl
     const double ms = estimate(network);
     return ms >= min_ms && ms <= max_ms;
   } catch (const InputError&) {
-    return false;  // more than the machine can hold
+    return false;  // does not fit the machine
   }
 }
 

@@ -10,12 +10,12 @@
 
 namespace tilewake {
 
-/// A network of the space, every branch's kernel and expansion ratio drawn uniformly: the same for
-/// the same seed.
+/// A network of the space, with every branch's kernel and expansion ratio drawn uniformly.
+/// Deterministic for a seed.
 Architecture random_architecture(const SearchSpace& space, std::uint64_t seed);
 
-/// One whose estimate is in [min_ms, max_ms] and whose parameters are within space.max_params:
-/// draws until one is, `max_draws` times at most.
+/// A random network with an estimate in [min_ms, max_ms] and at most space.max_params parameters:
+/// draws at most `max_draws` times.
 std::optional<Architecture> random_architecture_within(const SearchSpace& space, double min_ms,
                                                        double max_ms,
                                                        const LatencyEstimate& estimate,

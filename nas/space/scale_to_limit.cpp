@@ -14,8 +14,8 @@
 namespace tilewake {
 namespace {
 
-// phi = 1 doubles the cost. At the smallest every multiplier of the grid leaves one block, one step
-// of width or 4 pixels of anything that is within SpaceLimits.
+// phi = 1 doubles the cost. At this minimum, every multiplier of the grid reduces any network
+// within SpaceLimits to one block, one width step or 4 pixels.
 constexpr double kMinPhi = -128.0;
 constexpr double kPhiTolerance = 1e-4;
 
@@ -25,18 +25,18 @@ void check(const ScalingLimits& limits) {
         fmt::format("the latency limit must be positive, not {} ms", limits.latency_ms));
   if (limits.max_params < 0)
     throw InputError(
-        fmt::format("the limit on parameters must not be negative, but is {}", limits.max_params));
+        fmt::format("the limit on parameters must be at least 0, not {}", limits.max_params));
   if (limits.width_divisor < 1 || limits.width_divisor > SpaceLimits::kMaxWidthDivisor)
     throw InputError(fmt::format("the divisor of widths must be from 1 to {}, not {}",
                                  SpaceLimits::kMaxWidthDivisor, limits.width_divisor));
 }
 
-/// What is known of one network.
+/// Evaluation of one network.
 struct Evaluated {
   Architecture architecture;
   double estimated_ms = 0.0;
   std::int64_t params = 0;
-  std::string beyond;  // the limit that it exceeds; empty if it keeps to all
+  std::string beyond;  // the exceeded limit; empty if it is within all limits
 
   bool is_within() const { return beyond.empty(); }
 };
@@ -73,20 +73,19 @@ Evaluated Scaler::evaluate(Architecture architecture) const {
           fmt::format("{:.4f} ms, more than {:.4f}", result.estimated_ms, limits_.latency_ms);
     }
   } catch (const InputError& e) {
-    result.beyond = e.what();  // more than the machine, or a network, can hold
+    result.beyond = e.what();  // exceeds the machine, or the limits of a network
   }
   return result;
 }
 
-/// The architecture scaled by `multipliers` to the power of phi. What phi changes in steps alone is
-/// evaluated once.
+/// The architecture scaled by `multipliers` to the power of phi. Equal networks are evaluated once.
 class ScaledFamily {
  public:
   ScaledFamily(const Architecture& base, const Multipliers& multipliers, int divisor,
                const Scaler& scaler)
       : base_(base), multipliers_(multipliers), divisor_(divisor), scaler_(scaler) {}
 
-  /// The largest phi within the limits, to kPhiTolerance; nothing if there is none.
+  /// The largest phi within the limits, to kPhiTolerance, if there is one.
   std::optional<double> largest_phi() {
     double inside = 0.0;
     double outside = 1.0;
@@ -108,7 +107,7 @@ class ScaledFamily {
     return inside;
   }
 
-  /// The nearest networks within and beyond the limits so far.
+  /// The nearest networks so far within and beyond the limits.
   const Evaluated& within() const { return within_; }
   const Evaluated& beyond() const { return beyond_; }
 
@@ -154,7 +153,7 @@ std::int64_t next_multiple(std::int64_t value, std::int64_t step) {
   return (value / step + 1) * step;
 }
 
-/// All networks one step from `from`, and what the step is.
+/// All networks one step from `from`, and descriptions of the steps.
 std::vector<std::pair<Architecture, std::string>> steps_from(const Architecture& from,
                                                              int width_divisor) {
   std::vector<std::pair<Architecture, std::string>> steps;
@@ -179,7 +178,7 @@ std::vector<std::pair<Architecture, std::string>> steps_from(const Architecture&
   return steps;
 }
 
-/// The step within the limits that comes closest to the latency's; the first of several.
+/// The step within the limits that is closest to the latency limit; of several the first.
 std::optional<std::pair<Evaluated, std::string>> Scaler::best_step(const Architecture& from) const {
   std::optional<std::pair<Evaluated, std::string>> best;
   for (auto& [architecture, text] : steps_from(from, limits_.width_divisor)) {
@@ -199,8 +198,8 @@ void Scaler::fill(ScalingCandidate& candidate) const {
   }
 }
 
-/// alpha beta^2 gamma^2 = 2 with the doubling shared out in quarters: each of the three alone,
-/// pairs, all three. Last the published one (1.92): M to L+ and XL+ of S3NAS.
+/// alpha beta^2 gamma^2 = 2 with the doubling distributed in quarters: each of the three alone,
+/// pairs, all three. The last one is as published (1.92): M to L+ and XL+ of S3NAS.
 std::vector<Multipliers> grid() {
   constexpr int kShares = 4;
   std::vector<Multipliers> grid;
@@ -231,7 +230,7 @@ std::vector<ScalingCandidate> scale_to_limit(const Architecture& architecture,
                                              const ScalingLimits& limits,
                                              const LatencyEstimate& estimate) {
   check(limits);
-  to_network(architecture);  // what is wrong with it is no matter of limits
+  to_network(architecture);  // throws for an invalid network
   const Scaler scaler(limits, estimate);
   std::vector<ScalingCandidate> candidates;
   for (const Multipliers& multipliers : grid()) {

@@ -11,14 +11,14 @@
 namespace tilewake {
 namespace {
 
-// An exact half may come out of a product as a little less.
+// Tolerance for products slightly below an exact half.
 constexpr double kRounding = 1e-9;
 
 std::int64_t round_half_up(double value) {
   return static_cast<std::int64_t>(std::floor(value + 0.5 + kRounding));
 }
 
-/// What each block of a stage would have as weights at stride 1 with in = out, as repeats are.
+/// Parameters of each block of a stage as a repeat: stride 1, in = out.
 std::vector<std::int64_t> params_of_repeats(const ArchitectureStage& stage, double se_ratio) {
   std::vector<std::int64_t> params;
   for (const ArchitectureBlock& block : stage.blocks)
@@ -26,7 +26,7 @@ std::vector<std::int64_t> params_of_repeats(const ArchitectureStage& stage, doub
   return params;
 }
 
-/// Indices of the blocks, those with the most parameters first, ties the later first.
+/// Indices of the blocks by descending parameters; of equal ones the later first.
 std::vector<std::size_t> by_params(const ArchitectureStage& stage, double se_ratio) {
   const std::vector<std::int64_t> params = params_of_repeats(stage, se_ratio);
   std::vector<std::size_t> order(params.size());

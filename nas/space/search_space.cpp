@@ -22,9 +22,9 @@ BranchSpace read_branch(YamlReader yaml) {
   branch.expansion_ratios = read_ints(yaml, "expansion_ratios", 0, SpaceLimits::kMaxExpansionRatio);
   for (std::size_t i = 1; i < branch.expansion_ratios.size(); ++i) {
     yaml.check(branch.expansion_ratios[i] > branch.expansion_ratios[i - 1], "expansion_ratios",
-               "must ascend, each once");
+               "must be ascending and distinct");
   }
-  yaml.check(branch.max_expansion_ratio() > 0, "expansion_ratios", "needs one above 0");
+  yaml.check(branch.max_expansion_ratio() > 0, "expansion_ratios", "must include one above 0");
   yaml.finish();
   return branch;
 }
@@ -42,8 +42,7 @@ std::vector<BranchSpace> read_branches(YamlReader& root) {
     combinations *=
         static_cast<std::int64_t>(branch.kernels.size() * branch.expansion_ratios.size());
   root.check(combinations <= SpaceLimits::kMaxCombinations, "branches",
-             fmt::format("have {} combinations of kernels and expansion ratios, of which at most "
-                         "{} can be tabulated",
+             fmt::format("have {} combinations of kernels and expansion ratios; the limit is {}",
                          combinations, SpaceLimits::kMaxCombinations));
   return branches;
 }
@@ -53,9 +52,10 @@ StageSpace read_stage(YamlReader yaml, bool designed) {
   stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
   stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
   if (designed && yaml.has("depth"))
-    yaml.fail("depth", "num_blocks asks for depths to be designed; give either it or every depth");
+    yaml.fail("depth",
+              "conflicts with num_blocks, for which depths are designed; give one of them");
   if (!designed && !yaml.has("depth"))
-    yaml.fail("depth", "missing: give every stage a depth, or num_blocks to have them designed");
+    yaml.fail("depth", "missing: give a depth for every stage, or num_blocks to design them");
   if (!designed) stage.depth = read_int(yaml, "depth", 1, SpaceLimits::kMaxDepth);
   yaml.finish();
   return stage;
@@ -73,7 +73,7 @@ void read_stages(YamlReader& root, SearchSpace& space) {
   }
   root.check(!space.stages.empty(), "stages", "must not be empty");
   root.check(total <= SpaceLimits::kMaxBlocks, "stages",
-             fmt::format("have {} blocks, more than {}", total, SpaceLimits::kMaxBlocks));
+             fmt::format("have {} blocks; the limit is {}", total, SpaceLimits::kMaxBlocks));
   if (!designed) return;
   const auto num_stages = static_cast<int>(space.stages.size());
   root.check(space.num_blocks >= 2 * num_stages, "num_blocks",
@@ -83,7 +83,7 @@ void read_stages(YamlReader& root, SearchSpace& space) {
                          num_stages));
 }
 
-/// Feature maps can be too large though every size is within its bounds.
+/// Feature maps can be too large although every size is within its limits.
 void check_largest_network(const SearchSpace& space) {
   SearchSpace largest = space;
   for (StageSpace& stage : largest.stages) stage.depth = std::max(stage.depth, 1);
@@ -95,8 +95,7 @@ SearchSpace read_document(YamlReader root) {
   FrameYaml::read(root).store_in(space);
   root.check(
       root.has("branches"), "branches",
-      "missing: this is no space of MixConv blocks; hurricane, spos and random search spaces "
-      "of operators");
+      "missing: not a space of MixConv blocks, but of operators (for hurricane, spos, random)");
   space.branches = read_branches(root);
   read_stages(root, space);
   space.width_divisor = static_cast<int>(
@@ -109,7 +108,8 @@ SearchSpace read_document(YamlReader root) {
 
 std::string depth_text(int depth) { return depth > 0 ? fmt::format(", depth: {}", depth) : ""; }
 
-/// One branch must stay where a block cannot be skipped: the largest kernel, last of several.
+/// The branch that stays if a block cannot be skipped: the one with the largest kernel, of several
+/// the last.
 std::size_t permanent_branch(const std::vector<BranchSpace>& branches) {
   std::size_t last = 0;
   for (std::size_t i = 1; i < branches.size(); ++i) {

@@ -9,10 +9,10 @@
 
 namespace tilewake {
 
-/// What one branch of a MixConv block may be: one of these kernels, one of these widths.
+/// Options of one branch of a MixConv block: its kernels and expansion ratios.
 struct BranchSpace {
   std::vector<int> kernels;           // odd, ascending
-  std::vector<int> expansion_ratios;  // ascending; 0 first where the branch may vanish
+  std::vector<int> expansion_ratios;  // ascending; starts with 0 if the branch may vanish
 
   bool can_vanish() const { return expansion_ratios.front() == 0; }
   int max_kernel() const { return kernels.back(); }
@@ -25,12 +25,12 @@ struct BranchSpace {
 struct StageSpace {
   int width = 0;   // output channels
   int stride = 1;  // of the first block
-  int depth = 0;   // blocks at most, >= 1; 0 until the depths are designed for a machine
+  int depth = 0;   // maximum number of blocks, >= 1; 0 until depths are designed for a machine
 
   friend bool operator==(const StageSpace&, const StageSpace&) = default;
 };
 
-/// All networks that a supernet holds. Every block has the same branches.
+/// All networks of a supernet. Every block has the same branches.
 struct SearchSpace {
   std::string name;
   Shape input;
@@ -42,9 +42,9 @@ struct SearchSpace {
   Activation activation = Activation::kRelu;
   std::vector<BranchSpace> branches;
   std::vector<StageSpace> stages;
-  int num_blocks = 0;           // of all stages, where the depths are to be designed
-  int width_divisor = 16;       // widths are rounded to multiples of it when they are scaled
-  std::int64_t max_params = 0;  // of the final network; 0 for no limit
+  int num_blocks = 0;           // of all stages, if depths are to be designed
+  int width_divisor = 16;       // scaled widths are multiples of it
+  std::int64_t max_params = 0;  // of the final network; 0: no limit
 
   bool has_depths() const;
 
@@ -59,22 +59,22 @@ struct BlockSpace {
   int in_channels = 0;
   int out_channels = 0;
   int stride = 1;
-  bool can_skip = false;              // all but the first of a stage (stride 1, in = out), where
-                                      // every branch can vanish
-  std::vector<BranchSpace> branches;  // in the first block the one with the largest kernel (the
-                                      // last of several) cannot vanish
+  bool can_skip = false;  // all blocks except the first of a stage (stride 1, in = out),
+                          // if every branch can vanish
+  std::vector<BranchSpace> branches;  // in the first block the one with the largest kernel (of
+                                      // several the last) cannot vanish
 };
 
-/// The blocks of a space whose depths are known.
+/// The blocks of a space with given depths.
 std::vector<BlockSpace> blocks_of(const SearchSpace& space);
 
 /// Reads a space file (format: nas/space/README.md). Throws InputError naming file, line and key.
 SearchSpace read_search_space(const std::string& path);
 
-/// Same, from text already in memory; `name` stands in for the file in errors.
+/// Same, from text in memory; `name` replaces the path in error messages.
 SearchSpace read_search_space_text(const std::string& text, const std::string& name);
 
-/// The text of a space file; reading it gives an equal space.
+/// The text of a space file; reading it returns an equal space.
 std::string search_space_yaml(const SearchSpace& space);
 
 }  // namespace tilewake

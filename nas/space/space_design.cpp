@@ -17,11 +17,11 @@
 namespace tilewake {
 namespace {
 
-// Of the 1x1 convolution in front of what is measured: few, so that it takes little time itself.
+// Channels of the 1x1 convolution before the measured block: few, so that it takes little time.
 constexpr int kSourceChannels = 8;
 
-/// A network that ends in the map that `position` reads, or behind `op` on it. It is made as an
-/// Architecture would be, so that an operator has one meaning only.
+/// A network that ends at the input of `position`, or after `op` on it. It is built like an
+/// Architecture, so that an operator has one definition only.
 Network network_at(const OperatorPosition& position, const OperatorSpace& space,
                    const Operator* op) {
   Architecture architecture;
@@ -53,7 +53,7 @@ bool is_held(const OperatorProfile& profile) { return std::isfinite(profile.late
       fmt::format("{}: {}: {}", position.name, to_string(profile.op), profile.verdict));
 }
 
-/// Some operator that the machine holds: its index in `profiles`.
+/// The middle operator among those that fit the machine: its index in `profiles`.
 std::size_t middle_of(const OperatorPosition& position,
                       const std::vector<OperatorProfile>& profiles) {
   std::vector<std::size_t> held;
@@ -64,7 +64,7 @@ std::size_t middle_of(const OperatorPosition& position,
   return held[held.size() / 2];
 }
 
-/// Measures operators at positions; positions of one shape are measured once.
+/// Measures operators at positions; each distinct shape is measured once.
 class Profiler {
  public:
   Profiler(const OperatorSpace& space, const LatencyEstimate& estimate)
@@ -83,9 +83,8 @@ class Profiler {
       profile.op = op;
       measure(profile, network, before_ms);
       if (!(profile.latency_ms > 0.0)) {
-        throw InputError(fmt::format(
-            "{}: {} would take {} ms by the estimates, which says nothing about its cost",
-            position.name, to_string(op), profile.latency_ms));
+        throw InputError(fmt::format("{}: {} has an estimate of {} ms; it must be positive",
+                                     position.name, to_string(op), profile.latency_ms));
       }
       profile.macs = network.num_macs() - before.num_macs();
       profile.params = num_trained_params(network) - num_trained_params(before);
@@ -132,7 +131,7 @@ class Profiler {
       known_;  // by in_channels, out_channels, stride, height, width
 };
 
-/// Chooses among the operators of one position.
+/// Chooses the operators of one position.
 class Choice {
  public:
   Choice(std::vector<OperatorProfile>& profiles, std::size_t keep)
@@ -157,15 +156,14 @@ class Choice {
         keep(*profile, "by score");
         has_kept_by_score = true;
       } else {
-        // The first two rules may have taken every place, from better scores, too.
+        // The first two rules may have taken all places, also from better scores.
         profile->verdict = has_kept_by_score ? "a lower score" : "no place left";
       }
     }
   }
 
  private:
-  // Of equal ones the one that is better otherwise, so that neither rule keeps what another
-  // operator dominates.
+  // Ties are decided by the other criterion, so that neither rule keeps a dominated operator.
   static bool is_faster(const OperatorProfile& a, const OperatorProfile& b) {
     return a.latency_ms != b.latency_ms ? a.latency_ms < b.latency_ms : a.capacity > b.capacity;
   }
@@ -208,7 +206,7 @@ class Choice {
   std::size_t num_kept_ = 0;
 };
 
-/// The operator at every position that has the most of something.
+/// The operator at every position that maximizes a criterion.
 OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& design,
                             const std::function<double(const OperatorProfile&)>& value) {
   OperatorPath path;
@@ -233,7 +231,8 @@ OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& desig
 SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& options,
                          const LatencyEstimate& estimate) {
   if (options.keep < 1)
-    throw InputError(fmt::format("a position keeps at least one operator, not {}", options.keep));
+    throw InputError(
+        fmt::format("at least one operator must be kept per position, not {}", options.keep));
   SpaceDesign design;
   Profiler profiler(space, estimate);
   OperatorPath middle;
@@ -245,8 +244,8 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
     middle.push_back(static_cast<int>(any));
     middle_ms += profiles[any].latency_ms;
   }
-  // Blocks are measured one by one; what a whole network takes besides is the stem's, the head's,
-  // and what neighbours make of one another.
+  // Blocks are measured separately; the rest of a network is stem, head, and interactions of
+  // neighbours.
   design.fixed_ms = std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
   design.share_ms = std::max(0.0, options.target_ms - design.fixed_ms) /
                     static_cast<double>(design.positions.size());

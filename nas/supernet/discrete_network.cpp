@@ -10,10 +10,10 @@ namespace {
 
 using torch::Tensor;
 
-/// Channels of a superblock that one depthwise kernel of the discrete block takes over.
+/// Channels of a superblock that become part of one depthwise kernel of the discrete block.
 struct BranchPart {
   std::size_t branch = 0;
-  std::int64_t begin = 0;  // of the superblock's expanded channels
+  std::int64_t begin = 0;  // in the superblock's expanded channels
   std::int64_t num_channels = 0;
 };
 
@@ -52,7 +52,7 @@ void copy(const torch::nn::BatchNorm2d& from, const Tensor& channels, torch::nn:
   to->num_batches_tracked.copy_(from->num_batches_tracked);
 }
 
-/// The window in the middle of the first channels of a superkernel.
+/// The centre window of the first channels of a superkernel.
 Tensor cut(const Tensor& weight, std::int64_t num_channels, std::int64_t kernel) {
   const std::int64_t begin = (weight.size(2) - kernel) / 2;
   return weight.narrow(0, 0, num_channels).narrow(2, begin, kernel).narrow(3, begin, kernel);
@@ -81,7 +81,7 @@ void copy_block(const SuperBlockImpl& from, const std::vector<BranchChoice>& cho
   copy(from.project_bn, to.project_bn);
 }
 
-/// Choices of combination `number`, as OutcomeTable numbers them.
+/// Choices of combination `number`, in the numbering of OutcomeTable.
 std::vector<BranchChoice> choices_of(const std::vector<BranchSpace>& branches, std::size_t number) {
   std::vector<BranchChoice> choices(branches.size());
   for (std::size_t b = branches.size(); b-- > 0;) {

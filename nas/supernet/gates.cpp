@@ -14,8 +14,8 @@ Tensor nested_of(const Tensor& gates) {
   return torch::cat({torch::ones({1}, gates.options()), gates.cumprod(0)});
 }
 
-// d (g_0 .. g_j) / d g_i is the product of all but g_i, for j >= i. Not a quotient, which would be
-// 0 / 0 at a closed gate.
+// d (g_0 .. g_j) / d g_i is the product of all but g_i, for j >= i. A quotient would be 0 / 0 at a
+// closed gate.
 Tensor gradient_of_nested(const Tensor& gates, const Tensor& gradient) {
   const std::int64_t n = gates.size(0);
   if (n == 1) return gradient.narrow(0, 1, 1);
@@ -53,7 +53,7 @@ struct GateListFunction : torch::autograd::Function<GateListFunction> {
     const Tensor &norms = saved[0], &margin = saved[1], &scales = saved[2];
     const Tensor &selection = saved[3], &open = saved[4];
     const double temperature = context->saved_data["temperature"].toDouble();
-    // Probability j is nested product j less nested product j + 1.
+    // Probability j is nested product j minus nested product j + 1.
     const Tensor& of_probabilities = gradients[2];
     const std::int64_t n = open.size(0);
     Tensor of_nested = of_probabilities.clone();

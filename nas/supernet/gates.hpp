@@ -10,30 +10,30 @@
 
 namespace tilewake {
 
-/// Of gates g_0, g_1, ..: 1, g_0, g_0 g_1, .., what nested choices are multiplied by. One element
-/// more than `gates`. Differentiable (once) where gates are 0, too.
+/// For gates g_0, g_1, ..: 1, g_0, g_0 g_1, .., the factors of nested choices. One element more
+/// than `gates`. Differentiable (once), also for gates of 0.
 torch::Tensor nested_product(const torch::Tensor& gates);
 
-/// Of nested_product(g): 1 - g_0, g_0 (1 - g_1), .., the product of all: the probability that the
-/// first closed gate is g_0, g_1, .., or none. They add up to 1.
+/// For nested_product(g): 1 - g_0, g_0 (1 - g_1), .., the product of all: the probabilities that
+/// the first closed gate is g_0, g_1, .., or none. Their sum is 1.
 torch::Tensor choice_probabilities(const torch::Tensor& nested);
 
 /// A list of gates g_0, g_1, .. in one step.
 struct GateList {
-  torch::Tensor open;           // per gate: 1 where its norm is at least its threshold, else 0
+  torch::Tensor open;           // per gate: 1 if its norm is at least its threshold, otherwise 0
   torch::Tensor nested;         // nested_product(open x selection)
   torch::Tensor probabilities;  // choice_probabilities(nested_product(open))
 };
 
-/// @param energies     per gate the sum of squares of what it adds; its norm is the root of that
+/// @param energies     per gate: sum of squares of the weights that it adds; the norm is its root
 ///                     times `scales`
 /// @param thresholds   per gate
-/// @param selection    per gate what equal-selection dropout multiplies it by; undefined for none
+/// @param selection    per gate: factor of equal-selection dropout; undefined for none
 /// @param temperature  in units of the norm
 ///
 /// Differentiable (once) in energies and thresholds: the gradient of a gate is that of
-/// sigmoid((norm - threshold) / temperature) (straight through), and 0 in an energy of 0. All in
-/// one, because many small operations cost more than what they compute.
+/// sigmoid((norm - threshold) / temperature) (straight through), and 0 for an energy of 0.
+/// One operation, because the overhead of many small ones exceeds their computation.
 GateList gate_list(const torch::Tensor& energies, const torch::Tensor& thresholds,
                    const torch::Tensor& scales, const torch::Tensor& selection, double temperature);
 
@@ -45,17 +45,18 @@ GateList gate_list(const torch::Tensor& energies, const torch::Tensor& threshold
 torch::Tensor region_energies(const torch::Tensor& weight, const torch::Tensor& bands,
                               const torch::Tensor& rings);
 
-/// 0/1 masks, one a kernel, each k_max x k_max: the first kernel's window, then the ring that each
-/// adds. They add up to one everywhere. Kernels are odd and ascending.
+/// 0/1 masks of k_max x k_max, one per kernel: the window of the first kernel, then the ring that
+/// each kernel adds. Their sum is 1 everywhere. Kernels are odd and ascending.
 std::vector<torch::Tensor> ring_masks(const std::vector<int>& kernels);
 
-/// Draws what equal-selection dropout drops in a list of `num_gates` gates: gate i (from 0) with
-/// probability p = 1 / (num_gates + 1 - i), so that all num_gates + 1 outcomes are equally likely.
-///   @return per gate 0 (dropped) or what it is multiplied by (kInverted: 1 / (1 - p), kNone: 1)
+/// Draws the gates dropped by equal-selection dropout in a list of `num_gates`: gate i (from 0)
+/// with probability p = 1 / (num_gates + 1 - i), so that all num_gates + 1 outcomes are equally
+/// likely.
+/// @return per gate 0 (dropped) or its factor (kInverted: 1 / (1 - p), kNone: 1)
 std::vector<double> draw_selection(int num_gates, GateScaling scaling, RandomStream& stream);
 
-/// While it lives, this thread computes in the types that it is given: gates are norms and sums of
-/// probabilities, which half precision would ruin.
+/// Disables autocast for this thread in its scope: gates are norms and sums of probabilities, for
+/// which half precision is too inaccurate.
 class NoAutocast {
  public:
   NoAutocast();

@@ -34,8 +34,8 @@ LatencyLoss::LatencyLoss(const LatencyTable& table, double cycles_to_ms, double 
       weight_(weight),
       slope_(slope) {
   check(target_ms > 0.0, "the target latency must be above 0 ms", target_ms);
-  check(weight >= 0.0, "the weight of the latency loss must not be below 0", weight);
-  check(slope >= 0.0, "the slope of the latency loss must not be below 0", slope);
+  check(weight >= 0.0, "the weight of the latency loss must be at least 0", weight);
+  check(slope >= 0.0, "the slope of the latency loss must be at least 0", slope);
   for (const auto& given : table.given) given_ms_.push_back(matrix_of(given, cycles_to_ms));
 }
 

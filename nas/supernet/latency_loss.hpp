@@ -13,13 +13,13 @@ namespace tilewake {
 class LatencyLoss {
  public:
   /// @param cycles_to_ms  1 / (clock_mhz x 1000)
-  /// Throws InputError where the target is not above 0, or weight or slope are below.
+  /// Throws InputError if the target is not above 0, or weight or slope are negative.
   LatencyLoss(const LatencyTable& table, double cycles_to_ms, double target_ms, double weight,
               double slope);
 
-  /// Expected latency in ms: fixed layers, and per block the latency of each outcome given the
-  /// outcome of the block before, weighted by both probabilities. A scalar of the probabilities'
-  /// type, added up in double precision.
+  /// Expected latency in ms: fixed layers plus, per block, the latency of each outcome given the
+  /// previous block's outcome, weighted by both probabilities. A scalar of the probabilities' type,
+  /// summed up in double precision.
   torch::Tensor expected_ms(const std::vector<torch::Tensor>& probabilities) const;
 
   /// factor x weight x ln(1 + slope x relu(L / T - 1)). A scalar.
@@ -30,7 +30,7 @@ class LatencyLoss {
 
  private:
   double fixed_ms_ = 0.0;
-  std::vector<torch::Tensor> given_ms_;  // [outcome of the block before][outcome]
+  std::vector<torch::Tensor> given_ms_;  // [outcome of the previous block][outcome]
   double target_ms_;
   double weight_;
   double slope_;

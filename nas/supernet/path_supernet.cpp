@@ -27,7 +27,7 @@ void check_length(const PathSupernetImpl& supernet, const OperatorPath& path) {
               " candidates for ", supernet.blocks.size(), " positions");
 }
 
-/// Every parameter and buffer, bit by bit, between modules of the same making.
+/// Copies every parameter and buffer exactly between modules of the same structure.
 void copy_state(const torch::nn::Module& from, torch::nn::Module& to) {
   const torch::NoGradGuard no_grad;
   const auto copy_all = [](const auto& sources, auto targets) {
@@ -73,7 +73,7 @@ PathSupernetImpl::PathSupernetImpl(const OperatorSpace& operator_space) : space(
 
 Tensor PathSupernetImpl::forward(const Tensor& images, const OperatorPath& path) {
   check_length(*this, path);
-  // Images of one channel have both layouts, and convolutions then choose the slower one.
+  // Single-channel images match both layouts; convolutions would then select the slower one.
   Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
   x = normalize_and_activate(stem_bn, x, space.activation);
   for (std::size_t p = 0; p < path.size(); ++p) x = block_at(*this, path, p)->forward(x);

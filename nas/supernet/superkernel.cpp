@@ -14,7 +14,7 @@ namespace {
 
 using torch::Tensor;
 
-/// Channels at which the bands end, per expansion ratio that is not 0.
+/// Channels at which the bands end, per expansion ratio above 0.
 std::vector<int> band_ends(const BranchSpace& space, int in_channels) {
   std::vector<int> ends;
   for (const int ratio : space.expansion_ratios) {
@@ -72,8 +72,8 @@ SuperKernelImpl::SuperKernelImpl(const BranchSpace& branch, int num_in, const Ga
 
 int SuperKernelImpl::num_kernel_gates() const { return static_cast<int>(space.kernels.size()) - 1; }
 
-// With the vanishing one, a list of n ratios has n - 1 bands and as many gates; without it n bands,
-// of which the first has none.
+// With the vanishing ratio, a list of n ratios has n - 1 bands and as many gates; without it n
+// bands, of which the first has no gate.
 int SuperKernelImpl::num_channel_gates() const {
   return static_cast<int>(space.expansion_ratios.size()) - 1;
 }
@@ -129,7 +129,7 @@ void SuperKernelImpl::add_channel_gates(BranchGates& gates, const Tensor& energi
     gates.channel = gates.expansion_probabilities = torch::ones({1}, weight.options());
     return;
   }
-  // Rings do not overlap, so the energy of the gated weight is the sum of the gated rings'.
+  // Rings are disjoint, so the energy of the gated weight is the sum over the gated rings.
   const Tensor of_bands =
       num_kernel_gates() == 0 ? energies.select(1, 0) : energies.mv(gates.kernel.square());
   const Tensor gated = of_bands.narrow(0, of_bands.size(0) - num_gates, num_gates);

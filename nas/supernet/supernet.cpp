@@ -20,8 +20,8 @@ Tensor option_probabilities(const BranchGates& gates) {
       .flatten();
 }
 
-/// What a block's result is multiplied by: 0 where all branches have vanished, else 1. Undefined
-/// where one of them cannot vanish.
+/// Factor of a block's result: 0 if all branches have vanished, otherwise 1. Undefined if one of
+/// them cannot vanish.
 Tensor keep_factor(const std::vector<BranchGates>& gates) {
   std::vector<Tensor> vanished;
   for (const BranchGates& branch : gates) {
@@ -69,7 +69,7 @@ Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchGates>& 
   return space.stride == 1 && space.in_channels == space.out_channels ? y + x : y;
 }
 
-// A mask on the projection's input is one on the columns of its weight, which is far smaller.
+// Masking the projection's input equals masking the columns of its weight, which is far smaller.
 Tensor SuperBlockImpl::masked_projection(const std::vector<BranchGates>& gates) {
   if (!options.mask_after_activation) return project->weight;
   std::vector<Tensor> masks;
@@ -78,7 +78,7 @@ Tensor SuperBlockImpl::masked_projection(const std::vector<BranchGates>& gates) 
   return project->weight * torch::cat(masks).view({1, -1, 1, 1});
 }
 
-// For the same reason, what the result is multiplied by goes into scale and shift of the batch
+// For the same reason, the factor of the result is applied to scale and shift of the batch
 // normalisation.
 Tensor SuperBlockImpl::normalize_projected(const Tensor& x, const std::vector<BranchGates>& gates) {
   const Tensor keep = options.mask_after_activation ? keep_factor(gates) : Tensor();
@@ -130,7 +130,7 @@ SupernetImpl::Output SupernetImpl::forward(const Tensor& images,
   const bool drops = drop_seed.has_value() && is_training();
   RandomStream stream(drop_seed.value_or(0));
   Output output;
-  // Images of one channel have both layouts, and convolutions then choose the slower one.
+  // Single-channel images match both layouts; convolutions would then select the slower one.
   Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
   x = normalize_and_activate(stem_bn, x, space.activation);
   for (SuperBlock& block : blocks) {

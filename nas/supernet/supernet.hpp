@@ -15,17 +15,17 @@
 namespace tilewake {
 
 /// A searchable block: a MixConvBlock whose branches are superkernels. With mask_after_activation,
-/// its input passes unchanged where all branches vanish.
+/// its input passes unchanged if all branches vanish.
 struct SuperBlockImpl : torch::nn::Module {
   SuperBlockImpl(const BlockSpace& space, Activation activation, const GateOptions& options);
 
-  /// @param gates  one a branch
+  /// @param gates  one per branch
   torch::Tensor forward(const torch::Tensor& x, const std::vector<BranchGates>& gates);
 
-  /// Probability of every outcome of `outcomes`, differentiable, sum 1.
+  /// Probability of every outcome of `outcomes`; differentiable, sum 1.
   torch::Tensor outcome_probabilities(const std::vector<BranchGates>& gates);
 
-  /// What each branch chooses now, and the outcome of that.
+  /// The current choice of each branch, and the resulting outcome.
   std::vector<BranchChoice> choices();
   Outcome outcome();
 
@@ -33,7 +33,7 @@ struct SuperBlockImpl : torch::nn::Module {
   Activation activation;
   GateOptions options;
   OutcomeTable outcomes;
-  torch::Tensor outcome_of_combination;  // per combination its outcome's index
+  torch::Tensor outcome_of_combination;  // index of the outcome, per combination
   torch::nn::Conv2d expand{nullptr};
   torch::nn::BatchNorm2d expand_bn{nullptr};
   std::vector<SuperKernel> branches;
@@ -56,11 +56,11 @@ struct SupernetImpl : torch::nn::Module {
     std::vector<torch::Tensor> probabilities;  // per block, of its outcomes
   };
 
-  /// @param drop_seed  where given, equal-selection dropout draws by it (supergraph phase); never
-  ///                   in evaluation mode
+  /// @param drop_seed  if given, the seed of equal-selection dropout (supergraph phase); not in
+  ///                   evaluation mode
   Output forward(const torch::Tensor& images, std::optional<std::uint64_t> drop_seed = {});
 
-  /// What the thresholds choose now, per block.
+  /// The outcome of each block by the current thresholds.
   std::vector<Outcome> outcomes();
   Architecture architecture();
 
@@ -77,13 +77,13 @@ struct SupernetImpl : torch::nn::Module {
 };
 TORCH_MODULE(Supernet);
 
-/// The network that `supernet` chooses now, with its weights and statistics: with
-/// mask_after_activation both give the same logits in evaluation mode. One case excepted: a single
-/// branch of expansion ratio 1 has no expand, so where the supernet has one its effect is lost.
+/// The network that `supernet` currently selects, with its weights and statistics: with
+/// mask_after_activation both have equal logits in evaluation mode. Exception: a single branch of
+/// expansion ratio 1 has no expand, so the effect of the supernet's expand is lost.
 BlockNetwork discrete_network(Supernet& supernet);
 
-/// Same for given outcomes (of the space), whatever the thresholds say; weights inherited. Where
-/// several combinations of branches lead to an outcome, the first of its OutcomeTable gives them.
+/// Same for given outcomes (of the space), independent of the thresholds; weights are inherited. If
+/// several combinations of branches lead to an outcome, the first one of its OutcomeTable is used.
 BlockNetwork discrete_network(Supernet& supernet, const std::vector<Outcome>& outcomes);
 
 }  // namespace tilewake

@@ -9,7 +9,7 @@
 namespace tilewake {
 namespace {
 
-// From 2.4 on the setters take the device; the older ones are deprecated there.
+// From version 2.4 the setters take the device; the older ones are deprecated.
 void set_cuda_autocast(bool enabled) {
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
   at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);

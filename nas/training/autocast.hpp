@@ -3,9 +3,9 @@
 
 namespace tilewake {
 
-/// While it lives, CUDA operations of this thread for which it is safe compute in bfloat16
-/// (LibTorch's automatic mixed precision). Its range is that of float, so gradients need no
-/// scaling. Does nothing where `enabled` is false.
+/// In its scope, CUDA operations of this thread compute in bfloat16 where this is safe (LibTorch's
+/// automatic mixed precision). Its range equals that of float, so gradients need no scaling. No
+/// effect if `enabled` is false.
 class Autocast {
  public:
   explicit Autocast(bool enabled);

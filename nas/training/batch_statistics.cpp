@@ -13,8 +13,8 @@ namespace {
 
 using Images = std::function<void(const torch::Tensor& images)>;
 
-/// Batch normalisation measures while this lives: it alone is in training mode. Afterwards all is
-/// as before but, where commit() was called, the statistics of the layers that ran.
+/// In its scope, only batch normalisation is in training mode. The destructor restores everything,
+/// except the statistics of the layers that ran if commit() was called.
 class Recalibration {
  public:
   explicit Recalibration(torch::nn::Module& module);
@@ -22,7 +22,7 @@ class Recalibration {
   Recalibration(const Recalibration&) = delete;
   Recalibration& operator=(const Recalibration&) = delete;
 
-  /// Before a batch of `num_images` images.
+  /// Starts a batch of `num_images`.
   void begin_batch(std::int64_t num_images);
   void commit() { is_committed_ = true; }
 
@@ -61,7 +61,7 @@ Recalibration::Recalibration(torch::nn::Module& module)
 
 void Recalibration::begin_batch(std::int64_t num_images) {
   num_images_ += num_images;
-  // The cumulative average: a batch counts by its share of all images so far.
+  // Cumulative average: a batch is weighted by its share of all images so far.
   const double share = static_cast<double>(num_images) / static_cast<double>(num_images_);
   for (const Layer& layer : layers_) layer.module->options.momentum(share);
 }
@@ -81,7 +81,7 @@ Recalibration::~Recalibration() {
   for (const auto& [part, is_training] : modes_) part->train(is_training);
 }
 
-/// Calls f(images) for batches until they are `num_images`; the last one is cut.
+/// Calls f(images) for batches until `num_images` are processed; the last batch is truncated.
 std::int64_t for_first_images(ImageLoader& loader, std::int64_t num_images, torch::Device device,
                               const Images& f) {
   assert(num_images >= 1);

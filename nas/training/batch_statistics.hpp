@@ -11,14 +11,13 @@
 
 namespace tilewake {
 
-/// How fast the running statistics of batch normalisation follow: the new batch counts
-/// max(momentum, 9 / (10 + step)), as an EMA of weights begins. With the published momentum of 0.01
-/// alone, a network of 40 steps is validated with statistics two thirds of which are those it was
-/// initialised with.
+/// Update rate of the running statistics of batch normalisation: a new batch has the weight
+/// max(momentum, 9 / (10 + step)), like the start of an EMA of weights. With the published momentum
+/// of 0.01 alone, two thirds of the statistics after 40 steps are still the initial values.
 class BatchStatistics {
  public:
   explicit BatchStatistics(torch::nn::Module& module);
-  ~BatchStatistics();  // the layers have momenta of their own again
+  ~BatchStatistics();  // restores the momenta of the layers
   BatchStatistics(const BatchStatistics&) = delete;
   BatchStatistics& operator=(const BatchStatistics&) = delete;
 
@@ -28,33 +27,33 @@ class BatchStatistics {
  private:
   struct Layer {
     torch::nn::BatchNorm2dImpl* module;
-    double momentum;  // of its own
+    double momentum;  // original value of the layer
   };
   std::vector<Layer> layers_;
 };
 
-/// Sets running means and variances of batch normalisation to the averages over `batches` of what
-/// it normalises, each batch counting by its images (a batch's variance is unbiased, and about its
-/// own mean): weights that several networks shared while they were trained fit the statistics of
-/// none of them. Layers that `forward` does not come by keep theirs, and so does everything else
-/// below `module`: weights, modes, counts of batches, and momenta, whoever set them.
+/// Sets running means and variances of batch normalisation to the averages of its inputs over
+/// `batches`, weighted by their images (a batch's variance is unbiased, around its own mean).
+/// Needed for weights shared by several networks during training: the running statistics then fit
+/// none of them. Layers not reached by `forward` keep their statistics. Weights, modes, batch
+/// counters and momenta below `module` are unchanged.
 ///
-///   @param forward  runs `module`, or a part of it, on images, by the same layers for every batch.
-///                   Of all modules only batch normalisation is in training mode; no gradients
-///   @param batches  images on the module's device; at least one batch
+/// @param forward  runs `module`, or a part of it, on images, with the same layers for every batch;
+///                 only batch normalisation is in training mode; no gradients
+/// @param batches  images on the module's device; at least one batch
 ///
-/// Where `forward` throws, statistics are as they were.
+/// If `forward` throws, the statistics are unchanged.
 void recalibrate_batch_statistics(torch::nn::Module& module,
                                   const std::function<void(const torch::Tensor& images)>& forward,
                                   const std::vector<torch::Tensor>& batches);
 
 /// The same over the first `num_images` (at least 1) of `loader`'s epoch 0, or all of that epoch.
-/// Returns how many they were.
+/// Returns the number of images.
 std::int64_t recalibrate_batch_statistics(
     torch::nn::Module& module, const std::function<void(const torch::Tensor& images)>& forward,
     ImageLoader& loader, std::int64_t num_images, torch::Device device);
 
-/// Those images, for whoever recalibrates often.
+/// Returns those images, for repeated recalibration.
 std::vector<torch::Tensor> first_images(ImageLoader& loader, std::int64_t num_images,
                                         torch::Device device);
 

@@ -16,7 +16,7 @@ Ema::Ema(const torch::nn::Module& module, double decay) : decay_(decay) {
   const torch::NoGradGuard no_grad;
   values_ = module.parameters();
   for (const torch::Tensor& buffer : module.buffers()) {
-    if (buffer.is_floating_point()) values_.push_back(buffer);  // counters have no average
+    if (buffer.is_floating_point()) values_.push_back(buffer);  // counters are not averaged
   }
   for (const torch::Tensor& value : values_) averages_.push_back(value.detach().clone());
 }
@@ -26,7 +26,7 @@ void Ema::update() {
   const torch::NoGradGuard no_grad;
   const auto n = static_cast<double>(num_updates_++);
   const double decay = std::min(decay_, (1.0 + n) / (10.0 + n));
-  // In this form a constant stays exactly what it is.
+  // This form keeps constants exact.
   const std::vector<torch::Tensor> differences = at::_foreach_sub(values_, averages_);
   at::_foreach_add_(averages_, differences, 1.0 - decay);
 }

@@ -15,12 +15,12 @@ namespace tilewake {
 /// ExponentialMovingAverage with num_updates).
 class Ema {
  public:
-  /// `decay` of 0: does nothing, and the average is the module itself.
+  /// With `decay` 0 it does nothing, and the average is the module itself.
   Ema(const torch::nn::Module& module, double decay);
 
-  void update();  // from the module's values now
+  void update();  // from the module's current values
 
-  /// Exchanges the module's values with the averages: call it twice around an evaluation.
+  /// Exchanges the module's values with the averages: call it before and after an evaluation.
   void swap();
 
   void save(StateArchive& archive) const;

@@ -20,7 +20,7 @@ std::pair<torch::Tensor, torch::Tensor> to_tensors(const Batch& batch, torch::De
   assert(static_cast<std::int64_t>(batch.images.size()) ==
          batch.num_images * batch.height * batch.width * batch.channels);
   assert(static_cast<std::int64_t>(batch.labels.size()) == batch.num_images);
-  // from_blob takes no const pointer; nothing writes to the views, and copies leave here.
+  // from_blob takes no const pointer; the views are only read, then copied.
   const torch::Tensor images =
       torch::from_blob(const_cast<float*>(batch.images.data()),
                        {batch.num_images, batch.height, batch.width, batch.channels}, torch::kFloat)
@@ -34,7 +34,7 @@ std::pair<torch::Tensor, torch::Tensor> to_tensors(const Batch& batch, torch::De
 Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)>& forward,
                   ImageLoader& loader, torch::Device device) {
   const torch::NoGradGuard no_grad;
-  // Sums stay on the device: reading one a batch would wait for it.
+  // Sums stay on the device: reading them per batch would synchronize.
   torch::Tensor loss = torch::zeros({}, torch::TensorOptions(device).dtype(torch::kDouble));
   std::vector<torch::Tensor> correct;
   Batch batch;

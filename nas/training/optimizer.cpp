@@ -20,18 +20,18 @@ struct NamedOption {
   double value;
 };
 
-/// What a step changes of one group: the parameters that take part in it.
+/// The parameters of one group that take part in a step, and their state.
 struct GroupStep {
   Tensors parameters;
-  Tensors gradients;                    // one per parameter, all defined; not to be changed
-  std::vector<Tensors> states;          // as many lists as there are initial states
-  std::vector<std::int64_t> num_steps;  // of each parameter, this one included
+  Tensors gradients;                    // one per parameter, all defined; read only
+  std::vector<Tensors> states;          // one list per initial state
+  std::vector<std::int64_t> num_steps;  // per parameter, including this one
   bool decays = true;
   double learning_rate = 0.0;
 };
 
-/// What the three have in common: per parameter a fixed number of tensors of its shape, and a count
-/// of steps. A method says how one group steps.
+/// Common part of the optimizers: per parameter a fixed number of state tensors of its shape, and a
+/// step counter. Subclasses implement the step of one group.
 class StatefulOptimizer : public Optimizer {
  public:
   StatefulOptimizer(std::string kind, std::vector<NamedOption> options,
@@ -52,7 +52,7 @@ class StatefulOptimizer : public Optimizer {
   std::vector<NamedOption> options_;
   std::vector<std::vector<Tensors>> states_;  // [group][state][parameter]
   std::int64_t num_steps_ = 0;
-  // Of each parameter, for groups that skip: one tensor of integers a group, on the CPU.
+  // Per parameter, for groups that skip: one integer tensor per group, on the CPU.
   Tensors num_steps_of_skipping_;
 };
 

@@ -30,8 +30,8 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// Sums of loss and right answers over the steps since the last row of metrics. They stay on the
-/// device, because reading them waits for it.
+/// Sums of loss and correct answers over the steps since the last metrics row. They stay on the
+/// device, because reading them synchronizes.
 class StepSums {
  public:
   struct Means {
@@ -53,7 +53,7 @@ class StepSums {
     num_steps_ = num_images_ = 0;
   }
 
-  /// Loss and right answers of one step, for add().
+  /// Loss and correct answers of one step, for add().
   static torch::Tensor values_of(const Learner::Result& result, const torch::Tensor& labels) {
     const torch::NoGradGuard no_grad;
     return torch::stack({result.loss.detach().to(torch::kDouble),
@@ -108,7 +108,7 @@ Accuracy load_accuracy(const StateArchive& archive) {
   return accuracy;
 }
 
-/// One phase under way.
+/// A phase in progress.
 class PhaseRun {
  public:
   PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& options);
@@ -116,7 +116,7 @@ class PhaseRun {
 
  private:
   void begin_or_resume();
-  void train_epoch();  // from here to its end, to the phase's or to an interrupt
+  void train_epoch();  // until its end, the end of the phase or an interrupt
   void train_step();
   Learner::Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                           const StepContext& context);
@@ -140,14 +140,14 @@ class PhaseRun {
   const PhaseOptions& options_;
   const std::int64_t epoch_steps_;
   const std::int64_t num_steps_;
-  const std::int64_t row_steps_;  // between two rows of metrics
+  const std::int64_t row_steps_;  // between two metrics rows
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<Optimizer> optimizer_;
   Ema ema_;
   BatchStatistics statistics_;
   StepSums sums_;
   PhaseResult result_;
-  std::int64_t step_ = 0;  // done
+  std::int64_t step_ = 0;  // completed steps
 
   Batch batch_;
   double learning_rate_ = 0.0;  // of the last step
@@ -191,7 +191,7 @@ PhaseResult PhaseRun::run() {
   learner_.module().train();
   while (!is_done() && !is_interrupted_) train_epoch();
   result_.end = is_done() ? PhaseEnd::kComplete : PhaseEnd::kInterrupted;
-  if (is_done()) ema_.swap();  // the checkpoint holds both as they were
+  if (is_done()) ema_.swap();  // the checkpoint has both unswapped
   return result_;
 }
 
@@ -207,7 +207,7 @@ void PhaseRun::begin_or_resume() {
       optimizer_->adopt(nested);
     });
   }
-  save_checkpoint();  // so that rows of metrics written before the next one are taken off
+  save_checkpoint();  // so that later metrics rows of an interrupted run are removed
 }
 
 void PhaseRun::train_epoch() {
@@ -264,8 +264,8 @@ void PhaseRun::clip(const StepContext& context) {
       options_.name, context.step + 1, num_steps_));
 }
 
-/// Refuses a loss that is not finite, and smooths what progress shows. On a CPU called after every
-/// step; elsewhere where the sums are read.
+/// Rejects a non-finite loss, and smooths the displayed progress. On a CPU called after every step;
+/// otherwise when the sums are read.
 void PhaseRun::observe(StepSums::Means means, std::int64_t step) {
   if (!std::isfinite(means.loss)) {
     throw InputError(
@@ -278,7 +278,7 @@ void PhaseRun::observe(StepSums::Means means, std::int64_t step) {
   smoothed_.accuracy += share * (means.accuracy - smoothed_.accuracy);
 }
 
-/// What follows a step: row, validation, checkpoint.
+/// End of a step: metrics row, validation, checkpoint.
 void PhaseRun::end_step() {
   ++step_;
   const bool is_epoch_end = step_ % epoch_steps_ == 0 || is_done();
@@ -351,7 +351,7 @@ void PhaseRun::report() {
 
 void PhaseRun::save_checkpoint() {
   if (options_.checkpoint_path.empty()) return;
-  // A loss that no row has shown yet: weights that it spoilt must not replace good ones.
+  // A non-finite loss since the last row: diverged weights must not replace good ones.
   if (!std::isfinite(sums_.means().loss)) observe(sums_.means(), step_);
   write_checkpoint(options_.checkpoint_path, [this](StateArchive& archive) { save(archive); });
   last_checkpoint_ = Clock::now();
@@ -386,13 +386,13 @@ void PhaseRun::save(StateArchive& archive) const {
 void PhaseRun::check_is_ours(const StateArchive& archive) const {
   const std::string phase = archive.read_string("phase");
   if (phase != options_.name) {
-    throw InputError(fmt::format("is of phase {}, not of {}", phase, options_.name));
+    throw InputError(fmt::format("is of phase {}, not {}", phase, options_.name));
   }
   if (archive.read_string("fingerprint") != options_.fingerprint ||
       archive.read_int("num_steps") != num_steps_) {
     throw InputError(
-        "is of a run with other settings or inputs; resume with those that it was begun with, or "
-        "begin anew in another directory");
+        "was written with different settings or inputs; resume with the original ones, or use "
+        "another directory");
   }
 }
 
@@ -418,12 +418,12 @@ void PhaseRun::load(const StateArchive& archive) {
   result_.best_step = archive.read_int("best_step");
   if (result_.best_step > 0 && !options_.best_path.empty() &&
       !std::filesystem::exists(options_.best_path)) {
-    throw InputError(
-        fmt::format("the best weights so far were in {}, which is gone", options_.best_path));
+    throw InputError(fmt::format("the best weights so far were in {}, which does not exist",
+                                 options_.best_path));
   }
   const MetricsLog::Position metrics{archive.read_int("csv_bytes"),
                                      archive.read_int("event_bytes")};
-  // A complete phase may have rows of the next one behind its own.
+  // After a complete phase, there may be rows of the next one.
   if (!is_done() && options_.metrics != nullptr && metrics.csv_bytes >= 0) {
     options_.metrics->truncate(metrics);
   }

@@ -18,15 +18,15 @@
 
 namespace tilewake {
 
-/// What one step of a phase knows of itself.
+/// The position of a step in its phase.
 struct StepContext {
   std::int64_t step = 0;  // of the phase, from 0
   std::int64_t num_steps = 0;
   double epoch = 0.0;
-  std::uint64_t seed = 0;  // of this step; all that is random in it follows from this
+  std::uint64_t seed = 0;  // of this step; source of all its randomness
 };
 
-/// What a phase trains: a network, or a supernet with its latency loss.
+/// The object of a phase's training: a network, or a supernet with its latency loss.
 class Learner {
  public:
   virtual ~Learner() = default;
@@ -34,19 +34,19 @@ class Learner {
   virtual torch::nn::Module& module() = 0;
   virtual std::vector<ParameterGroup> groups() = 0;
 
-  /// Loss of a batch (a scalar to call backward() on) and its logits.
+  /// Loss of a batch (a scalar for backward()) and its logits.
   struct Result {
     torch::Tensor loss;
     torch::Tensor logits;
-    std::optional<double> latency_ms;  // what it counts with now
+    std::optional<double> latency_ms;  // current latency in the loss
   };
   virtual Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                          const StepContext& context) = 0;
 
-  /// After the optimizer's step.
+  /// Called after the optimizer's step.
   virtual void after_step(const StepContext&) {}
 
-  /// State of its own, beside the module's.
+  /// Saves state other than the module's.
   virtual void save(StateArchive&) const {}
   virtual void load(const StateArchive&) {}
 };
@@ -61,12 +61,12 @@ struct Accuracy {
   double standard_error() const;  // binomial
 };
 
-/// Accuracy over one pass of `loader` (which does not shuffle). `forward` gives the logits and sees
-/// to evaluation mode itself; no gradients are recorded.
+/// Accuracy over one pass of `loader` (which must not shuffle). `forward` returns the logits and
+/// sets evaluation mode itself; no gradients are recorded.
 Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)>& forward,
                   ImageLoader& loader, torch::Device device);
 
-/// One line of progress, for whoever shows it.
+/// Progress of a phase, for display.
 struct PhaseProgress {
   std::string phase;
   std::int64_t step = 0;
@@ -87,16 +87,16 @@ struct PhaseOptions {
   bool mixed_precision = false;  // bfloat16 in the forward pass; CUDA only
   std::optional<double> target_ms;
   std::string checkpoint_path;  // empty: neither resumed nor saved
-  // Of everything that decides the result: a checkpoint of another one is refused.
+  // Identifies everything that determines the result; other checkpoints are rejected.
   std::string fingerprint;
   double checkpoint_seconds = 60.0;  // 0: after every step
-  // Checkpoint of an earlier phase, over the same parameters, whose optimizer's state this one
-  // starts with, if it is of the same kind; the phase's own checkpoint goes before. Empty: none.
+  // Checkpoint of an earlier phase over the same parameters. Its optimizer state is the initial
+  // state if it is of the same kind. The phase's own checkpoint has priority. Empty: none.
   std::string optimizer_from;
   MetricsLog* metrics = nullptr;
   std::function<void(const PhaseProgress&)> on_progress;  // after every step
-  std::function<bool()> is_interrupted;                   // asked after every step
-  // Evaluated at the end of every epoch, with EMA where there is one: for best_path.
+  std::function<bool()> is_interrupted;                   // checked after every step
+  // Evaluated at the end of every epoch, with EMA if enabled: for best_path.
   ImageLoader* validation = nullptr;
   std::function<torch::Tensor(const torch::Tensor&)> predict;  // logits, in evaluation mode
   std::string best_path;  // weights of the best epoch; empty for none
@@ -113,29 +113,28 @@ struct PhaseResult {
   double seconds = 0.0;         // of training in this process
 };
 
-/// Trains `learner` for one phase: from the checkpoint where there is one, else from the start. A
-/// checkpoint is written at the start, every checkpoint_seconds, at the end and on an interrupt,
-/// atomically, with everything (weights, optimizer, EMA, position, metrics' length), so that a run
-/// that was killed anywhere gives, resumed, bit for bit what it would have given (on a CPU, with as
-/// many threads as before). A phase that is complete returns at once what it returned before. At
-/// the end the module, which is moved to `device`, holds the last weights with the EMA's values, if
-/// it has one.
+/// Trains `learner` for one phase, from its checkpoint if there is one. A checkpoint is written
+/// atomically at the start, every checkpoint_seconds, at the end and on an interrupt. It has the
+/// complete state (weights, optimizer, EMA, position, length of the metrics): a run resumed after
+/// any kill has bit-identical results (on a CPU with the same number of threads). A complete phase
+/// returns its result immediately. At the end the module, which is moved to `device`, has the last
+/// weights, with the EMA's values if enabled.
 ///
-/// Before the forward pass of every step LibTorch's generators are seeded with StepContext::seed.
-/// `train` must have the recipe's batch size, and `module()` own all that `groups()` names.
+/// Before the forward pass of every step, LibTorch's generators are seeded with StepContext::seed.
+/// `train` must have the recipe's batch size, and `module()` must own all parameters of `groups()`.
 ///
-/// Throws InputError where the loss or (with clipping) a gradient is no longer finite, where the
-/// checkpoint is of another run, and for mixed precision without a CUDA device.
+/// Throws InputError if the loss or (with clipping) a gradient is not finite, if the checkpoint is
+/// of another run, and for mixed precision without a CUDA device.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
-/// Reads the weights that a phase's checkpoint holds, without EMA, into `module`, which is on the
-/// CPU. Throws InputError where they are of another module.
+/// Reads the weights of a phase's checkpoint, without EMA, into `module`, which is on the CPU.
+/// Throws InputError if they are of another module.
 void load_phase_module(const std::string& checkpoint_path, torch::nn::Module& module);
 
-/// Steps of an epoch: whole batches of the images, or of max_images if they are fewer; at least 1.
+/// Steps of an epoch: whole batches of the images, or of max_images if fewer; at least 1.
 std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_images);
 
-/// Steps of a phase: epochs x steps of an epoch, to the nearest whole number, at least 1.
+/// Steps of a phase: epochs x steps of an epoch, rounded, at least 1.
 std::int64_t num_steps_of(const PhaseRecipe& recipe, std::int64_t num_images);
 
 /// A batch as tensors on a device: images channels_last, labels.

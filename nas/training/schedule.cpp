@@ -8,13 +8,13 @@ namespace tilewake {
 namespace {
 
 constexpr double kPi = 3.141592653589793;
-constexpr double kReferenceBatch = 256.0;  // images that ScheduleOptions::learning_rate is for
+constexpr double kReferenceBatch = 256.0;  // batch size of ScheduleOptions::learning_rate
 
 /// Factor on the learning rate after warm-up.
 double schedule_share(const ScheduleOptions& options, double epoch, double progress) {
   switch (options.kind) {
     case ScheduleKind::kStaircase:
-      // A stair begins at the step that should begin it, whatever the division's rounding says.
+      // The offset compensates for rounding of the division at the start of a stair.
       return std::pow(options.decay_rate, std::floor(epoch / options.decay_epochs + 1e-9));
     case ScheduleKind::kCosine:
       return options.final_share +

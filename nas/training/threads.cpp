@@ -16,14 +16,14 @@ namespace tilewake {
 
 void configure_allocator() {
 #ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);         // no block gets a mapping of its own
-  mallopt(M_TRIM_THRESHOLD, -1);  // the top of the heap is never given back
+  mallopt(M_MMAP_MAX, 0);         // no separate mapping per block
+  mallopt(M_TRIM_THRESHOLD, -1);  // the top of the heap is not returned
 #endif
 }
 
 void set_num_threads(int num_threads) {
   if (num_threads < 1) {
-    throw InputError(fmt::format("number of threads is {}; it must be at least 1", num_threads));
+    throw InputError(fmt::format("number of threads must be at least 1, not {}", num_threads));
   }
   at::set_num_threads(num_threads);
 }

@@ -97,7 +97,7 @@ TEST(Augmentation, PadCropShiftsByEveryOffsetEquallyOften) {
   const Augmented images(augmentation, 1, 5000, 3);
   std::map<std::pair<int, int>, int> counts;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    // The pixel in the middle stays inside for every offset and tells it.
+    // The middle pixel stays inside for every offset and identifies it.
     const int value = images.at(i, 4, 4) - 1;
     const int dy = value / kSide - 4;
     const int dx = value % kSide - 4;
@@ -124,7 +124,7 @@ TEST(Augmentation, FlipAndOffsetAreIndependent) {
   EXPECT_LT(chi_square(counts, 5000.0 / 18), 48.0);  // 17 degrees of freedom, 99.99 %
 }
 
-// A black pixel is not the mean: what is padded is as dark as what the images are dark.
+// A black pixel is not the mean: padding is as dark as black pixels.
 TEST(Augmentation, PaddingIsBlackAndCutoutIsTheMean) {
   ImageData data = made_data(4, 1, [](std::int64_t) {
     return Image{1, kSide, kSide, std::vector<std::uint8_t>(kSide * kSide, 255)};
@@ -188,7 +188,7 @@ TEST(Augmentation, CutoutIsASquareAroundAnyPixelClippedAtTheEdge) {
   }
 }
 
-TEST(RandomWindow, LiesInTheImageWithTheDrawnAreaAndAnAllowedAspect) {
+TEST(RandomWindow, IsInTheImageWithTheDrawnAreaAndAnAllowedAspect) {
   RandomStream random(6);
   for (int i = 0; i < 20000; ++i) {
     const int height = 1 + static_cast<int>(random.below(600));

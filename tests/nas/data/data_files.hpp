@@ -85,7 +85,8 @@ inline Image random_image(int channels, int height, int width, std::uint64_t see
           random_bytes(static_cast<std::size_t>(channels * height * width), seed)};
 }
 
-/// What a JPEG file reproduces well: red grows to the right, green downwards, blue is constant.
+/// An image that JPEG reproduces well: red increases to the right, green downwards, blue is
+/// constant.
 inline Image smooth_image(int height, int width) {
   Image image{3, height, width, {}};
   for (int y = 0; y < height; ++y)

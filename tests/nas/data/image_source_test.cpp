@@ -14,11 +14,11 @@
 namespace tilewake {
 namespace {
 
+using ::testing::StartsWith;
+
 TEST(OpenImageData, UnknownNameIsRefused) {
-  EXPECT_EQ(input_error_of([] { open_image_data("fashion"); }),
-            "fashion: is neither a directory nor one of: fashion-mnist, synthetic");
-  EXPECT_EQ(input_error_of([] { open_image_data(""); }),
-            ": is neither a directory nor one of: fashion-mnist, synthetic");
+  EXPECT_THAT(input_error_of([] { open_image_data("fashion"); }), StartsWith("fashion: "));
+  EXPECT_THAT(input_error_of([] { open_image_data(""); }), StartsWith(": "));
 }
 
 TEST(OpenImageData, DirectoryWithoutDataIsRefused) {

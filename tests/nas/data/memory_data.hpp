@@ -29,7 +29,7 @@ class MadeImages final : public ImageSource {
   Maker make_;
 };
 
-/// A data set that is not normalised: a loader gives out values from 0 to 255, up to rounding.
+/// A data set that is not normalised: a loader returns values from 0 to 255, up to rounding.
 inline ImageData made_data(std::int64_t size, int channels, MadeImages::Maker make) {
   ImageData data;
   data.name = "made";
@@ -42,7 +42,7 @@ inline ImageData made_data(std::int64_t size, int channels, MadeImages::Maker ma
   return data;
 }
 
-/// Every pixel has a value of its own, from 1 on.
+/// Every pixel has a distinct value, from 1.
 inline Image numbered_image(int channels, int side) {
   Image image{channels, side, side, {}};
   image.pixels.resize(static_cast<std::size_t>(channels * side * side));
@@ -56,7 +56,7 @@ inline std::vector<std::int64_t> all_indices(const ImageSource& source) {
   return indices;
 }
 
-/// What is left of an epoch.
+/// The rest of an epoch.
 inline std::vector<Batch> remaining(ImageLoader& loader) {
   std::vector<Batch> batches;
   Batch batch;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "nas/data/image_source.hpp"
@@ -53,7 +54,7 @@ TEST(SplitTrain, EveryImageIsOnExactlyOneSide) {
   }
 }
 
-TEST(SplitTrain, TheFirstFewAreOfAllClassesWhereImagesLieClassByClass) {
+TEST(SplitTrain, TheFirstFewAreOfAllClassesForImagesOrderedByClass) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     std::vector<int> sorted;
     for (const int label : {3, 0, 4, 1, 2, 3, 0, 4, 1, 2})  // two directories, one after the other
@@ -118,10 +119,10 @@ TEST(SplitTrain, BadSharesAreRefused) {
   EXPECT_NE(
       input_error_of([&] { split_train(labels, std::numeric_limits<double>::quiet_NaN(), 1); }),
       "no error");
-  EXPECT_EQ(input_error_of([] {
-              split_train(Labels({0, 1}), 0.5, 1);
-            }),
-            "validation_share: every class has one training image; none can be left out");
+  EXPECT_THAT(input_error_of([] {
+                split_train(Labels({0, 1}), 0.5, 1);
+              }),
+              ::testing::StartsWith("validation_share: "));
 }
 
 }  // namespace

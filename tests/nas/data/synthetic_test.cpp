@@ -59,8 +59,8 @@ TEST(Synthetic, IsAlwaysTheSameAndNoImageRepeats) {
 }
 
 // The nearest class mean, a linear classifier, must not do well. It is better than chance because
-// an image lies in the span of its class's gratings, but with either sign.
-TEST(Synthetic, ClassMeansDoNotTellTheClasses) {
+// an image is in the span of its class's gratings, but with either sign.
+TEST(Synthetic, ClassMeansDoNotSeparateTheClasses) {
   const ImageData data = open_image_data("synthetic");
   std::vector<std::vector<double>> means(10, std::vector<double>(kPixels));
   for (std::int64_t i = 0; i < 2000; ++i) {
@@ -85,8 +85,8 @@ TEST(Synthetic, ClassMeansDoNotTellTheClasses) {
   EXPECT_LT(share, 0.5);
 }
 
-// What a convolution can learn: energy of the class's grating in any phase, wherever it is.
-TEST(Synthetic, GratingEnergyTellsTheClasses) {
+// A feature that a convolution can learn: energy of the class's grating in any phase and position.
+TEST(Synthetic, GratingEnergySeparatesTheClasses) {
   const ImageData data = open_image_data("synthetic");
   const auto energy = [](const std::vector<double>& image, int label, int cx, int cy) {
     const double angle = label % 5 * kPi / 5;
@@ -121,7 +121,7 @@ TEST(Synthetic, GratingEnergyTellsTheClasses) {
     return best;
   });
   EXPECT_GT(share, 0.9);
-  EXPECT_LT(share, 0.999) << "too easy to tell networks apart";
+  EXPECT_LT(share, 0.999) << "too easy to distinguish networks";
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ TEST(PathSpaceTest, MutationLeavesFixedPositionsAndWithProbabilityZeroAll) {
   }
 }
 
-TEST(PathSpaceTest, CrossoverTakesEachPositionFromEitherParentAlike) {
+TEST(PathSpaceTest, CrossoverTakesEachPositionFromEitherParentEquallyOften) {
   constexpr int kDraws = 16'000;
   const Path a = {0, 1, 2, 3};
   const Path b = {4, 5, 6, 7};
@@ -171,7 +171,7 @@ TEST(RandomFeasiblePathsTest, EveryFeasiblePathIsAsLikely) {
   EXPECT_LT(chi_square, 54.1);  // 26 degrees of freedom at most, exceeded once in 1000
 }
 
-TEST(RandomFeasiblePathsTest, GivesUpAfterSoManyDraws) {
+TEST(RandomFeasiblePathsTest, StopsAfterTheMaximumNumberOfDraws) {
   const Separable world(std::vector<int>(8, 4), 3);
   PathSpace space = world.problem().space;
   int num_asked = 0;

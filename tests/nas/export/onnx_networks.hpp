@@ -43,7 +43,7 @@ inline Network every_op() {
 )");
 }
 
-/// What RandomNetwork grows, cut to one output.
+/// A network of RandomNetwork, reduced to one output.
 inline Network random_network(std::uint64_t seed) {
   return with_one_output(RandomNetwork(seed).make(12));
 }
@@ -53,7 +53,7 @@ inline Network random_moving_network(std::uint64_t seed) {
   return with_one_output(RandomNetwork(seed, RandomNetwork::Channels::kMove).make(12));
 }
 
-/// Of the family that is searched: stem, MixConv blocks, some with squeeze-and-excitation, head.
+/// A network of the searched family: stem, MixConv blocks, some with squeeze-and-excitation, head.
 inline Network random_mixconv_network(std::uint64_t seed, bool with_squeeze_excite) {
   Random random(seed);
   std::string text = "  - {name: stem, op: conv2d, out_channels: 8, kernel: 3, activation: relu}\n";
@@ -74,7 +74,7 @@ inline Network random_mixconv_network(std::uint64_t seed, bool with_squeeze_exci
 )");
 }
 
-/// What the plain loops give for `images`, one image's outputs behind the other's.
+/// Outputs of the plain loops for `images`, image by image.
 inline std::vector<double> reference_logits(const Network& network, const LayerWeights& weights,
                                             const std::vector<float>& images) {
   std::vector<double> logits;

@@ -5,6 +5,7 @@
 #include <onnx/onnx_pb.h>
 #include <set>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/nas/export/onnx_interpreter.hpp"
@@ -14,6 +15,10 @@
 
 namespace tilewake {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 /// Largest difference between the model, run as ONNX defines it, and the network, run as its layers
 /// are defined, over two images.
@@ -98,26 +103,24 @@ TEST(OnnxWriter, WeightsMustFitTheLayers) {
 
   LayerWeights weights = good;
   weights.erase("bare");
-  EXPECT_EQ(export_error(network, weights), "ONNX: layer 'bare': no weights given");
+  EXPECT_THAT(export_error(network, weights), StartsWith("ONNX: layer 'bare': "));
   weights = good;
   weights["stem"].weight.push_back(0.0F);
-  EXPECT_EQ(export_error(network, weights),
-            "ONNX: layer 'stem': weight has 109 values, expected 108 (6 x 2 x 3 x 3)");
+  EXPECT_THAT(export_error(network, weights),
+              StartsWith("ONNX: layer 'stem': weight has 109 values, expected 108"));
   weights = good;
   weights["stem"].bias.clear();
-  EXPECT_EQ(export_error(network, weights),
-            "ONNX: layer 'stem': bias has 0 values, expected 6 (6)");
+  EXPECT_THAT(export_error(network, weights),
+              StartsWith("ONNX: layer 'stem': bias has 0 values, expected 6"));
   weights = good;
   weights["bare"].bias = {1.0F};
-  EXPECT_EQ(export_error(network, weights),
-            "ONNX: layer 'bare': 1 biases given for a layer without");
+  EXPECT_THAT(export_error(network, weights), StartsWith("ONNX: layer 'bare': 1 biases"));
   weights = good;
   weights["stem"].weight[5] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(export_error(network, weights), "ONNX: layer 'stem': weight[5] is not finite");
   weights = good;
   weights["step"] = {};
-  EXPECT_EQ(export_error(network, weights),
-            "ONNX: weights given for 'step', which is no layer with weights");
+  EXPECT_THAT(export_error(network, weights), AllOf(StartsWith("ONNX: "), HasSubstr("'step'")));
 }
 
 TEST(OnnxWriter, NetworksThatOnnxCannotNameAreRefused) {
@@ -126,22 +129,19 @@ TEST(OnnxWriter, NetworksThatOnnxCannotNameAreRefused) {
     const Network network = network_of(layers);
     return export_error(network, random_weights(network, 1));
   };
-  EXPECT_EQ(
-      error_of("  - {name: image, op: max_pool, kernel: 3}\n"
-               "  - {name: b, op: max_pool, kernel: 3}\n"),
-      "ONNX: layer 'image': two values of the model would be called 'image'; rename the layer");
-  EXPECT_EQ(error_of("  - {name: logits, op: max_pool, kernel: 3}\n"
-                     "  - {name: b, op: max_pool, kernel: 3}\n"),
-            "ONNX: layer 'b': two values of the model would be called 'logits'; rename the layer");
-  EXPECT_EQ(
-      error_of("  - {name: a, op: conv2d, out_channels: 4, kernel: 1}\n"
-               "  - {name: a.weight, op: max_pool, kernel: 3}\n"
-               "  - {name: c, op: max_pool, kernel: 3}\n"),
-      "ONNX: layer 'a.weight': two values of the model would be called 'a.weight'; rename the "
-      "layer");
-  EXPECT_EQ(error_of("  - {name: a, op: max_pool, kernel: 3}\n"
-                     "  - {name: b, op: max_pool, inputs: [input], kernel: 3}\n"),
-            "ONNX: layer 'a': is a further output beside 'b'; a model is written with one");
+  EXPECT_THAT(error_of("  - {name: image, op: max_pool, kernel: 3}\n"
+                       "  - {name: b, op: max_pool, kernel: 3}\n"),
+              AllOf(StartsWith("ONNX: layer 'image': "), HasSubstr("'image'")));
+  EXPECT_THAT(error_of("  - {name: logits, op: max_pool, kernel: 3}\n"
+                       "  - {name: b, op: max_pool, kernel: 3}\n"),
+              AllOf(StartsWith("ONNX: layer 'b': "), HasSubstr("'logits'")));
+  EXPECT_THAT(error_of("  - {name: a, op: conv2d, out_channels: 4, kernel: 1}\n"
+                       "  - {name: a.weight, op: max_pool, kernel: 3}\n"
+                       "  - {name: c, op: max_pool, kernel: 3}\n"),
+              StartsWith("ONNX: layer 'a.weight': "));
+  EXPECT_THAT(error_of("  - {name: a, op: max_pool, kernel: 3}\n"
+                       "  - {name: b, op: max_pool, inputs: [input], kernel: 3}\n"),
+              AllOf(StartsWith("ONNX: layer 'a': "), HasSubstr("'b'")));
 }
 
 TEST(OnnxWriter, TheLastLayerMayBeCalledLogits) {

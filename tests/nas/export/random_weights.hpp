@@ -20,7 +20,7 @@ inline std::vector<float> random_values(std::uint64_t seed, std::int64_t size, d
   return values;
 }
 
-/// Weights of every layer that has some, such that feature maps neither vanish nor explode.
+/// Weights of every layer with weights, scaled so that feature maps neither vanish nor explode.
 inline LayerWeights random_weights(const Network& network, std::uint64_t seed) {
   LayerWeights weights;
   for (const Layer& layer : network.layers) {

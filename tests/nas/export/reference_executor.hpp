@@ -22,7 +22,7 @@ class ReferenceExecutor {
   ReferenceExecutor(const Network& network, const LayerWeights& weights)
       : network_(network), weights_(weights) {}
 
-  /// What the last layer gives out.
+  /// The output of the last layer.
   Map run(const Map& image) {
     image_ = image;
     outputs_.clear();

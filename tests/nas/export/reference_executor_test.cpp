@@ -16,7 +16,7 @@ namespace {
 
 using Map = ReferenceExecutor::Map;
 
-/// What `layers` make of a map of `channels` x 2 x 3 whose elements are 0, 1, 2 ...
+/// The output of `layers` for a map of `channels` x 2 x 3 whose elements are 0, 1, 2 ...
 Map result_of(const std::string& layers, std::int64_t channels, Map* image = nullptr) {
   const Network network = read_network_text(
       fmt::format("name: n\ninput: {{channels: {}, height: 2, width: 3}}\nlayers:\n{}", channels,

@@ -60,7 +60,7 @@ TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
     const auto expected = precise->named_parameters();
     for (const auto& item : network->named_parameters()) {
       ASSERT_TRUE(item.value().grad().defined()) << item.key();
-      // Of what the batch normalisation behind it cancels only rounding is left.
+      // The batch normalisation after it cancels everything except rounding.
       const torch::Tensor difference =
           item.value().grad() - expected[item.key()].grad().to(torch::kFloat);
       const double scale = expected[item.key()].grad().abs().max().item<double>();
@@ -69,7 +69,7 @@ TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
   }
 }
 
-TEST_F(BlocksTest, ShuffleUnitsPassHalfOfTheirInputOnWhereTheShapeStays) {
+TEST_F(BlocksTest, ShuffleUnitsOfEqualShapePassHalfOfTheirInput) {
   for (const BlockOp op : {BlockOp::kShuffleUnit, BlockOp::kXceptionUnit}) {
     NetworkBlock unit = make_block(8, 8, 1, block_with(op, 3), 0.25);
     const torch::Tensor x = torch::randn({2, 8, 5, 5});
@@ -90,15 +90,15 @@ TEST_F(BlocksTest, ChannelsLastStaysWhateverTheOperator) {
   }
 }
 
-TEST_F(BlocksTest, WhatIsNoBlockIsRefused) {
+TEST_F(BlocksTest, InvalidBlocksAreRefused) {
   const auto error_of = [](const ArchitectureBlock& block, int out) {
     return input_error_of([&] { make_block(8, out, 1, block, 0.25); });
   };
   EXPECT_EQ(error_of(block_with(BlockOp::kShuffleUnit, 3), 7),
-            "a unit of two halves needs an even width");
+            "a unit of two halves needs an even number of channels");
   EXPECT_EQ(error_of(block_with(BlockOp::kXceptionUnit, 3), 7),
-            "a unit of two halves needs an even width");
-  const std::string kOneKernel = "a block of this operator has one kernel and no expansion ratio";
+            "a unit of two halves needs an even number of channels");
+  const std::string kOneKernel = "a block of this operator takes one kernel and no expansion ratio";
   EXPECT_EQ(error_of(block_with(BlockOp::kSeparable, 3, 2), 8), kOneKernel);
   ArchitectureBlock two = block_with(BlockOp::kShuffleUnit, 3);
   two.branches.push_back({5, 1});

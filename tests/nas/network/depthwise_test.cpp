@@ -86,7 +86,7 @@ Result run_at(const Case& c, SimdLevel level) {
   });
 }
 
-/// The slow way, in double: what the docstring says, branch by branch.
+/// Reference implementation in double, by the definition, branch by branch.
 Result oracle(const Case& c) {
   return run(c, torch::kDouble, [&](const auto& input, const auto& weights) {
     std::vector<torch::Tensor> outputs;
@@ -101,7 +101,7 @@ Result oracle(const Case& c) {
   });
 }
 
-/// Of float against double: a sum of `terms` products of about 1.
+/// Tolerance of float against double: a sum of `terms` products of about 1.
 void expect_close(const torch::Tensor& ours, const torch::Tensor& theirs, std::int64_t terms) {
   ASSERT_EQ(ours.sizes(), theirs.sizes());
   if (ours.numel() == 0) return;
@@ -201,7 +201,7 @@ TEST_F(Depthwise, FiniteDifferencesAgreeWithTheGradients) {
     const Result result = run_at(c, level);
     const torch::Tensor direction = torch::sin(torch::arange(result.output.numel(), torch::kFloat))
                                         .reshape(result.output.sizes());
-    // The operation is linear in each argument: any step is exact but for rounding.
+    // The operation is linear in each argument: any step is exact except for rounding.
     const auto difference = [&](torch::Tensor argument, std::int64_t i) {
       const auto loss = [&] {
         const torch::Tensor y = depthwise::mix_depthwise(c.input, c.weights, c.stride, level);
@@ -255,7 +255,7 @@ TEST_F(Depthwise, SlicesAndBroadcastsAreRead) {
   }
 }
 
-// A gradient that comes from a mean over pixels is broadcast: its strides are 0.
+// The gradient of a mean over pixels is broadcast: its strides are 0.
 TEST_F(Depthwise, ABroadcastGradientIsRead) {
   const Case c = case_of({2, 6, 7}, {{16, 5}}, 1);
   for (const SimdLevel level : levels_of_this_cpu()) {
@@ -303,7 +303,7 @@ TEST_F(Depthwise, MaskedRingsGiveTheSmallerKernelsOutputAndAllGradients) {
   }
 }
 
-TEST_F(Depthwise, AWeightAtTheRimOfOneChannelIsNotTakenForAMask) {
+TEST_F(Depthwise, AWeightAtTheRimOfOneChannelIsNotMasked) {
   for (std::int64_t tap = 0; tap < 25; ++tap) {
     Case c = case_of({1, 6, 6}, {{16, 5}}, 1);
     c.weights[0].zero_();
@@ -334,7 +334,7 @@ TEST_F(Depthwise, OnlyGradientsThatAreAskedForAreComputed) {
   }
 }
 
-TEST_F(Depthwise, OtherTypesGoTheLibrarysWay) {
+TEST_F(Depthwise, OtherTypesUseTheLibrary) {
   const Case c = case_of({2, 6, 7}, {{5, 5}, {3, 3}}, 2);
   const Result ours = run(c, torch::kDouble, [&](const auto& input, const auto& weights) {
     return mix_depthwise(input, weights, c.stride);

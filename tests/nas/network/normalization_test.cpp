@@ -169,7 +169,7 @@ TEST_F(NormalizationTest, TheNumberOfThreadsChangesNoBit) {
   }
 }
 
-TEST_F(NormalizationTest, WhatIsNoNumberStaysSo) {
+TEST_F(NormalizationTest, NanIsPreserved) {
   const std::vector<std::int64_t> shape = {2, 9, 4, 4};
   for (const Activation activation : kActivations) {
     torch::nn::BatchNorm2d bn = random_norm(shape[1]);

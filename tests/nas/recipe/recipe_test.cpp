@@ -28,7 +28,7 @@ std::string in(const std::string& name, const std::string& line) {
   return name + ":\n  " + line + "\n";
 }
 
-TEST(Recipe, WhatIsLeftOutHasTheDefault) {
+TEST(Recipe, MissingKeysHaveDefaults) {
   Recipe expected;
   expected.name = "r";
   EXPECT_EQ(recipe_yaml(read("")), recipe_yaml(expected));
@@ -171,7 +171,7 @@ PhaseRecipe random_phase(Random& random) {
   return p;
 }
 
-TEST(Recipe, WhatIsWrittenReadsBackTheSame) {
+TEST(Recipe, WrittenFilesRoundTrip) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     Random random(seed);
     Recipe r;
@@ -224,7 +224,7 @@ TEST(Recipe, WhatIsWrittenReadsBackTheSame) {
   }
 }
 
-TEST(Recipe, ANameIsDemanded) {
+TEST(Recipe, ANameIsRequired) {
   EXPECT_EQ(input_error_of([] { read_recipe_text("train: {epochs: 1}\n", "r.yaml", {}); }),
             "r.yaml:1: name: missing");
   EXPECT_EQ(input_error_of([] { read_recipe_text("name: ''\n", "r.yaml", {}); }),
@@ -277,7 +277,7 @@ TEST(Recipe, EveryRangeHasItsWords) {
   EXPECT_EQ(read_error("train: 3\n"), "r.yaml:2: train: must be a mapping");
 }
 
-TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
+TEST(Recipe, NumbersOutOfRangeAreRefusedInEverySection) {
   const std::vector<std::string> phase = {"epochs: 1e7",
                                           "epochs: -1",
                                           "max_images: -1",
@@ -314,7 +314,7 @@ TEST(Recipe, NumbersOutOfRangeAreRefusedWhereverTheyStand) {
   }
 }
 
-TEST(Recipe, NumbersOfSearchesByOperatorsHaveRanges) {
+TEST(Recipe, NumbersOfOperatorSearchesHaveRanges) {
   struct Bounds {
     std::string key;
     std::vector<std::string> good;
@@ -359,7 +359,7 @@ TEST(Recipe, AnEpochHoldsAtLeastOneBatch) {
       "r.yaml: supernet.max_images: must be 0 (all) or at least the batch_size of 128, not 100");
 }
 
-TEST(RecipeOverride, StandsAboveTheFileAndTheLaterAboveTheEarlier) {
+TEST(RecipeOverride, OverridesTheFileAndEarlierOverrides) {
   const std::string text = "search: {epochs: 2, options: {norm: l2}}\n";
   const Recipe r = read(
       text, {"search.epochs=3", "search.options.norm=rms", "train.epochs=8", "train.epochs=9.5",
@@ -396,8 +396,7 @@ TEST(RecipeOverride, ErrorsNameTheOverride) {
   EXPECT_EQ(error_of("search.epochs.x=1"),
             "override 'search.epochs.x=1': search.epochs: is a mapping, expected a number");
   for (const char* bad : {"search.epochs", "=3", "", "search epochs=3", "search.epochs: 3 #=4"}) {
-    EXPECT_EQ(error_of(bad), "override '" + std::string(bad) +
-                                 "': must read key=value, for example search.epochs=3");
+    EXPECT_THAT(error_of(bad), HasSubstr("override '" + std::string(bad) + "': must be key=value"));
   }
   EXPECT_EQ(error_of("name=a\ntrain: 3"), "override 'name=a?train: 3': must be one line");
   for (const char* odd :
@@ -406,7 +405,7 @@ TEST(RecipeOverride, ErrorsNameTheOverride) {
   }
 }
 
-TEST(RecipeOverride, MayMendWhatTheFileAloneWouldBreak) {
+TEST(RecipeOverride, MayFixAnInconsistentFile) {
   EXPECT_EQ(read_error("ranking: {max_images: 100}\n", {"ranking.batch_size=50"}), "no error");
   EXPECT_EQ(read_error("", {"train.max_images=64", "train.batch_size=64"}), "no error");
 }

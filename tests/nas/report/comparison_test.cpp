@@ -130,7 +130,7 @@ TEST(ComparisonTest, RunsWithoutANetworkAreCountedNowhereAndNamed) {
   EXPECT_THAT(text, Not(HasSubstr("a - b")));
 }
 
-TEST(ComparisonTest, EveryLimitHasATableOfItsOwn) {
+TEST(ComparisonTest, EveryLimitHasATable) {
   std::vector<ComparedRun> runs = three_seeds();
   for (const ComparedRun& run : three_seeds()) {
     runs.push_back(run);
@@ -163,7 +163,7 @@ TEST(ComparisonTest, RandomNetworksAndCorrelationAreShownWhereTheyAre) {
                       "networks\n")));
 }
 
-TEST(ComparisonTest, OfNoRunsThereIsNothing) {
+TEST(ComparisonTest, WithoutRunsTheTableIsEmpty) {
   EXPECT_EQ(comparison_table({}), "");
   EXPECT_EQ(Json::parse(comparison_json({})).at("runs").size(), 0U);
 }
@@ -232,7 +232,7 @@ TEST(ComparisonTest, JsonHasRunsAndDifferences) {
   }
 }
 
-TEST(LatencyAtTest, LiesOnTheLineBetweenTwoPoints) {
+TEST(LatencyAtTest, IsInterpolatedBetweenTwoPoints) {
   EXPECT_DOUBLE_EQ(latency_at({{1.0, 0.8}, {2.0, 0.9}}, 0.85).value(), 1.5);
   EXPECT_DOUBLE_EQ(latency_at({{2.0, 0.9}, {1.0, 0.8}}, 0.85).value(), 1.5);  // in any order
   EXPECT_DOUBLE_EQ(latency_at({{1.0, 0.8}, {2.0, 0.9}, {4.0, 0.92}}, 0.91).value(), 3.0);
@@ -252,7 +252,7 @@ TEST(LatencyAtTest, NothingIsExtrapolated) {
   EXPECT_FALSE(latency_at({{1.0, 0.8}, {2.0, 0.9}}, 0.91));
 }
 
-TEST(LatencyAtTest, WhereAccuracyFallsInBetweenTheFirstRiseCounts) {
+TEST(LatencyAtTest, TheFirstCrossingCountsForNonMonotonicAccuracy) {
   EXPECT_DOUBLE_EQ(latency_at({{1.0, 0.8}, {2.0, 0.9}, {3.0, 0.8}, {4.0, 0.9}}, 0.85).value(), 1.5);
   // Reached somewhere before the first point, so not where the curve comes back to it.
   EXPECT_FALSE(latency_at({{1.0, 0.9}, {2.0, 0.8}, {3.0, 0.9}}, 0.85));

@@ -17,6 +17,7 @@
 namespace tilewake {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -53,7 +54,7 @@ class MetricsLogTest : public ::testing::Test {
   TempDir dir_;
 };
 
-TEST_F(MetricsLogTest, WhatIsNotThereIsAnEmptyField) {
+TEST_F(MetricsLogTest, MissingFiguresAreEmptyFields) {
   MetricsLog log(dir_.path().string());
   MetricsRow row;
   row.phase = "train";
@@ -74,7 +75,7 @@ TEST_F(MetricsLogTest, NumbersReadBackExactly) {
   EXPECT_THAT(csv(), HasSubstr(",0.30000000000000004,"));
 }
 
-TEST_F(MetricsLogTest, EveryFigureIsAValueOfItsOwnTag) {
+TEST_F(MetricsLogTest, EveryFigureHasItsTag) {
   MetricsLog log(dir_.path().string());
   EXPECT_EQ(num_events(), 1U);
   log.add(row_of(4));
@@ -94,7 +95,7 @@ TEST_F(MetricsLogTest, RowsAreOnDiskAtOnce) {
   }
 }
 
-TEST_F(MetricsLogTest, AnotherProcessGoesOnWhereOneStopped) {
+TEST_F(MetricsLogTest, AnotherProcessResumesWhereOneStopped) {
   for (int step = 0; step < 3; ++step) MetricsLog(dir_.path().string()).add(row_of(step));
   const std::string in_three = csv();
   const TempDir other;
@@ -106,7 +107,7 @@ TEST_F(MetricsLogTest, AnotherProcessGoesOnWhereOneStopped) {
   EXPECT_EQ(num_events(), 4U);
 }
 
-TEST_F(MetricsLogTest, ACutRunGivesTheSameFileAsOneThatWasNeverStopped) {
+TEST_F(MetricsLogTest, AResumedRunWritesTheSameFileAsAnUninterruptedOne) {
   MetricsLog whole(dir_.path().string());
   for (int step = 0; step < 6; ++step) whole.add(row_of(step));
   const TempDir other;
@@ -126,7 +127,7 @@ TEST_F(MetricsLogTest, ACutRunGivesTheSameFileAsOneThatWasNeverStopped) {
   EXPECT_EQ(event_record_ends(records, "events").size(), num_events());
 }
 
-TEST_F(MetricsLogTest, TheBeginningIsAPositionToo) {
+TEST_F(MetricsLogTest, TheStartIsAValidPosition) {
   MetricsLog log(dir_.path().string());
   const MetricsLog::Position begin = log.position();
   log.add(row_of(1));
@@ -135,7 +136,7 @@ TEST_F(MetricsLogTest, TheBeginningIsAPositionToo) {
   EXPECT_EQ(num_events(), 1U);
 }
 
-TEST_F(MetricsLogTest, HalfARowOfAKilledProcessIsTakenOff) {
+TEST_F(MetricsLogTest, AnIncompleteRowOfAKilledProcessIsRemoved) {
   { MetricsLog(dir_.path().string()).add(row_of(1)); }
   const std::string whole_csv = csv();
   const std::string whole_events = events();
@@ -164,20 +165,18 @@ TEST_F(MetricsLogTest, APositionThatIsNotThereIsRefusedAndNothingChanged) {
   const auto truncate_error = [&](const MetricsLog::Position& position) {
     return input_error_of([&] { log.truncate(position); });
   };
-  EXPECT_EQ(truncate_error({end.csv_bytes + 1, end.event_bytes}),
-            dir_.file("metrics.csv") + ": has " + std::to_string(end.csv_bytes) + " bytes, but " +
-                std::to_string(end.csv_bytes + 1) +
-                " when the checkpoint was written; it was changed since");
+  EXPECT_THAT(
+      truncate_error({end.csv_bytes + 1, end.event_bytes}),
+      StartsWith(dir_.file("metrics.csv") + ": has " + std::to_string(end.csv_bytes) + " bytes"));
   EXPECT_THAT(truncate_error({std::string(kHead).size(), end.event_bytes + 1}),
               HasSubstr("tfevents.0000000000.tilewake: has "));
   for (const std::int64_t bytes :
        {std::int64_t{-1}, std::int64_t{0}, std::int64_t{22}, end.csv_bytes - 1}) {
-    EXPECT_EQ(truncate_error({bytes, end.event_bytes}),
-              dir_.file("metrics.csv") + ": nothing ends at byte " + std::to_string(bytes) +
-                  ", where the checkpoint was written; it was changed since");
+    EXPECT_THAT(truncate_error({bytes, end.event_bytes}),
+                AllOf(StartsWith(dir_.file("metrics.csv") + ": "),
+                      HasSubstr("byte " + std::to_string(bytes) + ",")));
   }
-  EXPECT_THAT(truncate_error({end.csv_bytes, end.event_bytes - 1}),
-              HasSubstr("nothing ends at byte"));
+  EXPECT_THAT(truncate_error({end.csv_bytes, end.event_bytes - 1}), HasSubstr("ends at byte"));
   EXPECT_EQ(log.position().csv_bytes, end.csv_bytes);
   EXPECT_EQ(static_cast<std::int64_t>(csv().size()), end.csv_bytes);
   EXPECT_EQ(static_cast<std::int64_t>(events().size()), end.event_bytes);
@@ -185,19 +184,14 @@ TEST_F(MetricsLogTest, APositionThatIsNotThereIsRefusedAndNothingChanged) {
 
 TEST_F(MetricsLogTest, FilesOfSomethingElseAreRefused) {
   write(dir_.file("metrics.csv"), "# tilewake-metrics v2\nphase,step\n");
-  EXPECT_EQ(
-      open_error(),
-      dir_.file("metrics.csv") +
-          ":1: does not begin as a metrics file of this version; expected '# tilewake-metrics "
-          "v1' and then the line 'phase,step,epoch,learning_rate,loss,train_accuracy,"
-          "validation_loss,validation_accuracy,latency_ms,gap_ms'");
+  EXPECT_THAT(open_error(), StartsWith(dir_.file("metrics.csv") + ":1: "));
   EXPECT_EQ(csv(), "# tilewake-metrics v2\nphase,step\n");
   write(dir_.file("metrics.csv"), kHead);
   write(event_path(), "an event file has no such beginning");
   EXPECT_EQ(open_error(), event_path() + ": damaged: the record at byte 0 has a wrong checksum");
 }
 
-TEST_F(MetricsLogTest, WhatCannotBeOpenedIsNamed) {
+TEST_F(MetricsLogTest, AFileThatCannotBeOpenedIsNamed) {
   std::filesystem::create_directory(dir_.file("metrics.csv"));
   EXPECT_THAT(open_error(), StartsWith(dir_.file("metrics.csv") + ": "));
   std::filesystem::remove(dir_.file("metrics.csv"));

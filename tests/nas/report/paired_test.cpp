@@ -31,7 +31,7 @@ TEST(SampleStatisticsTest, OneValueHasNoSpread) {
   EXPECT_FALSE(one.standard_error);
 }
 
-TEST(SampleStatisticsTest, ALargeMeanTakesNoDigitsFromTheSpread) {
+TEST(SampleStatisticsTest, ALargeMeanDoesNotReduceThePrecisionOfTheSpread) {
   const SampleStatistics far = sample_statistics(std::vector<double>{1e9 + 1, 1e9 + 2, 1e9 + 3});
   EXPECT_DOUBLE_EQ(far.mean, 1e9 + 2);
   EXPECT_DOUBLE_EQ(far.standard_deviation.value(), 1.0);
@@ -51,7 +51,7 @@ TEST(PairedDifferenceTest, IsOverTheCommonSeedsOnly) {
   EXPECT_DOUBLE_EQ(paired_difference(b, a)->mean, -2.0);
 }
 
-TEST(PairedDifferenceTest, WhatASeedDoesToBothCancels) {
+TEST(PairedDifferenceTest, EffectsOfASeedOnBothMethodsCancel) {
   const ValueBySeed a = {{1, 100.5}, {2, -7.5}, {3, 1e4 + 0.5}};
   const ValueBySeed b = {{1, 100.0}, {2, -8.0}, {3, 1e4}};
   EXPECT_EQ(paired_difference(a, b)->mean, 0.5);

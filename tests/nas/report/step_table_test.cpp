@@ -14,7 +14,7 @@ std::vector<StepRow> two_rows() {
   return {found, scaled};
 }
 
-TEST(StepTable, NumbersAreFlushRightAndWhatIsMissingIsADash) {
+TEST(StepTable, NumbersAreRightAlignedAndMissingOnesAreADash) {
   EXPECT_EQ(
       step_table_text(two_rows()),
       "step     network              estimated ms  simulated ms  accuracy %  params M  GMACs\n"
@@ -40,7 +40,7 @@ TEST(StepTable, CsvKeepsAllDigitsAndQuotesWhatHoldsCommas) {
             "scaling,\"3x3:2 5x5:4, \"\"wide\"\"\",12.3,12.25,0.91237,12800000,1290000000\n");
 }
 
-TEST(StepTable, JsonSaysNullForWhatIsMissing) {
+TEST(StepTable, JsonHasNullForMissingFigures) {
   const auto json = nlohmann::json::parse(step_table_json(two_rows()));
   ASSERT_EQ(json.size(), 2U);
   EXPECT_EQ(json[0]["step"], "search");

@@ -13,9 +13,9 @@
 
 namespace tilewake {
 
-/// A machine on which layers take what they take, whatever stands beside them: for each op and
-/// kernel a random whole number of ms for a multiplication, and one for the layer. Whole numbers,
-/// so that sums and differences are exact.
+/// A machine whose layers are independent of their neighbours: for each op and kernel a random
+/// whole number of ms for a multiplication, and one for the layer. Whole numbers, so that sums and
+/// differences are exact.
 class AdditiveMachine {
  public:
   explicit AdditiveMachine(std::uint64_t seed) : random_(seed) {}

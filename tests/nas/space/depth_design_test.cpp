@@ -28,7 +28,7 @@ struct StageTime {
   double block_ms = 0.0;
 };
 
-/// As if blocks of a stage always took the same, and the rest of the network 0.5 ms.
+/// A machine on which all blocks of a stage take the same time, and the rest of the network 0.5 ms.
 LatencyEstimate additive_estimate(const std::vector<StageTime>& stages) {
   return [stages](const Network& network) {
     double ms = 0.5;
@@ -167,12 +167,12 @@ TEST(DepthDesignTest, NoMoveOfOneBlockLowersTheSpread) {
   }
 }
 
-TEST(DepthDesignTest, StagesOfMidapTakeAlikeLong) {
+TEST(DepthDesignTest, StagesHaveSimilarLatencyOnMidap) {
   const LatencyEstimate estimate = midap_estimate();
   const SearchSpace space = shipped_space("imagenet");
   const DepthDesign design = design_depths(space, estimate);
   EXPECT_LT(design.spread, 1.6);
-  // As by the authors' latencies: model and tables tell the same of the machine.
+  // Equal with the authors' latencies: model and tables agree.
   EXPECT_EQ(depths_of(design),
             depths_of(design_depths(space_of(5, 29), additive_estimate(kPublished))));
   const SearchSpace designed = with_depths(space, design);
@@ -180,7 +180,7 @@ TEST(DepthDesignTest, StagesOfMidapTakeAlikeLong) {
   EXPECT_EQ(designed.num_blocks, 0);
   EXPECT_EQ(blocks_of(designed).size(), 29U);
   EXPECT_EQ(read_search_space_text(search_space_yaml(designed), "s.yaml"), designed);
-  // The parts add up to the whole, but for stem and head.
+  // The parts sum up to the whole, except stem and head.
   double stages_ms = 0.0;
   for (const DepthDesign::Stage& stage : design.stages) stages_ms += stage.stage_ms;
   const double ms = estimate(to_network(architecture_of(designed, full_outcomes(designed))));
@@ -204,18 +204,18 @@ TEST(DepthDesignTest, LongestStagesHaveTheirLimit) {
             (std::vector<int>{2, 2}));
 }
 
-TEST(DepthDesignTest, RefusesNumbersOfBlocksThatCannotBe) {
+TEST(DepthDesignTest, RefusesImpossibleNumbersOfBlocks) {
   const std::vector<StageTime> stages = {{1.0, 1.0}, {1.0, 1.0}};
   const auto error_of = [&](int num_blocks) {
     return input_error_of(
         [&] { design_depths(space_of(2, num_blocks), additive_estimate(stages)); });
   };
-  EXPECT_EQ(error_of(3), "space 'imagenet': 3 blocks for 2 stages, of which each needs 2 to 64");
+  EXPECT_THAT(error_of(3), ::testing::StartsWith("space 'imagenet': 3 blocks for 2 stages"));
   EXPECT_THAT(error_of(129), HasSubstr("129 blocks"));
   EXPECT_THAT(error_of(0), HasSubstr("0 blocks"));
 }
 
-TEST(DepthDesignTest, RefusesEstimatesThatSayNothing) {
+TEST(DepthDesignTest, RefusesEstimatesThatAreNotPositive) {
   const auto error_of = [&](const std::vector<StageTime>& stages) {
     return input_error_of([&] { design_depths(space_of(2, 6), additive_estimate(stages)); });
   };

@@ -10,8 +10,8 @@
 
 namespace tilewake {
 
-/// A model of MIDAP that believes its formulas, in place of one that was fitted to simulations: its
-/// estimates are within some percent of those, which none of the laws tested with it minds.
+/// A model of MIDAP with all coefficients 1, instead of a calibrated one: its estimates are within
+/// some percent of those, which none of the laws tested with it minds.
 inline Predictor midap_predictor() {
   LatencyModel model;
   model.hardware = shipped_machine("midap");

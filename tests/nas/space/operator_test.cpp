@@ -39,7 +39,7 @@ TEST(OperatorTest, TheFirstFourAreThoseOfSpos) {
   EXPECT_THAT(names, ElementsAre("shuffle_3", "shuffle_5", "shuffle_7", "xception_3"));
 }
 
-TEST(OperatorTest, NamesSayWhatABlockIs) {
+TEST(OperatorTest, NamesDescribeTheBlock) {
   EXPECT_EQ(block_of(*operator_named("mbconv6_5_se"), Activation::kSwish),
             (ArchitectureBlock{{{5, 6}}, Activation::kSwish, true, BlockOp::kMixConv}));
   EXPECT_EQ(block_of(*operator_named("separable_7"), Activation::kRelu),

@@ -47,7 +47,7 @@ TEST(PublishedNetworksTest, AtTheirOwnResolutionTheyAreTheShippedNetworks) {
   }
 }
 
-/// Of stem and stages.
+/// Strides of stem and stages.
 std::vector<int> strides_of(const Architecture& a) {
   std::vector<int> strides = {a.stem_stride};
   for (const ArchitectureStage& stage : a.stages) strides.push_back(stage.stride);

@@ -118,7 +118,7 @@ TEST(RandomArchitectureTest, DrawnWithinLimitsKeepsThem) {
   }
 }
 
-TEST(RandomArchitectureTest, GivesUpAfterSoManyDraws) {
+TEST(RandomArchitectureTest, StopsAfterTheMaximumNumberOfDraws) {
   const SearchSpace space = paper_space({2, 2});
   int calls = 0;
   const LatencyEstimate never = [&](const Network&) {
@@ -130,7 +130,7 @@ TEST(RandomArchitectureTest, GivesUpAfterSoManyDraws) {
   EXPECT_EQ(random_architecture_within(space, 0.0, 1.0, never, 1, 0), std::nullopt);
 }
 
-TEST(RandomArchitectureTest, WhatTheMachineCannotHoldIsNotTaken) {
+TEST(RandomArchitectureTest, NetworksThatDoNotFitTheMachineAreSkipped) {
   const SearchSpace space = paper_space({2, 2});
   const LatencyEstimate picky = [](const Network& network) -> double {
     for (const Layer& layer : network.layers) {

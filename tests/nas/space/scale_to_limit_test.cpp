@@ -67,7 +67,7 @@ Architecture small_network() {
   return random_architecture(space, 5);
 }
 
-/// What every result must keep to, whatever the estimate.
+/// Invariants of every result, for any estimate.
 void expect_lawful(const Architecture& base, const std::vector<ScalingCandidate>& candidates,
                    const ScalingLimits& limits, const LatencyEstimate& estimate) {
   ASSERT_FALSE(candidates.empty());
@@ -175,7 +175,7 @@ TEST(ScaleToLimitTest, ImpossibleLimitsAreReasonsForRejection) {
 
 TEST(ScaleToLimitTest, EqualNetworksAreNamedOnce) {
   const Architecture base = small_network();
-  // Nothing smaller is within it and nothing larger: every proportion ends where it starts.
+  // No smaller or larger network is within it: every proportion ends at its start.
   const auto candidates = scale_to_limit(base, {macs_ms(to_network(base)), 0, 8}, macs_ms);
   EXPECT_THAT(candidates[0].rejected, IsEmpty());
   std::vector<std::string> reasons;
@@ -200,7 +200,7 @@ double picky_ms(const Network& network) {
   return macs_ms(network);
 }
 
-TEST(ScaleToLimitTest, WhatTheMachineCannotHoldIsBeyondTheLimit) {
+TEST(ScaleToLimitTest, NetworksThatDoNotFitTheMachineAreBeyondTheLimit) {
   const Architecture base = small_network();
   const ScalingLimits limits = {12.0 * macs_ms(to_network(base)), 0, 8};
   const auto candidates = scale_to_limit(base, limits, picky_ms);
@@ -247,7 +247,7 @@ TEST(FillSlackTest, EveryStepComesClosestToTheLimit) {
     EXPECT_FALSE(is_within(step, limits, macs_ms));
 }
 
-TEST(FillSlackTest, StepsSayWhatTheyDo) {
+TEST(FillSlackTest, StepsHaveDescriptions) {
   Architecture base = published_m();
   base.stages.resize(1);
   // Room for one wider stage and no more.
@@ -264,7 +264,7 @@ TEST(FillSlackTest, StepsSayWhatTheyDo) {
   EXPECT_EQ(filled.architecture, wider);
 }
 
-TEST(FillSlackTest, WhatIsBeyondTheLimitIsRejected) {
+TEST(FillSlackTest, NetworksBeyondTheLimitAreRejected) {
   const Architecture base = small_network();
   const ScalingCandidate c = fill_slack(base, {0.5 * macs_ms(to_network(base)), 0, 8}, macs_ms);
   EXPECT_THAT(c.rejected, HasSubstr("ms, more than"));
@@ -272,7 +272,7 @@ TEST(FillSlackTest, WhatIsBeyondTheLimitIsRejected) {
   EXPECT_THAT(c.fills, IsEmpty());
 }
 
-TEST(ScaleToLimitTest, RefusesLimitsThatMakeNoSense) {
+TEST(ScaleToLimitTest, RefusesInvalidLimits) {
   const auto error_of = [](const ScalingLimits& limits) {
     return input_error_of([&] { scale_to_limit(published_m(), limits, macs_ms); });
   };

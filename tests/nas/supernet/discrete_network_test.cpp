@@ -118,7 +118,7 @@ TEST_F(DiscreteNetworkTest, EveryCombinationOfEveryBlockGivesTheSupernetsLogits)
   }
 }
 
-TEST_F(DiscreteNetworkTest, GivenOutcomesInheritWhateverTheThresholdsSay) {
+TEST_F(DiscreteNetworkTest, GivenOutcomesInheritIndependentlyOfTheThresholds) {
   Random random(6);
   for (const SearchSpace& space : small_spaces()) {
     Supernet supernet(space, GateOptions());

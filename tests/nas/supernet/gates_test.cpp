@@ -34,7 +34,7 @@ TEST_F(GatesTest, RingsAddUpToOneAndEveryWindowIsCentred) {
   }
 }
 
-TEST_F(GatesTest, AGateIsOpenFromItsThresholdOn) {
+TEST_F(GatesTest, AGateIsOpenAtItsThreshold) {
   const torch::Tensor norms = doubles({0.25, 0.5, 1.0, 0.0});
   const torch::Tensor thresholds = doubles({0.5, 0.5, 0.5, 0.0});
   const torch::Tensor scales = doubles({0.5, 1.0, 2.0, 1.0});
@@ -60,7 +60,7 @@ TEST_F(GatesTest, AGatesGradientIsThatOfTheSigmoid) {
   }
 }
 
-TEST_F(GatesTest, AListGivesNestedProductsOfSelectedGatesAndProbabilitiesOfAll) {
+TEST_F(GatesTest, AListHasNestedProductsOfSelectedGatesAndProbabilitiesOfAll) {
   const torch::Tensor thresholds = doubles({-1.0, -1.0, 9.0, -1.0});
   const torch::Tensor ones = torch::ones({4}, torch::kDouble);
   const GateList all = gate_list(ones, thresholds, ones, torch::Tensor(), 1.0);

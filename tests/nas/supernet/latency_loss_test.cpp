@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "nas/supernet/supernet.hpp"
@@ -14,6 +15,7 @@
 namespace tilewake {
 namespace {
 
+using ::testing::HasSubstr;
 using torch::Tensor;
 using LatencyLossTest = TorchTest;
 
@@ -139,7 +141,7 @@ TEST_F(LatencyLossTest, TargetsScaleWithTheLatency) {
   EXPECT_NEAR(loss_at(1e-6, 0.1), loss_at(1e-4, 10.0), 1e-4);
 }
 
-TEST_F(LatencyLossTest, AnOverrunReachesEveryThresholdThatItCanLower) {
+TEST_F(LatencyLossTest, AnOverrunHasAGradientInEveryThresholdThatReducesIt) {
   Supernet supernet(small_spaces().front(), GateOptions());
   LatencyTable table = random_table(supernet, 7);
   for (std::size_t b = 0; b < table.given.size(); ++b) {
@@ -161,12 +163,9 @@ TEST_F(LatencyLossTest, AnOverrunReachesEveryThresholdThatItCanLower) {
 TEST_F(LatencyLossTest, BadSettingsAreRefused) {
   Supernet supernet(small_spaces().back(), GateOptions());
   const LatencyTable table = random_table(supernet, 1);
-  EXPECT_EQ(input_error_of([&] { loss_of(table, 0.0); }),
-            "the target latency must be above 0 ms, not 0.000000");
-  EXPECT_EQ(input_error_of([&] { loss_of(table, 1.0, -1.0); }),
-            "the weight of the latency loss must not be below 0, not -1.000000");
-  EXPECT_EQ(input_error_of([&] { loss_of(table, 1.0, 1.0, -2.0); }),
-            "the slope of the latency loss must not be below 0, not -2.000000");
+  EXPECT_THAT(input_error_of([&] { loss_of(table, 0.0); }), HasSubstr("target"));
+  EXPECT_THAT(input_error_of([&] { loss_of(table, 1.0, -1.0); }), HasSubstr("weight"));
+  EXPECT_THAT(input_error_of([&] { loss_of(table, 1.0, 1.0, -2.0); }), HasSubstr("slope"));
 }
 
 }  // namespace

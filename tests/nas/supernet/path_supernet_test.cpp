@@ -125,7 +125,7 @@ TEST_F(PathSupernetTest, AStepOfSkippingGroupsMovesThePathAlone) {
       optimizer->step(0.01);
       optimizer->zero_grad();
       for (const auto& item : supernet->named_parameters()) {
-        // A bias behind a ReLU that is closed may stay.
+        // A bias before a closed ReLU may stay.
         if (is_of_path(item.key(), path) && item.value().dim() < 2) continue;
         EXPECT_EQ(item.value().equal(before.at(item.key())), !is_of_path(item.key(), path))
             << item.key();
@@ -143,7 +143,7 @@ TEST_F(PathSupernetTest, RecalibrationChangesTheStatisticsOfThePathAlone) {
   const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
   randomize(*supernet);
-  supernet->dropout = 0.5;  // which must not disturb what is measured
+  supernet->dropout = 0.5;  // must not affect the measurement
   for (int n = 0; n < 6; ++n) {
     const std::vector<int> path = random_path(space, random);
     const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 8)};

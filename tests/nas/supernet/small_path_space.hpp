@@ -11,7 +11,7 @@
 
 namespace tilewake {
 
-/// Two stages of two blocks on 8x8 images of one channel, with four operators a position.
+/// Two stages of two blocks on 8x8 images of one channel, with four operators per position.
 inline OperatorSpace small_path_space() {
   OperatorSpace space;
   space.name = "path";

@@ -50,7 +50,8 @@ double norm_of(const Tensor& region, std::int64_t num_elements, NormKind kind) {
   return kind == NormKind::kL2 ? l2 : l2 / std::sqrt(static_cast<double>(num_elements));
 }
 
-/// The choice by the definition, with loops: kernel first, then the channels of what is left of it.
+/// The choice by the definition, with loops: kernel first, then the channels of the remaining
+/// kernel.
 BranchChoice expected_choice(const SuperKernel& kernel) {
   const BranchSpace& space = kernel->space;
   const NormKind kind = kernel->options.norm;
@@ -175,7 +176,7 @@ TEST_F(SuperKernelTest, RmsNormsOfAConstantWeightAreThatConstant) {
   }
 }
 
-TEST_F(SuperKernelTest, WhatAKernelGaveUpDoesNotKeepChannels) {
+TEST_F(SuperKernelTest, RemovedRingsDoNotKeepChannels) {
   SuperKernel kernel = double_kernel(branch_of({3, 5}, {0, 2}));
   const torch::NoGradGuard no_grad;
   // Everything outside the middle 3x3: with kernel 3 nothing is left.
@@ -188,7 +189,7 @@ TEST_F(SuperKernelTest, WhatAKernelGaveUpDoesNotKeepChannels) {
   EXPECT_EQ(kernel->choice().expansion_ratio, 0);
 }
 
-/// sum of all that gates give out times fixed random factors.
+/// sum of all gate outputs times fixed random factors.
 Tensor weighted_sum(const BranchGates& gates, std::uint64_t seed) {
   Random random(seed);
   Tensor sum = torch::zeros({}, torch::kDouble);
@@ -202,7 +203,7 @@ Tensor weighted_sum(const BranchGates& gates, std::uint64_t seed) {
 }
 
 /// The same gates by plain autograd: gate = sigmoid + (step - sigmoid).detach() is straight through
-/// by construction; every region's norm is taken by itself.
+/// by construction; the norm of each region is computed separately.
 BranchGates slow_gates(const SuperKernel& kernel) {
   const BranchSpace& space = kernel->space;
   const GateOptions& options = kernel->options;

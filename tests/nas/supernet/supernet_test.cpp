@@ -77,7 +77,7 @@ TEST_F(SupernetTest, HardGatesGiveTheChosenOutcomeExactly) {
   }
 }
 
-/// A block as the method says it, mask and keep on the activations themselves.
+/// A block by the definition of the method, with mask and keep applied to activations.
 Tensor slow_block(SuperBlock& block, const Tensor& x, const std::vector<BranchGates>& gates) {
   const auto relu = [](const Tensor& y) { return y.clamp_min(0.0); };
   Tensor y = x;
@@ -172,7 +172,7 @@ TEST_F(SupernetTest, ABlockWhoseBranchesHaveAllVanishedIsTheIdentity) {
   }
 }
 
-TEST_F(SupernetTest, DropoutsScalingLeavesOutNoBlockAndDoublesNone) {
+TEST_F(SupernetTest, DropoutScalingAppliesToNoWholeBlock) {
   // Factors of 2 on both branches must not multiply the block's result by 1 - (1 - 2)^2 = 0.
   Supernet supernet(small_space({branch_of({3}, {0, 2}), branch_of({5}, {0, 2})}), GateOptions());
   SuperBlock& block = supernet->blocks[1];

@@ -25,7 +25,7 @@ inline double relative_difference(const torch::Tensor& actual, const torch::Tens
   return ((a - e).abs().max() / e.abs().max().clamp_min(1e-30)).item<double>();
 }
 
-/// What training leaves behind in all batch normalisations below `module`, at random: mean,
+/// Random state of all batch normalisations below `module`, as after training: mean,
 /// variance, scale (sometimes negative) and shift.
 inline void randomize_batch_norms(torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;

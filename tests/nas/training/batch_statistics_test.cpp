@@ -53,7 +53,7 @@ TEST(BatchStatistics, LeaveTheLayersTheirOwnMomentum) {
   EXPECT_DOUBLE_EQ(layers.layer->options.momentum().value(), 0.01);
 }
 
-/// Means over batches, weighted by their images, of what a batch measures of its only channel.
+/// Means over batches, weighted by images, of the statistics of the only channel.
 struct Measured {
   explicit Measured(const std::vector<torch::Tensor>& batches) {
     double num_images = 0.0;
@@ -111,7 +111,7 @@ TEST(Recalibration, SeesTheFirstImagesOfALoader) {
 
 TEST(Recalibration, ChangesNothingButStatistics) {
   TinyNet net(4, /*dropout=*/0.5);
-  net->classifier->eval();  // modes of their own stay, too
+  net->classifier->eval();  // separate modes stay, too
   const auto loader = tiny_loader(32, 8, /*is_training=*/true);
   std::vector<torch::Tensor> before = values_of(*net);
   const torch::Tensor random = at::detail::getDefaultCPUGenerator().get_state();

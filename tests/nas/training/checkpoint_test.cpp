@@ -231,7 +231,7 @@ TEST(Checkpoint, ArchivesOfLibTorchAreRefusedWithTheirCode) {
   EXPECT_TRUE(is_refused(path));
 }
 
-TEST(Checkpoint, CutOffAnywhereOrWithMoreBehindIsRefused) {
+TEST(Checkpoint, TruncationAndTrailingBytesAreRefused) {
   const TempDir directory;
   const std::string path = directory.file("a");
   save(path, small_module(1));
@@ -249,7 +249,7 @@ TEST(Checkpoint, CutOffAnywhereOrWithMoreBehindIsRefused) {
   EXPECT_TRUE(is_refused(path));
 }
 
-TEST(Checkpoint, WhatIsNoCheckpointIsRefused) {
+TEST(Checkpoint, OtherFilesThanCheckpointsAreRefused) {
   const TempDir directory;
   const auto error_of = [](const std::string& path) {
     return input_error_of([&] { read_checkpoint(path, [](const StateArchive&) {}); });

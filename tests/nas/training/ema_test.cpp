@@ -104,7 +104,7 @@ TEST(Ema, WithDecayZeroTheAverageIsTheModule) {
   EXPECT_EQ(module->weight_value(), 4.0);
 }
 
-TEST(Ema, SavedAndLoadedGoesOnBitForBit) {
+TEST(Ema, SavedAndLoadedResumesBitIdentically) {
   const TempDir directory;
   const std::string path = directory.file("ema");
   Values module;

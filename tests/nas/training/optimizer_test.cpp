@@ -262,7 +262,7 @@ bool adopt(const std::string& path, Optimizer& optimizer) {
   return is_taken;
 }
 
-TEST(OptimizerState, SavedAndLoadedGoesOnBitForBit) {
+TEST(OptimizerState, SavedAndLoadedResumesBitIdentically) {
   const TempDir directory;
   for (const OptimizerKind kind : kKinds) {
     TwinParameters parameters(8);
@@ -317,7 +317,7 @@ TEST(OptimizerState, OfOtherOptionsKindOrShapesIsRefused) {
             path + ": 'states': tensor 2 is [5, 6] Double, expected [7] Double");
 }
 
-TEST(OptimizerState, IsAdoptedWhateverTheOptionsButNotByAnotherKind) {
+TEST(OptimizerState, IsAdoptedWithAnyOptionsButNotByAnotherKind) {
   const TempDir directory;
   const std::string path = directory.file("state");
   torch::Tensor first = scalar(0.0);
@@ -391,7 +391,7 @@ TEST(SkippingWithoutGradient, IsTheSameAsNotWhereAllHaveGradients) {
   }
 }
 
-TEST(SkippingWithoutGradient, SavedAndLoadedGoesOnBitForBit) {
+TEST(SkippingWithoutGradient, SavedAndLoadedResumesBitIdentically) {
   const TempDir directory;
   for (const OptimizerKind kind : kKinds) {
     Random random(12);
@@ -436,7 +436,7 @@ TEST(ClipGradients, ScalesToTheNormWhereItIsAboveAndLeavesTheRest) {
   EXPECT_EQ(clip_gradients({c}, 1.0), 0.0);
 }
 
-TEST(ClipGradients, SaysWhereAGradientIsNotFiniteAndChangesNothing) {
+TEST(ClipGradients, ReportsANonFiniteGradientAndChangesNothing) {
   for (const double bad : {std::nan(""), HUGE_VAL}) {
     torch::Tensor a = torch::zeros({2}, torch::kDouble).requires_grad_();
     a.mutable_grad() = torch::tensor({3.0, bad}, torch::kDouble);

@@ -18,12 +18,16 @@
 namespace tilewake {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
 constexpr std::int64_t kNumSteps = 12;  // 2.4 epochs of 5 steps
 
-/// What ends a process in these tests. All that it held is thrown away.
+/// Ends a process in these tests: all its state is discarded.
 struct Killed {};
 
-/// What a phase leaves behind.
+/// The results of a phase.
 struct Outcome {
   PhaseResult result;
   std::vector<torch::Tensor> values;
@@ -109,7 +113,7 @@ void expect_same(const Outcome& a, const Outcome& b) {
 
 class PhaseResume : public ::testing::TestWithParam<OptimizerKind> {};
 
-TEST_P(PhaseResume, InterruptedAfterAnyStepItGivesBitForBitTheSame) {
+TEST_P(PhaseResume, InterruptedAfterAnyStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
   for (std::int64_t n = 1; n < kNumSteps; ++n) {
     TrainingRun run(GetParam());
@@ -124,7 +128,7 @@ TEST_P(PhaseResume, InterruptedAfterAnyStepItGivesBitForBitTheSame) {
   }
 }
 
-TEST_P(PhaseResume, InterruptedAfterEveryStepItGivesBitForBitTheSame) {
+TEST_P(PhaseResume, InterruptedAfterEveryStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
   TrainingRun run(GetParam());
   for (std::int64_t n = 1; n < kNumSteps; ++n) ASSERT_TRUE(run.process(3600.0, -1, n).has_value());
@@ -133,7 +137,7 @@ TEST_P(PhaseResume, InterruptedAfterEveryStepItGivesBitForBitTheSame) {
 
 // The step in which it is killed has written its row of metrics, and at an epoch's end the best
 // weights, but no checkpoint.
-TEST_P(PhaseResume, KilledInAnyStepItGivesBitForBitTheSame) {
+TEST_P(PhaseResume, KilledInAnyStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
   for (std::int64_t n = 1; n <= kNumSteps; ++n) {
     TrainingRun run(GetParam());
@@ -145,7 +149,7 @@ TEST_P(PhaseResume, KilledInAnyStepItGivesBitForBitTheSame) {
   }
 }
 
-TEST_P(PhaseResume, KilledBeforeTheFirstCheckpointByTimeItBeginsAnew) {
+TEST_P(PhaseResume, KilledBeforeTheFirstTimedCheckpointItRestarts) {
   const Outcome whole = TrainingRun(GetParam()).finish();
   TrainingRun run(GetParam());
   EXPECT_FALSE(run.process(3600.0, 7, -1).has_value());
@@ -182,7 +186,7 @@ TEST(PhaseResumed, ACompletePhaseLeavesTheMetricsOfTheNextAlone) {
 
 // Batches of one image: 43 steps an epoch and a row of metrics every second step, so that a
 // checkpoint after an odd step holds half of a row.
-TEST(PhaseResumed, InterruptedBetweenTwoRowsOfMetricsItGivesBitForBitTheSame) {
+TEST(PhaseResumed, InterruptedBetweenMetricsRowsItResumesBitIdentically) {
   const Outcome whole = TrainingRun(OptimizerKind::kSgd, 1, 0.2).finish();
   for (std::int64_t n = 1; n < 9; ++n) {
     TrainingRun run(OptimizerKind::kSgd, 1, 0.2);
@@ -221,22 +225,20 @@ class PhaseCheckpoint : public ::testing::Test {
 };
 
 TEST_F(PhaseCheckpoint, OfAnotherRunIsRefused) {
-  const std::string other_run =
-      options_.checkpoint_path +
-      ": is of a run with other settings or inputs; resume with those that it was begun with, or "
-      "begin anew in another directory";
+  const auto names_other_settings =
+      AllOf(StartsWith(options_.checkpoint_path + ": "), HasSubstr("different settings"));
   PhaseOptions other = options_;
   other.fingerprint = "g";
-  EXPECT_EQ(error_of(other), other_run);
+  EXPECT_THAT(error_of(other), names_other_settings);
   other = options_;
   other.recipe.epochs = 3.0;
-  EXPECT_EQ(error_of(other), other_run);
+  EXPECT_THAT(error_of(other), names_other_settings);
   other = options_;
   other.name = "search";
-  EXPECT_EQ(error_of(other), options_.checkpoint_path + ": is of phase train, not of search");
+  EXPECT_THAT(error_of(other), StartsWith(options_.checkpoint_path + ": is of phase train"));
 }
 
-// A fingerprint that forgets a setting: what the state itself knows is checked all the same.
+// With equal fingerprints, the settings in the state are still checked.
 TEST_F(PhaseCheckpoint, OfAnotherOptimizerOrEmaIsRefused) {
   PhaseOptions other = options_;
   other.recipe.optimizer.momentum = 0.5;
@@ -247,7 +249,7 @@ TEST_F(PhaseCheckpoint, OfAnotherOptimizerOrEmaIsRefused) {
   EXPECT_EQ(error_of(other), options_.checkpoint_path + ": ema_decay is 0.8, this run has 0.5");
 }
 
-TEST_F(PhaseCheckpoint, WhoseBestWeightsAreGoneIsRefused) {
+TEST_F(PhaseCheckpoint, WithoutItsBestWeightsIsRefused) {
   const auto validation = tiny_loader(21, 9, false);
   PhaseOptions options = options_;
   options.checkpoint_path = directory_.file("other");
@@ -257,9 +259,8 @@ TEST_F(PhaseCheckpoint, WhoseBestWeightsAreGoneIsRefused) {
   options.is_interrupted = {};
   run(options);
   std::filesystem::remove(options.best_path);
-  EXPECT_EQ(input_error_of([&] { run(options); }), options.checkpoint_path +
-                                                       ": the best weights so far were in " +
-                                                       options.best_path + ", which is gone");
+  EXPECT_THAT(input_error_of([&] { run(options); }),
+              AllOf(StartsWith(options.checkpoint_path + ": "), HasSubstr(options.best_path)));
 }
 
 TEST_F(PhaseCheckpoint, GivesItsWeightsToAnotherModule) {

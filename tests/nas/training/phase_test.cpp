@@ -217,7 +217,7 @@ TEST_F(Phase, WritesARowEvery20thOfAnEpochAndAtItsEnd) {
   EXPECT_NEAR(std::stod(cell(24, "latency_ms")), 1.0 + learner.own_state, 1e-4);
 }
 
-// An EMA kept here, step by step, from what the weights were after each step.
+// A reference EMA, updated with the weights after each step.
 TEST_F(Phase, ValidatesAndEndsWithTheAverage) {
   TinyLearner learner;
   validate_with(learner);
@@ -319,7 +319,7 @@ TEST_F(Phase, ReportsEveryStep) {
   }
 }
 
-TEST_F(Phase, ALossThatIsNotFiniteIsRefusedAndNotSaved) {
+TEST_F(Phase, ANonFiniteLossIsRefusedAndNotSaved) {
   const TempDir directory;
   options.checkpoint_path = directory.file("checkpoint");
   options.checkpoint_seconds = 0.0;
@@ -335,7 +335,7 @@ TEST_F(Phase, ALossThatIsNotFiniteIsRefusedAndNotSaved) {
   EXPECT_TRUE(all_equal(values_of(*saved), learner.values[3]));
 }
 
-TEST_F(Phase, ALearningRateThatExplodesIsRefused) {
+TEST_F(Phase, ADivergingLearningRateIsRefused) {
   options.recipe.clip_norm = 0.0;
   options.recipe.epochs = 40;
   options.recipe.schedule.learning_rate = 1e30;
@@ -344,7 +344,7 @@ TEST_F(Phase, ALearningRateThatExplodesIsRefused) {
               HasSubstr("phase train: the loss is not finite at step "));
 }
 
-TEST_F(Phase, AGradientThatIsNotFiniteIsRefusedWhereItIsClipped) {
+TEST_F(Phase, ANonFiniteGradientIsRefusedByClipping) {
   /// sqrt(x - x) has the value 0 and an infinite slope.
   class Learner : public TinyLearner {
    public:

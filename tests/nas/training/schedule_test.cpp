@@ -47,7 +47,7 @@ TEST(LearningRate, CosineFallsFromOneToTheFinalShareAndIsHalfwayInTheMiddle) {
   }
 }
 
-TEST(LearningRate, WarmUpRisesLinearlyAndThenTheScheduleIsWhereItWouldBeWithout) {
+TEST(LearningRate, WarmUpIsLinearAndDoesNotShiftTheSchedule) {
   for (const ScheduleKind kind :
        {ScheduleKind::kStaircase, ScheduleKind::kCosine, ScheduleKind::kConstant}) {
     const ScheduleOptions without = schedule_of(kind, 0.1);
@@ -61,7 +61,7 @@ TEST(LearningRate, WarmUpRisesLinearlyAndThenTheScheduleIsWhereItWouldBeWithout)
   }
 }
 
-TEST(LearningRate, AFractionOfAStepOfWarmUpIsNoWarmUp) {
+TEST(LearningRate, LessThanAStepOfWarmUpIsNoWarmUp) {
   ScheduleOptions options = schedule_of(ScheduleKind::kConstant, 0.1);
   options.warmup_epochs = 0.05;
   EXPECT_DOUBLE_EQ(learning_rate(options, 256, 0, 10.0, 100), 0.1);
