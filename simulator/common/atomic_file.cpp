@@ -35,7 +35,7 @@ constexpr std::string_view kInfix = ".tmp-";
   throw IoError(fmt::format("{}: cannot {}: {}", path, action, std::strerror(error)));
 }
 
-/// A decimal number as fmt writes it, from the begin of `text`, which it is removed from.
+/// Parses and removes a decimal number, as formatted by fmt, from the start of `text`.
 std::optional<std::int64_t> take_number(std::string_view& text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -46,7 +46,7 @@ std::optional<std::int64_t> take_number(std::string_view& text) {
   return value;
 }
 
-/// The process that wrote a file of this name as the temporary of `target`; none: another file.
+/// The process that wrote a temporary file of `target` with this name; none for other files.
 std::optional<pid_t> writer_of(std::string_view name, std::string_view target) {
   if (!name.starts_with(target)) return std::nullopt;
   name.remove_prefix(target.size());
@@ -79,8 +79,8 @@ std::optional<double> start_of(pid_t process) {
   return static_cast<double>(std::time(nullptr)) - age;
 }
 
-/// Whether `process` runs, and did so when a file was last written: another may have got its number
-/// since.
+/// Whether `process` is running and has been since the last write to a file: process numbers are
+/// reused.
 bool can_be_writer(pid_t process, const struct stat& file) {
   constexpr double kClockSlack = 5.0;  // seconds
   if (::kill(process, 0) != 0 && errno == ESRCH) return false;
@@ -88,7 +88,7 @@ bool can_be_writer(pid_t process, const struct stat& file) {
   return !start || static_cast<double>(file.st_mtime) + kClockSlack >= *start;
 }
 
-/// A regular file of this user that no process has locked, and `writer` no longer writes.
+/// Whether it is a regular file of this user, not locked, and `writer` no longer writes it.
 bool is_abandoned(const std::string& path, pid_t writer) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
@@ -104,7 +104,7 @@ void sync_directory_of(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path().string();
   const int fd =
       ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;  // a directory that can be written and not read
+  if (fd < 0) return;  // a directory that is writable but not readable
   const int error = ::fsync(fd) == 0 ? 0 : errno;
   ::close(fd);
   if (error != 0 && error != EINVAL && error != ENOTSUP) fail(path, "sync directory", error);
@@ -112,12 +112,12 @@ void sync_directory_of(const std::string& path) {
 
 }  // namespace
 
-/// A file that is removed again unless it was renamed to its final name.
+/// A temporary file, removed unless it was renamed to its final name.
 class PreparedFile::TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& path) : path_(path) {
     static std::atomic<unsigned> counter{0};
-    // O_EXCL never opens a file that exists already.
+    // O_EXCL never opens an existing file.
     do {
       name_ = fmt::format("{}{}{}-{}", path, kInfix, ::getpid(), counter++);
       fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -142,7 +142,7 @@ class PreparedFile::TemporaryFile {
   }
 
   void close_synced() {
-    // Some file systems cannot sync; the rename is still atomic for every running reader.
+    // Some file systems cannot sync; the rename is still atomic for running readers.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) fail(path_, "sync file", errno);
     const int fd = fd_;
     fd_ = -1;

@@ -8,20 +8,20 @@
 
 namespace tilewake {
 
-/// Makes the directory in which `path` is to be, as needed. Throws IoError naming it.
+/// Creates the directory of `path` if it does not exist. Throws IoError naming it.
 void make_directory_of(const std::string& path);
 
-/// Replaces the file at `path` by `text` in one step: no reader ever sees half of it, and when
-/// anything fails the old file is still there and no temporary file is left behind.
+/// Replaces the file at `path` by `text` atomically: readers never see a partial file, and after an
+/// error the old file is unchanged and no temporary file remains.
 ///
-/// The text goes to a new file `path`.tmp-PID-NUMBER, is synced and then renamed, and the directory
-/// is synced: a crash of the system leaves the old text or the new one. A symbolic link at `path`
-/// is replaced, not followed. What killed processes left of earlier writes to `path` is removed.
-/// Throws IoError naming the path and the system's reason.
+/// The text is written to a new file `path`.tmp-PID-NUMBER, synced and renamed, and the directory
+/// is synced: after a system crash the file has the old or the new text. A symbolic link at `path`
+/// is replaced, not followed. Temporary files of killed processes for `path` are removed. Throws
+/// IoError naming the path and the system's reason.
 void write_file_atomically(const std::string& path, std::string_view text);
 
-/// The same in two steps, for several files that belong together: the text is on disk under another
-/// name after construction, and `commit` only renames. Without it no file is left.
+/// The same in two steps, for files that belong together. The constructor writes the text to disk
+/// under a temporary name; `commit` only renames. Without it no file remains.
 class PreparedFile {
  public:
   PreparedFile(const std::string& path, std::string_view text);
@@ -35,10 +35,10 @@ class PreparedFile {
   std::unique_ptr<TemporaryFile> file_;
 };
 
-/// The temporary files that killed processes left of writes to `path`, and no others: regular files
-/// in its directory, named `path`.tmp-PID-NUMBER, owned by the user of this process, of a process
-/// that no longer runs (or began after the file was last written), and not locked (a process in
-/// another container has another PID, but holds the lock while it writes).
+/// The temporary files of `path` left by killed processes: regular files in its directory, named
+/// `path`.tmp-PID-NUMBER, owned by the current user, of a process that no longer runs (or started
+/// after the last write to the file), and not locked (a process in another container has another
+/// PID, but holds the lock while it writes).
 std::vector<std::string> stale_temporaries_of(const std::string& path);
 
 }  // namespace tilewake

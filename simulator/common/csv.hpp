@@ -6,8 +6,8 @@
 
 namespace tilewake {
 
-/// `text` as one CSV field: in quotes, inner quotes doubled, when it holds a comma, a quote or a
-/// line break; unchanged otherwise. Source: RFC 4180, section 2.
+/// `text` as one CSV field: quoted, with inner quotes doubled, if it contains a comma, a quote or a
+/// line break; otherwise unchanged. Source: RFC 4180, section 2.
 std::string csv_field(std::string_view text);
 
 }  // namespace tilewake

@@ -16,9 +16,9 @@ enum class ExitCode : int {
   kInterrupted = 130
 };
 
-/// Base of every error that ends a command: what() is the one line that is printed (after "internal
-/// error: " for kInternal), exit_code() is the exit code of the process. Only the derived classes
-/// are thrown. Contracts between functions are checked with assert().
+/// Base of all errors that end a command: what() is the printed line (after "internal error: " for
+/// kInternal), exit_code() the exit code of the process. Only derived classes are thrown. Contracts
+/// between functions are checked with assert().
 class Error : public std::runtime_error {
  public:
   ExitCode exit_code() const { return exit_code_; }
@@ -31,32 +31,32 @@ class Error : public std::runtime_error {
   ExitCode exit_code_;
 };
 
-/// A file or value of the user is wrong. The message says where and what would be right.
+/// An invalid file or value of the user. The message names the place and a valid alternative.
 class InputError : public Error {
  public:
   explicit InputError(const std::string& what) : Error(what, ExitCode::kBadInput) {}
 };
 
-/// The system refuses to read or write a file: it is missing, permissions, a full disk. The same
-/// exit code as InputError, since the user has to act.
+/// The system cannot read or write a file: it is missing, permissions, a full disk. It has the exit
+/// code of InputError, because the user has to act.
 class IoError : public InputError {
  public:
   using InputError::InputError;
 };
 
-/// The command line is wrong: an unknown option, a missing one.
+/// Invalid command line: an unknown option, or a missing one.
 class UsageError : public Error {
  public:
   explicit UsageError(const std::string& what) : Error(what, ExitCode::kUsage) {}
 };
 
-/// The simulated machine stopped making progress: always a defect of a program or a module.
+/// The simulated machine makes no progress: always a defect of a program or a module.
 class SimulationError : public Error {
  public:
   explicit SimulationError(const std::string& what) : Error(what, ExitCode::kInternal) {}
 };
 
-/// The user interrupted the work (Ctrl-C). What was finished before is kept.
+/// The user interrupted the work (Ctrl-C). Finished results are kept.
 class Interrupted : public Error {
  public:
   explicit Interrupted(const std::string& what = "interrupted")

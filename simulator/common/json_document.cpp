@@ -23,8 +23,8 @@ std::size_t line_at(std::string_view text, std::size_t position) {
   return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
 }
 
-/// Checks depth and number of values in one pass, before anything is allocated. A text that is not
-/// JSON may pass; the parser refuses it.
+/// Checks depth and number of values in one pass, before allocation. Invalid JSON may pass; the
+/// parser rejects it.
 void check_limits(std::string_view text, const std::string& name, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     throw InputError(fmt::format("{}: larger than {} bytes", name, limits.max_bytes));
@@ -74,10 +74,10 @@ Json parse(std::string_view text, const std::string& name, const JsonLimits& lim
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& e) {
-    // The byte is counted from 1 and is the last one that was read.
+    // e.byte counts from 1 and is the last byte read.
     const std::size_t position = e.byte > 0 ? e.byte - 1 : 0;
     refuse(name, line_at(text, position), "is not JSON: " + json_error_text(e));
-  } catch (const nlohmann::json::exception& e) {  // a number that no double holds
+  } catch (const nlohmann::json::exception& e) {  // a number outside of the range of double
     refuse(name, 1, json_error_text(e));
   }
 }
@@ -105,7 +105,7 @@ std::string json_error_text(const std::exception& error) {
   if (text.starts_with("[json.exception.") && number_end != std::string::npos) {
     text.erase(0, number_end + 2);
   }
-  // The line is counted from the text's start, which is not always that of the file.
+  // Lines are counted from the start of the text, which may not be that of the file.
   const std::size_t column_end = text.find(": ");
   if (text.starts_with("parse error at ") && column_end != std::string::npos) {
     text.erase(0, column_end + 2);

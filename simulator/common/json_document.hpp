@@ -9,8 +9,8 @@
 
 namespace tilewake {
 
-/// The limits of a JSON text that the program reads. nlohmann-json copies and prints a value
-/// recursively, so that depth costs stack; a value costs up to 100 times its text in memory.
+/// Limits of JSON input. nlohmann-json copies and prints values recursively, so depth costs stack;
+/// a value costs up to 100 times its text in memory.
 inline constexpr int kMaxJsonDepth = 32;
 inline constexpr std::size_t kMaxJsonBytes = std::size_t{4} << 20;
 
@@ -20,21 +20,20 @@ struct JsonLimits {
   int max_depth = kMaxJsonDepth;
 };
 
-/// Parses one untrusted JSON value. Throws InputError `name:line: what`, in one line, where the
-/// text is not JSON, is nested deeper than the limit, or is larger.
+/// Parses one untrusted JSON value. Throws a one-line InputError `name:line: message` if the text
+/// is not JSON, or exceeds a limit.
 nlohmann::json parse_json(std::string_view text, const std::string& name,
                           const JsonLimits& limits = {});
 
-/// The same; the keys keep their order.
+/// The same; keys keep their order.
 nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& name,
                                           const JsonLimits& limits = {});
 
-/// Reads a regular file (regular_file.hpp) and parses it. A larger file is refused by its size.
+/// Reads a regular file (regular_file.hpp) and parses it. Larger files are rejected by their size.
 nlohmann::json read_json_file(const std::string& path, const JsonLimits& limits = {});
 
-/// The message of an nlohmann-json exception, fit for an error of one line: without the number of
-/// the exception and with control characters replaced. For what a reader finds missing or of the
-/// wrong type after the text was parsed.
+/// The message of an nlohmann-json exception for one-line errors: without its number, with control
+/// characters replaced. Used for missing values and wrong types after parsing.
 std::string json_error_text(const std::exception& error);
 
 /// A value as the files and the output of the program have it: indented by two spaces, with a line

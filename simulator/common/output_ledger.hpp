@@ -6,9 +6,9 @@
 
 namespace tilewake {
 
-/// Learns of every file that this thread creates or replaces while the ledger exists, before the
-/// file appears. So the manifest of a run lists all of its files, whichever module writes them.
-/// Ledgers nest; all of them are notified.
+/// Is notified of every file that this thread creates or replaces during the ledger's lifetime,
+/// before the file is created. The manifest of a run therefore lists all of its files, independent
+/// of the writing module. Ledgers nest; all of them are notified.
 class OutputLedger {
  public:
   using Note = std::function<void(const std::string& path)>;
@@ -18,8 +18,8 @@ class OutputLedger {
   OutputLedger(const OutputLedger&) = delete;
   OutputLedger& operator=(const OutputLedger&) = delete;
 
-  /// Called by everything that creates files. What a note throws, such as InputError where a file
-  /// of the user is in the way, keeps the file from being written.
+  /// Called by all code that creates files. An exception of a note, such as InputError if a user's
+  /// file is in the way, prevents the write.
   static void note(const std::string& path);
 
  private:

@@ -36,8 +36,8 @@ void check_regular(const std::string& path, const struct stat& status) {
 RegularFile::RegularFile(const std::string& path) : path_(path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) fail(path, "open");
-  check_regular(path, status);  // to open a device can change its state
-  // O_NONBLOCK: the path may name a pipe by now.
+  check_regular(path, status);  // opening a device can change its state
+  // O_NONBLOCK: the path may be a pipe meanwhile.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd_ < 0) fail(path, "open");
   try {
@@ -77,7 +77,7 @@ std::string read_text_file(const std::string& path, std::size_t max_bytes) {
   RegularFile file(path);
   if (file.size() > max_bytes) fail_too_large(path, max_bytes);
   std::string text;
-  // One byte more, so that a file of the expected size ends within the first round.
+  // One more byte, so that a file of the expected size ends in the first round.
   std::size_t step = file.size() + 1;
   while (true) {
     const std::size_t old_size = text.size();
@@ -85,7 +85,7 @@ std::string read_text_file(const std::string& path, std::size_t max_bytes) {
     const std::size_t count = file.read(text.data() + old_size, step);
     text.resize(old_size + count);
     if (text.size() > max_bytes)
-      fail_too_large(path, max_bytes);  // it grew, or has no size (/proc)
+      fail_too_large(path, max_bytes);  // the file has grown, or has no size (/proc)
     if (count < step) return text;
     step = kStepBytes;
   }

@@ -6,10 +6,10 @@
 
 namespace tilewake {
 
-/// A regular file that is open for reading. Directories, devices, pipes and sockets are refused
-/// before they are opened, so that none of them can block the program.
+/// A regular file opened for reading. Directories, devices, pipes and sockets are rejected before
+/// they are opened, so they cannot block the program.
 ///
-/// Every function throws InputError that begins with the path.
+/// All functions throw InputError starting with the path.
 class RegularFile {
  public:
   /// Follows symbolic links.
@@ -21,12 +21,12 @@ class RegularFile {
   RegularFile& operator=(RegularFile&&) = delete;
 
   const std::string& path() const { return path_; }
-  std::size_t size() const { return size_; }  // bytes, when it was opened
+  std::size_t size() const { return size_; }  // bytes, at the time of opening
 
   /// Reads the next `count` bytes. Returns fewer only at the end of the file.
   std::size_t read(void* to, std::size_t count);
 
-  /// Continues from the first byte.
+  /// Continues at the first byte.
   void rewind();
 
  private:
@@ -35,11 +35,11 @@ class RegularFile {
   int fd_ = -1;
 };
 
-/// No configuration file comes near.
+/// Far above all configuration files.
 inline constexpr std::size_t kMaxTextFileBytes = std::size_t{4} << 20;
 
-/// Reads a whole regular file. A file of more than `max_bytes` bytes is refused by its size, before
-/// anything is read. Throws InputError that begins with the path.
+/// Reads a whole regular file. Files of more than `max_bytes` bytes are rejected by their size,
+/// before reading. Throws InputError starting with the path.
 std::string read_text_file(const std::string& path, std::size_t max_bytes = kMaxTextFileBytes);
 
 }  // namespace tilewake

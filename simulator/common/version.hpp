@@ -6,10 +6,10 @@
 
 namespace tilewake {
 
-/// Stands in every output file; the same as in the top CMakeLists.txt.
+/// Written to every output file; equal to the version in the top CMakeLists.txt.
 inline constexpr std::string_view kVersion = "0.1.0";
 
-/// FNV-1a, 64 bits: tells whether two runs read the same input. Not a defence against forgery.
+/// FNV-1a, 64 bits: identifies the input of a run. No protection against forgery.
 /// Source: Fowler, Noll, Vo, "The FNV Non-Cryptographic Hash Algorithm", constants of section 5.
 ///   @param hash  of the text before, to hash a long one in pieces
 constexpr std::uint64_t fnv1a64(std::string_view text, std::uint64_t hash = 0xcbf29ce484222325ULL) {

@@ -18,8 +18,8 @@ namespace {
   throw InputError(fmt::format("{}:{}: {}", name, std::max(line, 1), what));
 }
 
-/// Builds the tree from the parser's events. YAML::Load is not used: it would follow aliases, keep
-/// the first of two equal keys without a word, and lose the line of a key.
+/// Builds the tree from the parser's events. YAML::Load is not used: it follows aliases, silently
+/// keeps the first of two equal keys, and loses the line of a key.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   explicit TreeBuilder(const std::string& name) : name_(name) {}
@@ -51,7 +51,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
     YamlNode& node = add(mark, tag, anchor, YamlNode::Kind::kScalar);
     node.scalar = value;
-    node.quoted = tag == "!";  // what yaml-cpp reports for every scalar that is not plain
+    node.quoted = tag == "!";  // yaml-cpp reports this for every scalar that is not plain
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -65,8 +65,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
  private:
-  /// A sequence or mapping whose end has not been seen. Pointers stay valid: a node's children only
-  /// grow while none of them is open.
+  /// An open sequence or mapping. Pointers stay valid: a node's children only grow while none of
+  /// them is open.
   struct Open {
     YamlNode* node = nullptr;
     std::set<std::string> names;  // keys so far
@@ -128,20 +128,20 @@ class TreeBuilder final : public YAML::EventHandler {
   int num_nodes_ = 0;
 };
 
-/// Refuses what yaml-cpp handles badly, before it sees the text.
+/// Rejects input that yaml-cpp handles badly, before parsing.
 void check_bytes(const std::string& text, const std::string& name) {
   int line = 1;
   int depth = 0;
   for (const char c : text) {
     if (c == '\n') ++line;
-    // Byte 4 is the end of the file for yaml-cpp, which would drop the rest without a word.
+    // yaml-cpp takes byte 4 as the end of the file and silently drops the rest.
     const bool is_space = c == '\n' || c == '\r' || c == '\t';
     if ((static_cast<unsigned char>(c) < 0x20 && !is_space) || c == 0x7f) {
       refuse(name, line, fmt::format("control character 0x{:02x}", static_cast<int>(c)));
     }
-    // Its scanner reads a run of open brackets to the end and takes 200 times their size in memory
-    // before the parser sees the first. Brackets in quotes and comments count too, hence the
-    // margin.
+    // The scanner of yaml-cpp reads a run of open brackets to the end, with 200 times their size in
+    // memory, before the first parser event. Brackets in quotes and comments count as well, hence
+    // the margin.
     if (c == '[' || c == '{') ++depth;
     if ((c == ']' || c == '}') && depth > 0) --depth;
     if (depth > 8 * kMaxYamlDepth) {
@@ -150,18 +150,18 @@ void check_bytes(const std::string& text, const std::string& name) {
   }
 }
 
-/// yaml-cpp closes a quote that is still open at the end of the file: a truncated file would read.
+/// yaml-cpp closes an open quote at the end of the file: it would accept a truncated file.
 void check_last_quote(const std::string& text, const std::string& name, const YAML::Mark& mark) {
   const auto begin = static_cast<std::size_t>(mark.pos);
   if (mark.pos < 0 || begin >= text.size()) return;
   const char quote = text[begin];
-  if (quote != '"' && quote != '\'') return;  // a block scalar, or nothing was quoted
+  if (quote != '"' && quote != '\'') return;  // a block scalar, or no quote
   for (std::size_t i = begin + 1; i < text.size(); ++i) {
     if (quote == '"' && text[i] == '\\') {
       ++i;
     } else if (text[i] == quote) {
       if (quote == '"' || i + 1 == text.size() || text[i + 1] != '\'') return;
-      ++i;  // '' stands for one quote
+      ++i;  // '' is an escaped quote
     }
   }
   refuse(name, mark.line + 1, "the quote is not closed");

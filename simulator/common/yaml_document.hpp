@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// One node of a YAML document: a plain tree of values, every node with its line.
+/// A node of a YAML document: a tree of values with line numbers.
 struct YamlNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
   struct Key {
@@ -28,19 +28,19 @@ struct YamlNode {
   const YamlNode* find(const std::string& key) const;
 };
 
-/// What a file may cost at most: input is untrusted, and no sensible file comes near these.
+/// Limits of a file: input is untrusted; real files are far below them.
 inline constexpr std::size_t kMaxYamlBytes = kMaxTextFileBytes;
 inline constexpr int kMaxYamlDepth = 32;
 inline constexpr int kMaxYamlNodes = 1 << 19;
 
 /// Parses exactly one document whose root is a mapping with unique, scalar keys.
 ///
-/// Refused, each with `name:line: what`: syntax errors, control characters, anchors, aliases and
-/// merge keys (a short file can unfold to gigabytes), explicit tags, further documents, an empty
-/// file, and whatever exceeds the limits above.
+/// Rejected with `name:line: message`: syntax errors, control characters, anchors, aliases and
+/// merge keys (a short file can expand to gigabytes), explicit tags, further documents, an empty
+/// file, and files that exceed the limits above.
 YamlNode parse_yaml(const std::string& text, const std::string& name);
 
-/// `text` fit for an error message: shortened, control and non-ASCII bytes replaced by '?'.
+/// `text` for error messages: shortened, control and non-ASCII bytes replaced by '?'.
 std::string printable(const std::string& text, std::size_t max_bytes = 60);
 
 }  // namespace tilewake

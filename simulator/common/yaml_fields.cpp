@@ -30,8 +30,8 @@ std::string text_of(const NumberRange& range) {
   return text;
 }
 
-/// `text` in double quotes, so that no value is taken for anything but text. Source: YAML 1.2.2,
-/// sections 5.7 and 7.3.1.
+/// `text` in double quotes, so that YAML always reads it as text. Source: YAML 1.2.2, sections 5.7
+/// and 7.3.1.
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -124,7 +124,7 @@ void YamlFieldReader::visit_preset(std::string_view key, const Names& names,
 
 bool YamlFieldReader::keeps(const std::string& key) {
   if (missing_ == Missing::kError || yaml_->has(key)) return false;
-  yaml_->optional<std::string>(key, "");  // so that finish() names it among the known keys
+  yaml_->optional<std::string>(key, "");  // so that finish() lists it with the known keys
   return true;
 }
 

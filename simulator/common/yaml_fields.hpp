@@ -17,7 +17,7 @@ namespace tilewake {
 
 class YamlReader;
 
-/// Values that a number may have; both ends are included unless they are excluded here.
+/// Valid values of a number; both ends are included unless excluded here.
 struct NumberRange {
   double min = 0.0;
   double max = std::numeric_limits<double>::max();
@@ -25,7 +25,7 @@ struct NumberRange {
   bool without_max = false;
 };
 
-/// What the table of keys says of a key.
+/// Unit and meaning of a key, for the table of keys.
 struct FieldDoc {
   std::string_view unit;
   std::string_view meaning;
@@ -39,16 +39,15 @@ std::string_view name_of(const Names& names, const T& value) {
   return "";
 }
 
-/// Visits the fields of a configuration. A struct lists its fields once, in the order in which they
-/// are written:
+/// Visits the fields of a configuration. A struct lists its fields once, in the order of writing:
 ///
 ///   void visit_fields(YamlFields& fields, Config& config) {
 ///     fields.integer("rows", config.rows, 1, 4096, {"", "rows of MACs"});
 ///     fields.section("buffer", [&] { fields.integer("bytes", config.bytes, 1, kMaxBytes); });
 ///   }
 ///
-/// From this list YamlFieldReader reads a file, YamlFieldWriter writes one, and YamlFieldTable
-/// makes the table of keys. Rules between fields are checked after reading, in separate functions.
+/// YamlFieldReader, YamlFieldWriter and YamlFieldTable use this list to read a file, to write one
+/// and to document the keys. Rules between fields are checked after reading, in separate functions.
 class YamlFields {
  public:
   virtual ~YamlFields() = default;
@@ -58,7 +57,7 @@ class YamlFields {
     visit(key, Number{value, range}, doc);
   }
 
-  /// An integer from min..max, both included.
+  /// An integer in [min, max].
   template <typename T>
   void integer(std::string_view key, T& value, std::int64_t min, std::int64_t max,
                const FieldDoc& doc = {}) {
@@ -106,11 +105,12 @@ class YamlFields {
     value = kMake[index]();
   }
 
-  /// A mapping, with the fields that `visit` visits.
+  /// A mapping with the fields visited by `visit`.
   virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
 
-  /// The fields of `value` that `visit` visits. Where `key` names one of `presets`, a range of
-  /// pairs {name, value}, the fields have its values as defaults; else all of them are required.
+  /// The fields of `value` visited by `visit`. If the value of `key` is in `presets`, a range of
+  /// pairs {name, value}, the preset is the default of each field; otherwise all of them are
+  /// required.
   template <typename T, typename Pairs>
   void preset(std::string_view key, T& value, const Pairs& presets,
               const std::function<void()>& visit) {
@@ -193,7 +193,7 @@ class YamlFieldReader final : public YamlFields {
                     const std::function<void(std::size_t)>& choose,
                     const std::function<void()>& visit) override;
 
-  /// Whether the file leaves out `key`, and may do so.
+  /// Whether `key` is missing in the file, and may be.
   bool keeps(const std::string& key);
   void read(const std::string& key, const Number& field);
   void read(const std::string& key, const Integer& field);
@@ -202,11 +202,11 @@ class YamlFieldReader final : public YamlFields {
   void read(const std::string& key, const Word& field);
   void read(const std::string& key, const Order& field);
 
-  YamlReader* yaml_;  // of the section that is visited
+  YamlReader* yaml_;  // of the current section
   Missing missing_;
 };
 
-/// Writes fields as YAML, one a line; reading them gives equal values.
+/// Writes fields as YAML, one per line; reading them restores equal values.
 class YamlFieldWriter final : public YamlFields {
  public:
   explicit YamlFieldWriter(std::string indent = "") : indent_(std::move(indent)) {}
@@ -221,7 +221,7 @@ class YamlFieldWriter final : public YamlFields {
   std::string indent_;
 };
 
-/// Lists fields for the documentation, with the values that they have.
+/// Lists fields and their values for the documentation.
 class YamlFieldTable final : public YamlFields {
  public:
   struct Row {
@@ -239,7 +239,7 @@ class YamlFieldTable final : public YamlFields {
   void visit(std::string_view key, const Field& field, const FieldDoc& doc) override;
 
   std::vector<Row> rows_;
-  std::string path_;  // of the section, with a dot at its end
+  std::string path_;  // of the current section, with a trailing dot
 };
 
 }  // namespace tilewake

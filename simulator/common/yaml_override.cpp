@@ -14,7 +14,7 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-/// The value of `key` in `mapping`, made if it is missing.
+/// The value of `key` in `mapping`; created if missing.
 YamlNode& child(YamlNode& mapping, const std::string& key) {
   for (std::size_t i = 0; i < mapping.keys.size(); ++i) {
     if (mapping.keys[i].name == key) return mapping.children[i];
@@ -33,7 +33,7 @@ void apply(const YamlOverride& change, YamlNode& root, const std::string& name) 
   for (std::size_t begin = 0; begin <= change.path.size();) {
     const std::size_t end = std::min(change.path.find('.', begin), change.path.size());
     if (node->kind != Kind::kMapping) {
-      throw InputError(fmt::format("{}:{}: {}: has no keys below it, so {} cannot be set", name,
+      throw InputError(fmt::format("{}:{}: {}: is not a section, so {} cannot be set", name,
                                    node->line, printable(change.path.substr(0, begin - 1)),
                                    printable(change.path)));
     }

@@ -17,13 +17,14 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-/// The scalar as an error names it. Quotes make a text of it, which is easily overlooked.
+/// The scalar in error messages. Quotes, which make it text, are mentioned because they are easily
+/// overlooked.
 std::string shown(const YamlNode& value) {
   return fmt::format("'{}'{}", printable(value.scalar),
                      value.quoted ? " in quotes, which make it a text," : "");
 }
 
-/// Why `value` cannot be the scalar that was expected; empty when it is a plain scalar.
+/// Why `value` is not the expected scalar; empty if it is a plain scalar.
 std::string scalar_problem(const YamlNode& value, const std::string& expected) {
   switch (value.kind) {
     case Kind::kNull:
@@ -38,7 +39,7 @@ std::string scalar_problem(const YamlNode& value, const std::string& expected) {
   return "";
 }
 
-/// std::from_chars knows no leading '+'.
+/// std::from_chars does not accept a leading '+'.
 std::string_view without_plus(const std::string& text) {
   std::string_view view = text;
   if (view.size() > 1 && view[0] == '+' && view[1] != '-') view.remove_prefix(1);
@@ -52,7 +53,7 @@ bool parse_whole(std::string_view text, T& result, std::errc& error) {
   return end == text.data() + text.size() && !text.empty();
 }
 
-/// YAML 1.1 reads 010 as eight and 1.2 as ten: neither is what everybody would expect.
+/// 010 is eight in YAML 1.1 and ten in YAML 1.2, so it is rejected.
 bool has_leading_zero(std::string_view digits) {
   if (!digits.empty() && digits[0] == '-') digits.remove_prefix(1);
   return digits.size() > 1 && digits[0] == '0';

@@ -21,11 +21,11 @@ namespace tilewake {
 
 struct YamlNode;
 
-/// A view of one mapping in a YAML file that remembers the file name and the key path, so every
-/// error reads `file:line: key.path: what is wrong`.
+/// A view of one mapping in a YAML file with file name and key path, so that every error has the
+/// form `file:line: key.path: message`.
 ///
-/// Each key must be asked for exactly by name; `finish()` then rejects keys nobody asked for, which
-/// turns a typo into an error instead of a default. Copies share the document and are cheap.
+/// Each key is read by name; `finish()` rejects keys that were not read, so that a typo is an error
+/// instead of a default. Copies share the document and are cheap.
 ///
 /// Values are read strictly. Integers are decimal (`12`, `-3`; not 0x10, 010, 1e3 or "12"), numbers
 /// are finite, booleans are `true` or `false`, an empty value is an error and not a default.
@@ -34,40 +34,41 @@ class YamlReader {
  public:
   static YamlReader from_file(const std::string& path);
 
-  /// Same, from text already in memory; `name` stands in for the file in errors. `overrides` are
-  /// read as if the text held them.
+  /// Same, from text in memory; `name` replaces the path in error messages. `overrides` are read
+  /// like keys of the text.
   static YamlReader from_text(const std::string& text, const std::string& name,
                               const std::vector<YamlOverride>& overrides = {});
 
-  /// Reads a mandatory scalar: std::string, bool, double or an integer type (whose whole range is
-  /// accepted, up to that of std::int64_t). Throws InputError if absent or mistyped.
+  /// Reads a required scalar: std::string, bool, double or an integer type (its whole range, at
+  /// most that of std::int64_t). Throws InputError if it is missing or mistyped.
   template <typename T>
   T required(const std::string& key) {
     return convert<T>(key, value_of(key));
   }
 
-  /// Reads a scalar that has a documented default.
+  /// Reads an optional scalar with a default.
   template <typename T>
   T optional(const std::string& key, T fallback) {
     const YamlNode* value = lookup(key);
     return value != nullptr ? convert<T>(key, *value) : std::move(fallback);
   }
 
-  /// Reads an integer from min..max, both included.
+  /// Reads an integer in [min, max].
   std::int64_t integer(const std::string& key, std::int64_t min, std::int64_t max);
   std::int64_t integer(const std::string& key, std::int64_t min, std::int64_t max,
                        std::int64_t fallback);
 
-  /// Reads a finite number from min..max, both included.
+  /// Reads a finite number in [min, max].
   double number(const std::string& key, double min, double max);
   double number(const std::string& key, double min, double max, double fallback);
 
-  /// Reads one integer or a sequence of at least one: `3` and `[3]` give the same.
+  /// Reads one integer or a non-empty sequence: `3` and `[3]` are equal.
   std::vector<std::int64_t> integers(const std::string& key, std::int64_t min, std::int64_t max);
   std::vector<std::string> strings(const std::string& key);
   std::vector<std::string> strings(const std::string& key, std::vector<std::string> fallback);
 
-  /// Reads a word out of `choices`, any range of pairs {name, value}; the error lists the names.
+  /// Reads one of the names in `choices`, a range of pairs {name, value}; the error lists the
+  /// names.
   template <typename Choices>
   auto choice(const std::string& key, const Choices& choices) {
     std::vector<std::string_view> names;
@@ -86,16 +87,16 @@ class YamlReader {
   /// Descends into a sequence of mappings; the readers' paths end in `key[0]`, `key[1]`, ...
   std::vector<YamlReader> items(const std::string& key);
 
-  /// Whether the key is there. Does not count as reading it.
+  /// Whether the key exists. Does not count as reading it.
   bool has(const std::string& key) const;
 
-  /// Whether the key holds a sequence rather than a scalar. Does not count as reading it.
+  /// Whether the value is a sequence rather than a scalar. Does not count as reading it.
   bool is_sequence(const std::string& key) const;
 
   /// All keys in file order, for mappings whose keys are data. Does not count as reading them.
   std::vector<std::string> keys() const;
 
-  /// Throws InputError unless `ok`; `rule` says what the value must satisfy. `key` may be a path
+  /// Throws InputError unless `ok`; `rule` is the violated rule. `key` may be a path
   /// into sections: "fmem.bank_bytes".
   void check(bool ok, const std::string& key, const std::string& rule) const {
     if (!ok) fail(key, rule);

@@ -7,8 +7,8 @@
 
 namespace tilewake {
 
-/// One tick of simulated time is one NPU cycle: cycle counts stay integers, whatever the clock
-/// rate, and 2^64 of them fit. Milliseconds are made of cycles only when printed.
+/// One tick of simulated time is one NPU cycle: cycle counts stay integers for any clock rate, up
+/// to 2^64. They are converted to milliseconds only for printing.
 inline sc_core::sc_time cycles(std::int64_t count) {
   return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(count));
 }

@@ -13,8 +13,8 @@
 namespace tilewake {
 namespace {
 
-// To add a DRAM model: one overload here, what MIDAP runs on. As in its reference on a memory of
-// latency and bandwidth, and on an ideal one.
+// To add a DRAM model: add one overload here, which selects MIDAP's DMA. As in the reference for a
+// memory of latency and bandwidth, and for an ideal one.
 std::unique_ptr<BufferDma> make_midap_dma(const LatencyBandwidthDramConfig& dram) {
   return std::make_unique<Dma>("dma", dram);
 }
@@ -25,7 +25,8 @@ std::unique_ptr<BufferDma> make_midap_dma(const IdealDramConfig& /*dram*/) {
   return std::make_unique<Dma>("dma", std::nullopt);
 }
 
-// To add a core kind: one overload here; std::visit chooses by the type of the configuration.
+// To add a core kind: add one overload here; std::visit selects it by the type of the
+// configuration.
 std::unique_ptr<Core> make(const MidapConfig& core, const DramConfig& dram) {
   return std::make_unique<midap::MidapCore>(
       "midap", core, std::visit([](const auto& model) { return make_midap_dma(model); }, dram));

@@ -9,16 +9,16 @@
 
 namespace tilewake {
 
-/// A core kind with its way to the memory, as the top module sees it.
+/// A core with its DMA and memory: the interface of the top module.
 class Core {
  public:
   virtual ~Core() = default;
-  /// Empties core, DMA and memory and arms the core with the program, which must outlive the run;
-  /// it runs with the next sc_start().
+  /// Resets core, DMA and memory and sets the program, which must outlive the run; it starts with
+  /// the next sc_start().
   virtual void start(const Program& program, EventSink& sink) = 0;
-  /// False while the program has not ended.
+  /// Whether the program has finished.
   virtual bool done() const = 0;
-  /// Behind the run: tells of what is still in flight.
+  /// Called after the run: reports transfers that are still in flight.
   virtual void finish() = 0;
 };
 

@@ -15,50 +15,50 @@ namespace tilewake {
 
 struct DmaRequest {
   enum class Priority {
-    kQueued,     // behind everything requested before
-    kPreempting  // before all that is queued, also in the middle of a transfer
+    kQueued,     // after all earlier requests
+    kPreempting  // before all queued requests, also during a transfer
   };
-  int buffer = 0;  // index in the order in which buffers were bound
+  int buffer = 0;  // in the order of binding
   int slot = 0;
   std::int64_t bytes = 0;
   Priority priority = Priority::kQueued;
-  int layer = -1;  // who asked, for the trace
+  int layer = -1;  // the requesting layer, for the trace
   Cause cause = Cause::kFeatures;
-  bool counted = true;  // among the bytes of the trace
+  bool counted = true;  // included in the bytes of the trace
 };
 
-/// How a core asks for data. Requests never block, and any number may be outstanding.
+/// Data requests of a core. Requests never block; any number may be outstanding.
 class DmaIf : public virtual sc_core::sc_interface {
  public:
   virtual void read(const DmaRequest& request) = 0;
-  /// `bytes` of the outputs of `layer` go to DRAM; nobody waits for them.
+  /// Writes `bytes` of the outputs of `layer` to DRAM; the core does not wait for it.
   virtual void store(int layer, std::int64_t bytes) = 0;
 };
 
-/// A DMA whose reads end in the slots of on-chip buffers.
+/// A DMA whose reads fill slots of on-chip buffers.
 class BufferDma : public sc_core::sc_module, public DmaIf {
  public:
   sc_core::sc_port<BufferIf, 0> buffers{"buffers"};
 
-  /// Nothing in flight; events of the next run go to `sink`.
+  /// Discards all transfers; events of the next run go to `sink`.
   virtual void reset(EventSink& sink) = 0;
-  /// Tells of all transfers that are still in flight. Call when nothing will be requested any more.
+  /// Reports all transfers that are still in flight. Call it after the last request.
   virtual void finish() = 0;
 
  protected:
   explicit BufferDma(const sc_core::sc_module_name& name) : sc_module(name) {}
 };
 
-/// Moves data from DRAM into on-chip buffers, by the law of MIDAP's reference. Stores take no time.
+/// Moves data from DRAM to on-chip buffers by the rules of MIDAP's reference. Stores take no time.
 ///
 /// Timing of a request of n bytes issued at cycle `now`. It starts at s and ends at s +
 /// transfer(n).
 ///
-/// - queued: s = max(now + latency(n), end of all that is queued before)
+/// - queued: s = max(now + latency(n), end of all earlier queued requests)
 /// - preempting: s = max(now + latency(n), last fill of the same buffer); every fill of another
 ///   buffer that would end after s ends transfer(n) later
 ///
-/// Preempting requests wait for each other only: the reference lets weights pass features that way.
+/// Preempting requests wait only for each other: in the reference, weights overtake features.
 class Dma : public BufferDma {
  public:
   /// @param dram  latency(n) and transfer(n); none for an ideal memory, where both are 0

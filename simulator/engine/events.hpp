@@ -5,24 +5,24 @@
 
 namespace tilewake {
 
-/// A part of the machine that events are told of; one track a unit (and index) in the timeline.
+/// A part of the machine that emits events; one track per unit (and index) in the timeline.
 enum class Unit { kSequencer, kPeArray, kFmem, kWmem, kBmmem, kDma, kDram };
 
 enum class EventKind {
   kLayer,    // kSequencer: one layer from its first to its last cycle
-  kCompute,  // kPeArray: a run of issue slots; `amount` = slots that compute, without stalls
+  kCompute,  // kPeArray: a run of issue slots; `amount` = slots, without stalls
   kSetup,  // kPeArray: cycles that neither compute nor wait: bubbles, filling and emptying the pipe
-  kStall,  // kPeArray: waiting; `cause` says for what
+  kStall,  // kPeArray: waiting; `cause` is the reason
   kRequest,   // kDma: a read request from its issue to its last byte; `amount` = bytes, `cause` =
               // its target
   kTransfer,  // kDram: `amount` bytes on the data bus; also kFmem/kWmem/kBmmem: a slot being filled
   kStore      // kDma: `amount` bytes written to DRAM by a layer
 };
 
-/// What a stall waits for, or what a transfer brings.
+/// The reason of a stall, or the content of a transfer.
 enum class Cause { kNone, kFeatures, kWeights, kBias, kWrite };
 
-/// Something a module did, in NPU cycles since the start of the run; half-open [begin, end).
+/// An activity of a module, in NPU cycles since the start of the run; half-open [begin, end).
 struct Event {
   Unit unit = Unit::kSequencer;
   EventKind kind = EventKind::kLayer;
@@ -32,13 +32,12 @@ struct Event {
   std::int64_t begin_cycle = 0;
   std::int64_t end_cycle = 0;
   std::int64_t amount = 0;
-  // kRequest and kStore, of DRAM models that know rows: bursts that found theirs open, or opened
-  // it.
+  // kRequest and kStore of DRAM models with rows: bursts that found their row open, or opened it.
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
 };
 
-/// Where modules tell what they do. Called in order of completion, not of begin_cycle.
+/// Receives events. Called in order of completion, not of begin_cycle.
 class EventSink {
  public:
   virtual ~EventSink() = default;

@@ -11,31 +11,31 @@
 
 namespace tilewake {
 
-/// An on-chip memory as DMA (who fills its slots) and core (who waits for them) see it.
+/// An on-chip memory: interface to DMA (fills slots) and core (waits for slots).
 class BufferIf : public virtual sc_core::sc_interface {
  public:
-  /// DMA: the slot will hold its new content from cycle `at` on.
+  /// DMA: the slot has its new content from cycle `at`.
   virtual void schedule_fill(int slot, std::int64_t at) = 0;
-  /// DMA: the slot gets new content, nobody knows when; schedule_fill() will say.
+  /// DMA: the slot will be refilled at an unknown time; schedule_fill() follows.
   virtual void expect_fill(int slot) = 0;
-  /// DMA: fills that end after cycle `after` end `by` cycles later: something went first.
+  /// DMA: delays fills that end after cycle `after` by `by` cycles, because of a priority transfer.
   virtual void delay_fills(std::int64_t after, std::int64_t by) = 0;
-  /// DMA: when the last fill of any slot ends (or ended; a fill that was waited for counts as 0).
+  /// DMA: end of the last fill of any slot (0 for a fill with a past wait).
   virtual std::int64_t latest_fill() const = 0;
 
-  /// Core: the cycle from which the slot can be read.
+  /// Core: the first cycle at which the slot can be read.
   virtual std::int64_t valid_at(int slot) const = 0;
-  /// Core: blocks the calling process until the slot can be read and returns the cycles it took. As
-  /// in the reference, a fill that was waited for is forgotten, also by `latest_fill`.
+  /// Core: blocks the calling process until the slot can be read and returns the cycles waited. As
+  /// in the reference, a fill is forgotten after a wait for it, also by `latest_fill`.
   virtual std::int64_t wait_until_filled(int slot) = 0;
 
   virtual Unit unit() const = 0;
 };
 
-/// FMEM (a slot a bank), WMEM and BMMEM (two slots: double buffering).
+/// FMEM (one slot per bank), WMEM and BMMEM (two slots: double buffering).
 ///
-/// Timing: reading a filled slot is free; reading one that is being filled waits for the end of the
-/// fill. There are no port conflicts, and capacity is the mapper's business.
+/// Timing: reading a filled slot takes no time; reading a slot during its fill waits for the end of
+/// the fill. No port conflicts; the mapper checks capacities.
 class OnChipBuffer : public sc_core::sc_module, public BufferIf {
  public:
   OnChipBuffer(const sc_core::sc_module_name& name, Unit unit, int num_slots);

@@ -19,14 +19,14 @@
 #include "simulator/engine/clock.hpp"
 #include "simulator/engine/core.hpp"
 
-// libsystemc refers to this function from a main() of its own, which no program of ours uses.
+// libsystemc references this function from its main(), which our programs do not use.
 extern "C" int sc_main(int, char**) { return 0; }
 
 namespace tilewake {
 namespace {
 
-/// Passes events on in cycles since the start of the run. Ends the run, by pausing the kernel,
-/// where the sink throws or the caller stops it: no exception may leave a SystemC process.
+/// Forwards events with cycles relative to the start of the run. Ends the run, by pausing the
+/// kernel, if the sink throws or the caller stops it: no exception may leave a SystemC process.
 class RunSink final : public EventSink {
  public:
   RunSink(EventSink& sink, const std::function<bool()>& keep_going, std::int64_t origin)
@@ -58,7 +58,7 @@ class RunSink final : public EventSink {
   std::exception_ptr error_;
 };
 
-/// While one exists, `kernel` is the current kernel of SystemC, for this thread alone.
+/// In its scope, `kernel` is SystemC's current kernel, exclusively for this thread.
 class KernelUse {
  public:
   explicit KernelUse(sc_core::sc_simcontext* kernel) : lock_(mutex(), std::defer_lock) {
@@ -92,9 +92,9 @@ class KernelUse {
 
 thread_local bool KernelUse::is_in_use = false;
 
-/// SystemC tells AddressSanitizer of each switch of stacks, but back to main() with the bounds null
-/// and 0: from then on an exception leaves stale marks on the stack that look like errors. This
-/// says where the stack of main() is. Nothing without the sanitizer.
+/// SystemC announces stack switches to AddressSanitizer, but with null bounds for main(): later
+/// exceptions then leave stale stack marks, which look like errors. This announces the stack of
+/// main(). No effect without the sanitizer.
 void tell_sanitizer_of_main_stack() {
 #if defined(__SANITIZE_ADDRESS__)
   pthread_attr_t attributes;
@@ -122,12 +122,12 @@ class Simulator::Top {
   ~Top() {
     const KernelUse use(kernel_.get());
     core_.reset();
-    kernel_.reset();  // behind its modules
+    kernel_.reset();  // after its modules
   }
   Top(const Top&) = delete;
   Top& operator=(const Top&) = delete;
 
-  /// The result; nothing where the program did not end. Throws what ended the run.
+  /// The result; none if the program did not finish. Rethrows the exception that ended the run.
   std::optional<RunResult> run(const Program& program, EventSink& sink,
                                const std::function<bool()>& keep_going) {
     const KernelUse use(kernel_.get());
@@ -155,10 +155,11 @@ Simulator::~Simulator() = default;
 
 RunResult Simulator::run(const Program& program, EventSink& sink,
                          const std::function<bool()>& keep_going) {
-  // Kept only if the run ends: one that was stopped leaves processes in the middle of a program.
+  // Reused only after a complete run: a stopped run leaves processes in the middle of a program.
   std::unique_ptr<Top> top = top_ ? std::move(top_) : std::make_unique<Top>(hardware_);
   const std::optional<RunResult> result = top->run(program, sink, keep_going);
-  if (!result) throw SimulationError("deadlock: no event is pending and the program has not ended");
+  if (!result)
+    throw SimulationError("deadlock: no event is pending and the program is not finished");
   top_ = std::move(top);
   return *result;
 }

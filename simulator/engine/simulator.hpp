@@ -13,17 +13,17 @@ namespace tilewake {
 
 struct RunResult {
   std::int64_t total_cycles = 0;
-  /// Steps of the SystemC kernel that the run took: what its wall time is made of.
+  /// Kernel steps of the run, proportional to its wall time.
   std::uint64_t kernel_steps = 0;
 };
 
-/// The simulated machine: elaborated once, then programs stream through it. A run starts from an
-/// empty machine, whatever ran before.
+/// The simulated machine: elaborated once, then it runs programs one after another. Every run
+/// starts from a reset machine.
 ///
 /// Each simulator has its own SystemC kernel, so that a process can have several, of equal or
-/// different machines. SystemC has one current kernel a process: simulators in several threads take
-/// turns, and one must not be used from a sink of another. A kernel of the calling program is
-/// current again after each call.
+/// different machines. SystemC has one current kernel per process: simulators in several threads
+/// run alternately, and one must not be used from a sink of another. The kernel of the calling
+/// program is restored after each call.
 class Simulator {
  public:
   explicit Simulator(const HardwareConfig& hardware);
@@ -31,8 +31,8 @@ class Simulator {
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
 
-  /// Runs `program`, made for the same machine; `sink` sees every event, in cycles of this run.
-  /// What the sink throws ends the run and is thrown again.
+  /// Runs `program`, mapped for the same machine; `sink` receives all events, in cycles of this
+  /// run. An exception of the sink ends the run and is rethrown.
   ///   @param keep_going  called after each layer; false ends the run, which then throws
   ///   Interrupted
   RunResult run(const Program& program, EventSink& sink,

@@ -8,7 +8,7 @@
 namespace tilewake {
 namespace {
 
-// Bytes of the region of a stream; it begins again at its end.
+// Bytes of a stream's address region; addresses wrap around.
 constexpr std::int64_t kRegionBytes = std::int64_t{1} << 28;
 
 }  // namespace

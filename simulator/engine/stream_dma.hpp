@@ -16,35 +16,35 @@
 
 namespace tilewake {
 
-/// Moves data between a memory controller and the slots of on-chip buffers: what a core that was
-/// made for `Dma` runs on where the memory is more than latency and bandwidth.
+/// Moves data between a memory controller and the slots of on-chip buffers: replaces `Dma` for
+/// memory models other than latency and bandwidth.
 ///
-/// Timing: `TransferDma`'s; preempting requests pass queued ones between two pieces. So do biases,
-/// which are few and would wait for whole maps that are stored. A slot is
-/// filled in the cycle in which the last byte of its last request arrives. Stores queue with the
-/// reads and take the bus like them; the core waits for none.
+/// Timing as in `TransferDma`; preempting requests overtake queued ones between two pieces. So do
+/// biases, which are small and would otherwise wait for stores of whole maps. A slot is filled in
+/// the cycle in which the last byte of its last request arrives. Stores queue with reads and occupy
+/// the bus; the core does not wait for them.
 ///
-/// Requests name no address. Weights, biases, features that are read and features that are written
-/// are a stream each, one request behind the other in a region of its own.
+/// Requests have no addresses. Weights, biases, features read and features written are separate
+/// streams with consecutive addresses in separate regions.
 class StreamDma : public BufferDma, private TransferListener {
  public:
   StreamDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory);
 
   void reset(EventSink& sink) override;
-  /// Nothing: the kernel does not stop before the last transfer has ended.
+  /// Empty: the kernel stops only after the last transfer.
   void finish() override {}
   void read(const DmaRequest& request) override;
   void store(int layer, std::int64_t bytes) override;
 
  private:
-  using Slot = std::pair<int, int>;  // buffer, slot of it
+  using Slot = std::pair<int, int>;  // buffer and its slot
 
   std::int64_t next_address(Cause cause, std::int64_t bytes);
   void on_transfer_done(std::int64_t id) override;
 
   TransferDma transfers_;
   std::array<std::int64_t, 5> stream_ends_{};       // by Cause
-  std::unordered_map<std::int64_t, Slot> targets_;  // of reads under way
+  std::unordered_map<std::int64_t, Slot> targets_;  // of reads in flight
   std::map<Slot, int> num_under_way_;
 };
 

@@ -60,7 +60,7 @@ bool TransferDma::hand_over(std::int64_t now) {
     Flight& flight = flights_.at(id);
     const Transfer& t = flight.transfer;
     const std::int64_t left = t.bytes - flight.bytes_handed_over;
-    if (left == 0) {  // of no bytes at all
+    if (left == 0) {  // no bytes
       queue.pop_front();
       on_piece_done({id, now, now});
       any = true;

@@ -14,39 +14,39 @@
 
 namespace tilewake {
 
-/// Bytes on their way between DRAM and an on-chip buffer.
+/// A transfer between DRAM and an on-chip buffer.
 struct Transfer {
   bool write = false;
   std::int64_t address = 0;
   std::int64_t bytes = 0;
-  int layer = -1;  // who asked, for the trace
+  int layer = -1;  // the requesting layer, for the trace
   Cause cause = Cause::kNone;
-  bool urgent = false;  // before all that is not, at the next piece
-  bool counted = true;  // among the bytes of the trace
+  bool urgent = false;  // overtakes non-urgent transfers at the next piece
+  bool counted = true;  // included in the bytes of the trace
 };
 
-/// Who asked, and is told in the cycle in which the last byte arrives.
+/// The requester, notified in the cycle in which the last byte arrives.
 class TransferListener {
  public:
   virtual ~TransferListener() = default;
   virtual void on_transfer_done(std::int64_t id) = 0;
 };
 
-/// Moves data between a memory controller and the core, in order of request; urgent transfers pass
-/// the others between two pieces.
+/// Moves data between a memory controller and the core, in order of request; urgent transfers
+/// overtake the others between two pieces.
 ///
-/// Timing: a transfer is cut into pieces of the controller's size, which are handed over as soon as
-/// it takes them; the transfer ends with its last piece. A transfer of no bytes ends at once.
-/// Nothing is ticked: the process wakes when a piece ends or can be handed over.
+/// Timing: a transfer is split into pieces of the controller's size, which are submitted as soon as
+/// it accepts them; the transfer ends with its last piece. A transfer of no bytes ends immediately.
+/// Event-driven: the process wakes up when a piece ends or can be submitted.
 class TransferDma : public sc_core::sc_module {
  public:
   SC_HAS_PROCESS(TransferDma);
   TransferDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory);
 
-  /// Nothing in flight, the memory idle; events go to `sink`, ends to `listener`.
+  /// Discards all transfers and resets the memory; events go to `sink`, completions to `listener`.
   void reset(EventSink& sink, TransferListener& listener);
 
-  /// Returns an id that the listener will hear of, never during this call.
+  /// Returns an id, which is passed to the listener later, never during this call.
   std::int64_t submit(const Transfer& transfer);
 
  private:
@@ -55,7 +55,7 @@ class TransferDma : public sc_core::sc_module {
     std::int64_t issued = 0;
     std::int64_t begin = -1;
     std::int64_t bytes_handed_over = 0;
-    std::int64_t num_pieces = 0;  // handed over and not served yet
+    std::int64_t num_pieces = 0;  // submitted and not served yet
     std::int64_t row_hits = 0;
     std::int64_t row_misses = 0;
   };
@@ -69,7 +69,7 @@ class TransferDma : public sc_core::sc_module {
   EventSink* sink_ = nullptr;
   TransferListener* listener_ = nullptr;
   sc_core::sc_event wake_;
-  std::int64_t origin_ = 0;  // cycle of the last reset: the controller's time begins there
+  std::int64_t origin_ = 0;  // cycle of the last reset: the start of the controller's time
   std::int64_t next_id_ = 0;
   std::unordered_map<std::int64_t, Flight> flights_;
   std::deque<std::int64_t> queue_;

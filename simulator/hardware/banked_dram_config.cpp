@@ -25,7 +25,7 @@ constexpr DramTimingKey kTimingKeys[] = {
     {"tRC", &DramTimings::t_rc, 1, kMaxTiming, "activate to activate of a bank"},
     {"tRFC", &DramTimings::t_rfc, 1, kMaxTiming, "refresh of all banks to activate"},
     {"tRFCpb", &DramTimings::t_rfc_pb, 0, kMaxTiming,
-     "refresh of one bank to its activate; 0 where the memory has none"},
+     "refresh of one bank to its activate; 0 if not supported"},
     {"tREFI", &DramTimings::t_refi, 1, 100'000'000, "refresh interval of a bank"},
     {"tCCD_S", &DramTimings::t_ccd_s, 1, kMaxTiming, "column to column, other bank group"},
     {"tCCD_L", &DramTimings::t_ccd_l, 1, kMaxTiming, "column to column, same bank group"},
@@ -63,10 +63,10 @@ constexpr std::pair<std::string_view, DramField> kFields[] = {
     {"column", DramField::kColumn},
 };
 
-// Channel capacities beyond this are refused, so that addresses in bytes fit 64 bits.
+// Larger channel capacities are rejected, so that addresses in bytes fit 64 bits.
 constexpr double kMaxChannelBytes = 1e12;
 
-/// More than the time for which refresh, and what must come before and after it, can hold a bank.
+/// Upper bound of the time for which a refresh, including preparation and recovery, blocks a bank.
 std::int64_t longest_refresh(const BankedDramConfig& c) {
   const DramTimings& t = c.device.timings;
   std::int64_t sum = c.burst_cycles() * 2 + c.banks_per_rank() * std::max<std::int64_t>(1, t.t_ppd);
@@ -92,13 +92,13 @@ std::int64_t extent_of(const BankedDramConfig& c, DramField field) {
   return 1;
 }
 
-/// The fields above the rows that a stream has open at a time, the least significant first.
+/// The address fields above the rows that a stream keeps open, the least significant first.
 std::span<const DramField> fields_above_row(const BankedDramConfig& c) {
   const bool groups_below = c.device.mapping.back() == DramField::kBankGroup;
   return {c.device.mapping.data(), c.device.mapping.size() - (groups_below ? 2 : 1)};
 }
 
-/// Whether a stream goes from a row to the next one of the same bank.
+/// Whether a stream's next row is in the same bank.
 bool stays_in_bank(const BankedDramConfig& c) {
   const auto fields = fields_above_row(c);
   const auto next = std::find_if(fields.rbegin(), fields.rend(),
@@ -106,8 +106,8 @@ bool stays_in_bank(const BankedDramConfig& c) {
   return next != fields.rend() && *next == DramField::kRow;
 }
 
-/// DRAM cycles that a stream loses in a refresh interval to the refreshes of all banks of each
-/// rank. It waits where it is in the rank when a refresh begins, or comes to it before the end.
+/// DRAM cycles per refresh interval that a stream loses to all-bank refreshes of each rank. It
+/// waits in a rank that is being refreshed, or reaches it before the end of the refresh.
 double all_bank_loss_cycles(const BankedDramConfig& c, double row_cycles) {
   const DramTimings& t = c.device.timings;
   const auto groups = static_cast<double>(c.interleaved_groups());
@@ -118,7 +118,7 @@ double all_bank_loss_cycles(const BankedDramConfig& c, double row_cycles) {
     stay *= static_cast<double>(extent_of(c, *field));
   const auto turns = static_cast<double>(c.num_ranks);
 
-  // One precharge after another of what was opened since the last refresh.
+  // Precharges of the banks opened since the last refresh, one after another.
   const double visited = stays_in_bank(c) ? 1.0 : interval / row_cycles / turns + 1.0;
   const double open = std::min(static_cast<double>(c.banks_per_rank()), visited * groups);
   const double busy = (open - 1.0) * static_cast<double>(std::max<std::int64_t>(1, t.t_ppd)) +
@@ -135,8 +135,8 @@ double refresh_loss_cycles(const BankedDramConfig& c, double row_cycles) {
     case DramRefresh::kAllBank:
       return all_bank_loss_cycles(c, row_cycles);
     case DramRefresh::kPerBank: {
-      // The bank in use is refreshed when no other is left in the interval. Streams that go round
-      // the banks meet this in about one interval of three, as measured on the presets.
+      // The bank in use is refreshed if no other remains in the interval. Streams that rotate over
+      // the banks encounter this in about one interval of three, as measured on the presets.
       const double exposed = stays_in_bank(c) ? static_cast<double>(c.interleaved_groups()) : 0.36;
       return exposed * static_cast<double>(t.t_rp + t.t_rfc_pb + t.t_rcd);
     }
@@ -180,8 +180,8 @@ double BankedDramConfig::sustained_bytes_per_cycle() const {
   const auto groups = static_cast<double>(interleaved_groups());
   const double bursts = groups * static_cast<double>(bursts_per_row());
 
-  // Rows follow each other at the pace of the bus, or of activates. Where the row is the field
-  // right above, the same bank must be closed and opened in between.
+  // Rows follow at the rate of the bus, or of activates. If the row is the field above the columns,
+  // the same bank must be closed and opened in between.
   double row_cycles = bursts * stream_step_cycles();
   const double activates =
       groups * std::max(static_cast<double>(t.t_rrd_s), static_cast<double>(t.t_faw) / 4.0);
@@ -206,21 +206,20 @@ double BankedDramConfig::first_access_cycles() const {
 
 void visit_fields(YamlFields& fields, BankedDramConfig& c) {
   fields.integer("num_channels", c.num_channels, 1, 1024,
-                 {"", "channels, each with a controller, all alike"});
+                 {"", "identical channels, each with a controller"});
   fields.integer("num_ranks", c.num_ranks, 1, 16,
                  {"", "ranks of a channel: sets of banks that share its bus"});
-  fields.integer("interleave_bytes", c.interleave_bytes, 1, std::int64_t{1} << 30,
-                 {"bytes",
-                  "bytes laid into a channel before the next one's turn; a multiple of a "
-                  "burst"});
+  fields.integer(
+      "interleave_bytes", c.interleave_bytes, 1, std::int64_t{1} << 30,
+      {"bytes", "consecutive bytes in a channel before the next one; a multiple of a burst"});
   fields.word("controller", c.scheduling, kSchedulings,
-              {"", "how a channel orders its bursts; see below"});
+              {"", "order of the bursts of a channel; see below"});
   DramDevice& d = c.device;
   fields.preset("preset", d, dram_presets(), [&] {
     fields.number("clock_mhz", d.clock_mhz, {1, kMaxClockMhz},
-                  {"MHz", "clock in which the timings are counted; taken to the Hz"});
+                  {"MHz", "clock of the timings; exact to 1 Hz"});
     fields.integer("beats_per_clock", d.beats_per_clock, 1, 16,
-                   {"", "2 for DDR; 8 for LPDDR5, counted in CK at WCK:CK = 4:1"});
+                   {"", "2 for DDR; 8 for LPDDR5, in CK at WCK:CK = 4:1"});
     fields.integer("bus_bytes", d.bus_bytes, 1, 1024, {"bytes", "width of a channel"});
     fields.integer("burst_length", d.burst_length, 1, 256,
                    {"beats", "of one read or write command"});
@@ -230,13 +229,11 @@ void visit_fields(YamlFields& fields, BankedDramConfig& c) {
     fields.integer("num_columns", d.num_columns, 1, 1 << 16,
                    {"beats", "of a row; a multiple of `burst_length`"});
     fields.word("refresh", d.refresh, kRefreshes,
-                {"",
-                 "all banks of a rank every tREFI; or one bank after another, each every "
-                 "tREFI"});
+                {"", "all banks of a rank every tREFI; or one bank at a time, each every tREFI"});
     fields.order("mapping", d.mapping, kFields,
                  {"",
-                  "fields of an address in a channel, the most significant first; ends in "
-                  "column, or in column, bank_group"});
+                  "fields of an address in a channel, most significant first; ends in column, or "
+                  "in column, bank_group"});
     for (const DramTimingKey& key : kTimingKeys)
       fields.integer(key.name, d.timings.*key.value, key.min, key.max, {"clocks", key.meaning});
   });
@@ -247,7 +244,7 @@ void check_fields(const YamlReader& dram, const BankedDramConfig& c) {
   dram.check(d.num_columns % d.burst_length == 0, "num_columns",
              fmt::format("must be a multiple of burst_length ({})", d.burst_length));
   dram.check(d.refresh != DramRefresh::kPerBank || d.timings.t_rfc_pb > 0, "refresh",
-             "per_bank needs a memory that can: tRFCpb is 0");
+             "per_bank requires a tRFCpb above 0");
   const bool column_last = d.mapping[4] == DramField::kColumn;
   const bool group_last =
       d.mapping[4] == DramField::kBankGroup && d.mapping[3] == DramField::kColumn;
@@ -258,16 +255,17 @@ void check_fields(const YamlReader& dram, const BankedDramConfig& c) {
                                static_cast<double>(d.num_rows) *
                                static_cast<double>(d.num_columns * d.bus_bytes);
   dram.check(channel_bytes <= kMaxChannelBytes, "num_rows",
-             fmt::format("too many: a channel would have {:.3g} bytes, and may have {:.3g}",
+             fmt::format("too many: a channel would have {:.3g} bytes; the limit is {:.3g}",
                          channel_bytes, kMaxChannelBytes));
   dram.check(d.timings.t_rc >= d.timings.t_ras, "tRC", "must be at least tRAS");
   const std::int64_t held = longest_refresh(c);
-  dram.check(d.refresh == DramRefresh::kNone || d.timings.t_refi >= 2 * held, "tREFI",
-             fmt::format("must be at least {}, twice the sum of the other timings, else refresh "
-                         "leaves no time",
-                         2 * held));
+  dram.check(
+      d.refresh == DramRefresh::kNone || d.timings.t_refi >= 2 * held, "tREFI",
+      fmt::format("must be at least {}, twice the sum of the other timings; otherwise refresh "
+                  "leaves no time",
+                  2 * held));
   dram.check(c.peak_bytes_per_cycle() >= 1, "clock_mhz",
-             "too slow: all channels together must deliver a byte per NPU cycle");
+             "too slow: the bandwidth of all channels must be at least a byte per NPU cycle");
 }
 
 }  // namespace tilewake

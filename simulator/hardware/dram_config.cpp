@@ -13,16 +13,16 @@
 namespace tilewake {
 namespace {
 
-// Generous, but such that no product of what passes overflows 64 bits.
+// Generous limits; no product of accepted values overflows 64 bits.
 constexpr std::int64_t kMaxCount = 1024;
 constexpr double kMaxClockMhz = 1e5;
 constexpr NumberRange kDelay = {0, 1e6};  // cycles
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
 
-// What a latency saturates at: beyond any run, and sums of a few still fit 64 bits.
+// Saturation value of a latency: larger than any run, and sums of a few fit 64 bits.
 constexpr std::int64_t kMaxLatencyCycles = std::int64_t{1} << 60;
 
-/// A ratio of clocks that is a whole number must not be rounded down to the one below.
+/// An integer ratio of clocks must not be rounded down to the integer below.
 std::int64_t whole_bytes(double bytes_per_cycle) {
   constexpr double kRoundingError = 1e-12;
   return static_cast<std::int64_t>(bytes_per_cycle * (1.0 + kRoundingError));
@@ -95,7 +95,7 @@ void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
   fields.integer("first_row_bytes", c.first_row_bytes, 0, kMaxBytes,
                  {"bytes", "bytes served before the first further row"});
   fields.number("refresh_cycles", c.refresh_cycles, kDelay,
-                {"cycles", "latency of each refresh that a request meets; 0 for none"});
+                {"cycles", "latency of each refresh during a request; 0: none"});
   fields.integer("refresh_bytes", c.refresh_bytes, 1, kMaxBytes,
                  {"bytes", "bytes moved between two refreshes"});
   fields.integer("first_refresh_bytes", c.first_refresh_bytes, 0, kMaxBytes,
@@ -104,7 +104,7 @@ void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
 
 void check_fields(const YamlReader& dram, const LatencyBandwidthDramConfig& c) {
   dram.check(c.bytes_per_cycle() >= 1, "clock_mhz",
-             "too slow: all channels together must deliver a byte per NPU cycle");
+             "too slow: the bandwidth of all channels must be at least a byte per NPU cycle");
 }
 
 double peak_bytes_per_cycle(const DramConfig& dram) {

@@ -5,14 +5,15 @@ namespace tilewake {
 namespace {
 
 // Each figure is the standard's minimum, max(n clocks, nanoseconds) rounded up to clocks. "assumed"
-// marks what no public figure was found for. tRTRS is the controller's, not the device's: a clock.
+// marks values without a public figure. tRTRS is a property of the controller, not of the device:
+// one clock.
 
 constexpr DramMapping kBankAboveColumn = {DramField::kRow, DramField::kRank, DramField::kBankGroup,
                                           DramField::kBank, DramField::kColumn};
 constexpr DramMapping kGroupBelowColumn = {DramField::kRow, DramField::kRank, DramField::kBank,
                                            DramField::kColumn, DramField::kBankGroup};
 
-/// JESD209-4 (LPDDR4), one channel of 16 bits, 8 Gb a channel (16 Gb a die).
+/// JESD209-4 (LPDDR4), one channel of 16 bits, 8 Gb per channel (16 Gb per die).
 DramDevice lpddr4_3200() {
   DramDevice d;
   d.clock_mhz = 1600;
@@ -48,7 +49,7 @@ DramDevice lpddr4_3200() {
   return d;
 }
 
-/// JESD209-5 (LPDDR5), one channel of 16 bits, bank-group mode, 16 Gb a channel. Clocks are CK's at
+/// JESD209-5 (LPDDR5), one channel of 16 bits, bank-group mode, 16 Gb per channel. Clocks are CK at
 /// WCK:CK = 4:1: eight beats each.
 DramDevice lpddr5_6400() {
   DramDevice d;
@@ -148,9 +149,8 @@ DramDevice ddr4_3200() {  // speed bin 3200AA, 22-22-22
   return d;
 }
 
-/// JESD79-5 (DDR5), one subchannel of 32 bits of 16 Gb x8 devices (pages of 1 KiB), bin 4800B. Left
-/// out: the longer tCCD_L_WR between two writes to a bank group, and refresh of the same bank of
-/// every group.
+/// JESD79-5 (DDR5), one subchannel of 32 bits of 16 Gb x8 devices (pages of 1 KiB), bin 4800B. Not
+/// modelled: the longer tCCD_L_WR between two writes to a bank group, and same-bank refresh.
 DramDevice ddr5_4800() {
   DramDevice d;
   d.clock_mhz = 2400;
@@ -186,8 +186,8 @@ DramDevice ddr5_4800() {
   return d;
 }
 
-/// HBM2, one legacy channel of 128 bits, 8 Gb a channel. JESD235 leaves most timings to data sheets
-/// that are not public: all of these are the configuration HBM2_8Gb_x128 that DRAMsim3 ships, as in
+/// HBM2, one legacy channel of 128 bits, 8 Gb per channel. Most timings of JESD235 are in data
+/// sheets that are not public: these are of the configuration HBM2_8Gb_x128 of DRAMsim3, as in
 /// tests/reference/dram_golden.csv.
 DramDevice hbm2_2000() {
   DramDevice d;
@@ -199,16 +199,16 @@ DramDevice hbm2_2000() {
   d.banks_per_group = 4;
   d.num_rows = 32768;
   d.num_columns = 128;      // a page of 2 KiB
-  d.timings.t_rcd = 14;     // DRAMsim3, and so all below
+  d.timings.t_rcd = 14;     // DRAMsim3, like all below
   d.timings.t_rp = 14;      //
   d.timings.t_cl = 14;      //
   d.timings.t_cwl = 4;      //
   d.timings.t_ras = 34;     //
   d.timings.t_rc = 48;      //
   d.timings.t_rfc = 260;    //
-  d.timings.t_rfc_pb = 0;   // none given there
+  d.timings.t_rfc_pb = 0;   // not given there
   d.timings.t_refi = 3900;  //
-  d.timings.t_ccd_s = 1;    // a burst is on the bus for two clocks all the same
+  d.timings.t_ccd_s = 1;    // a burst still occupies the bus for two clocks
   d.timings.t_ccd_l = 2;    //
   d.timings.t_faw = 30;     //
   d.timings.t_rrd_s = 4;    //

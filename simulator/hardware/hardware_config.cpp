@@ -13,7 +13,7 @@ constexpr std::size_t kMaxNameLength = 64;
 
 // To add a core kind or a DRAM model: one alternative of CoreConfig or DramConfig with its fields
 // and rules in separate files, one name in kCoreKinds or kDramModels, one section in
-// hw_configs/README.md. CONTRIBUTING.md names the parts in the other modules.
+// hw_configs/README.md. CONTRIBUTING.md lists the parts in other modules.
 
 void visit_fields(YamlFields& /*fields*/, IdealDramConfig& /*config*/) {}
 void check_fields(const YamlReader& /*core*/, const SystolicConfig& /*config*/) {}
@@ -24,7 +24,7 @@ void set_npu_clock(LatencyBandwidthDramConfig& c, double mhz) { c.npu_clock_mhz 
 void set_npu_clock(BankedDramConfig& c, double mhz) { c.npu_clock_mhz = mhz; }
 void set_npu_clock(IdealDramConfig& /*config*/, double /*mhz*/) {}
 
-/// The name is written into files that other programs read, so it is a plain word.
+/// The name is written to files that other programs read, so it is restricted to plain words.
 bool is_plain_word(const std::string& name) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -48,15 +48,15 @@ MachineScale scale_of(const VectorConfig& c) {
 
 void visit_fields(YamlFields& fields, HardwareConfig& c) {
   fields.text("name", c.name,
-              {"", "written into every output file; 1 to 64 letters, digits, `_`, `.`, `-`"});
+              {"", "written to every output file; 1 to 64 letters, digits, `_`, `.`, `-`"});
   fields.number("clock_mhz", c.clock_mhz, {1, 1e5},
                 {"MHz", "clock of the NPU; turns cycles into ms"});
   fields.section("core", [&] {
-    fields.alternative("kind", c.core, kCoreKinds, {"", "which mapper and engine module"});
+    fields.alternative("kind", c.core, kCoreKinds, {"", "selects mapper and engine module"});
     std::visit([&](auto& core) { visit_fields(fields, core); }, c.core);
   });
   fields.section("dram", [&] {
-    fields.alternative("model", c.dram, kDramModels, {"", "which DRAM model"});
+    fields.alternative("model", c.dram, kDramModels, {"", "selects the DRAM model"});
     std::visit([&](auto& dram) { visit_fields(fields, dram); }, c.dram);
   });
 }

@@ -19,22 +19,22 @@ namespace tilewake {
 class YamlFields;
 class YamlReader;
 
-/// One alternative a core kind. Mapper and engine choose by std::visit, so that a kind without a
-/// mapper or a module does not compile.
+/// One alternative per core kind. Mapper and engine use std::visit, so a kind without a mapper or a
+/// module does not compile.
 using CoreConfig = std::variant<MidapConfig, SystolicConfig, VectorConfig>;
 
-/// Values of `core.kind`, one an alternative.
+/// Values of `core.kind`, one per alternative.
 inline constexpr std::array<std::string_view, 3> kCoreKinds = {"midap", "systolic", "vector"};
 
-/// How large a machine is, whatever its core kind: what test and calibration networks are made to.
+/// Size of a machine, independent of its core kind: the basis of test and calibration networks.
 struct MachineScale {
-  std::int64_t output_lanes = 0;          // output channels that the PE array computes at a time
-  std::int64_t reduction_lanes = 0;       // MACs that it adds to one of them in a cycle
+  std::int64_t output_lanes = 0;          // output channels computed at a time by the PE array
+  std::int64_t reduction_lanes = 0;       // MACs per cycle and output channel
   std::int64_t feature_buffer_bytes = 0;  // on-chip memory for feature maps
   std::int64_t filter_bytes = 0;          // weights of one output channel that fit on chip
 };
 
-/// A machine, as resolved from its YAML file: every value checked, every default filled in.
+/// A machine as resolved from its YAML file: all values are checked.
 struct HardwareConfig {
   std::string name;
   double clock_mhz = 0.0;
@@ -51,15 +51,15 @@ struct HardwareConfig {
 /// Reads a machine (keys: hw_configs/README.md). Throws InputError naming file, line and key.
 HardwareConfig read_hardware(const std::string& path);
 
-/// Same, from text already in memory; `name` stands in for the file in errors. `overrides` are read
-/// and checked as if the text held them.
+/// Same, from text in memory; `name` replaces the path in error messages. `overrides` are read and
+/// checked like keys of the text.
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
                                   const std::vector<YamlOverride>& overrides = {});
 
-/// Same, from a mapping in a file that holds more than a machine.
+/// Same, from a mapping in a larger file.
 HardwareConfig read_hardware(YamlReader yaml);
 
-/// Every key of a machine file, in the order in which it is written.
+/// Every key of a machine file, in the order of writing.
 void visit_fields(YamlFields& fields, HardwareConfig& c);
 
 }  // namespace tilewake

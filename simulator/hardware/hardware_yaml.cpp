@@ -29,7 +29,7 @@ std::int64_t core_bytes(const VectorConfig& c) { return c.local_memory_bytes; }
 }  // namespace
 
 std::string hardware_yaml(const HardwareConfig& hardware, const std::string& indent) {
-  HardwareConfig copy = hardware;  // a visitor could change it; the writer does not
+  HardwareConfig copy = hardware;  // visitors may change it; the writer does not
   YamlFieldWriter writer(indent);
   visit_fields(writer, copy);
   return writer.yaml();

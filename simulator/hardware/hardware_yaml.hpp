@@ -8,17 +8,17 @@
 
 namespace tilewake {
 
-/// Every value of a machine as YAML, each line after `indent`; reading it gives an equal machine.
+/// Every value of a machine as YAML, each line after `indent`; reading it returns an equal machine.
 std::string hardware_yaml(const HardwareConfig& hardware, const std::string& indent = "");
 
 /// Every key of a machine as a table in Markdown: key, unit, range, the machine's value, meaning.
 std::string key_table(const HardwareConfig& hardware);
 
-/// Identifies a machine in traces, models and caches: the name and a hash of every value
-/// ("midap@0123456789abcdef"). Comments and the order of keys in the file do not count.
+/// Identifies a machine in traces, models and caches: its name and a hash of all values
+/// ("midap@0123456789abcdef"). Comments and the order of keys are irrelevant.
 std::string machine_id(const HardwareConfig& hardware);
 
-/// All on-chip memory, both slots of what is double buffered.
+/// Total on-chip memory, including both slots of double buffers.
 std::int64_t on_chip_bytes(const HardwareConfig& hardware);
 
 }  // namespace tilewake

@@ -50,28 +50,29 @@ void visit_fields(YamlFields& fields, SystolicConfig& c) {
   fields.integer("rows", c.rows, 1, kMaxSide, {"", "rows of MACs"});
   fields.integer("cols", c.cols, 1, kMaxSide, {"", "columns of MACs"});
   fields.word("dataflow", c.dataflow, kDataflows,
-              {"", "which operand stays in the array while the others stream past"});
-  fields.flag("overlap_folds", c.overlap_folds,
-              {"", "the next fold is prepared, or the last one's sums leave, while one streams"});
+              {"", "the operand that stays in the array while the others stream"});
+  fields.flag(
+      "overlap_folds", c.overlap_folds,
+      {"", "while a fold streams, the next one is loaded, or the sums of the last one leave"});
   fields.word("depthwise", c.depthwise_on_vector, kDepthwiseUnits,
-              {"", "where depthwise convolutions run; on the array a channel takes one column"});
+              {"", "unit for depthwise convolutions; on the array a channel takes one column"});
   visit_buffer(fields, "input_buffer", c.input,
                {"features: one slot", "2: the next tile is loaded while this one is used",
                 "banks, each with a port",
-                "what a port delivers a cycle; where all together deliver less than the array "
-                "takes, it streams slower"});
+                "bytes per cycle of a port; if all ports together deliver less than the array "
+                "consumes, it streams more slowly"});
   visit_buffer(fields, "weight_buffer", c.weight,
                {"weights and biases: one slot", "as above", "as above", "as above"});
   visit_buffer(fields, "output_buffer", c.output,
                {"outputs, partial sums, second operands of add and mul: one slot",
-                "2: outputs are stored while the next ones are made", "as above", "as above"});
+                "2: outputs are stored while the next ones are computed", "as above", "as above"});
   fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
                  {"bytes", "of a partial sum in the output buffer, and of a bias"});
   fields.section("vector_unit", [&] {
     fields.integer("lanes", c.vector_lanes, 1, kMaxSide,
-                   {"", "operations a cycle: pooling, additions, depthwise products"});
+                   {"", "operations per cycle: pooling, additions, depthwise products"});
     fields.flag("fuse_elementwise", c.fuse_elementwise,
-                {"", "add and mul on the outputs of the layer before, on the way"});
+                {"", "fuse add and mul into the layer that computes their operand"});
   });
 }
 

@@ -11,15 +11,15 @@ namespace tilewake {
 
 class YamlFields;
 
-/// Which operand stays in the processing elements while the others stream past.
+/// The operand that stays in the processing elements while the others stream.
 enum class Dataflow { kOutputStationary, kWeightStationary, kInputStationary };
 
-/// A buffer of a systolic array: two slots take turns between DMA and array.
+/// A buffer of a systolic array: two slots alternate between DMA and array.
 struct SystolicBuffer {
   std::int64_t bytes = 0;  // of one slot
   std::int64_t num_slots = 0;
   std::int64_t num_banks = 0;
-  std::int64_t port_bytes = 0;  // that one bank delivers or takes a cycle
+  std::int64_t port_bytes = 0;  // bytes per cycle of one bank
 
   std::int64_t bytes_per_cycle() const { return num_banks * port_bytes; }
 };
@@ -30,16 +30,16 @@ struct SystolicConfig {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   Dataflow dataflow = Dataflow::kOutputStationary;
-  bool overlap_folds = false;        // the next fold is prepared while this one streams
-  bool depthwise_on_vector = false;  // else on the array, one column a channel
+  bool overlap_folds = false;        // the next fold is loaded while this one streams
+  bool depthwise_on_vector = false;  // otherwise on the array, one column per channel
   SystolicBuffer input;
   SystolicBuffer weight;
   SystolicBuffer output;
   std::int64_t accumulator_bytes = 0;  // of a partial sum in the output buffer
-  std::int64_t vector_lanes = 0;       // operations of the vector unit a cycle
-  bool fuse_elementwise = false;       // add and mul on the outputs of the layer before, on the way
+  std::int64_t vector_lanes = 0;       // operations per cycle of the vector unit
+  bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
 
-  /// Of the array, or of the vector unit if that convolves more channels than the array has MACs.
+  /// Of the array, or of the vector unit if its depthwise lanes exceed the MACs of the array.
   std::int64_t peak_macs_per_cycle() const {
     return depthwise_on_vector ? std::max(rows * cols, vector_lanes) : rows * cols;
   }
@@ -49,7 +49,7 @@ struct SystolicConfig {
 /// Fields of a `core:` section of kind systolic. No rules between them.
 void visit_fields(YamlFields& fields, SystolicConfig& c);
 
-/// The word of machine files: "weight_stationary".
+/// The name in machine files: "weight_stationary".
 std::string_view to_string(Dataflow dataflow);
 
 }  // namespace tilewake

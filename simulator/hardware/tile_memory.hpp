@@ -5,16 +5,16 @@
 
 namespace tilewake {
 
-/// On-chip memory of a core that works tile by tile: what a mapper may put into it.
+/// On-chip memory of a core that works tile by tile, as input of a mapper.
 struct TileMemory {
   struct Buffer {
-    std::int64_t bytes = 0;      // of one slot; 0 where the buffers share `shared_bytes`
+    std::int64_t bytes = 0;      // of one slot; 0 if the buffers share `shared_bytes`
     std::int64_t num_slots = 1;  // 2: the next tile is loaded while this one is used
   };
   Buffer input;                   // features
   Buffer weight;                  // weights and biases
   Buffer output;                  // outputs, partial sums, second operands of element-wise layers
-  std::int64_t shared_bytes = 0;  // one memory for all slots of all three; 0: each has its own
+  std::int64_t shared_bytes = 0;  // one memory for all slots of all three; 0: separate buffers
   std::int64_t accumulator_bytes = 4;  // of a partial sum, and of a bias
 };
 

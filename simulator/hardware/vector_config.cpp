@@ -28,21 +28,20 @@ TileMemory VectorConfig::tile_memory() const {
 void visit_fields(YamlFields& fields, VectorConfig& c) {
   fields.integer("num_cores", c.num_cores, 1, 1024, {"", "cores that share a tile"});
   fields.integer("lanes", c.lanes, 1, kMaxLanes, {"", "accumulators of a core"});
-  fields.integer("dot_length", c.dot_length, 1, 64,
-                 {"",
-                  "products along the input channels that a lane adds a cycle; depthwise "
-                  "convolutions have one"});
-  fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "what lanes are spread over"});
+  fields.integer(
+      "dot_length", c.dot_length, 1, 64,
+      {"", "products along the input channels per lane and cycle; 1 for depthwise convolutions"});
+  fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "dimension of the lanes"});
   fields.integer("local_memory_bytes", c.local_memory_bytes, 1, kMaxBytes,
-                 {"bytes", "for tiles of features, weights and outputs, all slots together"});
+                 {"bytes", "for tiles of features, weights and outputs, in total over all slots"});
   fields.integer("num_slots", c.num_slots, 1, 2,
                  {"", "2: the next tile is loaded while this one is used"});
   fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
-                 {"bytes", "of a partial sum that leaves the registers, and of a bias"});
+                 {"bytes", "of a spilled partial sum, and of a bias"});
   fields.flag("fuse_elementwise", c.fuse_elementwise,
-              {"", "add and mul on the outputs of the layer before, on the way"});
+              {"", "fuse add and mul into the layer that computes their operand"});
   fields.section("efficiency", [&] {
-    const FieldDoc doc{"", "share of cycles in which the inner loop does its work"};
+    const FieldDoc doc{"", "share of cycles in which the inner loop computes"};
     fields.number("conv2d", c.efficiency.conv2d, kEfficiency, doc);
     fields.number("depthwise_conv2d", c.efficiency.depthwise_conv2d, kEfficiency, doc);
     fields.number("fully_connected", c.efficiency.fully_connected, kEfficiency, doc);
@@ -50,9 +49,9 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
     fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
   });
   fields.integer("loop_cycles", c.loop_cycles, 0, kMaxOverheadCycles,
-                 {"cycles", "of one inner loop: set-up, and storing the vector of results"});
+                 {"cycles", "per inner loop: set-up, and storing the vector of results"});
   fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
-                 {"cycles", "of one tile: starting the cores and waiting for all"});
+                 {"cycles", "per tile: starting the cores and waiting for all"});
 }
 
 }  // namespace tilewake

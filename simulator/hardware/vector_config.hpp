@@ -10,22 +10,22 @@ namespace tilewake {
 
 class YamlFields;
 
-/// What the lanes of a convolution are spread over.
+/// The dimension that the lanes of a convolution cover.
 enum class LaneAxis { kChannels, kPixels };
 
 /// A DSP, vision processor or CPU with SIMD: cores of `lanes` accumulators, each of which adds
-/// `dot_length` products a cycle, that run a layer as loops over a shared local memory.
+/// `dot_length` products per cycle, that run a layer as loops over a shared local memory.
 struct VectorConfig {
   std::int64_t num_cores = 0;
   std::int64_t lanes = 0;       // accumulators of one core
-  std::int64_t dot_length = 0;  // products along the input channels that one of them adds a cycle
+  std::int64_t dot_length = 0;  // products along the input channels per accumulator and cycle
   LaneAxis lane_axis = LaneAxis::kChannels;
   std::int64_t local_memory_bytes = 0;  // shared by all cores
   std::int64_t num_slots = 0;           // 2: the next tile is loaded while this one is used
-  std::int64_t accumulator_bytes = 0;   // of a partial sum that leaves the registers
-  bool fuse_elementwise = false;        // add and mul on the outputs of the layer before
+  std::int64_t accumulator_bytes = 0;   // of a spilled partial sum
+  bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
 
-  /// Share of cycles in which an instruction of the inner loop does its work (the others are loads,
+  /// Share of cycles in which an instruction of the inner loop computes (the others are loads,
   /// address arithmetic, dependences).
   struct Efficiency {
     double conv2d = 0.0;
@@ -35,8 +35,8 @@ struct VectorConfig {
     double elementwise = 0.0;
   };
   Efficiency efficiency;
-  std::int64_t loop_cycles = 0;   // of one inner loop: set-up, and storing the result vector
-  std::int64_t issue_cycles = 0;  // of one tile: descriptors, starting the cores, waiting for all
+  std::int64_t loop_cycles = 0;   // per inner loop: set-up, and storing the result vector
+  std::int64_t issue_cycles = 0;  // per tile: descriptors, starting the cores, waiting for all
 
   std::int64_t peak_macs_per_cycle() const { return num_cores * lanes * dot_length; }
   TileMemory tile_memory() const;
@@ -45,7 +45,7 @@ struct VectorConfig {
 /// Fields of a `core:` section of kind vector. No rules between them.
 void visit_fields(YamlFields& fields, VectorConfig& c);
 
-/// The word of machine files: "channels".
+/// The name in machine files: "channels".
 std::string_view to_string(LaneAxis axis);
 
 }  // namespace tilewake

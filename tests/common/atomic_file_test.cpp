@@ -35,7 +35,7 @@ void write_file(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-TEST(AtomicFileTest, TextReplacesTheOldFileAndLeavesNothingElseBehind) {
+TEST(AtomicFileTest, TextReplacesTheOldFileAndLeavesNoOtherFile) {
   const TempDir dir;
   const std::string path = dir.file("out.csv");
   write_file_atomically(path, "first\n");
@@ -70,7 +70,7 @@ TEST(AtomicFileTest, MissingDirectoryNamesPathAndReason) {
             path + ": cannot create file: No such file or directory");
 }
 
-TEST(AtomicFileTest, WhatIsNotAFileIsNotReplaced) {
+TEST(AtomicFileTest, OnlyRegularFilesAreReplaced) {
   const TempDir dir;
   EXPECT_EQ(input_error_of([&] { write_file_atomically(dir.path().string(), "x"); }),
             dir.path().string() + ": exists and is not a regular file");
@@ -83,7 +83,7 @@ TEST(AtomicFileTest, FailedWriteKeepsTheOldFileAndRemovesTheTemporary) {
   const TempDir dir;
   const std::string path = dir.file("out.csv");
   write_file_atomically(path, "old");
-  // A limit on the file size stands in for a full disk.
+  // A file size limit simulates a full disk.
   rlimit old_limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old_limit), 0);
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);

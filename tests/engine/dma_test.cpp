@@ -133,7 +133,7 @@ TEST_F(DmaTest, PreemptingRequestsWaitForEachOtherAndAreNeverDelayed) {
   EXPECT_EQ(weights_.valid_at(1), 7 + 50 + 20);
 }
 
-TEST_F(DmaTest, FillThatWasWaitedForNoLongerHoldsPreemptingRequests) {
+TEST_F(DmaTest, AFillWithAWaiterNoLongerHoldsPreemptingRequests) {
   run_script([this] {
     preempt(0, 500);
     EXPECT_EQ(weights_.wait_until_filled(0), 57);
@@ -180,8 +180,8 @@ TEST_F(DmaTest, NothingIsInFlightAfterAReset) {
 
 class BusTest : public DmaTest, public ::testing::WithParamInterface<int> {};
 
-/// Two transfers are apart, or a preempting one lies inside the other, which is longer by it.
-TEST_P(BusTest, MovesOneThingAtATime) {
+/// Two transfers are apart, or a preempting one is inside the other, which is longer by it.
+TEST_P(BusTest, MovesOneOperandAtATime) {
   request_at_random(static_cast<std::uint64_t>(GetParam()), 300, GetParam());
   const std::vector<Event> transfers = sink_.of(Unit::kDram, EventKind::kTransfer);
   for (const Event& outer : transfers) {

@@ -52,7 +52,7 @@ struct Errors {
   double max = 0.0;
 };
 
-/// Of all streams of a kind; signs do not matter.
+/// Over all streams of a kind; signs are ignored.
 Errors errors_of(std::int64_t (*cycles_of)(const ReferenceRow&), Stream kind) {
   Errors errors;
   for (const ReferenceRow& row : read_reference_table("dram_golden.csv")) {

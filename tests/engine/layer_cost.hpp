@@ -13,7 +13,7 @@
 
 namespace tilewake {
 
-/// What a layer took.
+/// The cost of a layer.
 struct LayerCost {
   std::int64_t cycles = 0;
   std::int64_t feature_stalls = 0;

@@ -41,7 +41,7 @@ struct Served {
 };
 
 /// Random requests with pauses; follows the cycles that advance() names. Checks that nothing
-/// completes later than told or twice.
+/// completes late or twice.
 std::vector<Served> serve_at_random(MemoryController& memory, std::uint64_t seed, int count) {
   Random random(seed);
   std::map<std::int64_t, Served> served;
@@ -104,7 +104,7 @@ TEST(MemoryControllersTest, EveryRequestIsServedOnceAndMovesItsBytes) {
         }
         ASSERT_GT(c.begin, s.submitted - 1);
         ASSERT_LT(c.begin, c.end);
-        // Each burst that any of its bytes lies in, once.
+        // Each burst with any of its bytes, once.
         const std::int64_t first = s.request.address / config.burst_bytes();
         const std::int64_t last = (s.request.address + s.request.bytes - 1) / config.burst_bytes();
         ASSERT_EQ(c.row_hits + c.row_misses, last - first + 1);
@@ -152,7 +152,7 @@ TEST(MemoryControllersTest, ARequestToAnIdleMemoryTakesItsLatencyInNpuCycles) {
   }
 }
 
-// What is handed over piece by piece, as the interface allows it, is one stream all the same.
+// A request passed in pieces, as the interface allows, equals one stream.
 TEST(MemoryControllersTest, PiecesOfAStreamAreAsFastAsTheStream) {
   for (const auto& [name, device] : dram_presets()) {
     for (const DramScheduling scheduling : kBoth) {
@@ -243,7 +243,7 @@ TEST(MemoryControllersTest, NoWriteIsStarvedByReadsNorAReadByWrites) {
   }
 }
 
-TEST(ChannelInterleaveTest, EveryByteLiesInOneChannel) {
+TEST(ChannelInterleaveTest, EveryByteIsInOneChannel) {
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
     BankedDramConfig config = random_dram(random);

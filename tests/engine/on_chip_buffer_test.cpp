@@ -32,7 +32,7 @@ TEST_F(OnChipBufferTest, WaitingEndsExactlyWithTheFill) {
   });
 }
 
-TEST_F(OnChipBufferTest, FillThatWasWaitedForIsForgotten) {
+TEST_F(OnChipBufferTest, AFillWithAWaiterIsForgotten) {
   run_script([this] {
     buffer_.schedule_fill(0, 12);
     buffer_.schedule_fill(1, 20);
@@ -43,7 +43,7 @@ TEST_F(OnChipBufferTest, FillThatWasWaitedForIsForgotten) {
   });
 }
 
-TEST_F(OnChipBufferTest, FillNobodyWaitedForIsRemembered) {
+TEST_F(OnChipBufferTest, AFillWithoutAWaiterIsRemembered) {
   run_script([this] {
     buffer_.schedule_fill(0, 12);
     sc_core::wait(cycles(50));
@@ -64,7 +64,7 @@ TEST_F(OnChipBufferTest, DelayMovesOnlyFillsThatEndLater) {
   });
 }
 
-TEST_F(OnChipBufferTest, WaitingEndsWithTheFillAsDelayed) {
+TEST_F(OnChipBufferTest, WaitingEndsWithTheDelayedFill) {
   Script delayer("delayer", [this] {
     sc_core::wait(cycles(8));
     buffer_.delay_fills(9, 30);

@@ -10,8 +10,8 @@
 
 namespace tilewake {
 
-/// A memory that nobody would build, with short rows and short timings, so that a few hundred
-/// bursts meet everything.
+/// An unrealistic memory with short rows and short timings, so that a few hundred bursts meet
+/// everything.
 inline BankedDramConfig random_dram(Random& random) {
   BankedDramConfig c;
   DramDevice& d = c.device;

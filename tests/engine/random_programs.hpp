@@ -196,7 +196,7 @@ class ProgramMutator {
       head = tail;
     }
     const auto num_fragments = static_cast<int>(layer.input_fragments.size());
-    int loaded = random_.one_in(3) ? 1 : 0;  // the first one may lie on chip already
+    int loaded = random_.one_in(3) ? 1 : 0;  // the first one may be on chip already
     int consumed = 0;
     for (std::int64_t corner = first_corner(layer); corner <= last_corner(layer);) {
       const int room = static_cast<int>(banks.size()) - (loaded - consumed);

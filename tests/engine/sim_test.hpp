@@ -25,7 +25,7 @@ class SimTest : public ::testing::Test {
   SimTest() { start_fresh_kernel(); }
 };
 
-/// A process that does what a test says, with sc_core::wait() for time to pass.
+/// A process with the body of a test, which calls sc_core::wait() to advance time.
 class Script : public sc_core::sc_module {
  public:
   SC_HAS_PROCESS(Script);
@@ -40,7 +40,7 @@ class Script : public sc_core::sc_module {
   const std::function<void()> body_;
 };
 
-/// Runs `body` in a process of its own until nothing happens any more.
+/// Runs `body` in a separate process until no event is pending.
 inline void run_script(std::function<void()> body) {
   const Script script("script", std::move(body));
   sc_core::sc_start();

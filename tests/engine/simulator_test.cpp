@@ -62,7 +62,7 @@ TEST_F(SimulatorTest, SameProgramRunsTheSameTwice) {
   expect_equal(first.events, second.events);
 }
 
-TEST_F(SimulatorTest, RunLeavesNothingBehindForTheNextProgram) {
+TEST_F(SimulatorTest, RunLeavesNoStateForTheNextProgram) {
   const Program program = program_of(shipped_network("mobilenet_v1"));
   const Program other = program_of(shipped_network("efficientnet_b0"));
   RecordingSink alone;

@@ -96,7 +96,7 @@ Case random_case(std::uint64_t seed) {
   return c;
 }
 
-/// What a schedule says of a pass, and the same counted off a list of its slots.
+/// Figures of a pass by a schedule, and the same counted on a list of its slots.
 struct PassFacts {
   std::int64_t slots = 0;
   RowRead last;
@@ -179,7 +179,7 @@ TEST_P(RandomScheduleTest, CountsTheSlotsOfWindowsAndColumns) {
   });
 }
 
-TEST_P(RandomScheduleTest, PassAfterItselfIsAlikeButForTheLeadSlot) {
+TEST_P(RandomScheduleTest, ARepeatedPassDiffersOnlyInTheLeadSlot) {
   for_each_case([](const Case& c, const SlotSchedule& schedule) {
     if (c.layer.kind != MidapKind::kConv || schedule.pass_slots() == 0) return;
     const std::vector<Slot> first = c.slots(0, {});

@@ -119,23 +119,23 @@ void compare_random_networks(std::uint64_t seed, const Change& change,
   ::testing::Test::RecordProperty("programs", static_cast<int>(num_compared));
 }
 
-TEST(SlowModel, EveryLayerOfTheShippedNetworksTakesWhatTheRulesSay) {
+TEST(SlowModel, EveryLayerOfTheShippedNetworksFollowsTheRules) {
   Comparison comparison(shipped_machine("midap"), kLongestShipped);
   for (const Network& network : shipped_networks())
     comparison.run(map_network(network, comparison.hardware()), network.name);
   EXPECT_GT(comparison.num_compared(), 3u);
 }
 
-TEST(SlowModel, EveryLayerOfRandomNetworksTakesWhatTheRulesSay) {
+TEST(SlowModel, EveryLayerOfRandomNetworksFollowsTheRules) {
   compare_random_networks(1, [](Random&, const HardwareConfig&, MidapProgram&) {});
 }
 
-TEST(SlowModel, EveryLayerOfNetworksThatMoveChannelsTakesWhatTheRulesSay) {
+TEST(SlowModel, EveryLayerOfNetworksThatMoveChannelsFollowsTheRules) {
   compare_random_networks(
       3, [](Random&, const HardwareConfig&, MidapProgram&) {}, RandomNetwork::Channels::kMove);
 }
 
-TEST(SlowModel, ProgramsThatNoMapperWritesTakeWhatTheRulesSay) {
+TEST(SlowModel, RandomProgramsFollowTheRules) {
   compare_random_networks(
       2, [](Random& random, const HardwareConfig& hardware, MidapProgram& program) {
         ProgramMutator(random, std::get<MidapConfig>(hardware.core)).mutate(program);

@@ -11,7 +11,7 @@
 
 namespace tilewake::slow {
 
-/// What one cycle issues.
+/// The issue of one cycle.
 struct Slot {
   enum class Kind { kBubble, kWindow, kReduction, kEnd };
   Kind kind = Kind::kBubble;

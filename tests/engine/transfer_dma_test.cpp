@@ -93,7 +93,7 @@ TEST_F(TransferDmaTest, NoBytesEndAtOnce) {
   EXPECT_EQ(done_at_.at(0), 7);
 }
 
-TEST_F(TransferDmaTest, TellsBytesAndRowsOfATransferOnce) {
+TEST_F(TransferDmaTest, ReportsBytesAndRowsOfATransferOnce) {
   run_script([this] { read(250); });
   const std::vector<Event> requests = sink_.of(Unit::kDma, EventKind::kRequest);
   ASSERT_EQ(requests.size(), 1u);

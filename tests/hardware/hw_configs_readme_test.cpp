@@ -36,7 +36,7 @@ std::ostream& operator<<(std::ostream& out, const Row& row) {
 std::map<std::string, std::vector<Row>> tables_in(const std::string& markdown) {
   std::map<std::string, std::vector<Row>> tables;
   std::istringstream text(markdown);
-  std::string machine;  // of the current table; empty in tables of something else
+  std::string machine;  // of the current table; empty in other tables
   for (std::string line; std::getline(text, line);) {
     if (!line.starts_with("|")) machine.clear();
     const bool is_header = line.starts_with("| key | unit | range | ");
@@ -59,7 +59,7 @@ std::map<std::string, std::vector<Row>> documented_keys() {
   return tables_in(read_file(source_path("hw_configs/README.md")));
 }
 
-/// A shipped machine with all keys, those of its preset included.
+/// A shipped machine with all keys, including those of its preset.
 MidapYaml resolved(const std::string& machine) {
   return MidapYaml(hardware_yaml(shipped_machine(machine)));
 }

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 struct CrossCheck {
   const char* changed;
-  const char* refused;   // just beyond what the rule allows
+  const char* refused;   // just outside of the allowed range
   const char* accepted;  // just within it
   const char* message;
 };

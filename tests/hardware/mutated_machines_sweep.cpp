@@ -10,7 +10,7 @@
 namespace tilewake {
 namespace {
 
-/// Whatever a reader accepts can be computed with; the sanitizers of the asan preset watch.
+/// Every accepted machine can be used; the sanitizers of the asan preset check it.
 void exercise(const HardwareConfig& machine) {
   ASSERT_GE(machine.peak_macs_per_cycle(), 1);
   ASSERT_GE(peak_bytes_per_cycle(machine.dram), 1.0);

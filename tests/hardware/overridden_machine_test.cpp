@@ -12,7 +12,7 @@
 namespace tilewake {
 namespace {
 
-/// The machine, every value of it, or what is wrong with it.
+/// All values of the machine, or the error.
 std::string machine_or_error(const std::string& text, const std::vector<YamlOverride>& overrides) {
   std::string machine;
   const std::string error = input_error_of(

@@ -8,8 +8,8 @@
 
 namespace tilewake {
 
-/// Consecutive bursts of a channel that lie in one row of one bank, or in one row of one bank of
-/// every bank group, going round the groups.
+/// Consecutive bursts of a channel in one row of one bank, or in one row of one bank of every bank
+/// group, rotating over the groups.
 struct RowPlace {
   int rank = 0;
   int group = 0;  // of the first burst of the row
@@ -17,16 +17,16 @@ struct RowPlace {
   std::int64_t row = 0;
 };
 
-/// Where the bursts of a channel lie, counted in order of addresses.
+/// Maps the bursts of a channel, in order of addresses, to banks and rows.
 class AddressMap {
  public:
   explicit AddressMap(const BankedDramConfig& config);
 
   std::int64_t num_bursts() const { return num_bursts_; }
-  /// Bursts of one RowPlace; its first index is a multiple.
+  /// Bursts of one RowPlace; the index of its first burst is a multiple of this.
   std::int64_t bursts_per_place() const { return bursts_per_place_; }
   int interleaved_groups() const { return interleaved_groups_; }
-  /// The place of burst `index`; where bank groups are interleaved, its group is that of the burst.
+  /// The place of burst `index`; if bank groups are interleaved, its group is that of the burst.
   RowPlace place_of(std::int64_t index) const;
 
  private:

@@ -13,9 +13,9 @@
 
 namespace tilewake {
 
-/// Turns cycles of one clock into cycles of another, each from 0, without accumulated rounding:
-/// 833.33 ps are no whole number of anything, but 1000 / 1200 is a fraction. Clocks count to the
-/// Hz. Exact up to 2^48 cycles (days of simulated time).
+/// Converts cycles of one clock to cycles of another, both from 0, without accumulated rounding:
+/// 1000 / 1200 is a fraction, while 833.33 ps is not an integer. Clocks are exact to 1 Hz. Exact up
+/// to 2^48 cycles (days of simulated time).
 class ClockRatio {
  public:
   ClockRatio(double from_mhz, double to_mhz) {
@@ -25,11 +25,11 @@ class ClockRatio {
     den_ = hz(from_mhz) / divisor;
   }
 
-  /// The last cycle of the other clock that begins no later than `cycle` does.
+  /// The last cycle of the other clock that begins at or before `cycle`.
   std::int64_t floor(std::int64_t cycle) const {
     return static_cast<std::int64_t>(Wide{cycle} * num_ / den_);
   }
-  /// The first that begins no earlier.
+  /// The first cycle that begins at or after `cycle`.
   std::int64_t ceil(std::int64_t cycle) const {
     return static_cast<std::int64_t>((Wide{cycle} * num_ + den_ - 1) / den_);
   }
@@ -41,9 +41,9 @@ class ClockRatio {
   std::int64_t den_ = 1;
 };
 
-/// How bytes are laid round the channels, a piece of `interleave_bytes` each in turn. Consecutive
-/// bytes of the memory are consecutive bursts of each channel; a burst of which a part is asked for
-/// is moved whole.
+/// Distributes bytes over the channels in pieces of `interleave_bytes`, round-robin. Consecutive
+/// bytes of the memory are consecutive bursts of each channel; partially requested bursts are moved
+/// as a whole.
 class ChannelInterleave {
  public:
   explicit ChannelInterleave(const BankedDramConfig& config)
@@ -56,7 +56,7 @@ class ChannelInterleave {
     std::int64_t first = 0;
     std::int64_t count = 0;
   };
-  /// What of the bytes [address, address + bytes) lies in `channel`.
+  /// The part of the bytes [address, address + bytes) in `channel`.
   Bursts bursts_in(std::int64_t channel, std::int64_t address, std::int64_t bytes) const {
     const std::int64_t from = address % capacity_;
     const std::int64_t begin = bytes_below(channel, from);
@@ -66,13 +66,13 @@ class ChannelInterleave {
     return {first, ceil_div(end, burst_bytes_) - first};
   }
 
-  /// Bytes of one request that keep every channel busy for at least `channel_bytes`.
+  /// Bytes of a request with at least `channel_bytes` for every channel.
   std::int64_t stripe_bytes(std::int64_t channel_bytes) const {
     return num_channels_ * std::max(channel_bytes, piece_);
   }
 
  private:
-  /// How many bytes below `address` lie in the channel.
+  /// Number of bytes below `address` in the channel.
   std::int64_t bytes_below(std::int64_t channel, std::int64_t address) const {
     const std::int64_t stripe = piece_ * num_channels_;
     return address / stripe * piece_ +
@@ -85,8 +85,8 @@ class ChannelInterleave {
   std::int64_t capacity_;
 };
 
-/// What the controllers of banked memory share: alike channels, the bytes interleaved among them,
-/// and the conversion between the NPU's clock and the memory's.
+/// Common part of the controllers of banked memory: identical channels, interleaving of bytes, and
+/// conversion between NPU and memory clocks.
 template <typename Channel>
 class BankedController : public MemoryController {
  public:
@@ -106,8 +106,8 @@ class BankedController : public MemoryController {
         interleave_(config),
         max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)) {}
 
-  /// Calls `serve(channel, first burst, number of bursts)` for every channel that holds bytes of
-  /// the request.
+  /// Calls `serve(channel, first burst, number of bursts)` for every channel with bytes of the
+  /// request.
   template <typename Serve>
   void for_each_channel(const MemoryRequest& request, Serve serve) {
     for (std::size_t i = 0; i < channels_.size(); ++i) {
@@ -122,7 +122,7 @@ class BankedController : public MemoryController {
   std::vector<Channel> channels_;
 
  private:
-  /// Of one channel: InOrderController is valid from this size on.
+  /// Per channel: InOrderController is valid from this size on.
   static constexpr std::int64_t kChannelRequestBytes = 4096;
 
   const ChannelInterleave interleave_;

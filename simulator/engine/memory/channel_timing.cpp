@@ -82,7 +82,7 @@ void ChannelTiming::refresh(int index, std::int64_t time) {
   Rank& rank = ranks_[static_cast<std::size_t>(number)];
   const int first_bank = number * banks_per_rank_;
   do {
-    // Of a long time without commands only the last intervals leave a trace.
+    // After a long time without commands, only the last intervals have an effect.
     const std::int64_t idle = (time - rank.due) / t_.t_refi - 2;
     if (idle > 0) rank.num_refreshes += idle * refreshes_per_interval_;
     rank.due = due_time(number, rank.num_refreshes);
@@ -97,7 +97,7 @@ void ChannelTiming::refresh(int index, std::int64_t time) {
 void ChannelTiming::refresh_all(Rank& rank, int first_bank) {
   const auto begin = banks_.begin() + first_bank;
   const auto end = begin + banks_per_rank_;
-  // Open banks are precharged one after another, each as soon as it may be.
+  // Open banks are precharged one after another, each as early as allowed.
   open_.clear();
   for (auto b = begin; b != end; ++b)
     if (b->row != kNoRow) open_.push_back(b->pre_ok);
@@ -117,7 +117,7 @@ void ChannelTiming::refresh_all(Rank& rank, int first_bank) {
 }
 
 void ChannelTiming::refresh_one(Rank& rank, int first_bank, int wanted) {
-  // Larger is better: idle ones by how late they were used, all others by how early.
+  // Larger is better: idle banks by latest use, all others by earliest.
   const auto merit = [&](int index) {
     const std::int64_t used = bank(index).last_column;
     const bool is_idle = index != wanted && used < rank.due - t_.t_rc;

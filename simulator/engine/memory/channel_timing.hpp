@@ -11,16 +11,16 @@
 
 namespace tilewake {
 
-/// The banks of one channel, its data bus and its refresh: how early each command may go by JEDEC's
-/// timings. Who issues which command when is the controller's business. All times are cycles of
-/// the memory's clock since reset().
+/// The banks of one channel, its data bus and its refresh: the earliest time of each command by
+/// JEDEC timings. The controller decides on commands and their times. All times are memory clock
+/// cycles since reset().
 ///
-/// Refreshes of all banks fall due every tREFI, those of one bank in equal parts of it, in turn in
-/// all ranks. In each interval every bank is refreshed once; which one is next is chosen when it is
-/// due: of those that are left the one used last, because a stream will come back to it last, but
-/// none that was used within tRC, nor the one that is asked for, unless no other is left.
+/// All-bank refreshes are due every tREFI, per-bank refreshes in equal parts of it, round-robin
+/// over the ranks. In each interval every bank is refreshed once; the next bank is chosen when a
+/// refresh is due: of the remaining banks the most recently used, because a stream returns to it
+/// last, but not one used within tRC or the requested bank, unless no other remains.
 ///
-/// Left out: the command bus (any number of ACT and PRE may go in a cycle, one column), power-down,
+/// Not modelled: the command bus (any number of ACT and PRE per cycle, one column), power-down,
 /// postponed refreshes, and limits between a per-bank refresh and commands to other banks.
 class ChannelTiming {
  public:
@@ -30,7 +30,7 @@ class ChannelTiming {
 
   struct Bank {
     std::int64_t row = kNoRow;   // that is open
-    std::int64_t act_ok = 0;     // earliest ACT, as far as the bank is concerned
+    std::int64_t act_ok = 0;     // earliest ACT allowed by the bank
     std::int64_t column_ok = 0;  // earliest column, if a row is open
     std::int64_t pre_ok = 0;     // earliest PRE, if a row is open
     std::int64_t last_column = kLongAgo;
@@ -47,7 +47,8 @@ class ChannelTiming {
   }
   const Bank& bank(int index) const { return banks_[static_cast<std::size_t>(index)]; }
 
-  /// Earliest cycle of each command. The bank must be open for a column or PRE, closed for ACT.
+  /// Earliest cycle of each command. The bank must be open for a column command or PRE, closed for
+  /// ACT.
   std::int64_t column_time(int index, bool write) const {
     const Bank& b = bank(index);
     const Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
@@ -76,24 +77,24 @@ class ChannelTiming {
     note_column(index, write, time);
     return data_end_;
   }
-  /// `count` more columns behind the last one, `step` apart, that go round the banks `first`, first
-  /// + stride, ..., `num_banks` of them; `next` is the number of the one whose turn it is.
+  /// Issues `count` more columns after the last one, `step` apart, rotating over the banks `first`,
+  /// first + stride, ..., `num_banks` of them; `next` is the number of the next bank.
   void columns(int first, int stride, int num_banks, int next, bool write, std::int64_t count,
                std::int64_t step);
 
   std::int64_t last_column() const { return last_column_; }
   std::int64_t data_end() const { return data_end_; }
 
-  /// When a refresh is due in the rank of the bank: no command to it at or after that cycle before
+  /// When a refresh of the bank's rank is due: no command to it at or after that cycle before
   /// refresh(). kNever without refresh.
   std::int64_t refresh_due(int index) const {
     return ranks_[static_cast<std::size_t>(bank(index).rank)].due;
   }
-  /// Carries out the refreshes that are due in the rank by `time`, at least one, at which a command
-  /// is wanted for bank `index`. Open banks are precharged for it. Nothing may have been issued to
-  /// the rank at or after the cycle it is due.
+  /// Executes the refreshes of the rank that are due by `time` (at least one), the time of a
+  /// pending command for bank `index`. Open banks are precharged first. No command may have been
+  /// issued to the rank at or after the due cycle.
   void refresh(int index, std::int64_t time);
-  /// Refreshes that have fallen due before `time`.
+  /// Number of refreshes due before `time`.
   std::int64_t num_refreshes(std::int64_t time) const;
 
   std::int64_t num_activates() const { return num_activates_; }
@@ -105,7 +106,7 @@ class ChannelTiming {
     std::int64_t last_column = kLongAgo;
     std::int64_t write_end = kLongAgo;
     std::int64_t due = kNever;       // next refresh
-    std::int64_t num_refreshes = 0;  // carried out
+    std::int64_t num_refreshes = 0;  // executed refreshes
     std::int64_t num_left = 0;       // banks to be refreshed in this interval
   };
   struct Group {
@@ -141,12 +142,12 @@ class ChannelTiming {
   const int num_ranks_;
   const int banks_per_rank_;
   const DramRefresh refresh_;
-  const std::int64_t refreshes_per_interval_;  // of a rank
+  const std::int64_t refreshes_per_interval_;  // per rank
 
   std::vector<Bank> banks_;
   std::vector<Group> groups_;
   std::vector<Rank> ranks_;
-  std::vector<std::int64_t> due_;   // of each unit
+  std::vector<std::int64_t> due_;   // per unit
   std::vector<std::int64_t> open_;  // scratch: when the open banks of a unit may be precharged
   std::int64_t last_column_ = kLongAgo;
   std::int64_t data_end_ = kLongAgo;

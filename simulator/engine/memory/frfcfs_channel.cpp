@@ -28,7 +28,7 @@ void FrFcfsChannel::add(std::int64_t run, std::int64_t first, std::int64_t count
   runs_.push_back({run, first % map_.num_bursts(), count, arrive, write});
 }
 
-/// A burst can be served from the cycle after it has arrived.
+/// A burst can be served in the cycle after its arrival.
 void FrFcfsChannel::fill_queues() {
   while (!runs_.empty() && runs_.front().arrive < now_) {
     Run& run = runs_.front();
@@ -89,7 +89,7 @@ std::int64_t FrFcfsChannel::issue_one(std::vector<Issued>& issued) {
     Burst& burst = queue[i];
     const auto bank = static_cast<std::size_t>(burst.bank);
     const std::int64_t row = timing_.bank(burst.bank).row;
-    if (seen_[bank] == scan_) continue;  // an older burst can go as soon
+    if (seen_[bank] == scan_) continue;  // an older burst can be issued as early
     if (row == burst.row) {
       seen_[bank] = scan_;
       const std::int64_t time = timing_.column_time(burst.bank, writing_);
@@ -128,7 +128,7 @@ void FrFcfsChannel::advance(std::int64_t end, std::vector<Issued>& issued) {
     fill_queues();
     choose_direction();
     if (reads_.empty() && writes_.empty()) {
-      // Refreshes that fall due meanwhile are carried out when there is something to do.
+      // Refreshes that are due meanwhile are executed with the next command.
       now_ = runs_.empty() ? end : std::min(end, runs_.front().arrive + 1);
       continue;
     }
@@ -138,7 +138,7 @@ void FrFcfsChannel::advance(std::int64_t end, std::vector<Issued>& issued) {
       ++now_;
       continue;
     }
-    // A run that arrives meanwhile can offer something better, if there is room for it.
+    // A run that arrives meanwhile may have a better candidate, if its queue is not full.
     const bool is_full =
         !runs_.empty() && (runs_.front().write ? writes_ : reads_).size() == kQueueBursts;
     const bool is_waiting = !runs_.empty() && !is_full && runs_.front().arrive >= now_;

@@ -13,22 +13,23 @@ namespace tilewake {
 
 /// One channel that serves open rows first, then the oldest (FR-FCFS), command by command.
 ///
-/// Bursts enter a queue of reads or one of writes, in order, as long as it has room. Reads go
-/// first; writes are collected until their queue is nearly full or no read waits, and are then
-/// issued until it is nearly empty and a read waits. In a cycle one command goes, the first of
+/// Bursts enter a read queue or a write queue in order, until it is full. Reads have priority;
+/// writes are collected until their queue is nearly full or no read is pending, and are then issued
+/// until it is nearly empty and a read is pending. Each cycle issues one command, the first
+/// possible of
 ///
 ///   1. a column to an open row, the oldest burst first,
 ///   2. ACT for the oldest burst of a bank that is closed,
-///   3. PRE for the oldest burst of a bank, if no waiting burst needs the row that is open,
+///   3. PRE for the oldest burst of a bank, if no pending burst needs the open row,
 ///
-/// and a burst that has waited for kStarvationCycles cycles is served before all others. Cycles in
-/// which nothing can go are skipped.
+/// A burst that has waited for kStarvationCycles cycles has priority over all others. Cycles
+/// without a possible command are skipped.
 class FrFcfsChannel {
  public:
-  static constexpr std::size_t kQueueBursts = 32;            // of each direction
-  static constexpr std::size_t kWriteHighWatermark = 24;     // the writes' turn begins
-  static constexpr std::size_t kWriteLowWatermark = 8;       // and ends
-  static constexpr std::int64_t kStarvationCycles = 10'000;  // cycles
+  static constexpr std::size_t kQueueBursts = 32;            // per direction
+  static constexpr std::size_t kWriteHighWatermark = 24;     // start of a batch of writes
+  static constexpr std::size_t kWriteLowWatermark = 8;       // end of a batch of writes
+  static constexpr std::int64_t kStarvationCycles = 10'000;  // memory clock cycles
 
   /// A burst was issued: its data are on the bus until `data_end`.
   struct Issued {
@@ -40,15 +41,14 @@ class FrFcfsChannel {
   explicit FrFcfsChannel(const BankedDramConfig& config);
   void reset();
 
-  /// Hands over `count` > 0 consecutive bursts from number `first` (modulo the capacity), which
-  /// arrive at cycle `arrive`, no earlier than those before and than advance() went. `run` is the
-  /// caller's.
+  /// Adds `count` > 0 consecutive bursts from number `first` (modulo the capacity) that arrive at
+  /// cycle `arrive`, in order, not before the time of advance(). `run` is an id of the caller.
   void add(std::int64_t run, std::int64_t first, std::int64_t count, bool write,
            std::int64_t arrive);
-  /// Issues what goes before cycle `end`, and appends it to `issued`.
+  /// Issues commands before cycle `end`, and appends issued bursts to `issued`.
   void advance(std::int64_t end, std::vector<Issued>& issued);
 
-  /// Cycle from which on commands may still be issued.
+  /// The first cycle at which commands can still be issued.
   std::int64_t now() const { return now_; }
   const ChannelTiming& timing() const { return timing_; }
 
@@ -67,12 +67,12 @@ class FrFcfsChannel {
     int bank = 0;
     bool opened = false;  // its row was opened for it
   };
-  using Queue = std::vector<Burst>;  // the oldest first
+  using Queue = std::vector<Burst>;  // oldest first
 
   void fill_queues();
   void choose_direction();
   void refresh_what_is_due();
-  /// Issues one command if any can go now; else returns the cycle at which one may.
+  /// Issues one command if possible; otherwise returns the earliest cycle of the next one.
   std::int64_t issue_one(std::vector<Issued>& issued);
 
   AddressMap map_;
@@ -83,8 +83,8 @@ class FrFcfsChannel {
   Queue writes_;
   bool writing_ = false;
   std::int64_t now_ = 1;
-  std::vector<std::uint64_t> needed_;  // of each bank: scan in which its open row was asked for
-  std::vector<std::uint64_t> seen_;    // and in which a command to it was considered
+  std::vector<std::uint64_t> needed_;  // per bank: scan in which its open row was requested
+  std::vector<std::uint64_t> seen_;    // per bank: scan in which a command to it was considered
   std::uint64_t scan_ = 0;
 };
 

@@ -91,7 +91,7 @@ std::int64_t FrFcfsController::advance(std::int64_t now, std::vector<MemoryCompl
     ++first_run_;
   }
 
-  // What is not issued yet needs the bus for all its bursts, in the best case at once.
+  // Unissued bursts all need the bus, in the best case immediately.
   const auto num_channels = static_cast<std::int64_t>(channels_.size());
   const auto earliest_end = [&](std::int64_t bursts_left, std::int64_t data_end) {
     const std::int64_t bursts = ceil_div(bursts_left, num_channels);

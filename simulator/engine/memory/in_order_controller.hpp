@@ -9,20 +9,19 @@
 
 namespace tilewake {
 
-/// Banked memory whose channels serve their bursts in order of submission; stream_channel.hpp has
-/// the timing. A request is over when its last burst in any channel is, so that a short one may
-/// overtake another that uses other channels. What a request does is computed at once when it is
-/// submitted.
+/// Banked memory whose channels serve bursts in order of submission; stream_channel.hpp has the
+/// timing. A request completes with its last burst in any channel, so a short one may overtake
+/// another that uses other channels. The timing of a request is computed at submission.
 ///
-/// Valid for requests of at least about 4 KiB a channel, or to the end of a row. A real controller
-/// would put finer interleaved ones into another order, as FrFcfsController does.
+/// Valid for requests of at least about 4 KiB per channel, or up to the end of a row. A real
+/// controller would reorder finer interleaved requests, as FrFcfsController does.
 class InOrderController final : public BankedController<StreamChannel> {
  public:
   explicit InOrderController(const BankedDramConfig& config);
 
   void reset() override;
-  /// As long as less than two of the largest requests are under way: one on the bus, and one whose
-  /// rows are opened meanwhile.
+  /// True while less than two of the largest requests are in flight: one on the bus, and one whose
+  /// rows are being opened.
   bool can_accept(std::int64_t now) const override;
   void submit(const MemoryRequest& request, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
@@ -33,7 +32,7 @@ class InOrderController final : public BankedController<StreamChannel> {
     std::int64_t bytes = 0;
   };
 
-  std::multimap<std::int64_t, Outstanding> outstanding_;  // by their ends
+  std::multimap<std::int64_t, Outstanding> outstanding_;  // by completion
   std::int64_t outstanding_bytes_ = 0;
 };
 

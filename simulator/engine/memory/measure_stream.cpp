@@ -13,7 +13,7 @@ constexpr std::int64_t kStrideChunkBytes = 64;
 constexpr std::int64_t kMaxDefaultChunkBytes = 1 << 20;
 constexpr std::int64_t kRequestsBetweenReports = 4096;
 
-/// Hands requests over as soon as they are taken.
+/// Submits requests as soon as they are accepted.
 class Feeder {
  public:
   Feeder(MemoryController& memory, const StreamProgress& on_progress)
@@ -60,7 +60,7 @@ class Feeder {
   std::int64_t now_ = 0;
 };
 
-/// Where the chunks of a stride lie: `pieces` of them, `piece_bytes` apart, in the rows that are
+/// Addresses of the chunks of a stride: `pieces` of them, `piece_bytes` apart, in rows that are
 /// `row_bytes` apart.
 struct Rows {
   std::int64_t row_bytes = 0;

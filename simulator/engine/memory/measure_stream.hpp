@@ -10,12 +10,12 @@ namespace tilewake {
 
 enum class StreamKind {
   kRead,       // consecutive chunks
-  kWrite,      // the same
-  kAlternate,  // consecutive chunks, read and written in turn
-  kStride      // chunks read from row after row, in turn in all channels
+  kWrite,      // consecutive chunks
+  kAlternate,  // consecutive chunks, reads and writes alternating
+  kStride      // chunks of consecutive rows, over all channels
 };
 
-/// What a memory did with a stream that is handed over as fast as it is taken, from cycle 0 of an
+/// Result of a stream whose requests are submitted as fast as they are accepted, from cycle 0 of an
 /// idle memory.
 struct StreamMeasurement {
   std::int64_t bytes = 0;
@@ -27,12 +27,12 @@ struct StreamMeasurement {
   std::int64_t num_refreshes = 0;
 };
 
-/// Called from time to time with the bytes that were handed over.
+/// Called periodically with the number of submitted bytes.
 using StreamProgress = std::function<void(std::int64_t bytes)>;
 
-/// Moves `bytes` in chunks of `chunk_bytes` (0: what suits the stream, the memory's largest
-/// request, or 64 bytes with a stride); the last one may be shorter. A chunk that is larger than a
-/// request may be goes in several.
+/// Moves `bytes` in chunks of `chunk_bytes` (0: the default of the stream: the memory's largest
+/// request, or 64 bytes with a stride); the last one may be shorter. Chunks larger than the largest
+/// request are split.
 StreamMeasurement measure_stream(const DramConfig& dram, StreamKind kind, std::int64_t bytes,
                                  std::int64_t chunk_bytes, const StreamProgress& on_progress = {});
 

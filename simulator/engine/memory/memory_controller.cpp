@@ -10,7 +10,8 @@
 namespace tilewake {
 namespace {
 
-// To add a DRAM model: one overload here; std::visit chooses by the type of the configuration.
+// To add a DRAM model: add one overload here; std::visit selects it by the type of the
+// configuration.
 std::unique_ptr<MemoryController> make(const LatencyBandwidthDramConfig& config) {
   return std::make_unique<LatencyBandwidthController>(config);
 }

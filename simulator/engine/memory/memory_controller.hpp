@@ -12,13 +12,13 @@ namespace tilewake {
 
 /// A piece of a transfer: consecutive bytes in one direction.
 struct MemoryRequest {
-  std::int64_t id = 0;  // the caller's; comes back in the completion
+  std::int64_t id = 0;  // of the caller; returned in the completion
   bool write = false;
-  std::int64_t address = 0;  // bytes; taken modulo the capacity, where the model has one
+  std::int64_t address = 0;  // bytes; modulo the capacity, if the model has one
   std::int64_t bytes = 0;
 };
 
-/// A request that was served: its data were on the bus in [begin, end).
+/// A completed request: its data were on the bus in [begin, end).
 struct MemoryCompletion {
   std::int64_t id = 0;
   std::int64_t begin = 0;
@@ -27,33 +27,33 @@ struct MemoryCompletion {
   std::int64_t row_misses = 0;  // bursts that opened it
 };
 
-/// What serves the DMA's requests: one implementation a DRAM model. Plain C++, no SystemC: the
-/// caller says what time it is. All times are NPU cycles since reset().
+/// Serves the DMA's requests; one implementation per DRAM model. Plain C++ without SystemC: the
+/// caller passes the time. All times are NPU cycles since reset().
 ///
-/// Requests are served in the order of submission unless the model says that it reorders. Time
-/// never runs backwards from one call to the next.
+/// Requests are served in order of submission unless the model reorders. Time never decreases from
+/// one call to the next.
 class MemoryController {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
   virtual ~MemoryController() = default;
-  /// Idle, all rows closed, refresh at its start, cycle 0.
+  /// Resets to cycle 0: idle, all rows closed, start of the refresh interval.
   virtual void reset() = 0;
-  /// The largest request that submit() takes; a transfer is cut up into such pieces.
+  /// The largest request that submit() accepts; transfers are split into such pieces.
   virtual std::int64_t max_request_bytes() const = 0;
-  /// Whether another request can be handed over at cycle `now`. A controller takes a few ahead of
-  /// the one on the bus, so that rows are opened in time; those behind wait in the DMA, where more
-  /// urgent ones may pass them.
+  /// Whether another request is accepted at cycle `now`. A controller accepts a few requests in
+  /// addition to the one on the bus, so that rows are opened in time; later requests wait in the
+  /// DMA, where urgent ones may overtake them.
   virtual bool can_accept(std::int64_t now) const = 0;
   virtual void submit(const MemoryRequest& request, std::int64_t now) = 0;
-  /// Appends to `completed` what has ended by cycle `now`, and returns the next cycle at which
-  /// something completes or can be accepted if nothing else is submitted; kNever if idle.
+  /// Appends the requests completed by cycle `now` to `completed`, and returns the next cycle at
+  /// which a request completes or can be accepted, without further submissions; kNever if idle.
   virtual std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) = 0;
-  /// Refreshes that fell due before `now`, of all channels; 0 where the model has none.
+  /// Number of refreshes due before `now`, over all channels; 0 if the model has none.
   virtual std::int64_t num_refreshes(std::int64_t /*now*/) const { return 0; }
 };
 
-/// What serves the requests of a machine with this memory; reset and ready.
+/// Creates the controller of a memory model, after reset.
 std::unique_ptr<MemoryController> make_memory_controller(const DramConfig& config);
 
 }  // namespace tilewake

@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// Serves every request, of any number, in the cycle in which it is submitted.
+/// Completes every request in the cycle of its submission, without a limit of requests.
 class IdealController final : public MemoryController {
  public:
   void reset() override { served_.clear(); }
@@ -29,15 +29,15 @@ class IdealController final : public MemoryController {
 };
 
 /// One bus, in order. A read submitted at cycle `now` begins at max(now + latency(bytes), end of
-/// the request before), a write at max(now, that end); both take transfer(bytes). The configuration
-/// has the formulas. No rows: hits and misses are 0.
+/// the previous request), a write at max(now, that end); both take transfer(bytes). The
+/// configuration has the formulas. No rows: hits and misses are 0.
 ///
-/// MIDAP's DMA does not use this: there weights pass features and writes are free, as in its
+/// MIDAP's DMA does not use it: there, weights overtake features and writes are free, as in the
 /// reference.
 class LatencyBandwidthController final : public MemoryController {
  public:
-  /// How many requests it holds: enough that latencies overlap, few enough that an urgent request
-  /// does not wait for long.
+  /// Maximum number of requests in flight: enough for overlapping latencies, few enough that an
+  /// urgent request does not wait for long.
   static constexpr std::size_t kMaxOutstanding = 8;
 
   explicit LatencyBandwidthController(const LatencyBandwidthDramConfig& config);
@@ -51,7 +51,7 @@ class LatencyBandwidthController final : public MemoryController {
  private:
   const LatencyBandwidthDramConfig config_;
   std::int64_t bus_end_ = 0;
-  std::deque<MemoryCompletion> outstanding_;  // in order of their ends
+  std::deque<MemoryCompletion> outstanding_;  // in order of completion
 };
 
 }  // namespace tilewake

@@ -99,7 +99,7 @@ ChannelRun StreamChannel::run(std::int64_t first, std::int64_t count, bool write
     const int own = num_groups == 1 ? place.group : 0;
     const int first_bank = timing_.bank_index(place.rank, own, place.bank);
     int turn = num_groups == 1 ? 0 : place.group;
-    // Once every bank of the row had a column of this run, nothing but the step before binds.
+    // After every bank of the row had a column of this run, only the previous step is a constraint.
     for (int issued = 1; left > 0; ++issued) {
       issue(first_bank + turn * group_stride_, place.row, write, arrive, run);
       if (is_first) run.data_begin = timing_.data_end() - burst_cycles_;

@@ -13,7 +13,7 @@ namespace {
 // Distance from the issue stage, in cycles.
 constexpr std::int64_t kBiasStage = 4;
 constexpr std::int64_t kWriteStage = 6;
-/// The end token: its own slot and the seven stages behind it.
+/// The end token: its own slot and the seven following stages.
 constexpr std::int64_t kEndCycles = 8;
 
 }  // namespace
@@ -63,8 +63,8 @@ void CimArray::wait_for(sc_core::sc_port<BufferIf>& buffer, int slot, Cause caus
   tell(EventKind::kStall, cause, begin, begin + stalled, stalled);
 }
 
-/// Moves the pipe by `count` cycles in one step of the kernel, with the waiting that queued writes
-/// cause on the way.
+/// Advances the pipe by `count` cycles in one kernel step, including the stalls that queued writes
+/// cause meanwhile.
 void CimArray::advance(std::int64_t count, EventKind kind) {
   if (count == 0) return;
   if (activity_ != kind) flush_activity();
@@ -83,7 +83,7 @@ void CimArray::advance(std::int64_t count, EventKind kind) {
   }
   wait(cycles(count + stalled));
   if (stalled > 0) {
-    // Told as one stall at the end of the step, wherever the single cycles were lost.
+    // Reported as one stall at the end of the step, independent of the position of the lost cycles.
     const std::int64_t end = now_cycles();
     if (activity_cycles_ > 0)
       tell(activity_, Cause::kNone, activity_begin_, end - stalled, activity_cycles_);
@@ -92,19 +92,19 @@ void CimArray::advance(std::int64_t count, EventKind kind) {
   }
 }
 
-/// Moves the pipe to `pipe_cycle`, reading the biases that are due on the way.
+/// Advances the pipe to `pipe_cycle`, and reads the biases that are due meanwhile.
 void CimArray::step_to(std::int64_t pipe_cycle, EventKind kind) {
   while (!bias_reads_.empty() && bias_reads_.front() <= pipe_cycle) {
     const std::int64_t due = bias_reads_.front();
     bias_reads_.pop_front();
-    if (bmmem->valid_at(weights->bias_slot()) <= now_cycles()) continue;  // cannot wait
+    if (bmmem->valid_at(weights->bias_slot()) <= now_cycles()) continue;  // no wait
     advance(due - pipe_, kind);
     wait_for(bmmem, weights->bias_slot(), Cause::kBias);
   }
   advance(pipe_cycle - pipe_, kind);
 }
 
-/// Issues what is left of the computation; the next behaviour then finds none.
+/// Issues the rest of the computation; the next behaviour then finds none.
 void CimArray::end_process() {
   while (process_->pass < process_->schedule.num_passes()) run_pass();
   bubble_free_ = layer_->kind == MidapKind::kGemm;
@@ -155,7 +155,7 @@ bool CimArray::writes_can_stall() const {
   return false;
 }
 
-/// Lists when the outputs of this pass reach the write stage.
+/// Lists the times at which the outputs of this pass reach the write stage.
 void CimArray::queue_arrivals() {
   const SlotSchedule& schedule = process_->schedule;
   std::int64_t at = pipe_ + kWriteStage + process_->lead;
@@ -163,7 +163,7 @@ void CimArray::queue_arrivals() {
   const std::int64_t groups = layer_->out_channels / lanes_;
   for (const std::int64_t slots : schedule.window_slots()) {
     at += slots;
-    // Add and mul run over the channels innermost, all others pass by pass.
+    // Add and mul iterate over the channels innermost, all others over the passes.
     const std::int64_t group = schedule.pass_per_column() ? channel_group : process_->pass;
     arrivals_.push_back({at, writes_per_output(group)});
     channel_group = (channel_group + 1) % groups;
@@ -182,15 +182,15 @@ void CimArray::start_pass() {
   if (writes_can_stall_) queue_arrivals();
 }
 
-/// Issues `count` slots of the current pass. A bank is waited for where it is first read, from
-/// here on: it may have been loaded just now. The weights are waited for in the first slot.
+/// Issues `count` slots of the current pass. It waits for a bank at its first read from here on, as
+/// the bank may have been loaded just now, and for the weights at the first slot.
 void CimArray::issue(std::int64_t count) {
   Process& p = *process_;
   const std::int64_t start = pipe_ - p.issued;  // pipe cycle in which the pass began
   const std::int64_t end = p.issued + count;
   const std::int64_t from = std::max<std::int64_t>(p.issued - p.lead, 0);
   for (const FirstRead& read : p.schedule.first_reads(p.pass, from)) {
-    // The lead slot reads what the first one behind it reads.
+    // The lead slot reads the same row as the first slot after it.
     const std::int64_t slot = std::max(read.slot == 0 ? 0 : read.slot + p.lead, p.issued);
     if (slot >= end) break;
     const bool with_weights = slot == 0 && weight_read_pending_;
@@ -205,7 +205,7 @@ void CimArray::issue(std::int64_t count) {
   p.issued = end;
 }
 
-/// Issues what is left of the pass.
+/// Issues the rest of the pass.
 void CimArray::run_pass() {
   Process& p = *process_;
   if (!p.pass_started) start_pass();
@@ -215,7 +215,7 @@ void CimArray::run_pass() {
   p.pass_started = false;
 }
 
-/// Runs on to the slot that triggers a load. False if the computation ends before.
+/// Runs up to the slot that triggers a load. Returns false if the computation ends earlier.
 bool CimArray::reach_column(std::int64_t out_x) {
   Process& p = *process_;
   const std::vector<SlotColumn>& columns = p.schedule.columns();
@@ -231,7 +231,7 @@ bool CimArray::reach_column(std::int64_t out_x) {
   for (auto column = first; column != columns.end() && column->out_x == out_x; ++column)
     end = column->end;
   if (first->begin == end) return false;  // padding only: no slot
-  // One load a slot: the slot before may have issued one already.
+  // One load per slot: the previous slot may have issued one.
   const std::int64_t begin = first->begin == 0 ? 0 : first->begin + p.lead;
   const std::int64_t slot = std::max(begin, p.issued);
   if (slot >= end + p.lead) return false;
@@ -243,8 +243,8 @@ void CimArray::run_until_column(std::int64_t out_x) {
   if (process_ && !reach_column(out_x)) end_process();
 }
 
-/// Bytes of the layer's outputs that go to DRAM: all of a tensor that must be there, otherwise the
-/// columns that no bank keeps for its consumers.
+/// Bytes of the layer's outputs that are stored to DRAM: the whole tensor if required, otherwise
+/// the columns that no bank keeps for its consumers.
 void CimArray::store_outputs() {
   std::int64_t bytes = 0;
   const auto add = [&](const MidapOutput& out) {
@@ -268,10 +268,10 @@ void CimArray::store_outputs() {
 
 void CimArray::finish_layer() {
   drain();
-  // Whatever is issued next finds the last output's writes still queued.
+  // The next slots may find the last output's writes still queued.
   if (writes_can_stall_) arrivals_.push_back({pipe_ + 1 + kWriteStage, 1});
   if (layer_->has_reduction) {
-    // Over the channels as stored, padding included.
+    // Over the stored channels, including padding.
     step_to(pipe_ + ceil_div(layer_->outputs[0].channels, lanes_), EventKind::kCompute);
   }
   step_to(pipe_ + kEndCycles, EventKind::kSetup);

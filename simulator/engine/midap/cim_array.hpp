@@ -16,27 +16,27 @@
 
 namespace tilewake::midap {
 
-/// How the sequencer drives the array. Every call blocks for the cycles it takes.
+/// Interface of the array to the sequencer. Every call blocks for the cycles it takes.
 class CimArrayIf : public virtual sc_core::sc_interface {
  public:
   virtual void start_layer(const MidapLayer& layer) = 0;
-  /// Finishes the computation that was started; one empty slot if there is none.
+  /// Finishes the started computation; one empty slot if there is none.
   virtual void drain() = 0;
-  /// Sets a PROCESS up, to be run by the calls that follow.
+  /// Sets up a PROCESS, which the following calls run.
   virtual void start_process(const MidapBehaviour& process, int first_fragment, bool first,
                              bool last) = 0;
-  /// Runs until the last pass has issued a slot of output column `out_x`, at most to the end.
+  /// Runs until the last pass has issued a slot of output column `out_x`, or to the end.
   virtual void run_until_column(std::int64_t out_x) = 0;
-  /// Reduces what is reduced on the way, and empties the pipe.
+  /// Executes the fused reduction, and drains the pipe.
   virtual void finish_layer() = 0;
 };
 
-/// The CIMs, the extended CIM and their pipe: one issue slot a cycle, written seven stages later.
+/// The CIMs, the extended CIM and their pipe: one issue slot per cycle, written seven stages later.
 ///
-/// Timing law, a cycle: the write stage takes the output of the slot issued six cycles before, the
-/// bias is read for the slot issued four cycles before, and a slot is issued, which reads FMEM,
-/// then WMEM. Each of these may wait, and everything waits with it. Between two cycles in which
-/// somebody may have to wait, any number of slots is one step of the kernel.
+/// Timing per cycle: the write stage takes the output of the slot issued six cycles earlier, the
+/// bias is read for the slot issued four cycles earlier, and a slot is issued, which reads FMEM,
+/// then WMEM. Each of these may stall the whole pipe. Between two cycles with a possible stall, any
+/// number of slots is one kernel step.
 class CimArray : public sc_core::sc_module, public CimArrayIf {
  public:
   sc_core::sc_port<BufferIf> fmem{"fmem"};
@@ -56,7 +56,7 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   void finish_layer() override;
 
  private:
-  /// An output on its way to the write stage; kept only where writes can hold the pipe.
+  /// An output in the pipe before the write stage; kept only if writes can stall the pipe.
   struct Arrival {
     std::int64_t at = 0;  // pipe cycle
     std::int64_t num_writes = 1;
@@ -65,9 +65,9 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
     SlotSchedule schedule;
     bool first = false;
     bool last = false;
-    std::int64_t pass = 0;    // being issued
-    std::int64_t issued = 0;  // slots of it
-    std::int64_t lead = 0;    // lead slot of it
+    std::int64_t pass = 0;    // current pass
+    std::int64_t issued = 0;  // issued slots of it
+    std::int64_t lead = 0;    // lead slots of it
     bool pass_started = false;
   };
 
@@ -94,16 +94,16 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
   std::int64_t lanes_ = 0;  // output channels of one pass of the layer
   bool writes_can_stall_ = false;
   std::optional<Process> process_;
-  bool bubble_free_ = false;  // a matrix product was drained: no more empty slots in this layer
+  bool bubble_free_ = false;  // a matrix product was drained: no further empty slots in this layer
   RowRead last_read_;
-  std::int64_t pipe_ = 0;  // cycles of the pipe in this layer, without waiting
+  std::int64_t pipe_ = 0;  // cycles of the pipe in this layer, without stalls
 
   bool weight_read_pending_ = false;
   std::deque<std::int64_t> bias_reads_;  // pipe cycles
   std::deque<Arrival> arrivals_;
   std::int64_t write_queue_free_at_ = 0;
 
-  EventKind activity_ = EventKind::kCompute;  // told in one piece when it ends
+  EventKind activity_ = EventKind::kCompute;  // reported at its end
   std::int64_t activity_begin_ = 0;
   std::int64_t activity_cycles_ = 0;
 };

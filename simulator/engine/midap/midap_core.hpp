@@ -26,7 +26,7 @@ class MidapCore final : public sc_core::sc_module, public Core {
   void finish() override { dma_->finish(); }
 
  private:
-  /// The order in which the buffers are bound to the DMA.
+  /// Buffers in the order of their binding to the DMA.
   enum Buffer { kFmem, kWmem, kBmmem };
 
   const std::unique_ptr<BufferDma> dma_;

@@ -20,13 +20,13 @@ void Sequencer::start(const MidapProgram& program, EventSink& sink) {
 
 void Sequencer::serve() {
   while (true) {
-    if (program_ == nullptr) wait(started_);  // armed before the first start already
+    if (program_ == nullptr) wait(started_);  // may be set before the first start
     if (program_ == nullptr) continue;
     const std::vector<MidapLayer>& layers = program_->layers;
     std::int64_t begin = now_cycles();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       run_layer(layers[i]);
-      // The parts of a split layer are one layer to everybody else.
+      // The parts of a split layer are one layer for other modules.
       const int id = layers[i].program_layer;
       if (i + 1 < layers.size() && layers[i + 1].program_layer == id) continue;
       sink_->on_event(

@@ -10,11 +10,11 @@
 
 namespace tilewake::midap {
 
-/// Carries out a program, behaviour by behaviour: loads go to the DMA, computations to the array.
-/// Has the only process of the core; the array's calls block it.
+/// Executes a program, behaviour by behaviour: loads are passed to the DMA, computations to the
+/// array. It has the only process of the core; the array's calls block it.
 ///
-/// Timing: its decisions take no cycle. A load that needs nothing of the computation before it
-/// still waits for that computation to end.
+/// Timing: decisions take no cycle. A load always waits for the end of the computation before it,
+/// even without a dependence.
 class Sequencer : public sc_core::sc_module {
  public:
   sc_core::sc_port<DmaIf> dma{"dma"};
@@ -23,7 +23,7 @@ class Sequencer : public sc_core::sc_module {
   SC_HAS_PROCESS(Sequencer);
   Sequencer(const sc_core::sc_module_name& name, int fmem_buffer);
 
-  /// The program runs with the next sc_start(). It must outlive the run.
+  /// Sets the program, which starts with the next sc_start() and must outlive the run.
   void start(const MidapProgram& program, EventSink& sink);
   bool done() const { return program_ == nullptr; }
 

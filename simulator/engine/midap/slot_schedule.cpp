@@ -47,11 +47,12 @@ const MidapFragment& SlotSchedule::fragment_at(std::int64_t x) const {
   const auto it = std::find_if(begin, layer_.input_fragments.end(),
                                [&](const MidapFragment& f) { return f.head <= x && x < f.tail; });
   if (it == layer_.input_fragments.end())
-    throw SimulationError("a window reads column " + std::to_string(x) + ", which is in no bank");
+    throw SimulationError("a window reads column " + std::to_string(x) +
+                          ", which is not in a bank");
   return *it;
 }
 
-/// Taps of a window at corner `x` that lie inside the feature map; the others take no slot.
+/// Taps of a window at corner `x` inside the feature map; other taps take no slot.
 SlotSchedule::TapRange SlotSchedule::taps_x(std::int64_t x) const {
   const std::int64_t begin = std::max<std::int64_t>(ceil_div(-x, layer_.dilation), 0);
   const std::int64_t end =
@@ -100,7 +101,7 @@ void SlotSchedule::build_gemm() {
 
 void SlotSchedule::build_aligned() {
   find_lines();
-  std::int64_t top_slots = 0;  // of the first window, a tap column
+  std::int64_t top_slots = 0;  // of the first window, per tap column
   std::int64_t taps_y_total = 0;
   for (const std::int64_t y : lines_) {
     const TapRange taps = taps_y(y);
@@ -115,8 +116,9 @@ void SlotSchedule::build_aligned() {
   }
 }
 
-/// Slots of tap column `kx` of the window at (x, y), whose channels straddle rows. `last` is what
-/// was read just before, and moves on. With `lead`, the alignment slot is noted there, not counted.
+/// Slots of tap column `kx` of the window at (x, y), whose channels straddle rows. `last` is the
+/// previous read, and is updated. With `lead`, the alignment slot is recorded there instead of
+/// counted.
 std::int64_t SlotSchedule::unaligned_tap_column(std::int64_t x, std::int64_t y, std::int64_t kx,
                                                 RowRead& last, ColumnSlots* lead) const {
   const std::int64_t c = layer_.in_channels;
@@ -124,7 +126,7 @@ std::int64_t SlotSchedule::unaligned_tap_column(std::int64_t x, std::int64_t y, 
   const MidapFragment& fragment = fragment_at(column);
   const std::int64_t base = (column - fragment.head) * layer_.in_height * c;
   const TapRange taps = taps_y(y);
-  // Taps of one column lie behind each other unless they are dilated.
+  // Taps of a column are contiguous unless they are dilated.
   const bool together = layer_.dilation == 1;
   std::int64_t slots = 0;
   for (std::int64_t ky = taps.begin; ky < taps.end; ky = together ? taps.end : ky + 1) {
@@ -136,8 +138,8 @@ std::int64_t SlotSchedule::unaligned_tap_column(std::int64_t x, std::int64_t y, 
     const std::int64_t rows = ceil_div(ky_end * c, row_) - ky * c / row_;
     std::int64_t row = address / row_;
     if (address % row_ > weight_offset) {
-      // Weights start earlier in their row than the features do: one row more to shift through,
-      // unless it is still in the shift register.
+      // Weights start earlier in their row than the features: one more row to shift through, unless
+      // it is still in the shift register.
       const RowRead here{fragment.bank, row};
       if (lead != nullptr && ky == taps.begin) {
         lead->lead = true;
@@ -171,7 +173,7 @@ SlotSchedule::ColumnSlots SlotSchedule::unaligned_column(std::int64_t x,
   return result;
 }
 
-/// Columns repeat: where all taps lie in one fragment, only the offset within a row matters.
+/// Columns repeat: if all taps are in one fragment, only the offset within a row matters.
 SlotSchedule::ColumnSlots SlotSchedule::cached_unaligned_column(std::int64_t x) {
   const TapRange taps = taps_x(x);
   if (taps.begin == taps.end || lines_.empty()) return {};
@@ -185,7 +187,7 @@ SlotSchedule::ColumnSlots SlotSchedule::cached_unaligned_column(std::int64_t x) 
   if (cached == cache_.end())
     return cache_.emplace(key, unaligned_column(x, nullptr)).first->second;
   ColumnSlots result = cached->second;
-  // Same slots, other rows: only the first and the last tap column tell what is read.
+  // Same slots, other rows: the first and the last tap column determine what is read.
   RowRead last;
   ColumnSlots at_first;
   unaligned_tap_column(x, lines_.front(), taps.begin, last, &at_first);
@@ -241,7 +243,7 @@ void SlotSchedule::find_matrix_reads(std::int64_t from, std::vector<FirstRead>& 
 
 void SlotSchedule::find_window_reads(std::int64_t from, std::vector<FirstRead>& reads) const {
   const bool straddling = layer_.kind == MidapKind::kConv && !layer_.row_aligned;
-  std::optional<std::int64_t> before;  // corner x of the column before, if it has slots
+  std::optional<std::int64_t> before;  // corner x of the previous column, if it has slots
   std::int64_t x = x_begin_ - layer_.stride;
   for (const SlotColumn& column : columns_) {
     x += layer_.stride;

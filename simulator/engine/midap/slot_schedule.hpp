@@ -17,8 +17,8 @@ struct RowRead {
   friend bool operator==(const RowRead&, const RowRead&) = default;
 };
 
-/// All windows with the same corner x: what one pass issues for them. Slots are counted from the
-/// start of the pass, without the lead slot (see SlotSchedule).
+/// All windows with the same corner x: their slots in one pass, counted from the start of the pass,
+/// without the lead slot (see SlotSchedule).
 struct SlotColumn {
   std::int64_t out_x = 0;
   std::int64_t begin = 0;
@@ -33,10 +33,10 @@ struct FirstRead {
 
 /// The issue slots of one PROCESS in closed form, column by column: no time, no state.
 ///
-/// A PROCESS makes `num_passes` passes over the same windows, one a group of output channels; add
-/// and mul make one pass a column instead. All passes are alike but for the lead slot: the first
-/// window of an unaligned convolution needs one more alignment slot unless its first row happens to
-/// be what was read just before.
+/// A PROCESS runs `num_passes` passes over the same windows, one per group of output channels; add
+/// and mul run one pass per column instead. All passes are equal except for the lead slot: the
+/// first window of an unaligned convolution needs one more alignment slot unless its first row was
+/// just read.
 ///
 /// Source: the slot counts per operator of the reference simulator (simulator/engine/README.md).
 class SlotSchedule {
@@ -50,14 +50,14 @@ class SlotSchedule {
 
   std::int64_t num_passes() const { return num_passes_; }
   std::int64_t pass_slots() const { return pass_slots_; }
-  /// Slots of the first window, which finishes the first output of a pass. Windows that see
-  /// padding only take no slot and count as none.
+  /// Slots of the first window, which completes the first output of a pass. Windows in the padding
+  /// only take no slot and do not count.
   std::int64_t first_window_slots() const { return first_window_slots_; }
-  /// 1 if a pass that begins after reading `last` has a lead slot, else 0.
+  /// 1 if a pass that begins after reading `last` has a lead slot, otherwise 0.
   std::int64_t lead_slots(const RowRead& last) const {
     return lead_possible_ && !(last == lead_read_) ? 1 : 0;
   }
-  /// What the last slot of a pass reads.
+  /// The read of the last slot of a pass.
   const RowRead& last_read() const { return last_read_; }
 
   /// True for add and mul: pass i is column i.
@@ -65,10 +65,10 @@ class SlotSchedule {
   /// Columns of a pass in order (of all passes if `pass_per_column`).
   const std::vector<SlotColumn>& columns() const { return columns_; }
 
-  /// Where a pass first reads each bank from slot `from` on, in order of slots.
+  /// The first read of each bank in a pass from slot `from` on, in order of slots.
   std::vector<FirstRead> first_reads(std::int64_t pass, std::int64_t from) const;
-  /// Slots of every window of a pass in order. Costs a walk over all windows: only for layers whose
-  /// writes can hold the pipe.
+  /// Slots of every window of a pass in order. Iterates over all windows: only for layers whose
+  /// writes can stall the pipe.
   std::vector<std::int64_t> window_slots() const;
 
  private:
@@ -109,7 +109,7 @@ class SlotSchedule {
   const std::size_t first_fragment_;
   const std::int64_t x_begin_;
   const std::int64_t x_last_;
-  std::vector<std::int64_t> lines_;  // corner y of the windows that have a tap
+  std::vector<std::int64_t> lines_;  // corner y of the windows with taps
   std::int64_t num_passes_ = 0;
   std::int64_t pass_slots_ = 0;
   std::int64_t first_window_slots_ = 0;

@@ -51,7 +51,7 @@ void WeightController::start_pass(std::int64_t pass, std::int64_t num_passes, bo
       start_conv_pass(pass, num_passes, first_process, last_process);
       break;
     case MidapKind::kExtended:
-      // All depthwise weights came in one piece; the other slot is free at once.
+      // All depthwise weights were loaded in one piece; the other slot is free immediately.
       if (first_process && pass == 0) {
         switch_weights();
         request_next_layer();
@@ -71,7 +71,7 @@ void WeightController::start_pass(std::int64_t pass, std::int64_t num_passes, bo
 void WeightController::start_conv_pass(std::int64_t pass, std::int64_t num_passes,
                                        bool first_process, bool last_process) {
   const bool resident = layer_->weights.once && !first_process;
-  // Resident weights lie alternately in both slots; the first group is in the one in use if the
+  // Resident weights alternate between both slots; the first group is in the current slot if the
   // last group was, too.
   if (!(resident && pass == 0) || num_passes % 2 == 0) switch_weights();
   if (pass + 1 < num_passes || !last_process) {

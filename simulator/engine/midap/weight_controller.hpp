@@ -11,27 +11,28 @@
 
 namespace tilewake::midap {
 
-/// Which slots of WMEM and BMMEM are read, seen from the CIM array.
+/// The WMEM and BMMEM slots in use: interface to the CIM array.
 class WeightControllerIf : public virtual sc_core::sc_interface {
  public:
   virtual void start_layer(const MidapLayer& layer) = 0;
-  /// A pass of a PROCESS begins: weights of the next output channels (or the next plane of a second
-  /// operand) are switched to, and what comes after them is requested.
+  /// Starts a pass of a PROCESS: switches to the weights of the next output channels (or the next
+  /// plane of a second operand), and requests the following ones.
   virtual void start_pass(std::int64_t pass, std::int64_t num_passes, bool first_process,
                           bool last_process) = 0;
   virtual int weight_slot() const = 0;
   virtual int bias_slot() const = 0;
 };
 
-/// Double buffering of weights and biases: while one slot is used, the other is filled with the
-/// next group of weights, at the end of a layer with the first group of the next weighted layer.
+/// Double buffering of weights and biases: while one slot is used, the other one is filled with the
+/// next group of weights, at the end of a layer with the first group of the next layer with
+/// weights.
 ///
-/// Timing: none of its own. Requests leave in the cycle in which a pass or a layer begins.
+/// Takes no time itself. Requests are issued in the cycle in which a pass or a layer begins.
 class WeightController : public sc_core::sc_module, public WeightControllerIf {
  public:
   sc_core::sc_port<DmaIf> dma{"dma"};
 
-  /// Buffer numbers as the DMA knows them.
+  /// Buffer numbers of the DMA.
   WeightController(const sc_core::sc_module_name& name, int wmem_buffer, int bmmem_buffer);
 
   void reset();

@@ -9,8 +9,8 @@
 namespace tilewake::tiled {
 namespace {
 
-// Steps that the loader looks ahead; the slots of the buffers allow fewer, save for steps that load
-// nothing.
+// Maximum look-ahead of the loader in steps; the slots of the buffers allow fewer, except for steps
+// without loads.
 constexpr std::size_t kMaxAhead = 16;
 
 }  // namespace
@@ -39,13 +39,13 @@ void TiledCore::start(const Program& program, EventSink& sink) {
 
 void TiledCore::serve() {
   while (true) {
-    if (program_ == nullptr) wait(started_);  // armed before the first start already
+    if (program_ == nullptr) wait(started_);  // may be set before the first start
     if (program_ == nullptr) continue;
     const int num_layers = static_cast<int>(program_->layers.size());
     std::int64_t begin = now_cycles();
     for (int i = 0; i < num_layers; ++i) {
       run_layer(i);
-      // The copies of a concat are one layer to everybody else.
+      // The copies of a concat are one layer for other modules.
       const int id = layer(i).program_layer;
       if (i + 1 < num_layers && layer(i + 1).program_layer == id) continue;
       if (i + 1 == num_layers)
@@ -200,8 +200,8 @@ bool TiledCore::do_phase(Ahead& ahead) {
       ahead.phase = Phase::kSums;
       return true;
     case Phase::kSums:
-      // They are in DRAM: a tile comes back two steps later or more, and of the parts in between
-      // the output buffer holds as many as it has slots, so this tile's has been stored.
+      // Spilled sums are in DRAM: a tile is read back two steps later or more, and the output
+      // buffer holds at most as many parts as it has slots, so this tile's part has been stored.
       if (step.loads_sums) {
         const std::int64_t size = memory.accumulator_bytes;
         load(ahead, number, Cause::kFeatures,

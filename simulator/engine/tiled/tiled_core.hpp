@@ -17,14 +17,14 @@
 namespace tilewake::tiled {
 
 /// A core that works in tiles (systolic array, vector processor): one process computes the steps of
-/// a TiledProgram, a loader runs ahead of it as far as the slots of the buffers allow.
+/// a TiledProgram, a loader runs ahead of it as far as buffer slots allow.
 ///
-/// Timing of a step: it begins when the step before has ended and all that it needs is on chip, and
-/// takes what the program's StepCost says. Loads are requested in the order of use. A slot of the
-/// input or weight buffer is free again behind the last step that uses its content, one of the
-/// output buffer when its last store has ended. Features are not requested before the stores of
-/// the layers that compute them have ended; weights may be, so they are prefetched across layers.
-/// The run ends with the last store.
+/// Timing of a step: it begins when the previous step has ended and its operands are on chip, and
+/// takes the cycles of the program's StepCost. Loads are requested in the order of use. A slot of
+/// the input or weight buffer becomes free after the last step that uses its content, a slot of the
+/// output buffer after its last store. Features are requested after the stores of the layers that
+/// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
+/// with the last store.
 class TiledCore : public sc_core::sc_module, public Core, private TransferListener {
  public:
   SC_HAS_PROCESS(TiledCore);
@@ -35,10 +35,10 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   void finish() override {}
 
  private:
-  /// What the loader does for a step, in this order.
+  /// Actions of the loader for a step, in this order.
   enum class Phase { kWeights, kInput, kOutputSlot, kSecond, kSums, kIssued };
 
-  /// A step that the loader has begun with.
+  /// A step that the loader has started.
   struct Ahead {
     int layer = 0;
     TileStep step;
@@ -47,7 +47,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
     int weights_under_way = 0;
   };
 
-  /// One slot's worth of the output buffer, from its opening to its last store.
+  /// The content of one output buffer slot, from its allocation to its last store.
   struct OutputPart {
     int stores_under_way = 0;
     bool closed = false;
@@ -58,7 +58,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
     bool computed = false;
   };
 
-  struct Owner {  // of a transfer: a step by its number, or a part of the output buffer
+  struct Owner {  // of a transfer: a step number, or a part of the output buffer
     bool is_load = true;
     bool is_weights = false;
     std::int64_t number = 0;
@@ -100,13 +100,13 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::int64_t inputs_in_use_ = 0;
   std::int64_t weights_in_use_ = 0;
 
-  // The output buffer: parts in the order in which they were opened.
+  // The output buffer: parts in order of allocation.
   std::deque<OutputPart> parts_;
   std::int64_t first_part_ = 0;
   std::int64_t computing_part_ = -1;
 
   std::vector<LayerState> layers_;
-  std::unordered_map<std::int64_t, Owner> owners_;  // of transfers under way
+  std::unordered_map<std::int64_t, Owner> owners_;  // of transfers in flight
 };
 
 }  // namespace tilewake::tiled
