@@ -48,8 +48,8 @@ void check(const ChoiceSpace& space) {
 /// of Mathematical Chemistry 25, 1999 (cut-HDMR, without the terms of positions farther apart).
 class Differences {
  public:
-  Differences(const Predictor& predictor, const ChoiceSpace& space)
-      : predictor_(predictor), space_(space), choices_(space.positions.size()) {
+  Differences(const CyclePredictor& predict, const ChoiceSpace& space)
+      : predict_(predict), space_(space), choices_(space.positions.size()) {
     for (std::size_t p = 0; p < choices_.size(); ++p)
       choices_[p] = space.positions[p].default_choice;
     measure_defaults();
@@ -68,7 +68,7 @@ class Differences {
     for (std::size_t p = 0; p < choices_.size(); ++p)
       position_of.emplace(space_.positions[p].block, p);
     const Network network = space_.network(choices_);
-    const Prediction prediction = predictor_.predict(network);
+    const Prediction prediction = predict_(network);
     default_cycles_ = prediction.total_cycles;
     own_cycles.assign(choices_.size(), 0.0);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -85,7 +85,7 @@ class Differences {
     for (int choice = 0; choice < position.num_choices; ++choice) {
       choices_[p] = choice;
       const Network network = space_.network(choices_);
-      row.push_back(predictor_.predict(network).total_cycles - default_cycles_);
+      row.push_back(predict_(network).total_cycles - default_cycles_);
       has_layers |= std::any_of(network.layers.begin(), network.layers.end(),
                                 [&](const Layer& l) { return l.block == position.block; });
     }
@@ -107,7 +107,7 @@ class Differences {
         choices_[p - 1] = before;
         choices_[p] = choice;
         rows[index_of(before)][index_of(choice)] =
-            predictor_.predict(space_.network(choices_)).total_cycles - default_cycles_ -
+            predict_(space_.network(choices_)).total_cycles - default_cycles_ -
             single[p - 1][index_of(before)] - single[p][index_of(choice)];
       }
     }
@@ -115,7 +115,7 @@ class Differences {
     choices_[p] = default_choice;
   }
 
-  const Predictor& predictor_;
+  const CyclePredictor& predict_;
   const ChoiceSpace& space_;
   std::vector<int> choices_;  // the defaults, except at the measured positions
   double default_cycles_ = 0.0;
@@ -174,8 +174,12 @@ double LatencyTable::expected_cycles(const std::vector<std::vector<double>>& pro
 }
 
 LatencyTable tabulate(const Predictor& predictor, const ChoiceSpace& space) {
+  return tabulate([&](const Network& network) { return predictor.predict(network); }, space);
+}
+
+LatencyTable tabulate(const CyclePredictor& predict, const ChoiceSpace& space) {
   check(space);
-  Differences differences(predictor, space);
+  Differences differences(predict, space);
   charge_causes(differences);
   LatencyTable table;
   table.fixed_cycles = differences.fixed_cycles;

@@ -10,6 +10,9 @@
 
 namespace tilewake {
 
+/// Predicted cycles of a network and of its layers: Predictor::predict, or another estimate.
+using CyclePredictor = std::function<Prediction(const Network& network)>;
+
 /// A place in a network with alternatives.
 struct ChoicePosition {
   std::string block;       // Layer::block of its layers
@@ -54,6 +57,7 @@ struct LatencyTable {
 ///
 /// Throws InputError if a position has no choices or no layers in any of them, if two positions
 /// have the same block, or naming a layer that the machine cannot hold.
+LatencyTable tabulate(const CyclePredictor& predict, const ChoiceSpace& space);
 LatencyTable tabulate(const Predictor& predictor, const ChoiceSpace& space);
 
 }  // namespace tilewake

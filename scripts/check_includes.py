@@ -27,7 +27,7 @@ ALLOWED = {
     "latency_model/api": ["latency_model", "simulator/api", "simulator/trace", "simulator/mapping",
                           "simulator/hardware", "simulator/network", "simulator/common"],
     "latency_model/cli": ["latency_model", "latency_model/api", "simulator/"],
-    "nas/common": [],
+    "nas/common": ["simulator/common"],
     "nas/data": NAS_CORE,
     "nas/recipe": [*NAS_CORE, "nas/data"],
     "nas/space": NAS_CORE,

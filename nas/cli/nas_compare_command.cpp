@@ -288,7 +288,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
         try {
           runs.push_back(compared(method_spec, run, session.run(request, Step::kEvaluate)));
         } catch (const TargetMissed& missed) {
-          none.missed = missed.reason;
+          none.missed = missed.what();
           runs.push_back(none);
         } catch (const InputError& error) {  // hours of other runs are not to wait for it
           log().error("{}: {}", run.out, error.what());

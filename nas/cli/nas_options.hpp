@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/search/run_config.hpp"
+#include "nas/search/run_context.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/options.hpp"
 

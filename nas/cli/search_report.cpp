@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/cli/search_report.hpp"
 
+#include <chrono>
 #include <cmath>
 #include <optional>
+#include <sstream>
+#include <vector>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "nas/report/step_table.hpp"
-#include "nas/search/target_context.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
@@ -88,6 +95,16 @@ Json target_json(const TargetResult& target) {
   return json;
 }
 
+/// `text` two spaces to the right, without comments and empty lines.
+std::string indented(const std::string& text) {
+  std::string result;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line[0] != '#') result += "  " + line + "\n";
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string search_table(const SearchResult& result) {
@@ -140,6 +157,51 @@ std::string search_summary_json(const Summary& summary, const TargetResult& targ
   found.erase("directory");
   json.update(found);
   return json.dump(2) + "\n";
+}
+
+std::string search_run_yaml(const SearchRequest& request, const Machine& machine,
+                            const Stopwatch& stopwatch, bool is_complete) {
+  const RunContext& run = request.run;
+  std::vector<std::string> words = {"tilewake", "nas", request.command};
+  words.insert(words.end(), request.arguments.begin(), request.arguments.end());
+  for (std::string& word : words) word = json_string(word);
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format(
+      "# A search of tilewake.\n"
+      "version: {}\n"
+      "command: [{}]\n"
+      "written: {:%Y-%m-%dT%H:%M:%SZ}\n"
+      "complete: {}\n"
+      "wall_seconds: {:.1f}\n"
+      "cpu_seconds: {:.1f}\n"
+      "seed: {}\n"
+      "method: {}\n"
+      "targets_ms: [{}]\n"
+      "device: {}\n"
+      "mixed_precision: {}\n"
+      "data:\n"
+      "  name: {}\n"
+      "  train_images: {}\n"
+      "  test_images: {}\n"
+      "space_file: {}\n"
+      "space:\n{}"
+      "recipe_file: {}\n"
+      "recipe:\n{}"
+      "hardware:\n"
+      "  file: {}\n"
+      "  machine: {}\n"
+      "  resolved:\n{}",
+      kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+      is_complete, stopwatch.wall_seconds(), stopwatch.cpu_seconds(), run.seed,
+      to_string(run.method), fmt::join(run.targets_ms, ", "), run.device.str(), run.mixed_precision,
+      json_string(run.data.name), run.data.train->size(), run.data.test->size(),
+      json_string(request.space_file),
+      indented(uses_operators(run.method) ? operator_space_yaml(run.operators)
+                                          : search_space_yaml(run.space)),
+      json_string(request.options.recipe), indented(recipe_yaml(run.recipe)),
+      json_string(machine.file.path), json_string(run.machine),
+      hardware_yaml(machine.config, "    "));
 }
 
 }  // namespace tilewake

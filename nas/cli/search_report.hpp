@@ -3,11 +3,27 @@
 
 #include <string>
 
+#include "nas/cli/nas_options.hpp"
 #include "nas/search/search_run.hpp"
+#include "simulator/api/inputs.hpp"
+#include "simulator/common/stopwatch.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/trace/summary.hpp"
 
 namespace tilewake {
+
+/// One run of a search as the command line asks for it.
+struct SearchRequest {
+  NasOptions options;
+  std::string command;  // "run", "scale", ...
+  Arguments arguments;
+  RunContext run;  // without machine and caller
+  std::string space_file;
+};
+
+/// run.yaml: command, version, every value of recipe, space and machine, and the time so far.
+std::string search_run_yaml(const SearchRequest& request, const Machine& machine,
+                            const Stopwatch& stopwatch, bool is_complete);
 
 /// What each step of a target did to latency, accuracy and parameters, and, where the run came to
 /// its end, "estimated x ms, simulated y ms, limit T, accuracy z".

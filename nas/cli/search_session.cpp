@@ -14,19 +14,20 @@
 #include "nas/cli/progress_line.hpp"
 #include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_report.hpp"
-#include "nas/cli/search_run_yaml.hpp"
 #include "nas/training/threads.hpp"
 #include "simulator/api/data_files.hpp"
 #include "simulator/api/simulation.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/progress.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
@@ -100,30 +101,39 @@ void write_target(const TargetResult& target, const Machine& machine, NetworkSim
 }
 
 /// What a resumed run writes anew before it can tell whether it is the one that was begun.
-std::vector<std::string> texts_of(const RunConfig& config) {
+std::vector<std::string> texts_of(const RunContext& run) {
   std::vector<std::string> paths;
   for (const char* name : {"/run.yaml", "/space.yaml", "/operators.csv", "/decisions.log"}) {
-    paths.push_back(config.directory + name);
+    paths.push_back(run.directory + name);
   }
-  for (const double target_ms : config.targets_ms) {
-    paths.push_back(target_directory(config, target_ms) + "/decisions.log");
-  }
+  for (const Target& target : targets_of(run)) paths.push_back(target.directory + "/decisions.log");
   return paths;
+}
+
+/// The recipe of --recipe with the values of --set.
+Recipe read_recipe_of(const NasOptions& options) {
+  const std::vector<YamlOverride> settings = single_values(parse_settings(options.overrides));
+  const InputFile file = read_recipe_file(options.recipe);
+  try {
+    return read_recipe_text(file.text, file.path, settings);
+  } catch (const InputError& e) {
+    if (settings.empty()) throw;
+    throw InputError(
+        fmt::format("{} (with --set {})", e.what(), printable(settings_text(settings))));
+  }
 }
 
 /// The space of the method: of operators, of MixConv blocks, or what a space of either kind says of
 /// input, classes and limits.
-void read_space(const InputFile& file, RunConfig& config) {
-  if (!uses_operators(config.method)) {
-    config.space = read_search_space_text(file.text, file.path);
+void read_space(const InputFile& file, RunContext& run) {
+  if (!uses_operators(run.method)) {
+    run.space = read_search_space_text(file.text, file.path);
     return;
   }
-  config.operators = read_operator_space_text(file.text, file.path);
-  config.space.name = config.operators.name;
-  config.space.input = config.operators.input;
-  config.space.num_classes = config.operators.num_classes;
-  config.space.width_divisor = config.operators.width_divisor;
-  config.space.max_params = config.operators.max_params;
+  run.operators = read_operator_space_text(file.text, file.path);
+  run.space.frame() = run.operators.frame();
+  run.space.width_divisor = run.operators.width_divisor;
+  run.space.max_params = run.operators.max_params;
 }
 
 }  // namespace
@@ -141,25 +151,24 @@ SearchSession::SearchSession(const NasOptions& options)
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
                                      const Arguments& arguments) const {
   SearchRequest request{options, command, arguments, {}, {}};
-  RunConfig& config = request.config;
-  config.machine = machine_id(machine_.config);
-  const InputFile recipe = read_recipe_file(options.recipe);
-  config.recipe = read_recipe_text(recipe.text, recipe.path, options.overrides);
-  config.data = open_image_data(options.data);
-  config.method = options.method;
-  const InputFile space = read_space_file(
-      options.space.empty() ? space_for(config.data, config.method) : options.space);
+  RunContext& run = request.run;
+  run.machine = machine_id(machine_.config);
+  run.recipe = read_recipe_of(options);
+  run.data = open_image_data(options.data);
+  run.method = options.method;
+  const InputFile space =
+      read_space_file(options.space.empty() ? space_for(run.data, run.method) : options.space);
   request.space_file = space.path;
-  read_space(space, config);
-  config.targets_ms = options.targets_ms;
-  config.seed = static_cast<std::uint64_t>(options.seed);
-  config.num_random = static_cast<int>(options.num_random);
-  config.num_correlated = static_cast<int>(options.num_correlated);
-  config.device = device_of(options.device);
-  config.mixed_precision = is_mixed(options.precision, config.device);
-  config.num_loader_threads = num_loader_threads_;
-  config.directory = options.out;
-  check_data_fits(config);
+  read_space(space, run);
+  run.targets_ms = options.targets_ms;
+  run.seed = static_cast<std::uint64_t>(options.seed);
+  run.num_random = static_cast<int>(options.num_random);
+  run.num_correlated = static_cast<int>(options.num_correlated);
+  run.device = device_of(options.device);
+  run.mixed_precision = is_mixed(options.precision, run.device);
+  run.num_loader_threads = num_loader_threads_;
+  run.directory = options.out;
+  check_data_fits(run);
   return request;
 }
 
@@ -196,16 +205,14 @@ double SearchSession::simulated_ms(const Network& network) {
 SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   const Stopwatch stopwatch;
   const NasOptions& options = request.options;
-  const RunConfig& config = request.config;
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
-  const FileBackup kept(options.resume ? texts_of(config) : std::vector<std::string>());
+  const FileBackup kept(options.resume ? texts_of(request.run) : std::vector<std::string>());
   RunManifest manifest = claim_search_directory(options.out, options.force);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",
-                          search_run_yaml(config, options, request.command, request.arguments,
-                                          request.space_file, machine_, stopwatch, is_complete));
+                          search_run_yaml(request, machine_, stopwatch, is_complete));
   };
   write_run_yaml(false);
   const std::optional<LatencyModel> model =
@@ -215,20 +222,21 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   const Predictor predictor(*model);
   ProgressLine line;
   bool has_trained = false;
-  const Host host{predictor,
-                  machine_.config.clock_mhz,
-                  [&](const Network& network) { return simulated_ms(network); },
-                  [&](const PhaseProgress& progress) {
-                    has_trained = true;
-                    line.update(progress);
-                  },
-                  [&](const std::string& text) {
-                    line.end();
-                    log().info(text);
-                  },
-                  [] { return InterruptDelay::is_pending(); }};
+  RunContext run = request.run;
+  run.predict = [&](const Network& network) { return predictor.predict(network); };
+  run.clock_mhz = machine_.config.clock_mhz;
+  run.simulate = [&](const Network& network) { return simulated_ms(network); };
+  run.on_progress = [&](const PhaseProgress& progress) {
+    has_trained = true;
+    line.update(progress);
+  };
+  run.log = [&](const std::string& text) {
+    line.end();
+    log().info(text);
+  };
+  run.is_interrupted = [] { return InterruptDelay::is_pending(); };
   try {
-    SearchResult result = run_search(config, host, last);
+    SearchResult result = run_search(run, last);
     line.end();
     // Of a limit that this run missed before.
     if (options.resume) manifest.remove("fastest.yaml");
@@ -250,7 +258,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
 }
 
 ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
-  std::string text = missed.reason;
+  std::string text = missed.what();
   if (!missed.fastest.stages.empty()) {
     const std::string path = directory + "/fastest.yaml";
     search_manifest(directory).add(path);

@@ -6,20 +6,12 @@
 
 #include "latency_model/latency_model.hpp"
 #include "nas/cli/nas_options.hpp"
+#include "nas/cli/search_report.hpp"
 #include "nas/search/search_run.hpp"
 #include "simulator/api/inputs.hpp"
 #include "simulator/api/simulation.hpp"
 
 namespace tilewake {
-
-/// One run of a search as the command line asks for it.
-struct SearchRequest {
-  NasOptions options;
-  std::string command;  // "run", "scale", ...
-  Arguments arguments;
-  RunConfig config;
-  std::string space_file;
-};
 
 /// The machine of --hw and its simulator, for all searches of a process.
 class SearchSession {

@@ -14,21 +14,21 @@
 #include "nas/common/random.hpp"
 #include "nas/evolution/evolution_file.hpp"
 #include "simulator/common/error.hpp"
-#include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
 
-/// Hash of everything that determines the candidates and their scores.
+/// Everything that decides which candidates there are and their scores, one "name=value" a line.
 std::string fingerprint_of(const EvolutionProblem& problem, const EvolutionOptions& o,
                            std::uint64_t seed) {
   const PathSpace& space = problem.space;
   return fmt::format(
-      "{:016x}", fnv1a64(fmt::format("evolution 1\n{} {} {} {} {} {} {}\n{}\n{}\n{}\n{}\n{}\n{}",
-                                     o.population, o.parents, o.mutations, o.crossovers,
-                                     o.generations, o.mutation_probability, o.max_tries_factor,
-                                     seed, space.num_choices, space.fixed, space.limit_ms,
-                                     problem.fastest.value_or(Path()), problem.fingerprint)));
+      "{}\ncandidates of a generation={}\nparents={}\nmutations={}\ncrossovers={}\n"
+      "generations={}\nmutation probability={}\ntries={}\nseed={}\nchoices={}\n"
+      "fixed choices={}\nlatency limit={}\nfastest path={}\n",
+      problem.fingerprint, o.population, o.parents, o.mutations, o.crossovers, o.generations,
+      o.mutation_probability, o.max_tries_factor, seed, space.num_choices, space.fixed,
+      space.limit_ms, problem.fastest.value_or(Path()));
 }
 
 std::string text_of(const Path& path) { return fmt::format("{}", fmt::join(path, " ")); }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/common/settings_difference.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/json_document.hpp"
@@ -82,11 +83,11 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
     if (json.at("hash").get<std::string>() != hash_of(json)) {
       throw InputError(path + ": is damaged: the hash does not match its content");
     }
-    if (json.at("fingerprint").get<std::string>() != fingerprint) {
-      throw InputError(fmt::format(
-          "{}: was written with different settings; use another --out, or --force, or an "
-          "empty directory",
-          path));
+    const auto found = json.at("fingerprint").get<std::string>();
+    if (found != fingerprint) {
+      throw InputError(
+          fmt::format("{}: is of a run with other settings: {}; use another --out, or --force",
+                      path, settings_difference(found, fingerprint)));
     }
     return parse(json, path);
   } catch (const Json::exception& e) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "nas/data/image_loader.hpp"
+#include "simulator/common/yaml_override.hpp"
 
 namespace tilewake {
 
@@ -107,14 +109,17 @@ struct Recipe {
   int random_networks = 0;  // networks of random search; 0: the image budget of `supernet`
 };
 
-/// Reads a recipe file (format: nas/recipe/README.md); missing keys have the defaults above.
-/// `overrides` are "search.epochs=3", applied after the file. Throws InputError naming file, line
-/// and key, or the override.
-Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides);
+/// Reads a recipe file (format: nas/recipe/README.md); a key that is missing has the default above.
+/// `overrides` are read as if the file held them. Throws InputError naming file, line and key.
+Recipe read_recipe(const std::string& path, const std::vector<YamlOverride>& overrides = {});
+/// Same, from text already in memory; `name` stands in for the file in errors.
 Recipe read_recipe_text(const std::string& text, const std::string& name,
-                        const std::vector<std::string>& overrides);
+                        const std::vector<YamlOverride>& overrides = {});
 
 /// All values, including defaults, as a recipe file.
 std::string recipe_yaml(const Recipe& recipe);
+
+/// All values by path: "train.epochs" has "40".
+std::map<std::string, std::string> recipe_values(const Recipe& recipe);
 
 }  // namespace tilewake

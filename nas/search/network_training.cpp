@@ -2,9 +2,18 @@
 #include "nas/search/network_training.hpp"
 
 #include <chrono>
+#include <cmath>
+#include <filesystem>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "nas/common/random.hpp"
+#include "nas/report/cost_log.hpp"
+#include "nas/search/step_record.hpp"
+#include "nas/search/step_settings.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
 
 namespace tilewake {
@@ -39,99 +48,141 @@ std::vector<std::int64_t> first_of(std::vector<std::int64_t> indices, std::int64
   return indices;
 }
 
-std::unique_ptr<ImageLoader> evaluation_loader(const TrainingContext& context,
+std::unique_ptr<ImageLoader> evaluation_loader(const RunContext& run,
                                                std::shared_ptr<const ImageSource> source,
                                                std::vector<std::int64_t> indices, int resolution) {
   LoaderOptions options;
   options.batch_size = kEvaluationBatch;
   options.resolution = resolution;
-  options.num_threads = context.config.num_loader_threads;
-  return std::make_unique<ImageLoader>(context.config.data, std::move(source), std::move(indices),
-                                       options);
+  options.num_threads = run.num_loader_threads;
+  return std::make_unique<ImageLoader>(run.data, std::move(source), std::move(indices), options);
+}
+
+std::vector<double> gate_scores(const RunContext& run, BlockNetwork network) {
+  const auto loader = validation_loader(run, static_cast<int>(network->architecture.input.height));
+  std::vector<std::vector<torch::Tensor>> gates;  // per block with one, per batch
+  for (const NetworkBlock& block : network->blocks) {
+    if (block->squeeze_excite) gates.emplace_back();
+  }
+  if (gates.empty()) return {};
+  const torch::NoGradGuard no_grad;
+  network->eval();
+  loader->start(0);
+  Batch batch;
+  while (loader->next(batch)) {
+    network->forward(to_tensors(batch, run.device).first);
+    std::size_t i = 0;
+    for (const NetworkBlock& block : network->blocks) {
+      if (block->squeeze_excite) gates[i++].push_back(block->squeeze_excite->last_gate.flatten(1));
+    }
+  }
+  std::vector<double> scores;
+  scores.reserve(gates.size());
+  for (const std::vector<torch::Tensor>& batches : gates) {
+    scores.push_back(torch::cat(batches).std(0, /*unbiased=*/true).mean().item<double>());
+  }
+  return scores;
 }
 
 }  // namespace
 
-std::unique_ptr<ImageLoader> training_loader(const TrainingContext& context,
-                                             const PhaseRecipe& recipe, int resolution) {
+std::unique_ptr<ImageLoader> training_loader(const RunContext& run, const PhaseRecipe& recipe,
+                                             int resolution) {
   LoaderOptions options;
   options.batch_size = recipe.batch_size;
   options.resolution = resolution;
   options.is_training = true;
   options.augmentation = recipe.augmentation;
-  options.seed = context.config.seed;
-  options.num_threads = context.config.num_loader_threads;
-  return std::make_unique<ImageLoader>(context.config.data, context.config.data.train,
-                                       context.split.train, options);
+  options.seed = run.seed;
+  options.num_threads = run.num_loader_threads;
+  return std::make_unique<ImageLoader>(run.data, run.data.train, run.split.train, options);
 }
 
-std::unique_ptr<ImageLoader> validation_loader(const TrainingContext& context, int resolution,
+std::unique_ptr<ImageLoader> validation_loader(const RunContext& run, int resolution,
                                                std::int64_t max_images) {
-  return evaluation_loader(context, context.config.data.train,
-                           first_of(context.split.validation, max_images), resolution);
+  return evaluation_loader(run, run.data.train, first_of(run.split.validation, max_images),
+                           resolution);
 }
 
-std::unique_ptr<ImageLoader> calibration_loader(const TrainingContext& context, int resolution,
+std::unique_ptr<ImageLoader> calibration_loader(const RunContext& run, int resolution,
                                                 std::int64_t max_images) {
-  return evaluation_loader(context, context.config.data.train,
-                           first_of(context.split.train, max_images), resolution);
+  return evaluation_loader(run, run.data.train, first_of(run.split.train, max_images), resolution);
 }
 
-std::unique_ptr<ImageLoader> test_loader(const TrainingContext& context, int resolution) {
-  const std::shared_ptr<const ImageSource>& test = context.config.data.test;
+std::unique_ptr<ImageLoader> test_loader(const RunContext& run, int resolution) {
+  const std::shared_ptr<const ImageSource>& test = run.data.test;
   std::vector<std::int64_t> all(static_cast<std::size_t>(test->size()));
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
-  return evaluation_loader(context, test, std::move(all), resolution);
+  return evaluation_loader(run, test, std::move(all), resolution);
 }
 
-PhaseOptions phase_options(const TrainingContext& context, const std::string& name,
-                           const PhaseRecipe& recipe) {
-  PhaseOptions options;
-  options.name = name;
-  options.recipe = recipe;
-  options.seed = context.config.seed;
-  options.device = context.config.device;
-  options.mixed_precision = context.config.mixed_precision;
-  options.metrics = context.metrics;
-  options.on_progress = context.host.on_progress;
-  options.is_interrupted = context.host.is_interrupted;
-  return options;
-}
-
-PhaseResult run_counted(const TrainingContext& context, Learner& learner, ImageLoader& train,
-                        const PhaseOptions& options) {
+PhaseResult train_phase(const RunContext& run, const std::string& directory, Learner& learner,
+                        ImageLoader& train, PhaseOptions options) {
+  make_directory_of(directory + "/metrics.csv");
+  MetricsLog metrics(directory);
+  options.seed = run.seed;
+  options.device = run.device;
+  options.mixed_precision = run.mixed_precision;
+  options.metrics = &metrics;
+  options.on_progress = run.on_progress;
+  options.is_interrupted = run.is_interrupted;
   const auto begin = std::chrono::steady_clock::now();
   PhaseResult result = run_phase(learner, train, options);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-  if (context.costs != nullptr)
-    context.costs->add({options.name, result.num_images, 0, time.count()});
+  CostLog(run.directory).add({options.name, result.num_images, 0, time.count()});
   if (result.end == PhaseEnd::kInterrupted) throw Interrupted();
   return result;
 }
 
-TrainedNetwork train_network(const TrainingContext& context, const Architecture& architecture,
+TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
-                             const std::string& checkpoint_path, const std::string& best_path,
-                             const std::string& fingerprint) {
-  // The initial weights, too, follow from the seed alone.
-  torch::manual_seed(random_bits(context.config.seed, fnv1a64("weights of " + name)));
+                             const TrainingFiles& files) {
+  torch::manual_seed(random_bits(run.seed, fnv1a64("weights of " + name)));
   TrainedNetwork trained;
   trained.network = BlockNetwork(architecture);
-  trained.network->to(context.config.device);
+  trained.network->to(run.device);
   trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
 
   const int resolution = static_cast<int>(architecture.input.height);
-  const auto train = training_loader(context, recipe, resolution);
-  const auto validation = validation_loader(context, resolution);
-  PhaseOptions options = phase_options(context, name, recipe);
-  options.checkpoint_path = checkpoint_path;
-  options.best_path = best_path;
-  options.fingerprint = fingerprint;
+  const auto train = training_loader(run, recipe, resolution);
+  const auto validation = validation_loader(run, resolution);
+  PhaseOptions options;
+  options.name = name;
+  options.recipe = recipe;
+  options.checkpoint_path = files.checkpoint;
+  options.best_path = files.best;
+  options.fingerprint = files.fingerprint;
   options.validation = validation.get();
   options.predict = predictor_of(trained.network);
   NetworkLearner learner(trained.network, recipe.label_smoothing);
-  trained.result = run_counted(context, learner, *train, options);
+  trained.result = train_phase(run, files.directory, learner, *train, options);
   return trained;
+}
+
+Ranked rank_by_training(const RunContext& run, const Target& target,
+                        const Architecture& architecture) {
+  Architecture nameless = architecture;
+  nameless.name = "candidate";
+  const std::string text = architecture_text(nameless);
+  const std::string name = "rank-" + hash_of(text + '\0');  // seeds the training, too
+  const std::string checkpoint = step_path(run.directory, name) + ".ckpt";
+  const std::string fingerprint = step_settings(run, target, "rank", text);
+  const StepRecord record = do_once(run.directory, name, fingerprint, [&](StepRecord& ranked) {
+    make_directory_of(checkpoint);
+    const TrainedNetwork trained =
+        train_network(run, nameless, run.recipe.ranking, name,
+                      {target.directory, checkpoint, /*best=*/"", fingerprint});
+    ranked.architecture = nameless;
+    ranked.validation_accuracy = trained.result.validation.value().share();
+    ranked.values = gate_scores(run, trained.network);
+  });
+  std::filesystem::remove(checkpoint);  // the record has all that is needed of it
+  Ranked ranked;
+  ranked.accuracy = record.validation_accuracy.value();
+  ranked.standard_error = std::sqrt(ranked.accuracy * (1.0 - ranked.accuracy) /
+                                    static_cast<double>(run.split.validation.size()));
+  ranked.gate_scores = record.values;
+  return ranked;
 }
 
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network) {

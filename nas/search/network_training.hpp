@@ -3,60 +3,65 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "nas/network/block_network.hpp"
-#include "nas/report/cost_log.hpp"
-#include "nas/search/host.hpp"
-#include "nas/search/run_config.hpp"
+#include "nas/search/run_context.hpp"
 #include "nas/training/phase.hpp"
 
 namespace tilewake {
 
-/// What all training of a run has in common.
-struct TrainingContext {
-  const RunConfig& config;
-  const Host& host;
-  Split split;
-  MetricsLog* metrics = nullptr;
-  const CostLog* costs = nullptr;
-};
-
 /// A loader of the training images at the network's resolution, as `recipe` says.
-std::unique_ptr<ImageLoader> training_loader(const TrainingContext& context,
-                                             const PhaseRecipe& recipe, int resolution);
-/// One of the images that every decision is validated on, of the first `max_images` of them (0 for
-/// all); of training images as they are, not augmented; and of the test images.
-std::unique_ptr<ImageLoader> validation_loader(const TrainingContext& context, int resolution,
+std::unique_ptr<ImageLoader> training_loader(const RunContext& run, const PhaseRecipe& recipe,
+                                             int resolution);
+/// Loaders without augmentation: of the validation images, on which all decisions are made, or the
+/// first `max_images` of them (0: all); of training images; of the test images.
+std::unique_ptr<ImageLoader> validation_loader(const RunContext& run, int resolution,
                                                std::int64_t max_images = 0);
-std::unique_ptr<ImageLoader> calibration_loader(const TrainingContext& context, int resolution,
+std::unique_ptr<ImageLoader> calibration_loader(const RunContext& run, int resolution,
                                                 std::int64_t max_images);
-std::unique_ptr<ImageLoader> test_loader(const TrainingContext& context, int resolution);
+std::unique_ptr<ImageLoader> test_loader(const RunContext& run, int resolution);
 
-/// Options of a phase, filled with what is common.
-PhaseOptions phase_options(const TrainingContext& context, const std::string& name,
-                           const PhaseRecipe& recipe);
-
-/// run_phase, whose cost goes into the context's log. Throws Interrupted.
-PhaseResult run_counted(const TrainingContext& context, Learner& learner, ImageLoader& train,
-                        const PhaseOptions& options);
+/// run_phase with the metrics in `directory` and the cost in the run's costs.csv. Fills in seed,
+/// device, precision and callbacks of `options`. Throws Interrupted, InputError, TrainingError.
+PhaseResult train_phase(const RunContext& run, const std::string& directory, Learner& learner,
+                        ImageLoader& train, PhaseOptions options);
 
 /// A network trained from scratch.
 struct TrainedNetwork {
-  BlockNetwork network{nullptr};  // last weights, averaged where the recipe says so
+  BlockNetwork network{nullptr};  // last weights, averaged where the recipe has ema_decay
   PhaseResult result;
 };
 
+/// Files of a training; each may be empty.
+struct TrainingFiles {
+  std::string directory;    // of the metrics
+  std::string checkpoint;   // resumed from and saved to
+  std::string best;         // weights of the best epoch
+  std::string fingerprint;  // of the checkpoint
+};
+
 /// Trains `architecture` by `recipe` and validates it after every epoch.
-///   @param name             of the phase, in metrics.csv and on the progress line
-///   @param checkpoint_path  resumed from and saved to; empty for none
-///   @param best_path        where the weights of the best epoch go; empty for none
-/// Throws Interrupted.
-TrainedNetwork train_network(const TrainingContext& context, const Architecture& architecture,
+///   @param name  of the phase, in metrics.csv and on the progress line; seeds the weights
+TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
-                             const std::string& checkpoint_path, const std::string& best_path,
-                             const std::string& fingerprint);
+                             const TrainingFiles& files);
+
+/// How good a network is after a short training.
+struct Ranked {
+  double accuracy = 0.0;  // of the validation images, 0..1
+  double standard_error = 0.0;
+  // Per block with squeeze-and-excitation, in order: mean over channels of the standard deviation
+  // of its gate over the validation images (S3NAS, section 7).
+  std::vector<double> gate_scores;
+};
+
+/// Trains `architecture` by the recipe's `ranking` and validates it. The record is shared by all
+/// targets of the run; a network that has one is not trained again. Throws Interrupted.
+Ranked rank_by_training(const RunContext& run, const Target& target,
+                        const Architecture& architecture);
 
 /// Logits of a network, which it puts into evaluation mode.
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network);

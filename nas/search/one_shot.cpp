@@ -11,6 +11,9 @@
 #include <fmt/ranges.h>
 
 #include "nas/common/random.hpp"
+#include "nas/report/cost_log.hpp"
+#include "nas/search/network_training.hpp"
+#include "nas/search/step_settings.hpp"
 #include "nas/training/batch_statistics.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
@@ -34,15 +37,6 @@ std::vector<int> num_choices_of(const OperatorSpace& space) {
   return counts;
 }
 
-std::string one_shot_fingerprint(const TargetContext& context, bool two_stages) {
-  Recipe recipe;
-  recipe.supernet = context.config().recipe.supernet;
-  recipe.evolution = context.config().recipe.evolution;
-  if (two_stages) recipe.two_stage = context.config().recipe.two_stage;
-  return fingerprint_of(
-      {context.fingerprint, two_stages ? "hurricane" : "spos", recipe_yaml(recipe)});
-}
-
 /// "shuffle_3 mbconv6_5 ..." of the first `count` positions.
 std::string operators_text(const OperatorSpace& space, const Path& path, std::size_t count) {
   std::vector<std::string> names;
@@ -55,11 +49,13 @@ std::string operators_text(const OperatorSpace& space, const Path& path, std::si
 /// Trains and searches stage by stage.
 class OneShot {
  public:
-  OneShot(const TargetContext& context, const OperatorContext& operators, std::string fingerprint)
-      : context_(context),
-        operators_(operators),
+  OneShot(const RunContext& run, const Target& target, const SpaceDesign& design,
+          std::string fingerprint)
+      : run_(run),
+        target_(target),
+        design_(design),
         fingerprint_(std::move(fingerprint)),
-        paths_(path_space(context, operators.space)) {}
+        paths_(path_space(run, target)) {}
 
   /// Both return what the last evolution scored, best first.
   std::vector<Candidate> one_stage() {
@@ -67,7 +63,7 @@ class OneShot {
     stage.name = "supernet";
     stage.fixed.assign(paths_.num_choices.size(), -1);
     stage.epochs = recipe().supernet.epochs;
-    stage.fallback = fastest_operators(operators_.space, operators_.design);
+    stage.fallback = fastest_operators(run_.operators, design_);
     return run(stage);
   }
 
@@ -77,7 +73,7 @@ class OneShot {
     const auto num_later = static_cast<std::size_t>(
         std::ceil(recipe().two_stage.later_share * static_cast<double>(num_positions) - kRounding));
     const std::size_t num_earlier = num_positions - num_later;
-    const Path fastest = fastest_operators(operators_.space, operators_.design);
+    const Path fastest = fastest_operators(run_.operators, design_);
     Path first = affordable_scores(num_earlier, fastest);
     Stage later;
     later.name = "supernet-later";
@@ -89,7 +85,7 @@ class OneShot {
               first.begin() + static_cast<std::ptrdiff_t>(num_earlier));
     later.fallback = first;
     log.push_back(fmt::format("stage later: the last {} of {} positions; before them {}", num_later,
-                              num_positions, operators_text(operators_.space, first, num_earlier)));
+                              num_positions, operators_text(run_.operators, first, num_earlier)));
     const std::vector<Candidate> found = run(later);
     if (num_earlier == 0) return found;
     Stage earlier;
@@ -109,16 +105,16 @@ class OneShot {
   std::int64_t evaluated_images = 0;
 
  private:
-  const Recipe& recipe() const { return context_.config().recipe; }
-  int resolution() const { return static_cast<int>(operators_.space.input.height); }
+  const Recipe& recipe() const { return run_.recipe; }
+  int resolution() const { return static_cast<int>(run_.operators.input.height); }
   std::string checkpoint_of(const std::string& stage) const {
-    return fmt::format("{}/{}.ckpt", context_.directory, stage);
+    return fmt::format("{}/{}.ckpt", target_.directory, stage);
   }
 
   /// The operators of the best score at the earlier positions; those that save most are changed for
   /// the fastest until the network with the fastest later ones keeps to the target.
   Path affordable_scores(std::size_t num_earlier, const Path& fastest) const {
-    const Path best = best_scores(operators_.space, operators_.design);
+    const Path best = best_scores(run_.operators, design_);
     Path path = fastest;
     std::copy_n(best.begin(), num_earlier, path.begin());
     while (!paths_.keeps_limit(paths_.latency_ms(path))) {
@@ -144,22 +140,21 @@ class OneShot {
     EvolutionProblem problem;
     problem.space = paths_;
     problem.space.fixed = stage.fixed;
-    problem.fingerprint =
-        fingerprint_of({fingerprint_, stage.name, fmt::format("{}", stage.epochs)});
+    problem.fingerprint = fingerprint_ + fmt::format("epochs of the stage={}\n", stage.epochs);
     std::int64_t num_scored = 0;
     problem.score = [&](const Path& path) {
       ++num_scored;
-      return inherited_accuracy(context_, supernet, path, recipe().evolution.validation_images);
+      return inherited_accuracy(run_, supernet, path, recipe().evolution.validation_images);
     };
     problem.fastest = stage.fallback;
-    problem.is_interrupted = context_.host().is_interrupted;
+    problem.is_interrupted = run_.is_interrupted;
     problem.on_generation = [&](const Generation& generation) {
-      context_.host().log(fmt::format("evolution of {}: {}", stage.name, generation.text));
+      run_.log(fmt::format("evolution of {}: {}", stage.name, generation.text));
     };
     const auto begin = std::chrono::steady_clock::now();
     EvolutionResult result =
-        evolve(problem, options(stage), context_.config().seed,
-               fmt::format("{}/evolution-{}.json", context_.directory, stage.name));
+        evolve(problem, options(stage), run_.seed,
+               fmt::format("{}/evolution-{}.json", target_.directory, stage.name));
     count_evolution(
         stage, num_scored,
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
@@ -167,11 +162,11 @@ class OneShot {
     if (result.end == EvolutionEnd::kInfeasible) throw missed(result);
     for (const std::string& line : result.log) log.push_back(stage.name + ": " + line);
     evaluated_images +=
-        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score(context_);
+        static_cast<std::int64_t>(result.candidates.size()) * images_of_a_score(run_);
     log.push_back(
         fmt::format("{}: {} candidates scored, best {}: {}", stage.name, result.candidates.size(),
                     as_percent(result.best->score),
-                    operators_text(operators_.space, result.best->path, result.best->path.size())));
+                    operators_text(run_.operators, result.best->path, result.best->path.size())));
     std::sort(result.candidates.begin(), result.candidates.end(), is_better);
     return result.candidates;
   }
@@ -179,19 +174,20 @@ class OneShot {
   PathSupernet trained(const Stage& stage) {
     PhaseRecipe phase = recipe().supernet;
     phase.epochs = stage.epochs;
-    torch::manual_seed(
-        random_bits(context_.config().seed, fnv1a64("weights of the one-shot supernet")));
-    PathSupernet supernet(operators_.space);
+    torch::manual_seed(random_bits(run_.seed, fnv1a64("weights of the one-shot supernet")));
+    PathSupernet supernet(run_.operators);
     if (!stage.weights_from.empty()) load_phase_module(stage.weights_from, *supernet);
-    supernet->to(context_.config().device);
+    supernet->to(run_.device);
     supernet->dropout = phase.dropout;
-    PathLearner learner(supernet, operators_.space, stage.fixed, phase.label_smoothing);
-    const auto train = training_loader(context_.training, phase, resolution());
-    PhaseOptions options = phase_options(context_.training, stage.name, phase);
+    PathLearner learner(supernet, run_.operators, stage.fixed, phase.label_smoothing);
+    const auto train = training_loader(run_, phase, resolution());
+    PhaseOptions options;
+    options.name = stage.name;
+    options.recipe = phase;
     options.checkpoint_path = checkpoint_of(stage.name);
     options.fingerprint =
-        fingerprint_of({fingerprint_, stage.name, fmt::format("{}", fmt::join(stage.fixed, " "))});
-    run_counted(context_.training, learner, *train, options);
+        fingerprint_ + fmt::format("positions of the stage={}\n", fmt::join(stage.fixed, " "));
+    train_phase(run_, target_.directory, learner, *train, options);
     const std::int64_t images = num_steps_of(phase, train->num_images()) * phase.batch_size;
     trained_images += images;
     log.push_back(fmt::format("{}: trained for {} steps, {} images", stage.name,
@@ -216,36 +212,35 @@ class OneShot {
   }
 
   void count_evolution(const Stage& stage, std::int64_t num_scored, double seconds) const {
-    if (context_.training.costs == nullptr) return;
-    context_.training.costs->add(
-        {"evolution-" + stage.name, 0, num_scored * images_of_a_score(context_), seconds});
+    CostLog(run_.directory)
+        .add({"evolution-" + stage.name, 0, num_scored * images_of_a_score(run_), seconds});
   }
 
   TargetMissed missed(const EvolutionResult& result) const {
-    TargetMissed missed;
-    missed.target_ms = context_.target_ms;
-    missed.reason = fmt::format("no network of the space {} that was tried keeps to {}",
-                                operators_.space.name, as_ms(context_.target_ms));
+    TargetMissed missed(fmt::format("no network of the space {} that was tried keeps to {}",
+                                    run_.operators.name, as_ms(target_.limit_ms)),
+                        target_.limit_ms, 0.0, {});
     if (result.fastest_met) {
-      missed.fastest = architecture_of(operators_.space, result.fastest_met->path);
+      missed.fastest = architecture_of(run_.operators, result.fastest_met->path);
       missed.fastest.name = "fastest";
       missed.fastest_ms = result.fastest_met->latency_ms;
     }
     return missed;
   }
 
-  const TargetContext& context_;
-  const OperatorContext& operators_;
+  const RunContext& run_;
+  const Target& target_;
+  const SpaceDesign& design_;
   std::string fingerprint_;
   PathSpace paths_;
 };
 
 /// The best candidate that keeps to the target on the simulator.
-const Candidate* confirmed(const TargetContext& context, const OperatorSpace& space,
+const Candidate* confirmed(const RunContext& run, const Target& target,
                            const std::vector<Candidate>& candidates, StepRecord& record) {
   for (const Candidate& candidate : candidates) {
     const SimulatedLatency simulated =
-        simulate_within(context, to_network(architecture_of(space, candidate.path)));
+        simulate_within(run, target, to_network(architecture_of(run.operators, candidate.path)));
     if (simulated.missed.empty()) {
       record.simulated_ms = simulated.ms;
       return &candidate;
@@ -254,6 +249,38 @@ const Candidate* confirmed(const TargetContext& context, const OperatorSpace& sp
                                      as_ms(candidate.latency_ms), simulated.missed));
   }
   return nullptr;
+}
+
+/// One evolution over all positions, or one after the other over later and earlier ones; then the
+/// best candidate that keeps to the limit on the simulator, too.
+void one_shot(const RunContext& run, const Target& target, const SpaceDesign& design,
+              StepRecord& record) {
+  OneShot one_shot(run, target, design, record.fingerprint);
+  const std::vector<Candidate> candidates =
+      run.method == Method::kHurricane ? one_shot.two_stages() : one_shot.one_stage();
+  record.log = one_shot.log;
+  record.log.push_back(fmt::format("cost: {} images trained on, {} evaluated",
+                                   one_shot.trained_images, one_shot.evaluated_images));
+  record.values = {static_cast<double>(one_shot.trained_images),
+                   static_cast<double>(one_shot.evaluated_images)};
+  const Candidate* found = confirmed(run, target, candidates, record);
+  if (found == nullptr) {
+    const Candidate& fastest = *std::min_element(
+        candidates.begin(), candidates.end(),
+        [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
+    TargetMissed missed("no candidate of the evolution keeps to the limit on the simulator",
+                        target.limit_ms, fastest.latency_ms,
+                        architecture_of(run.operators, fastest.path));
+    missed.fastest.name = "fastest";
+    throw missed;
+  }
+  record.architecture = architecture_of(run.operators, found->path);
+  record.architecture->name = "searched";
+  record.estimated_ms = found->latency_ms;
+  record.log.push_back(in_one_line(*record.architecture));
+  record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
+                                   as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
+                                   as_percent(found->score)));
 }
 
 }  // namespace
@@ -280,16 +307,17 @@ Learner::Result PathLearner::forward(const torch::Tensor& images, const torch::T
   return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
 }
 
-PathSpace path_space(const TargetContext& context, const OperatorSpace& space) {
+PathSpace path_space(const RunContext& run, const Target& target) {
+  const OperatorSpace& space = run.operators;
   PathSpace paths;
   paths.num_choices = num_choices_of(space);
-  paths.limit_ms = context.target_ms;
-  paths.latency_ms = [&context, &space](const Path& path) {
+  paths.limit_ms = target.limit_ms;
+  paths.latency_ms = [&run, &space](const Path& path) {
     const Network network = to_network(architecture_of(space, path));
     if (space.max_params > 0 && num_trained_params(network) > space.max_params)
       return std::numeric_limits<double>::infinity();
     try {
-      return context.host().estimate(network);
+      return run.estimate(network);
     } catch (const InputError&) {  // more than the machine can hold
       return std::numeric_limits<double>::infinity();
     }
@@ -297,67 +325,35 @@ PathSpace path_space(const TargetContext& context, const OperatorSpace& space) {
   return paths;
 }
 
-double inherited_accuracy(const TargetContext& context, PathSupernet& supernet,
-                          const OperatorPath& path, std::int64_t validation_images) {
-  const int resolution = static_cast<int>(context.config().operators.input.height);
-  const torch::Device device = context.config().device;
+double inherited_accuracy(const RunContext& run, PathSupernet& supernet, const OperatorPath& path,
+                          std::int64_t validation_images) {
+  const int resolution = static_cast<int>(run.operators.input.height);
+  const torch::Device device = run.device;
   const auto forward = [&](const torch::Tensor& images) { return supernet->forward(images, path); };
-  const auto calibration = calibration_loader(context.training, resolution,
-                                              context.config().recipe.evolution.calibration_images);
+  const auto calibration =
+      calibration_loader(run, resolution, run.recipe.evolution.calibration_images);
   recalibrate_batch_statistics(*supernet, forward, *calibration, calibration->num_images(), device);
-  const auto validation = validation_loader(context.training, resolution, validation_images);
+  const auto validation = validation_loader(run, resolution, validation_images);
   supernet->eval();
   return evaluate(forward, *validation, device).share();
 }
 
-std::int64_t images_of_a_score(const TargetContext& context) {
-  const EvolutionRecipe& evolution = context.config().recipe.evolution;
-  const auto num_validation = static_cast<std::int64_t>(context.training.split.validation.size());
-  const auto num_train = static_cast<std::int64_t>(context.training.split.train.size());
+std::int64_t images_of_a_score(const RunContext& run) {
+  const EvolutionRecipe& evolution = run.recipe.evolution;
+  const auto num_validation = static_cast<std::int64_t>(run.split.validation.size());
+  const auto num_train = static_cast<std::int64_t>(run.split.train.size());
   return std::min(evolution.calibration_images, num_train) +
          (evolution.validation_images == 0 ? num_validation
                                            : std::min(evolution.validation_images, num_validation));
 }
 
-StepRecord one_shot_step(const TargetContext& context, const OperatorContext& operators,
-                         bool two_stages) {
-  const std::string fingerprint = one_shot_fingerprint(context, two_stages);
-  if (const auto done = context.steps.find("search", fingerprint)) return *done;
-  OneShot one_shot(context, operators, fingerprint);
-  const std::vector<Candidate> candidates =
-      two_stages ? one_shot.two_stages() : one_shot.one_stage();
-  StepRecord record;
-  record.step = "search";
-  record.fingerprint = fingerprint;
-  record.log = one_shot.log;
-  record.log.push_back(fmt::format("cost: {} images trained on, {} evaluated",
-                                   one_shot.trained_images, one_shot.evaluated_images));
-  record.values = {static_cast<double>(one_shot.trained_images),
-                   static_cast<double>(one_shot.evaluated_images)};
-  const Candidate* found = confirmed(context, operators.space, candidates, record);
-  if (found == nullptr) {
-    const Candidate& fastest = *std::min_element(
-        candidates.begin(), candidates.end(),
-        [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
-    TargetMissed missed{context.target_ms, fastest.latency_ms,
-                        architecture_of(operators.space, fastest.path),
-                        "no candidate of the evolution keeps to the limit on the simulator"};
-    missed.fastest.name = "fastest";
-    throw missed;
-  }
-  record.architecture = architecture_of(operators.space, found->path);
-  record.architecture->name = "searched";
-  record.estimated_ms = found->latency_ms;
-  record.log.push_back(in_one_line(*record.architecture));
-  record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
-                                   as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
-                                   as_percent(found->score)));
-  context.steps.save("search", record);
-  return record;
+StepRecord one_shot_step(const RunContext& run, const Target& target, const SpaceDesign& design) {
+  return do_once(target.directory, "search", step_settings(run, target, to_string(run.method)),
+                 [&](StepRecord& record) { one_shot(run, target, design, record); });
 }
 
-std::string supernet_checkpoint(const TargetContext& context) {
-  return context.directory + "/supernet.ckpt";
+std::string supernet_checkpoint(const Target& target) {
+  return target.directory + "/supernet.ckpt";
 }
 
 }  // namespace tilewake

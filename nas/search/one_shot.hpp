@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "nas/evolution/evolution.hpp"
-#include "nas/search/target_context.hpp"
+#include "nas/search/run_context.hpp"
+#include "nas/search/step_record.hpp"
 #include "nas/space/space_design.hpp"
 #include "nas/supernet/path_supernet.hpp"
 #include "nas/training/phase.hpp"
 
 namespace tilewake {
-
-/// What the steps that search operators have in common.
-struct OperatorContext {
-  OperatorSpace space;
-  SpaceDesign design;  // of its operators
-};
 
 /// One path a step, every free position drawn uniformly: all parameters of the others keep still.
 class PathLearner final : public Learner {
@@ -35,29 +32,28 @@ class PathLearner final : public Learner {
   double label_smoothing_;
 };
 
-/// Paths of the space, those of a latency within the target and of parameters within the space's
-/// limit being feasible.
-PathSpace path_space(const TargetContext& context, const OperatorSpace& space);
+/// Paths of run.operators; feasible are those of a latency within the target and of parameters
+/// within the space's limit.
+PathSpace path_space(const RunContext& run, const Target& target);
 
-/// Validation accuracy of a path with inherited weights; the statistics of its batch
-/// normalisation are computed anew before.
-double inherited_accuracy(const TargetContext& context, PathSupernet& supernet,
-                          const OperatorPath& path, std::int64_t validation_images);
+/// Validation accuracy of a path with inherited weights; the statistics of its batch normalisation
+/// are computed before.
+double inherited_accuracy(const RunContext& run, PathSupernet& supernet, const OperatorPath& path,
+                          std::int64_t validation_images);
 
 /// Images that the evolution's score of one network takes: calibration and validation.
-std::int64_t images_of_a_score(const TargetContext& context);
+std::int64_t images_of_a_score(const RunContext& run);
 
-/// SPOS: trains the supernet, one path a step, then evolves the path of the highest accuracy within
-/// the target. HURRICANE does so in two stages: first the later positions, the earlier ones fixed
-/// to their operator of the best score; then the earlier ones, the later fixed to what was found,
-/// with the weights of the first stage.
-///
-/// What is found is the best candidate that keeps to the target on the simulator, too. Throws
+/// Step "search" of SPOS: trains the supernet, one path a step, then evolves the path of the
+/// highest accuracy within the target. HURRICANE does so in two stages: first the later positions,
+/// the earlier ones fixed to their operator of the best score; then the earlier ones, the later
+/// ones fixed to the operators found, with the weights of the first stage.
+///   @param design  of run.operators
+/// The result is the best candidate that keeps to the target on the simulator, too. Throws
 /// TargetMissed where there is none.
-StepRecord one_shot_step(const TargetContext& context, const OperatorContext& operators,
-                         bool two_stages);
+StepRecord one_shot_step(const RunContext& run, const Target& target, const SpaceDesign& design);
 
-/// Where one_shot_step leaves the supernet of one stage.
-std::string supernet_checkpoint(const TargetContext& context);
+/// The supernet of SPOS, which has one stage.
+std::string supernet_checkpoint(const Target& target);
 
 }  // namespace tilewake

@@ -7,21 +7,15 @@
 
 #include <fmt/format.h>
 
-#include "nas/search/confirmed_scaling.hpp"
-#include "nas/search/ranking.hpp"
+#include "nas/search/network_training.hpp"
+#include "nas/search/scale_step.hpp"
+#include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
 
 namespace tilewake {
 namespace {
 
 constexpr double kKeptShare = 0.5;  // of the blocks with squeeze-and-excitation, by gate score
-
-std::string postprocess_fingerprint(const TargetContext& context, const StepRecord& scaled) {
-  Recipe recipe;
-  recipe.squeeze_excite = context.config().recipe.squeeze_excite;
-  recipe.hswish = context.config().recipe.hswish;
-  return fingerprint_of({scaled.fingerprint, recipe_yaml(recipe)});
-}
 
 void for_each_block(Architecture& architecture,
                     const std::function<void(ArchitectureBlock& block, int index)>& visit) {
@@ -61,10 +55,10 @@ Architecture without_lowest(Architecture architecture, const std::vector<double>
 }
 
 /// `network`, which is at hand unscaled, scaled to the limit in the direction that scaling chose.
-std::optional<ConfirmedCandidate> scaled_alike(const TargetContext& context,
+std::optional<ConfirmedCandidate> scaled_alike(const RunContext& run, const Target& target,
                                                const Architecture& network,
                                                const std::vector<double>& direction) {
-  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(context, network);
+  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(run, target, network);
   std::optional<ConfirmedCandidate> found;
   double nearest = 0.0;
   for (ConfirmedCandidate& candidate : candidates) {
@@ -83,9 +77,10 @@ std::optional<ConfirmedCandidate> scaled_alike(const TargetContext& context,
 /// What is kept so far, and what comes of trying more.
 class Trial {
  public:
-  Trial(const TargetContext& context, const StepRecord& search, const StepRecord& scaled,
-        StepRecord& record)
-      : context_(context),
+  Trial(const RunContext& run, const Target& target, const StepRecord& search,
+        const StepRecord& scaled, StepRecord& record)
+      : run_(run),
+        target_(target),
         direction_(scaled.values),
         unscaled_(*search.architecture),
         record_(record) {
@@ -100,13 +95,14 @@ class Trial {
   /// Scales `variant` (of the unscaled network) to the same limit and keeps it if it gains more
   /// than a standard error over what is kept: that had the same milliseconds for scaling alone.
   std::optional<Ranked> attempt(const std::string& what, const Architecture& variant) {
-    const std::optional<ConfirmedCandidate> candidate = scaled_alike(context_, variant, direction_);
+    const std::optional<ConfirmedCandidate> candidate =
+        scaled_alike(run_, target_, variant, direction_);
     if (!candidate) {
       record_.log.push_back(what + ": no network with it keeps to the limit; left out");
       return {};
     }
     const Architecture& network = candidate->scaled.architecture;
-    const Ranked rank = rank_by_training(context_, network);
+    const Ranked rank = rank_by_training(run_, target_, network);
     const double gain = rank.accuracy - *record_.validation_accuracy;
     const bool is_kept = gain > rank.standard_error;
     record_.log.push_back(
@@ -130,7 +126,8 @@ class Trial {
   const Architecture& last() const { return last_; }
 
  private:
-  const TargetContext& context_;
+  const RunContext& run_;
+  const Target& target_;
   std::vector<double> direction_;
   Architecture unscaled_;
   Architecture last_;
@@ -184,17 +181,10 @@ std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Archi
   return result;
 }
 
-}  // namespace
-
-StepRecord postprocess_step(const TargetContext& context, const StepRecord& search,
-                            const StepRecord& scaled) {
-  const std::string fingerprint = postprocess_fingerprint(context, scaled);
-  if (const auto done = context.steps.find("postprocess", fingerprint)) return *done;
-  const Recipe& recipe = context.config().recipe;
-  StepRecord record;
-  record.step = "postprocess";
-  record.fingerprint = fingerprint;
-  Trial trial(context, search, scaled, record);
+void postprocess(const RunContext& run, const Target& target, const StepRecord& search,
+                 const StepRecord& scaled, StepRecord& record) {
+  const Recipe& recipe = run.recipe;
+  Trial trial(run, target, search, scaled, record);
   if (recipe.hswish) trial.attempt("h-swish in all blocks", with_hswish(trial.unscaled()));
   if (recipe.squeeze_excite) {
     const Architecture variant = with_squeeze_excite(trial.unscaled());
@@ -213,8 +203,15 @@ StepRecord postprocess_step(const TargetContext& context, const StepRecord& sear
   if (!recipe.hswish && !recipe.squeeze_excite) record.log.push_back("the recipe asks for none");
   record.architecture->name = "postprocessed";
   record.log.push_back("result: " + in_one_line(*record.architecture));
-  context.steps.save("postprocess", record);
-  return record;
+}
+
+}  // namespace
+
+StepRecord postprocess_step(const RunContext& run, const Target& target, const StepRecord& search,
+                            const StepRecord& scaled) {
+  return do_once(target.directory, "postprocess",
+                 step_settings(run, target, "postprocess", scaled.fingerprint),
+                 [&](StepRecord& record) { postprocess(run, target, search, scaled, record); });
 }
 
 }  // namespace tilewake

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "nas/search/host.hpp"
-#include "nas/search/run_config.hpp"
+#include "nas/search/run_context.hpp"
 #include "nas/search/step_record.hpp"
-#include "nas/space/depth_design.hpp"
 
 namespace tilewake {
 
-/// What a run came to for one of its targets.
+/// The result of a run for one of its targets.
 struct TargetResult {
   double target_ms = 0.0;
   std::string directory;
   std::vector<StepRecord> steps;   // that were done, in order: search, scale, ...
-  std::vector<StepRecord> random;  // networks to compare with
+  std::vector<StepRecord> random;  // networks for comparison
   std::optional<StepRecord> correlation;
 };
 
@@ -26,19 +25,27 @@ struct SearchResult {
   std::vector<TargetResult> targets;
 };
 
-/// Throws InputError where images or classes of the data are not those of the space, or where they
-/// are fewer than a batch of a phase.
-void check_data_fits(const RunConfig& config);
+/// The steps that differ between methods; all methods share the others.
+struct MethodSteps {
+  StepRecord design;  // done; it has no network and no file
+  /// Finds a network for a target: step "search".
+  std::function<StepRecord(const Target& target)> find;
+  /// Trains random network number `index` of the same space for comparison; `latency_ms` is that of
+  /// the winner. Empty where the method has no space.
+  std::function<StepRecord(const Target& target, double latency_ms, int index)> random;
+  /// Measures how well the supernet orders networks; empty where that is not asked for.
+  std::function<StepRecord(const Target& target)> correlate;
+};
 
-/// Runs the search up to `last`, all targets from one supergraph: what is in config.directory
-/// already is gone on with. One target's files are in the directory itself, several targets' in
-/// "target-0.1ms" each.
+/// Throws InputError where images or classes of the data are not those of the space, where there
+/// are fewer images than a batch of a phase has, or where the method cannot use the recipe.
+void check_data_fits(const RunContext& run);
+
+/// Runs the search up to `last`, for all targets. Steps whose files are in the directory of the run
+/// are not repeated.
 ///
-/// Throws Interrupted, TargetMissed, or InputError (data that do not fit the space, records of
-/// another run, a limit far beyond the networks of the space).
-SearchResult run_search(const RunConfig& config, const Host& host, Step last);
-
-/// Directory of a target's results.
-std::string target_directory(const RunConfig& config, double target_ms);
+/// Throws Interrupted, TargetMissed, TrainingError, or InputError (data that do not fit the space,
+/// files of a run with other settings, a limit far beyond the networks of the space).
+SearchResult run_search(RunContext run, Step last);
 
 }  // namespace tilewake

@@ -2,10 +2,12 @@
 #include "nas/search/step_record.hpp"
 
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/common/settings_difference.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/json_document.hpp"
@@ -28,7 +30,21 @@ std::optional<double> get(const Json& json, const char* key) {
   return found->get<double>();
 }
 
-/// Of all that is in a record but the hash itself.
+/// A fingerprint as one string a line, and back.
+std::vector<std::string> lines_of(const std::string& fingerprint) {
+  std::vector<std::string> lines;
+  std::istringstream text(fingerprint);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string fingerprint_of(const std::vector<std::string>& lines) {
+  std::string fingerprint;
+  for (const std::string& line : lines) fingerprint += line + "\n";
+  return fingerprint;
+}
+
+/// Of the whole record but the hash itself.
 std::string hash_of(Json json) {
   json.erase("hash");
   return fmt::format("{:016x}", fnv1a64(json.dump()));
@@ -37,14 +53,15 @@ std::string hash_of(Json json) {
 StepRecord parse(const std::string& text, const std::string& path) {
   const Json json = parse_json(text, path);
   if (json.at("hash").get<std::string>() != hash_of(json)) {
-    throw InputError(path + ": is damaged: its hash is not that of what it holds");
+    throw InputError(path + ": is damaged: its hash is not that of its contents");
   }
   StepRecord record;
   record.step = json.at("step").get<std::string>();
-  record.fingerprint = json.at("fingerprint").get<std::string>();
+  record.fingerprint = fingerprint_of(json.at("settings").get<std::vector<std::string>>());
   if (json.contains("architecture")) {
+    // JSON is YAML: read as strictly as a file of its own.
     record.architecture =
-        read_architecture_text(json.at("architecture").get<std::string>(), path + ": architecture");
+        read_architecture_text(json.at("architecture").dump(1), path + ": architecture");
   }
   record.estimated_ms = get(json, "estimated_ms");
   record.simulated_ms = get(json, "simulated_ms");
@@ -57,9 +74,17 @@ StepRecord parse(const std::string& text, const std::string& path) {
 
 }  // namespace
 
-std::optional<StepRecord> StepStore::find(const std::string& name,
-                                          const std::string& fingerprint) const {
-  const std::string path = path_of(name);
+void StepRecord::take_result_of(const StepRecord& other) {
+  architecture = other.architecture;
+  estimated_ms = other.estimated_ms;
+  simulated_ms = other.simulated_ms;
+  validation_accuracy = other.validation_accuracy;
+  test_accuracy = other.test_accuracy;
+  values = other.values;
+}
+
+std::optional<StepRecord> read_step_record(const std::string& path,
+                                           const std::string& fingerprint) {
   if (!std::filesystem::exists(path)) return {};
   const std::string text = read_text_file(path);
   StepRecord record;
@@ -70,18 +95,18 @@ std::optional<StepRecord> StepStore::find(const std::string& name,
   }
   if (record.fingerprint != fingerprint) {
     throw InputError(
-        fmt::format("{}: is of a run with other settings; give another --out, or begin again with "
-                    "--force or an empty directory",
-                    path));
+        fmt::format("{}: is of a run with other settings: {}; use another --out, or --force", path,
+                    settings_difference(record.fingerprint, fingerprint)));
   }
   return record;
 }
 
-void StepStore::save(const std::string& name, const StepRecord& record) const {
+void write_step_record(const std::string& path, const StepRecord& record) {
   Json json;
   json["step"] = record.step;
-  json["fingerprint"] = record.fingerprint;
-  if (record.architecture) json["architecture"] = architecture_text(*record.architecture);
+  json["settings"] = lines_of(record.fingerprint);
+  if (record.architecture)
+    json["architecture"] = Json::parse(architecture_json(*record.architecture));
   set(json, "estimated_ms", record.estimated_ms);
   set(json, "simulated_ms", record.simulated_ms);
   set(json, "validation_accuracy", record.validation_accuracy);
@@ -89,9 +114,25 @@ void StepStore::save(const std::string& name, const StepRecord& record) const {
   json["values"] = record.values;
   json["log"] = record.log;
   json["hash"] = hash_of(json);
-  const std::string path = path_of(name);
   make_directory_of(path);
   write_file_atomically(path, json.dump(1) + "\n");
+}
+
+std::string step_path(const std::string& directory, const std::string& step) {
+  return fmt::format("{}/steps/{}.json", directory, step);
+}
+
+StepRecord do_once(const std::string& directory, const std::string& step,
+                   const std::string& fingerprint,
+                   const std::function<void(StepRecord& record)>& fill) {
+  const std::string path = step_path(directory, step);
+  if (std::optional<StepRecord> done = read_step_record(path, fingerprint)) return *done;
+  StepRecord record;
+  record.step = step;
+  record.fingerprint = fingerprint;
+  fill(record);
+  write_step_record(path, record);
+  return record;
 }
 
 }  // namespace tilewake

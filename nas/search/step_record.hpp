@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,34 +10,35 @@
 
 namespace tilewake {
 
-/// What a step of a run came to, kept in a file of its own so that a resumed run need not do it
-/// again: the network it ends with, its figures, and what it decided in words.
+/// The result of a step, in a file that a resumed run reads instead of repeating the step.
 struct StepRecord {
   std::string step;         // "search", "scale", ...
-  std::string fingerprint;  // of everything that decides the result
+  std::string fingerprint;  // of the settings: step_settings.hpp
   std::optional<Architecture> architecture;
   std::optional<double> estimated_ms;
   std::optional<double> simulated_ms;
   std::optional<double> validation_accuracy;  // 0..1
   std::optional<double> test_accuracy;
-  std::vector<double> values;    // what the step measured else; it says what
+  std::vector<double> values;    // further figures, which the step defines
   std::vector<std::string> log;  // for decisions.log
+
+  /// Takes over network and figures of another step, not its log.
+  void take_result_of(const StepRecord& other);
 };
 
-/// Files "NAME.json" in a directory.
-class StepStore {
- public:
-  explicit StepStore(std::string directory) : directory_(std::move(directory)) {}
+/// Reads the JSON file of a record; none where there is no file. Throws InputError naming the file
+/// where it is damaged, or where its fingerprint is another one, with the setting that differs.
+std::optional<StepRecord> read_step_record(const std::string& path, const std::string& fingerprint);
 
-  /// The record of `name` if there is one with this fingerprint. Throws InputError where the file
-  /// is damaged, or of another run.
-  std::optional<StepRecord> find(const std::string& name, const std::string& fingerprint) const;
-  void save(const std::string& name, const StepRecord& record) const;
+void write_step_record(const std::string& path, const StepRecord& record);
 
-  std::string path_of(const std::string& name) const { return directory_ + "/" + name + ".json"; }
+/// "DIRECTORY/steps/STEP.json"
+std::string step_path(const std::string& directory, const std::string& step);
 
- private:
-  std::string directory_;
-};
+/// Returns the record of `step` in `directory` if the step was done before; else calls `fill`,
+/// which completes a new one, and writes that.
+StepRecord do_once(const std::string& directory, const std::string& step,
+                   const std::string& fingerprint,
+                   const std::function<void(StepRecord& record)>& fill);
 
 }  // namespace tilewake

@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "nas/space/limits.hpp"
 #include "simulator/network/block_expansion.hpp"
 
 namespace tilewake {

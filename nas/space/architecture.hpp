@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "simulator/network/layer.hpp"
+#include "nas/space/frame.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -43,19 +44,11 @@ struct ArchitectureStage {
   friend bool operator==(const ArchitectureStage&, const ArchitectureStage&) = default;
 };
 
-/// A network of the searched family, the common type of search, scaling and training: a
-/// convolutional stem, stages of blocks, a 1x1 head, global average pool, and a fully connected
-/// layer.
-struct Architecture {
-  std::string name;
-  Shape input;
-  int num_classes = 0;
-  int stem_kernel = 3;
-  int stem_stride = 1;
-  int stem_width = 0;
-  int head_width = 0;
-  Activation activation = Activation::kRelu;  // of stem and head
-  double se_ratio = 0.25;  // of a block's input channels, if it has squeeze-and-excitation
+/// A network of the family that is searched: what the search finds, scaling scales and training
+/// trains. A convolutional stem, stages of blocks, a 1x1 head, global average pool, and a fully
+/// connected layer.
+struct Architecture : Frame {
+  double se_ratio = 0.25;  // of a block's input channels, where it has one
   std::vector<ArchitectureStage> stages;
 
   int num_blocks() const;
@@ -67,13 +60,17 @@ struct Architecture {
 /// Source: specs of S3NAS, section "post-processing"; as in network/block_expansion.
 int squeeze_channels(double se_ratio, int in_channels);
 
-/// The layers of `architecture`: "stem", for block "stageS.B" (stages from 1, blocks from 0) the
-/// expansion of its entry in a network file, "head", "pool", "classifier". Throws InputError if the
-/// network is invalid or exceeds nas/space/limits.hpp.
+/// The layers of `architecture`: "stem", per block "stageS.B" (both counted: stages from 1, blocks
+/// from 0) what a block's entry in a network file expands to, "head", "pool", "classifier".
+/// Throws InputError where no network can be made of it, or what is beyond SpaceLimits.
 Network to_network(const Architecture& architecture);
 
-/// The same as a network file with one entry per block: read_network_text returns an equal network.
-/// `comment` is written at the top, line by line.
+/// Estimated latency of a network in ms; throws InputError for one that the machine cannot hold.
+/// Code that designs, scales and samples networks gets the machine as this function.
+using LatencyEstimate = std::function<double(const Network& network)>;
+
+/// The same as a network file with one entry a block: reading it with read_network_text
+/// gives an equal network. `comment` goes to the top, line by line.
 std::string network_yaml(const Architecture& architecture, const std::string& comment);
 
 /// Number of trained parameters: weights of convolutions and dense layers, biases without batch
@@ -87,7 +84,12 @@ std::int64_t num_trained_params(const Network& network);
 std::int64_t num_block_params(const ArchitectureBlock& block, int in_channels, int out_channels,
                               double se_ratio);
 
-/// A lossless file format for this type, used between the steps of a run (nas/space/README.md).
+/// "stem 16, 24: 3x3:2 | 3x3:2 5x5:4, 40: .., head 256, 28 px", for tables and logs.
+std::string in_one_line(const Architecture& architecture);
+
+/// A YAML file that holds exactly this type (format: nas/space/README.md), and the same as a JSON
+/// object. JSON is YAML: both are read by read_architecture.
+std::string architecture_json(const Architecture& architecture);
 std::string architecture_text(const Architecture& architecture);
 /// Throws InputError naming file, line and key.
 Architecture read_architecture(const std::string& path);

@@ -8,10 +8,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "nas/space/architecture.hpp"
-#include "nas/space/frame_yaml.hpp"
-#include "nas/space/limits.hpp"
+#include "nas/space/frame.hpp"
+#include "nas/space/outcome.hpp"
 #include "simulator/network/op_names.hpp"
 
 namespace tilewake {
@@ -74,6 +75,25 @@ std::string block_text(const Architecture& architecture, std::size_t stage_index
       to_string(block.activation));
 }
 
+/// "3x3:2 5x5:4" of a MixConv, "shuffle 5x5" of other operators.
+std::string operator_text(const ArchitectureBlock& block) {
+  const char* word = "";
+  switch (block.op) {
+    case BlockOp::kMixConv:
+      return to_string(block.branches);
+    case BlockOp::kSeparable:
+      word = "separable";
+      break;
+    case BlockOp::kShuffleUnit:
+      word = "shuffle";
+      break;
+    case BlockOp::kXceptionUnit:
+      word = "xception";
+      break;
+  }
+  return fmt::format("{0} {1}x{1}", word, block.branches[0].kernel);
+}
+
 ArchitectureBlock read_block(YamlReader yaml) {
   ArchitectureBlock block;
   block.op = yaml.choice("op", kBlockOpNames, block.op);
@@ -106,7 +126,7 @@ ArchitectureStage read_stage(YamlReader yaml) {
 
 Architecture read_document(YamlReader root) {
   Architecture architecture;
-  FrameYaml::read(root).store_in(architecture);
+  architecture.frame() = read_frame(root);
   architecture.se_ratio =
       root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, architecture.se_ratio);
   for (const YamlReader& stage : root.items("stages"))
@@ -140,7 +160,7 @@ std::string network_yaml(const Architecture& architecture, const std::string& co
 }
 
 std::string architecture_text(const Architecture& architecture) {
-  std::string text = FrameYaml::of(architecture).text();
+  std::string text = frame_text(architecture);
   text += fmt::format("se_ratio: {}\nstages:\n", architecture.se_ratio);
   for (const ArchitectureStage& stage : architecture.stages) {
     text += fmt::format("  - width: {}\n    stride: {}\n    blocks:\n", stage.width, stage.stride);
@@ -152,6 +172,53 @@ std::string architecture_text(const Architecture& architecture) {
     }
   }
   return text;
+}
+
+std::string in_one_line(const Architecture& architecture) {
+  std::string text = fmt::format("stem {}", architecture.stem_width);
+  for (const ArchitectureStage& stage : architecture.stages) {
+    text += fmt::format(", {}:", stage.width);
+    for (std::size_t i = 0; i < stage.blocks.size(); ++i) {
+      const ArchitectureBlock& block = stage.blocks[i];
+      text += fmt::format("{}{}{}{}", i == 0 ? " " : " | ", operator_text(block),
+                          block.squeeze_excite ? " SE" : "",
+                          block.activation == Activation::kHswish ? " hswish" : "");
+    }
+  }
+  return text + fmt::format(", head {}, {} px", architecture.head_width, architecture.input.height);
+}
+
+std::string architecture_json(const Architecture& architecture) {
+  using Json = nlohmann::ordered_json;
+  const Shape& input = architecture.input;
+  Json json;
+  json["name"] = architecture.name;
+  json["input"] = {{"channels", input.channels}, {"height", input.height}, {"width", input.width}};
+  json["num_classes"] = architecture.num_classes;
+  json["stem"] = {{"kernel", architecture.stem_kernel},
+                  {"stride", architecture.stem_stride},
+                  {"width", architecture.stem_width}};
+  json["head"] = {{"width", architecture.head_width}};
+  json["activation"] = to_string(architecture.activation);
+  json["se_ratio"] = architecture.se_ratio;
+  json["stages"] = Json::array();
+  for (const ArchitectureStage& stage : architecture.stages) {
+    Json blocks = Json::array();
+    for (const ArchitectureBlock& block : stage.blocks) {
+      Json entry = {{"op", word_of(block.op)}, {"kernels", Json::array()}};
+      for (const MixBranch& branch : block.branches) {
+        entry["kernels"].push_back(branch.kernel);
+        if (block.op == BlockOp::kMixConv)
+          entry["expansion_ratios"].push_back(branch.expansion_ratio);
+      }
+      entry["activation"] = to_string(block.activation);
+      entry["squeeze_excite"] = block.squeeze_excite;
+      blocks.push_back(std::move(entry));
+    }
+    json["stages"].push_back(
+        {{"width", stage.width}, {"stride", stage.stride}, {"blocks", std::move(blocks)}});
+  }
+  return json.dump();
 }
 
 Architecture read_architecture(const std::string& path) {

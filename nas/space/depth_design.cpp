@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "nas/space/limits.hpp"
 #include "nas/space/outcome.hpp"
 #include "simulator/common/error.hpp"
 

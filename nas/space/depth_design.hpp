@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/space/latency.hpp"
+#include "nas/space/architecture.hpp"
 #include "nas/space/search_space.hpp"
 
 namespace tilewake {

@@ -10,8 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "nas/space/frame_yaml.hpp"
-#include "nas/space/limits.hpp"
+#include "nas/space/frame.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -105,8 +104,9 @@ void check_largest_network(const OperatorSpace& space) {
 OperatorSpace read_document(YamlReader root) {
   OperatorSpace space;
   root.check(!root.has("branches"), "branches",
-             "this is a space of MixConv blocks (for s3nas and flops); use a space of operators");
-  FrameYaml::read(root).store_in(space);
+             "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
+             "operators");
+  space.frame() = read_frame(root);
   space.se_ratio = root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, space.se_ratio);
   const std::vector<Operator> operators = read_operators(root, operator_pool());
   std::size_t num_blocks = 0;
@@ -169,7 +169,7 @@ std::vector<OperatorPosition> positions_of(const OperatorSpace& space) {
 
 Architecture architecture_of(const OperatorSpace& space, const OperatorPath& path) {
   Architecture architecture;
-  FrameYaml::of(space).store_in(architecture);
+  architecture.frame() = space.frame();
   architecture.se_ratio = space.se_ratio;
   auto choice = path.begin();
   for (const OperatorStage& stage_space : space.stages) {
@@ -204,7 +204,7 @@ OperatorSpace read_operator_space_text(const std::string& text, const std::strin
 }
 
 std::string operator_space_yaml(const OperatorSpace& space) {
-  std::string text = FrameYaml::of(space).text();
+  std::string text = frame_text(space);
   text += fmt::format("se_ratio: {}\nstages:\n", space.se_ratio);
   for (const OperatorStage& stage : space.stages) {
     text += fmt::format("  - width: {}\n    stride: {}\n    blocks:\n", stage.width, stage.stride);

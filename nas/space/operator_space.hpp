@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "nas/space/operator.hpp"
-#include "simulator/network/layer.hpp"
 
 namespace tilewake {
 
@@ -19,16 +18,9 @@ struct OperatorStage {
   friend bool operator==(const OperatorStage&, const OperatorStage&) = default;
 };
 
-/// All networks of a one-shot supernet: every position has a separate list of operators.
-struct OperatorSpace {
-  std::string name;
-  Shape input;
-  int num_classes = 0;
-  int stem_kernel = 3;
-  int stem_stride = 1;
-  int stem_width = 0;
-  int head_width = 0;
-  Activation activation = Activation::kRelu;
+/// All networks that a one-shot supernet of operators holds: every position has operators of its
+/// own.
+struct OperatorSpace : Frame {
   double se_ratio = 0.25;  // of a block's input channels
   std::vector<OperatorStage> stages;
   int width_divisor = 8;        // scaled widths are multiples of it

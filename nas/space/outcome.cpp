@@ -110,14 +110,7 @@ std::vector<Outcome> full_outcomes(const SearchSpace& space) {
 
 Architecture architecture_of(const SearchSpace& space, const std::vector<Outcome>& outcomes) {
   Architecture architecture;
-  architecture.name = space.name;
-  architecture.input = space.input;
-  architecture.num_classes = space.num_classes;
-  architecture.stem_kernel = space.stem_kernel;
-  architecture.stem_stride = space.stem_stride;
-  architecture.stem_width = space.stem_width;
-  architecture.head_width = space.head_width;
-  architecture.activation = space.activation;
+  architecture.frame() = space.frame();
   auto outcome = outcomes.begin();
   for (const StageSpace& stage_space : space.stages) {
     ArchitectureStage stage;

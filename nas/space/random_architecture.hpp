@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "nas/space/architecture.hpp"
-#include "nas/space/latency.hpp"
 #include "nas/space/search_space.hpp"
 
 namespace tilewake {

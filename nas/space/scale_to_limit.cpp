@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "nas/space/limits.hpp"
 #include "nas/space/scaling.hpp"
 #include "simulator/common/error.hpp"
 

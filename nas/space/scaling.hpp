@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "nas/space/architecture.hpp"
-#include "nas/space/latency.hpp"
 
 namespace tilewake {
 

@@ -9,8 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "nas/space/frame_yaml.hpp"
-#include "nas/space/limits.hpp"
+#include "nas/space/frame.hpp"
 #include "nas/space/outcome.hpp"
 
 namespace tilewake {
@@ -92,7 +91,7 @@ void check_largest_network(const SearchSpace& space) {
 
 SearchSpace read_document(YamlReader root) {
   SearchSpace space;
-  FrameYaml::read(root).store_in(space);
+  space.frame() = read_frame(root);
   root.check(
       root.has("branches"), "branches",
       "missing: not a space of MixConv blocks, but of operators (for hurricane, spos, random)");
@@ -166,7 +165,7 @@ SearchSpace read_search_space_text(const std::string& text, const std::string& n
 }
 
 std::string search_space_yaml(const SearchSpace& space) {
-  std::string text = FrameYaml::of(space).text() + "branches:\n";
+  std::string text = frame_text(space) + "branches:\n";
   for (const BranchSpace& branch : space.branches) {
     text += fmt::format("  - {{kernels: [{}], expansion_ratios: [{}]}}\n",
                         fmt::join(branch.kernels, ", "), fmt::join(branch.expansion_ratios, ", "));

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "simulator/network/layer.hpp"
+#include "nas/space/frame.hpp"
 
 namespace tilewake {
 
@@ -30,16 +30,8 @@ struct StageSpace {
   friend bool operator==(const StageSpace&, const StageSpace&) = default;
 };
 
-/// All networks of a supernet. Every block has the same branches.
-struct SearchSpace {
-  std::string name;
-  Shape input;
-  int num_classes = 0;
-  int stem_kernel = 3;
-  int stem_stride = 1;
-  int stem_width = 0;
-  int head_width = 0;
-  Activation activation = Activation::kRelu;
+/// All networks that a supernet holds. Every block has the same branches.
+struct SearchSpace : Frame {
   std::vector<BranchSpace> branches;
   std::vector<StageSpace> stages;
   int num_blocks = 0;           // of all stages, if depths are to be designed

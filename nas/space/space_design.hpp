@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nas/space/latency.hpp"
+#include "nas/space/architecture.hpp"
 #include "nas/space/operator_space.hpp"
 
 namespace tilewake {

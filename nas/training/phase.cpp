@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
+#include "nas/common/settings_difference.hpp"
 #include "nas/training/autocast.hpp"
 #include "nas/training/batch_statistics.hpp"
 #include "nas/training/checkpoint.hpp"
@@ -259,7 +260,7 @@ Learner::Result PhaseRun::forward(const torch::Tensor& images, const torch::Tens
 void PhaseRun::clip(const StepContext& context) {
   if (options_.recipe.clip_norm <= 0.0) return;
   if (std::isfinite(clip_gradients(parameters_, options_.recipe.clip_norm))) return;
-  throw InputError(fmt::format(
+  throw TrainingError(fmt::format(
       "phase {}: a gradient is not finite at step {} of {}; lower schedule.learning_rate",
       options_.name, context.step + 1, num_steps_));
 }
@@ -268,7 +269,7 @@ void PhaseRun::clip(const StepContext& context) {
 /// otherwise when the sums are read.
 void PhaseRun::observe(StepSums::Means means, std::int64_t step) {
   if (!std::isfinite(means.loss)) {
-    throw InputError(
+    throw TrainingError(
         fmt::format("phase {}: the loss is not finite at step {} of {}; lower "
                     "schedule.learning_rate (now {} per 256 images) or set clip_norm",
                     options_.name, step, num_steps_, options_.recipe.schedule.learning_rate));
@@ -388,11 +389,16 @@ void PhaseRun::check_is_ours(const StateArchive& archive) const {
   if (phase != options_.name) {
     throw InputError(fmt::format("is of phase {}, not {}", phase, options_.name));
   }
-  if (archive.read_string("fingerprint") != options_.fingerprint ||
-      archive.read_int("num_steps") != num_steps_) {
+  const std::string fingerprint = archive.read_string("fingerprint");
+  if (fingerprint != options_.fingerprint) {
     throw InputError(
-        "was written with different settings or inputs; resume with the original ones, or use "
-        "another directory");
+        fmt::format("is of a run with other settings: {}; use another --out, or --force",
+                    settings_difference(fingerprint, options_.fingerprint)));
+  }
+  if (archive.read_int("num_steps") != num_steps_) {
+    throw InputError(
+        fmt::format("is of a phase of {} steps, not of {}; use another --out, or --force",
+                    archive.read_int("num_steps"), num_steps_));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "nas/training/ema.hpp"
 #include "nas/training/optimizer.hpp"
 #include "nas/training/state_archive.hpp"
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
 
@@ -49,6 +50,12 @@ class Learner {
   /// Saves state other than the module's.
   virtual void save(StateArchive&) const {}
   virtual void load(const StateArchive&) {}
+};
+
+/// Training diverged: the recipe must change (exit code of an InputError).
+class TrainingError : public InputError {
+ public:
+  using InputError::InputError;
 };
 
 struct Accuracy {
@@ -87,7 +94,8 @@ struct PhaseOptions {
   bool mixed_precision = false;  // bfloat16 in the forward pass; CUDA only
   std::optional<double> target_ms;
   std::string checkpoint_path;  // empty: neither resumed nor saved
-  // Identifies everything that determines the result; other checkpoints are rejected.
+  // The settings that decide the result, one "name=value" a line; a checkpoint of others is
+  // refused.
   std::string fingerprint;
   double checkpoint_seconds = 60.0;  // 0: after every step
   // Checkpoint of an earlier phase over the same parameters. Its optimizer state is the initial
@@ -123,8 +131,9 @@ struct PhaseResult {
 /// Before the forward pass of every step, LibTorch's generators are seeded with StepContext::seed.
 /// `train` must have the recipe's batch size, and `module()` must own all parameters of `groups()`.
 ///
-/// Throws InputError if the loss or (with clipping) a gradient is not finite, if the checkpoint is
-/// of another run, and for mixed precision without a CUDA device.
+/// Throws TrainingError where the loss or (with clipping) a gradient is no longer finite;
+/// InputError where the checkpoint is of another run, and for mixed precision without a CUDA
+/// device.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
 /// Reads the weights of a phase's checkpoint, without EMA, into `module`, which is on the CPU.

@@ -171,10 +171,10 @@ TEST_F(EvolutionResumeTest, OtherSettingsAreRefusedByName) {
       [&] { problem_.space.fixed = Path(7, -1); },
       [&] { problem_.space.limit_ms *= 1.0 + 1e-15; },
       [&] { problem_.fastest = Path(7, 0); },
-      [&] { problem_.fingerprint = "another supernet"; }};
+      [&] { problem_.fingerprint = "supernet=another"; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     changes[i]();
-    EXPECT_THAT(run_error(), StartsWith(file() + ": was written with different settings")) << i;
+    EXPECT_THAT(run_error(), StartsWith(file() + ": is of a run with other settings: ")) << i;
     problem_ = problem;
     options_ = options;
   }

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "nas/search/steps.hpp"
+#include "nas/search/s3nas.hpp"
 #include "tests/support/random.hpp"
 
 namespace tilewake {

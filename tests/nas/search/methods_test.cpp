@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nas/search/confirmed_scaling.hpp"
-#include "nas/search/macs_predictor.hpp"
+#include "nas/search/s3nas.hpp"
+#include "nas/search/scale_step.hpp"
 #include "nas/search/steps.hpp"
 #include "nas/space/published_networks.hpp"
 #include "simulator/common/error.hpp"
@@ -15,18 +15,17 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Methods, MacsPredictorCountsMultiplyAccumulatesAndNothingElse) {
-  const Predictor predictor = macs_predictor(0.5);
   const Network network = to_network(mobilenet_v2({3, 32, 32}, 10));
-  EXPECT_DOUBLE_EQ(predictor.predict(network).total_cycles,
+  EXPECT_DOUBLE_EQ(macs_predictor(0.5)(network).total_cycles,
                    0.5 * static_cast<double>(network.num_macs()));
 }
 
 TEST(Methods, TheTwinThatCountsMacsIsScaledToTheLimitOfTheMachine) {
   TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   config.method = Method::kFlops;
-  FakeHost fake;
-  const SearchResult result = run_search(config, fake.host(), Step::kEvaluate);
+  FakeMachine fake;
+  const SearchResult result = run_search(fake.attached(config), Step::kEvaluate);
   const StepRecord& last = result.targets[0].steps.back();
   EXPECT_LE(last.simulated_ms.value(), config.targets_ms[0]);
   EXPECT_NEAR(last.simulated_ms.value(), fake.estimate(*last.architecture), 1e-12);
@@ -35,22 +34,21 @@ TEST(Methods, TheTwinThatCountsMacsIsScaledToTheLimitOfTheMachine) {
 }
 
 TEST(Methods, TheTwinSearchesAsS3nasWhereMacsAreAllThatTakesTime) {
-  const auto metrics = [](Method method, const Predictor& predictor) {
+  const auto metrics = [](Method method, const CyclePredictor& predict) {
     TempDir directory;
-    RunConfig config = tiny_config(directory);
-    config.method = method;
-    FakeHost fake;
-    const Host midap = fake.host();
-    const Host host = {predictor,         midap.clock_mhz, midap.simulate,
-                       midap.on_progress, midap.log,       midap.is_interrupted};
-    run_search(config, host, Step::kSearch);
-    return read_file(config.directory + "/metrics.csv");
+    FakeMachine fake;
+    RunContext run = fake.attached(tiny_run(directory));
+    run.method = method;
+    run.predict = predict;
+    run_search(run, Step::kSearch);
+    return read_file(run.directory + "/metrics.csv");
   };
-  const Predictor midap = midap_predictor();
+  FakeMachine fake;
+  const CyclePredictor midap = fake.attached({}).predict;
   const SearchSpace space = tiny_space();
   const Network largest = to_network(architecture_of(space, full_outcomes(space)));
-  const Predictor macs =
-      macs_predictor(midap.predict(largest).total_cycles / static_cast<double>(largest.num_macs()));
+  const CyclePredictor macs =
+      macs_predictor(midap(largest).total_cycles / static_cast<double>(largest.num_macs()));
   const std::string of_twin = metrics(Method::kFlops, midap);
   EXPECT_EQ(of_twin, metrics(Method::kS3nas, macs));
   EXPECT_NE(of_twin, metrics(Method::kS3nas, midap));
@@ -58,20 +56,20 @@ TEST(Methods, TheTwinSearchesAsS3nasWhereMacsAreAllThatTakesTime) {
 
 TEST(Methods, TheTwinDoesNotTakeTheOthersSearchForItsOwn) {
   TempDir directory;
-  RunConfig config = tiny_config(directory);
-  FakeHost fake;
-  run_search(config, fake.host(), Step::kSearch);
+  RunContext config = tiny_run(directory);
+  FakeMachine fake;
+  run_search(fake.attached(config), Step::kSearch);
   config.method = Method::kFlops;
-  EXPECT_THROW(run_search(config, fake.host(), Step::kSearch), InputError);
+  EXPECT_THROW(run_search(fake.attached(config), Step::kSearch), InputError);
 }
 
 TEST(Methods, PublishedNetworksAreScaledToTheLimit) {
   for (const Method method : {Method::kMobilenetV2, Method::kEfficientnetLite}) {
     TempDir directory;
-    RunConfig config = tiny_config(directory);
+    RunContext config = tiny_run(directory);
     config.method = method;
-    FakeHost fake;
-    const SearchResult result = run_search(config, fake.host(), Step::kScale);
+    FakeMachine fake;
+    const SearchResult result = run_search(fake.attached(config), Step::kScale);
     const StepRecord& scaled = result.targets[0].steps.back();
     EXPECT_EQ(scaled.step, "scale");
     EXPECT_LE(scaled.simulated_ms.value(), config.targets_ms[0]);
@@ -85,14 +83,14 @@ TEST(Methods, FillingEndsWithinTheLimitWhateverTheSimulatorSays) {
     world.fake.simulated_over_estimated = [&](const Network&) { return factor; };
     StepRecord found;
     found.fingerprint = "f";
-    found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
+    found.architecture = architecture_of(world.run.space, full_outcomes(world.run.space));
     found.estimated_ms = world.fake.estimate(*found.architecture);
     found.simulated_ms = factor * *found.estimated_ms;
-    const StepRecord filled = fill_step(world.context, found);
-    EXPECT_LE(filled.simulated_ms.value(), world.context.target_ms);
-    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.context.target_ms);
+    const StepRecord filled = fill_step(world.run, world.target, found);
+    EXPECT_LE(filled.simulated_ms.value(), world.target.limit_ms);
+    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.target.limit_ms);
     EXPECT_GT(filled.estimated_ms.value(), found.estimated_ms.value());
-    EXPECT_EQ(fill_step(world.context, found).log, filled.log) << "from its record";
+    EXPECT_EQ(fill_step(world.run, world.target, found).log, filled.log) << "from its record";
   }
 }
 
@@ -100,9 +98,9 @@ TEST(Methods, ANetworkAtTheLimitStaysAsItIs) {
   StepWorld world(1.0);
   StepRecord found;
   found.fingerprint = "f";
-  found.architecture = architecture_of(world.config.space, full_outcomes(world.config.space));
+  found.architecture = architecture_of(world.run.space, full_outcomes(world.run.space));
   found.estimated_ms = found.simulated_ms = world.fake.estimate(*found.architecture);
-  const StepRecord filled = fill_step(world.context, found);
+  const StepRecord filled = fill_step(world.run, world.target, found);
   EXPECT_EQ(filled.simulated_ms, found.simulated_ms);
 }
 

@@ -13,7 +13,7 @@
 
 #include "latency_model/rank_correlation.hpp"
 #include "nas/report/cost_log.hpp"
-#include "nas/search/operator_steps.hpp"
+#include "nas/search/operator_search.hpp"
 #include "simulator/common/error.hpp"
 #include "tests/nas/search/operator_world.hpp"
 
@@ -26,11 +26,11 @@ using ::testing::HasSubstr;
 
 /// A run of a method to its end, done once for all tests that look at what it left.
 struct WholeRun {
-  explicit WholeRun(Method method) : config(operators_config(directory, method)) {
+  explicit WholeRun(Method method) : config(operators_run(directory, method)) {
     fake.simulated_over_estimated = [](const Network&) { return 1.01; };
     config.num_random = 1;
     config.num_correlated = method == Method::kSpos ? 5 : 0;
-    result = run_search(config, fake.host(), Step::kEvaluate);
+    result = run_search(fake.attached(config), Step::kEvaluate);
     files = files_of(config.directory);
   }
 
@@ -38,8 +38,8 @@ struct WholeRun {
   std::string file(const std::string& name) const { return config.directory + "/" + name; }
 
   TempDir directory;
-  RunConfig config;
-  FakeHost fake;
+  RunContext config;
+  FakeMachine fake;
   SearchResult result;
   std::map<std::string, std::string> files;
 };
@@ -74,13 +74,13 @@ TEST(OneShot, NoCandidateOfAnEvolutionExceedsTheLimitOrIsRepeated) {
            {Method::kSpos, {"supernet"}},
            {Method::kHurricane, {"supernet-later", "supernet-earlier"}}}) {
     const WholeRun& run = run_of(method);
-    FakeHost host;
+    FakeMachine machine;
     for (const std::string& stage : file) {
       SCOPED_TRACE(stage);
       std::set<OperatorPath> seen;
       for (const ScoredPath& scored : scored_in(run.file("evolution-" + stage + ".json"))) {
         EXPECT_LE(scored.latency_ms, run.config.targets_ms[0]);
-        EXPECT_DOUBLE_EQ(scored.latency_ms, latency_of(host, run.config.operators, scored.path));
+        EXPECT_DOUBLE_EQ(scored.latency_ms, latency_of(machine, run.config.operators, scored.path));
         EXPECT_TRUE(seen.insert(scored.path).second) << "scored twice";
       }
       EXPECT_GE(seen.size(), 4U);
@@ -141,15 +141,10 @@ TEST(OneShot, WeightsOutsideThePathsOfAStageStayAsTheyWere) {
 
 TEST(OneShot, AScoreDependsOnThePathAlone) {
   const WholeRun& run = run_of(Method::kSpos);
-  FakeHost fake;
-  const Host host = fake.host();
-  const TrainingContext training{
-      run.config, host,
-      split_train(*run.config.data.train, run.config.recipe.validation_share, run.config.seed)};
-  const TargetContext context{training, run.config.targets_ms[0],     run.config.directory,
-                              "f",      StepStore(run.file("steps")), StepStore(run.file("steps"))};
+  RunContext context = run.config;
+  context.split = split_train(*context.data.train, context.recipe.validation_share, context.seed);
   PathSupernet supernet(run.config.operators);
-  load_phase_module(supernet_checkpoint(context), *supernet);
+  load_phase_module(supernet_checkpoint(targets_of(context)[0]), *supernet);
   const double first = inherited_accuracy(context, supernet, {0, 1, 2, 3}, 0);
   inherited_accuracy(context, supernet, {3, 2, 1, 0}, 0);
   EXPECT_EQ(inherited_accuracy(context, supernet, {0, 1, 2, 3}, 0), first);
@@ -158,15 +153,15 @@ TEST(OneShot, AScoreDependsOnThePathAlone) {
 TEST(OneShot, ALimitThatNoNetworkKeepsToIsMissedWithTheFastestOne) {
   for (const Method method : kMethods) {
     TempDir directory;
-    RunConfig config = operators_config(directory, method);
-    FakeHost fake;
+    RunContext config = operators_run(directory, method);
+    FakeMachine fake;
     const double fastest_ms = latencies_of(fake, config.operators).front();
     config.targets_ms = {0.5 * fastest_ms};
     try {
-      run_search(config, fake.host(), Step::kEvaluate);
+      run_search(fake.attached(config), Step::kEvaluate);
       ADD_FAILURE() << "it found a network";
     } catch (const TargetMissed& missed) {
-      EXPECT_THAT(missed.reason, HasSubstr("tiny_operators"));
+      EXPECT_THAT(std::string(missed.what()), HasSubstr("tiny_operators"));
       EXPECT_GE(missed.fastest_ms, fastest_ms * (1.0 - 1e-9));
       EXPECT_TRUE(fake.phases.empty()) << "before anything is trained";
     }
@@ -175,10 +170,10 @@ TEST(OneShot, ALimitThatNoNetworkKeepsToIsMissedWithTheFastestOne) {
 
 TEST(OneShot, WhatTheSimulatorFindsTooSlowIsPassedOver) {
   TempDir directory;
-  RunConfig config = operators_config(directory, Method::kSpos);
-  FakeHost fake;
+  RunContext config = operators_run(directory, Method::kSpos);
+  FakeMachine fake;
   fake.simulated_over_estimated = [](const Network&) { return 1.1; };
-  const SearchResult result = run_search(config, fake.host(), Step::kSearch);
+  const SearchResult result = run_search(fake.attached(config), Step::kSearch);
   const StepRecord& found = result.targets[0].steps.back();
   EXPECT_LE(found.simulated_ms.value(), config.targets_ms[0]);
   EXPECT_LE(found.estimated_ms.value(), config.targets_ms[0] / 1.1);
@@ -186,13 +181,13 @@ TEST(OneShot, WhatTheSimulatorFindsTooSlowIsPassedOver) {
 
 TEST(OneShot, WhatTheSimulatorCannotHoldIsPassedOver) {
   for (const Method method : {Method::kSpos, Method::kRandom}) {
-    const auto search = [method](FakeHost fake) {
+    const auto search = [method](FakeMachine fake) {
       TempDir directory;
-      const RunConfig config = operators_config(directory, method);
-      return run_search(config, fake.host(), Step::kSearch).targets[0].steps.back();
+      const RunContext config = operators_run(directory, method);
+      return run_search(fake.attached(config), Step::kSearch).targets[0].steps.back();
     };
     const Network best = to_network(search({}).architecture.value());
-    FakeHost fake;
+    FakeMachine fake;
     fake.simulated_over_estimated = [&](const Network& network) {
       if (network.num_params() == best.num_params() && network.num_macs() == best.num_macs())
         throw InputError("does not fit");
@@ -206,42 +201,42 @@ TEST(OneShot, WhatTheSimulatorCannotHoldIsPassedOver) {
 
 TEST(OneShot, SeveralLimitsAreRefused) {
   TempDir directory;
-  RunConfig config = operators_config(directory, Method::kSpos);
+  RunContext config = operators_run(directory, Method::kSpos);
   config.targets_ms.push_back(2.0 * config.targets_ms[0]);
-  FakeHost fake;
-  EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+  FakeMachine fake;
+  EXPECT_THROW(run_search(fake.attached(config), Step::kEvaluate), InputError);
 }
 
 TEST(OneShot, ALimitFarBeyondTheNetworksIsRefused) {
   for (const Method method : {Method::kSpos, Method::kRandom, Method::kMobilenetV2}) {
     TempDir directory;
-    RunConfig config = operators_config(directory, method);
+    RunContext config = operators_run(directory, method);
     config.targets_ms = {1e6};
-    FakeHost fake;
-    EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+    FakeMachine fake;
+    EXPECT_THROW(run_search(fake.attached(config), Step::kEvaluate), InputError);
     EXPECT_TRUE(fake.phases.empty()) << "before anything is trained";
   }
 }
 
 TEST(OneShot, WhatASupernetOfPathsCannotDoIsRefused) {
   TempDir directory;
-  FakeHost fake;
-  RunConfig config = operators_config(directory, Method::kSpos);
+  FakeMachine fake;
+  RunContext config = operators_run(directory, Method::kSpos);
   config.recipe.supernet.ema_decay = 0.9;
-  EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+  EXPECT_THROW(run_search(fake.attached(config), Step::kEvaluate), InputError);
   config.recipe.supernet.ema_decay = 0.0;
   config.recipe.supernet.drop_connect = 0.1;
-  EXPECT_THROW(run_search(config, fake.host(), Step::kEvaluate), InputError);
+  EXPECT_THROW(run_search(fake.attached(config), Step::kEvaluate), InputError);
 }
 
 TEST(OneShot, AWholePoolIsDesignedForTheMachineAndKept) {
   TempDir directory;
-  RunConfig config = operators_config(directory, Method::kSpos);
+  RunContext config = operators_run(directory, Method::kSpos);
   for (OperatorStage& stage : config.operators.stages)
     stage.blocks.assign(stage.blocks.size(), operator_pool());
   config.recipe.space.keep = 3;
-  FakeHost fake;
-  run_search(config, fake.host(), Step::kDesign);
+  FakeMachine fake;
+  run_search(fake.attached(config), Step::kDesign);
   const OperatorSpace kept = read_operator_space(config.directory + "/space.yaml");
   EXPECT_FALSE(kept.has_whole_pool());
   for (const OperatorPosition& position : positions_of(kept))
@@ -264,7 +259,7 @@ double cost_of(const WholeRun& run, double num_validations) {
 TEST(OneShot, RandomSearchCostsWhatSposCosts) {
   const WholeRun& random = run_of(Method::kRandom);
   int num_ranked = 0;
-  for (const auto& [name, record] : records_in(random.file("steps")))
+  for (const auto& [name, record] : records_in(random.config.directory))
     num_ranked += name.rfind("rank-", 0) == 0 ? 1 : 0;
   const double one = cost_of(random, num_ranked) / num_ranked;
   EXPECT_NEAR(cost_of(random, num_ranked), cost_of(run_of(Method::kSpos), 0), 0.51 * one);
@@ -275,7 +270,7 @@ TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
   const StepRecord& found = run.target().steps.front();
   double best = 0.0;
   int num_ranked = 0;
-  for (const auto& [name, record] : records_in(run.file("steps"))) {
+  for (const auto& [name, record] : records_in(run.config.directory)) {
     if (name.rfind("rank-", 0) != 0) continue;
     best = std::max(best, record.validation_accuracy.value());
     ++num_ranked;
@@ -294,7 +289,7 @@ TEST(OneShot, CorrelationComparesEveryNetworkWithItself) {
     inherited.push_back(record.values[i]);
     alone.push_back(record.values[i + 1]);
   }
-  for (const auto& [name, ranking] : records_in(run_of(Method::kSpos).file("steps"))) {
+  for (const auto& [name, ranking] : records_in(run_of(Method::kSpos).config.directory)) {
     if (name.rfind("rank-", 0) == 0) ranked.insert(ranking.validation_accuracy.value());
   }
   EXPECT_EQ(std::multiset<double>(alone.begin(), alone.end()), ranked);
@@ -308,16 +303,16 @@ TEST(OneShot, CorrelationComparesEveryNetworkWithItself) {
 /// Interrupted again and again, after so many questions whether it is.
 std::map<std::string, std::string> files_of_interrupted(Method method, int patience) {
   TempDir directory;
-  RunConfig config = operators_config(directory, method);
+  RunContext config = operators_run(directory, method);
   config.num_random = 1;
   config.num_correlated = method == Method::kSpos ? 5 : 0;
   for (int process = 0; process < 200; ++process) {
-    FakeHost fake;
+    FakeMachine fake;
     fake.simulated_over_estimated = [](const Network&) { return 1.01; };
     int num_asked = 0;
     fake.is_interrupted = [&] { return ++num_asked >= patience; };
     try {
-      run_search(config, fake.host(), Step::kEvaluate);
+      run_search(fake.attached(config), Step::kEvaluate);
       return files_of(config.directory);
     } catch (const Interrupted&) {
     }

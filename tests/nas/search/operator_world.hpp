@@ -29,28 +29,29 @@ inline OperatorSpace tiny_operators() {
   return space;
 }
 
-inline double latency_of(FakeHost& host, const OperatorSpace& space, const OperatorPath& path) {
-  return host.estimate(architecture_of(space, path));
+inline double latency_of(FakeMachine& machine, const OperatorSpace& space,
+                         const OperatorPath& path) {
+  return machine.estimate(architecture_of(space, path));
 }
 
 /// Latencies of all 256 networks, ascending.
-inline std::vector<double> latencies_of(FakeHost& host, const OperatorSpace& space) {
+inline std::vector<double> latencies_of(FakeMachine& machine, const OperatorSpace& space) {
   std::vector<double> latencies;
   for (int i = 0; i < 256; ++i)
-    latencies.push_back(latency_of(host, space, {i / 64, i / 16 % 4, i / 4 % 4, i % 4}));
+    latencies.push_back(latency_of(machine, space, {i / 64, i / 16 % 4, i / 4 % 4, i % 4}));
   std::sort(latencies.begin(), latencies.end());
   return latencies;
 }
 
 /// A run of a method that searches operators; a third of the networks keep to the limit.
-inline RunConfig operators_config(const TempDir& directory, Method method) {
-  RunConfig config = tiny_config(directory);
+inline RunContext operators_run(const TempDir& directory, Method method) {
+  RunContext config = tiny_run(directory);
   config.method = method;
   config.operators = tiny_operators();
   config.space.name = config.operators.name;
   config.space.width_divisor = config.operators.width_divisor;
-  FakeHost host;
-  config.targets_ms = {latencies_of(host, config.operators)[85]};
+  FakeMachine machine;
+  config.targets_ms = {latencies_of(machine, config.operators)[85]};
   config.recipe.supernet = tiny_phase(10);
   config.recipe.evolution = {6, 3, 2, 2, 3, 0.2, 24, 50};
   config.recipe.two_stage = {0.5, 0.5, 0.2};

@@ -10,8 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nas/search/confirmed_scaling.hpp"
-#include "nas/search/ranking.hpp"
+#include "nas/search/network_training.hpp"
+#include "nas/search/scale_step.hpp"
 #include "nas/search/steps.hpp"
 #include "nas/space/random_architecture.hpp"
 #include "tests/nas/search/search_world.hpp"
@@ -58,10 +58,10 @@ class PostprocessTest : public ::testing::Test {
  protected:
   PostprocessTest() {
     search_.step = "search";
-    search_.fingerprint = "search";
-    search_.architecture = random_architecture(world_.config.space, 3);
+    search_.fingerprint = "search=1\n";
+    search_.architecture = random_architecture(world_.run.space, 3);
     scaled_.step = "scale";
-    scaled_.fingerprint = "scale";
+    scaled_.fingerprint = "scale=1\n";
     scaled_.architecture = search_.architecture;
     scaled_.architecture->name = "scaled";
     scaled_.estimated_ms = scaled_.simulated_ms = world_.fake.estimate(*search_.architecture);
@@ -77,10 +77,10 @@ class PostprocessTest : public ::testing::Test {
     StepRecord record;
     bool is_changed = true;
     while (is_changed) {
-      std::filesystem::remove(world_.context.steps.path_of("postprocess"));
-      record = postprocess_step(world_.context, search_, scaled_);
+      std::filesystem::remove(step_path(world_.target.directory, "postprocess"));
+      record = postprocess_step(world_.run, world_.target, search_, scaled_);
       is_changed = false;
-      for (auto& [name, ranked] : records_in(world_.config.directory + "/ranked")) {
+      for (auto& [name, ranked] : records_in(world_.run.directory, "rank-")) {
         const double is_to_be = accuracy(*ranked.architecture);
         const std::vector<double> gates =
             scores && !ranked.values.empty() ? scores(*ranked.architecture) : ranked.values;
@@ -88,7 +88,7 @@ class PostprocessTest : public ::testing::Test {
         is_changed = true;
         ranked.validation_accuracy = is_to_be;
         ranked.values = gates;
-        world_.context.rankings.save(name, ranked);
+        write_step_record(step_path(world_.run.directory, name), ranked);
       }
     }
     return record;
@@ -116,7 +116,7 @@ TEST_F(PostprocessTest, OnlyAGainOfMoreThanAStandardErrorIsKept) {
   for (const ArchitectureBlock& block : blocks_of_network(*kept.architecture))
     EXPECT_EQ(block.activation, Activation::kHswish);
   EXPECT_EQ(kept.validation_accuracy, 0.56);
-  EXPECT_LE(*kept.simulated_ms, world_.context.target_ms);
+  EXPECT_LE(*kept.simulated_ms, world_.target.limit_ms);
 }
 
 TEST_F(PostprocessTest, WhatIsKeptIsWhatTheNextTrialAddsTo) {
@@ -146,8 +146,8 @@ TEST_F(PostprocessTest, SqueezeAndExcitationStaysWhereGatesVaryMost) {
   network.stages.resize(1);
   network.stages[0].blocks = {block_of(3), block_of(5), block_of(3), block_of(5), block_of(7)};
   scaled_.values = {2.0, 1.0, 1.0};  // depth alone
-  world_.config.recipe.hswish = false;
-  world_.context.target_ms = 2.0 * world_.fake.estimate(network);
+  world_.run.recipe.hswish = false;
+  world_.target.limit_ms = 2.0 * world_.fake.estimate(network);
   // Wherever the 3x3 block behind the first and the 7x7 block are, their gates vary most.
   const auto score = [](const ArchitectureBlock& block) {
     return block.branches[0].kernel == 5 ? 0.01 : 0.2;
@@ -177,8 +177,8 @@ TEST_F(PostprocessTest, SqueezeAndExcitationStaysWhereGatesVaryMost) {
 }
 
 TEST_F(PostprocessTest, WhatTheRecipeLeavesOutIsNotTried) {
-  world_.config.recipe.hswish = world_.config.recipe.squeeze_excite = false;
-  const StepRecord record = postprocess_step(world_.context, search_, scaled_);
+  world_.run.recipe.hswish = world_.run.recipe.squeeze_excite = false;
+  const StepRecord record = postprocess_step(world_.run, world_.target, search_, scaled_);
   EXPECT_TRUE(world_.fake.phases.empty());
   EXPECT_EQ(record.architecture->stages, scaled_.architecture->stages);
   EXPECT_EQ(record.validation_accuracy, scaled_.validation_accuracy);
@@ -187,65 +187,65 @@ TEST_F(PostprocessTest, WhatTheRecipeLeavesOutIsNotTried) {
 class RankingTest : public ::testing::Test {
  protected:
   StepWorld world_;
-  Architecture network_ = random_architecture(world_.config.space, 2);
+  Architecture network_ = random_architecture(world_.run.space, 2);
 };
 
 TEST_F(RankingTest, ANetworkIsTrainedOnceWhateverItsName) {
-  const Ranked first = rank_by_training(world_.context, network_);
+  const Ranked first = rank_by_training(world_.run, world_.target, network_);
   EXPECT_EQ(world_.fake.phases.size(), 2U);
   network_.name = "another name";
-  const Ranked again = rank_by_training(world_.context, network_);
+  const Ranked again = rank_by_training(world_.run, world_.target, network_);
   EXPECT_EQ(world_.fake.phases.size(), 2U);
   EXPECT_EQ(again.accuracy, first.accuracy);
   network_.head_width += 2;
-  rank_by_training(world_.context, network_);
+  rank_by_training(world_.run, world_.target, network_);
   EXPECT_EQ(world_.fake.phases.size(), 4U);
 }
 
 TEST_F(RankingTest, StandardErrorsAreThoseOfTheValidationImages) {
-  const Ranked ranked = rank_by_training(world_.context, network_);
-  ASSERT_EQ(world_.training.split.validation.size(), 100U);
+  const Ranked ranked = rank_by_training(world_.run, world_.target, network_);
+  ASSERT_EQ(world_.run.split.validation.size(), 100U);
   EXPECT_DOUBLE_EQ(ranked.standard_error,
                    std::sqrt(ranked.accuracy * (1.0 - ranked.accuracy) / 100.0));
   EXPECT_TRUE(ranked.gate_scores.empty());
 }
 
 TEST_F(RankingTest, EveryBlockWithSqueezeAndExcitationHasAScore) {
-  network_ = architecture_of(world_.config.space, full_outcomes(world_.config.space));
+  network_ = architecture_of(world_.run.space, full_outcomes(world_.run.space));
   network_.se_ratio = 1.0;  // of one squeezed channel ReLU may leave nothing
   network_.stages[0].blocks[1].squeeze_excite = true;
   network_.stages[1].blocks[0].squeeze_excite = true;
-  const Ranked ranked = rank_by_training(world_.context, network_);
+  const Ranked ranked = rank_by_training(world_.run, world_.target, network_);
   ASSERT_EQ(ranked.gate_scores.size(), 2U);
   for (const double score : ranked.gate_scores) {
     EXPECT_GT(score, 0.0);
     EXPECT_LT(score, 0.5) << "the largest deviation of what lies between 0 and 1";
   }
-  EXPECT_EQ(rank_by_training(world_.context, network_).gate_scores, ranked.gate_scores);
+  EXPECT_EQ(rank_by_training(world_.run, world_.target, network_).gate_scores, ranked.gate_scores);
 }
 
 TEST_F(RankingTest, EveryCandidateOfScalingIsInTheLogByItsNumber) {
   StepRecord search;
-  search.fingerprint = "search";
+  search.fingerprint = "search=1\n";
   search.architecture = network_;
-  const std::size_t num_candidates = scale_and_confirm(world_.context, network_).size();
-  const StepRecord scaled = scale_step(world_.context, search);
+  const std::size_t num_candidates = scale_and_confirm(world_.run, world_.target, network_).size();
+  const StepRecord scaled = scale_step(world_.run, world_.target, search);
   for (std::size_t n = 1; n <= num_candidates; ++n)
     EXPECT_THAT(scaled.log, Contains(StartsWith("#" + std::to_string(n) + ": ")));
 }
 
 TEST_F(RankingTest, ScalingChoosesTheMostAccurateOfThoseRanked) {
   StepRecord search;
-  search.fingerprint = "search";
+  search.fingerprint = "search=1\n";
   search.architecture = network_;
-  const StepRecord scaled = scale_step(world_.context, search);
-  const auto ranked = records_in(world_.config.directory + "/ranked");
+  const StepRecord scaled = scale_step(world_.run, world_.target, search);
+  const auto ranked = records_in(world_.run.directory, "rank-");
   double best = 0.0;
   for (const auto& [name, record] : ranked) best = std::max(best, *record.validation_accuracy);
-  EXPECT_EQ(static_cast<int>(ranked.size()), world_.config.recipe.max_ranked);
+  EXPECT_EQ(static_cast<int>(ranked.size()), world_.run.recipe.max_ranked);
   EXPECT_EQ(scaled.validation_accuracy, best);
-  EXPECT_LE(*scaled.simulated_ms, world_.context.target_ms);
-  EXPECT_EQ(rank_by_training(world_.context, *scaled.architecture).accuracy, best);
+  EXPECT_LE(*scaled.simulated_ms, world_.target.limit_ms);
+  EXPECT_EQ(rank_by_training(world_.run, world_.target, *scaled.architecture).accuracy, best);
 }
 
 }  // namespace

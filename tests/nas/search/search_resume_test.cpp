@@ -16,16 +16,16 @@ namespace {
 /// A directory in which one run goes on, by one process after another.
 class ResumedRun {
  public:
-  ResumedRun() : config_(tiny_config(directory_)) { config_.num_random = 1; }
+  ResumedRun() : config_(tiny_run(directory_)) { config_.num_random = 1; }
 
   /// One process, interrupted after `num_steps` training steps if so many are left. False if it
   /// was.
   bool process(std::size_t num_steps) {
-    FakeHost fake;
+    FakeMachine fake;
     fake.is_interrupted = [&] { return fake.phases.size() >= num_steps; };
     bool is_complete = true;
     try {
-      run_search(config_, fake.host(), Step::kEvaluate);
+      run_search(fake.attached(config_), Step::kEvaluate);
     } catch (const Interrupted&) {
       is_complete = false;
     }
@@ -42,7 +42,7 @@ class ResumedRun {
 
  private:
   TempDir directory_;
-  RunConfig config_;
+  RunContext config_;
   std::vector<std::string> phases_;
 };
 

@@ -9,7 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nas/search/steps.hpp"
+#include "nas/search/network_training.hpp"
+#include "nas/space/depth_design.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "tests/nas/search/search_world.hpp"
@@ -34,16 +35,16 @@ std::int64_t count(const std::vector<std::string>& words, const std::string& wor
 
 /// A run to its end, done once for all tests that look at what it left.
 struct WholeRun {
-  WholeRun() : config(tiny_config(directory)) {
+  WholeRun() : config(tiny_run(directory)) {
     fake.simulated_over_estimated = [](const Network&) { return 1.02; };
     config.num_random = 1;
-    result = run_search(config, fake.host(), Step::kEvaluate);
+    result = run_search(fake.attached(config), Step::kEvaluate);
     files = files_of(config.directory);
   }
 
   TempDir directory;
-  RunConfig config;
-  FakeHost fake;
+  RunContext config;
+  FakeMachine fake;
   SearchResult result;
   std::map<std::string, std::string> files;
 };
@@ -56,9 +57,9 @@ const WholeRun& whole_run() {
 const TargetResult& whole_target() { return whole_run().result.targets.at(0); }
 
 /// What run_search misses.
-std::optional<TargetMissed> miss_of(const RunConfig& config, FakeHost& fake) {
+std::optional<TargetMissed> miss_of(const RunContext& config, FakeMachine& fake) {
   try {
-    run_search(config, fake.host(), Step::kEvaluate);
+    run_search(fake.attached(config), Step::kEvaluate);
   } catch (const TargetMissed& missed) {
     return missed;
   }
@@ -82,7 +83,7 @@ TEST(SearchRun, DoesItsStepsInOrder) {
 
 TEST(SearchRun, WhatItScalesAndTrainsIsSimulatedWithinTheTarget) {
   const double target_ms = whole_run().config.targets_ms[0];
-  FakeHost fake;
+  FakeMachine fake;
   for (const StepRecord& record : whole_target().steps) {
     ASSERT_TRUE(record.architecture && record.estimated_ms && record.simulated_ms);
     EXPECT_DOUBLE_EQ(*record.estimated_ms, fake.estimate(*record.architecture)) << record.step;
@@ -94,7 +95,7 @@ TEST(SearchRun, WhatItScalesAndTrainsIsSimulatedWithinTheTarget) {
 TEST(SearchRun, TheSearchKeepsToItsShareOfTheTarget) {
   const StepRecord& search = whole_target().steps.at(0);
   EXPECT_LE(*search.estimated_ms, 0.9 * whole_run().config.targets_ms[0]);
-  FakeHost fake;
+  FakeMachine fake;
   EXPECT_LT(*search.estimated_ms, full_network_ms(fake, tiny_space()));
 }
 
@@ -103,7 +104,7 @@ TEST(SearchRun, WinnersNetworkFileReadsBackAsTheNetworkThatWasMeasured) {
   const Network network =
       read_network_text(whole_run().files.at("architecture.yaml"), "architecture.yaml");
   EXPECT_EQ(network.name, "run") << "the directory's";
-  FakeHost fake;
+  FakeMachine fake;
   EXPECT_EQ(fake.estimate(network), *winner.estimated_ms);
   EXPECT_THAT(whole_run().files.at("architecture.yaml"),
               HasSubstr(as_percent(*winner.test_accuracy)));
@@ -111,7 +112,7 @@ TEST(SearchRun, WinnersNetworkFileReadsBackAsTheNetworkThatWasMeasured) {
 
 TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
   const StepRecord& winner = whole_target().steps.back();
-  const RunConfig& config = whole_run().config;
+  const RunContext& config = whole_run().config;
   BlockNetwork network(*winner.architecture);
   read_checkpoint(config.directory + "/weights.ckpt",
                   [&](const StateArchive& archive) { load_module(archive, *network); });
@@ -119,11 +120,8 @@ TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
     network->eval();
     return network->forward(images);
   };
-  FakeHost fake;
-  const Host host = fake.host();
-  const TrainingContext context{
-      config, host, split_train(*config.data.train, config.recipe.validation_share, config.seed),
-      nullptr};
+  RunContext context = config;
+  context.split = split_train(*config.data.train, config.recipe.validation_share, config.seed);
   const int side = static_cast<int>(winner.architecture->input.height);
   EXPECT_EQ(evaluate(predict, *validation_loader(context, side), torch::kCPU).share(),
             *winner.validation_accuracy);
@@ -169,8 +167,8 @@ TEST(SearchRun, OnlyCheckpointsThatMayBeNeededAgainAreLeft) {
 }
 
 TEST(SearchRun, GoneOnWithWhenCompleteItDoesNothingAgain) {
-  FakeHost fake;
-  const SearchResult again = run_search(whole_run().config, fake.host(), Step::kEvaluate);
+  FakeMachine fake;
+  const SearchResult again = run_search(fake.attached(whole_run().config), Step::kEvaluate);
   EXPECT_THAT(fake.phases, ElementsAre());
   EXPECT_EQ(fake.num_simulated, 1) << "the random network is drawn again";
   EXPECT_EQ(files_of(whole_run().config.directory), whole_run().files);
@@ -181,36 +179,36 @@ TEST(SearchRun, GoneOnWithWhenCompleteItDoesNothingAgain) {
 
 TEST(SearchRun, GoneOnWithOtherSettingsIsRefused) {
   const auto error_of = [](auto change) {
-    RunConfig config = whole_run().config;
+    RunContext config = whole_run().config;
     change(config);
-    FakeHost fake;
+    FakeMachine fake;
     const std::string error =
-        input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); });
+        input_error_of([&] { run_search(fake.attached(config), Step::kEvaluate); });
     EXPECT_THAT(fake.phases, ElementsAre());
     return error;
   };
   const std::string directory = whole_run().config.directory;
-  EXPECT_THAT(error_of([](RunConfig& c) { c.seed = 2; }), HasSubstr(directory));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.machine = "other"; }), HasSubstr(directory));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.supergraph.dropout = 0.0; }),
+  EXPECT_THAT(error_of([](RunContext& c) { c.seed = 2; }), HasSubstr(directory));
+  EXPECT_THAT(error_of([](RunContext& c) { c.machine = "other"; }), HasSubstr(directory));
+  EXPECT_THAT(error_of([](RunContext& c) { c.recipe.supergraph.dropout = 0.0; }),
               HasSubstr("supergraph.ckpt"));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.targets_ms[0] *= 1.5; }), HasSubstr("search"));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.options.latency_weight = 2.0; }),
+  EXPECT_THAT(error_of([](RunContext& c) { c.targets_ms[0] *= 1.5; }), HasSubstr("search"));
+  EXPECT_THAT(error_of([](RunContext& c) { c.recipe.options.latency_weight = 2.0; }),
               HasSubstr("search"));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.max_ranked = 1; }), HasSubstr("scale.json"));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.hswish = false; }),
+  EXPECT_THAT(error_of([](RunContext& c) { c.recipe.max_ranked = 1; }), HasSubstr("scale.json"));
+  EXPECT_THAT(error_of([](RunContext& c) { c.recipe.hswish = false; }),
               HasSubstr("postprocess.json"));
-  EXPECT_THAT(error_of([](RunConfig& c) { c.recipe.train.dropout = 0.0; }),
+  EXPECT_THAT(error_of([](RunContext& c) { c.recipe.train.dropout = 0.0; }),
               HasSubstr("train.json"));
   EXPECT_EQ(files_of(directory).at("supergraph.ckpt"), whole_run().files.at("supergraph.ckpt"));
 }
 
 TEST(SearchRun, EndsWithTheStepThatItIsAskedFor) {
   const TempDir directory;
-  const RunConfig config = tiny_config(directory);
+  const RunContext config = tiny_run(directory);
   const auto last_step = [&](Step last) {
-    FakeHost fake;
-    const SearchResult result = run_search(config, fake.host(), last);
+    FakeMachine fake;
+    const SearchResult result = run_search(fake.attached(config), last);
     return result.targets.empty() ? "" : result.targets[0].steps.back().step;
   };
   EXPECT_EQ(last_step(Step::kDesign), "");
@@ -223,23 +221,23 @@ TEST(SearchRun, EndsWithTheStepThatItIsAskedFor) {
 
 TEST(SearchRun, DesignedDepthsAreThoseOfTheMachine) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   config.space = shipped_space("synthetic");
   ASSERT_FALSE(config.space.has_depths());
-  FakeHost fake;
+  FakeMachine fake;
   const SearchSpace designed = with_depths(
       config.space,
       design_depths(config.space, [&](const Network& network) { return fake.estimate(network); }));
   config.targets_ms = {full_network_ms(fake, designed)};
-  EXPECT_EQ(run_search(config, fake.host(), Step::kDesign).space, designed);
+  EXPECT_EQ(run_search(fake.attached(config), Step::kDesign).space, designed);
   EXPECT_EQ(read_search_space(config.directory + "/space.yaml"), designed);
 }
 
 TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   config.targets_ms = {1e-6, 1.0};
-  FakeHost fake;
+  FakeMachine fake;
   const std::optional<TargetMissed> missed = miss_of(config, fake);
   ASSERT_TRUE(missed);
   EXPECT_EQ(missed->target_ms, 1e-6);
@@ -265,12 +263,12 @@ TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {
 
 TEST(SearchRun, ATargetThatTheSearchNeverMetNamesTheFastestNetworkMet) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   config.recipe.options.threshold_rate = 0.0;  // no gate ever closes
-  FakeHost fake;
+  FakeMachine fake;
   const std::optional<TargetMissed> missed = miss_of(config, fake);
   ASSERT_TRUE(missed);
-  EXPECT_THAT(missed->reason, HasSubstr("no step of the search met"));
+  EXPECT_THAT(std::string(missed->what()), HasSubstr("no step of the search met"));
   EXPECT_DOUBLE_EQ(missed->target_ms, config.targets_ms[0]);
   EXPECT_EQ(missed->fastest, architecture_of(config.space, full_outcomes(config.space)));
   EXPECT_NEAR(missed->fastest_ms, full_network_ms(fake, config.space), 1e-6);
@@ -278,12 +276,12 @@ TEST(SearchRun, ATargetThatTheSearchNeverMetNamesTheFastestNetworkMet) {
 
 TEST(SearchRun, ASearchThatOnlyMeetsTheWholeTargetGoesOnWithTheFastestNetworkMet) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   config.recipe.options.threshold_rate = 0.0;  // no gate ever closes
   config.recipe.options.target_share = 0.5;
-  FakeHost fake;
+  FakeMachine fake;
   config.targets_ms = {1.01 * full_network_ms(fake, config.space)};
-  const SearchResult result = run_search(config, fake.host(), Step::kSearch);
+  const SearchResult result = run_search(fake.attached(config), Step::kSearch);
   const StepRecord& search = result.targets.at(0).steps.at(0);
   EXPECT_LE(*search.estimated_ms, config.targets_ms[0]);
   EXPECT_THAT(search.log.at(0), HasSubstr("within the whole"));
@@ -291,10 +289,10 @@ TEST(SearchRun, ASearchThatOnlyMeetsTheWholeTargetGoesOnWithTheFastestNetworkMet
 
 TEST(SearchRun, ALimitFarBeyondTheSpaceIsRefusedBeforeAnythingIsTrained) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
-  FakeHost fake;
+  RunContext config = tiny_run(directory);
+  FakeMachine fake;
   config.targets_ms.push_back(8.1 * full_network_ms(fake, config.space));
-  EXPECT_THAT(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+  EXPECT_THAT(input_error_of([&] { run_search(fake.attached(config), Step::kEvaluate); }),
               HasSubstr("more than 8 times what the largest network of the space"));
   EXPECT_TRUE(fake.phases.empty());
 }
@@ -302,7 +300,7 @@ TEST(SearchRun, ALimitFarBeyondTheSpaceIsRefusedBeforeAnythingIsTrained) {
 TEST(SearchRun, ABatchThatTheImagesDoNotFillIsRefusedWithItsKey) {
   const TempDir directory;
   for (const double share : {0.1, 0.9}) {
-    RunConfig config = tiny_config(directory);
+    RunContext config = tiny_run(directory);
     check_data_fits(config);
     config.recipe.validation_share = share;
     config.recipe.train.batch_size = static_cast<int>(config.data.train->size());
@@ -314,20 +312,20 @@ TEST(SearchRun, ABatchThatTheImagesDoNotFillIsRefusedWithItsKey) {
 
 TEST(SearchRun, SeveralTargetsShareOneSupergraphAndAreEachLikeARunOfTheirOwn) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
+  RunContext config = tiny_run(directory);
   const double near = whole_run().config.targets_ms[0];
   config.targets_ms = {near, 2.0 * near};
   config.num_random = 1;
-  FakeHost fake;
+  FakeMachine fake;
   fake.simulated_over_estimated = [](const Network&) { return 1.02; };
-  const SearchResult result = run_search(config, fake.host(), Step::kEvaluate);
+  const SearchResult result = run_search(fake.attached(config), Step::kEvaluate);
   EXPECT_EQ(count(fake.phases, "supergraph"), 4);
   EXPECT_EQ(count(fake.phases, "search"), 2 * 10);
   ASSERT_EQ(result.targets.size(), 2U);
   double before = 0.0;
   for (std::size_t i = 0; i < 2; ++i) {
     const TargetResult& target = result.targets[i];
-    EXPECT_EQ(target.directory, target_directory(config, config.targets_ms[i]));
+    EXPECT_EQ(target.directory, targets_of(config)[i].directory);
     EXPECT_THAT(target.directory, HasSubstr(config.directory + "/target-"));
     for (const char* file : {"architecture.yaml", "model.onnx", "weights.ckpt", "decisions.log",
                              "metrics.csv", "steps/evaluate.json"})
@@ -347,11 +345,11 @@ TEST(SearchRun, SeveralTargetsShareOneSupergraphAndAreEachLikeARunOfTheirOwn) {
 TEST(SearchRun, ADirectorysNameThatNoNetworkCanHaveIsNoObstacle) {
   for (const char* name : {"/", "/.hidden", "/a \"quoted\" one"}) {
     const TempDir directory;
-    RunConfig config = tiny_config(directory);
+    RunContext config = tiny_run(directory);
     config.recipe.hswish = config.recipe.squeeze_excite = false;
     config.directory += name;
-    FakeHost fake;
-    run_search(config, fake.host(), Step::kEvaluate);
+    FakeMachine fake;
+    run_search(fake.attached(config), Step::kEvaluate);
     const Network network = read_network(config.directory + "/architecture.yaml");
     EXPECT_EQ(network.name, std::string(name) == "/" ? "run" : "found");
   }
@@ -359,13 +357,13 @@ TEST(SearchRun, ADirectorysNameThatNoNetworkCanHaveIsNoObstacle) {
 
 TEST(SearchRun, DataThatDoNotFitTheSpaceAreRefused) {
   const TempDir directory;
-  RunConfig config = tiny_config(directory);
-  FakeHost fake;
+  RunContext config = tiny_run(directory);
+  FakeMachine fake;
   config.space.num_classes = 11;
-  EXPECT_EQ(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+  EXPECT_EQ(input_error_of([&] { run_search(fake.attached(config), Step::kEvaluate); }),
             "space tiny has 11 classes, data synthetic has 10");
   config.space.input.channels = 3;
-  EXPECT_EQ(input_error_of([&] { run_search(config, fake.host(), Step::kEvaluate); }),
+  EXPECT_EQ(input_error_of([&] { run_search(fake.attached(config), Step::kEvaluate); }),
             "space tiny takes images of 3 channels, data synthetic has 1");
 }
 

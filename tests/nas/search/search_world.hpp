@@ -5,11 +5,11 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "nas/search/search_run.hpp"
-#include "nas/search/target_context.hpp"
 #include "nas/space/outcome.hpp"
 #include "tests/nas/space/midap_estimate.hpp"
 #include "tests/nas/supernet/small_space.hpp"
@@ -18,24 +18,25 @@
 
 namespace tilewake {
 
-/// The surroundings of a search: a machine whose simulator says what a test wants it to, and
-/// somebody who notes what is heard.
-class FakeHost {
+/// A machine whose simulator a test controls, and a caller that notes what the search reports.
+class FakeMachine {
  public:
-  Host host() {
+  /// `run` on this machine, which must outlive it.
+  RunContext attached(RunContext run) {
     static const Predictor predictor = midap_predictor();
+    run.predict = [](const Network& network) { return predictor.predict(network); };
     static const double clock_mhz = shipped_machine("midap").clock_mhz;
-    return {predictor,
-            clock_mhz,
-            [this](const Network& network) {
-              ++num_simulated;
-              return simulated_over_estimated(network) * estimate(network);
-            },
-            [this](const PhaseProgress& progress) { phases.push_back(progress.phase); },
-            [this](const std::string& line) { said.push_back(line); },
-            [this] { return is_interrupted(); }};
+    run.clock_mhz = clock_mhz;
+    run.simulate = [this](const Network& network) {
+      ++num_simulated;
+      return simulated_over_estimated(network) * estimate(network);
+    };
+    run.on_progress = [this](const PhaseProgress& progress) { phases.push_back(progress.phase); };
+    run.log = [this](const std::string& line) { logged.push_back(line); };
+    run.is_interrupted = [this] { return is_interrupted(); };
+    return run;
   }
-  double estimate(const Network& network) { return host().estimate(network); }
+  double estimate(const Network& network) { return attached({}).estimate(network); }
   double estimate(const Architecture& architecture) { return estimate(to_network(architecture)); }
 
   std::function<double(const Network& network)> simulated_over_estimated = [](const Network&) {
@@ -44,7 +45,7 @@ class FakeHost {
   std::function<bool()> is_interrupted = [] { return false; };
 
   std::vector<std::string> phases;  // of every training step made
-  std::vector<std::string> said;
+  std::vector<std::string> logged;
   int num_simulated = 0;
 };
 
@@ -59,8 +60,8 @@ inline SearchSpace tiny_space() {
   return space;
 }
 
-inline double full_network_ms(FakeHost& host, const SearchSpace& space) {
-  return host.estimate(architecture_of(space, full_outcomes(space)));
+inline double full_network_ms(FakeMachine& machine, const SearchSpace& space) {
+  return machine.estimate(architecture_of(space, full_outcomes(space)));
 }
 
 /// A phase of `num_steps` steps, two an epoch.
@@ -106,52 +107,44 @@ inline const ImageData& synthetic_data() {
 
 /// A run in a directory of its own, towards one target that not all networks of tiny_space() keep
 /// to.
-inline RunConfig tiny_config(const TempDir& directory) {
+inline RunContext tiny_run(const TempDir& directory) {
   at::set_num_threads(1);
-  FakeHost host;
-  RunConfig config;
+  FakeMachine machine;
+  RunContext config;
   config.machine = "fake";
   config.space = tiny_space();
   config.recipe = tiny_recipe();
   config.data = synthetic_data();
-  config.targets_ms = {0.9 * full_network_ms(host, config.space)};
+  config.targets_ms = {0.9 * full_network_ms(machine, config.space)};
   config.directory = directory.file("run");
   return config;
 }
 
-/// What the steps towards one target stand in, without the run around them.
+/// A run and a target for single steps.
 struct StepWorld {
   explicit StepWorld(double target_of_full = 1.5)
-      : config(tiny_config(directory)),
-        host(fake.host()),
-        training{config, host,
-                 split_train(*config.data.train, config.recipe.validation_share, config.seed),
-                 nullptr},
-        context{training,
-                target_of_full * full_network_ms(fake, config.space),
-                config.directory,
-                "fingerprint",
-                StepStore(config.directory + "/steps"),
-                StepStore(config.directory + "/ranked")} {}
+      : run(fake.attached(tiny_run(directory))),
+        target{target_of_full * full_network_ms(fake, run.space), run.directory} {
+    run.split = split_train(*run.data.train, run.recipe.validation_share, run.seed);
+  }
 
   TempDir directory;
-  RunConfig config;
-  FakeHost fake;
-  Host host;
-  TrainingContext training;
-  TargetContext context;
+  FakeMachine fake;
+  RunContext run;
+  Target target;
 };
 
-/// All records of a store in `directory`, by name.
-inline std::map<std::string, StepRecord> records_in(const std::string& directory) {
-  constexpr std::string_view kKey = "\"fingerprint\": \"";
-  const StepStore store(directory);
+/// The records of a run by name, those that begin with `prefix`.
+inline std::map<std::string, StepRecord> records_in(const std::string& directory,
+                                                    const std::string& prefix = "") {
   std::map<std::string, StepRecord> records;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string text = read_file(entry.path());
-    const std::size_t begin = text.find(kKey) + kKey.size();
+  for (const auto& entry : std::filesystem::directory_iterator(directory + "/steps")) {
     const std::string name = entry.path().stem().string();
-    records[name] = store.find(name, text.substr(begin, text.find('"', begin) - begin)).value();
+    if (name.rfind(prefix, 0) != 0) continue;
+    std::string fingerprint;
+    for (const auto& line : nlohmann::json::parse(read_file(entry.path())).at("settings"))
+      fingerprint += line.get<std::string>() + "\n";
+    records[name] = read_step_record(entry.path(), fingerprint).value();
   }
   return records;
 }

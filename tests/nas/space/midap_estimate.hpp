@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "latency_model/latency_model.hpp"
-#include "nas/space/latency.hpp"
+#include "nas/space/architecture.hpp"
 #include "tests/support/shipped.hpp"
 
 namespace tilewake {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -69,7 +69,7 @@ void read_fields(YamlReader& yaml, Recipe& recipe) {
   yaml.finish();
 }
 
-/// Checks constraints between values. `where` is the file; an override may also be the cause.
+/// Checks rules between values.
 void check_together(const Recipe& recipe, const std::string& where) {
   const auto check_phase = [&](const char* phase, const PhaseRecipe& p) {
     if (p.max_images != 0 && p.max_images < p.batch_size) {
@@ -85,65 +85,95 @@ void check_together(const Recipe& recipe, const std::string& where) {
   check_phase("train", recipe.train);
 }
 
-/// Converts "a.b=3" to the file `a:\n  b: 3`.
-std::string yaml_of_override(const std::string& override, const std::string& name) {
-  const std::size_t equals = override.find('=');
-  const std::size_t key_end = override.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.");
-  if (equals == 0 || equals == std::string::npos || key_end != equals) {
-    throw InputError(name + ": must be key=value, for example search.epochs=3");
+/// `text` in double quotes, so that no value is taken for anything but text. Source: YAML 1.2.2,
+/// sections 5.7 and 7.3.1.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
+      continue;
+    }
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
   }
-  if (override.find_first_of("\r\n") != std::string::npos) {
-    throw InputError(name + ": must be one line");
-  }
-  std::string text;
-  std::string indent;
-  std::string_view rest = std::string_view(override).substr(0, equals);
-  while (true) {
-    const std::size_t dot = rest.find('.');
-    text += fmt::format("{}{}:", indent, rest.substr(0, dot));
-    if (dot == std::string_view::npos) break;
-    text += '\n';
-    indent += "  ";
-    rest.remove_prefix(dot + 1);
-  }
-  return text + " " + override.substr(equals + 1) + "\n";
+  return result + "\"";
 }
 
-/// Removes the line number from errors in the generated file of an override.
-std::string without_line(const std::string& error, const std::string& name) {
-  const std::string begin = name + ":";
-  if (error.compare(0, begin.size(), begin) != 0) return error;
-  const std::size_t digits_end = error.find_first_not_of("0123456789", begin.size());
-  if (digits_end == begin.size() || digits_end == std::string::npos) return error;
-  return name + error.substr(digits_end);
-}
+/// All values of a recipe as text; doubles as the shortest text that reads back the same.
+struct RecipeText {
+  std::string yaml;
+  std::map<std::string, std::string> values;  // by path: "train.epochs"
+};
 
-void apply_override(const std::string& override, Recipe& recipe) {
-  const std::string name = fmt::format("override '{}'", printable(override));
-  const std::string text = yaml_of_override(override, name);
-  try {
-    YamlReader yaml = YamlReader::from_text(text, name);
-    read_fields(yaml, recipe);
-  } catch (const InputError& e) {
-    throw InputError(without_line(e.what(), name));
+/// Appends each value to a RecipeText.
+class FieldWriter {
+ public:
+  explicit FieldWriter(RecipeText& text, std::string indent = "", std::string path = "")
+      : text_(text), indent_(std::move(indent)), path_(std::move(path)) {}
+
+  void number(std::string_view key, double value, const NumberRange&) {
+    line(key, fmt::format("{}", value));
   }
+  void integer(std::string_view key, std::int64_t value, std::int64_t, std::int64_t) {
+    line(key, fmt::format("{}", value));
+  }
+  void flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
+  void text(std::string_view key, const std::string& value) { line(key, quoted(value)); }
+  template <typename E, typename Names>
+  void word(std::string_view key, E value, const Names& names) {
+    for (const auto& [name, named] : names) {
+      if (named == value) line(key, name);
+    }
+  }
+  template <typename Visit>
+  void section(std::string_view key, Visit visit) {
+    text_.yaml += fmt::format("{}{}:\n", indent_, key);
+    FieldWriter writer(text_, indent_ + "  ", fmt::format("{}{}.", path_, key));
+    visit(writer);
+  }
+
+ private:
+  void line(std::string_view key, std::string_view value) {
+    text_.yaml += fmt::format("{}{}: {}\n", indent_, key, value);
+    text_.values[fmt::format("{}{}", path_, key)] = value;
+  }
+
+  RecipeText& text_;
+  std::string indent_;
+  std::string path_;
+};
+
+RecipeText text_of(Recipe recipe) {  // a copy: the list of fields is for readers, too
+  RecipeText text;
+  FieldWriter writer(text);
+  RecipeFields<FieldWriter>::visit(writer, recipe);
+  return text;
 }
 
 }  // namespace
 
-Recipe read_recipe(const std::string& path, const std::vector<std::string>& overrides) {
+Recipe read_recipe(const std::string& path, const std::vector<YamlOverride>& overrides) {
   return read_recipe_text(read_text_file(path), path, overrides);
 }
 
 Recipe read_recipe_text(const std::string& text, const std::string& name,
-                        const std::vector<std::string>& overrides) {
+                        const std::vector<YamlOverride>& overrides) {
   Recipe recipe;
-  YamlReader yaml = YamlReader::from_text(text, name);
+  YamlReader yaml = YamlReader::from_text(text, name, overrides);
   yaml.check(!yaml.required<std::string>("name").empty(), "name", "must not be empty");
   read_fields(yaml, recipe);
-  for (const std::string& override : overrides) apply_override(override, recipe);
   check_together(recipe, name);
   return recipe;
+}
+
+std::string recipe_yaml(const Recipe& recipe) {
+  return "# tilewake recipe: all values, defaults included\n" + text_of(recipe).yaml;
+}
+
+std::map<std::string, std::string> recipe_values(const Recipe& recipe) {
+  return text_of(recipe).values;
 }
 
 }  // namespace tilewake

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/search/confirmed_scaling.hpp"
+#include "nas/search/scale_step.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -45,13 +45,13 @@ TEST(ConfirmedScaling, ASimulatorThatAgreesIsAskedOnceANetwork) {
   for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
     StepWorld world;
     const auto candidates =
-        scale_and_confirm(world.context, random_architecture(world.config.space, seed));
+        scale_and_confirm(world.run, world.target, random_architecture(world.run.space, seed));
     EXPECT_EQ(num_missed(candidates), 0);
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_EQ(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
       EXPECT_EQ(candidate.simulated_ms, candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
     }
   }
 }
@@ -59,15 +59,15 @@ TEST(ConfirmedScaling, ASimulatorThatAgreesIsAskedOnceANetwork) {
 TEST(ConfirmedScaling, ASimulatorThatSaysMoreTightensTheLimitByAsMuch) {
   for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
     StepWorld world;
-    const Architecture network = random_architecture(world.config.space, seed);
+    const Architecture network = random_architecture(world.run.space, seed);
     world.fake.simulated_over_estimated = [](const Network&) { return 1.03; };
-    const auto candidates = scale_and_confirm(world.context, network);
+    const auto candidates = scale_and_confirm(world.run, world.target, network);
     EXPECT_EQ(num_missed(candidates), 0);
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_GT(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
       EXPECT_DOUBLE_EQ(candidate.simulated_ms, 1.03 * candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
     }
   }
 }
@@ -77,10 +77,10 @@ TEST(ConfirmedScaling, ASimulatorThatSaysMoreOrLessIsBelievedAsWell) {
     StepWorld world;
     world.fake.simulated_over_estimated = erratic_factor;
     const auto candidates =
-        scale_and_confirm(world.context, random_architecture(world.config.space, seed));
+        scale_and_confirm(world.run, world.target, random_architecture(world.run.space, seed));
     ASSERT_FALSE(accepted(candidates).empty());
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
-      EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
+      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
       EXPECT_DOUBLE_EQ(candidate.simulated_ms,
                        erratic_factor(to_network(candidate.scaled.architecture)) *
                            candidate.scaled.estimated_ms);
@@ -92,10 +92,10 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
   StepWorld world;
   // However small the network, it takes too long.
   world.fake.simulated_over_estimated = [&](const Network& network) {
-    return 1.01 * world.context.target_ms / world.fake.estimate(network);
+    return 1.01 * world.target.limit_ms / world.fake.estimate(network);
   };
-  const Architecture network = random_architecture(world.config.space, 1);
-  const auto candidates = scale_and_confirm(world.context, network);
+  const Architecture network = random_architecture(world.run.space, 1);
+  const auto candidates = scale_and_confirm(world.run, world.target, network);
   EXPECT_TRUE(accepted(candidates).empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_NE(candidate.rejected(), "");
@@ -105,21 +105,21 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
   search.architecture = network;
   search.simulated_ms = 123.0;
   try {
-    scale_step(world.context, search);
+    scale_step(world.run, world.target, search);
     ADD_FAILURE() << "a step without a network";
   } catch (const TargetMissed& missed) {
-    EXPECT_EQ(missed.target_ms, world.context.target_ms);
-    EXPECT_DOUBLE_EQ(missed.fastest_ms, 1.01 * world.context.target_ms) << "a scaled one";
+    EXPECT_EQ(missed.target_ms, world.target.limit_ms);
+    EXPECT_DOUBLE_EQ(missed.fastest_ms, 1.01 * world.target.limit_ms) << "a scaled one";
     EXPECT_NE(missed.fastest, network);
-    EXPECT_THAT(missed.reason, HasSubstr("simulator"));
+    EXPECT_THAT(std::string(missed.what()), HasSubstr("simulator"));
   }
   EXPECT_TRUE(world.fake.phases.empty()) << "nothing is to be trained";
 }
 
 TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
   StepWorld world;
-  const Architecture network = random_architecture(world.config.space, 1);
-  const auto all = accepted(scale_and_confirm(world.context, network));
+  const Architecture network = random_architecture(world.run.space, 1);
+  const auto all = accepted(scale_and_confirm(world.run, world.target, network));
   ASSERT_GT(all.size(), 1U);
   std::int64_t most = 0;
   for (const ConfirmedCandidate& candidate : all)
@@ -128,7 +128,7 @@ TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
     if (scaled.num_params() >= most) throw InputError("layer stem: does not fit");
     return 1.0;
   };
-  const auto candidates = scale_and_confirm(world.context, network);
+  const auto candidates = scale_and_confirm(world.run, world.target, network);
   EXPECT_LT(accepted(candidates).size(), all.size());
   EXPECT_EQ(accepted(candidates).empty(), num_missed(candidates) == static_cast<int>(all.size()));
   for (const ConfirmedCandidate& candidate : candidates) {
@@ -140,11 +140,12 @@ TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
 
 TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
   StepWorld world;
-  world.config.recipe.max_ranked = 1;
+  world.run.recipe.max_ranked = 1;
   StepRecord search;
-  search.architecture = random_architecture(world.config.space, 1);
+  search.architecture = random_architecture(world.run.space, 1);
   // The networks with most multiply-accumulates are those that are simulated far below the limit.
-  const auto candidates = accepted(scale_and_confirm(world.context, *search.architecture));
+  const auto candidates =
+      accepted(scale_and_confirm(world.run, world.target, *search.architecture));
   std::vector<std::int64_t> macs;
   for (const ConfirmedCandidate& candidate : candidates)
     macs.push_back(to_network(candidate.scaled.architecture).num_macs());
@@ -156,37 +157,39 @@ TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
   };
   bool is_possible = false;
   for (const ConfirmedCandidate& candidate :
-       accepted(scale_and_confirm(world.context, *search.architecture)))
-    is_possible |= candidate.simulated_ms >= 0.95 * world.context.target_ms;
+       accepted(scale_and_confirm(world.run, world.target, *search.architecture)))
+    is_possible |= candidate.simulated_ms >= 0.95 * world.target.limit_ms;
   ASSERT_TRUE(is_possible);
-  EXPECT_GE(*scale_step(world.context, search).simulated_ms, 0.95 * world.context.target_ms);
+  EXPECT_GE(*scale_step(world.run, world.target, search).simulated_ms,
+            0.95 * world.target.limit_ms);
 }
 
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
   StepWorld world;
-  const Architecture network = random_architecture(world.config.space, 1);
-  world.context.target_ms *= 3.0;  // so that parameters are what stops it
+  const Architecture network = random_architecture(world.run.space, 1);
+  world.target.limit_ms *= 3.0;  // so that parameters are what stops it
   std::int64_t most = 0;
-  for (const ConfirmedCandidate& candidate : accepted(scale_and_confirm(world.context, network)))
+  for (const ConfirmedCandidate& candidate :
+       accepted(scale_and_confirm(world.run, world.target, network)))
     most = std::max(most, num_trained_params(candidate.scaled.architecture));
-  world.config.space.max_params = most * 2 / 3;
-  ASSERT_GT(world.config.space.max_params, num_trained_params(network));
-  const auto candidates = accepted(scale_and_confirm(world.context, network));
+  world.run.space.max_params = most * 2 / 3;
+  ASSERT_GT(world.run.space.max_params, num_trained_params(network));
+  const auto candidates = accepted(scale_and_confirm(world.run, world.target, network));
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
-    EXPECT_LE(num_trained_params(candidate.scaled.architecture), world.config.space.max_params);
-    EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
+    EXPECT_LE(num_trained_params(candidate.scaled.architecture), world.run.space.max_params);
+    EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
   }
 }
 
 TEST(ConfirmedScaling, ATargetBelowTheNetworksLatencyScalesItDown) {
   StepWorld world(0.6);
-  const Architecture full = architecture_of(world.config.space, full_outcomes(world.config.space));
-  const auto candidates = accepted(scale_and_confirm(world.context, full));
+  const Architecture full = architecture_of(world.run.space, full_outcomes(world.run.space));
+  const auto candidates = accepted(scale_and_confirm(world.run, world.target, full));
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_LT(candidate.scaled.phi, 0.0);
-    EXPECT_LE(candidate.simulated_ms, world.context.target_ms);
+    EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
   }
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "nas/search/step_record.hpp"
+
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -7,7 +9,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nas/search/step_record.hpp"
 #include "nas/space/random_architecture.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "tests/nas/supernet/small_space.hpp"
@@ -18,12 +19,15 @@
 namespace tilewake {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
+
+constexpr const char* kFingerprint = "ranking.epochs=2\nseed=1\n";
 
 StepRecord full_record() {
   StepRecord record;
   record.step = "scale";
-  record.fingerprint = "0123456789abcdef";
+  record.fingerprint = kFingerprint;
   record.architecture = random_architecture(small_spaces().front(), 1);
   record.architecture->name = "scaled";
   record.estimated_ms = 0.1;
@@ -47,68 +51,65 @@ void expect_equal(const StepRecord& a, const StepRecord& b) {
   EXPECT_EQ(a.log, b.log);
 }
 
-class StepStoreTest : public ::testing::Test {
+class StepRecordTest : public ::testing::Test {
  protected:
-  StepStoreTest() : store_(directory_.file("steps")) {}
+  StepRecordTest() : path_(step_path(directory_.file("run"), "scale")) {}
 
-  void write(const std::string& text) const {
-    std::ofstream(store_.path_of("scale"), std::ios::binary) << text;
-  }
+  void write(const std::string& text) const { std::ofstream(path_, std::ios::binary) << text; }
   std::string find_error() const {
-    return input_error_of([&] { store_.find("scale", full_record().fingerprint); });
+    return input_error_of([&] { read_step_record(path_, kFingerprint); });
   }
 
   TempDir directory_;
-  StepStore store_;
+  std::string path_;
 };
 
-TEST_F(StepStoreTest, WhatIsSavedIsFoundAgainEqual) {
-  EXPECT_FALSE(store_.find("scale", "0123456789abcdef"));
-  store_.save("scale", full_record());
-  const auto found = store_.find("scale", "0123456789abcdef");
+TEST_F(StepRecordTest, IsReadAsItWasWritten) {
+  EXPECT_FALSE(read_step_record(path_, kFingerprint));
+  write_step_record(path_, full_record());
+  const auto found = read_step_record(path_, kFingerprint);
   ASSERT_TRUE(found);
   expect_equal(*found, full_record());
-  EXPECT_FALSE(store_.find("search", "0123456789abcdef"));
 }
 
-TEST_F(StepStoreTest, WhatARecordDoesNotHoldIsFoundMissing) {
+TEST_F(StepRecordTest, WhatARecordDoesNotHoldIsFoundMissing) {
   StepRecord record;
   record.step = "scale";
-  record.fingerprint = "f";
-  store_.save("scale", record);
-  const auto found = store_.find("scale", "f");
+  record.fingerprint = "seed=1\n";
+  write_step_record(path_, record);
+  const auto found = read_step_record(path_, "seed=1\n");
   ASSERT_TRUE(found);
   expect_equal(*found, record);
 }
 
-TEST_F(StepStoreTest, TheLastOneSavedIsFound) {
-  store_.save("scale", full_record());
+TEST_F(StepRecordTest, TheLastOneSavedIsFound) {
+  write_step_record(path_, full_record());
   StepRecord record = full_record();
   record.log.push_back("again");
-  store_.save("scale", record);
-  expect_equal(*store_.find("scale", record.fingerprint), record);
+  write_step_record(path_, record);
+  expect_equal(*read_step_record(path_, kFingerprint), record);
 }
 
-TEST_F(StepStoreTest, OfAnotherRunIsRefusedByName) {
-  store_.save("scale", full_record());
-  EXPECT_EQ(input_error_of([&] { store_.find("scale", "0123456789abcdee"); }),
-            store_.path_of("scale") +
-                ": is of a run with other settings; give another --out, or begin again with "
-                "--force or an empty directory");
+TEST_F(StepRecordTest, OfAnotherRunIsRefusedByName) {
+  write_step_record(path_, full_record());
+  const std::string error =
+      input_error_of([&] { read_step_record(path_, "ranking.epochs=3\nseed=1\n"); });
+  EXPECT_THAT(error, StartsWith(path_ + ": "));
+  EXPECT_THAT(error, HasSubstr("ranking.epochs was 2, is now 3"));
 }
 
-TEST_F(StepStoreTest, WhatIsCutOffIsRefusedByName) {
-  store_.save("scale", full_record());
-  const std::string text = read_text_file(store_.path_of("scale"));
+TEST_F(StepRecordTest, WhatIsCutOffIsRefusedByName) {
+  write_step_record(path_, full_record());
+  const std::string text = read_text_file(path_);
   for (std::size_t length = 0; length + 1 < text.size(); length += 3) {  // the last is a newline
     write(text.substr(0, length));
-    ASSERT_THAT(find_error(), StartsWith(store_.path_of("scale") + ":")) << length;
+    ASSERT_THAT(find_error(), StartsWith(path_ + ":")) << length;
   }
 }
 
-TEST_F(StepStoreTest, AChangedByteIsRefusedByNameOrChangesNothing) {
-  store_.save("scale", full_record());
-  const std::string text = read_text_file(store_.path_of("scale"));
+TEST_F(StepRecordTest, AChangedByteIsRefusedByNameOrChangesNothing) {
+  write_step_record(path_, full_record());
+  const std::string text = read_text_file(path_);
   Random random(5);
   int num_refused = 0;
   for (int n = 0; n < 500; ++n) {
@@ -117,30 +118,30 @@ TEST_F(StepStoreTest, AChangedByteIsRefusedByNameOrChangesNothing) {
     damaged[at] = static_cast<char>(damaged[at] ^ static_cast<char>(1 + random.below(255)));
     write(damaged);
     if (const std::string error = find_error(); error != "no error") {
-      ASSERT_THAT(error, StartsWith(store_.path_of("scale") + ":")) << damaged;
+      ASSERT_THAT(error, StartsWith(path_ + ":")) << damaged;
       ++num_refused;
     } else {
-      expect_equal(*store_.find("scale", full_record().fingerprint), full_record());
+      expect_equal(*read_step_record(path_, kFingerprint), full_record());
     }
   }
   EXPECT_GT(num_refused, 400) << "a space may become a tab, and 1.0 1e0";
 }
 
-TEST_F(StepStoreTest, ForeignFilesAreRefusedByName) {
-  std::filesystem::create_directories(directory_.file("steps"));
+TEST_F(StepRecordTest, ForeignFilesAreRefusedByName) {
+  std::filesystem::create_directories(directory_.file("run/steps"));
   const std::string deep =
       R"({"hash": "x", "a": )" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
   for (const std::string& text :
        {std::string(), std::string("null"), std::string("[]"), std::string("{}"), std::string("3"),
         std::string("name: a YAML file\n"), std::string("\xff\xfe\0\x01", 4), deep,
-        std::string(R"({"step": 3, "fingerprint": [], "values": {}, "log": null})"),
-        std::string(R"({"step": "scale", "fingerprint": "0123456789abcdef"})")}) {
+        std::string(R"({"step": 3, "settings": 3, "values": {}, "log": null})"),
+        std::string(R"({"step": "scale", "settings": ["seed=1"]})")}) {
     write(text);
-    EXPECT_THAT(find_error(), StartsWith(store_.path_of("scale") + ":")) << text.substr(0, 80);
+    EXPECT_THAT(find_error(), StartsWith(path_ + ":")) << text.substr(0, 80);
   }
-  std::filesystem::remove(store_.path_of("scale"));
-  std::filesystem::create_directories(store_.path_of("scale"));
-  EXPECT_THAT(find_error(), StartsWith(store_.path_of("scale") + ":"));
+  std::filesystem::remove(path_);
+  std::filesystem::create_directories(path_);
+  EXPECT_THAT(find_error(), StartsWith(path_ + ":"));
 }
 
 }  // namespace

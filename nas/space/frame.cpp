@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nas/space/frame_yaml.hpp"
+#include "nas/space/frame.hpp"
 
 #include <fmt/format.h>
 
-#include "nas/space/limits.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/network/op_names.hpp"
 
 namespace tilewake {
 namespace {
 
-void read_stem(YamlReader stem, FrameYaml& frame) {
+void read_stem(YamlReader stem, Frame& frame) {
   frame.stem_kernel = read_int(stem, "kernel", 1, SpaceLimits::kMaxKernel);
   stem.check(frame.stem_kernel % 2 == 1, "kernel", "must be odd");
   frame.stem_stride = read_int(stem, "stride", 1, SpaceLimits::kMaxStride);
@@ -29,8 +28,8 @@ Shape read_input_shape(YamlReader input) {
 
 }  // namespace
 
-FrameYaml FrameYaml::read(YamlReader& root) {
-  FrameYaml frame;
+Frame read_frame(YamlReader& root) {
+  Frame frame;
   frame.name = root.required<std::string>("name");
   located_at(root, "name", [&] { check_name(frame.name, "name"); });
   frame.input = read_input_shape(root.section("input"));
@@ -43,8 +42,8 @@ FrameYaml FrameYaml::read(YamlReader& root) {
   return frame;
 }
 
-std::string FrameYaml::text() const {
-  // Names contain no quotes and backslashes (check_name), so no escapes are needed.
+std::string frame_text(const Frame& frame) {
+  // Names hold no quotes and no backslashes (check_name): in quotes they need no escapes.
   return fmt::format(
       "name: \"{}\"\n"
       "input: {{channels: {}, height: {}, width: {}}}\n"
@@ -52,8 +51,9 @@ std::string FrameYaml::text() const {
       "stem: {{kernel: {}, stride: {}, width: {}}}\n"
       "head: {{width: {}}}\n"
       "activation: {}\n",
-      name, input.channels, input.height, input.width, num_classes, stem_kernel, stem_stride,
-      stem_width, head_width, to_string(activation));
+      frame.name, frame.input.channels, frame.input.height, frame.input.width, frame.num_classes,
+      frame.stem_kernel, frame.stem_stride, frame.stem_width, frame.head_width,
+      to_string(frame.activation));
 }
 
 int read_int(YamlReader& yaml, const std::string& key, int min, int max) {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "latency_model/latency_table.hpp"
+#include "nas/data/image_source.hpp"
+#include "nas/recipe/recipe.hpp"
+#include "nas/space/operator_space.hpp"
+#include "nas/space/search_space.hpp"
+#include "nas/training/phase.hpp"
+#include "simulator/common/error.hpp"
+
+namespace tilewake {
+
+/// How a network is found. The first two search MixConv blocks with a differentiable supernet, the
+/// next three search operators (nas/space/operator_space.hpp); the last two scale a published
+/// network to the limit.
+enum class Method {
+  kS3nas,
+  kFlops,      // S3NAS guided by multiply-accumulates instead of latencies
+  kHurricane,  // one-shot supernet and evolution in two stages, later positions first
+  kSpos,       // the same in one stage
+  kRandom,     // random networks of the space of operators, ranked by short training
+  kMobilenetV2,
+  kEfficientnetLite
+};
+
+inline constexpr std::array<std::pair<std::string_view, Method>, 7> kMethodNames = {{
+    {"s3nas", Method::kS3nas},
+    {"flops", Method::kFlops},
+    {"hurricane", Method::kHurricane},
+    {"spos", Method::kSpos},
+    {"random", Method::kRandom},
+    {"mobilenet_v2", Method::kMobilenetV2},
+    {"efficientnet_lite", Method::kEfficientnetLite},
+}};
+
+std::string_view to_string(Method method);
+
+/// Whether the method searches a space of operators.
+constexpr bool uses_operators(Method method) {
+  return method == Method::kHurricane || method == Method::kSpos || method == Method::kRandom;
+}
+
+/// Whether the method scales a published network and searches nothing.
+constexpr bool is_published(Method method) {
+  return method == Method::kMobilenetV2 || method == Method::kEfficientnetLite;
+}
+
+/// The steps of a run, in order. A run ends with one of them.
+enum class Step { kDesign, kSupergraph, kSearch, kScale, kPostprocess, kTrain, kEvaluate };
+
+/// Everything that a run is given. Each step takes it, the Target, and the records of the steps
+/// before.
+struct RunContext {
+  // The settings, which decide the result together with the machine.
+  std::string machine;  // machine_id()
+  Method method = Method::kS3nas;
+  // As given until the design step fills in the depths. Methods of operators and published networks
+  // use its input, classes and limits only.
+  SearchSpace space;
+  OperatorSpace operators;  // as given until the design step selects operators for the machine
+  Recipe recipe;
+  ImageData data;
+  std::vector<double> targets_ms;  // at least one, ascending
+  std::uint64_t seed = 1;
+  int num_random = 0;      // random networks that are trained for comparison
+  int num_correlated = 0;  // networks whose inherited accuracy is compared with short training
+
+  // These change results by rounding only.
+  torch::Device device = torch::kCPU;
+  bool mixed_precision = false;
+  int num_loader_threads = 1;
+  std::string directory;
+
+  // The machine.
+  CyclePredictor predict;  // the latency model
+  double clock_mhz = 0.0;
+  std::function<double(const Network& network)> simulate;  // ms; InputError: does not fit
+
+  // The caller.
+  std::function<void(const PhaseProgress& progress)> on_progress;
+  std::function<void(const std::string& line)> log;
+  std::function<bool()> is_interrupted;
+
+  Split split;  // of data.train; run_search makes it
+
+  /// Predicted latency in ms.
+  double estimate(const Network& network) const {
+    return predict(network).total_cycles / (clock_mhz * 1e3);
+  }
+};
+
+/// A latency limit, and the directory of its results.
+struct Target {
+  double limit_ms = 0.0;
+  std::string directory;
+};
+
+/// The targets of a run. The results of a single one are in the directory of the run, those of
+/// several in "target-0.1ms" each.
+std::vector<Target> targets_of(const RunContext& run);
+
+/// No network of the space, or none that was met, keeps to the limit.
+class TargetMissed : public Error {
+ public:
+  TargetMissed(const std::string& reason, double limit_ms, double least_ms, Architecture network)
+      : Error(reason, ExitCode::kToleranceMissed),
+        target_ms(limit_ms),
+        fastest_ms(least_ms),
+        fastest(std::move(network)) {}
+
+  double target_ms;
+  double fastest_ms;
+  Architecture fastest;  // no stages where no network was found
+};
+
+/// Throws InputError for a limit far beyond the networks of the space, which scaling would fill
+/// with networks that fit no memory: more than 8 times the latency of `largest`, which `name`
+/// describes.
+void check_limit(const RunContext& run, double limit_ms, const std::string& name,
+                 const Architecture& largest);
+
+/// Simulated latency of a network that keeps to the limit by its estimate.
+struct SimulatedLatency {
+  double ms = 0.0;     // 0 where the machine cannot hold the network
+  std::string missed;  // why it is no candidate; empty: it keeps to the limit
+};
+
+SimulatedLatency simulate_within(const RunContext& run, const Target& target,
+                                 const Network& network);
+
+/// "0.1234 ms"; below 0.001 ms with three significant digits.
+std::string as_ms(double milliseconds);
+/// "12.34 %" of a share from 0 to 1.
+std::string as_percent(double share);
+
+}  // namespace tilewake

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/step_settings.hpp"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+namespace {
+
+/// A name, or a section of the recipe: "train" is "train.epochs", "train.batch_size", ...; with a
+/// '!' before it, what the others have of it is left out.
+using Names = std::vector<std::string_view>;
+
+struct StepReads {
+  std::string_view step;
+  Names names;
+};
+
+/// Settings that each step reads, besides those of the steps before.
+const std::vector<StepReads>& step_reads() {
+  static const std::vector<StepReads> kStepReads = {
+      {"supergraph",
+       {"--hw", "--space", "--data", "--seed", "validation_share", "supergraph",
+        "search.options.norm", "search.options.temperature",
+        "search.options.supergraph_threshold_rate", "search.options.gate_scaling",
+        "search.options.mask_after_activation"}},
+      {"search", {"--method", "--target-ms", "search"}},
+      {"hurricane",
+       {"--hw", "--space", "--data", "--seed", "validation_share", "--method", "--target-ms",
+        "supernet", "evolution", "two_stage"}},
+      {"spos",
+       {"--hw", "--space", "--data", "--seed", "validation_share", "--method", "--target-ms",
+        "supernet", "evolution"}},
+      {"random",
+       {"--hw", "--space", "--data", "--seed", "validation_share", "--method", "--target-ms",
+        "supernet", "evolution", "ranking", "!ranking.max_ranked", "random_search"}},
+      {"published", {"--hw", "--space", "--data", "--seed", "--method", "--target-ms"}},
+      {"scale", {"ranking", "validation_share"}},
+      {"fill", {}},
+      {"postprocess", {"postprocess"}},
+      {"train", {"train"}},
+      {"evaluate", {}},
+      {"correlation", {"--correlate", "ranking", "!ranking.max_ranked"}},
+      // Of one network each, whatever step trains it.
+      {"rank", {"--data", "--seed", "validation_share", "ranking", "!ranking.max_ranked"}},
+      {"random-network", {"--hw", "--data", "--seed", "validation_share", "train"}},
+  };
+  return kStepReads;
+}
+
+/// All settings of a run by name.
+std::map<std::string, std::string> settings_of(const RunContext& run, const Target& target) {
+  std::map<std::string, std::string> settings = recipe_values(run.recipe);
+  const bool of_operators = uses_operators(run.method);
+  settings["--hw"] = run.machine;
+  settings["--method"] = to_string(run.method);
+  settings["--space"] = fmt::format(
+      "{} {}", run.space.name,
+      hash_of(of_operators ? operator_space_yaml(run.operators) : search_space_yaml(run.space)));
+  settings["--data"] = fmt::format("{}, {} + {} images", run.data.name, run.data.train->size(),
+                                   run.data.test->size());
+  settings["--seed"] = fmt::format("{}", run.seed);
+  settings["--target-ms"] = fmt::format("{}", target.limit_ms);
+  settings["--correlate"] = fmt::format("{}", run.num_correlated);
+  return settings;
+}
+
+/// Whether `name` is `pattern` or in the section of that name.
+bool is_within(std::string_view name, std::string_view pattern) {
+  return name.substr(0, pattern.size()) == pattern &&
+         (name.size() == pattern.size() || name[pattern.size()] == '.');
+}
+
+bool reads(const StepReads& step, std::string_view name) {
+  const auto names = [&](bool excluded) {
+    return std::any_of(step.names.begin(), step.names.end(), [&](std::string_view pattern) {
+      if ((pattern.front() == '!') != excluded) return false;
+      return is_within(name, excluded ? pattern.substr(1) : pattern);
+    });
+  };
+  return names(false) && !names(true);
+}
+
+}  // namespace
+
+std::string hash_of(const std::string& text) { return fmt::format("{:016x}", fnv1a64(text)); }
+
+std::string step_settings(const RunContext& run, const Target& target, std::string_view step,
+                          const std::string& before) {
+  const auto found = std::find_if(step_reads().begin(), step_reads().end(),
+                                  [&](const StepReads& reads) { return reads.step == step; });
+  if (found == step_reads().end()) throw std::logic_error("no such step");
+  const std::map<std::string, std::string> settings = settings_of(run, target);
+  for (const std::string_view pattern : found->names) {
+    if (std::none_of(settings.begin(), settings.end(), [&](const auto& setting) {
+          return is_within(setting.first, pattern.substr(pattern.front() == '!' ? 1 : 0));
+        }))
+      throw std::logic_error(fmt::format("step {} reads {}, which is no setting", step, pattern));
+  }
+  std::string text;
+  for (const auto& [name, value] : settings) {
+    if (reads(*found, name)) text += fmt::format("{}={}\n", name, value);
+  }
+  if (!before.empty()) text += fmt::format("starts from={}\n", hash_of(before));
+  return text;
+}
+
+}  // namespace tilewake
