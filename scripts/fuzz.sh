@@ -15,9 +15,9 @@ seconds=${1:-10}
 [ $# -eq 0 ] || shift
 cd "$(dirname "$0")/.."
 
-[ -e build/fuzz/build.ninja ] || cmake --preset fuzz
+[ -e build/asan/build.ninja ] || cmake --preset asan
 cmake --build --preset fuzz
-program=$PWD/build/fuzz/tests/fuzz/tilewake_fuzz
+program=$PWD/build/asan/tests/fuzz/tilewake_fuzz
 targets=$("$program")
 if [ $# -gt 0 ]; then
   for target in "$@"; do

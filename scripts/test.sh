@@ -1,42 +1,66 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds and checks everything, from a bare Debian 12; fails if anything fails.
-# usage: scripts/test.sh [--no-asan]
-#   --no-asan  leave out the build with sanitizers and its tests
+# Builds and checks everything, from a bare Debian 12; fails if anything fails. Each test runs in one
+# build: executables, whole networks and LibTorch optimized as users get them; the units, and the
+# fuzz targets, under sanitizers.
+# usage: scripts/test.sh [--no-asan] [--tidy-all]
+#   --no-asan   leave out the build with sanitizers and its tests
+#   --tidy-all  clang-tidy on every file, not on the changed ones only
 set -eu
 cd "$(dirname "$0")/.."
 
 asan=yes
-case "${1:-}" in
-  "") ;;
-  --no-asan) asan=no ;;
-  -h | --help) sed -n '3,5s/^# //p' "$0"; exit 0 ;;
-  *) echo "test.sh: unknown argument '$1' (see --help)" >&2; exit 2 ;;
-esac
+tidy=--changed
+for argument in "$@"; do
+  case "$argument" in
+    --no-asan) asan=no ;;
+    --tidy-all) tidy="" ;;
+    -h | --help) sed -n '3,8s/^# //p' "$0"; exit 0 ;;
+    *) echo "test.sh: unknown argument '$argument' (see --help)" >&2; exit 2 ;;
+  esac
+done
 
-begin=$(date +%s)
-step() {
+table=$(mktemp)
+log=$(mktemp)
+all=$(date +%s)
+ended() {
+  code=$?
   echo
-  echo "== $1 (after $(($(date +%s) - begin)) s)"
+  printf '%-28s %8s %8s\n' step seconds tests
+  cat "$table"
+  printf '%-28s %8d\n' all $(($(date +%s) - all))
+  rm -f "$table" "$log"
+  [ "$code" -eq 0 ] && echo "test.sh: all passed" || echo "test.sh: FAILED" >&2
 }
+trap ended EXIT
 
-# build_and_test PRESET [OPTION...]: fails on a failed test, and when there are no tests.
-build_and_test() {
-  preset=$1
+# step NAME COMMAND...: runs it and adds a line to the table. ctest's closing line has the tests run.
+step() {
+  name=$1
   shift
-  cmake --preset "$preset" "$@"
-  cmake --build --preset "$preset"
-  ctest --preset "$preset"
+  echo
+  echo "== $name: $*"
+  begin=$(date +%s)
+  # The exit code of a pipe is tee's, so the command's own goes through a file.
+  { "$@" 2>&1 && echo 0 >"$log.code" || echo $? >"$log.code"; } | tee "$log"
+  code=$(cat "$log.code")
+  rm -f "$log.code"
+  tests=$(sed -nE 's/^[0-9]+% tests passed, [0-9]+ tests failed out of ([0-9]+)$/\1/p' "$log")
+  [ "$code" -eq 0 ] || name="$name (FAILED)"
+  printf '%-28s %8d %8s\n' "$name" $(($(date +%s) - begin)) "$tests" >>"$table"
+  return "$code"
 }
 
-step "setup"
-scripts/setup.sh
-step "build and test: release"
-build_and_test release -DTILEWAKE_WARNINGS_AS_ERRORS=ON
-step "check"
-scripts/check.sh
+step "set up" scripts/setup.sh
+step "configure release" cmake --preset release -DTILEWAKE_TESTS=product \
+  -DTILEWAKE_WARNINGS_AS_ERRORS=ON
+step "build tilewake" cmake --build --preset release --target tilewake_cli
+step "build tilewake-nas" cmake --build --preset release --target tilewake_nas_cli
+step "build product tests" cmake --build --preset release
+step "product tests" ctest --preset release
+step "check" scripts/check.sh $tidy
 if [ "$asan" = yes ]; then
-  step "build and test: asan"
-  build_and_test asan  # warnings stay warnings: GCC sees false ones in sanitized code
+  step "configure sanitizers" cmake --preset asan
+  step "build unit tests" cmake --build --preset asan
+  step "unit tests" ctest --preset asan
 fi
-step "all passed"

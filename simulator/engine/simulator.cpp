@@ -8,7 +8,15 @@
 #include <stdexcept>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)  // clang
+#if __has_feature(address_sanitizer)
+#define TILEWAKE_ADDRESS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)  // GCC
+#define TILEWAKE_ADDRESS_SANITIZER
+#endif
+
+#if defined(TILEWAKE_ADDRESS_SANITIZER)
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -96,7 +104,7 @@ thread_local bool KernelUse::is_in_use = false;
 /// exceptions then leave stale stack marks, which look like errors. This announces the stack of
 /// main(). No effect without the sanitizer.
 void tell_sanitizer_of_main_stack() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(TILEWAKE_ADDRESS_SANITIZER)
   pthread_attr_t attributes;
   void* bottom = nullptr;
   std::size_t size = 0;
