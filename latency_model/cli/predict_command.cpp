@@ -16,10 +16,10 @@
 namespace tilewake {
 namespace {
 
-using Formatter = std::string (*)(const NetworkPrediction& prediction);
+using PredictionFormatter = std::string (*)(const NetworkPrediction& prediction);
 
 // To add a format: one line here.
-constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+constexpr std::array<std::pair<std::string_view, PredictionFormatter>, 3> kPredictionFormats = {{
     {"table",
      [](const NetworkPrediction& prediction) { return prediction_table(prediction, use_color()); }},
     {"csv", prediction_csv},
@@ -45,7 +45,7 @@ bool parse(const Arguments& arguments, PredictOptions& values) {
   options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
-  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kPredictionFormats));
   options.flag("verbose,v", values.verbose, "tell what the prediction cost");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   return options.parse(arguments);
@@ -57,7 +57,7 @@ ExitCode predict_command(const Arguments& arguments) {
   PredictOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(kFormats, options.format);
+  const PredictionFormatter format = formatter_of(kPredictionFormats, options.format);
 
   const LatencyModel model = read_latency_model(options.model);
   const Workload workload = load_workload(options.network, options.input_shape);

@@ -15,7 +15,7 @@ namespace {
 
 // Generous limits; no product of accepted values overflows 64 bits.
 constexpr std::int64_t kMaxCount = 1024;
-constexpr double kMaxClockMhz = 1e5;
+constexpr double kMaxDramClockMhz = 1e5;
 constexpr NumberRange kDelay = {0, 1e6};  // cycles
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
 
@@ -85,7 +85,7 @@ void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
   fields.integer("num_channels", c.num_channels, 1, kMaxCount,
                  {"", "channels, used as one wide bus"});
   fields.integer("bus_bytes", c.bus_bytes, 1, kMaxCount, {"bytes", "width of one channel"});
-  fields.number("clock_mhz", c.clock_mhz, {1, kMaxClockMhz}, {"MHz", "clock of the data bus"});
+  fields.number("clock_mhz", c.clock_mhz, {1, kMaxDramClockMhz}, {"MHz", "clock of the data bus"});
   fields.integer("beats_per_clock", c.beats_per_clock, 1, 16, {"", "2 for DDR"});
   fields.number("first_access_cycles", c.first_access_cycles, kDelay,
                 {"cycles", "latency of every request"});

@@ -9,7 +9,7 @@ namespace tilewake {
 namespace {
 
 constexpr std::int64_t kMaxSide = 4096;
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxSystolicBytes = std::int64_t{1} << 30;
 
 constexpr std::pair<std::string_view, Dataflow> kDataflows[] = {
     {"output_stationary", Dataflow::kOutputStationary},
@@ -27,7 +27,7 @@ struct BufferDocs {
 void visit_buffer(YamlFields& fields, std::string_view key, SystolicBuffer& buffer,
                   const BufferDocs& docs) {
   fields.section(key, [&] {
-    fields.integer("bytes", buffer.bytes, 1, kMaxBytes, {"bytes", docs.bytes});
+    fields.integer("bytes", buffer.bytes, 1, kMaxSystolicBytes, {"bytes", docs.bytes});
     fields.integer("num_slots", buffer.num_slots, 1, 2, {"", docs.slots});
     fields.integer("num_banks", buffer.num_banks, 1, kMaxSide, {"", docs.banks});
     fields.integer("port_bytes", buffer.port_bytes, 1, kMaxSide, {"bytes", docs.port});

@@ -9,7 +9,7 @@ namespace tilewake {
 namespace {
 
 constexpr std::int64_t kMaxLanes = 4096;
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kMaxVectorBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxOverheadCycles = 1'000'000;
 constexpr NumberRange kEfficiency = {0.001, 1.0};
 
@@ -32,7 +32,7 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
       "dot_length", c.dot_length, 1, 64,
       {"", "products along the input channels per lane and cycle; 1 for depthwise convolutions"});
   fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "dimension of the lanes"});
-  fields.integer("local_memory_bytes", c.local_memory_bytes, 1, kMaxBytes,
+  fields.integer("local_memory_bytes", c.local_memory_bytes, 1, kMaxVectorBytes,
                  {"bytes", "for tiles of features, weights and outputs, in total over all slots"});
   fields.integer("num_slots", c.num_slots, 1, 2,
                  {"", "2: the next tile is loaded while this one is used"});

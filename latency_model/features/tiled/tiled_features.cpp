@@ -9,12 +9,12 @@
 namespace tilewake {
 namespace {
 
-enum OpClass : int { kConv, kFullyConnected, kDepthwise, kPool, kElementwise };
+enum TiledClass : int { kTiledConv, kTiledFullyConnected, kTiledDepthwise, kTiledPool, kTiledElementwise };
 
-constexpr std::string_view kOpClasses[] = {"conv2d", "fully_connected", "depthwise_conv2d", "pool",
+constexpr std::string_view kTiledClasses[] = {"conv2d", "fully_connected", "depthwise_conv2d", "pool",
                                            "elementwise"};
 
-constexpr FeatureInfo kFeatures[] = {
+constexpr FeatureInfo kTiledFeatures[] = {
     {"compute", "cycles per cycle expected", "the core works on tiles", 0.99, 1.01},
     {"weight_wait", "cycles per cycle expected", "weights arrive after they are needed", 0.7, 1.4},
     {"feature_wait", "cycles per cycle expected",
@@ -25,15 +25,15 @@ constexpr FeatureInfo kFeatures[] = {
 int class_of(Op op) {
   switch (op) {
     case Op::kConv2d:
-      return kConv;
+      return kTiledConv;
     case Op::kFullyConnected:
-      return kFullyConnected;
+      return kTiledFullyConnected;
     case Op::kDepthwiseConv2d:
-      return kDepthwise;
+      return kTiledDepthwise;
     case Op::kMaxPool:
     case Op::kAvgPool:
     case Op::kGlobalAvgPool:
-      return kPool;
+      return kTiledPool;
     case Op::kAdd:
     case Op::kMul:
     case Op::kConcat:
@@ -41,7 +41,7 @@ int class_of(Op op) {
     case Op::kChannelShuffle:
       break;
   }
-  return kElementwise;
+  return kTiledElementwise;
 }
 
 class TiledFeatures : public FeatureExtractor {
@@ -49,7 +49,7 @@ class TiledFeatures : public FeatureExtractor {
   explicit TiledFeatures(TiledMachine machine) : machine_(std::move(machine)) {}
 
   const FeatureSet& set() const override {
-    static constexpr FeatureSet kSet{kOpClasses, kFeatures};
+    static constexpr FeatureSet kSet{kTiledClasses, kTiledFeatures};
     return kSet;
   }
 

@@ -174,7 +174,7 @@ void read_batch_normalization(OnnxValues& values, const OnnxNode& node) {
   values.define_step(node, 0, step);
 }
 
-constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
+constexpr auto kElementwiseOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Relu", read_relu},
     {"LeakyRelu", read_leaky_relu},
     {"Sigmoid", read_sigmoid},
@@ -192,7 +192,7 @@ constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperat
 }  // namespace
 
 OnnxOperator find_elementwise_operator(std::string_view op) {
-  for (const auto& [name, read] : kOperators) {
+  for (const auto& [name, read] : kElementwiseOperators) {
     if (name == op) return read;
   }
   return nullptr;

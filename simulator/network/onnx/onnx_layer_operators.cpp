@@ -245,7 +245,7 @@ void read_pad(OnnxValues& values, const OnnxNode& node) {
   values.define_same(node, std::move(padded), x.dims);
 }
 
-constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
+constexpr auto kLayerOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Conv", read_conv},
     {"QLinearConv", read_qlinear_conv},
     {"Gemm", read_gemm},
@@ -262,7 +262,7 @@ constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperat
 }  // namespace
 
 OnnxOperator find_layer_operator(std::string_view op) {
-  for (const auto& [name, read] : kOperators) {
+  for (const auto& [name, read] : kLayerOperators) {
     if (name == op) return read;
   }
   return nullptr;

@@ -279,7 +279,7 @@ void read_softmax(OnnxValues& values, const OnnxNode& node) {
   values.define_same(node, std::move(value), dims);
 }
 
-constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
+constexpr auto kShapeOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Identity", read_same},
     {"Cast", read_cast},
     {"Dropout", read_dropout},
@@ -302,7 +302,7 @@ constexpr auto kOperators = std::to_array<std::pair<std::string_view, OnnxOperat
 }  // namespace
 
 OnnxOperator find_shape_operator(std::string_view op) {
-  for (const auto& [name, read] : kOperators) {
+  for (const auto& [name, read] : kShapeOperators) {
     if (name == op) return read;
   }
   return nullptr;
