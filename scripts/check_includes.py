@@ -40,7 +40,6 @@ ALLOWED = {
     "nas/search": [*NAS_CORE, "nas/space", "nas/evolution", "nas/data", "nas/recipe", "nas/export",
                    "nas/report", "nas/network", "nas/supernet", "nas/training"],
     "nas/cli": ["nas/", "latency_model", "latency_model/", "simulator/"],
-    "tilewake": ["latency_model", "latency_model/", "simulator/"],
 }
 
 # System headers that only the named modules may see.

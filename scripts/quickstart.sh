@@ -17,7 +17,7 @@ model=runs/quickstart-model/model.yaml
 search=runs/quickstart-search
 
 scripts/setup.sh
-cmake --preset release
+cmake --preset release -DTILEWAKE_UNITY=ON
 cmake --build --preset release --target tilewake_cli tilewake_nas_cli
 tilewake=build/release/tilewake
 

@@ -53,14 +53,15 @@ step() {
 
 step "set up" scripts/setup.sh
 step "configure release" cmake --preset release -DTILEWAKE_TESTS=product \
-  -DTILEWAKE_WARNINGS_AS_ERRORS=ON
+  -DTILEWAKE_WARNINGS_AS_ERRORS=ON -DTILEWAKE_ASSERTIONS=ON -DTILEWAKE_UNITY=ON
 step "build tilewake" cmake --build --preset release --target tilewake_cli
 step "build tilewake-nas" cmake --build --preset release --target tilewake_nas_cli
 step "build product tests" cmake --build --preset release
 step "product tests" ctest --preset release
 step "check" scripts/check.sh $tidy
 if [ "$asan" = yes ]; then
-  step "configure sanitizers" cmake --preset asan
+  step "configure sanitizers" cmake --preset asan -DTILEWAKE_UNITY=ON
   step "build unit tests" cmake --build --preset asan
   step "unit tests" ctest --preset asan
+  step "fuzz targets" scripts/fuzz.sh 10
 fi

@@ -45,7 +45,8 @@ bool parse(const Arguments& arguments, PredictOptions& values) {
   options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
-  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kPredictionFormats));
+  options.optional("format", values.format, "FORMAT",
+                   "what is printed: " + format_names(kPredictionFormats));
   options.flag("verbose,v", values.verbose, "tell what the prediction cost");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   return options.parse(arguments);

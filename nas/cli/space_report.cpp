@@ -10,7 +10,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "nas/search/target_context.hpp"
+#include "nas/search/run_context.hpp"
 
 namespace tilewake {
 namespace {

@@ -12,7 +12,8 @@ namespace tilewake {
 using Arguments = std::vector<std::string>;
 
 /// Each runs one command, writes its result to standard output and throws what goes wrong:
-/// UsageError, InputError, or what is our own fault. tilewake/main.cpp has the table of them.
+/// UsageError, InputError, or what is our own fault. latency_model/cli/main.cpp has the table of
+/// them.
 ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
 /// `simulate` with --sweep among its arguments.

@@ -9,10 +9,16 @@
 namespace tilewake {
 namespace {
 
-enum TiledClass : int { kTiledConv, kTiledFullyConnected, kTiledDepthwise, kTiledPool, kTiledElementwise };
+enum TiledClass : int {
+  kTiledConv,
+  kTiledFullyConnected,
+  kTiledDepthwise,
+  kTiledPool,
+  kTiledElementwise
+};
 
-constexpr std::string_view kTiledClasses[] = {"conv2d", "fully_connected", "depthwise_conv2d", "pool",
-                                           "elementwise"};
+constexpr std::string_view kTiledClasses[] = {"conv2d", "fully_connected", "depthwise_conv2d",
+                                              "pool", "elementwise"};
 
 constexpr FeatureInfo kTiledFeatures[] = {
     {"compute", "cycles per cycle expected", "the core works on tiles", 0.99, 1.01},

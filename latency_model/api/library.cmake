@@ -26,9 +26,8 @@ target_link_libraries(tilewake_library PRIVATE $<BUILD_INTERFACE:yaml-cpp> $<BUI
                                        $<BUILD_INTERFACE:tilewake_systemc>
                                        $<BUILD_INTERFACE:tilewake_settings>)
 
-# tilewake/tilewake.hpp and what it includes; tests/cli/install_test.py checks that none is missing.
+# tilewake.hpp, installed as <tilewake/tilewake.hpp>, and what it includes; tests/cli/install_test.py checks that none is missing.
 set(public_headers
-    tilewake/tilewake.hpp
     latency_model/api/calibrate.hpp
     latency_model/api/predict.hpp
     latency_model/calibration.hpp
@@ -64,14 +63,14 @@ set(public_headers
     simulator/trace/trace_row.hpp)
 foreach(header ${public_headers})
   cmake_path(GET header PARENT_PATH directory)
-  string(REGEX REPLACE "^tilewake$" "" directory "${directory}")
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tilewake/${directory} COMPONENT library)
 endforeach()
+install(FILES latency_model/api/tilewake.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tilewake COMPONENT library)
 
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/tilewake)
 install(TARGETS tilewake_library EXPORT tilewake-targets LIBRARY COMPONENT library)
 install(EXPORT tilewake-targets NAMESPACE tilewake:: DESTINATION ${package_directory} COMPONENT library)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tilewake-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/tilewake-config-version.cmake cmake/tilewake-config.cmake
+install(FILES ${PROJECT_BINARY_DIR}/tilewake-config-version.cmake latency_model/api/tilewake-config.cmake
         DESTINATION ${package_directory} COMPONENT library)
