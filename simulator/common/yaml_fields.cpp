@@ -60,7 +60,7 @@ struct FieldText {
   static std::string value(const YamlFields::Number& f) { return fmt::format("{}", f.value); }
   static std::string value(const YamlFields::Integer& f) { return fmt::format("{}", f.value); }
   static std::string value(const YamlFields::Flag& f) { return f.value ? "true" : "false"; }
-  static std::string value(const YamlFields::Text& f) { return quoted(f.value); }
+  static std::string value(const YamlFields::Text& f) { return tilewake::quoted(f.value); }
   static std::string value(const YamlFields::Word& f) { return std::string(f.names[f.index]); }
   static std::string value(const YamlFields::Order& f) {
     std::vector<std::string_view> words;

@@ -72,7 +72,9 @@ TEST(HwConfigsReadmeTest, TablesAreThoseOfTheFieldLists) {
                                                        {"dsp_like", "`core."}};
   const auto documented = documented_keys();
   ASSERT_EQ(documented.size(), sections.size());
-  for (const auto& [machine, section] : sections) {
+  for (const auto& entry : sections) {  // clang 14 captures no structured bindings
+    const std::string& machine = entry.first;
+    const std::string& section = entry.second;
     std::vector<Row> rows = tables_in(key_table(shipped_machine(machine))).at(machine);
     std::erase_if(rows, [&](const Row& row) {
       const bool shown_above = row.key == "`core.kind`" || row.key == "`dram.model`";
