@@ -66,7 +66,7 @@ class UsageTest(CliTest):
                              ["check", "simulate", "calibrate", "predict", "dram", "convert", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 8), ("simulate", 12), ("convert", 6)):
+        for command, count in (("check", 9), ("simulate", 13), ("convert", 6)):
             text = self.expect_ok(command, "--help")
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)

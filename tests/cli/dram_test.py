@@ -76,7 +76,8 @@ class DramTest(CliTest):
         self.expect_error(2, "--format is one of", *arguments, "read", "--format", "xml")
         self.expect_error(2, "--stream", "dram", "--hw", "lpddr4.yaml")
         self.expect_error(3, "nowhere", "dram", "--hw", "nowhere", "--stream", "read")
-        self.write("bad.yaml", CORE + "dram:\n  model: banked\n  preset: EDO\n")
+        self.write("bad.yaml", (self.dir / "lpddr4.yaml").read_text()
+                   .replace("preset: LPDDR4-3200", "preset: EDO"))
         self.expect_error(3, r"bad.yaml:\d+: dram.preset: unknown value 'EDO'", "dram", "--hw",
                           "bad.yaml", "--stream", "read")
 
