@@ -173,7 +173,8 @@ TEST(MemoryControllersTest, PiecesOfAStreamAreAsFastAsTheStream) {
 }
 
 TEST(MemoryControllersTest, ReorderedStreamsAreAsFastAsThoseInOrder) {
-  for (const auto& [name, device] : dram_presets()) {
+  for (const auto& entry : dram_presets()) {
+    const auto name = entry.first;  // clang 14 captures no structured bindings
     for (const StreamKind kind : {StreamKind::kRead, StreamKind::kWrite, StreamKind::kAlternate}) {
       for (const std::int64_t channels : {1, 4}) {
         const auto cycles = [&](DramScheduling scheduling) {

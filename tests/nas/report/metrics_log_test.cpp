@@ -168,8 +168,9 @@ TEST_F(MetricsLogTest, APositionThatIsNotThereIsRefusedAndNothingChanged) {
   EXPECT_THAT(
       truncate_error({end.csv_bytes + 1, end.event_bytes}),
       StartsWith(dir_.file("metrics.csv") + ": has " + std::to_string(end.csv_bytes) + " bytes"));
-  EXPECT_THAT(truncate_error({std::string(kHead).size(), end.event_bytes + 1}),
-              HasSubstr("tfevents.0000000000.tilewake: has "));
+  EXPECT_THAT(
+      truncate_error({static_cast<std::int64_t>(std::string(kHead).size()), end.event_bytes + 1}),
+      HasSubstr("tfevents.0000000000.tilewake: has "));
   for (const std::int64_t bytes :
        {std::int64_t{-1}, std::int64_t{0}, std::int64_t{22}, end.csv_bytes - 1}) {
     EXPECT_THAT(truncate_error({bytes, end.event_bytes}),
