@@ -76,7 +76,7 @@ void check_reachable(const RunContext& run, const SpaceDesign& design, double li
               architecture_of(space, slowest_operators(space, design)));
 }
 
-constexpr std::int64_t kMaxDraws = 20'000;
+constexpr std::int64_t kMaxPathDraws = 20'000;
 // What else is drawn from a run's seed has other ones.
 constexpr std::uint64_t kSearchDraws = 0x7273;
 constexpr std::uint64_t kBaselineDraws = 0x7262;
@@ -85,7 +85,7 @@ constexpr std::uint64_t kCorrelationDraws = 0x7263;
 std::vector<Path> draw(const RunContext& run, const Target& target, int count,
                        std::uint64_t purpose) {
   return random_feasible_paths(path_space(run, target), count, random_bits(run.seed, purpose),
-                               kMaxDraws);
+                               kMaxPathDraws);
 }
 
 /// Networks whose ranking costs what SPOS costs: images trained on, forward and backward, count
@@ -179,8 +179,8 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
   const int count = run.num_correlated;
   const std::string fingerprint =
       step_settings(run, target, "correlation", step_settings(run, target, "spos"));
-  const std::string path = step_path(target.directory, "correlation");
-  if (const auto done = read_step_record(path, fingerprint)) return *done;
+  const std::string record_path = step_path(target.directory, "correlation");
+  if (const auto done = read_step_record(record_path, fingerprint)) return *done;
   PathSupernet supernet(run.operators);
   load_phase_module(supernet_checkpoint(target), *supernet);
   supernet->to(run.device);
@@ -214,7 +214,7 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
       fmt::format("Kendall's tau {:.3f} over {} networks: accuracy with the supernet's weights "
                   "against {:.3g} epochs alone",
                   record.values[0], alone.size(), run.recipe.ranking.epochs));
-  write_step_record(path, record);
+  write_step_record(record_path, record);
   return record;
 }
 

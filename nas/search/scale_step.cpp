@@ -16,7 +16,7 @@ namespace {
 constexpr int kMaxTightenings = 4;
 constexpr double kMargin = 1e-4;  // of the limit, below what the simulator allows
 
-ScalingLimits limits_of(const RunContext& run, const Target& target, double latency_ms) {
+ScalingLimits limits_of(const RunContext& run, double latency_ms) {
   ScalingLimits limits;
   limits.latency_ms = latency_ms;
   limits.max_params = run.space.max_params;
@@ -145,7 +145,7 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const RunContext& run, const T
   double limit_ms = target.limit_ms;
   for (int round = 0; round <= kMaxTightenings; ++round) {
     const std::vector<ScalingCandidate> candidates =
-        scale_to_limit(architecture, limits_of(run, target, limit_ms), estimate);
+        scale_to_limit(architecture, limits_of(run, limit_ms), estimate);
     if (confirmed.empty()) {
       confirmed.resize(candidates.size());
       is_open.assign(candidates.size(), true);
@@ -173,7 +173,7 @@ ConfirmedCandidate fill_and_confirm(const RunContext& run, const Target& target,
   ConfirmedCandidate candidate;
   double limit_ms = target.limit_ms;
   for (int round = 0; round <= kMaxTightenings; ++round) {
-    candidate = {1, fill_slack(architecture, limits_of(run, target, limit_ms), estimate), 0.0, ""};
+    candidate = {1, fill_slack(architecture, limits_of(run, limit_ms), estimate), 0.0, ""};
     if (!candidate.scaled.rejected.empty()) break;
     confirm(run, target, candidate);
     if (candidate.simulated_ms <= target.limit_ms) break;

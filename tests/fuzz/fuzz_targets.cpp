@@ -212,12 +212,12 @@ std::string with_hash(const std::string& input) {
 void run_step_record(const std::string& input) {
   const std::string path = (directory().path() / "search.json").string();
   write_file("search.json", with_hash(input));
-  const auto record = read_step_record(path, "settings");
+  const auto record = read_step_record(path, "settings\n");
   if (!record) return;
   const std::string again_path = (directory().path() / "again.json").string();
   write_step_record(again_path, *record);
   const std::string written = read_file(again_path);
-  const auto again = read_step_record(again_path, "settings");
+  const auto again = read_step_record(again_path, "settings\n");
   require(again.has_value(), "a step record can be read back");
   write_step_record(again_path, *again);
   require(read_file(again_path) == written, "a step record reads back equal");
