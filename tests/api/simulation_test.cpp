@@ -16,18 +16,14 @@
 #include "simulator/engine/events.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/trace/trace_csv.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/shipped.hpp"
 
 namespace tilewake {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kNumSimulations = 90;
-constexpr bool kMemoryIsMeasured = false;  // the sanitizer keeps freed memory
-#else
-constexpr int kNumSimulations = 1000;
-constexpr bool kMemoryIsMeasured = true;
-#endif
+constexpr int kNumSimulations = kHasAddressSanitizer ? 90 : 1000;
+constexpr bool kMemoryIsMeasured = !kHasAddressSanitizer;  // it keeps freed memory
 
 Machine shipped(const std::string& name) {
   return read_machine(source_path("hw_configs/" + name + ".yaml").string());

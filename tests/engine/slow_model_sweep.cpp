@@ -17,6 +17,7 @@
 #include "tests/engine/sim_test.hpp"
 #include "tests/engine/slow_midap.hpp"
 #include "tests/support/random_network.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/shipped.hpp"
 
 namespace tilewake {
@@ -41,15 +42,9 @@ std::string text_of(const MidapLayer& l) {
 }
 
 // The slow model goes slot by slot: under the sanitizers it takes ten times as long.
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::size_t kMachines = 6;
-constexpr std::int64_t kLongest = 200'000;
-constexpr std::int64_t kLongestShipped = 2'000'000;
-#else
-constexpr std::size_t kMachines = 24;
-constexpr std::int64_t kLongest = 600'000;
-constexpr std::int64_t kLongestShipped = 1'000'000'000;
-#endif
+constexpr std::size_t kMachines = kHasAddressSanitizer ? 6 : 24;
+constexpr std::int64_t kLongest = kHasAddressSanitizer ? 200'000 : 600'000;
+constexpr std::int64_t kLongestShipped = kHasAddressSanitizer ? 2'000'000 : 1'000'000'000;
 constexpr std::size_t kNetworksPerMachine = 16;
 
 /// Runs programs on the engine and on the slow model of one machine, and compares them.
