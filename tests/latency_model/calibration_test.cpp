@@ -147,8 +147,7 @@ TEST(CalibrationTest, ClassThatWasNotMeasuredFollowsTheFormulas) {
   for (const double coefficient : c.model.coefficients[FakeFeatures::kPool])
     EXPECT_NEAR(coefficient, 1.0, 1e-12);
   EXPECT_EQ(c.model.holdout.by_class[FakeFeatures::kPool].n, 0);
-  EXPECT_THAT(c.warnings, ElementsAre("pool: no such layer was measured, the formulas are taken as "
-                                      "they are"));
+  EXPECT_THAT(c.warnings, ElementsAre(::testing::StartsWith("pool: ")));
 }
 
 TEST(CalibrationTest, FeatureThatIsAlwaysZeroFollowsTheFormula) {

@@ -179,7 +179,7 @@ TEST_F(EvolutionResumeTest, OtherSettingsAreRefusedByName) {
     options_ = options;
   }
   EXPECT_THAT(input_error_of([&] { evolve(problem_, options_, kSeed + 1, file()); }),
-              HasSubstr("different settings"));
+              HasSubstr("settings: seed was "));
   EXPECT_EQ(text(), bytes);
 }
 

@@ -229,7 +229,7 @@ TEST(EvolutionTest, ASmallSpaceEndsWhenAllFeasiblePathsAreScored) {
     EXPECT_EQ(result.end, EvolutionEnd::kComplete);
     EXPECT_EQ(result.candidates.size(), world.feasible_paths(share).size());
     EXPECT_EQ(result.best->path, world.optimum(share).path);
-    EXPECT_THAT(result.log.back(), HasSubstr("nothing new"));
+    EXPECT_THAT(result.log.back(), HasSubstr("no new path"));
   }
 }
 

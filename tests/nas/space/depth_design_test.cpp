@@ -219,9 +219,8 @@ TEST(DepthDesignTest, RefusesEstimatesThatAreNotPositive) {
   const auto error_of = [&](const std::vector<StageTime>& stages) {
     return input_error_of([&] { design_depths(space_of(2, 6), additive_estimate(stages)); });
   };
-  EXPECT_THAT(error_of({{1.0, 1.0}, {1.0, 0.0}}), HasSubstr("stage 2: a further block would take"));
-  EXPECT_THAT(error_of({{-1.0, 1.0}, {1.0, 1.0}}),
-              HasSubstr("stage 1: its first block would take"));
+  EXPECT_THAT(error_of({{1.0, 1.0}, {1.0, 0.0}}), HasSubstr("stage 2: "));
+  EXPECT_THAT(error_of({{-1.0, 1.0}, {1.0, 1.0}}), HasSubstr("stage 1: "));
 }
 
 }  // namespace

@@ -209,8 +209,9 @@ TEST(OperatorSpaceTest, NetworksAreCountedByProducts) {
 
 TEST(OperatorSpaceTest, ErrorOfAnUnknownOperatorListsThePool) {
   const std::string error = error_with("separable_7", "separable_9");
-  EXPECT_THAT(error, HasSubstr("s.yaml:9: stages[1].operators: 'separable_9' is no operator; the "
-                               "pool has shuffle_3, "));
+  EXPECT_THAT(error,
+              HasSubstr("s.yaml:9: stages[1].operators: 'separable_9' is not an operator; the "
+                        "pool has shuffle_3, "));
   for (const Operator& op : operator_pool()) EXPECT_THAT(error, HasSubstr(to_string(op)));
 }
 

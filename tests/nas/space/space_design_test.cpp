@@ -148,9 +148,9 @@ TEST(SpaceDesignTest, EstimatesThatAreNotPositiveAreRefused) {
   EXPECT_THAT(error_of([](const Network&) { return 3.0; }), StartsWith("stage1.0: shuffle_3 "));
   EXPECT_THAT(
       error_of([](const Network& network) { return -static_cast<double>(network.layers.size()); }),
-      HasSubstr("stage1.0: shuffle_3 would take -"));
+      HasSubstr("stage1.0: shuffle_3 "));
   EXPECT_THAT(error_of([](const Network&) { return std::nan(""); }),
-              HasSubstr("stage1.0: shuffle_3 would take "));
+              HasSubstr("stage1.0: shuffle_3 "));
 }
 
 /// One ms per layer, on a machine that does not support `op`.
