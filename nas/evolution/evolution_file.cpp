@@ -86,7 +86,7 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
     const auto found = json.at("fingerprint").get<std::string>();
     if (found != fingerprint) {
       throw InputError(
-          fmt::format("{}: is of a run with other settings: {}; use another --out, or --force",
+          fmt::format("{}: was written with different settings: {}; use another --out, or --force",
                       path, settings_difference(found, fingerprint)));
     }
     return parse(json, path);

@@ -95,8 +95,8 @@ std::optional<StepRecord> read_step_record(const std::string& path,
   }
   if (record.fingerprint != fingerprint) {
     throw InputError(
-        fmt::format("{}: is of a run with other settings: {}; use another --out, or --force", path,
-                    settings_difference(record.fingerprint, fingerprint)));
+        fmt::format("{}: was written with different settings: {}; use another --out, or --force",
+                    path, settings_difference(record.fingerprint, fingerprint)));
   }
   return record;
 }

@@ -392,7 +392,7 @@ void PhaseRun::check_is_ours(const StateArchive& archive) const {
   const std::string fingerprint = archive.read_string("fingerprint");
   if (fingerprint != options_.fingerprint) {
     throw InputError(
-        fmt::format("is of a run with other settings: {}; use another --out, or --force",
+        fmt::format("was written with different settings: {}; use another --out, or --force",
                     settings_difference(fingerprint, options_.fingerprint)));
   }
   if (archive.read_int("num_steps") != num_steps_) {

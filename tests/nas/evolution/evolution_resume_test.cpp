@@ -174,7 +174,7 @@ TEST_F(EvolutionResumeTest, OtherSettingsAreRefusedByName) {
       [&] { problem_.fingerprint = "supernet=another"; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     changes[i]();
-    EXPECT_THAT(run_error(), StartsWith(file() + ": is of a run with other settings: ")) << i;
+    EXPECT_THAT(run_error(), StartsWith(file() + ": was written with different settings: ")) << i;
     problem_ = problem;
     options_ = options;
   }

@@ -378,10 +378,11 @@ TEST_F(Depthwise, ArgumentsThatDoNotFitAreRefused) {
   };
   const torch::Tensor weight = torch::zeros({8, 1, 3, 3});
   EXPECT_THAT(message(input[0], {weight}, 1), HasSubstr("input must be N x C x H x W"));
-  EXPECT_THAT(message(input, {weight}, 0), HasSubstr("stride must be 1 or more, is 0"));
+  EXPECT_THAT(message(input, {weight}, 0), HasSubstr("stride must be 1 or more, not 0"));
   EXPECT_THAT(message(input, {weight, weight}, 1),
-              HasSubstr("the weights are of 16 channels, the input has 8"));
-  EXPECT_THAT(message(input, {torch::zeros({8, 1, 4, 4})}, 1), HasSubstr("k odd, is [8, 1, 4, 4]"));
+              HasSubstr("the weights have 16 channels, the input has 8"));
+  EXPECT_THAT(message(input, {torch::zeros({8, 1, 4, 4})}, 1),
+              HasSubstr("k odd, not [8, 1, 4, 4]"));
   EXPECT_THAT(message(input, {torch::zeros({8, 1, 3, 5})}, 1), HasSubstr("C x 1 x k x k"));
 }
 

@@ -293,7 +293,7 @@ TEST(SearchRun, ALimitFarBeyondTheSpaceIsRefusedBeforeAnythingIsTrained) {
   FakeMachine fake;
   config.targets_ms.push_back(8.1 * full_network_ms(fake, config.space));
   EXPECT_THAT(input_error_of([&] { run_search(fake.attached(config), Step::kEvaluate); }),
-              HasSubstr("more than 8 times what the largest network of the space"));
+              HasSubstr("more than 8 times the latency of the largest network of the space"));
   EXPECT_TRUE(fake.phases.empty());
 }
 
