@@ -80,7 +80,7 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.flag("designed", values.designed, "use designed networks besides --trace");
   options.flag("force", values.force, "replace a model of another machine");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
-  options.flag("verbose,v", values.verbose, "tell what the calibration cost");
+  options.flag("verbose,v", values.verbose, "log what the calibration cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   const bool is_designed = values.traces.empty() || values.designed;

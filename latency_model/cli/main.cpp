@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
            tilewake::simulate_command},
           {"calibrate", "fit a latency model to a machine, or to its traces",
            tilewake::calibrate_command},
-          {"predict", "tell a network's latency at once, with a calibrated model",
+          {"predict", "predict the latency of a network with a calibrated model",
            tilewake::predict_command},
           {"dram", "measure the memory of a machine", tilewake::dram_command},
           {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},

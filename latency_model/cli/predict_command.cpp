@@ -47,7 +47,7 @@ bool parse(const Arguments& arguments, PredictOptions& values) {
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kPredictionFormats));
-  options.flag("verbose,v", values.verbose, "tell what the prediction cost");
+  options.flag("verbose,v", values.verbose, "log what the prediction cost");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   return options.parse(arguments);
 }

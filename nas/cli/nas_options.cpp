@@ -112,7 +112,7 @@ void add_search_options(Options& options, NasOptions& values) {
                    "auto is mixed on cuda, float32 on cpu");
   options.integer("threads", values.num_threads, 0, kMaxThreads, "N", "0: one a core");
   options.flag("resume", values.resume, "go on with what is in DIR");
-  options.flag("verbose,v", values.verbose, "tell more on standard error");
+  options.flag("verbose,v", values.verbose, "log more on standard error");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
 }
 

@@ -86,7 +86,7 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
                    "space-NAME.yaml and operators-NAME.csv");
   options.flag("force", values.force, "replace what is in DIR");
   options.optional("format", values.format, "table|json|csv", "what is printed");
-  options.flag("verbose,v", values.verbose, "tell more on standard error");
+  options.flag("verbose,v", values.verbose, "log more on standard error");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   if (!options.parse(arguments)) return false;
   values.rho = rho.value_or(values.rho);

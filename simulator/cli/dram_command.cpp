@@ -201,7 +201,7 @@ ExitCode dram_command(const Arguments& arguments) {
   options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N",
                   "steps (some tenths of a microsecond each) that it may take, as estimated");
   options.optional("format", format, "FORMAT", "what is printed: " + format_names(kFormats));
-  options.flag("verbose,v", verbose, "tell what the measurement cost");
+  options.flag("verbose,v", verbose, "log what the measurement cost");
   options.flag("quiet,q", quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);

@@ -85,7 +85,7 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
-  options.flag("verbose,v", values.verbose, "tell what the simulation cost");
+  options.flag("verbose,v", values.verbose, "log what the simulation cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");

@@ -85,7 +85,7 @@ bool parse(const Arguments& arguments, SweepCommandOptions& values) {
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
-  options.flag("verbose,v", values.verbose, "tell what the sweep cost");
+  options.flag("verbose,v", values.verbose, "log what the sweep cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
