@@ -19,8 +19,6 @@ namespace {
 using Alignment = TextTable::Alignment;
 using Emphasis = TextTable::Emphasis;
 
-constexpr std::size_t kMaxNameLength = 40;
-
 std::string band_cell(std::optional<double> band) { return band ? "+-" + error_bound(*band) : "-"; }
 
 std::string share_cell(std::int64_t part, std::int64_t whole) {
@@ -40,8 +38,7 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color) {
   std::int64_t num_macs = 0;
   for (const PredictedLayer& layer : prediction.layers) {
     num_macs += layer.macs;
-    std::vector<std::string> cells = {shortened(layer.layer, kMaxNameLength),
-                                      std::string(to_string(layer.op)),
+    std::vector<std::string> cells = {shortened(layer.layer), std::string(to_string(layer.op)),
                                       layer.macs == 0 ? "-" : with_prefix(layer.macs)};
     const bool takes_none = layer.cycles == 0;
     if (takes_none) {

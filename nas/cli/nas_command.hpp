@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "nas/search/run_context.hpp"
 #include "simulator/cli/command.hpp"
 
 namespace tilewake {

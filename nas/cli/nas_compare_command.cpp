@@ -11,6 +11,7 @@
 
 #include "latency_model/model_yaml.hpp"
 #include "nas/cli/nas_command.hpp"
+#include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_session.hpp"
 #include "nas/report/comparison.hpp"
 #include "nas/report/cost_log.hpp"
@@ -22,7 +23,6 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
-#include "simulator/common/regular_file.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -32,7 +32,7 @@ namespace tilewake {
 namespace {
 
 constexpr std::int64_t kMaxSeeds = 100;
-constexpr const char* kMark = "# A comparison of tilewake.";
+constexpr const char* kComparisonMark = "# A comparison of tilewake.";
 
 struct CompareOptions {
   NasOptions search;  // of every run; method, space, seed and directory vary
@@ -201,29 +201,23 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   return run;
 }
 
-bool is_file(std::string_view name) {
+/// Without the runs, which have a manifest each.
+bool is_comparison_file(std::string_view name) {
   return name == "run.yaml" || name == "model.yaml" || name == "compare.csv" ||
          name == "compare.json";
 }
 
-/// Without the runs, which have a manifest each.
-RunManifest manifest_of(const std::string& directory) {
-  return RunManifest(directory, {is_file, [](std::string_view) { return false; }});
-}
-
 RunManifest claim(const std::string& directory, bool resume) {
   check_writable(directory);
-  const std::string path = directory + "/run.yaml";
-  const bool is_there = std::filesystem::exists(path);
-  if (is_there && read_text_file(path).compare(0, std::string(kMark).size(), kMark) != 0)
-    throw InputError(directory + ": holds a run of another command");
+  const bool is_there = std::filesystem::exists(directory + "/run.yaml");
+  if (is_there) check_run_mark(directory, kComparisonMark);
   if (is_there && !resume) {
     throw InputError(fmt::format(
         "{}: holds a comparison already (run.yaml); --resume goes on with it", directory));
   }
   if (!is_there && resume)
     throw InputError(directory + ": holds no comparison to resume (no run.yaml)");
-  RunManifest manifest = manifest_of(directory);
+  RunManifest manifest = flat_manifest(directory, is_comparison_file);
   if (is_there && !manifest.exists()) {
     throw InputError(
         fmt::format("{}: holds a comparison of an earlier version (no {}); give another --out",
@@ -243,8 +237,9 @@ void write_run_yaml(const std::string& directory, const Arguments& arguments,
   make_directory_of(directory + "/run.yaml");
   write_file_atomically(
       directory + "/run.yaml",
-      fmt::format("{}\nversion: {}\ncommand: [{}]\ncomplete: {}\nwall_seconds: {:.1f}\n", kMark,
-                  kVersion, fmt::join(words, ", "), is_complete, stopwatch.wall_seconds()));
+      fmt::format("{}\nversion: {}\ncommand: [{}]\ncomplete: {}\nwall_seconds: {:.1f}\n",
+                  kComparisonMark, kVersion, fmt::join(words, ", "), is_complete,
+                  stopwatch.wall_seconds()));
 }
 
 /// The model that all runs use, calibrated where none is given or kept.

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "nas/cli/nas_command.hpp"
+#include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_session.hpp"
 #include "nas/cli/space_report.hpp"
 #include "simulator/api/data_files.hpp"
@@ -26,7 +27,6 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
-#include "simulator/common/regular_file.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/trace/json_string.hpp"
@@ -34,7 +34,7 @@
 namespace tilewake {
 namespace {
 
-constexpr const char* kMark = "# Search spaces of tilewake.";
+constexpr const char* kSpaceMark = "# Search spaces of tilewake.";
 
 /// The command line of `tilewake nas space`.
 struct SpaceOptions {
@@ -165,7 +165,7 @@ std::vector<MachineSpace> design_all(const SpaceOptions& options, const Operator
 }
 
 /// "space.yaml", "operators.csv", or of several machines "space-NAME.yaml", "operators-NAME.csv".
-bool is_file(std::string_view name) {
+bool is_space_file(std::string_view name) {
   const auto is_between = [name](std::string_view first, std::string_view last) {
     return name.size() >= first.size() + last.size() && name.substr(0, first.size()) == first &&
            name.substr(name.size() - last.size()) == last &&
@@ -175,19 +175,13 @@ bool is_file(std::string_view name) {
          is_between("space-", ".yaml") || is_between("operators-", ".csv");
 }
 
-RunManifest manifest_of(const std::string& directory) {
-  return RunManifest(directory, {is_file, [](std::string_view) { return false; }});
-}
-
 void check_out(const SpaceOptions& options) {
   if (options.out.empty()) return;
   check_writable(options.out);
-  const std::string path = options.out + "/run.yaml";
-  const RunManifest manifest = manifest_of(options.out);
+  const RunManifest manifest = flat_manifest(options.out, is_space_file);
   manifest.check(options.force ? RunManifest::Others::kRefused : RunManifest::Others::kKept);
-  if (!std::filesystem::exists(path)) return;
-  if (read_text_file(path).compare(0, std::string_view(kMark).size(), kMark) != 0)
-    throw InputError(options.out + ": holds a run of another command");
+  if (!std::filesystem::exists(options.out + "/run.yaml")) return;
+  check_run_mark(options.out, kSpaceMark);
   if (!options.force) {
     throw InputError(
         fmt::format("{}: holds a run already (run.yaml); --force replaces its files", options.out));
@@ -198,7 +192,7 @@ void write_out(const SpaceOptions& options, const Arguments& arguments,
                const std::vector<MachineSpace>& spaces) {
   if (options.out.empty()) return;
   check_out(options);  // again, as the work took minutes
-  RunManifest manifest = manifest_of(options.out);
+  RunManifest manifest = flat_manifest(options.out, is_space_file);
   if (manifest.exists()) manifest.remove_run("run.yaml");
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   make_directory_of(options.out + "/run.yaml");
@@ -212,9 +206,9 @@ void write_out(const SpaceOptions& options, const Arguments& arguments,
   std::vector<std::string> words = {"tilewake", "nas", "space"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   for (std::string& word : words) word = json_string(word);
-  write_file_atomically(
-      options.out + "/run.yaml",
-      fmt::format("{}\nversion: {}\ncommand: [{}]\n", kMark, kVersion, fmt::join(words, ", ")));
+  write_file_atomically(options.out + "/run.yaml",
+                        fmt::format("{}\nversion: {}\ncommand: [{}]\n", kSpaceMark, kVersion,
+                                    fmt::join(words, ", ")));
 }
 
 std::string report(const std::string& format, const std::vector<MachineSpace>& spaces) {

@@ -51,7 +51,7 @@ constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fil
                                        "postprocess", "train",  "evaluate", "correlation"};
 
 /// How a search's run.yaml begins.
-constexpr std::string_view kMark = "# A search of tilewake.";
+constexpr std::string_view kSearchMark = "# A search of tilewake.";
 constexpr const char* kRunYaml = "run.yaml";
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -103,7 +103,7 @@ bool is_directory(std::string_view name) {
   return is_target(name.substr(0, slash)) && name.substr(slash + 1) == "steps";
 }
 
-bool is_file(std::string_view name) {
+bool is_search_file(std::string_view name) {
   const std::size_t slash = name.find('/');
   if (slash != std::string_view::npos && is_target(name.substr(0, slash)))
     name.remove_prefix(slash + 1);
@@ -125,8 +125,18 @@ std::string record_of(const std::string& checkpoint) {
 
 }  // namespace
 
+RunManifest flat_manifest(const std::string& directory, bool (*is_file)(std::string_view name)) {
+  return RunManifest(directory, {is_file, [](std::string_view) { return false; }});
+}
+
+void check_run_mark(const std::string& directory, std::string_view mark) {
+  const std::string text = read_text_file(directory + "/" + kRunYaml);
+  if (text.compare(0, mark.size(), mark) != 0)
+    throw InputError(directory + ": holds a run of another command");
+}
+
 RunManifest search_manifest(const std::string& directory) {
-  return RunManifest(directory, {is_file, is_directory});
+  return RunManifest(directory, {is_search_file, is_directory});
 }
 
 void check_search_directory(const std::string& path, bool resume, bool force) {
@@ -136,12 +146,9 @@ void check_search_directory(const std::string& path, bool resume, bool force) {
     throw InputError(path + ": exists and is not a directory");
   }
   check_writable(path);
-  const std::string run_yaml = path + "/" + kRunYaml;
-  const bool is_run = fs::exists(fs::symlink_status(run_yaml, error));
+  const bool is_run = fs::exists(fs::symlink_status(path + "/" + kRunYaml, error));
   if (resume && !is_run) throw InputError(path + ": holds no run to resume (no run.yaml)");
-  if (is_run && read_text_file(run_yaml).compare(0, kMark.size(), kMark) != 0) {
-    throw InputError(path + ": holds a run of another command");
-  }
+  if (is_run) check_run_mark(path, kSearchMark);
   if (is_run && !resume && !force) {
     throw InputError(fmt::format(
         "{}: holds a run already (run.yaml); --resume continues it, --force replaces it", path));

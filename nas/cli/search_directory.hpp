@@ -2,12 +2,21 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "simulator/cli/run_manifest.hpp"
 
 namespace tilewake {
+
+/// The manifest of a directory whose files have the names that `is_file` accepts, and are not in
+/// subdirectories.
+RunManifest flat_manifest(const std::string& directory, bool (*is_file)(std::string_view name));
+
+/// Throws InputError unless run.yaml in `directory` begins with `mark`, the first line of every
+/// run.yaml of one command.
+void check_run_mark(const std::string& directory, std::string_view mark);
 
 /// The manifest of a search's directory, with the names of all files that a search may write.
 RunManifest search_manifest(const std::string& directory);

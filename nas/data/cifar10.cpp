@@ -16,12 +16,12 @@
 namespace tilewake {
 namespace {
 
-constexpr int kSide = 32;
+constexpr int kCifarSide = 32;
 constexpr int kChannels = 3;
-constexpr std::size_t kPlane = std::size_t{kSide} * kSide;
+constexpr std::size_t kPlane = std::size_t{kCifarSide} * kCifarSide;
 constexpr std::size_t kRecord = 1 + kChannels * kPlane;
 constexpr std::size_t kMaxFileBytes = 100'000 * kRecord;  // the original files have 10,000 records
-constexpr std::size_t kNumClasses = 10;
+constexpr std::size_t kNumCifarClasses = 10;
 
 struct Records {
   std::vector<std::uint8_t> pixels;
@@ -35,9 +35,9 @@ void append_records(const std::string& path, Records& records) {
                                  path, bytes.size(), kRecord));
   for (std::size_t begin = 0; begin < bytes.size(); begin += kRecord) {
     const std::uint8_t label = bytes[begin];
-    if (label >= kNumClasses)
+    if (label >= kNumCifarClasses)
       throw InputError(fmt::format("{}: label {} of image {} is invalid: there are {} classes",
-                                   path, label, begin / kRecord, kNumClasses));
+                                   path, label, begin / kRecord, kNumCifarClasses));
     records.labels.push_back(label);
     for (std::size_t i = 0; i < kPlane; ++i)
       for (std::size_t c = 0; c < kChannels; ++c)
@@ -49,8 +49,8 @@ std::shared_ptr<const ImageSource> read_records(const std::filesystem::path& dir
                                                 const std::vector<std::string>& names) {
   Records records;
   for (const std::string& name : names) append_records((directory / name).string(), records);
-  return std::make_shared<MemoryImages>(kChannels, kSide, kSide, std::move(records.pixels),
-                                        std::move(records.labels));
+  return std::make_shared<MemoryImages>(kChannels, kCifarSide, kCifarSide,
+                                        std::move(records.pixels), std::move(records.labels));
 }
 
 // batches.meta.txt has one name per line and an empty line at the end.
@@ -68,9 +68,9 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path) {
     }
   }
   while (!names.empty() && names.back().empty()) names.pop_back();
-  if (names.size() != kNumClasses)
+  if (names.size() != kNumCifarClasses)
     throw InputError(fmt::format("{}: has {} classes; CIFAR-10 has {}", path.string(), names.size(),
-                                 kNumClasses));
+                                 kNumCifarClasses));
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i].empty())
       throw InputError(fmt::format("{}:{}: the name of a class is empty", path.string(), i + 1));

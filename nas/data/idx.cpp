@@ -20,9 +20,9 @@ namespace {
 
 constexpr std::uint32_t kLabelsMagic = 0x00000801;  // unsigned bytes, 1 dimension
 constexpr std::uint32_t kImagesMagic = 0x00000803;  // unsigned bytes, 3 dimensions
-constexpr std::uint32_t kMaxImages = 10'000'000;
+constexpr std::uint32_t kMaxIdxImages = 10'000'000;
 constexpr std::uint32_t kMaxSide = 16384;
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kMaxIdxBytes = std::uint64_t{1} << 30;
 
 std::uint32_t read_uint32(ByteReader& file) {
   std::uint32_t value = 0;
@@ -40,9 +40,9 @@ void check_magic(ByteReader& file, std::uint32_t expected, const char* what) {
 std::uint32_t read_count(ByteReader& file) {
   const std::uint32_t count = read_uint32(file);
   if (count == 0) throw InputError(file.path() + ": has no images");
-  if (count > kMaxImages)
+  if (count > kMaxIdxImages)
     throw InputError(fmt::format("{}: has {} images according to its header; the limit is {}",
-                                 file.path(), count, kMaxImages));
+                                 file.path(), count, kMaxIdxImages));
   return count;
 }
 
@@ -72,9 +72,9 @@ std::shared_ptr<MemoryImages> read_images(const std::string& path,
   const std::uint32_t height = read_side(file, "high");
   const std::uint32_t width = read_side(file, "wide");
   const std::uint64_t bytes = std::uint64_t{height} * width * count;
-  if (bytes > kMaxBytes)
+  if (bytes > kMaxIdxBytes)
     throw InputError(fmt::format("{}: has {} bytes according to its header; the limit is {}", path,
-                                 bytes, kMaxBytes));
+                                 bytes, kMaxIdxBytes));
   std::vector<std::uint8_t> pixels = file.read(static_cast<std::size_t>(bytes));
   file.finish();
   return std::make_shared<MemoryImages>(1, static_cast<int>(height), static_cast<int>(width),

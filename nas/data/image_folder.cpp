@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxClasses = 100'000;
-constexpr std::size_t kMaxImages = 100'000'000;
+constexpr std::size_t kMaxFolderImages = 100'000'000;
 
 /// Images that stay on disk: directory/CLASS/file.
 class ImageFolder final : public ImageSource {
@@ -95,8 +95,9 @@ std::shared_ptr<const ImageSource> list_images(const fs::path& directory,
       files.push_back({static_cast<int>(label), entry.path().filename().string()});
     }
     if (files.size() == num_before) throw InputError(class_directory.string() + ": has no images");
-    if (files.size() > kMaxImages)
-      throw InputError(fmt::format("{}: has more than {} images", directory.string(), kMaxImages));
+    if (files.size() > kMaxFolderImages)
+      throw InputError(
+          fmt::format("{}: has more than {} images", directory.string(), kMaxFolderImages));
   }
   return std::make_shared<ImageFolder>(directory, classes, std::move(files));
 }

@@ -24,9 +24,9 @@ namespace {
 
 constexpr int kMaxResolution = 4096;
 constexpr int kMaxThreads = 256;
-constexpr std::int64_t kMaxValues = std::int64_t{1} << 30;  // per batch: 4 GiB
-constexpr std::int64_t kChunk = 16;                         // images per work item of a thread
-constexpr std::int64_t kNumSlots = 3;                       // batches prepared ahead
+constexpr std::int64_t kMaxBatchValues = std::int64_t{1} << 30;  // per batch: 4 GiB
+constexpr std::int64_t kChunk = 16;                              // images per work item of a thread
+constexpr std::int64_t kNumSlots = 3;                            // batches prepared ahead
 
 void check(bool ok, const std::string& message) {
   if (!ok) throw InputError(message);
@@ -50,7 +50,7 @@ void check_options(const LoaderOptions& options, int channels) {
   check(options.batch_size >= 1, "batch_size: must be at least 1");
   check(side >= 1 && side <= kMaxResolution,
         fmt::format("resolution: must be from 1 to {}, not {}", kMaxResolution, side));
-  check(std::int64_t{side} * side * channels <= kMaxValues / options.batch_size,
+  check(std::int64_t{side} * side * channels <= kMaxBatchValues / options.batch_size,
         fmt::format("batch_size: {} images of {} x {} pixels do not fit in memory",
                     options.batch_size, side, side));
   check(augmentation.pad_crop >= 0 && augmentation.pad_crop <= side,

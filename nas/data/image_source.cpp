@@ -43,8 +43,8 @@ struct NamedData {
 
 // To add a named data set or a format: one line in one of these tables, one function in
 // formats.hpp, one row in README.md.
-constexpr NamedData kNames[] = {{"fashion-mnist", open_fashion_mnist},
-                                {"synthetic", make_synthetic}};
+constexpr NamedData kNamedData[] = {{"fashion-mnist", open_fashion_mnist},
+                                    {"synthetic", make_synthetic}};
 
 struct Format {
   std::vector<const char*> files;  // any of these identifies the format of a directory
@@ -59,7 +59,7 @@ const Format kFormats[] = {{{"train-images-idx3-ubyte", "train-images-idx3-ubyte
                            {{"train"}, open_image_folder}};
 
 ImageData open_unchecked(const std::string& name) {
-  for (const NamedData& named : kNames)
+  for (const NamedData& named : kNamedData)
     if (name == named.name) return named.open();
   if (!fs::is_directory(name))
     throw InputError(

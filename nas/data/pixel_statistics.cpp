@@ -13,18 +13,19 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kMaxImages = 100'000;
+constexpr std::int64_t kMaxWholeImages = 100'000;
 constexpr std::int64_t kSampleSize = 2000;
-constexpr std::uint64_t kSeed = 0;
+constexpr std::uint64_t kSampleSeed = 0;
 constexpr int kShortSide = 128;  // pixels; sufficient for statistics, and faster to decode
 
 // All images, or a random one of each of kSampleSize equal parts.
 std::vector<std::int64_t> sample_of(const ImageSource& images) {
   const std::int64_t size = images.size();
-  const bool is_whole = size <= (images.varies_in_size() ? kSampleSize : kMaxImages);
+  const bool is_whole = size <= (images.varies_in_size() ? kSampleSize : kMaxWholeImages);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = 0; i < (is_whole ? size : kSampleSize); ++i) {
-    const double place = static_cast<double>(i) + to_unit(random_bits(kSeed, std::uint64_t(i)));
+    const double place =
+        static_cast<double>(i) + to_unit(random_bits(kSampleSeed, std::uint64_t(i)));
     indices.push_back(is_whole ? i
                                : static_cast<std::int64_t>(place * static_cast<double>(size) /
                                                            static_cast<double>(kSampleSize)));

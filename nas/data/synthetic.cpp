@@ -14,12 +14,12 @@
 namespace tilewake {
 namespace {
 
-constexpr std::uint64_t kSeed = 0x7469'6c65'7761'6b65ULL;
+constexpr std::uint64_t kSyntheticSeed = 0x7469'6c65'7761'6b65ULL;
 constexpr double kPi = 3.14159265358979323846;
-constexpr int kSide = 16;
+constexpr int kSyntheticSide = 16;
 constexpr int kNumOrientations = 5;
-constexpr int kNumClasses = 2 * kNumOrientations;  // coarse and fine gratings
-constexpr double kCoarsePeriod = 8.0;              // pixels
+constexpr int kNumSyntheticClasses = 2 * kNumOrientations;  // coarse and fine gratings
+constexpr double kCoarsePeriod = 8.0;                       // pixels
 constexpr double kFinePeriod = 4.0;
 constexpr double kNoise = 70.0;  // standard deviation, of pixels in 0..255
 
@@ -45,11 +45,11 @@ void draw_grating(int label, RandomStream& random, std::vector<std::uint8_t>& pi
       (label < kNumOrientations ? kCoarsePeriod : kFinePeriod) * between(random, 0.9, 1.1);
   const double phase = between(random, 0.0, 2 * kPi);
   const double contrast = between(random, 50.0, 110.0);
-  const double centre_x = between(random, 5.0, kSide - 5.0);
-  const double centre_y = between(random, 5.0, kSide - 5.0);
+  const double centre_x = between(random, 5.0, kSyntheticSide - 5.0);
+  const double centre_y = between(random, 5.0, kSyntheticSide - 5.0);
   const double radius = between(random, 4.0, 6.0);
-  for (int y = 0; y < kSide; ++y) {
-    for (int x = 0; x < kSide; ++x) {
+  for (int y = 0; y < kSyntheticSide; ++y) {
+    for (int x = 0; x < kSyntheticSide; ++x) {
       const double dx = x + 0.5 - centre_x;
       const double dy = y + 0.5 - centre_y;
       const double window = std::exp(-(dx * dx + dy * dy) / (2 * radius * radius));
@@ -64,13 +64,14 @@ void draw_grating(int label, RandomStream& random, std::vector<std::uint8_t>& pi
 std::shared_ptr<const ImageSource> draw_images(std::uint64_t part, int count) {
   std::vector<std::uint8_t> pixels;
   std::vector<std::uint8_t> labels;
-  pixels.reserve(static_cast<std::size_t>(count) * kSide * kSide);
+  pixels.reserve(static_cast<std::size_t>(count) * kSyntheticSide * kSyntheticSide);
   for (int i = 0; i < count; ++i) {
-    RandomStream random(random_bits(kSeed, part, static_cast<std::uint64_t>(i)));
-    labels.push_back(static_cast<std::uint8_t>(i % kNumClasses));
-    draw_grating(i % kNumClasses, random, pixels);
+    RandomStream random(random_bits(kSyntheticSeed, part, static_cast<std::uint64_t>(i)));
+    labels.push_back(static_cast<std::uint8_t>(i % kNumSyntheticClasses));
+    draw_grating(i % kNumSyntheticClasses, random, pixels);
   }
-  return std::make_shared<MemoryImages>(1, kSide, kSide, std::move(pixels), std::move(labels));
+  return std::make_shared<MemoryImages>(1, kSyntheticSide, kSyntheticSide, std::move(pixels),
+                                        std::move(labels));
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ namespace {
 using Json = nlohmann::json;
 
 // A thousand candidates of 20 positions need 126 KB.
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
-constexpr std::size_t kMaxValues = std::size_t{1} << 23;
+constexpr std::size_t kMaxEvolutionBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxEvolutionValues = std::size_t{1} << 23;
 
 /// Of everything in the file except the hash itself.
 std::string hash_of(Json json) {
@@ -59,7 +59,7 @@ int integer_of(const Json& json, const std::string& path) {
   return static_cast<int>(json.get<std::uint64_t>());
 }
 
-std::vector<Candidate> parse(const Json& json, const std::string& path) {
+std::vector<Candidate> candidates_of(const Json& json, const std::string& path) {
   std::vector<Candidate> candidates;
   for (const Json& entry : json.at("candidates")) {
     Candidate candidate;
@@ -77,9 +77,9 @@ std::vector<Candidate> parse(const Json& json, const std::string& path) {
 
 std::vector<Candidate> read_evolution(const std::string& path, const std::string& fingerprint) {
   if (!std::filesystem::exists(path)) return {};
-  const std::string text = read_text_file(path, kMaxBytes);
+  const std::string text = read_text_file(path, kMaxEvolutionBytes);
   try {
-    const Json json = parse_json(text, path, {kMaxBytes, kMaxValues});
+    const Json json = parse_json(text, path, {kMaxEvolutionBytes, kMaxEvolutionValues});
     if (json.at("hash").get<std::string>() != hash_of(json)) {
       throw InputError(path + ": is damaged: the hash does not match its content");
     }
@@ -89,7 +89,7 @@ std::vector<Candidate> read_evolution(const std::string& path, const std::string
           fmt::format("{}: was written with different settings: {}; use another --out, or --force",
                       path, settings_difference(found, fingerprint)));
     }
-    return parse(json, path);
+    return candidates_of(json, path);
   } catch (const Json::exception& e) {
     throw InputError(fmt::format("{}: not an evolution file: {}", path, json_error_text(e)));
   }

@@ -14,7 +14,7 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kFloatsPerTask = 32768;
 
-torch::Tensor empty_nhwc(const torch::Tensor& like, std::int64_t channels) {
+torch::Tensor empty_with_channels(const torch::Tensor& like, std::int64_t channels) {
   return tilewake::empty_nhwc({like.size(0), channels, like.size(2), like.size(3)});
 }
 
@@ -25,7 +25,7 @@ class Interleave : public torch::autograd::Function<Interleave> {
                                const torch::Tensor& second) {
     const torch::Tensor a = dense_nhwc(first);
     const torch::Tensor b = dense_nhwc(second);
-    torch::Tensor both = empty_nhwc(a, 2 * a.size(1));
+    torch::Tensor both = empty_with_channels(a, 2 * a.size(1));
     const float* from_a = a.data_ptr<float>();
     const float* from_b = b.data_ptr<float>();
     float* to = both.data_ptr<float>();
@@ -40,8 +40,8 @@ class Interleave : public torch::autograd::Function<Interleave> {
 
   static variable_list backward(AutogradContext* /*context*/, const variable_list& gradients) {
     const torch::Tensor both = dense_nhwc(gradients[0]);
-    torch::Tensor a = empty_nhwc(both, both.size(1) / 2);
-    torch::Tensor b = empty_nhwc(both, both.size(1) / 2);
+    torch::Tensor a = empty_with_channels(both, both.size(1) / 2);
+    torch::Tensor b = empty_with_channels(both, both.size(1) / 2);
     const float* from = both.data_ptr<float>();
     float* to_a = a.data_ptr<float>();
     float* to_b = b.data_ptr<float>();

@@ -17,7 +17,7 @@
 namespace tilewake {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr double kConfidence = 0.95;  // two-sided, for a significant difference
 constexpr double kUsedShare = 0.95;   // minimum share of the limit for equal latency
@@ -170,8 +170,8 @@ std::string differences_text(const std::vector<ComparedRun>& runs, double target
   return text;
 }
 
-Json difference_json(const SampleStatistics& difference) {
-  Json json{{"mean", difference.mean}};
+OrderedJson difference_json(const SampleStatistics& difference) {
+  OrderedJson json{{"mean", difference.mean}};
   if (difference.standard_error) json["standard_error"] = *difference.standard_error;
   return json;
 }
@@ -287,10 +287,10 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
 }
 
 std::string comparison_json(const std::vector<ComparedRun>& runs) {
-  Json json;
-  json["runs"] = Json::array();
+  OrderedJson json;
+  json["runs"] = OrderedJson::array();
   for (const ComparedRun& run : runs) {
-    Json entry;
+    OrderedJson entry;
     entry["method"] = run.method;
     entry["target_ms"] = run.target_ms;
     entry["seed"] = run.seed;
@@ -313,7 +313,7 @@ std::string comparison_json(const std::vector<ComparedRun>& runs) {
     }
     json["runs"].push_back(std::move(entry));
   }
-  json["differences"] = Json::array();
+  json["differences"] = OrderedJson::array();
   const std::vector<std::string> methods = methods_of(runs);
   for (const double target_ms : targets_of(runs)) {
     for (std::size_t a = 0; a < methods.size(); ++a) {
@@ -322,17 +322,17 @@ std::string comparison_json(const std::vector<ComparedRun>& runs) {
         if (!test) continue;
         const auto validation =
             difference_of(runs, methods[a], methods[b], target_ms, validation_of);
-        Json entry{{"target_ms", target_ms},
-                   {"methods", {methods[a], methods[b]}},
-                   {"seeds", test->n},
-                   {"test", difference_json(*test)},
-                   {"validation", difference_json(*validation)},
-                   {"verdict", verdict_of(*test, methods[a], methods[b])}};
+        OrderedJson entry{{"target_ms", target_ms},
+                          {"methods", {methods[a], methods[b]}},
+                          {"seeds", test->n},
+                          {"test", difference_json(*test)},
+                          {"validation", difference_json(*validation)},
+                          {"verdict", verdict_of(*test, methods[a], methods[b])}};
         json["differences"].push_back(std::move(entry));
       }
     }
   }
-  return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+  return json.dump(1, ' ', /*ensure_ascii=*/false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace tilewake

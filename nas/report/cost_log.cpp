@@ -17,23 +17,23 @@
 namespace tilewake {
 namespace {
 
-constexpr const char* kVersion = "# tilewake-costs v1";
-constexpr const char* kNames = "step,trained_images,evaluated_images,seconds";
+constexpr const char* kCostVersionLine = "# tilewake-costs v1";
+constexpr const char* kCostColumns = "step,trained_images,evaluated_images,seconds";
 
 template <typename T>
-bool parse(const std::string& text, T& value) {
+bool parse_number(const std::string& text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc{} && end == text.data() + text.size() && value >= T{} &&
          value <= std::numeric_limits<T>::max();  // excludes inf and nan
 }
 
 void check_head(std::istream& lines, const std::string& path) {
-  for (const char* expected : {kVersion, kNames}) {
+  for (const char* expected : {kCostVersionLine, kCostColumns}) {
     std::string line;
     std::getline(lines, line);
     if (line != expected) {
       throw InputError(fmt::format("{}:{}: not a costs file of this version; expected '{}'", path,
-                                   expected == kVersion ? 1 : 2, expected));
+                                   expected == kCostVersionLine ? 1 : 2, expected));
     }
   }
 }
@@ -42,8 +42,9 @@ void check_head(std::istream& lines, const std::string& path) {
 
 void CostLog::add(const Cost& cost) const {
   if (cost.trained_images == 0 && cost.evaluated_images == 0) return;
-  std::string text = std::filesystem::exists(path_) ? read_text_file(path_)
-                                                    : fmt::format("{}\n{}\n", kVersion, kNames);
+  std::string text = std::filesystem::exists(path_)
+                         ? read_text_file(path_)
+                         : fmt::format("{}\n{}\n", kCostVersionLine, kCostColumns);
   text += fmt::format("{},{},{},{:.3f}\n", cost.step, cost.trained_images, cost.evaluated_images,
                       cost.seconds);
   write_file_atomically(path_, text);
@@ -66,8 +67,8 @@ std::vector<Cost> CostLog::totals() const {
     std::getline(cells, trained, ',');
     std::getline(cells, evaluated, ',');
     std::getline(cells, seconds);
-    if (cost.step.empty() || !parse(trained, cost.trained_images) ||
-        !parse(evaluated, cost.evaluated_images) || !parse(seconds, cost.seconds)) {
+    if (cost.step.empty() || !parse_number(trained, cost.trained_images) ||
+        !parse_number(evaluated, cost.evaluated_images) || !parse_number(seconds, cost.seconds)) {
       throw InputError(fmt::format("{}:{}: not a valid line of costs", path_, number));
     }
     const auto known = std::find_if(totals.begin(), totals.end(),

@@ -83,8 +83,27 @@ void cut(const std::string& path, std::size_t bytes) {
   if (error) throw InputError(fmt::format("{}: cannot shorten file: {}", path, error.message()));
 }
 
+std::vector<std::size_t> csv_ends(std::string_view text, const std::string& path) {
+  const std::string head = csv_head();
+  // The existing bytes must agree; a truncated head is rewritten.
+  if (text.substr(0, head.size()) != std::string_view(head).substr(0, text.size())) {
+    throw InputError(fmt::format(
+        "{}:1: not a metrics file of this version; expected "
+        "'{}' and then the line '{}'",
+        path, kVersionLine.substr(0, kVersionLine.size() - 1),
+        std::string_view(head).substr(kVersionLine.size(), head.size() - kVersionLine.size() - 1)));
+  }
+  return line_ends(text, head.size() - 1);
+}
+
+std::string path_in(const std::string& directory, std::string_view name) {
+  return (std::filesystem::path(directory) / name).string();
+}
+
+}  // namespace
+
 /// A file that grows by whole pieces (lines, records), and can be truncated between two pieces.
-class AppendedFile {
+class MetricsLog::AppendedFile {
  public:
   using Ends = std::vector<std::size_t> (*)(std::string_view text, const std::string& path);
 
@@ -152,38 +171,11 @@ class AppendedFile {
   std::size_t size_ = 0;
 };
 
-std::vector<std::size_t> csv_ends(std::string_view text, const std::string& path) {
-  const std::string head = csv_head();
-  // The existing bytes must agree; a truncated head is rewritten.
-  if (text.substr(0, head.size()) != std::string_view(head).substr(0, text.size())) {
-    throw InputError(fmt::format(
-        "{}:1: not a metrics file of this version; expected "
-        "'{}' and then the line '{}'",
-        path, kVersionLine.substr(0, kVersionLine.size() - 1),
-        std::string_view(head).substr(kVersionLine.size(), head.size() - kVersionLine.size() - 1)));
-  }
-  return line_ends(text, head.size() - 1);
-}
-
-std::string path_in(const std::string& directory, std::string_view name) {
-  return (std::filesystem::path(directory) / name).string();
-}
-
-}  // namespace
-
-class MetricsLog::Impl {
- public:
-  explicit Impl(const std::string& directory)
-      : csv(path_in(directory, kCsvName), csv_head(), csv_ends),
-        events(path_in(directory, kEventName), event_version_record(now()), event_record_ends) {}
-
-  AppendedFile csv;
-  AppendedFile events;
-};
-
 MetricsLog::MetricsLog(const std::string& directory) {
   make_directory_of(path_in(directory, kCsvName));
-  impl_ = std::make_unique<Impl>(directory);
+  csv_ = std::make_unique<AppendedFile>(path_in(directory, kCsvName), csv_head(), csv_ends);
+  events_ = std::make_unique<AppendedFile>(path_in(directory, kEventName),
+                                           event_version_record(now()), event_record_ends);
 }
 
 MetricsLog::~MetricsLog() = default;
@@ -193,19 +185,17 @@ void MetricsLog::add(const MetricsRow& row) {
   for (const auto& [name, value] : values_of(row)) {
     if (value) scalars.push_back({fmt::format("{}/{}", row.phase, name), *value});
   }
-  impl_->csv.append(csv_line(row));
-  impl_->events.append(event_record(now(), row.step, scalars));
+  csv_->append(csv_line(row));
+  events_->append(event_record(now(), row.step, scalars));
 }
 
-MetricsLog::Position MetricsLog::position() const {
-  return {impl_->csv.size(), impl_->events.size()};
-}
+MetricsLog::Position MetricsLog::position() const { return {csv_->size(), events_->size()}; }
 
 void MetricsLog::truncate(const Position& position) {
-  impl_->csv.check_end(position.csv_bytes);  // checks both before changing either
-  impl_->events.check_end(position.event_bytes);
-  impl_->csv.truncate(position.csv_bytes);
-  impl_->events.truncate(position.event_bytes);
+  csv_->check_end(position.csv_bytes);  // checks both before changing either
+  events_->check_end(position.event_bytes);
+  csv_->truncate(position.csv_bytes);
+  events_->truncate(position.event_bytes);
 }
 
 }  // namespace tilewake

@@ -44,8 +44,9 @@ class MetricsLog {
   void truncate(const Position& position);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  class AppendedFile;
+  std::unique_ptr<AppendedFile> csv_;
+  std::unique_ptr<AppendedFile> events_;
 };
 
 }  // namespace tilewake

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kNumColumns = 7;
 using Cells = std::array<std::string, kNumColumns>;
 
-constexpr std::array<std::string_view, kNumColumns> kNames = {
+constexpr std::array<std::string_view, kNumColumns> kStepColumns = {
     "step",   "architecture", "estimated_ms", "simulated_ms", "validation_accuracy",
     "params", "macs"};
 constexpr std::size_t kNumTextColumns = 2;  // the leftmost; numbers are right-aligned
@@ -73,7 +73,7 @@ std::string step_table_csv(const std::vector<StepRow>& rows) {
   const auto field = [](const std::optional<double>& value) {
     return value ? fmt::format("{}", *value) : std::string();
   };
-  std::string text = fmt::format("# tilewake-steps v1\n{}\n", fmt::join(kNames, ","));
+  std::string text = fmt::format("# tilewake-steps v1\n{}\n", fmt::join(kStepColumns, ","));
   for (const StepRow& row : rows) {
     text += fmt::format("{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
                         row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
@@ -89,13 +89,13 @@ std::string step_table_json(const std::vector<StepRow>& rows) {
   };
   Json array = Json::array();
   for (const StepRow& row : rows) {
-    array.push_back({{kNames[0], row.step},
-                     {kNames[1], row.architecture},
-                     {kNames[2], row.estimated_ms},
-                     {kNames[3], or_null(row.simulated_ms)},
-                     {kNames[4], or_null(row.validation_accuracy)},
-                     {kNames[5], row.params},
-                     {kNames[6], row.macs}});
+    array.push_back({{kStepColumns[0], row.step},
+                     {kStepColumns[1], row.architecture},
+                     {kStepColumns[2], row.estimated_ms},
+                     {kStepColumns[3], or_null(row.simulated_ms)},
+                     {kStepColumns[4], or_null(row.validation_accuracy)},
+                     {kStepColumns[5], row.params},
+                     {kStepColumns[6], row.macs}});
   }
   return array.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -45,14 +45,14 @@ std::string fingerprint_of(const std::vector<std::string>& lines) {
 }
 
 /// Of the whole record but the hash itself.
-std::string hash_of(Json json) {
+std::string record_hash(Json json) {
   json.erase("hash");
   return fmt::format("{:016x}", fnv1a64(json.dump()));
 }
 
 StepRecord parse(const std::string& text, const std::string& path) {
   const Json json = parse_json(text, path);
-  if (json.at("hash").get<std::string>() != hash_of(json)) {
+  if (json.at("hash").get<std::string>() != record_hash(json)) {
     throw InputError(path + ": is damaged: its hash is not that of its contents");
   }
   StepRecord record;
@@ -113,7 +113,7 @@ void write_step_record(const std::string& path, const StepRecord& record) {
   set(json, "test_accuracy", record.test_accuracy);
   json["values"] = record.values;
   json["log"] = record.log;
-  json["hash"] = hash_of(json);
+  json["hash"] = record_hash(json);
   make_directory_of(path);
   write_file_atomically(path, json.dump(1) + "\n");
 }

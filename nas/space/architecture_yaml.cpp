@@ -124,7 +124,7 @@ ArchitectureStage read_stage(YamlReader yaml) {
   return stage;
 }
 
-Architecture read_document(YamlReader root) {
+Architecture read_architecture_document(YamlReader root) {
   Architecture architecture;
   architecture.frame() = read_frame(root);
   architecture.se_ratio =
@@ -222,11 +222,11 @@ std::string architecture_json(const Architecture& architecture) {
 }
 
 Architecture read_architecture(const std::string& path) {
-  return read_document(YamlReader::from_file(path));
+  return read_architecture_document(YamlReader::from_file(path));
 }
 
 Architecture read_architecture_text(const std::string& text, const std::string& name) {
-  return read_document(YamlReader::from_text(text, name));
+  return read_architecture_document(YamlReader::from_text(text, name));
 }
 
 }  // namespace tilewake

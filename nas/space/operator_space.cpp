@@ -101,7 +101,7 @@ void check_largest_network(const OperatorSpace& space) {
   to_network(architecture_of(space, path));
 }
 
-OperatorSpace read_document(YamlReader root) {
+OperatorSpace read_operator_document(YamlReader root) {
   OperatorSpace space;
   root.check(!root.has("branches"), "branches",
              "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
@@ -196,11 +196,11 @@ double log10_num_networks(const OperatorSpace& space) {
 }
 
 OperatorSpace read_operator_space(const std::string& path) {
-  return read_document(YamlReader::from_file(path));
+  return read_operator_document(YamlReader::from_file(path));
 }
 
 OperatorSpace read_operator_space_text(const std::string& text, const std::string& name) {
-  return read_document(YamlReader::from_text(text, name));
+  return read_operator_document(YamlReader::from_text(text, name));
 }
 
 std::string operator_space_yaml(const OperatorSpace& space) {

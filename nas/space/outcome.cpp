@@ -23,24 +23,12 @@ std::size_t num_options(const BranchSpace& branch) {
   return branch.kernels.size() * branch.expansion_ratios.size();
 }
 
-/// Combination `number` of a block, in the numbering of OutcomeTable.
-std::vector<BranchChoice> choices_of(const std::vector<BranchSpace>& branches, std::size_t number) {
-  std::vector<BranchChoice> choices(branches.size());
-  for (std::size_t b = branches.size(); b-- > 0;) {
-    const std::size_t option = number % num_options(branches[b]);
-    number /= num_options(branches[b]);
-    const std::size_t num_ratios = branches[b].expansion_ratios.size();
-    choices[b] = {static_cast<int>(option / num_ratios), static_cast<int>(option % num_ratios)};
-  }
-  return choices;
-}
-
 std::vector<Outcome> outcomes_of_combinations(const std::vector<BranchSpace>& branches) {
   std::size_t num_combinations = 1;
   for (const BranchSpace& branch : branches) num_combinations *= num_options(branch);
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < num_combinations; ++i)
-    outcomes.push_back(merge(branches, choices_of(branches, i)));
+    outcomes.push_back(merge(branches, choices_of_combination(branches, i)));
   return outcomes;
 }
 
@@ -82,6 +70,18 @@ Outcome merge(const std::vector<BranchSpace>& branches, const std::vector<Branch
   Outcome outcome;
   for (const auto& [kernel, ratio] : ratio_of_kernel) outcome.push_back({kernel, ratio});
   return outcome;
+}
+
+std::vector<BranchChoice> choices_of_combination(const std::vector<BranchSpace>& branches,
+                                                 std::size_t number) {
+  std::vector<BranchChoice> choices(branches.size());
+  for (std::size_t b = branches.size(); b-- > 0;) {
+    const std::size_t option = number % num_options(branches[b]);
+    number /= num_options(branches[b]);
+    const std::size_t num_ratios = branches[b].expansion_ratios.size();
+    choices[b] = {static_cast<int>(option / num_ratios), static_cast<int>(option % num_ratios)};
+  }
+  return choices;
 }
 
 int OutcomeTable::index_of(const Outcome& outcome) const {

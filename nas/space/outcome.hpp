@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -40,6 +41,10 @@ struct OutcomeTable {
 };
 
 OutcomeTable outcome_table(const BlockSpace& block);
+
+/// The choices of combination `number`, in the numbering of OutcomeTable.
+std::vector<BranchChoice> choices_of_combination(const std::vector<BranchSpace>& branches,
+                                                 std::size_t number);
 
 /// The largest network of a space: every branch has its largest kernel and expansion.
 std::vector<Outcome> full_outcomes(const SearchSpace& space);

@@ -89,7 +89,7 @@ void check_largest_network(const SearchSpace& space) {
   to_network(architecture_of(largest, full_outcomes(largest)));
 }
 
-SearchSpace read_document(YamlReader root) {
+SearchSpace read_search_document(YamlReader root) {
   SearchSpace space;
   space.frame() = read_frame(root);
   root.check(
@@ -157,11 +157,11 @@ std::vector<BlockSpace> blocks_of(const SearchSpace& space) {
 }
 
 SearchSpace read_search_space(const std::string& path) {
-  return read_document(YamlReader::from_file(path));
+  return read_search_document(YamlReader::from_file(path));
 }
 
 SearchSpace read_search_space_text(const std::string& text, const std::string& name) {
-  return read_document(YamlReader::from_text(text, name));
+  return read_search_document(YamlReader::from_text(text, name));
 }
 
 std::string search_space_yaml(const SearchSpace& space) {

@@ -81,26 +81,12 @@ void copy_block(const SuperBlockImpl& from, const std::vector<BranchChoice>& cho
   copy(from.project_bn, to.project_bn);
 }
 
-/// Choices of combination `number`, in the numbering of OutcomeTable.
-std::vector<BranchChoice> choices_of(const std::vector<BranchSpace>& branches, std::size_t number) {
-  std::vector<BranchChoice> choices(branches.size());
-  for (std::size_t b = branches.size(); b-- > 0;) {
-    const std::size_t num_ratios = branches[b].expansion_ratios.size();
-    const std::size_t num_options = branches[b].kernels.size() * num_ratios;
-    const std::size_t option = number % num_options;
-    choices[b].kernel = static_cast<int>(option / num_ratios);
-    choices[b].expansion_ratio = static_cast<int>(option % num_ratios);
-    number /= num_options;
-  }
-  return choices;
-}
-
 std::vector<BranchChoice> choices_for(const SuperBlockImpl& block, const Outcome& outcome) {
   const std::vector<int>& of_combination = block.outcomes.outcome_of_combination;
   const int index = block.outcomes.index_of(outcome);
   std::size_t number = 0;
   while (of_combination[number] != index) ++number;
-  return choices_of(block.space.branches, number);
+  return choices_of_combination(block.space.branches, number);
 }
 
 BlockNetwork network_of(SupernetImpl& supernet,

@@ -134,10 +134,10 @@ std::string json(const Report& r) {
   return text + "\n}\n";
 }
 
-using Formatter = std::string (*)(const Report& report);
+using DramFormatter = std::string (*)(const Report& report);
 
 // To add a format: one line here.
-constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+constexpr std::array<std::pair<std::string_view, DramFormatter>, 3> kDramFormats = {{
     {"table", table},
     {"csv", csv},
     {"json", json},
@@ -157,7 +157,7 @@ StreamKind stream_of(std::string_view name) {
   throw UsageError(fmt::format("--stream is one of {}", format_names(kStreams)));
 }
 
-constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
+constexpr std::int64_t kMaxStreamBytes = std::int64_t{1} << 40;
 constexpr std::int64_t kStrideChunkBytes = 64;  // where --chunk is not given
 
 /// Throws InputError if the stream would take more steps: a step is a chunk, or what the memory
@@ -195,17 +195,17 @@ ExitCode dram_command(const Arguments& arguments) {
       "row after row. What is printed as `long streams` is a closed form.");
   options.required("hw", hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("stream", stream, "NAME", "the stream: " + format_names(kStreams));
-  options.integer("bytes", bytes, 1, kMaxBytes, "N", "bytes that are moved");
-  options.integer("chunk", chunk, 0, kMaxBytes, "N",
+  options.integer("bytes", bytes, 1, kMaxStreamBytes, "N", "bytes that are moved");
+  options.integer("chunk", chunk, 0, kMaxStreamBytes, "N",
                   "bytes of a chunk; 0 for the memory's largest request, or 64 with stride");
   options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N",
                   "steps (some tenths of a microsecond each) that it may take, as estimated");
-  options.optional("format", format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.optional("format", format, "FORMAT", "what is printed: " + format_names(kDramFormats));
   options.flag("verbose,v", verbose, "log what the measurement cost");
   options.flag("quiet,q", quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);
-  const Formatter formatter = formatter_of(kFormats, format);
+  const DramFormatter formatter = formatter_of(kDramFormats, format);
   const StreamKind kind = stream_of(stream);
 
   const Machine machine = read_machine(hardware);

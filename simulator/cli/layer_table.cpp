@@ -17,8 +17,6 @@ namespace {
 using Alignment = TextTable::Alignment;
 using Emphasis = TextTable::Emphasis;
 
-constexpr std::size_t kMaxNameLength = 40;
-
 double share(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -45,11 +43,10 @@ std::string window_cell(const Layer& layer) {
 }
 
 void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles) {
-  std::vector<std::string> cells = {shortened(row.layer, kMaxNameLength),
-                                    std::string(to_string(row.op)), count_or_dash(row.macs)};
+  std::vector<std::string> cells = {shortened(row.layer), std::string(to_string(row.op)),
+                                    count_or_dash(row.macs)};
   if (row.is_fused()) {
-    cells.insert(cells.end(),
-                 {"-", "-", "-", "-", "-", "-> " + shortened(row.fused_into, kMaxNameLength)});
+    cells.insert(cells.end(), {"-", "-", "-", "-", "-", "-> " + shortened(row.fused_into)});
     table.add_row(std::move(cells), Emphasis::kDim);
     return;
   }
@@ -120,9 +117,9 @@ std::string network_table(const Network& network, bool color) {
                    {"params"},
                    {"MACs"}});
   for (const Layer& layer : network.layers) {
-    table.add_row({shortened(layer.name, kMaxNameLength), std::string(to_string(layer.op)),
-                   shape_cell(layer.ifm), shape_cell(layer.ofm), window_cell(layer),
-                   count_or_dash(layer.num_params()), count_or_dash(layer.num_macs())});
+    table.add_row({shortened(layer.name), std::string(to_string(layer.op)), shape_cell(layer.ifm),
+                   shape_cell(layer.ofm), window_cell(layer), count_or_dash(layer.num_params()),
+                   count_or_dash(layer.num_macs())});
   }
   return table.to_string(color);
 }

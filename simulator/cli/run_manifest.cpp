@@ -25,9 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kHead = "# tilewake-manifest v1: the files that the tool wrote here\n";
-constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
 
-[[noreturn]] void fail(const fs::path& path, const std::string& what) {
+[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
@@ -35,13 +35,13 @@ constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
-  if (status.type() == fs::file_type::none) fail(path, error.message());
+  if (status.type() == fs::file_type::none) refuse(path, error.message());
   return status.type();
 }
 
 void remove_file(const fs::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    fail(path, std::string("cannot remove file: ") + std::strerror(errno));
+    refuse(path, std::string("cannot remove file: ") + std::strerror(errno));
   }
 }
 
@@ -54,13 +54,13 @@ RunManifest::RunManifest(const fs::path& directory, Names names)
   if (!fs::is_directory(directory_, error)) return;
   const fs::file_type type = type_of(path);
   if (type == fs::file_type::not_found) return;
-  if (type != fs::file_type::regular) fail(path, "is not a regular file");
+  if (type != fs::file_type::regular) refuse(path, "is not a regular file");
   exists_ = read();
 }
 
 bool RunManifest::read() {
   const std::string path = path_of(std::string(kFileName)).string();
-  const std::string text = read_text_file(path, kMaxBytes);
+  const std::string text = read_text_file(path, kMaxManifestBytes);
   // A process that was killed while it wrote leaves the last line cut off; its file was not made.
   if (text.size() < kHead.size() && kHead.substr(0, text.size()) == text) return false;
   if (text.compare(0, kHead.size(), kHead) != 0) {
@@ -102,20 +102,20 @@ void RunManifest::examine(const std::string& parent, Others others, Paths& tempo
     if (name == kFileName) continue;
     const fs::file_type type = type_of(it->path());
     if (names_.is_directory(name)) {
-      if (type != fs::file_type::directory) fail(it->path(), "is not a directory");
+      if (type != fs::file_type::directory) refuse(it->path(), "is not a directory");
       examine(name, others, temporaries);
     } else if (names_.is_file(name)) {
-      if (type != fs::file_type::regular) fail(it->path(), "is not a regular file");
-      if (!lists(name)) fail(it->path(), "was not written by this run; it would be replaced");
+      if (type != fs::file_type::regular) refuse(it->path(), "is not a regular file");
+      if (!lists(name)) refuse(it->path(), "was not written by this run; it would be replaced");
     } else {
       if (is_stale_temporary(name)) {
         temporaries.push_back(it->path());
       } else if (others == Others::kRefused) {
-        fail(it->path(), "was not written by this run; move it elsewhere");
+        refuse(it->path(), "was not written by this run; move it elsewhere");
       }
     }
   }
-  if (error) fail(path_of(parent), "cannot read directory: " + error.message());
+  if (error) refuse(path_of(parent), "cannot read directory: " + error.message());
 }
 
 RunManifest::Paths RunManifest::examine(Others others) const {
@@ -158,10 +158,10 @@ void RunManifest::remove_run(const std::string& last) {
 void RunManifest::append(const std::string& line, int flags) const {
   const fs::path path = path_of(std::string(kFileName));
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
-  if (fd < 0) fail(path, std::string("cannot write file: ") + std::strerror(errno));
+  if (fd < 0) refuse(path, std::string("cannot write file: ") + std::strerror(errno));
   const int error = write_all(fd, line);
   ::close(fd);
-  if (error != 0) fail(path, std::string("cannot write file: ") + std::strerror(error));
+  if (error != 0) refuse(path, std::string("cannot write file: ") + std::strerror(error));
 }
 
 void RunManifest::add(const std::string& path) {
@@ -175,7 +175,7 @@ void RunManifest::add(const std::string& path) {
   if (!names_.is_file(name)) throw std::logic_error(path + ": no manifest may list this file");
   const fs::path file = path_of(name);
   if (type_of(file) != fs::file_type::not_found) {
-    fail(file, "was not written by this run; it would be replaced");
+    refuse(file, "was not written by this run; it would be replaced");
   }
   if (!exists_) {
     make_directory_of(path_of(std::string(kFileName)).string());

@@ -37,8 +37,8 @@ std::string head(const RunRecord& record) {
 }
 
 std::string input_section(const std::string& name, const InputFile& file) {
-  return fmt::format("  name: {}\n  file: {}\n  hash: fnv1a64:{:016x}\n", json_string(name),
-                     json_string(file.path), fnv1a64(file.text));
+  return fmt::format("  name: {}\n  file: {}\n  hash: {}\n", json_string(name),
+                     json_string(file.path), hash_text(fnv1a64(file.text)));
 }
 
 }  // namespace
@@ -60,11 +60,10 @@ std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep) {
   std::string text = head(record) + fmt::format("points: {}\nfailed: {}\n", sweep.plan().size(),
                                                 sweep.num_failed());
   const auto add = [&text](const std::string& name, const InputFile* file) {
-    text +=
-        fmt::format("  - {{name: {}, file: {}}}\n", json_string(name),
-                    file == nullptr ? "null"
-                                    : fmt::format("{}, hash: fnv1a64:{:016x}",
-                                                  json_string(file->path), fnv1a64(file->text)));
+    text += fmt::format("  - {{name: {}, file: {}}}\n", json_string(name),
+                        file == nullptr ? "null"
+                                        : fmt::format("{}, hash: {}", json_string(file->path),
+                                                      hash_text(fnv1a64(file->text))));
   };
   text += "networks:\n";
   for (std::size_t i = 0; i < sweep.workloads().size(); ++i) {

@@ -20,7 +20,7 @@ bool is_path(const std::string& key) {
          key.find("..") == std::string::npos;
 }
 
-Setting parse(const std::string& text) {
+Setting parse_setting(const std::string& text) {
   const std::size_t equals = text.find('=');
   Setting setting{text.substr(0, equals), {}};
   if (equals == std::string::npos || !is_path(setting.key)) {
@@ -65,7 +65,7 @@ std::vector<Setting> parse_settings(const std::vector<std::string>& texts) {
   std::vector<Setting> settings;
   std::set<std::string> keys;
   for (const std::string& text : texts) {
-    settings.push_back(parse(text));
+    settings.push_back(parse_setting(text));
     const std::string& key = settings.back().key;
     if (!keys.insert(key).second) {
       throw UsageError(

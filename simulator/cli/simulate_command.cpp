@@ -36,10 +36,10 @@ struct Run {
   std::string timeline;
 };
 
-using Formatter = std::string (*)(const Run& run);
+using RunFormatter = std::string (*)(const Run& run);
 
 // To add a format: one line here.
-constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+constexpr std::array<std::pair<std::string_view, RunFormatter>, 3> kRunFormats = {{
     {"table", [](const Run& run) { return run_table(run.summary, run.rows, use_color()); }},
     {"csv", [](const Run& run) { return trace_csv(run.rows); }},
     {"json", [](const Run& run) { return run_json(run.summary, run.rows); }},
@@ -83,7 +83,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                "also write DIR/timeline.json, which https://ui.perfetto.dev shows");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
-  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.optional("format", values.format, "FORMAT",
+                   "what is printed: " + format_names(kRunFormats));
   options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.flag("verbose,v", values.verbose, "log what the simulation cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
@@ -147,7 +148,7 @@ ExitCode simulate_command(const Arguments& arguments) {
   CommandOptions options;
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(kFormats, options.format);
+  const RunFormatter format = formatter_of(kRunFormats, options.format);
   const std::vector<YamlOverride> settings = single_values(parse_settings(options.settings));
   std::optional<RunDirectory> directory;
   if (!options.out.empty()) {

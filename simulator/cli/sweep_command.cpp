@@ -37,10 +37,10 @@ namespace {
 
 constexpr std::int64_t kMaxJobs = 1024;
 
-using Formatter = std::string (*)(const Sweep& sweep);
+using SweepFormatter = std::string (*)(const Sweep& sweep);
 
 // To add a format: one line here.
-constexpr std::array<std::pair<std::string_view, Formatter>, 3> kFormats = {{
+constexpr std::array<std::pair<std::string_view, SweepFormatter>, 3> kSweepFormats = {{
     {"table", sweep_table},
     {"csv", sweep_csv},
     {"json", sweep_json},
@@ -61,7 +61,7 @@ struct SweepCommandOptions {
   bool quiet = false;
 };
 
-bool parse(const Arguments& arguments, SweepCommandOptions& values) {
+bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   Options options(
       "simulate --sweep",
       "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
@@ -84,7 +84,8 @@ bool parse(const Arguments& arguments, SweepCommandOptions& values) {
   options.flag("resume", values.resume, "simulate only what is not in DIR, or has changed");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
-  options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
+  options.optional("format", values.format, "FORMAT",
+                   "what is printed: " + format_names(kSweepFormats));
   options.flag("verbose,v", values.verbose, "log what the sweep cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
@@ -157,7 +158,7 @@ void report_inputs(const Sweep& sweep) {
 
 /// Simulates what is not in `journal` (null: everything). The first interrupt lets the points under
 /// way end and no other begin.
-void run(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* journal) {
+void run_sweep(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* journal) {
   Progress progress("simulated", "points", sweep.plan().size());
   SweepOptions options;
   options.num_jobs = static_cast<std::size_t>(command.num_jobs);
@@ -230,9 +231,9 @@ void report_interrupt(const Sweep& sweep, bool is_kept) {
 ExitCode sweep_command(const Arguments& arguments) {
   const Stopwatch stopwatch;
   SweepCommandOptions options;
-  if (!parse(arguments, options)) return ExitCode::kOk;
+  if (!parse_sweep(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
-  const Formatter format = formatter_of(kFormats, options.format);
+  const SweepFormatter format = formatter_of(kSweepFormats, options.format);
   const SweepPlan plan = parse_sweep_plan(options.hardware, options.networks, options.settings);
   std::optional<SweepOutput> output;
   if (!options.out.empty()) output.emplace(options);
@@ -244,7 +245,7 @@ ExitCode sweep_command(const Arguments& arguments) {
     // An interrupt ends the process at the end of the block, or after a second: every point that is
     // done is in the journal by then.
     const InterruptDelay delay(InterruptDelay::kOneSecond);
-    run(sweep, options, output ? &output->journal : nullptr);
+    run_sweep(sweep, options, output ? &output->journal : nullptr);
     if (!sweep.is_complete()) {
       report_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
     } else if (output && sweep.num_failed() < plan.size()) {

@@ -17,6 +17,7 @@
 #include "simulator/common/json_document.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
@@ -26,8 +27,6 @@ using Json = nlohmann::ordered_json;
 // 100,000 points, the most of a sweep, take 100 MB.
 constexpr std::size_t kMaxJournalBytes = std::size_t{1} << 28;
 constexpr JsonLimits kLineLimits = {std::size_t{1} << 20, 10'000, 4};
-
-std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
 
 std::string text_of_json(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -44,7 +43,7 @@ std::optional<Json> checked(const std::string& line) {
   if (!json.is_object() || !json.contains("check")) return std::nullopt;
   const Json check = json["check"];
   json.erase("check");
-  if (check != hex(fnv1a64(text_of_json(json)))) return std::nullopt;
+  if (check != hash_text(fnv1a64(text_of_json(json)))) return std::nullopt;
   return json;
 }
 
@@ -104,7 +103,7 @@ std::string SweepJournal::line_of(const Summary& point) const {
   json["build"] = build_;
   json["network_hash"] = point.info.network_hash;
   json.update(figures_json(point));
-  json["check"] = hex(fnv1a64(text_of_json(json)));
+  json["check"] = hash_text(fnv1a64(text_of_json(json)));
   return text_of_json(json) + "\n";
 }
 

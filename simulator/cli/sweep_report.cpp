@@ -17,6 +17,7 @@
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
@@ -24,12 +25,9 @@ namespace {
 using Alignment = TextTable::Alignment;
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxNameLength = 40;
 constexpr std::int64_t kMaxFailuresTold = 20;
 
 std::string status_of(const SweepResult& result) { return result.summary ? "ok" : "failed"; }
-
-std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
 
 /// Calls `visit(point, result)` for every point, in the order of their numbers.
 template <typename Visit>
@@ -66,7 +64,7 @@ std::string sweep_table(const Sweep& sweep) {
   std::vector<TextTable::Column> columns = {{"hardware", Alignment::kLeft},
                                             {"network", Alignment::kLeft}};
   for (const Setting& setting : sweep.plan().settings()) {
-    columns.push_back({shortened(printable(setting.key), kMaxNameLength)});
+    columns.push_back({shortened(printable(setting.key))});
   }
   for (const char* title : {"cycles", "ms", "GMACs", "PE util", "DRAM MB", "stalls"}) {
     columns.push_back({title});
@@ -76,7 +74,7 @@ std::string sweep_table(const Sweep& sweep) {
   for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
     std::vector<std::string> cells;
     for (const std::string& word : coordinates(sweep, point)) {
-      cells.push_back(shortened(printable(word), kMaxNameLength));
+      cells.push_back(shortened(printable(word)));
     }
     if (!result.summary) {
       cells.emplace_back("failed");
@@ -114,7 +112,7 @@ std::string sweep_csv(const Sweep& sweep) {
     for (const std::string& word : coordinates(sweep, point)) fields.push_back(csv_field(word));
     fields.push_back(status_of(result));
     if (result.summary) {
-      fields.push_back(hex(result.summary->info.network_hash));
+      fields.push_back(hash_text(result.summary->info.network_hash));
       for (std::string& field : figure_fields(*result.summary)) fields.push_back(std::move(field));
     } else {
       fields.resize(fields.size() + 1 + kSweepColumns.size());
@@ -137,7 +135,7 @@ std::string sweep_json(const Sweep& sweep) {
     json["set"] = std::move(set);
     json["status"] = status_of(result);
     if (result.summary) {
-      json["network_hash"] = hex(result.summary->info.network_hash);
+      json["network_hash"] = hash_text(result.summary->info.network_hash);
       json.update(figures_json(*result.summary));
     } else {
       json["error"] = result.error;

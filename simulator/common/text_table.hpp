@@ -36,7 +36,10 @@ class TextTable {
   std::vector<Row> rows_;
 };
 
+/// Longer names of layers, machines and networks would push the figures off the screen.
+inline constexpr std::size_t kShownNameLength = 40;
+
 /// `text` with its middle replaced by "..." where it is longer than `max_length`.
-std::string shortened(const std::string& text, std::size_t max_length);
+std::string shortened(const std::string& text, std::size_t max_length = kShownNameLength);
 
 }  // namespace tilewake

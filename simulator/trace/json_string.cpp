@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/trace/json_string.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace tilewake {
@@ -14,5 +15,7 @@ std::string json_string(const std::string& text) {
   }
   return result;
 }
+
+std::string hash_text(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
 
 }  // namespace tilewake

@@ -9,6 +9,7 @@
 
 #include "simulator/common/json_document.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/trace/json_string.hpp"
 #include "simulator/trace/trace_columns.hpp"
 
 namespace tilewake {
@@ -33,16 +34,14 @@ Json json_of(const TraceRow& row) {
   return json;
 }
 
-std::string hex(std::uint64_t hash) { return fmt::format("fnv1a64:{:016x}", hash); }
-
 Json json_of(const Summary& s) {
   Json json;
   json["version"] = std::string(kVersion);
   json["network"] = s.info.network;
-  json["network_hash"] = hex(s.info.network_hash);
+  json["network_hash"] = hash_text(s.info.network_hash);
   json["hardware"] = s.info.hardware;
   json["machine"] = s.info.machine;
-  json["hardware_hash"] = hex(s.info.hardware_hash);
+  json["hardware_hash"] = hash_text(s.info.hardware_hash);
   json["schedule"] = s.info.schedule;
   json["warnings"] = s.info.warnings;
   json["num_layers"] = s.num_layers;

@@ -172,7 +172,7 @@ class DirectoryTest(NasTest):
         directory = finished_run()[0]
         lines = (directory / "manifest.txt").read_text().splitlines()
         self.assertEqual(lines[1:], sorted(lines[1:]))
-        self.assertEqual(["manifest.txt", *lines[1:]], sorted(self.snapshot(directory)))
+        self.assertEqual(sorted(["manifest.txt", *lines[1:]]), sorted(self.snapshot(directory)))
 
     def test_force_replaces_the_run(self):
         directory = self.copy_of_finished_run()

@@ -72,10 +72,6 @@ Architecture deep_architecture(int num_blocks) {
   return a;
 }
 
-torch::Tensor images_for(const Architecture& a, std::int64_t num_images) {
-  return torch::randn({num_images, a.input.channels, a.input.height, a.input.width});
-}
-
 TEST_F(BlockNetworkTest, PlainLayersWithFoldedWeightsGiveTheSameLogits) {
   for (const Architecture& a : architectures()) {
     SCOPED_TRACE(architecture_text(a));
@@ -83,7 +79,7 @@ TEST_F(BlockNetworkTest, PlainLayersWithFoldedWeightsGiveTheSameLogits) {
     randomize_batch_norms(*network);
     network->eval();
     const torch::NoGradGuard no_grad;
-    const torch::Tensor images = images_for(a, 2);
+    const torch::Tensor images = random_images(a.input, 2);
     const torch::Tensor logits = network(images);
     const LayerWeights weights = folded_weights(network);
     const Network layers = to_network(a);
@@ -147,7 +143,7 @@ TEST_F(BlockNetworkTest, EveryParameterGetsAGradient) {
     BlockNetwork network(a);
     network->set_regularization(0.2, 0.2);
     const torch::Tensor labels = torch::zeros({8}, torch::kLong);
-    torch::nn::functional::cross_entropy(network(images_for(a, 8)), labels).backward();
+    torch::nn::functional::cross_entropy(network(random_images(a.input, 8)), labels).backward();
     for (const auto& item : network->named_parameters()) {
       ASSERT_TRUE(item.value().grad().defined()) << item.key();
       EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
@@ -166,7 +162,7 @@ TEST_F(BlockNetworkTest, GradientsAreThoseOfFiniteDifferences) {
   }
   BlockNetwork network(a);
   network->to(torch::kDouble);
-  const torch::Tensor images = images_for(a, 4).to(torch::kDouble);
+  const torch::Tensor images = random_images(a.input, 4).to(torch::kDouble);
   const torch::Tensor labels = torch::tensor({0, 1, 2, 3}, torch::kLong);
   const auto loss = [&] { return torch::nn::functional::cross_entropy(network(images), labels); };
   loss().backward();
@@ -243,7 +239,7 @@ TEST_F(BlockNetworkTest, DropConnectDropsWholeImagesAndKeepsTheExpectation) {
 TEST_F(BlockNetworkTest, RegularizationIsForTrainingOnly) {
   const Architecture a = deep_architecture(3);
   BlockNetwork network(a);
-  const torch::Tensor images = images_for(a, 4);
+  const torch::Tensor images = random_images(a.input, 4);
   network->eval();
   const torch::Tensor logits = network(images);
   network->set_regularization(0.5, 0.5);
@@ -254,7 +250,7 @@ TEST_F(BlockNetworkTest, RegularizationIsForTrainingOnly) {
 
 TEST_F(BlockNetworkTest, TheSameSeedGivesTheSameNetworkAndTheSameStep) {
   const Architecture a = random_architecture_of(7);
-  const torch::Tensor images = images_for(a, 4);
+  const torch::Tensor images = random_images(a.input, 4);
   const auto run = [&] {
     torch::manual_seed(11);
     BlockNetwork network(a);
@@ -313,7 +309,7 @@ TEST_F(BlockNetworkTest, LayoutOfTheImagesDoesNotMatter) {
   const Architecture a = random_architecture_of(2);
   BlockNetwork network(a);
   network->eval();
-  const torch::Tensor images = images_for(a, 3);
+  const torch::Tensor images = random_images(a.input, 3);
   EXPECT_LT(relative_difference(network(images.contiguous(torch::MemoryFormat::ChannelsLast)),
                                 network(images)),
             1e-6);

@@ -25,10 +25,6 @@ ArchitectureBlock block_with(BlockOp op, int kernel, int expansion_ratio = 1) {
   return block_of({op, kernel, expansion_ratio, false}, Activation::kRelu);
 }
 
-torch::Tensor images_for(const Architecture& a, std::int64_t num_images) {
-  return torch::randn({num_images, a.input.channels, a.input.height, a.input.width});
-}
-
 TEST_F(BlocksTest, OnnxModelsOfEveryOperatorPassTheCheck) {
   for (const Architecture& a : operator_networks()) {
     BlockNetwork network(a);
@@ -53,7 +49,7 @@ TEST_F(BlocksTest, EveryParameterGetsTheGradientThatItHasInDoublePrecision) {
       const auto values = network->named_parameters();
       for (auto& item : precise->named_parameters()) item.value().copy_(values[item.key()]);
     }
-    const torch::Tensor images = images_for(a, 8);
+    const torch::Tensor images = random_images(a.input, 8);
     const torch::Tensor factors = torch::randn({8, a.num_classes});
     (network(images) * factors).sum().backward();
     (precise(images.to(torch::kDouble)) * factors).sum().backward();

@@ -14,12 +14,12 @@ namespace {
 using ChannelShuffleTest = TorchTest;
 
 /// Also those whose memory layout is ambiguous: one channel, one pixel.
-const std::vector<std::vector<std::int64_t>> kShapes = {{2, 4, 5, 3}, {1, 1, 4, 4},  {3, 7, 1, 1},
-                                                        {1, 1, 1, 1}, {2, 16, 3, 8}, {4, 3, 1, 5}};
+const std::vector<std::vector<std::int64_t>> kShuffledShapes = {
+    {2, 4, 5, 3}, {1, 1, 4, 4}, {3, 7, 1, 1}, {1, 1, 1, 1}, {2, 16, 3, 8}, {4, 3, 1, 5}};
 
 TEST_F(ChannelShuffleTest, ChannelsOfBothHalvesTakeTurns) {
   for (const auto type : {torch::kFloat, torch::kDouble}) {
-    for (const std::vector<std::int64_t>& shape : kShapes) {
+    for (const std::vector<std::int64_t>& shape : kShuffledShapes) {
       const torch::Tensor first = torch::randn(shape, type);
       const torch::Tensor second = torch::randn(shape, type);
       for (const auto layout :
@@ -47,7 +47,7 @@ TEST_F(ChannelShuffleTest, HalvesOfOneTensorNeedNoCopy) {
 
 TEST_F(ChannelShuffleTest, GradientsGoBackToTheChannelsTheyCameFrom) {
   for (const auto type : {torch::kFloat, torch::kDouble}) {
-    for (const std::vector<std::int64_t>& shape : kShapes) {
+    for (const std::vector<std::int64_t>& shape : kShuffledShapes) {
       const torch::Tensor first = torch::randn(shape, type).requires_grad_();
       const torch::Tensor second = torch::randn(shape, type).requires_grad_();
       const torch::Tensor both = concat_and_shuffle(first, second);

@@ -25,7 +25,7 @@ std::vector<SimdLevel> levels_of_this_cpu() {
   return levels;
 }
 
-struct Case {
+struct DepthwiseCase {
   torch::Tensor input;
   std::vector<torch::Tensor> weights;
   int stride = 1;
@@ -38,9 +38,9 @@ struct Case {
   }
 };
 
-Case case_of(std::vector<std::int64_t> sizes,
-             const std::vector<std::vector<std::int64_t>>& branches, int stride) {
-  Case c;
+DepthwiseCase case_of(std::vector<std::int64_t> sizes,
+                      const std::vector<std::vector<std::int64_t>>& branches, int stride) {
+  DepthwiseCase c;
   c.stride = stride;
   sizes.insert(sizes.begin() + 1, 0);
   for (const std::vector<std::int64_t>& branch : branches) {  // channels, kernel
@@ -67,7 +67,7 @@ std::vector<torch::Tensor> leaves(const std::vector<torch::Tensor>& tensors, tor
 
 /// Runs `convolve` on leaves of `type` and takes the gradients of sum(output x direction).
 template <typename Convolve>
-Result run(const Case& c, torch::Dtype type, const Convolve& convolve) {
+Result run(const DepthwiseCase& c, torch::Dtype type, const Convolve& convolve) {
   const torch::Tensor input = leaves({c.input}, type)[0];
   const std::vector<torch::Tensor> weights = leaves(c.weights, type);
   Result result;
@@ -80,14 +80,14 @@ Result run(const Case& c, torch::Dtype type, const Convolve& convolve) {
   return result;
 }
 
-Result run_at(const Case& c, SimdLevel level) {
+Result run_at(const DepthwiseCase& c, SimdLevel level) {
   return run(c, torch::kFloat, [&](const auto& input, const auto& weights) {
     return depthwise::mix_depthwise(input, weights, c.stride, level);
   });
 }
 
 /// Reference implementation in double, by the definition, branch by branch.
-Result oracle(const Case& c) {
+Result oracle(const DepthwiseCase& c) {
   return run(c, torch::kDouble, [&](const auto& input, const auto& weights) {
     std::vector<torch::Tensor> outputs;
     std::int64_t begin = 0;
@@ -109,7 +109,7 @@ void expect_close(const torch::Tensor& ours, const torch::Tensor& theirs, std::i
   EXPECT_LT(error, 1e-6 * (10.0 + static_cast<double>(terms)));
 }
 
-void expect_close(const Case& c, const Result& ours, const Result& theirs) {
+void expect_close(const DepthwiseCase& c, const Result& ours, const Result& theirs) {
   std::int64_t largest = 1;
   for (const torch::Tensor& weight : c.weights) largest = std::max(largest, weight.size(2));
   const std::int64_t outputs = theirs.output.numel() / std::max<std::int64_t>(c.input.size(1), 1);
@@ -129,7 +129,7 @@ void expect_exactly(const Result& a, const Result& b) {
   }
 }
 
-void expect_oracle_at_all_levels(const Case& c) {
+void expect_oracle_at_all_levels(const DepthwiseCase& c) {
   const Result expected = oracle(c);
   for (const SimdLevel level : levels_of_this_cpu()) {
     SCOPED_TRACE(c.text() + ", level " + std::to_string(static_cast<int>(level)));
@@ -186,7 +186,7 @@ TEST_F(Depthwise, MoreStrideThanKernelLeavesPixelsWithoutGradient) {
 
 TEST_F(Depthwise, AnEmptyBatchGivesEmptyOutputAndZeroWeightGradients) {
   for (const SimdLevel level : levels_of_this_cpu()) {
-    const Case c = case_of({0, 7, 7}, {{16, 3}, {16, 5}}, 2);
+    const DepthwiseCase c = case_of({0, 7, 7}, {{16, 3}, {16, 5}}, 2);
     const Result result = run_at(c, level);
     EXPECT_EQ(result.output.sizes(), (std::vector<std::int64_t>{0, 32, 4, 4}));
     for (const torch::Tensor& gradient : result.weight_gradients) {
@@ -196,7 +196,7 @@ TEST_F(Depthwise, AnEmptyBatchGivesEmptyOutputAndZeroWeightGradients) {
 }
 
 TEST_F(Depthwise, FiniteDifferencesAgreeWithTheGradients) {
-  const Case c = case_of({2, 5, 4}, {{3, 3}, {2, 5}}, 2);
+  const DepthwiseCase c = case_of({2, 5, 4}, {{3, 3}, {2, 5}}, 2);
   for (const SimdLevel level : levels_of_this_cpu()) {
     const Result result = run_at(c, level);
     const torch::Tensor direction = torch::sin(torch::arange(result.output.numel(), torch::kFloat))
@@ -230,7 +230,7 @@ TEST_F(Depthwise, FiniteDifferencesAgreeWithTheGradients) {
 
 TEST_F(Depthwise, OrderOfTheInputInMemoryDoesNotMatter) {
   for (const SimdLevel level : levels_of_this_cpu()) {
-    Case c = case_of({3, 9, 8}, {{16, 5}, {7, 3}}, 1);
+    DepthwiseCase c = case_of({3, 9, 8}, {{16, 5}, {7, 3}}, 1);
     const Result channels_last = run_at(c, level);
     const Result expected = oracle(c);
     for (const torch::Tensor& input :
@@ -244,9 +244,9 @@ TEST_F(Depthwise, OrderOfTheInputInMemoryDoesNotMatter) {
 }
 
 TEST_F(Depthwise, SlicesAndBroadcastsAreRead) {
-  const Case whole = case_of({3, 9, 8}, {{24, 3}}, 1);
+  const DepthwiseCase whole = case_of({3, 9, 8}, {{24, 3}}, 1);
   for (const SimdLevel level : levels_of_this_cpu()) {
-    Case part = whole;
+    DepthwiseCase part = whole;
     part.input = whole.input.narrow(1, 5, 16).narrow(2, 2, 6);
     part.weights = {whole.weights[0].narrow(0, 8, 16)};
     expect_close(part, run_at(part, level), oracle(part));
@@ -257,7 +257,7 @@ TEST_F(Depthwise, SlicesAndBroadcastsAreRead) {
 
 // The gradient of a mean over pixels is broadcast: its strides are 0.
 TEST_F(Depthwise, ABroadcastGradientIsRead) {
-  const Case c = case_of({2, 6, 7}, {{16, 5}}, 1);
+  const DepthwiseCase c = case_of({2, 6, 7}, {{16, 5}}, 1);
   for (const SimdLevel level : levels_of_this_cpu()) {
     const std::vector<torch::Tensor> ours = leaves({c.input, c.weights[0]}, torch::kFloat);
     depthwise::mix_depthwise(ours[0], {ours[1]}, 1, level).mean({2, 3}).sum().backward();
@@ -270,7 +270,7 @@ TEST_F(Depthwise, ABroadcastGradientIsRead) {
 
 TEST_F(Depthwise, OutputIsChannelsLast) {
   for (const SimdLevel level : levels_of_this_cpu()) {
-    const Case c = case_of({2, 9, 8}, {{16, 5}, {16, 3}}, 2);
+    const DepthwiseCase c = case_of({2, 9, 8}, {{16, 5}, {16, 3}}, 2);
     const torch::Tensor y =
         depthwise::mix_depthwise(c.input.contiguous(), c.weights, c.stride, level);
     EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
@@ -278,7 +278,7 @@ TEST_F(Depthwise, OutputIsChannelsLast) {
 }
 
 TEST_F(Depthwise, TheSameTwiceAndWithAnyNumberOfThreadsToTheBit) {
-  const Case c = case_of({19, 14, 14}, {{32, 3}, {20, 5}, {16, 7}}, 1);
+  const DepthwiseCase c = case_of({19, 14, 14}, {{32, 3}, {20, 5}, {16, 7}}, 1);
   for (const SimdLevel level : levels_of_this_cpu()) {
     if (level == SimdLevel::kNone) continue;  // the library's own affair
     const Result once = run_at(c, level);
@@ -293,7 +293,7 @@ TEST_F(Depthwise, TheSameTwiceAndWithAnyNumberOfThreadsToTheBit) {
 TEST_F(Depthwise, MaskedRingsGiveTheSmallerKernelsOutputAndAllGradients) {
   for (const int stride : {1, 2, 3}) {
     for (const std::int64_t kept : {1, 3, 5}) {
-      Case c = case_of({3, 12, 13}, {{20, 7}, {16, 7}}, stride);
+      DepthwiseCase c = case_of({3, 12, 13}, {{20, 7}, {16, 7}}, stride);
       torch::Tensor mask = torch::zeros({7, 7});
       const std::int64_t begin = (7 - kept) / 2;
       mask.narrow(0, begin, kept).narrow(1, begin, kept).fill_(1.0F);
@@ -305,7 +305,7 @@ TEST_F(Depthwise, MaskedRingsGiveTheSmallerKernelsOutputAndAllGradients) {
 
 TEST_F(Depthwise, AWeightAtTheRimOfOneChannelIsNotMasked) {
   for (std::int64_t tap = 0; tap < 25; ++tap) {
-    Case c = case_of({1, 6, 6}, {{16, 5}}, 1);
+    DepthwiseCase c = case_of({1, 6, 6}, {{16, 5}}, 1);
     c.weights[0].zero_();
     c.weights[0].view({16, 25})[tap % 16][tap] = 2.0F;
     expect_oracle_at_all_levels(c);
@@ -313,13 +313,13 @@ TEST_F(Depthwise, AWeightAtTheRimOfOneChannelIsNotMasked) {
 }
 
 TEST_F(Depthwise, AllZeroWeightsGiveZerosAndTheirGradient) {
-  Case c = case_of({2, 6, 6}, {{16, 5}, {3, 3}}, 1);
+  DepthwiseCase c = case_of({2, 6, 6}, {{16, 5}, {3, 3}}, 1);
   for (torch::Tensor& weight : c.weights) weight.zero_();
   expect_oracle_at_all_levels(c);
 }
 
 TEST_F(Depthwise, OnlyGradientsThatAreAskedForAreComputed) {
-  const Case c = case_of({2, 6, 6}, {{16, 5}, {3, 3}}, 1);
+  const DepthwiseCase c = case_of({2, 6, 6}, {{16, 5}, {3, 3}}, 1);
   const Result both = run_at(c, SimdLevel::kNone);
   for (const SimdLevel level : levels_of_this_cpu()) {
     torch::Tensor input = leaves({c.input}, torch::kFloat)[0];
@@ -335,7 +335,7 @@ TEST_F(Depthwise, OnlyGradientsThatAreAskedForAreComputed) {
 }
 
 TEST_F(Depthwise, OtherTypesUseTheLibrary) {
-  const Case c = case_of({2, 6, 7}, {{5, 5}, {3, 3}}, 2);
+  const DepthwiseCase c = case_of({2, 6, 7}, {{5, 5}, {3, 3}}, 2);
   const Result ours = run(c, torch::kDouble, [&](const auto& input, const auto& weights) {
     return mix_depthwise(input, weights, c.stride);
   });
@@ -344,14 +344,14 @@ TEST_F(Depthwise, OtherTypesUseTheLibrary) {
 }
 
 TEST_F(Depthwise, TheBestLevelIsTheDefault) {
-  const Case c = case_of({2, 6, 7}, {{20, 5}, {3, 3}}, 2);
+  const DepthwiseCase c = case_of({2, 6, 7}, {{20, 5}, {3, 3}}, 2);
   EXPECT_TRUE(
       torch::equal(mix_depthwise(c.input, c.weights, 2),
                    depthwise::mix_depthwise(c.input, c.weights, 2, depthwise::best_simd_level())));
 }
 
 TEST_F(Depthwise, TheSecondDerivativeIsRefused) {
-  const Case c = case_of({1, 5, 5}, {{16, 3}}, 1);
+  const DepthwiseCase c = case_of({1, 5, 5}, {{16, 3}}, 1);
   for (const SimdLevel level : levels_of_this_cpu()) {
     if (level == SimdLevel::kNone) continue;
     const torch::Tensor input = leaves({c.input}, torch::kFloat)[0];

@@ -25,8 +25,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// A run of a method to its end, done once for all tests that look at what it left.
-struct WholeRun {
-  explicit WholeRun(Method method) : config(operators_run(directory, method)) {
+struct MethodRun {
+  explicit MethodRun(Method method) : config(operators_run(directory, method)) {
     fake.simulated_over_estimated = [](const Network&) { return 1.01; };
     config.num_random = 1;
     config.num_correlated = method == Method::kSpos ? 5 : 0;
@@ -44,8 +44,8 @@ struct WholeRun {
   std::map<std::string, std::string> files;
 };
 
-const WholeRun& run_of(Method method) {
-  static std::map<Method, WholeRun> runs;
+const MethodRun& run_of(Method method) {
+  static std::map<Method, MethodRun> runs;
   return runs.try_emplace(method, method).first->second;
 }
 
@@ -54,7 +54,7 @@ const Method kMethods[] = {Method::kHurricane, Method::kSpos, Method::kRandom};
 TEST(OneShot, EveryMethodEndsWithATrainedNetworkWithinTheLimit) {
   for (const Method method : kMethods) {
     SCOPED_TRACE(static_cast<int>(method));
-    const WholeRun& run = run_of(method);
+    const MethodRun& run = run_of(method);
     std::vector<std::string> names;
     for (const StepRecord& step : run.target().steps) {
       names.push_back(step.step);
@@ -73,7 +73,7 @@ TEST(OneShot, NoCandidateOfAnEvolutionExceedsTheLimitOrIsRepeated) {
   for (const auto& [method, file] : std::map<Method, std::vector<std::string>>{
            {Method::kSpos, {"supernet"}},
            {Method::kHurricane, {"supernet-later", "supernet-earlier"}}}) {
-    const WholeRun& run = run_of(method);
+    const MethodRun& run = run_of(method);
     FakeMachine machine;
     for (const std::string& stage : file) {
       SCOPED_TRACE(stage);
@@ -89,7 +89,7 @@ TEST(OneShot, NoCandidateOfAnEvolutionExceedsTheLimitOrIsRepeated) {
 }
 
 TEST(OneShot, StagesFixWhatTheySayAndTheSecondStartsFromTheFirst) {
-  const WholeRun& run = run_of(Method::kHurricane);
+  const MethodRun& run = run_of(Method::kHurricane);
   const auto later = scored_in(run.file("evolution-supernet-later.json"));
   const auto earlier = scored_in(run.file("evolution-supernet-earlier.json"));
   for (const ScoredPath& scored : later) {
@@ -119,7 +119,7 @@ TEST(OneShot, TwoStagesTrainTheirSharesOfOne) {
 }
 
 TEST(OneShot, WeightsOutsideThePathsOfAStageStayAsTheyWere) {
-  const WholeRun& run = run_of(Method::kHurricane);
+  const MethodRun& run = run_of(Method::kHurricane);
   PathSupernet later(run.config.operators);
   PathSupernet earlier(run.config.operators);
   load_phase_module(run.file("supernet-later.ckpt"), *later);
@@ -140,7 +140,7 @@ TEST(OneShot, WeightsOutsideThePathsOfAStageStayAsTheyWere) {
 }
 
 TEST(OneShot, AScoreDependsOnThePathAlone) {
-  const WholeRun& run = run_of(Method::kSpos);
+  const MethodRun& run = run_of(Method::kSpos);
   RunContext context = run.config;
   context.split = split_train(*context.data.train, context.recipe.validation_share, context.seed);
   PathSupernet supernet(run.config.operators);
@@ -244,7 +244,7 @@ TEST(OneShot, AWholePoolIsDesignedForTheMachineAndKept) {
   EXPECT_THAT(read_file(config.directory + "/operators.csv"), HasSubstr("mbconv6_7_se"));
 }
 
-double cost_of(const WholeRun& run, double num_validations) {
+double cost_of(const MethodRun& run, double num_validations) {
   double cost = num_validations * std::ceil(run.config.recipe.validation_share *
                                             static_cast<double>(run.config.data.train->size()));
   for (const Cost& total : CostLog(run.config.directory).totals()) {
@@ -257,7 +257,7 @@ double cost_of(const WholeRun& run, double num_validations) {
 }
 
 TEST(OneShot, RandomSearchCostsWhatSposCosts) {
-  const WholeRun& random = run_of(Method::kRandom);
+  const MethodRun& random = run_of(Method::kRandom);
   int num_ranked = 0;
   for (const auto& [name, record] : records_in(random.config.directory))
     num_ranked += name.rfind("rank-", 0) == 0 ? 1 : 0;
@@ -266,7 +266,7 @@ TEST(OneShot, RandomSearchCostsWhatSposCosts) {
 }
 
 TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
-  const WholeRun& run = run_of(Method::kRandom);
+  const MethodRun& run = run_of(Method::kRandom);
   const StepRecord& found = run.target().steps.front();
   double best = 0.0;
   int num_ranked = 0;

@@ -47,7 +47,7 @@ class ResumedRun {
 };
 
 /// What the run leaves that nobody interrupts, and the phase of each of its steps.
-const ResumedRun& whole_run() {
+const ResumedRun& uninterrupted_run() {
   static const auto run = [] {
     auto whole = std::make_unique<ResumedRun>();
     whole->finish();
@@ -72,7 +72,7 @@ void expect_same_files(const std::map<std::string, std::string>& actual,
 }
 
 TEST(SearchResume, InterruptedInAnyPhaseItLeavesTheSameFiles) {
-  const std::vector<std::string>& phases = whole_run().phases();
+  const std::vector<std::string>& phases = uninterrupted_run().phases();
   std::set<std::string> kinds;
   for (std::size_t first = 0; first < phases.size(); ++first) {
     if (first > 0 && phases[first] == phases[first - 1]) continue;
@@ -83,7 +83,7 @@ TEST(SearchResume, InterruptedInAnyPhaseItLeavesTheSameFiles) {
     EXPECT_EQ(run.phases().back(), phases[first]);
     run.finish();
     EXPECT_EQ(run.phases().size(), phases.size() - first - 1) << "no step is made twice";
-    expect_same_files(run.files(), whole_run().files());
+    expect_same_files(run.files(), uninterrupted_run().files());
   }
   EXPECT_EQ(kinds, (std::set<std::string>{"random", "rank", "search", "supergraph", "train"}));
 }
@@ -95,10 +95,10 @@ TEST(SearchResume, InterruptedAfterEveryStepItLeavesTheSameFiles) {
   while (!is_complete) {
     is_complete = run.process(1);
     phases.insert(phases.end(), run.phases().begin(), run.phases().end());
-    ASSERT_LE(phases.size(), whole_run().phases().size()) << "it does not come to an end";
+    ASSERT_LE(phases.size(), uninterrupted_run().phases().size()) << "it does not come to an end";
   }
-  EXPECT_EQ(phases, whole_run().phases());
-  expect_same_files(run.files(), whole_run().files());
+  EXPECT_EQ(phases, uninterrupted_run().phases());
+  expect_same_files(run.files(), uninterrupted_run().files());
 }
 
 }  // namespace

@@ -141,9 +141,9 @@ inline std::map<std::string, StepRecord> records_in(const std::string& directory
   for (const auto& entry : std::filesystem::directory_iterator(directory + "/steps")) {
     const std::string name = entry.path().stem().string();
     if (name.rfind(prefix, 0) != 0) continue;
+    const nlohmann::json json = nlohmann::json::parse(read_file(entry.path()));
     std::string fingerprint;
-    for (const auto& line : nlohmann::json::parse(read_file(entry.path())).at("settings"))
-      fingerprint += line.get<std::string>() + "\n";
+    for (const auto& line : json.at("settings")) fingerprint += line.get<std::string>() + "\n";
     records[name] = read_step_record(entry.path(), fingerprint).value();
   }
   return records;

@@ -18,8 +18,8 @@
 namespace tilewake {
 namespace {
 
-constexpr double kCyclesToMs = 1e-3;
-constexpr std::int64_t kNumSteps = 20;
+constexpr double kTableToMs = 1e-3;
+constexpr std::int64_t kNumPhaseSteps = 20;
 constexpr double kGrowth = 50.0;
 
 /// The next step's network is the largest one or the smallest one of its space.
@@ -30,7 +30,7 @@ class SearchWorld {
  public:
   explicit SearchWorld(double target_ms, double growth = kGrowth)
       : supernet_(small_spaces().front(), GateOptions()),
-        learner_(supernet_, LatencyLoss(table(), kCyclesToMs, target_ms, kWeight, kSlope), phase(),
+        learner_(supernet_, LatencyLoss(table(), kTableToMs, target_ms, kWeight, kSlope), phase(),
                  options(growth)),
         target_ms_(target_ms),
         images_(small_images(6)),
@@ -50,7 +50,7 @@ class SearchWorld {
             .item<double>();
     StepContext context;
     context.step = num_steps_++;
-    context.num_steps = kNumSteps;
+    context.num_steps = kNumPhaseSteps;
     const Learner::Result result = learner_.forward(images_, labels_, context);
     EXPECT_EQ(result.latency_ms, latency_ms(size));
     EXPECT_TRUE(torch::equal(result.logits, logits));
@@ -125,7 +125,7 @@ class SearchWorld {
       std::vector<double> row;
       for (const Outcome& outcome : block->outcomes.outcomes) {
         row.push_back(0.0);
-        for (const MixBranch& branch : outcome) row.back() += branch.expansion_ratio / kCyclesToMs;
+        for (const MixBranch& branch : outcome) row.back() += branch.expansion_ratio / kTableToMs;
       }
       table.given.emplace_back(before, row);
       before = row.size();
@@ -146,8 +146,8 @@ using SearchLearnerTest = TorchTest;
 TEST_F(SearchLearnerTest, EveryStepAboveTheTargetMultipliesTheLatencysWeight) {
   SearchWorld world(20.0);
   ASSERT_GT(world.latency_ms(Size::kLargest), 20.0);
-  for (std::int64_t excess = 0; excess < kNumSteps; ++excess) {
-    const double factor = std::pow(kGrowth, static_cast<double>(excess) / kNumSteps);
+  for (std::int64_t excess = 0; excess < kNumPhaseSteps; ++excess) {
+    const double factor = std::pow(kGrowth, static_cast<double>(excess) / kNumPhaseSteps);
     const double expected = factor * world.first_loss(Size::kLargest);
     EXPECT_NEAR(world.step(Size::kLargest), expected, 1e-5 * expected) << excess;
   }
@@ -159,7 +159,7 @@ TEST_F(SearchLearnerTest, StepsWithinTakeItBackButNeverBelowItsStart) {
   int excess = 0;
   for (int n = 0; n < 60; ++n) {
     const Size size = random.one_in(2) ? Size::kLargest : Size::kSmallest;
-    const double factor = std::pow(kGrowth, static_cast<double>(excess) / kNumSteps);
+    const double factor = std::pow(kGrowth, static_cast<double>(excess) / kNumPhaseSteps);
     const double expected = factor * world.first_loss(size);
     EXPECT_NEAR(world.step(size), expected, 1e-5 * (1.0 + expected)) << n;
     excess = size == Size::kLargest ? excess + 1 : std::max(excess - 1, 0);

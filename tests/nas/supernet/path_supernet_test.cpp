@@ -18,10 +18,6 @@ namespace {
 using torch::Tensor;
 using PathSupernetTest = TorchTest;
 
-Tensor images_for(const OperatorSpace& space, std::int64_t num_images) {
-  return torch::randn({num_images, space.input.channels, space.input.height, space.input.width});
-}
-
 /// Copies of all parameters and buffers, by name.
 std::map<std::string, Tensor> state_of(const torch::nn::Module& module) {
   std::map<std::string, Tensor> state;
@@ -48,7 +44,7 @@ TEST_F(PathSupernetTest, EveryPathIsTheNetworkThatInheritsIt) {
   randomize(*supernet);
   supernet->eval();
   const torch::NoGradGuard no_grad;
-  const Tensor images = images_for(space, 3);
+  const Tensor images = random_images(space.input, 3);
   for (int a = 0; a < 4; ++a) {
     for (int b = 0; b < 4; ++b) {
       // Each candidate of each position, in 16 of the 256 paths.
@@ -99,7 +95,8 @@ TEST_F(PathSupernetTest, GradientsReachEveryParameterOfThePathAndNoOther) {
     const std::vector<int> path = random_path(space, random);
     for (Tensor& parameter : supernet->parameters()) parameter.mutable_grad().reset();
     const Tensor labels = torch::arange(4, torch::kLong);
-    torch::nn::functional::cross_entropy(supernet->forward(images_for(space, 4), path), labels)
+    torch::nn::functional::cross_entropy(supernet->forward(random_images(space.input, 4), path),
+                                         labels)
         .backward();
     for (const auto& item : supernet->named_parameters())
       EXPECT_EQ(item.value().grad().defined(), is_of_path(item.key(), path)) << item.key();
@@ -121,7 +118,7 @@ TEST_F(PathSupernetTest, AStepOfSkippingGroupsMovesThePathAlone) {
     for (int step = 0; step < 8; ++step) {
       const std::vector<int> path = random_path(space, random);
       const auto before = state_of(*supernet);
-      supernet->forward(images_for(space, 4), path).square().sum().backward();
+      supernet->forward(random_images(space.input, 4), path).square().sum().backward();
       optimizer->step(0.01);
       optimizer->zero_grad();
       for (const auto& item : supernet->named_parameters()) {
@@ -146,7 +143,8 @@ TEST_F(PathSupernetTest, RecalibrationChangesTheStatisticsOfThePathAlone) {
   supernet->dropout = 0.5;  // must not affect the measurement
   for (int n = 0; n < 6; ++n) {
     const std::vector<int> path = random_path(space, random);
-    const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 8)};
+    const std::vector<Tensor> batches = {random_images(space.input, 16),
+                                         random_images(space.input, 8)};
     const auto before = state_of(*supernet);
     const bool is_training = n % 2 == 0;
     supernet->train(is_training);
@@ -178,20 +176,21 @@ TEST_F(PathSupernetTest, ARecalibratedPathIsItsRecalibratedNetwork) {
   randomize(*supernet);
   supernet->eval();
   const std::vector<int> path = {3, 2, 1, 0};
-  const std::vector<Tensor> batches = {images_for(space, 16), images_for(space, 16)};
+  const std::vector<Tensor> batches = {random_images(space.input, 16),
+                                       random_images(space.input, 16)};
   BlockNetwork network = inherit(supernet, path);
   recalibrate_batch_statistics(
       *supernet, [&](const Tensor& images) { supernet->forward(images, path); }, batches);
   recalibrate_batch_statistics(
       *network, [&](const Tensor& images) { network->forward(images); }, batches);
-  const Tensor images = images_for(space, 4);
+  const Tensor images = random_images(space.input, 4);
   EXPECT_TRUE(network(images).equal(supernet->forward(images, path)));
 }
 
 TEST_F(PathSupernetTest, PathsThatDoNotExistAreRefused) {
   const OperatorSpace space = small_path_space();
   PathSupernet supernet(space);
-  const Tensor images = images_for(space, 1);
+  const Tensor images = random_images(space.input, 1);
   EXPECT_THROW(supernet->forward(images, {0, 0, 0}), c10::Error);
   EXPECT_THROW(supernet->forward(images, {0, 0, 0, 4}), c10::Error);
   EXPECT_THROW(supernet->forward(images, {0, -1, 0, 0}), c10::Error);

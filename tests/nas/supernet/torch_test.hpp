@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+
+#include "simulator/network/layer.hpp"
 
 namespace tilewake {
 
@@ -16,6 +19,11 @@ class TorchTest : public ::testing::Test {
     torch::manual_seed(1);
   }
 };
+
+/// NCHW images of normally distributed values.
+inline torch::Tensor random_images(const Shape& shape, std::int64_t num_images) {
+  return torch::randn({num_images, shape.channels, shape.height, shape.width});
+}
 
 /// Largest difference, relative to the largest value of `expected`; 0 where both are empty.
 inline double relative_difference(const torch::Tensor& actual, const torch::Tensor& expected) {
