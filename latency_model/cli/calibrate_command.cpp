@@ -64,20 +64,22 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
       "calibrate --hw FILE [--trace FILE...] [--out FILE] [--max-mape PERCENT]\n"
       "                          [--seed N] [--folds K] [--networks N] [--designed] [--force]\n"
       "                          [--format table|json] [-v | -q]",
-      "Fits a latency model to a machine and says how wrong it is on networks that it has not\n"
-      "seen. Without --trace it designs networks and simulates them, which takes seconds.");
+      "Fits a latency model to a machine and prints its error on held-out networks.\n"
+      "Without --trace it designs networks and simulates them, which takes seconds.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.list("trace", values.traces, "FILE...",
-               "layers.csv of a run, or its directory: fit to these, of two networks at least");
-  options.optional("out", values.out, "FILE", "the model; one of the same machine is replaced");
+               "fit to these: layers.csv of a run, or its directory; at least two networks");
+  options.optional("out", values.out, "FILE",
+                   "file of the model; a model of the same machine is replaced");
   options.number("max-mape", values.max_mape, "PERCENT",
-                 "write no model (and exit with 4) if layers held out miss this");
-  options.integer("seed", values.seed, 0, kMaxSeed, "N", "of the designed networks and the folds");
+                 "fail (exit 4) if the held-out MAPE exceeds PERCENT");
+  options.integer("seed", values.seed, 0, kMaxSeed, "N",
+                  "seed of the designed networks and the folds");
   options.integer("folds", values.num_folds, 2, kMaxFolds, "K",
-                  "networks are held out in as many parts, if there are as many");
+                  "number of folds for the held-out error, at most one per network");
   options.integer("networks", values.num_networks, 1, kMaxNetworks, "N",
-                  "how many networks to design");
-  options.flag("designed", values.designed, "use designed networks besides --trace");
+                  "number of designed networks");
+  options.flag("designed", values.designed, "use designed networks in addition to --trace");
   options.flag("force", values.force, "replace a model of another machine");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "log what the calibration cost");
@@ -86,7 +88,7 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   const bool is_designed = values.traces.empty() || values.designed;
   if (!is_designed && options.is_given("networks")) {
     throw UsageError(
-        "--networks is about designed networks, which --trace replaces; --designed uses both");
+        "--networks has no effect with --trace; add --designed to use designed networks too");
   }
   return true;
 }
@@ -94,14 +96,14 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
 void log_measurements(const CalibrationResult& result) {
   for (const std::string& network : result.left_out) log().debug("left out {}", network);
   if (!result.left_out.empty()) {
-    log().info("{} of {} networks left out, which {} cannot hold", result.left_out.size(),
+    log().info("{} of {} networks left out: too large for {}", result.left_out.size(),
                result.num_networks, result.calibration.model.hardware.name);
   }
   log().debug("measured {} layers in {:.1f} s", result.calibration.model.provenance.num_layers,
               result.measure_seconds);
 }
 
-/// The first interrupt lets the current network end, and ends the process.
+/// The first interrupt ends the process after the current network.
 Calibration calibrate(const Machine& machine, const CommandOptions& options) {
   const InterruptDelay delay(InterruptDelay::kOneSecond);
   CalibrateOptions calibrate_options;
@@ -136,22 +138,22 @@ std::string refusal(const Evaluation& holdout, const std::optional<double>& max_
   const double mape = 100.0 * holdout.layers.mape;
   if (holdout.layers.mape >= holdout.roofline_mape) {
     return fmt::format(
-        "the model lost to the plain roofline: MAPE {} % against {} % on layers held out",
+        "the model is less accurate than the roofline baseline: MAPE {} % against {} % on held-out "
+        "layers",
         with_decimals(mape), with_decimals(100.0 * holdout.roofline_mape));
   }
   if (max_mape && mape > *max_mape) {
-    return fmt::format("MAPE {} % on layers held out, more than --max-mape {}", with_decimals(mape),
+    return fmt::format("MAPE {} % on held-out layers, more than --max-mape {}", with_decimals(mape),
                        *max_mape);
   }
   return "";
 }
 
-/// Why the model should not be relied on; empty if nothing speaks against it. Implausible
-/// coefficients stand in the report.
+/// Why the model is unreliable; empty if it is not. Implausible coefficients are in the report.
 std::string weakness(const Calibration& calibration) {
   const double mape = calibration.model.holdout.networks.mape;
   if (mape > kPoorMape) {
-    return fmt::format("the model is poor: MAPE {} % of networks held out",
+    return fmt::format("the model is inaccurate: MAPE {} % on held-out networks",
                        with_decimals(100.0 * mape));
   }
   return "";
@@ -175,11 +177,11 @@ ExitCode calibrate_command(const Arguments& arguments) {
   }
   write_result(format(report));
   if (report.refusal.empty()) {
-    const std::string poor = weakness(report.calibration);
-    if (!poor.empty()) log().warn(poor);
+    const std::string warning = weakness(report.calibration);
+    if (!warning.empty()) log().warn(warning);
     return ExitCode::kOk;
   }
-  print_error(fmt::format("{}; {}", report.refusal, file.left_as_it_was()));
+  print_error(fmt::format("{}; {}", report.refusal, file.unchanged_text()));
   return ExitCode::kToleranceMissed;
 }
 

@@ -72,15 +72,14 @@ std::string calibration_table(const CalibrationReport& report) {
   const auto extractor = make_feature_extractor(model.hardware);
   std::string text = fmt::format(
       "latency model of {}, fitted to {} layers of {} networks: {}, seed {}\n\n"
-      "on networks held out:\n\n{}\n"
-      "on what it was fitted to: MAPE {:.2f} % of layers, {:.2f} % of networks\n",
+      "on held-out networks:\n\n{}\n"
+      "on the networks of the fit: MAPE {:.2f} % of layers, {:.2f} % of networks\n",
       model.hardware.name, with_separators(model.provenance.num_layers),
       with_separators(model.provenance.num_networks), model.provenance.set, model.provenance.seed,
       evaluation_report(model.holdout, extractor->set()), 100.0 * calibration.train.layers.mape,
       100.0 * calibration.train.networks.mape);
   if (!calibration.warnings.empty()) {
-    text +=
-        fmt::format("\ncoefficients to look at:\n  {}\n", fmt::join(calibration.warnings, "\n  "));
+    text += fmt::format("\nwarnings:\n  {}\n", fmt::join(calibration.warnings, "\n  "));
   }
   return text + (report.refusal.empty() ? fmt::format("\nmodel: {}\n", report.path)
                                         : fmt::format("\nno model written: {}\n", report.refusal));

@@ -7,14 +7,14 @@
 
 namespace tilewake {
 
-/// What a calibration tells its user.
+/// The result of a calibration, as printed.
 struct CalibrationReport {
   Calibration calibration;
   std::string path;     // of the model
-  std::string refusal;  // why it was not written; else empty
+  std::string refusal;  // why it was not written; empty if it was
 };
 
-/// For people: errors on networks held out, what is odd about the coefficients, where the model is.
+/// For people: errors on held-out networks, warnings about coefficients, the path of the model.
 std::string calibration_table(const CalibrationReport& report);
 
 /// The same figures, and the coefficients, as one JSON object.

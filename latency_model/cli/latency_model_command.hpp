@@ -8,7 +8,7 @@ namespace tilewake {
 /// Fits a latency model to a machine, or to its traces, and writes it.
 ExitCode calibrate_command(const Arguments& arguments);
 
-/// Predicts the latency of a network with such a model.
+/// Predicts the latency of a network with a calibrated model.
 ExitCode predict_command(const Arguments& arguments);
 
 }  // namespace tilewake

@@ -20,7 +20,7 @@
 namespace tilewake {
 namespace {
 
-/// Replaces this process by `tilewake-nas`, which links LibTorch. Returns only by InputError.
+/// Replaces this process by `tilewake-nas`, which links LibTorch. Throws InputError if that fails.
 ExitCode nas_command(const Arguments& arguments) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -30,12 +30,12 @@ ExitCode nas_command(const Arguments& arguments) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  // Threads of OpenMP that wait by spinning make others on the machine many times slower.
+  // OpenMP threads that wait by spinning slow down other processes many times.
   ::setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/0);
   ::execv(program.c_str(), argv.data());
-  throw InputError(fmt::format(
-      "cannot start {}: {}; it is built with LibTorch at hand and -DTILEWAKE_BUILD_NAS=ON", program,
-      std::strerror(errno)));
+  throw InputError(
+      fmt::format("cannot start {}: {}; building it needs LibTorch and -DTILEWAKE_BUILD_NAS=ON",
+                  program, std::strerror(errno)));
 }
 
 }  // namespace

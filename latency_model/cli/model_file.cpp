@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Only what every version of the format has: an older model must not be in a newer one's way.
+/// Only the keys that every version of the format has, so that older models can be replaced.
 struct OldModel {
   std::string machine;
   std::optional<double> mape;
@@ -35,7 +35,7 @@ OldModel read_old_model(const std::string& path) {
         "mape", 0.0, std::numeric_limits<double>::max());
   } catch (const InputError& e) {
     if (model.machine.empty()) {
-      throw InputError(fmt::format("{} (--out replaces nothing but a latency model)", e.what()));
+      throw InputError(fmt::format("{} (--out replaces only latency models)", e.what()));
     }
   }
   return model;
@@ -70,9 +70,9 @@ void ModelFile::write(const std::string& text) const {
   write_file_atomically(path_, text);
 }
 
-std::string ModelFile::left_as_it_was() const {
+std::string ModelFile::unchanged_text() const {
   if (!exists_) return path_ + " is not written";
-  return fmt::format("{} stays as it was{}", path_,
+  return fmt::format("{} is unchanged{}", path_,
                      mape_ ? fmt::format(" (MAPE {} %)", with_decimals(100.0 * *mape_)) : "");
 }
 

@@ -36,13 +36,14 @@ struct PredictOptions {
 };
 
 bool parse(const Arguments& arguments, PredictOptions& values) {
-  Options options("predict",
-                  "predict --model FILE --net FILE [--input-shape N,C,H,W]\n"
-                  "                        [--format table|csv|json] [-v | -q]",
-                  "Tells what the simulator would say of a network, with a model that `tilewake\n"
-                  "calibrate` made. csv and json have the layers in the network's order, those of\n"
-                  "`tilewake simulate` are in the order of execution: join them by name.");
-  options.required("model", values.model, "FILE", "latency model, made by 'tilewake calibrate'");
+  Options options(
+      "predict",
+      "predict --model FILE --net FILE [--input-shape N,C,H,W]\n"
+      "                        [--format table|csv|json] [-v | -q]",
+      "Predicts the simulated latency of a network with a model of `tilewake calibrate`.\n"
+      "csv and json list the layers in the network's order, `tilewake simulate` in the\n"
+      "order of execution: join them by name.");
+  options.required("model", values.model, "FILE", "latency model of 'tilewake calibrate'");
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("format", values.format, "FORMAT",

@@ -53,7 +53,7 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color) {
                  with_separators(total), percent(1.0), band_cell(prediction.error_band)},
                 Emphasis::kBold);
   return fmt::format(
-      "{}\n{} on {}: {} ms predicted; 95 % of the networks held out were within {} of the "
+      "{}\n{} on {}: {} ms predicted; 95 % of the held-out networks were within {} of the "
       "simulator\n",
       table.to_string(color), prediction.network, prediction.hardware,
       with_decimals(prediction.latency_ms), error_bound(prediction.error_band));

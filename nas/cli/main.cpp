@@ -8,19 +8,18 @@ int main(int argc, char** argv) {
   return tilewake::run_program(
       "tilewake nas",
       {
-          {"run", "the whole search, from the supernet's design to the winner simulated again",
+          {"run", "run the whole search, up to the trained and simulated winner",
            tilewake::nas_run_command},
-          {"search", "up to the network that the supernet chooses", tilewake::nas_search_command},
-          {"scale", "up to that network scaled to the limit", tilewake::nas_scale_command},
-          {"postprocess", "up to squeeze-and-excitation and h-swish where they pay",
+          {"search", "run up to the network that the search finds", tilewake::nas_search_command},
+          {"scale", "run up to that network scaled to the limit", tilewake::nas_scale_command},
+          {"postprocess", "run up to squeeze-and-excitation and h-swish if they gain accuracy",
            tilewake::nas_postprocess_command},
-          {"train", "up to the trained winner", tilewake::nas_train_command},
-          {"evaluate", "up to its test accuracy and simulated latency",
+          {"train", "run up to the trained winner", tilewake::nas_train_command},
+          {"evaluate", "run up to its test accuracy and simulated latency",
            tilewake::nas_evaluate_command},
-          {"space", "a search space of operators made for a machine, or for several side by side",
+          {"space", "make a search space of operators for one or several machines",
            tilewake::nas_space_command},
-          {"compare", "several methods with several seeds, and which of them loses",
-           tilewake::nas_compare_command},
+          {"compare", "compare several methods over several seeds", tilewake::nas_compare_command},
       },
       argc, argv);
 }

@@ -5,7 +5,7 @@
 
 namespace tilewake {
 
-/// Each runs the search in a directory up to one of its steps, and goes on with what is there.
+/// Each runs the search in a directory up to one of its steps; with --resume it continues the run.
 ExitCode nas_run_command(const Arguments& arguments);
 ExitCode nas_search_command(const Arguments& arguments);
 ExitCode nas_scale_command(const Arguments& arguments);
@@ -13,10 +13,10 @@ ExitCode nas_postprocess_command(const Arguments& arguments);
 ExitCode nas_train_command(const Arguments& arguments);
 ExitCode nas_evaluate_command(const Arguments& arguments);
 
-/// Makes a search space of operators for one machine, or for several side by side.
+/// Makes a search space of operators for one machine, or for each of several.
 ExitCode nas_space_command(const Arguments& arguments);
 
-/// Several methods with several seeds, side by side.
+/// Compares several methods over several seeds.
 ExitCode nas_compare_command(const Arguments& arguments);
 
 }  // namespace tilewake

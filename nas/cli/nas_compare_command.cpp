@@ -35,14 +35,14 @@ constexpr std::int64_t kMaxSeeds = 100;
 constexpr const char* kComparisonMark = "# A comparison of tilewake.";
 
 struct CompareOptions {
-  NasOptions search;  // of every run; method, space, seed and directory vary
+  NasOptions search;  // shared by all runs, except method, space, seed and directory
   std::string methods = "s3nas,hurricane,spos,random,mobilenet_v2,flops";
   std::int64_t num_seeds = 3;
   std::string mixconv_space;
   std::string operator_space;
 };
 
-/// One method, and the space of its own where it has one.
+/// One method, with a separate space where one is given.
 struct MethodSpec {
   std::string label;  // of tables and directories
   Method method = Method::kS3nas;
@@ -56,20 +56,18 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
       "nas compare",
       "nas compare --hw FILE --target-ms T[,T...] [--methods NAME[:SPACE],...] [--seeds N]\n"
       "                            [--out DIR [--resume]] [--data NAME|DIR] [--recipe FILE] ...",
-      "Runs several methods with several seeds, trains what each finds alike, and compares: mean,\n"
-      "standard error and paired differences of accuracy, cost of the search. What is in DIR "
-      "already\n"
-      "is not run again with --resume.");
+      "Runs several methods with several seeds, trains the networks found in the same way, and\n"
+      "prints mean, standard error and paired differences of the accuracy, and the cost of the\n"
+      "search. With --resume, finished runs in DIR are not repeated.");
   NasOptions& search = values.search;
   options.required("target-ms", search.targets, "T[,T...]",
-                   "latency limits in ms; each is searched by itself");
+                   "latency limits in ms; each is searched separately");
   options.optional("methods", values.methods, "NAME[:SPACE],...",
-                   "as --method of nas run; SPACE in place of the two below");
+                   "methods as in nas run --method; SPACE replaces --space and --operators");
   options.integer("seeds", values.num_seeds, 1, kMaxSeeds, "N", "seeds 1 to N");
-  options.optional(
-      "space", values.mixconv_space, "FILE",
-      "space of MixConv blocks, also for what published networks are scaled within; none: "
-      "the one for the data");
+  options.optional("space", values.mixconv_space, "FILE",
+                   "space of MixConv blocks, also for the scaling of published networks; none: "
+                   "the one for the data");
   options.optional("operators", values.operator_space, "FILE",
                    "space of operators; none: the one for the data");
   options.optional("out", search.out, "DIR", "where the runs are kept; none: runs/compare-HW-Tms");
@@ -98,7 +96,7 @@ std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
       method_spec.space = word.substr(colon + 1);
       method_spec.has_own_space = true;
       if (method_spec.space.empty())
-        throw UsageError(fmt::format("option '--methods': no space behind '{}'", printable(word)));
+        throw UsageError(fmt::format("option '--methods': no space after '{}'", printable(word)));
       method_spec.label += "@" + std::filesystem::path(method_spec.space).stem().string();
     } else {
       method_spec.space =
@@ -113,7 +111,7 @@ std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
   return methods;
 }
 
-/// One method a kind of space: the others would train the same networks.
+/// One method per kind of space: the others would train the same networks.
 bool trains_random_networks(const MethodSpec& method_spec) {
   return method_spec.method == Method::kS3nas || method_spec.method == Method::kRandom;
 }
@@ -123,7 +121,7 @@ bool can_correlate(const MethodSpec& method_spec) { return method_spec.method ==
 bool takes_operators(const MethodSpec& method_spec) { return uses_operators(method_spec.method); }
 bool takes_mixconv(const MethodSpec& method_spec) { return !uses_operators(method_spec.method); }
 
-/// An option that none of the methods takes would say nothing of being ignored.
+/// Throws UsageError for an option that none of the methods takes.
 void check_takers(const CompareOptions& options, const std::vector<MethodSpec>& methods) {
   const auto is_unused = [&](const std::string& space, bool (*takes)(const MethodSpec&)) {
     return !space.empty() && std::none_of(methods.begin(), methods.end(), [&](const MethodSpec& c) {
@@ -134,11 +132,11 @@ void check_takers(const CompareOptions& options, const std::vector<MethodSpec>& 
     throw UsageError("--space: no method takes it; hurricane, spos and random take --operators");
   if (is_unused(options.operator_space, takes_operators)) {
     throw UsageError(
-        "--operators: needs hurricane, spos or random among --methods, without a space of its own");
+        "--operators: needs hurricane, spos or random among --methods, without :SPACE");
   }
   if (options.search.num_random > 0 &&
       std::none_of(methods.begin(), methods.end(), trains_random_networks))
-    throw UsageError("--random: needs s3nas or random among --methods, whose spaces they are of");
+    throw UsageError("--random: needs s3nas or random among --methods");
   if (options.search.num_correlated > 0 &&
       std::none_of(methods.begin(), methods.end(), can_correlate))
     throw UsageError("--correlate: needs spos among --methods, whose supernet holds all networks");
@@ -163,8 +161,8 @@ NasOptions options_of(const CompareOptions& options, const MethodSpec& method_sp
   return run;
 }
 
-/// What finding the network cost: all but the training of the winner, and of what is only there to
-/// compare with. (SPOS ranks networks for the correlation alone.)
+/// Adds the cost of finding the network: all steps except the training of the winner and of
+/// networks for comparison. (SPOS ranks networks for the correlation only.)
 void add_costs(ComparedRun& compared, Method method, const std::string& directory) {
   const auto begins_with = [](const std::string& text, const std::string& begin) {
     return text.compare(0, begin.size(), begin) == 0;
@@ -201,7 +199,7 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   return run;
 }
 
-/// Without the runs, which have a manifest each.
+/// Excludes the files of the runs, each of which has its own manifest.
 bool is_comparison_file(std::string_view name) {
   return name == "run.yaml" || name == "model.yaml" || name == "compare.csv" ||
          name == "compare.json";
@@ -212,15 +210,15 @@ RunManifest claim(const std::string& directory, bool resume) {
   const bool is_there = std::filesystem::exists(directory + "/run.yaml");
   if (is_there) check_run_mark(directory, kComparisonMark);
   if (is_there && !resume) {
-    throw InputError(fmt::format(
-        "{}: holds a comparison already (run.yaml); --resume goes on with it", directory));
+    throw InputError(
+        fmt::format("{}: holds a comparison already (run.yaml); --resume continues it", directory));
   }
   if (!is_there && resume)
     throw InputError(directory + ": holds no comparison to resume (no run.yaml)");
   RunManifest manifest = flat_manifest(directory, is_comparison_file);
   if (is_there && !manifest.exists()) {
     throw InputError(
-        fmt::format("{}: holds a comparison of an earlier version (no {}); give another --out",
+        fmt::format("{}: holds a comparison of an earlier version (no {}); use another --out",
                     directory, RunManifest::kFileName));
   }
   manifest.check(RunManifest::Others::kKept);
@@ -242,15 +240,15 @@ void write_run_yaml(const std::string& directory, const Arguments& arguments,
                   stopwatch.wall_seconds()));
 }
 
-/// The model that all runs use, calibrated where none is given or kept.
+/// The model that all runs use; calibrated if none is given or in the directory.
 std::string shared_model(const CompareOptions& options, SearchSession& session) {
   const std::string path = options.search.out + "/model.yaml";
   if (std::filesystem::exists(path)) {
     if (!options.search.model.empty() && model_yaml(read_latency_model(options.search.model)) !=
                                              model_yaml(read_latency_model(path))) {
-      throw InputError(fmt::format(
-          "{}: is another model than the {} that the comparison was begun with; leave --model out",
-          options.search.model, path));
+      throw InputError(
+          fmt::format("{}: differs from {}, with which the comparison was started; omit --model",
+                      options.search.model, path));
     }
     return path;
   }
@@ -269,7 +267,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
                                  const Arguments& arguments) {
   const std::string model = shared_model(options, session);
   std::vector<ComparedRun> runs;
-  // Seed by seed: whoever looks in between sees all methods.
+  // Seed by seed, so that partial results cover all methods.
   for (std::int64_t seed = 1; seed <= options.num_seeds; ++seed) {
     for (const double target_ms : options.search.targets_ms) {
       for (const MethodSpec& method_spec : methods) {
@@ -285,7 +283,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
         } catch (const TargetMissed& missed) {
           none.missed = missed.what();
           runs.push_back(none);
-        } catch (const InputError& error) {  // hours of other runs are not to wait for it
+        } catch (const InputError& error) {  // the other runs continue
           log().error("{}: {}", run.out, error.what());
           none.missed = error.what();
           none.is_refused = true;
@@ -315,7 +313,7 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   const std::vector<MethodSpec> methods = method_specs_of(options);
   check_takers(options, methods);
   SearchSession session(options.search);
-  for (const MethodSpec& method_spec : methods)  // what is wrong is told before hours have passed
+  for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
     session.request(options_of(options, method_spec, options.search.targets_ms.front(), 1, ""),
                     "compare", arguments);
   RunManifest manifest = claim(options.search.out, options.search.resume);
@@ -329,11 +327,11 @@ ExitCode nas_compare_command(const Arguments& arguments) {
                                             [](const ComparedRun& run) { return run.is_refused; });
     write_run_yaml(options.search.out, arguments, stopwatch, !is_any_refused);
     write_result(report(options.search.format, runs));
-    log().info("compare after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
+    log().info("compare finished after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
                options.search.out);
     return is_any_refused ? ExitCode::kBadInput : ExitCode::kOk;
   } catch (const Interrupted&) {
-    log().info("interrupted; everything is kept, --resume goes on from here");
+    log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;
   }
 }

@@ -41,8 +41,9 @@ std::vector<std::string> words_of(const std::string& option, const std::string& 
     const std::size_t end = std::min(text.find(',', begin), text.size());
     words.push_back(text.substr(begin, end - begin));
     if (words.back().empty()) {
-      throw UsageError(fmt::format("option '{}' must be one word, or several with commas, not '{}'",
-                                   option, printable(text)));
+      throw UsageError(
+          fmt::format("option '{}' must be one or more words separated by commas, not '{}'", option,
+                      printable(text)));
     }
     begin = end + 1;
   }
@@ -60,8 +61,8 @@ std::vector<double> numbers_of(const std::string& option, const std::string& tex
     if (error != std::errc{} || last != word.data() + word.size() || !std::isfinite(value) ||
         value <= 0.0) {
       throw UsageError(fmt::format(
-          "option '{}' must be a positive number of ms, or several with commas, not '{}'", option,
-          printable(text)));
+          "option '{}' must be one or more positive numbers of ms separated by commas, not '{}'",
+          option, printable(text)));
     }
     numbers.push_back(value);
     begin = end + 1;
@@ -95,23 +96,24 @@ void add_search_options(Options& options, NasOptions& values) {
   options.optional("data", values.data, "NAME|DIR",
                    "fashion-mnist, synthetic, or a directory (CIFAR-10, idx files, image folders)");
   options.optional("recipe", values.recipe, "FILE",
-                   "how long and how to train: a name in nas/recipes/, or a path");
+                   "recipe of search and training: a name in nas/recipes/, or a path");
   options.list("set", values.overrides, "KEY=VALUE...",
-               "over the recipe's, as in --set train.epochs=40");
+               "override values of the recipe, as in train.epochs=40");
   options.optional("model", values.model, "FILE",
-                   "latency model of the machine, as calibrate writes it; none: calibrate now");
+                   "latency model of the machine, from 'tilewake calibrate'; none: calibrate now");
   options.integer(
       "random", values.num_random, 0, kMaxRandom, "N",
-      "also train N random networks, of the winner's latency (of operators: filled to the "
-      "limit), to compare");
-  options.integer(
-      "correlate", values.num_correlated, 0, kMaxCorrelated, "N",
-      "spos: also train N random networks briefly; do the supernet's accuracies order them?");
-  options.optional("device", values.device, "auto|cpu|cuda", "what trains");
+      "also train N random networks of the winner's latency (of operators: filled to the "
+      "limit) for comparison");
+  options.integer("correlate", values.num_correlated, 0, kMaxCorrelated, "N",
+                  "spos: also train N random networks briefly; rank correlation with the "
+                  "supernet's accuracies");
+  options.optional("device", values.device, "auto|cpu|cuda", "device for training");
   options.optional("precision", values.precision, "auto|float32|mixed",
-                   "auto is mixed on cuda, float32 on cpu");
-  options.integer("threads", values.num_threads, 0, kMaxThreads, "N", "0: one a core");
-  options.flag("resume", values.resume, "go on with what is in DIR");
+                   "precision of training; auto: mixed on cuda, float32 on cpu");
+  options.integer("threads", values.num_threads, 0, kMaxThreads, "N",
+                  "number of threads; 0: one per core");
+  options.flag("resume", values.resume, "continue the run that is in DIR");
   options.flag("verbose,v", values.verbose, "log more on standard error");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
 }
@@ -135,15 +137,15 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                    "latency limit in ms; several share one supergraph (s3nas, flops)");
   options.optional(
       "method", values.method_name, "NAME",
-      "how to find the network: s3nas, flops (s3nas by multiply-accumulates), hurricane, "
+      "search method: s3nas, flops (s3nas with MACs in place of latencies), hurricane, "
       "spos, random (of operators), mobilenet_v2, efficientnet_lite (scaled)");
   options.optional("out", values.out, "DIR",
-                   "where the run is kept; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, and "
-                   "-METHOD behind it unless that is s3nas");
+                   "directory of the run; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, with "
+                   "-METHOD appended unless that is s3nas");
   options.optional("space", values.space, "FILE",
                    "search space: a name in nas/spaces/, or a path; none: the one for the data");
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
-                  "of everything that is random");
+                  "seed of all random numbers");
   add_search_options(options, values);
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "table|json", "what is printed");
@@ -158,8 +160,8 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   }
   if (values.targets_ms.size() > 1 && uses_operators(values.method)) {
     throw UsageError(
-        fmt::format("option '--target-ms': method {} searches for one limit; several at once "
-                    "are for s3nas, flops (which share a supergraph) and published networks",
+        fmt::format("option '--target-ms': method {} takes one limit; s3nas, flops (which share a "
+                    "supergraph) and published networks take several",
                     values.method_name));
   }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
@@ -167,7 +169,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   }
   if (values.num_correlated == 1) throw UsageError("--correlate: needs at least 2 networks");
   if (values.num_random > 0 && is_published(values.method)) {
-    throw UsageError(fmt::format("--random: method {} searches no space", values.method_name));
+    throw UsageError(fmt::format("--random: method {} has no search space", values.method_name));
   }
   check_word("--format", values.format, {"table", "json"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");

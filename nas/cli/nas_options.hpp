@@ -26,7 +26,7 @@ struct NasOptions {
   std::string precision = "auto";
   std::string format = "table";
   std::int64_t seed = 1;
-  std::int64_t num_threads = 0;  // 0: one a core
+  std::int64_t num_threads = 0;  // 0: one per core
   std::int64_t num_random = 0;
   std::int64_t num_correlated = 0;
   bool resume = false;
@@ -40,8 +40,8 @@ struct NasOptions {
   Method method = Method::kS3nas;  // of `method_name`
 };
 
-/// What several commands read alike; all throw UsageError naming the option: "a,b,c" as words;
-/// positive numbers of ms; one of the words.
+/// Parsers that several commands share: the words of "a,b,c", positive numbers of ms, and a check
+/// for one of several words. All throw UsageError naming the option.
 std::vector<std::string> words_of(const std::string& option, const std::string& text);
 std::vector<double> numbers_of(const std::string& option, const std::string& text);
 void check_word(const std::string& option, const std::string& value,
@@ -50,12 +50,12 @@ void check_word(const std::string& option, const std::string& value,
 /// The method of that name. Throws UsageError naming the option.
 Method parse_method(const std::string& option, const std::string& name);
 
-/// What all commands that search have, and its checks, which fill in targets_ms.
+/// The options of all commands that search, and their checks, which fill in targets_ms.
 void add_search_options(Options& options, NasOptions& values);
 void check_search_options(NasOptions& values);
 
-/// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if help was asked
-/// for; throws UsageError.
+/// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if --help is given;
+/// throws UsageError.
 bool parse_nas_options(const std::string& command, const std::string& description,
                        const Arguments& arguments, NasOptions& options);
 

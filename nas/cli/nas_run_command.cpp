@@ -18,27 +18,27 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   set_log_level(options.verbose, options.quiet);
   SearchSession session(options);
   const SearchRequest request = session.request(options, command, arguments);
-  const InterruptDelay delay;  // its end is that of the process, if there was an interrupt
+  const InterruptDelay delay;  // after an interrupt, the process ends with it
   try {
     const SearchResult result = session.run(request, last);
     write_result(options.format == "json" ? search_json(result) : search_table(result));
-    log().info("{} after {:.0f} s; the run is in {}", command, stopwatch.wall_seconds(),
+    log().info("{} finished after {:.0f} s; the run is in {}", command, stopwatch.wall_seconds(),
                options.out);
     return ExitCode::kOk;
   } catch (const TargetMissed& missed) {
     return report_miss(missed, options.out);
   } catch (const Interrupted&) {
-    log().info("interrupted; everything is kept, --resume goes on from here");
+    log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;
   }
 }
 
 constexpr char kWhat[] =
-    "Searches, for a machine, a network within a latency limit: designs the supernet, calibrates\n"
-    "a latency model, trains the supergraph, searches in it, scales what it finds to the limit,\n"
-    "post-processes, trains and tests the winner, and simulates it again. Other methods find the\n"
-    "network differently and go on alike. Ctrl-C finishes the step at hand and saves; --resume\n"
-    "goes on, with the same result.";
+    "Searches for a network within a latency limit on a machine: calibrates a latency model,\n"
+    "designs the supernet, trains the supergraph, searches in it, scales the network found to\n"
+    "the limit, post-processes, trains, tests and simulates the winner. Other methods differ in\n"
+    "how they find the network. Ctrl-C finishes the current training step and saves; --resume\n"
+    "continues, with the same result.";
 
 }  // namespace
 

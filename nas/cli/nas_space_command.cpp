@@ -52,10 +52,10 @@ struct SpaceOptions {
   bool quiet = false;
 
   std::vector<std::string> machines;  // of `hardware`
-  std::vector<double> targets_ms;     // one a machine
+  std::vector<double> targets_ms;     // one per machine
 };
 
-/// Fills `values`. Returns false if help was asked for; throws UsageError.
+/// Fills `values`. Returns false if --help is given; throws UsageError.
 bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   constexpr std::size_t kMaxMachines = 32;
   constexpr std::int64_t kPool = 32;
@@ -64,9 +64,9 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "nas space --hw FILE[,FILE...] --target-ms T[,T...] [--space FILE] [--profile "
       "model|simulate]\n"
       "                          [--keep N] [--rho X] [--out DIR] ...",
-      "Makes a search space of operators for a machine: profiles the pool's operators at every\n"
-      "position, scores them by capacity over latency, keeps the best, and shows why. Of several\n"
-      "machines, how their spaces differ.");
+      "Makes a search space of operators for a machine: profiles the operators of the pool at\n"
+      "every position, scores them by capacity over latency, keeps the best, and prints the\n"
+      "scores. For several machines, also prints how much their spaces have in common.");
   options.required("hw", values.hardware, "FILE[,FILE...]",
                    "machines: names in hw_configs/, or paths");
   options.required("target-ms", values.targets, "T[,T...]",
@@ -75,14 +75,16 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "space", values.space, "FILE",
       "space of operators whose positions are filled: a name in nas/spaces/, or a path");
   options.optional("profile", values.profile, "model|simulate",
-                   "where latencies come from: a latency model, calibrated now, or the simulator");
-  options.integer("keep", values.keep, 1, kPool, "N", "operators kept at a position, at most");
+                   "source of latencies: a latency model, calibrated now, or the simulator");
+  options.integer("keep", values.keep, 1, kPool, "N", "maximum number of operators per position");
   std::optional<double> rho = values.rho;
-  options.number("rho", rho, "X", "share of a position that its most capable operator may take");
+  options.number(
+      "rho", rho, "X",
+      "latency limit of the most capable operator, as a multiple of its position's share");
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
-                  "of the calibration");
+                  "seed of the calibration");
   options.optional("out", values.out, "DIR",
-                   "also write space.yaml and operators.csv there; of several machines, "
+                   "also write space.yaml and operators.csv there; for several machines, "
                    "space-NAME.yaml and operators-NAME.csv");
   options.flag("force", values.force, "replace what is in DIR");
   options.optional("format", values.format, "table|json|csv", "what is printed");
@@ -100,7 +102,7 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
     values.targets_ms.assign(values.machines.size(), values.targets_ms.front());
   if (values.targets_ms.size() != values.machines.size()) {
     throw UsageError(
-        fmt::format("option '--target-ms' has {} limits for {} machines: give one, or one "
+        fmt::format("option '--target-ms' has {} limits for {} machines: give one limit, or one "
                     "for each",
                     values.targets_ms.size(), values.machines.size()));
   }
@@ -109,7 +111,7 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   return true;
 }
 
-/// The design for machine `index`, as text for the process that asked for it.
+/// The design for machine `index`, as text for the parent process.
 std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
                         std::size_t index) {
   NasOptions nas;
@@ -141,7 +143,7 @@ std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
   return machine_space_text(result);
 }
 
-/// Each in a process, so that they run in parallel.
+/// Designs each space in a separate process, in parallel.
 std::vector<MachineSpace> design_all(const SpaceOptions& options, const OperatorSpace& space) {
   WorkerPool pool(std::max(1U, std::thread::hardware_concurrency()));
   std::vector<MachineSpace> spaces(options.machines.size());
@@ -164,7 +166,7 @@ std::vector<MachineSpace> design_all(const SpaceOptions& options, const Operator
   return spaces;
 }
 
-/// "space.yaml", "operators.csv", or of several machines "space-NAME.yaml", "operators-NAME.csv".
+/// "space.yaml", "operators.csv", or for several machines "space-NAME.yaml", "operators-NAME.csv".
 bool is_space_file(std::string_view name) {
   const auto is_between = [name](std::string_view first, std::string_view last) {
     return name.size() >= first.size() + last.size() && name.substr(0, first.size()) == first &&
@@ -229,7 +231,7 @@ ExitCode nas_space_command(const Arguments& arguments) {
   std::set<std::string> names;
   for (const std::string& hardware : options.machines) {
     if (!names.insert(read_machine(hardware).config.name).second)
-      throw InputError(fmt::format("--hw {}: a machine of this name is there already", hardware));
+      throw InputError(fmt::format("--hw {}: a machine of this name is given twice", hardware));
   }
   check_out(options);
   const InterruptDelay delay;
@@ -237,7 +239,7 @@ ExitCode nas_space_command(const Arguments& arguments) {
   if (InterruptDelay::is_pending()) return ExitCode::kInterrupted;
   write_out(options, arguments, spaces);
   write_result(report(options.format, spaces));
-  log().info("space after {:.1f} s", stopwatch.wall_seconds());
+  log().info("space finished after {:.1f} s", stopwatch.wall_seconds());
   return ExitCode::kOk;
 }
 

@@ -14,7 +14,7 @@
 namespace tilewake {
 namespace {
 
-constexpr double kSecondsBetween = 0.2;  // a terminal shows no more
+constexpr double kSecondsBetween = 0.2;  // minimum, on a terminal
 constexpr std::int64_t kTenths = 10;
 
 double now() {
@@ -57,7 +57,7 @@ void ProgressLine::update(const PhaseProgress& progress) {
   shown_at_ = time;
   std::string line = progress_text(progress);
   const std::size_t length = line.size();
-  line.resize(std::max(length, shown_length_), ' ');  // over what is left of the line before
+  line.resize(std::max(length, shown_length_), ' ');  // overwrites the rest of the previous line
   shown_length_ = length;
   write("\r" + line);
 }

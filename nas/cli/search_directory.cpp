@@ -50,7 +50,7 @@ constexpr std::string_view kFiles[] = {"run.yaml",
 constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fill",
                                        "postprocess", "train",  "evaluate", "correlation"};
 
-/// How a search's run.yaml begins.
+/// First line of the run.yaml of a search.
 constexpr std::string_view kSearchMark = "# A search of tilewake.";
 constexpr const char* kRunYaml = "run.yaml";
 
@@ -75,7 +75,7 @@ bool is_one_of(std::string_view text, const std::string_view* first, const std::
   return std::find(first, last, text) != last;
 }
 
-/// "random-3", a network that is trained to compare.
+/// "random-3", a network that is trained for comparison.
 bool is_random(std::string_view name) {
   return take_prefix(name, "random-") && name.size() < 8 && consists_of(name, "0123456789");
 }
@@ -112,7 +112,7 @@ bool is_search_file(std::string_view name) {
   return take_suffix(name, ".ckpt") && is_random(name);
 }
 
-/// The record that takes the place of a checkpoint once its network is trained; empty of others.
+/// The record that replaces a checkpoint once its network is trained; empty if it has none.
 std::string record_of(const std::string& checkpoint) {
   std::string_view name = checkpoint;
   if (!take_suffix(name, ".ckpt")) return "";
@@ -156,7 +156,7 @@ void check_search_directory(const std::string& path, bool resume, bool force) {
   const RunManifest manifest = search_manifest(path);
   if (is_run && !manifest.exists()) {
     throw InputError(fmt::format(
-        "{}: holds a run of an earlier version (no {}); give another --out, or remove it by hand",
+        "{}: holds a run of an earlier version (no {}); use another --out, or remove it by hand",
         path, RunManifest::kFileName));
   }
   manifest.check(force ? RunManifest::Others::kRefused : RunManifest::Others::kKept);

@@ -22,15 +22,16 @@ void check_run_mark(const std::string& directory, std::string_view mark);
 RunManifest search_manifest(const std::string& directory);
 
 /// Throws InputError if the directory of --out holds a run and neither `resume` nor `force` is set,
-/// if there is no search to resume, if something in it is in the way of the run's files or, with
-/// `force`, was not written by the run, or if nothing can be written there. Changes nothing.
+/// if there is no search to resume, if the run would replace a file that it did not write, or, with
+/// `force`, if there is any other file. Throws IoError if it is not writable. Changes nothing.
 void check_search_directory(const std::string& path, bool resume, bool force);
 
-/// With `force` removes the run that is there; else only what a killed process left of it. To be
-/// called after check_search_directory(). Returns the manifest, to which the run adds its files.
+/// With `force` removes the run that is there; otherwise only the temporary files of killed
+/// processes and checkpoints that a record replaces. To be called after check_search_directory().
+/// Returns the manifest, to which the run adds its files.
 RunManifest claim_search_directory(const std::string& path, bool force);
 
-/// Files as they are now, to be put back if a resumed run turns out to be another one.
+/// The present contents of files, restored if a resumed run has other settings.
 class FileBackup {
  public:
   explicit FileBackup(const std::vector<std::string>& paths);  // those that exist

@@ -41,7 +41,7 @@ std::vector<StepRow> rows_of(const TargetResult& target) {
   return rows;
 }
 
-/// Of networks that have one.
+/// The mean over the networks that have an accuracy.
 std::optional<double> mean_accuracy(const std::vector<StepRecord>& records) {
   double sum = 0.0;
   int count = 0;
@@ -68,7 +68,7 @@ std::string conclusion(const TargetResult& target) {
       num_trained_params(*last.architecture));
   if (const std::optional<double> mean = mean_accuracy(target.random)) {
     text += fmt::format(
-        "validation accuracy {} against {} in the mean of {} random network(s) of its latency: "
+        "validation accuracy {} against {} (mean of {} random network(s) of similar latency): "
         "{:+.2f} points\n",
         as_percent(*last.validation_accuracy), as_percent(*mean), target.random.size(),
         100.0 * (*last.validation_accuracy - *mean));
@@ -95,7 +95,7 @@ Json target_json(const TargetResult& target) {
   return json;
 }
 
-/// `text` two spaces to the right, without comments and empty lines.
+/// `text` indented by two spaces, without comments and empty lines.
 std::string indented(const std::string& text) {
   std::string result;
   std::istringstream lines(text);
@@ -130,7 +130,7 @@ std::string search_json(const SearchResult& result) {
   json["space"] = result.space.name;
   json["targets"] = Json::array();
   for (const TargetResult& target : result.targets) json["targets"].push_back(target_json(target));
-  // The name of a directory may be any bytes.
+  // The name of a directory may contain any bytes.
   return json.dump(1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -12,7 +12,7 @@
 
 namespace tilewake {
 
-/// One run of a search as the command line asks for it.
+/// One run of a search, from the command line.
 struct SearchRequest {
   NasOptions options;
   std::string command;  // "run", "scale", ...
@@ -25,18 +25,18 @@ struct SearchRequest {
 std::string search_run_yaml(const SearchRequest& request, const Machine& machine,
                             const Stopwatch& stopwatch, bool is_complete);
 
-/// What each step of a target did to latency, accuracy and parameters, and, where the run came to
-/// its end, "estimated x ms, simulated y ms, limit T, accuracy z".
+/// Latency, accuracy and parameters after each step of a target, and, for a complete run,
+/// "estimated x ms, simulated y ms, limit T, accuracy z".
 std::string search_table(const SearchResult& result);
 std::string search_json(const SearchResult& result);
 
 /// steps.csv of a target.
 std::string steps_csv(const TargetResult& target);
 
-/// front.csv: one line a target.
+/// front.csv: one line per target.
 std::string front_csv(const SearchResult& result);
 
-/// summary.json of a target: that of its simulated winner, and what the search adds to it.
+/// summary.json of a target: the summary of its simulated winner, and the figures of the search.
 std::string search_summary_json(const Summary& summary, const TargetResult& target);
 
 }  // namespace tilewake

@@ -34,7 +34,7 @@
 namespace tilewake {
 namespace {
 
-/// The space that is made for a data set; throws where there is none.
+/// The space made for a data set. Throws InputError where there is none.
 std::string space_for(const ImageData& data, Method method) {
   const std::string prefix = uses_operators(method) ? "operators_" : "";
   if (data.name == "fashion-mnist") return prefix + "fashion";
@@ -54,12 +54,12 @@ torch::Device device_of(const std::string& name) {
 
 bool is_mixed(const std::string& precision, torch::Device device) {
   if (precision == "mixed" && !device.is_cuda()) {
-    throw InputError("--precision mixed: pays on cuda only, the device is cpu");
+    throw InputError("--precision mixed: only supported on cuda, the device is cpu");
   }
   return device.is_cuda() && precision != "float32";
 }
 
-/// The latency model that --model names or that the run gone on with has kept, if there is one.
+/// The latency model of --model, or that of the resumed run, if there is one.
 std::optional<LatencyModel> given_model(const NasOptions& options, const Machine& machine) {
   const std::string id = machine_id(machine.config);
   const auto read = [&id](const std::string& path) {
@@ -70,14 +70,13 @@ std::optional<LatencyModel> given_model(const NasOptions& options, const Machine
   };
   std::optional<LatencyModel> given;
   if (!options.model.empty()) given = read(options.model);
-  // A run that was killed in its first seconds has none yet.
+  // A run that was killed early has none yet.
   const std::string kept = options.out + "/model.yaml";
   if (!options.resume || !std::filesystem::exists(kept)) return given;
   LatencyModel model = read(kept);
   if (given && model_yaml(*given) != model_yaml(model)) {
     throw InputError(fmt::format(
-        "{}: is another model than the {} that the run was begun with; leave --model out",
-        options.model, kept));
+        "{}: differs from {}, with which the run was started; omit --model", options.model, kept));
   }
   return model;
 }
@@ -100,7 +99,7 @@ void write_target(const TargetResult& target, const Machine& machine, NetworkSim
                         search_summary_json(summarize(info, simulated.rows), target));
 }
 
-/// What a resumed run writes anew before it can tell whether it is the one that was begun.
+/// The files that a resumed run rewrites before it has compared all settings.
 std::vector<std::string> texts_of(const RunContext& run) {
   std::vector<std::string> paths;
   for (const char* name : {"/run.yaml", "/space.yaml", "/operators.csv", "/decisions.log"}) {
@@ -123,8 +122,8 @@ Recipe read_recipe_of(const NasOptions& options) {
   }
 }
 
-/// The space of the method: of operators, of MixConv blocks, or what a space of either kind says of
-/// input, classes and limits.
+/// Reads the space of the method: of operators or of MixConv blocks. From a space of operators,
+/// run.space gets input, classes and limits.
 void read_space(const InputFile& file, RunContext& run) {
   if (!uses_operators(run.method)) {
     run.space = read_search_space_text(file.text, file.path);
@@ -187,10 +186,10 @@ std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed) {
     if (InterruptDelay::is_pending()) return {};
     const LatencyModel& model = result.calibration.model;
     if (!result.left_out.empty()) {
-      log().info("{} of {} networks left out, which {} cannot hold", result.left_out.size(),
+      log().info("{} of {} networks left out: too large for {}", result.left_out.size(),
                  result.num_networks, machine_.config.name);
     }
-    log().info("calibrated {}: MAPE {:.2f} % of networks held out", machine_.config.name,
+    log().info("calibrated {}: MAPE {:.2f} % on held-out networks", machine_.config.name,
                100.0 * model.holdout.networks.mape);
     return model;
   } catch (const Interrupted&) {
@@ -238,7 +237,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   try {
     SearchResult result = run_search(run, last);
     line.end();
-    // Of a limit that this run missed before.
+    // It belongs to a limit that the run missed before.
     if (options.resume) manifest.remove("fastest.yaml");
     for (const TargetResult& target : result.targets) write_target(target, machine_, simulator_);
     if (result.targets.size() > 1) {
@@ -249,7 +248,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
     return result;
   } catch (const InputError&) {
     line.end();
-    if (!has_trained) kept.restore();  // settings that are not the run's are no part of it
+    if (!has_trained) kept.restore();  // the run keeps its previous settings
     throw;
   } catch (...) {
     line.end();

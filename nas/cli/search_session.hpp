@@ -21,7 +21,7 @@ class SearchSession {
 
   const Machine& machine() const { return machine_; }
 
-  /// Reads everything that a run is made of and checks that it fits; changes nothing. Throws
+  /// Reads all inputs of a run and checks that they fit together; changes nothing. Throws
   /// UsageError, InputError.
   SearchRequest request(const NasOptions& options, const std::string& command,
                         const Arguments& arguments) const;
@@ -29,12 +29,11 @@ class SearchSession {
   /// Throws InputError where the machine cannot hold the network.
   double simulated_ms(const Network& network);
 
-  /// Runs the search in the directory of --out, up to `last`; what is there already is gone on with
-  /// or replaced, as the options say. Throws Interrupted, TargetMissed, InputError.
+  /// Runs the search in the directory of --out, up to `last`. A run that is there is continued or
+  /// replaced, depending on the options. Throws Interrupted, TargetMissed, InputError.
   SearchResult run(const SearchRequest& request, Step last);
 
-  /// A latency model calibrated now; none after an interrupt, which leaves half of the
-  /// measurements.
+  /// A latency model calibrated now; none after an interrupt.
   std::optional<LatencyModel> calibrate(std::uint64_t seed);
 
  private:
@@ -43,7 +42,7 @@ class SearchSession {
   NetworkSimulator simulator_;
 };
 
-/// Tells what no network kept to, and leaves the fastest one in `directory`.
+/// Prints the missed limit and writes the fastest network to `directory`.
 ExitCode report_miss(const TargetMissed& missed, const std::string& directory);
 
 }  // namespace tilewake

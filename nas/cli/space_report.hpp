@@ -8,7 +8,7 @@
 
 namespace tilewake {
 
-/// A space made for a machine, and how.
+/// A space made for a machine, and its design.
 struct MachineSpace {
   std::string machine;
   double target_ms = 0.0;
@@ -18,12 +18,12 @@ struct MachineSpace {
   double fastest_ms = 0.0;  // of the fastest operators
 };
 
-/// As text that gives it back, for another process of the same program.
+/// Serializes it for another process of the same program, and reads it back.
 std::string machine_space_text(const MachineSpace& space);
 MachineSpace machine_space_of(const std::string& text);
 
-/// Per position what each machine keeps, with latency and score; of several machines, how much
-/// their spaces have in common.
+/// The operators that each machine keeps at each position, with latency and score; for several
+/// machines, how much their spaces have in common.
 std::string spaces_table(const std::vector<MachineSpace>& spaces);
 std::string spaces_json(const std::vector<MachineSpace>& spaces);
 /// Every operator of every position, whether it was kept or not, of every machine.

@@ -146,11 +146,11 @@ std::string points_text(const SampleStatistics& difference) {
 
 std::string verdict_of(const SampleStatistics& difference, const std::string& a,
                        const std::string& b) {
-  if (!difference.standard_error) return "says nothing of the spread";
+  if (!difference.standard_error) return "no standard error";
   const bool is_clear =
       std::abs(difference.mean) > clear_errors(difference.n) * *difference.standard_error;
   if (!is_clear) return "no clear difference";
-  return (difference.mean > 0.0 ? b : a) + " loses";
+  return (difference.mean > 0.0 ? b : a) + " is less accurate";
 }
 
 std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms) {
@@ -252,8 +252,8 @@ std::string comparison_table(const std::vector<ComparedRun>& runs) {
     const std::string differences = differences_text(runs, target_ms);
     if (!differences.empty()) {
       text +=
-          "differences of test accuracy, seed by seed; clear at 95 % by Student's t, each by "
-          "itself\n" +
+          "differences of test accuracy, paired by seed; clear at 95 % by Student's t, without "
+          "correction for multiple tests\n" +
           differences;
     }
     text += "\n";

@@ -176,7 +176,7 @@ Ranked rank_by_training(const RunContext& run, const Target& target,
     ranked.validation_accuracy = trained.result.validation.value().share();
     ranked.values = gate_scores(run, trained.network);
   });
-  std::filesystem::remove(checkpoint);  // the record has all that is needed of it
+  std::filesystem::remove(checkpoint);  // the record replaces it
   Ranked ranked;
   ranked.accuracy = record.validation_accuracy.value();
   ranked.standard_error = std::sqrt(ranked.accuracy * (1.0 - ranked.accuracy) /

@@ -13,10 +13,10 @@
 
 namespace tilewake {
 
-/// A loader of the training images at the network's resolution, as `recipe` says.
+/// A loader of the training images at `resolution`, with batch size and augmentation of `recipe`.
 std::unique_ptr<ImageLoader> training_loader(const RunContext& run, const PhaseRecipe& recipe,
                                              int resolution);
-/// Loaders without augmentation: of the validation images, on which all decisions are made, or the
+/// Loaders without augmentation: of the validation images, on which all decisions are based, or the
 /// first `max_images` of them (0: all); of training images; of the test images.
 std::unique_ptr<ImageLoader> validation_loader(const RunContext& run, int resolution,
                                                std::int64_t max_images = 0);
@@ -49,7 +49,7 @@ TrainedNetwork train_network(const RunContext& run, const Architecture& architec
                              const PhaseRecipe& recipe, const std::string& name,
                              const TrainingFiles& files);
 
-/// How good a network is after a short training.
+/// Accuracy of a network after a short training.
 struct Ranked {
   double accuracy = 0.0;  // of the validation images, 0..1
   double standard_error = 0.0;

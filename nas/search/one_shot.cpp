@@ -57,7 +57,7 @@ class OneShot {
         fingerprint_(std::move(fingerprint)),
         paths_(path_space(run, target)) {}
 
-  /// Both return what the last evolution scored, best first.
+  /// Both return the candidates of the last evolution, best first.
   std::vector<Candidate> one_stage() {
     Stage stage;
     stage.name = "supernet";
@@ -111,8 +111,8 @@ class OneShot {
     return fmt::format("{}/{}.ckpt", target_.directory, stage);
   }
 
-  /// The operators of the best score at the earlier positions; those that save most are changed for
-  /// the fastest until the network with the fastest later ones keeps to the target.
+  /// The operators of the best score at the earlier positions. Those that save most are replaced by
+  /// the fastest until the network with the fastest later operators keeps to the target.
   Path affordable_scores(std::size_t num_earlier, const Path& fastest) const {
     const Path best = best_scores(run_.operators, design_);
     Path path = fastest;
@@ -129,7 +129,7 @@ class OneShot {
         least_ms = ms;
         changed = p;
       }
-      if (changed == num_earlier) break;  // the fastest network: the evolution says what it misses
+      if (changed == num_earlier) break;  // the fastest network: the evolution reports the miss
       path[changed] = fastest[changed];
     }
     return path;
@@ -251,8 +251,8 @@ const Candidate* confirmed(const RunContext& run, const Target& target,
   return nullptr;
 }
 
-/// One evolution over all positions, or one after the other over later and earlier ones; then the
-/// best candidate that keeps to the limit on the simulator, too.
+/// One evolution over all positions, or one over the later and then one over the earlier positions;
+/// then the best candidate that keeps to the limit on the simulator as well.
 void one_shot(const RunContext& run, const Target& target, const SpaceDesign& design,
               StepRecord& record) {
   OneShot one_shot(run, target, design, record.fingerprint);

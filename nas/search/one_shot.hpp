@@ -14,7 +14,8 @@
 
 namespace tilewake {
 
-/// One path a step, every free position drawn uniformly: all parameters of the others keep still.
+/// Trains one path a step, every free position drawn uniformly; parameters outside the path do not
+/// change.
 class PathLearner final : public Learner {
  public:
   /// @param fixed  per position the choice that it always has; -1 where it is free
@@ -49,7 +50,7 @@ std::int64_t images_of_a_score(const RunContext& run);
 /// the earlier ones fixed to their operator of the best score; then the earlier ones, the later
 /// ones fixed to the operators found, with the weights of the first stage.
 ///   @param design  of run.operators
-/// The result is the best candidate that keeps to the target on the simulator, too. Throws
+/// The result is the best candidate that keeps to the target on the simulator as well. Throws
 /// TargetMissed where there is none.
 StepRecord one_shot_step(const RunContext& run, const Target& target, const SpaceDesign& design);
 

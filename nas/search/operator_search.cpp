@@ -77,7 +77,7 @@ void check_reachable(const RunContext& run, const SpaceDesign& design, double li
 }
 
 constexpr std::int64_t kMaxPathDraws = 20'000;
-// What else is drawn from a run's seed has other ones.
+// Each purpose has a separate stream of random numbers.
 constexpr std::uint64_t kSearchDraws = 0x7273;
 constexpr std::uint64_t kBaselineDraws = 0x7262;
 constexpr std::uint64_t kCorrelationDraws = 0x7263;
@@ -111,7 +111,7 @@ int num_networks(const RunContext& run) {
 /// short training.
 void search_randomly(const RunContext& run, const Target& target, StepRecord& record) {
   const int num_wanted = num_networks(run);
-  // As many again: some that keep to the target by the estimate may not on the simulator.
+  // Twice as many: some that keep to the target by the estimate exceed it on the simulator.
   const std::vector<Path> paths = draw(run, target, 2 * num_wanted, kSearchDraws);
   double best = -1.0;
   double sum = 0.0;
@@ -136,8 +136,8 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
   }
   if (!record.architecture) {
     throw TargetMissed(
-        fmt::format("no random network of the space {} keeps to {}: {} drawn do by the estimate, "
-                    "none on the simulator",
+        fmt::format("no random network of the space {} keeps to {}: {} do by the estimate, none on "
+                    "the simulator",
                     run.operators.name, as_ms(target.limit_ms), paths.size()),
         target.limit_ms, 0.0, {});
   }
@@ -156,7 +156,7 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
 /// winner. The record has no architecture where none is drawn.
 StepRecord random_step(const RunContext& run, const Target& target, int index) {
   const std::string name = fmt::format("random-{}", index);
-  // Some that keep to the target by the estimate may not on the simulator.
+  // Some that keep to the target by the estimate exceed it on the simulator.
   constexpr int kSpare = 10;
   int num_found = 0;
   for (const Path& path : draw(run, target, index + 1 + kSpare, kBaselineDraws)) {
@@ -172,7 +172,7 @@ StepRecord random_step(const RunContext& run, const Target& target, int index) {
   return none;
 }
 
-/// How well accuracies with the weights of the one-shot supernet order networks: Kendall's tau
+/// Rank correlation of accuracies: Kendall's tau of those with the weights of the one-shot supernet
 /// against those after `ranking` from scratch. `values`: tau, then both accuracies of every
 /// network; none where there are fewer than two networks, and then no file either.
 StepRecord correlation_step(const RunContext& run, const Target& target) {

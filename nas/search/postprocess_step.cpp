@@ -54,7 +54,7 @@ Architecture without_lowest(Architecture architecture, const std::vector<double>
   return architecture;
 }
 
-/// `network`, which is at hand unscaled, scaled to the limit in the direction that scaling chose.
+/// The unscaled `network`, scaled to the limit in the direction that scaling chose.
 std::optional<ConfirmedCandidate> scaled_alike(const RunContext& run, const Target& target,
                                                const Architecture& network,
                                                const std::vector<double>& direction) {
@@ -74,7 +74,7 @@ std::optional<ConfirmedCandidate> scaled_alike(const RunContext& run, const Targ
   return found;
 }
 
-/// What is kept so far, and what comes of trying more.
+/// The network kept so far, and trials of variants.
 class Trial {
  public:
   Trial(const RunContext& run, const Target& target, const StepRecord& search,
@@ -106,7 +106,7 @@ class Trial {
     const double gain = rank.accuracy - *record_.validation_accuracy;
     const bool is_kept = gain > rank.standard_error;
     record_.log.push_back(
-        fmt::format("{}: accuracy {} at {} against {} when the same time goes into scaling; {} "
+        fmt::format("{}: accuracy {} at {} against {} when scaling uses the same time; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
                     what, as_percent(rank.accuracy), as_ms(candidate->simulated_ms),
                     as_percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
@@ -159,8 +159,8 @@ std::vector<std::size_t> origins(const std::vector<ArchitectureBlock>& unscaled,
   return result;
 }
 
-/// Gate scores are of the scaled network's blocks; those of a block that depth scaling repeated
-/// count for the block it came from by the best of them.
+/// Maps the gate scores of the scaled network's blocks to unscaled blocks. A block that depth
+/// scaling repeated gets the highest score of its copies.
 std::vector<double> scores_of_unscaled(const Architecture& unscaled, const Architecture& scaled,
                                        const std::vector<double>& scores) {
   std::vector<double> result;
@@ -200,7 +200,8 @@ void postprocess(const RunContext& run, const Target& target, const StepRecord& 
                     without_lowest(variant, scores));
     }
   }
-  if (!recipe.hswish && !recipe.squeeze_excite) record.log.push_back("the recipe asks for none");
+  if (!recipe.hswish && !recipe.squeeze_excite)
+    record.log.push_back("the recipe enables no post-processing");
   record.architecture->name = "postprocessed";
   record.log.push_back("result: " + in_one_line(*record.architecture));
 }

@@ -110,7 +110,7 @@ struct Target {
 /// several in "target-0.1ms" each.
 std::vector<Target> targets_of(const RunContext& run);
 
-/// No network of the space, or none that was met, keeps to the limit.
+/// No network of the space, or none that the search met, keeps to the limit.
 class TargetMissed : public Error {
  public:
   TargetMissed(const std::string& reason, double limit_ms, double least_ms, Architecture network)

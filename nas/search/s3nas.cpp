@@ -51,7 +51,7 @@ std::vector<int> choices_of(Supernet& supernet) {
   return choices;
 }
 
-/// Designs the depths of run.space, where the user gives none.
+/// Designs the depths of run.space, unless the space gives them.
 ///   @param estimate  guides the search: latencies, or multiply-accumulates in place of them
 StepRecord design_step(RunContext& run, const LatencyEstimate& estimate) {
   SearchSpace& space = run.space;
@@ -120,7 +120,7 @@ void train_supergraph(const RunContext& run) {
   train_phase(run, run.directory, learner, *train, options);
 }
 
-/// The network that the search ends with: that of the last step, or else the last one met within
+/// The result of the search: the network of the last step, or else the last one met within
 /// `limit_ms`, or else the fastest one met if that keeps to the whole target.
 SearchPoint read_out(const RunContext& run, const Target& target, const LatencyTable& table,
                      Supernet& supernet, const SearchLearner& learner, double limit_ms,
@@ -233,7 +233,7 @@ CyclePredictor macs_predictor(double cycles_per_mac) {
 }
 
 std::vector<int> fastest_choices(const LatencyTable& table) {
-  // Shortest path through the choices: best[c] is that to choice c of the position at hand.
+  // Shortest path through the choices: best[c] is the path to choice c of the current position.
   std::vector<double> best(1, 0.0);
   std::vector<std::vector<int>> from;
   for (const auto& given : table.given) {
@@ -269,8 +269,7 @@ MethodSteps s3nas_steps(RunContext& run, Step last) {
   MethodSteps steps;
   steps.design = design_step(run, estimate);
   if (is_twin) {
-    steps.design.log.push_back(
-        "latencies stand for multiply-accumulates until networks are scaled");
+    steps.design.log.push_back("multiply-accumulates replace latencies until networks are scaled");
   }
   for (const std::string& line : steps.design.log) run.log("design: " + line);
   const auto table = std::make_shared<const LatencyTable>(tabulate(guide, choice_space(run.space)));

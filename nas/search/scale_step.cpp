@@ -24,7 +24,7 @@ ScalingLimits limits_of(const RunContext& run, double latency_ms) {
   return limits;
 }
 
-/// Simulates what scaling gave; `missed` says why it is no candidate.
+/// Simulates the scaled network; sets `missed` if it exceeds the limit or does not fit.
 void confirm(const RunContext& run, const Target& target, ConfirmedCandidate& candidate) {
   SimulatedLatency simulated =
       simulate_within(run, target, to_network(candidate.scaled.architecture));
@@ -41,7 +41,7 @@ double capacity(const Architecture& architecture) {
          std::log(static_cast<double>(num_trained_params(architecture)));
 }
 
-/// No candidate keeps to the limit: with the fastest network known, scaled or not.
+/// The exception for no candidate within the limit, with the fastest network known, scaled or not.
 TargetMissed missed(const Target& target, const StepRecord& search,
                     const std::vector<ConfirmedCandidate>& candidates) {
   TargetMissed missed("no scaled network keeps to the limit on the simulator", target.limit_ms,
@@ -108,7 +108,7 @@ void fill(const RunContext& run, const Target& target, const StepRecord& search,
   record.values.clear();
   const ConfirmedCandidate filled = fill_and_confirm(run, target, *search.architecture);
   if (filled.is_rejected()) {
-    record.log.push_back("nothing could be filled: " + filled.rejected());
+    record.log.push_back("not filled: " + filled.rejected());
   } else {
     record.architecture = filled.scaled.architecture;
     record.estimated_ms = filled.scaled.estimated_ms;

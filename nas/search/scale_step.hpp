@@ -12,7 +12,7 @@ namespace tilewake {
 
 /// A scaled network whose latency the simulator confirmed.
 struct ConfirmedCandidate {
-  int number = 0;  // from 1, in the order of the grid: what "same network as #2" refers to
+  int number = 0;  // from 1, in the order of the grid; "same network as #2" refers to it
   ScalingCandidate scaled;
   double simulated_ms = 0.0;  // 0 where it was rejected before
   std::string missed;         // why the simulator rejects it
@@ -31,8 +31,8 @@ std::vector<ConfirmedCandidate> scale_and_confirm(const RunContext& run, const T
 ConfirmedCandidate fill_and_confirm(const RunContext& run, const Target& target,
                                     const Architecture& architecture);
 
-/// Step "scale": the found network scaled to the limit in several directions; the best of them by
-/// short training. Throws Interrupted, TargetMissed.
+/// Step "scale": scales the found network to the limit in several directions; the result is the
+/// best of them by short training. Throws Interrupted, TargetMissed.
 StepRecord scale_step(const RunContext& run, const Target& target, const StepRecord& search);
 
 /// Step "scale" of networks of operators: single steps of width, depth or resolution, each

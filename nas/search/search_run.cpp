@@ -127,15 +127,16 @@ void check_data_fits(const RunContext& run) {
   }
   const Recipe& recipe = run.recipe;
   if (uses_operators(run.method) && recipe.supernet.drop_connect > 0.0) {
-    throw InputError(fmt::format(
-        "recipe {}: supernet.drop_connect: must be 0: one path a step leaves blocks out as it is",
-        recipe.name));
+    throw InputError(
+        fmt::format("recipe {}: supernet.drop_connect: must be 0: training single paths already "
+                    "leaves blocks out",
+                    recipe.name));
   }
   if (uses_operators(run.method) && recipe.supernet.ema_decay > 0.0) {
-    throw InputError(fmt::format(
-        "recipe {}: supernet.ema_decay: must be 0: an average over steps of which each trains "
-        "another path is one of no network",
-        recipe.name));
+    throw InputError(
+        fmt::format("recipe {}: supernet.ema_decay: must be 0: each step trains another path, so "
+                    "an average over steps mixes networks",
+                    recipe.name));
   }
   const Split split = split_train(*data.train, recipe.validation_share, run.seed);
   const auto num_images = static_cast<std::int64_t>(split.train.size());

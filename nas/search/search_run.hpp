@@ -33,7 +33,7 @@ struct MethodSteps {
   /// Trains random network number `index` of the same space for comparison; `latency_ms` is that of
   /// the winner. Empty where the method has no space.
   std::function<StepRecord(const Target& target, double latency_ms, int index)> random;
-  /// Measures how well the supernet orders networks; empty where that is not asked for.
+  /// Rank correlation of the supernet with short training; empty without --correlate.
   std::function<StepRecord(const Target& target)> correlate;
 };
 

@@ -44,7 +44,7 @@ std::string fingerprint_of(const std::vector<std::string>& lines) {
   return fingerprint;
 }
 
-/// Of the whole record but the hash itself.
+/// Hash of the whole record except for the hash itself.
 std::string record_hash(Json json) {
   json.erase("hash");
   return fmt::format("{:016x}", fnv1a64(json.dump()));
@@ -53,13 +53,13 @@ std::string record_hash(Json json) {
 StepRecord parse(const std::string& text, const std::string& path) {
   const Json json = parse_json(text, path);
   if (json.at("hash").get<std::string>() != record_hash(json)) {
-    throw InputError(path + ": is damaged: its hash is not that of its contents");
+    throw InputError(path + ": is damaged: the hash does not match its content");
   }
   StepRecord record;
   record.step = json.at("step").get<std::string>();
   record.fingerprint = fingerprint_of(json.at("settings").get<std::vector<std::string>>());
   if (json.contains("architecture")) {
-    // JSON is YAML: read as strictly as a file of its own.
+    // JSON is YAML: read as strictly as an architecture file.
     record.architecture =
         read_architecture_text(json.at("architecture").dump(1), path + ": architecture");
   }
@@ -91,7 +91,7 @@ std::optional<StepRecord> read_step_record(const std::string& path,
   try {
     record = parse(text, path);
   } catch (const Json::exception& e) {
-    throw InputError(fmt::format("{}: no record of a step: {}", path, json_error_text(e)));
+    throw InputError(fmt::format("{}: is not a step record: {}", path, json_error_text(e)));
   }
   if (record.fingerprint != fingerprint) {
     throw InputError(

@@ -13,8 +13,8 @@
 namespace tilewake {
 namespace {
 
-/// A name, or a section of the recipe: "train" is "train.epochs", "train.batch_size", ...; with a
-/// '!' before it, what the others have of it is left out.
+/// A name, or a section of the recipe: "train" is "train.epochs", "train.batch_size", ... A
+/// name with '!' before it is excluded from the others.
 using Names = std::vector<std::string_view>;
 
 struct StepReads {
@@ -47,7 +47,7 @@ const std::vector<StepReads>& step_reads() {
       {"train", {"train"}},
       {"evaluate", {}},
       {"correlation", {"--correlate", "ranking", "!ranking.max_ranked"}},
-      // Of one network each, whatever step trains it.
+      // Of one network each, independent of the step that trains it.
       {"rank", {"--data", "--seed", "validation_share", "ranking", "!ranking.max_ranked"}},
       {"random-network", {"--hw", "--data", "--seed", "validation_share", "train"}},
   };
@@ -101,7 +101,8 @@ std::string step_settings(const RunContext& run, const Target& target, std::stri
     if (std::none_of(settings.begin(), settings.end(), [&](const auto& setting) {
           return is_within(setting.first, pattern.substr(pattern.front() == '!' ? 1 : 0));
         }))
-      throw std::logic_error(fmt::format("step {} reads {}, which is no setting", step, pattern));
+      throw std::logic_error(
+          fmt::format("step {} reads {}, which is not a setting", step, pattern));
   }
   std::string text;
   for (const auto& [name, value] : settings) {

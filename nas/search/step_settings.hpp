@@ -10,8 +10,8 @@ namespace tilewake {
 
 /// The fingerprint of a step: the settings that it reads, one "name=value" a line, names as on the
 /// command line ("--seed") or in the recipe ("train.epochs"); the table is in step_settings.cpp. A
-/// step is done again only by the user's order: where its file has another fingerprint, the run is
-/// refused. So settings that no finished step reads may still change.
+/// finished step is never repeated: where its file has another fingerprint, the run is refused.
+/// Settings that no finished step reads may still change.
 ///   @param step    of the table
 ///   @param before  what the step starts from: the fingerprint of the step before, or the text of
 ///                  the network that it trains; its hash is one of the lines. Empty: nothing.

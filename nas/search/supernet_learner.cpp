@@ -62,7 +62,7 @@ SupergraphLearner::SupergraphLearner(Supernet supernet, const PhaseRecipe& recip
 }
 
 std::vector<ParameterGroup> SupergraphLearner::groups() {
-  // Thresholds have a group of their own; weight decay would pull closed gates open.
+  // Thresholds have a separate group; weight decay would pull closed gates open.
   ParameterGroup thresholds{supernet_->thresholds(), false, threshold_rate()};
   std::unordered_set<const void*> ours;
   for (const torch::Tensor& threshold : thresholds.parameters) {

@@ -14,7 +14,8 @@
 namespace tilewake {
 
 /// The supergraph phase: all networks of the space are trained at once, equal-selection dropout
-/// draws one a step. Where the recipe says so thresholds learn too, from the cross entropy alone.
+/// draws one a step. If supergraph_threshold_rate is above 0, thresholds learn too, from the cross
+/// entropy alone.
 class SupergraphLearner : public Learner {
  public:
   SupergraphLearner(Supernet supernet, const PhaseRecipe& recipe, const SearchOptions& options);
@@ -33,7 +34,7 @@ class SupergraphLearner : public Learner {
   SearchOptions options_;
 };
 
-/// What a search passed at a step: one network, by its choice at each block.
+/// The network that a search selects at a step, by its choice at each block.
 struct SearchPoint {
   std::vector<int> choices;  // indices into the blocks' OutcomeTable
   double latency_ms = 0.0;
@@ -41,8 +42,8 @@ struct SearchPoint {
 };
 
 /// The search phase: no dropout of gates, and the latency loss pulls the selected network below the
-/// target. Its weight grows with every step above the target and falls with every step within: so
-/// the gates that accuracy would miss least close first, whatever the scale of the two losses.
+/// target. Its weight grows with every step above the target and falls with every step within. The
+/// gates that matter least to accuracy thus close first, whatever the scale of the two losses.
 class SearchLearner final : public SupergraphLearner {
  public:
   SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,

@@ -15,7 +15,7 @@
 namespace tilewake {
 namespace {
 
-/// A directory's name for the network in it; "found" where that can name none.
+/// The name of a directory, for the network in it; "found" where it is not a valid network name.
 std::string name_after(const std::string& directory) {
   const auto path = std::filesystem::absolute(directory).lexically_normal();
   const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();

@@ -39,7 +39,7 @@ std::string machine_section(const Machine& machine) {
       with_separators(on_chip_bytes(config)), hardware_yaml(config, "  "));
 }
 
-/// Of a network, or of one layer of a topology.
+/// Describes a network, or one layer of a topology.
 std::string network_section(const Network& network, const std::string& path, const Program& program,
                             bool verbose) {
   std::string text = fmt::format(
@@ -72,17 +72,17 @@ ExitCode check_command(const Arguments& arguments) {
       "check",
       "check --hw FILE [--net FILE [--input-shape N,C,H,W]] [--set KEY=VALUE...]\n"
       "                      [--max-steps N] [--keys] [-v | -q]",
-      "Validates a machine, and whether it can run a network. Prints every value of the\n"
-      "machine and its peak figures.");
+      "Validates a machine, and checks whether it can run a network. Prints every value of\n"
+      "the machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
   options.optional("net", network_name, "FILE", kNetHelp);
   options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", settings, "KEY=VALUE...",
-               "put a value into the machine, as in dram.num_channels=4");
+               "override a value of the machine, as in dram.num_channels=4");
   options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.flag("keys", keys, "only list every key of the machine, with unit, range and meaning");
   options.flag("verbose,v", verbose, "also list the network's layers");
-  options.flag("quiet,q", quiet, "print nothing if all is well");
+  options.flag("quiet,q", quiet, "print nothing on success");
   if (!options.parse(arguments)) return ExitCode::kOk;
   if (network_name.empty() && !input_shape.empty())
     throw UsageError("--input-shape needs --net FILE");

@@ -8,15 +8,15 @@
 
 namespace tilewake {
 
-/// What stands behind the command's name.
+/// The words after the name of the command.
 using Arguments = std::vector<std::string>;
 
-/// Each runs one command, writes its result to standard output and throws what goes wrong:
-/// UsageError, InputError, or what is our own fault. latency_model/cli/main.cpp has the table of
-/// them.
+/// Each runs one command and writes its result to standard output. Throws UsageError or InputError;
+/// any other exception is a defect of the tool. latency_model/cli/main.cpp has the table of
+/// commands.
 ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
-/// `simulate` with --sweep among its arguments.
+/// `simulate` with --sweep.
 ExitCode sweep_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);

@@ -26,7 +26,7 @@
 namespace tilewake {
 namespace {
 
-/// Everything that is told, and where a memory has no such figure, nothing.
+/// The printed figures; empty where a memory has no such figure.
 struct Report {
   std::string hardware;
   std::string stream;
@@ -154,14 +154,14 @@ StreamKind stream_of(std::string_view name) {
   for (const auto& [candidate, kind] : kStreams) {
     if (candidate == name) return kind;
   }
-  throw UsageError(fmt::format("--stream is one of {}", format_names(kStreams)));
+  throw UsageError(fmt::format("--stream must be one of {}", format_names(kStreams)));
 }
 
 constexpr std::int64_t kMaxStreamBytes = std::int64_t{1} << 40;
-constexpr std::int64_t kStrideChunkBytes = 64;  // where --chunk is not given
+constexpr std::int64_t kStrideChunkBytes = 64;  // default with --stream stride
 
-/// Throws InputError if the stream would take more steps: a step is a chunk, or what the memory
-/// moves in one.
+/// Throws InputError if the stream takes more than `max_steps`. A step moves a chunk, or less if
+/// the memory model moves less in one step.
 void check_steps(const DramConfig& dram, StreamKind kind, std::int64_t bytes, std::int64_t chunk,
                  std::int64_t max_steps) {
   double step_bytes = dram_step_bytes(dram);
@@ -170,8 +170,8 @@ void check_steps(const DramConfig& dram, StreamKind kind, std::int64_t bytes, st
   const double steps = static_cast<double>(bytes) / step_bytes;
   if (steps <= static_cast<double>(max_steps)) return;
   throw InputError(
-      fmt::format("--bytes {}: takes about {:.3g} steps, more than {}; --max-steps allows more",
-                  bytes, steps, max_steps));
+      fmt::format("--bytes {}: takes about {:.3g} steps, more than {}; raise --max-steps", bytes,
+                  steps, max_steps));
 }
 
 }  // namespace
@@ -189,17 +189,17 @@ ExitCode dram_command(const Arguments& arguments) {
       "dram",
       "dram --hw FILE --stream read|write|alternate|stride [--bytes N] [--chunk N]\n"
       "                     [--max-steps N] [--format table|csv|json] [-v | -q]",
-      "Measures the memory of a machine alone: a stream that is handed over as fast as\n"
-      "it is taken, to an idle memory. `read` and `write` go through consecutive bytes,\n"
-      "`alternate` reads and writes chunks of them in turn, `stride` reads a chunk of\n"
-      "row after row. What is printed as `long streams` is a closed form.");
+      "Measures the memory of a machine alone, with a stream of requests as fast as the\n"
+      "idle memory accepts them. `read` and `write` access consecutive bytes, `alternate`\n"
+      "reads and writes chunks of them in turn, `stride` reads one chunk of each row.\n"
+      "`long streams` is the analytical bandwidth, not a measurement.");
   options.required("hw", hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("stream", stream, "NAME", "the stream: " + format_names(kStreams));
-  options.integer("bytes", bytes, 1, kMaxStreamBytes, "N", "bytes that are moved");
+  options.integer("bytes", bytes, 1, kMaxStreamBytes, "N", "bytes to move");
   options.integer("chunk", chunk, 0, kMaxStreamBytes, "N",
-                  "bytes of a chunk; 0 for the memory's largest request, or 64 with stride");
+                  "bytes per chunk; 0: the memory's largest request, or 64 with stride");
   options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N",
-                  "steps (some tenths of a microsecond each) that it may take, as estimated");
+                  "limit on the estimated steps (a few tenths of a microsecond each)");
   options.optional("format", format, "FORMAT", "what is printed: " + format_names(kDramFormats));
   options.flag("verbose,v", verbose, "log what the measurement cost");
   options.flag("quiet,q", quiet, "suppress warnings and progress");

@@ -21,13 +21,13 @@ std::string format_names(const Formats& formats) {
   return names;
 }
 
-/// What --format names in such a table. Throws UsageError if it names nothing.
+/// The formatter of that name in such a table. Throws UsageError if there is none.
 template <typename Formats>
 auto formatter_of(const Formats& formats, std::string_view format) {
   for (const auto& [name, formatter] : formats) {
     if (name == format) return formatter;
   }
-  throw UsageError(fmt::format("--format is one of {}", format_names(formats)));
+  throw UsageError(fmt::format("--format must be one of {}", format_names(formats)));
 }
 
 }  // namespace tilewake

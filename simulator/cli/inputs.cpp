@@ -25,9 +25,10 @@ std::vector<std::int64_t> parse_input_shape(const std::string& text) {
     const char* const last = text.data() + end;
     const auto [stop, error] = std::from_chars(text.data() + begin, last, size);
     if (error != std::errc{} || stop != last || size < 1 || size > kMaxDimension) {
-      throw UsageError(fmt::format(
-          "--input-shape must be sizes from 1 to {} with commas between, as 1,3,224,224, not '{}'",
-          kMaxDimension, printable(text)));
+      throw UsageError(
+          fmt::format("--input-shape must be sizes from 1 to {} separated by commas, as in "
+                      "1,3,224,224, not '{}'",
+                      kMaxDimension, printable(text)));
     }
     sizes.push_back(size);
     begin = end + 1;
@@ -46,7 +47,7 @@ Workload load_workload(const std::string& name, const std::string& input_shape) 
 }
 
 MappingOptions mapping_options(std::int64_t max_steps) {
-  return {max_steps, "; --max-steps allows more", nullptr};
+  return {max_steps, "; raise --max-steps", nullptr};
 }
 
 }  // namespace tilewake

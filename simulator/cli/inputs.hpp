@@ -9,18 +9,18 @@
 
 namespace tilewake {
 
-/// What --net and --input-shape mean, for the help of a command.
+/// Help texts of --net and --input-shape.
 inline constexpr const char* kNetHelp =
     "network: a name in networks/, or the path of a .yaml, .onnx or SCALE-Sim .csv file";
 inline constexpr const char* kInputShapeHelp =
-    "sizes of an ONNX model's input, 1,3,224,224, where it leaves them free";
+    "input sizes of an ONNX model that leaves them free, as in 1,3,224,224";
 
-/// The option --max-steps, for the help of a command.
+/// Help text of --max-steps.
 inline constexpr const char* kMaxStepsHelp =
-    "steps (some tenths of a microsecond each) that simulating one network may take, as estimated";
+    "limit on the estimated steps per network (a few tenths of a microsecond each)";
 inline constexpr std::int64_t kLargestMaxSteps = std::int64_t{1} << 50;
 
-/// The bound of --max-steps, whose error messages name the option.
+/// Mapping options with the limit of --max-steps; error messages name the option.
 MappingOptions mapping_options(std::int64_t max_steps);
 
 /// Reads what --net names and logs its warnings.

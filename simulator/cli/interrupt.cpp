@@ -8,13 +8,13 @@
 namespace tilewake {
 namespace {
 
-constexpr int kSignalBase = 128;  // what a shell adds to the number of the signal
+constexpr int kSignalBase = 128;  // exit code of a signal: this plus its number
 
 volatile std::sig_atomic_t num_delays = 0;
 volatile std::sig_atomic_t pending_signal = 0;
-volatile std::sig_atomic_t max_seconds = 0;  // that the outermost delay lasts; 0: no limit
+volatile std::sig_atomic_t max_seconds = 0;  // of the outermost delay; 0: no limit
 
-/// Only what may be called in a signal handler: no destructors, no buffers are flushed.
+/// Async-signal-safe: runs no destructors and flushes no buffers.
 [[noreturn]] void end_now(int signal) {
   constexpr std::string_view kText = "tilewake: interrupted\n";
   if (::write(STDERR_FILENO, kText.data(), kText.size()) < 0) ::_exit(kSignalBase + signal);

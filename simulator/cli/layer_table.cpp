@@ -23,7 +23,7 @@ double share(std::int64_t part, std::int64_t whole) {
 
 std::string count_or_dash(std::int64_t value) { return value == 0 ? "-" : with_prefix(value); }
 
-/// Cycles, and in brackets how much of `total` they are.
+/// Cycles, and their percentage of `total` in brackets.
 std::string stall_cell(std::int64_t stalls, std::int64_t total) {
   if (stalls == 0) return "-";
   return fmt::format("{} ({:.0f} %)", with_separators(stalls), 100.0 * share(stalls, total));
@@ -74,7 +74,7 @@ std::string last_line(const Summary& s) {
 }  // namespace
 
 std::string bound_of(const TraceRow& row) {
-  // The first of equals wins.
+  // Of equal parts the first is returned.
   const std::pair<std::int64_t, std::string_view> parts[] = {
       {row.compute_cycles, "compute"},
       {row.stall_dram_cycles, "DRAM"},

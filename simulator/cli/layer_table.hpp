@@ -10,13 +10,13 @@
 
 namespace tilewake {
 
-/// What a run shows first: where every cycle went, a line a layer, and the whole run in the last.
+/// The table of a run: the cycles of each layer, one line per layer, and the totals.
 std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows, bool color);
 
-/// What a network asks for, a line a layer, in the order of its file.
+/// Shapes, parameters and MACs of a network, one line per layer, in the order of its file.
 std::string network_table(const Network& network, bool color);
 
-/// What most of the layer's cycles went to: "compute", "set-up", "DRAM" or "write".
+/// The largest part of the layer's cycles: "compute", "set-up", "DRAM" or "write".
 std::string bound_of(const TraceRow& row);
 
 }  // namespace tilewake

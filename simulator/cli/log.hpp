@@ -5,11 +5,10 @@
 
 namespace tilewake {
 
-/// The log, on standard error: `info` is for everybody, `debug` for -v. Errors are no log entries,
-/// they are thrown.
+/// The log, on standard error; `debug` is printed with -v only. Errors are thrown, not logged.
 spdlog::logger& log();
 
-/// What -v and -q do. Throws UsageError if both are given.
+/// Sets the level of -v and -q. Throws UsageError if both are given.
 void set_log_level(bool verbose, bool quiet);
 
 }  // namespace tilewake

@@ -19,7 +19,7 @@ namespace po = boost::program_options;
 /// "out" or "out,o" as a user writes it: "--out".
 std::string long_name(const std::string& name) { return "--" + name.substr(0, name.find(',')); }
 
-/// "-o, --out" or "    --out", so that the long names stand below each other.
+/// "-o, --out" or "    --out", so that the long names are aligned.
 std::string both_names(const std::string& name) {
   const std::size_t comma = name.find(',');
   const bool has_short = comma != std::string::npos;
@@ -42,7 +42,7 @@ Options::Options(const std::string& command, const std::string& usage,
 
 void Options::add(const std::string& name, const po::value_semantic* semantic,
                   const std::string& placeholder, const std::string& help) {
-  options_.add_options()(name.c_str(), semantic);  // takes the semantic over
+  options_.add_options()(name.c_str(), semantic);  // takes ownership of the semantic
   help_lines_.push_back({both_names(name) + (placeholder.empty() ? "" : " " + placeholder), help});
 }
 
@@ -78,7 +78,7 @@ void Options::number(const std::string& name, std::optional<double>& value,
   const auto read = [this, name, &value](const std::string& text) {
     double number = 0.0;
     if (!parse_whole(text, number) || !std::isfinite(number) || number < 0.0) {
-      fail(fmt::format("option '{}' must be a number from 0, not '{}'", long_name(name),
+      fail(fmt::format("option '{}' must be a number of at least 0, not '{}'", long_name(name),
                        printable(text)));
     }
     value = number;
@@ -130,7 +130,7 @@ void Options::check(const po::option& option) const {
   for (const std::string& value : option.value) {
     if (value.empty()) fail(fmt::format("option '--{}' has an empty value", option.string_key));
     if (value.size() > 1 && value[0] == '-' && value.find_first_not_of("0123456789.", 1) > 1) {
-      fail(fmt::format("option '--{}' must not be negative, as '{}' is", option.string_key, value));
+      fail(fmt::format("option '--{}' must not be negative: '{}'", option.string_key, value));
     }
     if (value.starts_with('-')) {
       fail(fmt::format("option '--{}' needs a value, but '{}' follows", option.string_key, value));

@@ -13,15 +13,15 @@
 
 namespace tilewake {
 
-/// The options of one command: Boost.Program_options with our rules. Names are never guessed from
-/// their beginning, an option is given once, its value is neither empty nor like an option, and
-/// nothing else may stand on the command line. Whatever is wrong is a UsageError.
+/// The options of one command: Boost.Program_options with stricter rules. Names are not
+/// abbreviated, an option is given once, its value is neither empty nor like an option, and there
+/// are no other arguments. Every violation is a UsageError.
 class Options {
  public:
-  /// `usage` is what stands behind "tilewake" in the first line of the help text.
+  /// `usage` follows "tilewake" in the first line of the help text.
   Options(const std::string& command, const std::string& usage, const std::string& description);
 
-  /// `name` is "long" or "long,s". What `value` holds now is the default that the help text names.
+  /// `name` is "long" or "long,s". The present `value` is the default in the help text.
   void required(const std::string& name, std::string& value, const std::string& placeholder,
                 const std::string& help);
   void optional(const std::string& name, std::string& value, const std::string& placeholder,
@@ -30,17 +30,17 @@ class Options {
   /// A decimal integer from `min` to `max`.
   void integer(const std::string& name, std::int64_t& value, std::int64_t min, std::int64_t max,
                const std::string& placeholder, const std::string& help);
-  /// A finite number from 0.
+  /// A finite number of at least 0.
   void number(const std::string& name, std::optional<double>& value, const std::string& placeholder,
               const std::string& help);
-  /// One or more values behind each use of the option, which may come several times.
+  /// One or more values after each use of the option, which may be repeated.
   void list(const std::string& name, std::vector<std::string>& values,
             const std::string& placeholder, const std::string& help);
-  /// The same, with one value at least.
+  /// The same, with at least one value.
   void required_list(const std::string& name, std::vector<std::string>& values,
                      const std::string& placeholder, const std::string& help);
 
-  /// Fills the values. Returns false if help was asked for; it is printed then.
+  /// Fills the values. Prints the help text and returns false if --help is given.
   bool parse(const Arguments& arguments);
 
   /// Whether the option was on the command line, after parse(); the long name, without dashes.

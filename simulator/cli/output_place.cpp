@@ -16,7 +16,7 @@ namespace tilewake {
 void check_writable(const std::filesystem::path& directory) {
   namespace fs = std::filesystem;
   std::error_code error;
-  fs::path place = directory;  // or the nearest above it that exists
+  fs::path place = directory;  // or its nearest existing parent
   while (!place.empty() && fs::status(place, error).type() == fs::file_type::not_found) {
     place = place.parent_path();
   }

@@ -5,8 +5,8 @@
 
 namespace tilewake {
 
-/// Throws IoError unless files can be made in `directory` (empty: the current one), or, where it
-/// is missing, in the nearest one above. Changes nothing: to be called before the work.
+/// Throws IoError unless files can be created in `directory` (empty: the current one), or, where it
+/// is missing, in its nearest existing parent. Changes nothing; called before the work starts.
 void check_writable(const std::filesystem::path& directory);
 
 }  // namespace tilewake

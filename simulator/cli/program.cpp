@@ -40,8 +40,8 @@ class Executable {
       write_result(fmt::format("{} {}\n", name_, kVersion));
       return ExitCode::kOk;
     }
-    throw UsageError(fmt::format("'{}' is no command; one of {} (see '{} --help')", printable(name),
-                                 command_names(), name_));
+    throw UsageError(fmt::format("unknown command '{}'; one of {} (see '{} --help')",
+                                 printable(name), command_names(), name_));
   }
 
  private:

@@ -15,9 +15,9 @@ struct Command {
   ExitCode (*run)(const Arguments& arguments);
 };
 
-/// main() of an executable: prepares streams and signals, runs the command that the first argument
-/// names (or --help, --version), and makes every error one line on standard error and an exit code,
-/// here and nowhere else.
+/// main() of an executable: prepares streams and signals and runs the command that the first
+/// argument names (or --help, --version). This is the only place that turns an exception into a
+/// line on standard error and an exit code.
 ///   @param program  how a user calls it: "tilewake", "tilewake nas"
 int run_program(std::string_view program, const std::vector<Command>& commands, int argc,
                 char** argv);

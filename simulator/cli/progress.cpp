@@ -10,7 +10,7 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kStepElsewhere = 10;  // percent
+constexpr std::int64_t kStepElsewhere = 10;  // percent, where there is no terminal
 
 }  // namespace
 

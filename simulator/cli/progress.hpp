@@ -8,8 +8,8 @@
 
 namespace tilewake {
 
-/// How far a longer piece of work is, on standard error: one line that is rewritten on a terminal,
-/// one line per 10 % elsewhere, and one after a second. Silent where warnings are (-q).
+/// Progress of longer work on standard error: one line that is rewritten on a terminal, one line
+/// per 10 % elsewhere, and one after a second. Suppressed by -q.
 class Progress {
  public:
   /// "tilewake: `what` 450 of 1,500 `unit` (30 %), 0:12 left"

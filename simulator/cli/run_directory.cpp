@@ -26,13 +26,13 @@ namespace fs = std::filesystem;
 constexpr std::string_view kRunYaml = "run.yaml";
 constexpr std::string_view kJournal = "points.jsonl";
 
-/// Every file that a run may consist of. A command that adds one to a run adds it here.
+/// Every file that a run may consist of. To add one: a name here.
 constexpr std::string_view kRunFiles[] = {kRunYaml,        "layers.csv", "summary.json",
                                           "timeline.json", "sweep.csv",  kJournal};
 
-/// How a run's run.yaml begins.
+/// First line of the run.yaml of a run.
 constexpr std::string_view kRunMark = "# A run of tilewake.";
-/// How a line of a sweep's journal begins.
+/// Start of each line in the journal of a sweep.
 constexpr std::string_view kJournalMark = "{\"build\":";
 
 bool is_run_file(const std::string& name) {
@@ -47,7 +47,7 @@ bool is_run_file(const std::string& name) {
   throw IoError(fmt::format("{}: {}", path.string(), what));
 }
 
-/// Makes a directory and those above it that are missing; removes what it made unless that is kept.
+/// Creates a directory and its missing parents; removes them again unless keep() is called.
 class NewDirectories {
  public:
   explicit NewDirectories(fs::path path) {
@@ -59,7 +59,7 @@ class NewDirectories {
     for (auto it = missing.rbegin(); it != missing.rend(); ++it) {
       if (fs::create_directory(*it, error)) {
         made_.push_back(*it);
-      } else if (error) {  // else it exists by now: "a/" is "a" again
+      } else if (error) {  // otherwise it exists by now: "a/" is "a"
         remove();
         fail_as_system(*it, "cannot create directory: " + error.message());
       }
@@ -83,7 +83,7 @@ class NewDirectories {
   bool is_kept_ = false;
 };
 
-/// Sorted: an error names the same file on every file system.
+/// Sorted, so that an error names the same file on every file system.
 std::set<std::string> names_in(const fs::path& directory) {
   std::set<std::string> names;
   std::error_code error;
@@ -95,7 +95,7 @@ std::set<std::string> names_in(const fs::path& directory) {
   return names;
 }
 
-/// The begin of a regular file; empty where there is none.
+/// The first bytes of a regular file; empty where there is none.
 std::string begin_of(const fs::path& path, std::size_t max_bytes) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return "";
@@ -128,7 +128,7 @@ std::set<std::string> files_listed_in(const std::string& run_yaml) {
 class OwnFiles {
  public:
   explicit OwnFiles(const fs::path& directory) : directory_(directory) {
-    constexpr std::size_t kMaxHeadBytes = 4 << 20;  // the command line is in it
+    constexpr std::size_t kMaxHeadBytes = 4 << 20;  // it includes the command line
     const std::string run_yaml = begin_of(directory / kRunYaml, kMaxHeadBytes);
     if (run_yaml.starts_with(kRunMark)) {
       listed_ = files_listed_in(run_yaml);
@@ -189,7 +189,7 @@ RunDirectory::RunDirectory(const std::string& path, Existing existing) : path_(p
   }
   for (const std::string& name : names) {
     if (existing == Existing::kReplace && !own.contains(name)) {
-      fail(path_ / name, "belongs to no run of tilewake; --force replaces only whole runs");
+      fail(path_ / name, "is not a file of a run; --force replaces a directory of run files only");
     }
   }
 }
@@ -201,7 +201,7 @@ void RunDirectory::check_owner_of_run_files() const {
     const bool is_there =
         fs::symlink_status(path_ / name, error).type() != fs::file_type::not_found;
     if (is_there && !own.contains(std::string(name))) {
-      fail(path_ / name, "is in the way: it belongs to no run of tilewake");
+      fail(path_ / name, "would be replaced, but is not a file of a run");
     }
   }
 }
@@ -222,14 +222,14 @@ void RunDirectory::write(const std::vector<RunFile>& files, const std::string& r
   const InterruptDelay delay;
   check_owner_of_run_files();  // the user may have written files meanwhile
   NewDirectories directories(path_);
-  // Everything is on disk before the run that is there goes.
+  // Everything is on disk before the old run is removed.
   std::vector<PreparedFile> prepared;
   for (const RunFile& file : files) {
     assert(std::count(std::begin(kRunFiles), std::end(kRunFiles), file.name) == 1);
     prepared.emplace_back((path_ / file.name).string(), file.text);
   }
   prepared.emplace_back((path_ / kRunYaml).string(),
-                        run_yaml);  // last: with it the run is complete
+                        run_yaml);  // last: marks the run as complete
   try {
     remove_run(files);
     for (PreparedFile& file : prepared) file.commit();

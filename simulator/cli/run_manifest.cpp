@@ -31,7 +31,7 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
-/// Of what is there itself: a symbolic link is not followed.
+/// Does not follow a symbolic link.
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
@@ -61,10 +61,11 @@ RunManifest::RunManifest(const fs::path& directory, Names names)
 bool RunManifest::read() {
   const std::string path = path_of(std::string(kFileName)).string();
   const std::string text = read_text_file(path, kMaxManifestBytes);
-  // A process that was killed while it wrote leaves the last line cut off; its file was not made.
+  // A process that was killed while writing leaves an incomplete last line; its file does not
+  // exist.
   if (text.size() < kHead.size() && kHead.substr(0, text.size()) == text) return false;
   if (text.compare(0, kHead.size(), kHead) != 0) {
-    throw InputError(path + ":1: is no manifest of a run");
+    throw InputError(path + ":1: is not a manifest of a run");
   }
   int line = 2;
   for (std::size_t begin = kHead.size(); begin < text.size(); ++line) {
@@ -74,7 +75,7 @@ bool RunManifest::read() {
     const std::string name = text.substr(begin, end - begin);
     if (!names_.is_file(name)) {
       throw InputError(
-          fmt::format("{}:{}: '{}' is no file of such a run", path, line, printable(name)));
+          fmt::format("{}:{}: '{}' is not a file name of such a run", path, line, printable(name)));
     }
     listed_.insert(name);
     begin = end + 1;
@@ -145,9 +146,9 @@ void RunManifest::remove_run(const std::string& last) {
     }
     if (name != last) remove_file(path_of(name));
   }
-  // The longer name first: it is below the other.
+  // Subdirectories first: their names sort after those of their parents.
   for (auto it = directories.rbegin(); it != directories.rend(); ++it) {
-    ::rmdir(path_of(*it).c_str());  // stays where something else is in it
+    ::rmdir(path_of(*it).c_str());  // fails, as intended, if it is not empty
   }
   if (lists(last)) remove_file(path_of(last));
   remove_file(path_of(std::string(kFileName)));
@@ -179,7 +180,7 @@ void RunManifest::add(const std::string& path) {
   }
   if (!exists_) {
     make_directory_of(path_of(std::string(kFileName)).string());
-    append(std::string(kHead), O_CREAT | O_TRUNC);  // one that is there has half of a head
+    append(std::string(kHead), O_CREAT | O_TRUNC);  // an existing one has an incomplete head
     exists_ = true;
   }
   append(name + "\n", 0);

@@ -9,7 +9,7 @@
 
 namespace tilewake {
 
-/// What run.yaml tells of a run, beside its inputs.
+/// Contents of run.yaml other than the inputs.
 struct RunRecord {
   std::vector<std::string> command_line;  // "tilewake simulate ..."
   std::vector<std::string> files;         // written beside run.yaml
@@ -17,11 +17,11 @@ struct RunRecord {
   double cpu_seconds = 0.0;
 };
 
-/// The text of run.yaml: who made the run, from what, when and how long it took; every value of the
+/// The text of run.yaml: version, command, inputs, time and duration, and every value of the
 /// machine. It is the only file of a run that differs when the run is repeated.
 std::string run_yaml(const RunRecord& record, const Machine& machine, const Workload& workload);
 
-/// The same of a sweep: its files, what was set, how many points there are and how many failed.
+/// The same for a sweep: its files, the values of --set, the number of points and of failed points.
 std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep);
 
 }  // namespace tilewake

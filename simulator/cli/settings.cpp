@@ -46,7 +46,7 @@ std::vector<std::string> names_in(const std::string& option,
     if (text.find(',') != std::string::npos && std::filesystem::exists(text, error)) {
       throw UsageError(
           fmt::format("--{}: '{}' is a file, but in a sweep a comma separates names; "
-                      "give it another name, or a link to it",
+                      "rename it, or use a link to it",
                       option, printable(text)));
     }
     for (const std::string& name : split_at_commas(option, text)) {
@@ -68,9 +68,7 @@ std::vector<Setting> parse_settings(const std::vector<std::string>& texts) {
     settings.push_back(parse_setting(text));
     const std::string& key = settings.back().key;
     if (!keys.insert(key).second) {
-      throw UsageError(
-          fmt::format("--set: {} is given twice; its values go behind one another, with commas",
-                      printable(key)));
+      throw UsageError(fmt::format("--set: {} is given twice; use KEY=V1,V2", printable(key)));
     }
   }
   return settings;
@@ -80,8 +78,9 @@ std::vector<YamlOverride> single_values(const std::vector<Setting>& settings) {
   std::vector<YamlOverride> values;
   for (const Setting& setting : settings) {
     if (setting.values.size() > 1) {
-      throw UsageError(fmt::format("--set: {} is given {} values; several take 'simulate --sweep'",
-                                   printable(setting.key), setting.values.size()));
+      throw UsageError(
+          fmt::format("--set: {} is given {} values; only 'simulate --sweep' takes several",
+                      printable(setting.key), setting.values.size()));
     }
     values.push_back({setting.key, setting.values.front()});
   }

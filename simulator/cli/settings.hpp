@@ -9,14 +9,14 @@
 
 namespace tilewake {
 
-/// Reads what stands behind each --set, KEY=VALUE[,VALUE...]. Throws UsageError for what is no such
-/// thing, and for a key or a value that is given twice.
+/// Parses the texts of --set, KEY=VALUE[,VALUE...]. Throws UsageError for a malformed text, and for
+/// a key or a value that is given twice.
 std::vector<Setting> parse_settings(const std::vector<std::string>& texts);
 
-/// The only value of each. Throws UsageError if a key has several, which take a sweep.
+/// The only value of each key. Throws UsageError if a key has several values: these need a sweep.
 std::vector<YamlOverride> single_values(const std::vector<Setting>& settings);
 
-/// `text` cut at its commas. Throws UsageError, naming `option`, where nothing is between two.
+/// `text` split at its commas. Throws UsageError naming `option` for an empty part.
 std::vector<std::string> split_at_commas(const std::string& option, const std::string& text);
 
 /// The plan of --hw, --net and --set; names may be joined by commas. Throws UsageError if a name is

@@ -29,7 +29,7 @@
 namespace tilewake {
 namespace {
 
-/// What a run leaves: the rows of its layers, their sum, and the timeline if one was asked for.
+/// The result of a run: the rows of its layers, their summary, and the timeline with --timeline.
 struct Run {
   std::vector<TraceRow> rows;
   Summary summary;
@@ -74,13 +74,13 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", values.settings, "KEY=VALUE...",
-               "put a value into the machine, as in dram.num_channels=4");
+               "override a value of the machine, as in dram.num_channels=4");
   options.flag("sweep", values.sweep,
-               "several machines, networks and values at once: see 'simulate --sweep --help'");
+               "simulate many configurations in parallel: see 'simulate --sweep --help'");
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("timeline", values.timeline,
-               "also write DIR/timeline.json, which https://ui.perfetto.dev shows");
+               "also write DIR/timeline.json, for https://ui.perfetto.dev");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT",
@@ -140,7 +140,7 @@ void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
 }  // namespace
 
 ExitCode simulate_command(const Arguments& arguments) {
-  // No value of an option looks like this, so it is the flag, wherever it stands.
+  // No value of an option starts with "--", so this is the flag at any position.
   if (std::find(arguments.begin(), arguments.end(), "--sweep") != arguments.end()) {
     return sweep_command(arguments);
   }

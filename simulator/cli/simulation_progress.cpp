@@ -39,7 +39,7 @@ void SimulationProgress::begin(const Network& network, const Program& program) {
   }
 }
 
-/// How much of a layer is done, by its milestones, whose number is an estimate.
+/// The share of a layer that is done, 0..1, from its estimated number of milestones.
 double SimulationProgress::share_of(const Layer& layer) {
   constexpr double kMostBeforeTheEnd = 0.99;
   if (layer.milestones <= 0.0) return 0.0;

@@ -13,8 +13,8 @@
 
 namespace tilewake {
 
-/// Shows how far the simulation of a network is, once it takes more than a second: the layer, a
-/// percentage and the time left, by the estimates of the program.
+/// Progress of the simulation of a network, shown after the first second: the layer, a percentage
+/// and the time left, from the estimates of the program.
 class SimulationProgress final : public EventSink {
  public:
   /// To be called before each layer is mapped.

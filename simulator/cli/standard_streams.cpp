@@ -32,8 +32,8 @@ int write_all(int fd, std::string_view text) {
 void prepare_standard_streams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is the one we look at. Writing to a closed standard output must still
-    // fail, hence read-only; nobody misses what goes to a closed standard error.
+    // open() returns the lowest free number, which is `fd`. It is read-only for standard output,
+    // because writing to a closed standard output must still fail.
     static_cast<void>(::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY));
   }
   std::signal(SIGPIPE, SIG_IGN);

@@ -6,16 +6,15 @@
 
 namespace tilewake {
 
-/// To be called first: opens /dev/null for those of the three standard streams that are closed, so
-/// that no file of ours gets their number, and makes a vanished reader an error instead of a
-/// signal.
+/// To be called first: opens /dev/null for each closed standard stream, so that no other file gets
+/// its number, and ignores SIGPIPE, so that writing to a closed pipe is an error.
 void prepare_standard_streams();
 
-/// Writes all of `text` to a file descriptor. Returns 0, or what errno says.
+/// Writes all of `text` to a file descriptor. Returns 0, or errno.
 int write_all(int fd, std::string_view text);
 
-/// Writes all of `text` to standard output. A reader that went away (`| head`) has seen enough and
-/// is no error; anything else is an InputError with the system's reason.
+/// Writes all of `text` to standard output. A closed pipe (`| head`) is not an error; for any other
+/// failure, throws IoError with the system's reason.
 void write_result(std::string_view text);
 
 /// Writes one line to standard error: "tilewake: " and one_line(text).

@@ -42,7 +42,7 @@ void StatusLine::show(const std::string& text) {
   std::string line = "tilewake: " + one_line(text);
   if (is_terminal_) {
     const std::size_t length = line.size();
-    line.resize(std::max(length, shown_length_), ' ');  // over what is left of the line before
+    line.resize(std::max(length, shown_length_), ' ');  // overwrites the rest of the previous line
     shown_length_ = length;
     line.insert(0, "\r");
   } else {

@@ -8,7 +8,7 @@
 namespace tilewake {
 
 /// Status of longer work on standard error: one line that is rewritten on a terminal, separate
-/// lines elsewhere. Silent where warnings are (-q).
+/// lines elsewhere. Suppressed by -q.
 class StatusLine {
  public:
   StatusLine();
@@ -17,8 +17,8 @@ class StatusLine {
   StatusLine& operator=(const StatusLine&) = delete;
 
   bool is_terminal() const { return is_terminal_; }
-  /// Whether the work has taken a second, and the last line is old enough: a fifth of a second on a
-  /// terminal; elsewhere twice as long each time, up to a minute.
+  /// Whether a second has passed since the beginning, and the interval since the last line: 0.2 s
+  /// on a terminal; elsewhere 1 s, doubled after each line, up to 60 s.
   bool is_due() const;
   double elapsed_seconds() const;
 

@@ -67,10 +67,10 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
       "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
       "                         [--jobs N] [--max-steps N] [--out DIR [--resume | --force]]\n"
       "                         [--format table|csv|json] [-v | -q]",
-      "Simulates every machine with every network with every combination of the values that are\n"
-      "set, each in a process of its own, and prints a line for each. What fails is told and does\n"
-      "not stop the others. With --out, Ctrl-C loses nothing: --resume goes on.");
-  options.flag("sweep", values.sweep, "what makes this a sweep");
+      "Simulates every machine with every network with every combination of values, each\n"
+      "point in a separate process, and prints one line per point. Failed points are\n"
+      "reported; the rest continue. With --out, --resume continues an interrupted sweep.");
+  options.flag("sweep", values.sweep, "run a sweep");
   options.required_list("hw", values.hardware, "FILE,...",
                         "machines: names in hw_configs/, or paths");
   options.required_list("net", values.networks, "FILE,...",
@@ -78,10 +78,11 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   options.list("set", values.settings, "KEY=VALUE,...",
                "values of a key of the machine, as in dram.num_channels=1,2,4");
   options.integer("jobs", values.num_jobs, 1, kMaxJobs, "N",
-                  "processes at a time; as many as there are cores");
+                  "processes at a time, by default one per core");
   options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.optional("out", values.out, "DIR", "also write run.yaml and sweep.csv there");
-  options.flag("resume", values.resume, "simulate only what is not in DIR, or has changed");
+  options.flag("resume", values.resume,
+               "simulate only points that are missing in DIR or have changed");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
   options.optional("format", values.format, "FORMAT",
@@ -95,8 +96,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   return true;
 }
 
-/// Where the journal of the sweep in --out is. Throws InputError if the options do not fit what is
-/// there.
+/// Path of the journal in --out. Throws InputError if the options do not fit the files there.
 std::string journal_path(const SweepCommandOptions& options) {
   std::string journal = (std::filesystem::path(options.out) / SweepJournal::kFileName).string();
   std::error_code error;
@@ -107,7 +107,7 @@ std::string journal_path(const SweepCommandOptions& options) {
   }
   if (is_there && !options.resume && !options.force) {
     throw InputError(
-        fmt::format("{}: holds a sweep already ({}); --resume goes on with it, --force replaces it",
+        fmt::format("{}: holds a sweep already ({}); --resume continues it, --force replaces it",
                     options.out, SweepJournal::kFileName));
   }
   return journal;
@@ -127,7 +127,7 @@ struct SweepOutput {
   SweepJournal journal;
 };
 
-/// Seconds of CPU of all processes that ended.
+/// CPU seconds of all finished child processes.
 double cpu_seconds_of_children() {
   rusage usage{};
   ::getrusage(RUSAGE_CHILDREN, &usage);
@@ -137,7 +137,7 @@ double cpu_seconds_of_children() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// Reports inputs that cannot be read before the work: a misspelt name should not be news after it.
+/// Logs the inputs that cannot be read, before the work starts.
 template <typename T>
 void report_errors(const std::vector<SweepInput<T>>& inputs) {
   for (const SweepInput<T>& input : inputs) {
@@ -156,8 +156,8 @@ void report_inputs(const Sweep& sweep) {
   }
 }
 
-/// Simulates what is not in `journal` (null: everything). The first interrupt lets the points under
-/// way end and no other begin.
+/// Simulates the points that are not in `journal` (null: all). After the first interrupt, running
+/// points are finished and no other is started.
 void run_sweep(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* journal) {
   Progress progress("simulated", "points", sweep.plan().size());
   SweepOptions options;
@@ -188,7 +188,7 @@ void write_sweep(const SweepOutput& output, const Sweep& sweep, RunRecord record
   output.directory.write(files, sweep_run_yaml(record, sweep));
 }
 
-/// The first point that ended with `code`; none: -1.
+/// The first point that ended with `code`; -1 if there is none.
 std::int64_t first_with(const Sweep& sweep, ExitCode code) {
   const auto& results = sweep.results();
   const auto found = std::find_if(results.begin(), results.end(),
@@ -204,12 +204,12 @@ void report_warnings(const Sweep& sweep) {
     if (++num_warned == 1) first = result.summary->info.warnings.front();
   }
   if (num_warned == 0) return;
-  log().warn("{} of {} points have warnings (csv and json have them all): {}",
+  log().warn("{} of {} points have warnings (csv and json list all): {}",
              with_separators(num_warned), with_separators(sweep.plan().size()), first);
 }
 
-/// What is wrong with a sweep that is complete, in one line and an exit code.
-ExitCode complain(const Sweep& sweep) {
+/// Prints the failures of a complete sweep in one line. Returns the exit code.
+ExitCode report_failures(const Sweep& sweep) {
   for (const ExitCode code : {ExitCode::kInternal, ExitCode::kBadInput}) {
     const std::int64_t first = first_with(sweep, code);
     if (first < 0) continue;
@@ -223,7 +223,7 @@ ExitCode complain(const Sweep& sweep) {
 void report_interrupt(const Sweep& sweep, bool is_kept) {
   log().info("stopped after {} of {} points; {}", with_separators(sweep.num_done()),
              with_separators(sweep.plan().size()),
-             is_kept ? "--resume goes on from there" : "without --out nothing is kept");
+             is_kept ? "--resume continues from there" : "without --out nothing is kept");
 }
 
 }  // namespace
@@ -242,8 +242,8 @@ ExitCode sweep_command(const Arguments& arguments) {
   Sweep sweep(plan);
   report_inputs(sweep);
   {
-    // An interrupt ends the process at the end of the block, or after a second: every point that is
-    // done is in the journal by then.
+    // An interrupt ends the process at the end of the block, or after a second. Every finished
+    // point is in the journal by then.
     const InterruptDelay delay(InterruptDelay::kOneSecond);
     run_sweep(sweep, options, output ? &output->journal : nullptr);
     if (!sweep.is_complete()) {
@@ -260,13 +260,13 @@ ExitCode sweep_command(const Arguments& arguments) {
   }
   report_warnings(sweep);
   if (sweep.num_found() > 0) {
-    log().info("{} of {} points were there already", with_separators(sweep.num_found()),
+    log().info("{} of {} points were already in the journal", with_separators(sweep.num_found()),
                with_separators(plan.size()));
   }
   log().debug("{} points in {:.2f} s, {:.2f} s of CPU", with_separators(plan.size()),
               stopwatch.wall_seconds(), stopwatch.cpu_seconds() + cpu_seconds_of_children());
   if (sweep.num_failed() < plan.size()) write_result(format(sweep));
-  return complain(sweep);
+  return report_failures(sweep);
 }
 
 }  // namespace tilewake

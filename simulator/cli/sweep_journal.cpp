@@ -24,7 +24,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// 100,000 points, the most of a sweep, take 100 MB.
+// 100,000 points, the maximum of a sweep, take 100 MB.
 constexpr std::size_t kMaxJournalBytes = std::size_t{1} << 28;
 constexpr JsonLimits kLineLimits = {std::size_t{1} << 20, 10'000, 4};
 
@@ -32,7 +32,7 @@ std::string text_of_json(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// What a line says, without its member "check"; none if that is not the hash of the others.
+/// The object in a line, without its member "check"; none if "check" is not the hash of the others.
 std::optional<Json> checked(const std::string& line) {
   Json json;
   try {
@@ -63,7 +63,7 @@ void SweepJournal::read(const std::string& text) {
   int num_unusable = 0;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
-    // Whoever was killed while writing leaves a line without an end.
+    // A process that was killed while writing leaves an incomplete line.
     const bool is_whole = end != std::string::npos;
     if (!is_whole || !read_line(text.substr(begin, end - begin))) ++num_unusable;
     begin = is_whole ? end + 1 : text.size();
@@ -120,7 +120,7 @@ std::string SweepJournal::text_of(const std::vector<const Summary*>& points) con
 }
 
 void SweepJournal::open() {
-  // Without the lines that are of no use: behind a line that was cut off none could be read.
+  // Drops unusable lines: a line appended to an incomplete one could not be read.
   make_directory_of(path_);
   write_file_atomically(path_, text_of({}));
   file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);

@@ -12,34 +12,34 @@
 
 namespace tilewake {
 
-/// The points of a sweep that are done, a line of JSON each, written as they come: what a sweep
-/// that is resumed need not do again.
+/// The finished points of a sweep, one line of JSON each, appended as they finish. A resumed sweep
+/// does not simulate them again.
 ///
-/// A point is known by its machine (machine_id, so all values), the hash of its network's file and
-/// the build of the tool. Each line carries a hash of itself: what is damaged, cut off, or was made
-/// by another build is never believed.
+/// The key of a point is its machine (machine_id, which covers all values), the hash of its network
+/// file and the build of the tool. Each line has a hash of its contents; lines that are damaged,
+/// incomplete or of another build are not used.
 class SweepJournal {
  public:
   static constexpr std::string_view kFileName = "points.jsonl";
 
-  /// With `resume`, reads the file at `path`; else what is there goes when the first point comes.
-  /// Throws InputError if it cannot be read.
+  /// With `resume`, reads the file at `path`; otherwise the first point replaces it. Throws
+  /// InputError if it cannot be read.
   ///   @param build  of the tool, build_id()
   SweepJournal(const std::string& path, const std::string& build, bool resume);
   ~SweepJournal();
   SweepJournal(const SweepJournal&) = delete;
   SweepJournal& operator=(const SweepJournal&) = delete;
 
-  /// Why lines of the file are not used; empty if all is well.
+  /// Why lines of the file are not used; empty if all are used.
   const std::string& warning() const { return warning_; }
 
-  /// What the point came to; null if it was not done.
+  /// The result of the point; null if it was not simulated.
   const Summary* find(const std::string& machine, std::uint64_t network_hash) const;
 
-  /// Hands the point over to the system before it returns. Throws InputError if that fails.
+  /// Writes the point to the file before it returns. Throws IoError if that fails.
   void add(const Summary& point);
 
-  /// The whole file, had the points come in this order; then those of other sweeps that were there.
+  /// The whole file with the points in this order, followed by the points of other sweeps in it.
   std::string text_of(const std::vector<const Summary*>& points) const;
 
  private:

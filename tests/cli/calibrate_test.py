@@ -194,8 +194,8 @@ class TraceTest(CalibrateTest):
                  for name in SHIPPED]
         result = self.calibrate("--trace", *paths)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertRegex(result.stderr, r"tilewake: the model is poor: MAPE \d+\.\d+ % of networks "
-                         r"held out\n\Z")
+        self.assertRegex(result.stderr, r"tilewake: the model is inaccurate: MAPE \d+\.\d+ % on "
+                         r"held-out networks\n\Z")
         self.assertTrue(self.model())
 
     def test_a_trace_of_another_machine_is_refused(self):
@@ -273,7 +273,7 @@ class TraceTest(CalibrateTest):
         for name in SHIPPED:
             path = self.changed(name, as_the_roofline_says)
             paths.append(path.rename(self.dir / f"{name}.csv"))
-        self.expect_missed("the model lost to the plain roofline", "--trace", *paths)
+        self.expect_missed("less accurate than the roofline", "--trace", *paths)
         self.assertFalse((self.dir / "model.yaml").exists())
 
 
@@ -318,12 +318,12 @@ class ModelFileTest(CalibrateTest):
         self.expect_refused("/dev/null", *FEW, "--out", "/dev/null")
 
     def test_a_missed_max_mape_writes_nothing(self):
-        self.expect_missed(r"MAPE 0\.\d{3} % on layers held out, more than --max-mape 0\.001; "
+        self.expect_missed(r"MAPE 0\.\d{3} % on held-out layers, more than --max-mape 0\.001; "
                            "model.yaml is not written", *FEW, "--max-mape", "0.001")
         self.assertFalse((self.dir / "model.yaml").exists())
         self.expect_calibrated(*FEW, "--max-mape", "1000")
         before = self.model()
-        self.expect_missed(r"model.yaml stays as it was \(MAPE \d+\.\d+ %\)", *FEW, "--seed", "2",
+        self.expect_missed(r"model.yaml is unchanged \(MAPE \d+\.\d+ %\)", *FEW, "--seed", "2",
                            "--max-mape", "0.001")
         self.assertEqual(self.model(), before)
 

@@ -15,10 +15,10 @@ class UsageTest(CliTest):
     def test_what_is_no_command_line_exits_2(self):
         for pattern, *arguments in [
                 ("no command; one of check, simulate", ),
-                ("'simulat' is no command", "simulat"),
-                ("'--hw' is no command", "--hw", "midap", "simulate"),
-                ("'--version' is no command", "--version", "now"),
-                ("'' is no command", ""),
+                ("unknown command 'simulat'", "simulat"),
+                ("unknown command '--hw'", "--hw", "midap", "simulate"),
+                ("unknown command '--version'", "--version", "now"),
+                ("unknown command ''", ""),
                 ("option '--hw' is required", "simulate"),
                 ("option '--net' is required", "simulate", "--hw", "machine.yaml"),
                 ("option '--hw' is required", "check"),
@@ -26,7 +26,7 @@ class UsageTest(CliTest):
                 ("'--hw' needs a value, but '--net' follows", "simulate", "--hw", "--net", "x"),
                 ("argument for option '--hw' is missing", "check", "--hw", "-v"),
                 ("'--hw' needs a value, but '-' follows", "check", "--hw", "-"),
-                ("'--seed' must not be negative, as '-1' is", "calibrate", "--hw", "midap",
+                ("'--seed' must not be negative: '-1'", "calibrate", "--hw", "midap",
                  "--seed=-1"),
                 ("'--hw' has an empty value", "check", "--hw", ""),
                 ("'--hw'", "check", "--hw="),
@@ -45,7 +45,7 @@ class UsageTest(CliTest):
                 ("--timeline needs --out", *self.simulate, "--timeline"),
                 ("--force needs --out", *self.simulate, "--force"),
                 ("'--timeline' does not take any", *self.simulate, "--timeline=1", "--out", "x"),
-                ("--format is one of table, csv, json", *self.simulate, "--format", "xml"),
+                ("--format must be one of table, csv, json", *self.simulate, "--format", "xml"),
                 ("'--format' has an empty value", *self.simulate, "--format", ""),
                 ("'--out' has an empty value", *self.simulate, "--out", ""),
         ]:

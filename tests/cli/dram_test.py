@@ -71,9 +71,10 @@ class DramTest(CliTest):
 
     def test_what_cannot_be_measured_is_refused(self):
         arguments = ["dram", "--hw", "lpddr4.yaml", "--stream"]
-        self.expect_error(2, "--stream is one of read, write, alternate, stride", *arguments, "up")
+        self.expect_error(2, "--stream must be one of read, write, alternate, stride", *arguments,
+                          "up")
         self.expect_error(2, "--bytes", *arguments, "read", "--bytes", "0")
-        self.expect_error(2, "--format is one of", *arguments, "read", "--format", "xml")
+        self.expect_error(2, "--format must be one of", *arguments, "read", "--format", "xml")
         self.expect_error(2, "--stream", "dram", "--hw", "lpddr4.yaml")
         self.expect_error(3, "nowhere", "dram", "--hw", "nowhere", "--stream", "read")
         self.write("bad.yaml", (self.dir / "lpddr4.yaml").read_text()

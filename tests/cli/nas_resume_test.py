@@ -58,7 +58,7 @@ class InterruptTest(ResumeTest):
             with self.subTest(beginning):
                 code, stderr = self.interrupt(signal.SIGINT, beginning)
                 self.assertEqual(code, 130)
-                self.assertIn("interrupted; everything is kept, --resume goes on from here", stderr)
+                self.assertIn("interrupted; all results are kept, --resume continues", stderr)
                 printed = self.resume(*ARGUMENTS, "--format", "json")
                 self.assertEqual(strict_json(printed)["targets"][0]["directory"], "run")
                 self.assert_same_run(self.dir / "run")

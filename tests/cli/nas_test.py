@@ -182,7 +182,7 @@ class UsageTest(NasTest):
         whole = [*run, "--hw", "midap", "--target-ms", "1", "--out", "out"]
         for pattern, *arguments in [
                 ("no command; one of run, search, scale, postprocess, train, evaluate", "nas"),
-                ("'serch' is no command; one of run, search", "nas", "serch"),
+                ("unknown command 'serch'; one of run, search", "nas", "serch"),
                 ("option '--hw' is required .*'tilewake nas run --help'", *run),
                 ("option '--hw' is required .*'tilewake nas scale --help'", "nas", "scale"),
                 ("unrecognised option '--bogus'", *whole, "--bogus"),
@@ -300,7 +300,7 @@ class InputTest(NasTest):
             self.skipTest("there is a CUDA device")
         self.expect_refused("--device cuda: LibTorch finds no CUDA device", *self.arguments(
             "--out", "out", "--device", "cuda"))
-        self.expect_refused("--precision mixed: pays on cuda only", *self.arguments(
+        self.expect_refused("--precision mixed: only supported on cuda", *self.arguments(
             "--out", "out", "--precision", "mixed"))
         self.assertFalse((self.dir / "out").exists())
 
@@ -308,8 +308,8 @@ class InputTest(NasTest):
         alone = self.dir / "alone/tilewake"
         alone.parent.mkdir()
         shutil.copy(EXE, alone)
-        self.expect_error(3, r"cannot start \S+/alone/tilewake-nas: No such file or directory; it "
-                          "is built with LibTorch at hand and -DTILEWAKE_BUILD_NAS=ON", "nas",
+        self.expect_error(3, r"cannot start \S+/alone/tilewake-nas: No such file or directory; .*"
+                          "-DTILEWAKE_BUILD_NAS=ON", "nas",
                           "--help", exe=alone)
         link = self.dir / "link"
         link.symlink_to(EXE)

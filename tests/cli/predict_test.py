@@ -69,8 +69,8 @@ class PredictTest(CliTest):
                 self.assertRegex(line, rf" {layer['total_cycles']:,} .*\+-{BAND} %$")
         total = next(line for line in lines if line.startswith("total "))
         self.assertRegex(total, rf" {result['total_cycles']:,} +100\.0 % +\+-{BAND} %$")
-        self.assertRegex(lines[-1], r"^tiny on midap: \S+ ms predicted; 95 % of the networks held "
-                         r"out were within \S+ % of the simulator$")
+        self.assertRegex(lines[-1], r"^tiny on midap: \S+ ms predicted; 95 % of the held-out "
+                         r"networks were within \S+ % of the simulator$")
 
     def test_layers_are_those_of_the_simulator(self):
         simulated = self.expect_ok(*self.simulate, "--format", "csv").split("\n", 1)[1]

@@ -7,6 +7,7 @@
 #include "simulator/engine/memory/stream_channel.hpp"
 #include "tests/engine/random_dram.hpp"
 #include "tests/engine/slow_dram.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -46,9 +47,9 @@ void expect_equal_runs(std::uint64_t seed) {
 }
 
 TEST(StreamChannelSweep, EqualsTheSlowModel) {
-  for (std::uint64_t seed = 0; seed < 4000; ++seed) {
+  for (int seed = 0; seed < num_cases(4000); ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    ASSERT_NO_FATAL_FAILURE(expect_equal_runs(seed));
+    ASSERT_NO_FATAL_FAILURE(expect_equal_runs(static_cast<std::uint64_t>(seed)));
   }
 }
 

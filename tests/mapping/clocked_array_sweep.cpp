@@ -12,11 +12,12 @@
 #include "tests/mapping/clocked_layer.hpp"
 #include "tests/mapping/random_tiling.hpp"
 #include "tests/support/network_text.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
 
-constexpr int kNumLayers = 400;  // a dataflow
+constexpr int kNumLayers = num_cases(400);  // a dataflow
 
 class ClockedArrayTest : public ::testing::TestWithParam<std::tuple<Dataflow, bool>> {
  protected:

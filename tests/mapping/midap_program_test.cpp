@@ -16,6 +16,7 @@
 #include "tests/mapping/midap_state.hpp"
 #include "tests/support/mapped_networks.hpp"
 #include "tests/support/midap_machines.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/shipped.hpp"
 
 namespace tilewake {
@@ -26,8 +27,8 @@ namespace {
 
 using ::testing::StartsWith;
 
-constexpr int kNumRandomNetworks = 300;
-constexpr int kNumMovingNetworks = 100;
+constexpr int kNumRandomNetworks = num_cases(300);
+constexpr int kNumMovingNetworks = num_cases(100);
 
 std::vector<Network> networks() {
   std::vector<Network> all = shipped_networks();

@@ -16,6 +16,7 @@
 
 #include "simulator/common/error.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 
@@ -207,7 +208,7 @@ inline void expect_mutants_parse_or_explain(
     const std::function<void(const std::string&, const std::string&)>& parse) {
   const std::regex located("^mutant\\.yaml:[1-9][0-9]*: [^\n]+$");
   YamlMutator mutator(text, seed);
-  for (int i = 0; i < num_mutants; ++i) {
+  for (int i = 0; i < num_cases(num_mutants); ++i) {
     const std::string mutant = mutator.next();
     try {
       parse(mutant, "mutant.yaml");

@@ -78,15 +78,17 @@ TEST(ComparisonTest, DifferencesArePairedBySeed) {
               HasSubstr("  a - b: -0.67 +-3.18 points over 3 seeds: no clear difference "
                         "(validation +2.00 +-0.58)\n"));
   for (ComparedRun& run : runs) run.test_accuracy = run.method == "a" ? 0.5 : 0.6;
-  EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: -10.00 +-0.00 points over 3 seeds: a loses (validation"));
+  EXPECT_THAT(
+      comparison_table(runs),
+      HasSubstr("  a - b: -10.00 +-0.00 points over 3 seeds: a is less accurate (validation"));
   for (ComparedRun& run : runs) run.test_accuracy = 0.5;
   EXPECT_THAT(comparison_table(runs), HasSubstr("over 3 seeds: no clear difference"));
   runs = three_seeds();
   for (ComparedRun& run : runs) run.test_accuracy = run.method == "a" ? 0.9 : 0.8;
   runs[0].test_accuracy = 0.91;  // differences 0.11, 0.1 and 0.1: 31 standard errors
-  EXPECT_THAT(comparison_table(runs),
-              HasSubstr("  a - b: +10.33 +-0.33 points over 3 seeds: b loses (validation"));
+  EXPECT_THAT(
+      comparison_table(runs),
+      HasSubstr("  a - b: +10.33 +-0.33 points over 3 seeds: b is less accurate (validation"));
 }
 
 TEST(ComparisonTest, NetworksThatLeaveMoreOfTheLimitAreNotAtEqualLatency) {
@@ -111,9 +113,9 @@ TEST(ComparisonTest, DifferencesAreOverTheSeedsThatBothHave) {
 TEST(ComparisonTest, OneSeedHasNoSpread) {
   const std::string text = comparison_table({run_of("a", 2.0, 1, 0.90), run_of("b", 2.0, 1, 0.89)});
   EXPECT_THAT(line_with(text, "  a  "), AllOf(HasSubstr(" 90.00 "), Not(HasSubstr("+-"))));
-  EXPECT_THAT(text, HasSubstr("  a - b: +1.00 points over one seed: says nothing of the spread "
+  EXPECT_THAT(text, HasSubstr("  a - b: +1.00 points over one seed: no standard error "
                               "(validation +1.00)\n"));
-  EXPECT_THAT(text, Not(HasSubstr("loses")));
+  EXPECT_THAT(text, Not(HasSubstr("less accurate")));
 }
 
 TEST(ComparisonTest, RunsWithoutANetworkAreCountedNowhereAndNamed) {

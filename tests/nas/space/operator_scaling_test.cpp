@@ -10,6 +10,7 @@
 #include "nas/space/scaling.hpp"
 #include "tests/nas/space/spaces.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -42,7 +43,7 @@ TEST(OperatorScalingTest, EvenDivisorsKeepWidthsEvenAndNetworksValid) {
   for (const char* name : {"operators_fashion", "operators_cifar", "spos_imagenet"}) {
     const OperatorSpace space = shipped_operator_space(name);
     Random random(31);
-    for (int i = 0; i < 10; ++i) {
+    for (int i = 0; i < num_cases(10); ++i) {
       const Architecture a = random_network(space, random);
       for (const double factor : {0.05, 0.3, 0.77, 1.1, 1.25, 1.9}) {
         for (const int divisor : {2, 6, 8, 16}) {
@@ -58,7 +59,7 @@ TEST(OperatorScalingTest, EvenDivisorsKeepWidthsEvenAndNetworksValid) {
 TEST(OperatorScalingTest, RepeatedAndRemovedBlocksKeepTheirOperators) {
   const OperatorSpace space = shipped_operator_space("operators_fashion");
   Random random(32);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < num_cases(20); ++i) {
     const Architecture a = random_network(space, random);
     for (const double factor : {0.5, 1.5, 2.0}) {
       const Architecture scaled = scale_depth(a, factor);
@@ -74,7 +75,7 @@ TEST(OperatorScalingTest, RepeatedAndRemovedBlocksKeepTheirOperators) {
 TEST(OperatorScalingTest, CandidatesWithinTheLimitAreNetworks) {
   const OperatorSpace space = shipped_operator_space("operators_fashion");
   Random random(33);
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < num_cases(4); ++i) {
     const Architecture a = random_network(space, random);
     const ScalingLimits limits = {2.0 * macs_ms(to_network(a)), 0, space.width_divisor};
     const auto candidates = scale_to_limit(a, limits, macs_ms);

@@ -16,6 +16,7 @@
 #include "tests/nas/space/published.hpp"
 #include "tests/nas/space/spaces.hpp"
 #include "tests/support/input_error.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -100,7 +101,10 @@ void expect_lawful(const Architecture& base, const std::vector<ScalingCandidate>
 TEST(ScaleToLimitTest, CandidatesAreWithinTheLimitAndNoStepMoreIs) {
   const Architecture base = small_network();
   const double ms = macs_ms(to_network(base));
-  for (const double factor : {0.3, 1.0, 1.37, 2.0, 6.0}) {
+  const std::vector<double> factors = kHasAddressSanitizer
+                                          ? std::vector<double>{1.37}
+                                          : std::vector<double>{0.3, 1.0, 1.37, 2.0, 6.0};
+  for (const double factor : factors) {
     const ScalingLimits limits = {factor * ms, 0, 8};
     expect_lawful(base, scale_to_limit(base, limits, macs_ms), limits, macs_ms);
   }
