@@ -35,13 +35,13 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
-  if (status.type() == fs::file_type::none) refuse(path, error.message());
+  if (status.type() == fs::file_type::none) fail_io(path, error.message());
   return status.type();
 }
 
 void remove_file(const fs::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    refuse(path, std::string("cannot remove file: ") + std::strerror(errno));
+    fail_io(path, std::string("cannot remove file: ") + std::strerror(errno));
   }
 }
 
@@ -116,7 +116,7 @@ void RunManifest::examine(const std::string& parent, Others others, Paths& tempo
       }
     }
   }
-  if (error) refuse(path_of(parent), "cannot read directory: " + error.message());
+  if (error) fail_io(path_of(parent), "cannot read directory: " + error.message());
 }
 
 RunManifest::Paths RunManifest::examine(Others others) const {
@@ -159,10 +159,10 @@ void RunManifest::remove_run(const std::string& last) {
 void RunManifest::append(const std::string& line, int flags) const {
   const fs::path path = path_of(std::string(kFileName));
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
-  if (fd < 0) refuse(path, std::string("cannot write file: ") + std::strerror(errno));
+  if (fd < 0) fail_io(path, std::string("cannot write file: ") + std::strerror(errno));
   const int error = write_all(fd, line);
   ::close(fd);
-  if (error != 0) refuse(path, std::string("cannot write file: ") + std::strerror(error));
+  if (error != 0) fail_io(path, std::string("cannot write file: ") + std::strerror(error));
 }
 
 void RunManifest::add(const std::string& path) {
