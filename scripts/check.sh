@@ -33,8 +33,8 @@ if [ -e "$list/given" ]; then
   grep -E '\.[hc]pp$' "$list/given" >"$list/cxx" || true
   grep -vE '\.md$' "$list/given" >"$list/licensed" || true
 else
-  find simulator latency_model nas tests -name '*.[hc]pp' | sort >"$list/cxx"
-  find simulator latency_model nas tests scripts .ci CMakeLists.txt hw_configs networks -type f \
+  find simulator latency_model nas python tests -name '*.[hc]pp' | sort >"$list/cxx"
+  find simulator latency_model nas python tests scripts .ci CMakeLists.txt pyproject.toml hw_configs networks -type f \
     ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/fuzz/seeds/*' ! -name '*.pyc' |
     sort >"$list/licensed"
 fi

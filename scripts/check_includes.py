@@ -27,6 +27,9 @@ ALLOWED = {
     "latency_model/api": ["latency_model", "simulator/api", "simulator/trace", "simulator/mapping",
                           "simulator/hardware", "simulator/network", "simulator/common"],
     "latency_model/cli": ["latency_model", "latency_model/api", "simulator/"],
+    "python": ["latency_model", "latency_model/api", "simulator/api", "simulator/trace",
+               "simulator/hardware", "simulator/network", "simulator/common",
+               "simulator/engine/events.hpp"],
     "nas/common": ["simulator/common"],
     "nas/data": NAS_CORE,
     "nas/recipe": [*NAS_CORE, "nas/data"],
@@ -47,6 +50,7 @@ RESERVED = {
     "systemc": ["simulator/engine"],
     "torch": ["nas/network", "nas/supernet", "nas/training", "nas/search", "nas/cli"],
     "boost/program_options": ["simulator/cli", "latency_model/cli", "nas/cli"],
+    "pybind11": ["python"],
     "spdlog": ["simulator/cli", "latency_model/cli", "nas/cli"],
 }
 

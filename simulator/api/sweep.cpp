@@ -2,6 +2,7 @@
 #include "simulator/api/sweep.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <thread>
 #include <utility>
 
@@ -40,10 +41,18 @@ Workload read_one_network(const std::string& name) {
 }  // namespace
 
 Sweep::Sweep(SweepPlan plan)
+    : Sweep(plan, read_all<InputFile>(plan.hardware(), read_hardware_file),
+            read_all<Workload>(plan.networks(), read_one_network)) {}
+
+Sweep::Sweep(SweepPlan plan, std::vector<SweepInput<InputFile>> machines,
+             std::vector<SweepInput<Workload>> workloads)
     : plan_(std::move(plan)),
-      machines_(read_all<InputFile>(plan_.hardware(), read_hardware_file)),
-      workloads_(read_all<Workload>(plan_.networks(), read_one_network)),
-      results_(static_cast<std::size_t>(plan_.size())) {}
+      machines_(std::move(machines)),
+      workloads_(std::move(workloads)),
+      results_(static_cast<std::size_t>(plan_.size())) {
+  assert(machines_.size() == plan_.hardware().size());
+  assert(workloads_.size() == plan_.networks().size());
+}
 
 void Sweep::run(const SweepOptions& options) {
   WorkerPool pool(options.num_jobs > 0 ? options.num_jobs

@@ -62,6 +62,11 @@ class Sweep {
   /// Reads every file once.
   explicit Sweep(SweepPlan plan);
 
+  /// The same with inputs that are in memory: one for each name of the plan, in its order. The
+  /// names are labels then.
+  Sweep(SweepPlan plan, std::vector<SweepInput<InputFile>> machines,
+        std::vector<SweepInput<Workload>> workloads);
+
   /// Simulates what `options.find` does not know. Throws IoError if the system starts no process.
   void run(const SweepOptions& options = {});
 

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulates CNNs on NPUs, calibrates latency models and predicts with them.
+
+    import tilewake
+
+    result = tilewake.simulate("resnet50", "midap")
+    result.latency_ms, result.summary["dram_read_bytes"]
+    pandas.DataFrame(result.layers)                    # a dict of lists, one element a layer
+
+    model = tilewake.calibrate("midap")                # seconds
+    tilewake.predict(model, "mobilenet_v2").latency_ms  # microseconds a layer
+
+Units: cycles are NPU cycles, feature maps and weights are bytes (int8), 1 MAC = 2 FLOPs. Columns of
+a layer: simulator/trace/README.md. Results are equal to those of the program `tilewake`.
+
+Errors: InputError, IoError, UsageError, SimulationError, Interrupted, all derived from Error; the
+message is one line. Nothing is printed; warnings are in the results.
+
+Ctrl-C ends long work with KeyboardInterrupt. `progress(done, total)` is called in the calling thread
+while the work proceeds (of simulate() and calibrate() at most 20 times a second) and at its end; if
+it returns False, the work ends with Interrupted. The GIL is released; simulations in several threads
+take turns, sweep() runs simulations in parallel, in processes.
+"""
+import dataclasses
+import json
+
+from . import _sources, _tilewake, machines, networks
+from ._tilewake import (DEFAULT_MAX_STEPS, Error, InputError, Interrupted, IoError, LatencyModel,
+                        Machine, Network, SimulationError, UsageError, __version__)
+
+__all__ = ["DEFAULT_MAX_STEPS", "Error", "InputError", "Interrupted", "IoError", "LatencyModel",
+           "Machine", "Network", "Prediction", "Simulation", "SimulationError", "UsageError",
+           "__version__", "calibrate", "load_model", "machines", "networks", "predict",
+           "simulate", "sweep"]
+
+_LARGEST_MAX_STEPS = 1 << 50
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class _Result:
+    summary: dict
+    layers: dict
+
+    @property
+    def total_cycles(self):
+        """NPU cycles of the whole network."""
+        return self.summary["total_cycles"]
+
+    @property
+    def latency_ms(self):
+        """Latency of the whole network, ms."""
+        return self.summary["latency_ms"]
+
+    @property
+    def warnings(self):
+        """Warnings, each a line."""
+        return self.summary["warnings"]
+
+    def __repr__(self):
+        return (f"<tilewake.{type(self).__name__} of {self.summary['network']} on "
+                f"{self.summary['hardware']}: {self.latency_ms:.4g} ms>")
+
+
+class Simulation(_Result):
+    """The result of simulate().
+
+    summary: totals, with the keys of summary.json: int, float, str, and a list of warnings
+    layers: the columns of layers.csv, in its order: {name: [value of each layer]}; layers are in
+      execution order; pandas.DataFrame(result.layers) takes them
+    """
+
+
+class Prediction(_Result):
+    """The result of predict().
+
+    summary: network, hardware, machine, total_cycles, latency_ms, warnings, and error_band: 95 %
+      of held-out networks were within this share of the simulator (0.01 = 1 %)
+    layers: columns layer, block, op, macs, total_cycles, error_band (None if no such layer was held
+      out), in the network's order; cycles add up to the total
+    """
+
+
+def _max_steps(value):
+    return _sources.integer("max_steps", value, 1, _LARGEST_MAX_STEPS)
+
+
+def simulate(network, machine, *, set=None, max_steps=DEFAULT_MAX_STEPS, progress=None):
+    """Simulates a network on a machine, exact to the cycle.
+
+    network, machine: what networks.read() and machines.read() read
+    set: values of the machine to replace: {"dram.num_channels": 4}
+    max_steps: work above this estimate is refused before it starts (1e8: about a minute)
+    progress: called with the numbers of simulated and of all layers
+
+    Returns a Simulation. Raises InputError if a file or value is wrong, or the machine cannot hold
+    the network; UsageError for a wrong argument; Interrupted, KeyboardInterrupt.
+    """
+    hardware = machines.read(machine, set=set)
+    summary, layers = _tilewake.simulate(networks.read(network), hardware, _max_steps(max_steps),
+                                         progress)
+    return Simulation(json.loads(summary), layers)
+
+
+def calibrate(machine, *, set=None, traces=(), designed=False,
+              num_networks=_tilewake.DEFAULT_NUM_NETWORKS, num_folds=5, seed=1, progress=None):
+    """Fits a latency model to a machine: simulates networks that are designed for it, or reads
+    traces, and tests the model on held-out networks.
+
+    machine, set: as in simulate()
+    traces: paths of layers.csv, or of directories with one: fit to these instead
+    designed: with traces, use designed networks as well
+    num_networks: designed networks, 1 to 100,000
+    num_folds: of the hold-out, 2 to 100
+    seed: of designed networks and folds, 0 to 2^63 - 1; equal seeds give equal models
+    progress: called with the numbers of simulated and of all designed networks
+
+    Returns a LatencyModel. Compare its `mape_holdout` with `holdout["roofline_mape"]`. Raises
+    InputError for a trace of another machine or version, and for fewer than 2 networks or 20
+    layers; Interrupted, KeyboardInterrupt.
+    """
+    if isinstance(traces, (str, bytes)):
+        raise UsageError("traces must be a list of paths")
+    return _tilewake.calibrate(
+        machines.read(machine, set=set), [_sources.path_bytes(path) for path in traces],
+        bool(designed), _sources.integer("num_networks", num_networks, 1, 100_000),
+        _sources.integer("num_folds", num_folds, 2, 100),
+        _sources.integer("seed", seed, 0, (1 << 63) - 1), progress)
+
+
+def load_model(path):
+    """Reads the file of a LatencyModel, as LatencyModel.save() and `tilewake calibrate` write it.
+
+    Raises InputError "file:line: key: what", IoError.
+    """
+    return _tilewake.read_model(_sources.path_bytes(path))
+
+
+def predict(model, network):
+    """Predicts what simulate() would report, in microseconds a layer.
+
+    model: a LatencyModel, or the path of its file
+    network: what networks.read() reads
+
+    Returns a Prediction. Raises InputError naming the layer that the machine cannot hold.
+    """
+    if not isinstance(model, LatencyModel):
+        model = load_model(model)
+    return Prediction(*_tilewake.predict(model, networks.read(network)))
+
+
+def sweep(machines, networks, *, set=None, jobs=0, max_steps=DEFAULT_MAX_STEPS, progress=None):
+    """Simulates every machine with every network with every combination of values, each point in a
+    process. Points are ordered by machine, network, then values; the last key changes fastest.
+
+    machines, networks: lists; elements as in simulate()
+    set: values of keys of the machine: {"dram.num_channels": [1, 2, 4]}
+    jobs: processes at a time, at most 1024; 0: as many as there are cores
+    max_steps: bounds each point
+    progress: called with the numbers of finished and of all points
+
+    Returns the columns of sweep.csv, in its order: {name: [value of each point]}. A point that
+    fails (a file that cannot be read, a machine that cannot hold the network) has status "failed",
+    its error, and None as figures. Raises InputError for a wrong dict or text, or more than 100,000
+    points; UsageError; IoError if no process can be started; Interrupted, KeyboardInterrupt, which
+    end the processes.
+    """
+    pairs, originals = _sources.value_lists(set)
+    columns = _tilewake.sweep(_points("machines", machines, _machines_read),
+                              _points("networks", networks, _networks_read), pairs,
+                              _sources.integer("jobs", jobs, 0, 1024), _max_steps(max_steps),
+                              progress)
+    for key, values in originals.items():
+        columns[key] = [values[text] for text in columns[key]]
+    return columns
+
+
+_machines_read = machines.read
+_networks_read = networks.read
+
+
+def _points(name, sources, read):
+    """Elements for the sweep: names and paths are read there, so that they fail their points."""
+    if isinstance(sources, (str, bytes, dict)):
+        raise UsageError(f"{name} must be a list")
+    elements = []
+    for source in sources:
+        is_name = hasattr(source, "__fspath__") or (isinstance(source, str)
+                                                    and not _sources.is_text(source))
+        elements.append(_sources.path_bytes(source) if is_name else read(source))
+    return elements
+
+
+def _save(self, path):
+    """Writes the model to a file that load_model() and `tilewake predict --model` read.
+
+    An existing file is replaced atomically. Raises IoError.
+    """
+    _tilewake.write_model(self, _sources.path_bytes(path))
+
+
+def _from_yaml(text):
+    """The model of a text that to_yaml() returned. Raises InputError."""
+    return _tilewake.read_model_text(text, "<text>")
+
+
+_save.__name__ = _save.__qualname__ = "save"
+LatencyModel.save = _save
+LatencyModel.load = staticmethod(load_model)
+LatencyModel.from_yaml = staticmethod(_from_yaml)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments as the C++ library takes them: names, texts and dictionaries; settings."""
+import json
+import operator
+import os
+
+from . import _tilewake
+
+
+def path_bytes(path):
+    """A path, also one that is not UTF-8."""
+    return os.fsencode(os.fspath(path))
+
+
+def is_text(source):
+    """Whether a str is the text of a file rather than a name or path."""
+    return isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{"))
+
+
+def _plain(value):
+    """A number of another library, as of NumPy, as Python's own."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no value of a YAML file")
+
+
+def text_of_dict(values, what):
+    """The YAML text (JSON, which is YAML) of a dictionary. Raises InputError."""
+    try:
+        return json.dumps(values, indent=1, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _tilewake.InputError(f"<{what}>: {error}") from None
+
+
+def _scalar(value):
+    """A value of `set` as in a YAML file."""
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise _tilewake.UsageError(f"set: a value must be a number, a bool or a str, "
+                               f"not {type(value).__name__}")
+
+
+def _check_key(key):
+    if not isinstance(key, str) or "" in key.split("."):
+        raise _tilewake.UsageError(f"set: {key!r} is no key, as 'dram.num_channels' is")
+    return key
+
+
+def settings(values):
+    """`set` of one simulation: pairs of key and scalar."""
+    return [(_check_key(key), _scalar(value)) for key, value in (values or {}).items()]
+
+
+def value_lists(values):
+    """`set` of a sweep: pairs of key and scalars, and what each scalar was."""
+    pairs, originals = [], {}
+    for key, items in (values or {}).items():
+        if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
+            raise _tilewake.UsageError(f"set: {_check_key(key)} needs a list of values")
+        items = list(items)
+        texts = [_scalar(item) for item in items]
+        if not texts:
+            raise _tilewake.UsageError(f"set: {_check_key(key)} has no values")
+        if len(set(texts)) < len(texts):
+            raise _tilewake.UsageError(f"set: {_check_key(key)} is given a value twice")
+        pairs.append((_check_key(key), texts))
+        originals[key] = dict(zip(texts, items))
+    return pairs, originals
+
+
+def integer(name, value, low, high):
+    """An integer argument in [low, high]. Raises UsageError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise _tilewake.UsageError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+    return number
+
+
+def shape(input_shape):
+    """`input_shape` as a list of sizes."""
+    return [integer("input_shape", size, 1, 1 << 20) for size in input_shape or ()]

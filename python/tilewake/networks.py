@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks: CNNs from YAML (networks/README.md), ONNX, SCALE-Sim topologies, or PyTorch."""
+import inspect
+import io
+
+from . import _sources, _tilewake
+from ._tilewake import Network
+
+__all__ = ["Network", "from_torch", "read"]
+
+
+def read(source, *, input_shape=None):
+    """Reads a network.
+
+    source: one of
+      - a shipped name ("resnet50") or a path, a str or os.PathLike, whose ending is the format:
+        .yaml, .onnx, .csv (a topology of SCALE-Sim); names are found as those of machines
+      - YAML text: a str with a newline, or that begins with "{"
+      - a dict with the structure of such a file
+      - bytes: an ONNX model
+      - a Network
+    input_shape: of an ONNX model that leaves sizes free: (1, channels, height, width)
+
+    Raises InputError "file:line: key: what", IoError if a file cannot be read.
+    """
+    shape = _sources.shape(input_shape)
+    if isinstance(source, Network):
+        if shape:
+            raise _tilewake.UsageError("input_shape: the network is read already")
+        return source
+    if isinstance(source, dict):
+        return _tilewake.read_network_text(_sources.text_of_dict(source, "dict"), "<dict>", shape)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _tilewake.read_network_text(bytes(source), "<bytes>.onnx", shape)
+    if _sources.is_text(source):
+        return _tilewake.read_network_text(source, "<text>", shape)
+    return _tilewake.read_network(_sources.path_bytes(source), shape)
+
+
+def from_torch(module, input_shape):
+    """Reads a torch.nn.Module, which torch.onnx exports to memory.
+
+    input_shape: (1, channels, height, width) of its only input
+
+    Raises ImportError without PyTorch, InputError if the model has an operator that Tilewake does
+    not read, and what torch.onnx.export raises.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("tilewake.networks.from_torch needs PyTorch (import torch failed: "
+                          f"{error})") from error
+    shape = _sources.shape(input_shape)
+    parameter = next(module.parameters(), None)
+    device = parameter.device if parameter is not None else None
+    model = io.BytesIO()
+    # Opset 17 is the newest that Tilewake reads; the exporter of TorchScript writes it.
+    options = {"opset_version": 17}
+    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+        options["dynamo"] = False
+    torch.onnx.export(module, (torch.zeros(*shape, device=device),), model, **options)
+    return _tilewake.read_network_text(model.getvalue(), f"{type(module).__name__}.onnx", [])
