@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -118,6 +119,8 @@ bool Options::parse(const Arguments& arguments) {
     }
     po::notify(values);
     return true;
+  } catch (const po::unknown_option& e) {
+    fail(e.what() + suggested(e.get_option_name()));
   } catch (const po::error& e) {
     fail(e.what());
   }
@@ -136,6 +139,12 @@ void Options::check(const po::option& option) const {
       fail(fmt::format("option '--{}' needs a value, but '{}' follows", option.string_key, value));
     }
   }
+}
+
+std::string Options::suggested(const std::string& unknown) const {
+  std::vector<std::string> names;
+  for (const auto& option : options_.options()) names.push_back("--" + option->long_name());
+  return suggestion(unknown, names);
 }
 
 void Options::fail(const std::string& what) const {

@@ -55,6 +55,7 @@ class Options {
   void add(const std::string& name, const boost::program_options::value_semantic* semantic,
            const std::string& placeholder, const std::string& help);
   void check(const boost::program_options::option& option) const;
+  std::string suggested(const std::string& unknown) const;
   [[noreturn]] void fail(const std::string& what) const;
   std::string help_text() const;
 

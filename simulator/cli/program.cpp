@@ -10,6 +10,7 @@
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/failure.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -40,8 +41,8 @@ class Executable {
       write_result(fmt::format("{} {}\n", name_, kVersion));
       return ExitCode::kOk;
     }
-    throw UsageError(fmt::format("unknown command '{}'; one of {} (see '{} --help')",
-                                 printable(name), command_names(), name_));
+    throw UsageError(fmt::format("unknown command '{}'; one of {}{} (see '{} --help')",
+                                 printable(name), command_names(), suggested(name), name_));
   }
 
  private:
@@ -52,6 +53,12 @@ class Executable {
       names += command.name;
     }
     return names;
+  }
+
+  std::string suggested(const std::string& name) const {
+    std::vector<std::string_view> names = {"--help", "--version"};
+    for (const Command& command : commands_) names.push_back(command.name);
+    return suggestion(name, names);
   }
 
   std::string usage() const {
