@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
            tilewake::predict_command},
           {"dram", "measure the memory of a machine", tilewake::dram_command},
           {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},
+          {"list", "list machines, networks, search spaces and recipes", tilewake::list_command},
           {"nas", "search for the most accurate network within a latency limit",
            tilewake::nas_command},
       },

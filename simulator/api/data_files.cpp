@@ -114,4 +114,13 @@ InputFile read_space_file(const std::string& name) { return read(kSpace, name); 
 
 InputFile read_recipe_file(const std::string& name) { return read(kRecipe, name); }
 
+std::vector<DataFile> data_files(DataKind kind) {
+  static constexpr Kind kKinds[] = {kHardware, kNetwork, kSpace, kRecipe};
+  std::vector<DataFile> files;
+  for (auto& [name, path] : known_files(candidates(kKinds[static_cast<std::size_t>(kind)]))) {
+    files.push_back({name, path});
+  }
+  return files;
+}
+
 }  // namespace tilewake

@@ -128,6 +128,7 @@ bool Options::parse(const Arguments& arguments) {
 
 void Options::check(const po::option& option) const {
   if (option.string_key.empty()) {
+    if (words_ != nullptr) return words_->push_back(option.original_tokens.front());
     fail(fmt::format("unexpected argument '{}'", option.original_tokens.front()));
   }
   for (const std::string& value : option.value) {

@@ -15,7 +15,7 @@ namespace tilewake {
 
 /// The options of one command: Boost.Program_options with stricter rules. Names are not
 /// abbreviated, an option is given once, its value is neither empty nor like an option, and there
-/// are no other arguments. Every violation is a UsageError.
+/// are no other arguments unless words() allows them. Every violation is a UsageError.
 class Options {
  public:
   /// `usage` follows "tilewake" in the first line of the help text.
@@ -39,6 +39,9 @@ class Options {
   /// The same, with at least one value.
   void required_list(const std::string& name, std::vector<std::string>& values,
                      const std::string& placeholder, const std::string& help);
+
+  /// Arguments that are no options: any number of words. Without this, they are refused.
+  void words(std::vector<std::string>& values) { words_ = &values; }
 
   /// Fills the values. Prints the help text and returns false if --help is given.
   bool parse(const Arguments& arguments);
@@ -65,6 +68,7 @@ class Options {
   boost::program_options::options_description options_;
   std::vector<HelpLine> help_lines_;
   std::set<std::string> given_;
+  std::vector<std::string>* words_ = nullptr;  // null: refused
 };
 
 }  // namespace tilewake
