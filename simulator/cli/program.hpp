@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/library_versions.hpp"
 
 namespace tilewake {
 
@@ -19,7 +20,8 @@ struct Command {
 /// argument names (or --help, --version). This is the only place that turns an exception into a
 /// line on standard error and an exit code.
 ///   @param program  how a user calls it: "tilewake", "tilewake nas"
+///   @param libraries  of this program only, for --version
 int run_program(std::string_view program, const std::vector<Command>& commands, int argc,
-                char** argv);
+                char** argv, const std::vector<LibraryVersion>& libraries = {});
 
 }  // namespace tilewake

@@ -100,7 +100,12 @@ class UsageTest(CliTest):
     def test_version(self):
         text = self.expect_ok("--version")
         header = (SOURCE / "simulator/common/version.hpp").read_text()
-        self.assertEqual(text, f"tilewake {re.search('kVersion = .(.*).;', header)[1]}\n")
+        first, *libraries = text.splitlines()
+        self.assertEqual(first, f"tilewake {re.search('kVersion = .(.*).;', header)[1]}")
+        self.assertEqual([line.split()[0] for line in libraries],
+                         ["compiler", "SystemC", "yaml-cpp", "fmt", "Protobuf", "ONNX"])
+        for line in libraries:
+            self.assertRegex(line, r"^[\w-]+ +(\w+ )?\d+\.\d+")
 
 
 class InputTest(CliTest):
