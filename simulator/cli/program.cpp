@@ -50,6 +50,7 @@ class Executable {
   std::string command_names() const {
     std::string names;
     for (const Command& command : commands_) {
+      if (command.summary.empty()) continue;
       if (!names.empty()) names += ", ";
       names += command.name;
     }
@@ -69,7 +70,9 @@ class Executable {
 
   std::string suggested(const std::string& name) const {
     std::vector<std::string_view> names = {"--help", "--version"};
-    for (const Command& command : commands_) names.push_back(command.name);
+    for (const Command& command : commands_) {
+      if (!command.summary.empty()) names.push_back(command.name);
+    }
     return suggestion(name, names);
   }
 
@@ -80,6 +83,7 @@ class Executable {
         "commands:\n",
         name_);
     for (const Command& command : commands_) {
+      if (command.summary.empty()) continue;
       text += fmt::format("  {:<11} {}\n", command.name, command.summary);
     }
     return text + fmt::format(

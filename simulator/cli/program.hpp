@@ -12,8 +12,10 @@ namespace tilewake {
 /// A command of an executable.
 struct Command {
   std::string_view name;
-  std::string_view summary;
+  std::string_view summary;  // empty: the help does not list it
   ExitCode (*run)(const Arguments& arguments);
+  std::string_view mode = {};  // a flag with which it has other options
+  bool is_program = false;     // it is another program, which has the help
 };
 
 /// main() of an executable: prepares streams and signals and runs the command that the first
