@@ -31,6 +31,10 @@ constexpr std::size_t kMaxManifestBytes = std::size_t{16} << 20;
   throw InputError(fmt::format("{}: {}", path.string(), what));
 }
 
+[[noreturn]] void fail_io(const fs::path& path, const std::string& what) {
+  throw IoError(fmt::format("{}: {}", path.string(), what));
+}
+
 /// Does not follow a symbolic link.
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
