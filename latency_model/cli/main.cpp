@@ -15,7 +15,9 @@
 
 #include "latency_model/cli/latency_model_command.hpp"
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/man_page.hpp"
 #include "simulator/cli/program.hpp"
+#include "simulator/cli/shell_completion.hpp"
 
 namespace tilewake {
 namespace {
@@ -38,26 +40,39 @@ ExitCode nas_command(const Arguments& arguments) {
                   program, std::strerror(errno)));
 }
 
+ExitCode print_completion(const Arguments& arguments);
+ExitCode print_man_page(const Arguments& arguments);
+
+const std::vector<Command>& commands() {
+  // To add a command: a file NAME_command.cpp in the cli directory of its module, its declaration
+  // in the header beside it, one line here, and a test in tests/cli/.
+  static const std::vector<Command> table = {
+      {"check", "validate a machine and a network; print the machine", check_command},
+      {"simulate", "simulate a network on a machine, exact to the cycle", simulate_command,
+       "--sweep"},
+      {"calibrate", "fit a latency model to a machine, or to its traces", calibrate_command},
+      {"predict", "predict the latency of a network with a calibrated model", predict_command},
+      {"dram", "measure the memory of a machine", dram_command},
+      {"convert", "write a network as plain layers, YAML or ONNX", convert_command},
+      {"list", "list machines, networks, search spaces and recipes", list_command},
+      {"nas", "search for the most accurate network within a latency limit", nas_command,
+       /*mode=*/"", /*is_program=*/true},
+      // For installation; the help does not list them.
+      {"completion", "", print_completion},
+      {"man", "", print_man_page},
+  };
+  return table;
+}
+
+ExitCode print_completion(const Arguments& arguments) {
+  return completion_command(commands(), arguments);
+}
+
+ExitCode print_man_page(const Arguments& arguments) { return man_command(commands(), arguments); }
+
 }  // namespace
 }  // namespace tilewake
 
 int main(int argc, char** argv) {
-  // To add a command: a file NAME_command.cpp in the cli directory of its module, its declaration
-  // in the header beside it, one line here, and a test in tests/cli/.
-  return tilewake::run_program(
-      "tilewake",
-      {
-          {"check", "validate a machine and a network; print the machine", tilewake::check_command},
-          {"simulate", "simulate a network on a machine, exact to the cycle",
-           tilewake::simulate_command},
-          {"calibrate", "fit a latency model to a machine, or to its traces",
-           tilewake::calibrate_command},
-          {"predict", "predict the latency of a network with a calibrated model",
-           tilewake::predict_command},
-          {"dram", "measure the memory of a machine", tilewake::dram_command},
-          {"convert", "write a network as plain layers, YAML or ONNX", tilewake::convert_command},
-          {"nas", "search for the most accurate network within a latency limit",
-           tilewake::nas_command},
-      },
-      argc, argv);
+  return tilewake::run_program("tilewake", tilewake::commands(), argc, argv);
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <torch/version.h>
+
 #include "nas/cli/nas_command.hpp"
 #include "simulator/cli/program.hpp"
 
@@ -21,5 +23,5 @@ int main(int argc, char** argv) {
            tilewake::nas_space_command},
           {"compare", "compare several methods over several seeds", tilewake::nas_compare_command},
       },
-      argc, argv);
+      argc, argv, {{"LibTorch", TORCH_VERSION}});
 }

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "simulator/cli/options.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -77,8 +78,8 @@ void check_word(const std::string& option, const std::string& value,
     if (value == word) return;
     known += (known.empty() ? "" : ", ") + std::string(word);
   }
-  throw UsageError(
-      fmt::format("option '{}' must be one of {}, not '{}'", option, known, printable(value)));
+  throw UsageError(fmt::format("option '{}' must be one of {}, not '{}'{}", option, known,
+                               printable(value), suggestion(value, words)));
 }
 
 Method parse_method(const std::string& option, const std::string& name) {
@@ -87,8 +88,8 @@ Method parse_method(const std::string& option, const std::string& name) {
     if (word == name) return method;
     known.push_back(word);
   }
-  throw UsageError(fmt::format("option '{}' must be one of {}, not '{}'", option,
-                               fmt::join(known, ", "), printable(name)));
+  throw UsageError(fmt::format("option '{}' must be one of {}, not '{}'{}", option,
+                               fmt::join(known, ", "), printable(name), suggestion(name, known)));
 }
 
 void add_search_options(Options& options, NasOptions& values) {

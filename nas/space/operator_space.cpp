@@ -12,6 +12,7 @@
 
 #include "nas/space/frame.hpp"
 #include "simulator/common/math.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -27,8 +28,8 @@ std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<
     if (!op) {
       std::vector<std::string> known;
       for (const Operator& each : operator_pool()) known.push_back(to_string(each));
-      yaml.fail(key, fmt::format("'{}' is not an operator; the pool has {}", printable(name),
-                                 fmt::join(known, ", ")));
+      yaml.fail(key, fmt::format("'{}' is not an operator; the pool has {}{}", printable(name),
+                                 fmt::join(known, ", "), suggestion(name, known)));
     }
     yaml.check(std::find(operators.begin(), operators.end(), *op) == operators.end(), key,
                fmt::format("lists {} twice", name));

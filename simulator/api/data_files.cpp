@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -13,6 +13,7 @@
 
 #include "simulator/api/own_files.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/onnx/onnx_model.hpp"
@@ -59,16 +60,18 @@ std::vector<fs::path> candidates(const Kind& kind) {
   return directories;
 }
 
-std::set<std::string> known_names(const std::vector<fs::path>& directories) {
-  std::set<std::string> names;
+/// The path of each bare name.
+std::map<std::string, std::string> known_files(const std::vector<fs::path>& directories) {
+  std::map<std::string, std::string> files;
   for (const fs::path& directory : directories) {
     std::error_code error;
     for (fs::directory_iterator it(directory, error), end; !error && it != end;
          it.increment(error)) {
-      if (it->path().extension() == ".yaml") names.insert(it->path().stem().string());
+      const fs::path& path = it->path();
+      if (path.extension() == ".yaml") files.emplace(path.stem().string(), path.string());
     }
   }
-  return names;
+  return files;
 }
 
 std::string find(const Kind& kind, const std::string& name) {
@@ -79,15 +82,17 @@ std::string find(const Kind& kind, const std::string& name) {
     std::error_code error;
     if (fs::exists(path, error)) return path.string();
   }
-  const std::set<std::string> known = known_names(directories);
+  std::vector<std::string> known;
+  for (const auto& [known_name, path] : known_files(directories)) known.push_back(known_name);
   if (known.empty()) {
     throw InputError(
         fmt::format("unknown {} '{}': no directory {} found; give a path, or set "
                     "TILEWAKE_DATA_DIR to where it is",
                     kind.what, printable(name), kind.directory));
   }
-  throw InputError(fmt::format("unknown {} '{}'; known: {} (or give a path, with a '/' or .yaml)",
-                               kind.what, printable(name), fmt::join(known, ", ")));
+  throw InputError(fmt::format("unknown {} '{}'; known: {} (or give a path, with a '/' or .yaml){}",
+                               kind.what, printable(name), fmt::join(known, ", "),
+                               suggestion(name, known)));
 }
 
 InputFile read(const Kind& kind, const std::string& name, std::size_t max_bytes = kMaxYamlBytes) {
@@ -108,5 +113,14 @@ InputFile read_network_file(const std::string& name) {
 InputFile read_space_file(const std::string& name) { return read(kSpace, name); }
 
 InputFile read_recipe_file(const std::string& name) { return read(kRecipe, name); }
+
+std::vector<DataFile> data_files(DataKind kind) {
+  static constexpr Kind kKinds[] = {kHardware, kNetwork, kSpace, kRecipe};
+  std::vector<DataFile> files;
+  for (auto& [name, path] : known_files(candidates(kKinds[static_cast<std::size_t>(kind)]))) {
+    files.push_back({name, path});
+  }
+  return files;
+}
 
 }  // namespace tilewake

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "simulator/api/inputs.hpp"
 
@@ -14,5 +15,16 @@ InputFile read_hardware_file(const std::string& name);
 InputFile read_network_file(const std::string& name);
 InputFile read_space_file(const std::string& name);
 InputFile read_recipe_file(const std::string& name);
+
+enum class DataKind { kMachine, kNetwork, kSpace, kRecipe };
+
+/// A file that a bare name stands for.
+struct DataFile {
+  std::string name;
+  std::string path;
+};
+
+/// All files of a kind that have a bare name, sorted by name. They are not read.
+std::vector<DataFile> data_files(DataKind kind);
 
 }  // namespace tilewake

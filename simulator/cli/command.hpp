@@ -20,5 +20,6 @@ ExitCode simulate_command(const Arguments& arguments);
 ExitCode sweep_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);
+ExitCode list_command(const Arguments& arguments);
 
 }  // namespace tilewake

@@ -150,13 +150,6 @@ constexpr std::array<std::pair<std::string_view, StreamKind>, 4> kStreams = {{
     {"stride", StreamKind::kStride},
 }};
 
-StreamKind stream_of(std::string_view name) {
-  for (const auto& [candidate, kind] : kStreams) {
-    if (candidate == name) return kind;
-  }
-  throw UsageError(fmt::format("--stream must be one of {}", format_names(kStreams)));
-}
-
 constexpr std::int64_t kMaxStreamBytes = std::int64_t{1} << 40;
 constexpr std::int64_t kStrideChunkBytes = 64;  // default with --stream stride
 
@@ -206,7 +199,7 @@ ExitCode dram_command(const Arguments& arguments) {
   if (!options.parse(arguments)) return ExitCode::kOk;
   set_log_level(verbose, quiet);
   const DramFormatter formatter = formatter_of(kDramFormats, format);
-  const StreamKind kind = stream_of(stream);
+  const StreamKind kind = value_of_word("--stream", kStreams, stream);
 
   const Machine machine = read_machine(hardware);
   check_steps(machine.config.dram, kind, bytes, chunk, max_steps);

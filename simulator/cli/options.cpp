@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -19,11 +20,15 @@ namespace po = boost::program_options;
 /// "out" or "out,o" as a user writes it: "--out".
 std::string long_name(const std::string& name) { return "--" + name.substr(0, name.find(',')); }
 
-/// "-o, --out" or "    --out", so that the long names are aligned.
-std::string both_names(const std::string& name) {
+/// "-o" of "out,o", or nothing.
+std::string short_name(const std::string& name) {
   const std::size_t comma = name.find(',');
-  const bool has_short = comma != std::string::npos;
-  return (has_short ? "-" + name.substr(comma + 1) + ", " : "    ") + long_name(name);
+  return comma == std::string::npos ? "" : "-" + name.substr(comma + 1);
+}
+
+/// "-o, --out DIR" or "    --out DIR", so that the long names are aligned.
+std::string aligned_names(const OptionHelp& option) {
+  return (option.short_name.empty() ? "    " : "") + option.names();
 }
 
 template <typename T>
@@ -36,14 +41,14 @@ bool parse_whole(const std::string& text, T& value) {
 
 Options::Options(const std::string& command, const std::string& usage,
                  const std::string& description)
-    : command_(command), usage_(usage), description_(description) {
+    : command_(command), help_{usage, description, {}} {
   add("help,h", new po::untyped_value(/*zero_tokens=*/true), "", "show this text and exit");
 }
 
 void Options::add(const std::string& name, const po::value_semantic* semantic,
                   const std::string& placeholder, const std::string& help) {
   options_.add_options()(name.c_str(), semantic);  // takes ownership of the semantic
-  help_lines_.push_back({both_names(name) + (placeholder.empty() ? "" : " " + placeholder), help});
+  help_.options.push_back({long_name(name), short_name(name), placeholder, help});
 }
 
 void Options::required(const std::string& name, std::string& value, const std::string& placeholder,
@@ -99,6 +104,7 @@ void Options::required_list(const std::string& name, std::vector<std::string>& v
 }
 
 bool Options::parse(const Arguments& arguments) {
+  if (!arguments.empty() && arguments.back() == help_request()) throw HelpAnswer{help_};
   using po::command_line_style::allow_guessing;
   using po::command_line_style::unix_style;
   try {
@@ -118,6 +124,8 @@ bool Options::parse(const Arguments& arguments) {
     }
     po::notify(values);
     return true;
+  } catch (const po::unknown_option& e) {
+    fail(e.what() + suggested(e.get_option_name()));
   } catch (const po::error& e) {
     fail(e.what());
   }
@@ -125,6 +133,7 @@ bool Options::parse(const Arguments& arguments) {
 
 void Options::check(const po::option& option) const {
   if (option.string_key.empty()) {
+    if (words_ != nullptr) return words_->push_back(option.original_tokens.front());
     fail(fmt::format("unexpected argument '{}'", option.original_tokens.front()));
   }
   for (const std::string& value : option.value) {
@@ -138,16 +147,25 @@ void Options::check(const po::option& option) const {
   }
 }
 
+std::string Options::suggested(const std::string& unknown) const {
+  std::vector<std::string> names;
+  for (const auto& option : options_.options()) names.push_back("--" + option->long_name());
+  return suggestion(unknown, names);
+}
+
 void Options::fail(const std::string& what) const {
   throw UsageError(fmt::format("{} (see 'tilewake {} --help')", what, command_));
 }
 
 std::string Options::help_text() const {
   std::size_t width = 0;
-  for (const HelpLine& line : help_lines_) width = std::max(width, line.left.size());
-  std::string text = fmt::format("usage: tilewake {}\n\n{}\n\noptions:\n", usage_, description_);
-  for (const HelpLine& line : help_lines_) {
-    text += fmt::format("  {:<{}}  {}\n", line.left, width, line.right);
+  for (const OptionHelp& option : help_.options) {
+    width = std::max(width, aligned_names(option).size());
+  }
+  std::string text =
+      fmt::format("usage: tilewake {}\n\n{}\n\noptions:\n", help_.usage, help_.description);
+  for (const OptionHelp& option : help_.options) {
+    text += fmt::format("  {:<{}}  {}\n", aligned_names(option), width, option.text);
   }
   return text;
 }

@@ -10,12 +10,13 @@
 #include <boost/program_options.hpp>
 
 #include "simulator/cli/command.hpp"
+#include "simulator/cli/command_help.hpp"
 
 namespace tilewake {
 
 /// The options of one command: Boost.Program_options with stricter rules. Names are not
 /// abbreviated, an option is given once, its value is neither empty nor like an option, and there
-/// are no other arguments. Every violation is a UsageError.
+/// are no other arguments unless words() allows them. Every violation is a UsageError.
 class Options {
  public:
   /// `usage` follows "tilewake" in the first line of the help text.
@@ -40,30 +41,29 @@ class Options {
   void required_list(const std::string& name, std::vector<std::string>& values,
                      const std::string& placeholder, const std::string& help);
 
-  /// Fills the values. Prints the help text and returns false if --help is given.
+  /// Arguments that are no options: any number of words. Without this, they are refused.
+  void words(std::vector<std::string>& values) { words_ = &values; }
+
+  /// Fills the values. Prints the help text and returns false if --help is given. Throws the help
+  /// to help_of() if the arguments end in its request.
   bool parse(const Arguments& arguments);
 
   /// Whether the option was on the command line, after parse(); the long name, without dashes.
   bool is_given(const std::string& name) const { return given_.contains(name); }
 
  private:
-  struct HelpLine {
-    std::string left;
-    std::string right;
-  };
-
   void add(const std::string& name, const boost::program_options::value_semantic* semantic,
            const std::string& placeholder, const std::string& help);
   void check(const boost::program_options::option& option) const;
+  std::string suggested(const std::string& unknown) const;
   [[noreturn]] void fail(const std::string& what) const;
   std::string help_text() const;
 
   std::string command_;
-  std::string usage_;
-  std::string description_;
+  CommandHelp help_;
   boost::program_options::options_description options_;
-  std::vector<HelpLine> help_lines_;
   std::set<std::string> given_;
+  std::vector<std::string>* words_ = nullptr;  // null: refused
 };
 
 }  // namespace tilewake

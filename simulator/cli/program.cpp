@@ -10,6 +10,7 @@
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/failure.hpp"
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -19,8 +20,9 @@ namespace {
 /// The commands of one executable.
 class Executable {
  public:
-  Executable(std::string_view name, const std::vector<Command>& commands)
-      : name_(name), commands_(commands) {}
+  Executable(std::string_view name, const std::vector<Command>& commands,
+             const std::vector<LibraryVersion>& libraries)
+      : name_(name), commands_(commands), libraries_(libraries) {}
 
   ExitCode dispatch(const Arguments& arguments) const {
     if (arguments.empty()) {
@@ -37,21 +39,41 @@ class Executable {
       return ExitCode::kOk;
     }
     if (is_alone && name == "--version") {
-      write_result(fmt::format("{} {}\n", name_, kVersion));
+      write_result(versions());
       return ExitCode::kOk;
     }
-    throw UsageError(fmt::format("unknown command '{}'; one of {} (see '{} --help')",
-                                 printable(name), command_names(), name_));
+    throw UsageError(fmt::format("unknown command '{}'; one of {}{} (see '{} --help')",
+                                 printable(name), command_names(), suggested(name), name_));
   }
 
  private:
   std::string command_names() const {
     std::string names;
     for (const Command& command : commands_) {
+      if (command.summary.empty()) continue;
       if (!names.empty()) names += ", ";
       names += command.name;
     }
     return names;
+  }
+
+  /// Scripts read the first line: the name of the program and its version.
+  std::string versions() const {
+    std::string text = fmt::format("{} {}\n", name_, kVersion);
+    std::vector<LibraryVersion> libraries = library_versions();
+    libraries.insert(libraries.end(), libraries_.begin(), libraries_.end());
+    for (const LibraryVersion& library : libraries) {
+      text += fmt::format("{:<9} {}\n", library.name, library.version);
+    }
+    return text;
+  }
+
+  std::string suggested(const std::string& name) const {
+    std::vector<std::string_view> names = {"--help", "--version"};
+    for (const Command& command : commands_) {
+      if (!command.summary.empty()) names.push_back(command.name);
+    }
+    return suggestion(name, names);
   }
 
   std::string usage() const {
@@ -61,6 +83,7 @@ class Executable {
         "commands:\n",
         name_);
     for (const Command& command : commands_) {
+      if (command.summary.empty()) continue;
       text += fmt::format("  {:<11} {}\n", command.name, command.summary);
     }
     return text + fmt::format(
@@ -73,6 +96,7 @@ class Executable {
 
   std::string_view name_;
   const std::vector<Command>& commands_;
+  const std::vector<LibraryVersion>& libraries_;
 };
 
 ExitCode run(const Executable& program, const Arguments& arguments) {
@@ -88,11 +112,11 @@ ExitCode run(const Executable& program, const Arguments& arguments) {
 }  // namespace
 
 int run_program(std::string_view program, const std::vector<Command>& commands, int argc,
-                char** argv) {
+                char** argv, const std::vector<LibraryVersion>& libraries) {
   prepare_standard_streams();
   end_on_interrupt();
   const Arguments arguments = argc > 0 ? Arguments(argv + 1, argv + argc) : Arguments();
-  return static_cast<int>(run(Executable(program, commands), arguments));
+  return static_cast<int>(run(Executable(program, commands, libraries), arguments));
 }
 
 }  // namespace tilewake

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -16,6 +17,8 @@ namespace tilewake {
 namespace {
 
 using Kind = YamlNode::Kind;
+
+constexpr std::size_t kMaxListedKeys = 5;  // of the unknown keys, in one error
 
 /// The scalar in error messages. Quotes, which make it text, are mentioned because they are easily
 /// overlooked.
@@ -180,10 +183,24 @@ void YamlReader::fail(const std::string& key, const std::string& what) const {
 }
 
 void YamlReader::finish() const {
+  std::vector<const YamlNode::Key*> unknown;
   for (const YamlNode::Key& key : node_->keys) {
-    if (seen_.contains(key.name)) continue;
-    fail(key.name, fmt::format("unknown key; known here: {}", fmt::join(seen_, ", ")));
+    if (!seen_.contains(key.name)) unknown.push_back(&key);
   }
+  if (unknown.empty()) return;
+  const std::string& first = unknown.front()->name;
+  std::string what = fmt::format("unknown key; known here: {}{}", fmt::join(seen_, ", "),
+                                 suggestion(first, seen_));
+  const std::size_t num_listed = std::min(unknown.size(), kMaxListedKeys);
+  for (std::size_t i = 1; i < num_listed; ++i) {
+    const YamlNode::Key& key = *unknown[i];
+    what += fmt::format("{} {} (line {}{})", i == 1 ? "; also unknown:" : ",", printable(key.name),
+                        key.line, suggestion(key.name, seen_));
+  }
+  if (num_listed < unknown.size()) {
+    what += fmt::format(" and {} more", unknown.size() - num_listed);
+  }
+  fail(first, what);
 }
 
 const std::string& YamlReader::file() const { return document_->file; }
@@ -264,8 +281,8 @@ std::size_t YamlReader::choice_index(const std::string& key,
   const auto found = std::find(names.begin(), names.end(), text);
   if (found == names.end()) {
     fail_at(value.line, path_of(key),
-            fmt::format("unknown value '{}'; choose one of: {}", printable(text),
-                        fmt::join(names, ", ")));
+            fmt::format("unknown value '{}'; choose one of: {}{}", printable(text),
+                        fmt::join(names, ", "), suggestion(text, names)));
   }
   return static_cast<std::size_t>(found - names.begin());
 }

@@ -105,7 +105,8 @@ class YamlReader {
   /// Throws InputError at `key` (or at the mapping itself when it is absent or empty).
   [[noreturn]] void fail(const std::string& key, const std::string& what) const;
 
-  /// Throws InputError naming the first key that was never read.
+  /// Throws InputError at the first key that was never read. Its message lists the known keys,
+  /// suggests the nearest one, and lists up to four more unknown keys with their lines.
   void finish() const;
 
   const std::string& file() const;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/common/yaml_reader.hpp"
 #include "simulator/network/block_expansion.hpp"
@@ -190,8 +191,8 @@ class EntriesReader {
     const auto later = index_of_.find(name);
     if (later == index_of_.end()) {
       entries_[index].fail("inputs", fmt::format("'{}' is not a layer; inputs are names of earlier "
-                                                 "entries, or 'input'",
-                                                 printable(name)));
+                                                 "entries, or 'input'{}",
+                                                 printable(name), suggestion(name, names_)));
     }
     reject_cycle(index, later->second);
     entries_[index].fail(

@@ -53,6 +53,28 @@ class UsageTest(CliTest):
                 self.expect_error(2, pattern, *arguments)
         self.assertEqual(self.names_in(), ["machine.yaml", "tiny.yaml"])
 
+    def test_a_misspelled_word_suggests_the_nearest_one(self):
+        self.write("hw_configs/toy.yaml", MACHINE)
+        self.write("bad.yaml", MACHINE.replace("num_cims: 16", "num_cim: 16\n  hue: 1"))
+        self.write("net.yaml", NETWORK.replace("op: conv2d", "op: conv3d"))
+        for code, nearest, *arguments in [
+                (2, "simulate", "simulat"),
+                (2, "--version", "--versoin"),
+                (2, "--format", *self.simulate, "--forma", "csv"),
+                (2, "--quiet", *self.simulate, "--quite"),
+                (2, "json", *self.simulate, "--format", "jsn"),
+                (2, "stride", "dram", "--hw", "machine.yaml", "--stream", "strid"),
+                (3, "toy", "check", "--hw", "tyo"),
+                (3, "num_cims", "check", "--hw", "machine.yaml", "--set", "core.num_cim=1"),
+                (3, "conv2d", "check", "--hw", "machine.yaml", "--net", "net.yaml"),
+        ]:
+            with self.subTest(arguments):
+                self.expect_error(code, f"did you mean '{nearest}'[?]", *arguments)
+        for arguments in (["abacus"], [*self.simulate, "--abacus"], ["check", "--hw", "abacus"]):
+            with self.subTest(arguments):
+                result = self.run_tilewake(*arguments)
+                self.assertNotIn("did you mean", result.stderr)
+
     def test_usage_is_checked_before_any_file(self):
         self.expect_error(2, "--format", "simulate", "--hw", "no.yaml", "--net", "no.yaml",
                           "--format", "xml")
@@ -63,7 +85,8 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "dram", "convert", "nas"])
+                             ["check", "simulate", "calibrate", "predict", "dram", "convert", "list",
+                              "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
         for command, count in (("check", 9), ("simulate", 13), ("convert", 6)):
@@ -77,7 +100,12 @@ class UsageTest(CliTest):
     def test_version(self):
         text = self.expect_ok("--version")
         header = (SOURCE / "simulator/common/version.hpp").read_text()
-        self.assertEqual(text, f"tilewake {re.search('kVersion = .(.*).;', header)[1]}\n")
+        first, *libraries = text.splitlines()
+        self.assertEqual(first, f"tilewake {re.search('kVersion = .(.*).;', header)[1]}")
+        self.assertEqual([line.split()[0] for line in libraries],
+                         ["compiler", "SystemC", "yaml-cpp", "fmt", "Protobuf", "ONNX"])
+        for line in libraries:
+            self.assertRegex(line, r"^[\w-]+ +(\w+ )?\d+\.\d+")
 
 
 class InputTest(CliTest):

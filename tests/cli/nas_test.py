@@ -171,8 +171,11 @@ class HelpTest(NasTest):
                     "quiet": "default: off"})
 
     def test_version_is_that_of_tilewake(self):
-        self.assertEqual(self.expect_ok("nas", "--version").split()[-1],
-                         self.expect_ok("--version").split()[-1])
+        lines = self.expect_ok("nas", "--version").splitlines()
+        common = self.expect_ok("--version").splitlines()
+        self.assertEqual(lines[0].split(), ["tilewake", "nas", common[0].split()[1]])
+        self.assertEqual(lines[1:-1], common[1:])
+        self.assertRegex(lines[-1], r"^LibTorch +\d")
 
 
 class UsageTest(NasTest):

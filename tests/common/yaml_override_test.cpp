@@ -68,7 +68,8 @@ TEST(YamlOverrideTest, AnOverrideEqualsAFileWithTheValue) {
 TEST(YamlOverrideTest, UnreadKeyIsAnErrorAtItsSection) {
   EXPECT_EQ(error_of({"core.with", "3"}),
             "f.yaml:3: core.with: unknown key; known here: banks, sizes, width");
-  EXPECT_EQ(error_of({"cores.width", "3"}), "f.yaml:1: cores: unknown key; known here: core, name");
+  EXPECT_EQ(error_of({"cores.width", "3"}),
+            "f.yaml:1: cores: unknown key; known here: core, name; did you mean 'core'?");
 }
 
 TEST(YamlOverrideTest, SectionsAndValuesAreNotInterchangeable) {

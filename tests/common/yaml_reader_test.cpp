@@ -186,6 +186,32 @@ TEST(YamlReaderTest, UnreadKeyIsRefusedWithTheKnownOnesListed) {
   EXPECT_EQ(input_error_of([&] { yaml.finish(); }), "f.yaml:2: b: unknown key; known here: a, c");
 }
 
+TEST(YamlReaderTest, NearestKnownKeyAndWordAreSuggested) {
+  auto yaml = parse("row: 2\n");
+  yaml.optional<int>("rows", 1);
+  EXPECT_EQ(input_error_of([&] { yaml.finish(); }),
+            "f.yaml:1: row: unknown key; known here: rows; did you mean 'rows'?");
+  constexpr std::array<std::pair<std::string_view, int>, 2> kChoices = {
+      {{"same", 1}, {"valid", 2}}};
+  EXPECT_EQ(
+      input_error_of([&] { parse("k: vaild").choice("k", kChoices); }),
+      "f.yaml:1: k: unknown value 'vaild'; choose one of: same, valid; did you mean 'valid'?");
+}
+
+TEST(YamlReaderTest, UpToFiveUnreadKeysAreListedInOneError) {
+  auto yaml = parse("b: 1\nrows: 2\ncolums: 3\nd: 4\n");
+  yaml.required<int>("rows");
+  yaml.optional<int>("columns", 1);
+  EXPECT_EQ(input_error_of([&] { yaml.finish(); }),
+            "f.yaml:1: b: unknown key; known here: columns, rows; also unknown: colums (line 3; "
+            "did you mean 'columns'?), d (line 4)");
+  auto many = parse("a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\n");
+  many.optional<int>("k", 1);
+  EXPECT_EQ(input_error_of([&] { many.finish(); }),
+            "f.yaml:1: a: unknown key; known here: k; also unknown: b (line 2), c (line 3), "
+            "d (line 4), e (line 5) and 2 more");
+}
+
 TEST(YamlReaderTest, LookingAtAKeyDoesNotCountAsReadingIt) {
   auto yaml = parse("k: [1]\n");
   EXPECT_TRUE(yaml.has("k"));
