@@ -66,8 +66,9 @@ TEST(YamlOverrideTest, AnOverrideEqualsAFileWithTheValue) {
 }
 
 TEST(YamlOverrideTest, UnreadKeyIsAnErrorAtItsSection) {
-  EXPECT_EQ(error_of({"core.with", "3"}),
-            "f.yaml:3: core.with: unknown key; known here: banks, sizes, width");
+  EXPECT_EQ(
+      error_of({"core.with", "3"}),
+      "f.yaml:3: core.with: unknown key; known here: banks, sizes, width; did you mean 'width'?");
   EXPECT_EQ(error_of({"cores.width", "3"}),
             "f.yaml:1: cores: unknown key; known here: core, name; did you mean 'core'?");
 }

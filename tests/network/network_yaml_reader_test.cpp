@@ -201,7 +201,7 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
       HasSubstr("channel_shuffle, mbconv, convblock, separable, shuffle_unit, xception_unit"));
   EXPECT_EQ(error_of({conv + "activation: gelu"}),
             "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
-            "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu");
+            "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu; did you mean 'relu'?");
   EXPECT_EQ(error_of({conv + "stride: 0"}),
             "n.yaml:4: layers[0].stride: must be from 1 to 1024, not 0");
   EXPECT_EQ(error_of({conv + "padding: full"}),

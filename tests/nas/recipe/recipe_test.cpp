@@ -238,7 +238,7 @@ TEST(Recipe, UnknownKeysAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(read_error("serach: {}\n"),
             "r.yaml:2: serach: unknown key; known here: evolution, name, postprocess, "
             "random_search, ranking, search, space, supergraph, supernet, train, two_stage, "
-            "validation_share");
+            "validation_share; did you mean 'search'?");
   EXPECT_EQ(read_error(in("two_stage", "share: 0.5")),
             "r.yaml:3: two_stage.share: unknown key; known here: first_share, later_share, "
             "second_share");
@@ -270,7 +270,7 @@ TEST(Recipe, EveryRangeHasItsWords) {
             "r.yaml:3: train.schedule.learning_rate: must be above 0, not 0");
   EXPECT_EQ(error_of("optimizer: {kind: adam}"),
             "r.yaml:3: train.optimizer.kind: unknown value 'adam'; choose one of: sgd, rmsprop_tf, "
-            "adamw");
+            "adamw; did you mean 'adamw'?");
   EXPECT_EQ(error_of("augmentation: {flip: yes}"),
             "r.yaml:3: train.augmentation.flip: must be true or false, not 'yes'");
   EXPECT_EQ(read_error("validation_share: 0\n"),

@@ -236,7 +236,8 @@ TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
               StartsWith("s.yaml:12: stages[2].blocks: "));
   EXPECT_EQ(
       error_with("depth: 2}", "depth: 2, operator: separable_7}"),
-      "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width");
+      "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width; "
+      "did you mean 'operators'?");
   EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nbranches: [{kernels: [3]}]"),
               HasSubstr("s.yaml:6: branches: this is a space of MixConv blocks"));
   EXPECT_THAT(error_with("stride: 3, depth: 2", "stride: 3"),
