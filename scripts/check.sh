@@ -6,7 +6,7 @@
 #   --no-tidy  leave out clang-tidy, which takes up to 20 s a file
 #   --changed  clang-tidy only on files changed since $TILEWAKE_BASE (default: where the branch left
 #              origin/main; on origin/main itself, its last 5 commits), of these on the
-#              $TILEWAKE_MAX_TIDY changed last (default: all), and the number of others is told
+#              $TILEWAKE_MAX_TIDY changed last (default: all); prints how many it leaves out
 #   FILE...    check these files only (default: every source file)
 set -eu
 

@@ -18,7 +18,7 @@ InputFile read_recipe_file(const std::string& name);
 
 enum class DataKind { kMachine, kNetwork, kSpace, kRecipe };
 
-/// A file that a bare name stands for.
+/// A shipped file and its bare name.
 struct DataFile {
   std::string name;
   std::string path;

@@ -95,7 +95,7 @@ TEST(SearchResume, InterruptedAfterEveryStepItLeavesTheSameFiles) {
   while (!is_complete) {
     is_complete = run.process(1);
     phases.insert(phases.end(), run.phases().begin(), run.phases().end());
-    ASSERT_LE(phases.size(), uninterrupted_run().phases().size()) << "it does not come to an end";
+    ASSERT_LE(phases.size(), uninterrupted_run().phases().size()) << "the run never completes";
   }
   EXPECT_EQ(phases, uninterrupted_run().phases());
   expect_same_files(run.files(), uninterrupted_run().files());
