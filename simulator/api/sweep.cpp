@@ -40,7 +40,7 @@ Workload read_one_network(const std::string& name) {
 
 }  // namespace
 
-Sweep::Sweep(SweepPlan plan)
+Sweep::Sweep(const SweepPlan& plan)
     : Sweep(plan, read_all<InputFile>(plan.hardware(), read_hardware_file),
             read_all<Workload>(plan.networks(), read_one_network)) {}
 

@@ -60,7 +60,7 @@ struct SweepOptions {
 class Sweep {
  public:
   /// Reads every file once.
-  explicit Sweep(SweepPlan plan);
+  explicit Sweep(const SweepPlan& plan);
 
   /// The same with inputs that are in memory: one for each name of the plan, in its order. The
   /// names are labels then.

@@ -103,7 +103,7 @@ void RunManifest::examine(const std::string& parent, Others others, Paths& tempo
   for (fs::directory_iterator it(path_of(parent), error), end; !error && it != end;
        it.increment(error)) {
     const std::string leaf = it->path().filename().string();
-    const std::string name = parent.empty() ? leaf : parent + "/" + leaf;
+    const std::string name = (fs::path(parent) / leaf).string();
     if (name == kFileName) continue;
     const fs::file_type type = type_of(it->path());
     if (names_.is_directory(name)) {

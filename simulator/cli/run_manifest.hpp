@@ -37,7 +37,7 @@ class RunManifest {
   void check(Others others) const;
 
   bool exists() const { return exists_; }
-  bool lists(const std::string& name) const { return listed_.count(name) > 0; }
+  bool lists(const std::string& name) const { return listed_.contains(name); }
   const std::set<std::string>& listed() const { return listed_; }
 
   /// Removes the temporary files of listed files that killed processes left (stale_temporaries_of()

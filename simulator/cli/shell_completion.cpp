@@ -68,7 +68,7 @@ std::vector<OptionHelp> all_options(const std::vector<CommandHelp>& help) {
 
 std::string words_of_value(const std::vector<CommandHelp>& help, const std::string& long_name) {
   for (const CommandHelp& each : help) {
-    const std::string words = words_of_option(each.usage, long_name);
+    std::string words = words_of_option(each.usage, long_name);
     if (!words.empty()) return words;
   }
   return "";
