@@ -18,7 +18,7 @@ using testing::StartsWith;
 
 std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
-std::string error_of(const std::string& text, const JsonLimits& limits = {}) {
+std::string json_error(const std::string& text, const JsonLimits& limits = {}) {
   return input_error_of([&] { parse_json(text, "f.json", limits); });
 }
 
@@ -31,7 +31,7 @@ TEST(JsonDocumentTest, ReadsWhatTheLibraryReads) {
 TEST(JsonDocumentTest, DepthIsBoundedExactly) {
   constexpr auto kDepth = static_cast<std::size_t>(kMaxJsonDepth);
   EXPECT_EQ(parse_json(nested(kDepth), "f.json").size(), 1U);
-  EXPECT_THAT(error_of("\n\n" + nested(kDepth + 1)), StartsWith("f.json:3: "));
+  EXPECT_THAT(json_error("\n\n" + nested(kDepth + 1)), StartsWith("f.json:3: "));
 }
 
 TEST(JsonDocumentTest, TenMillionBracketsAreRefusedWithoutDeepStack) {
@@ -39,10 +39,10 @@ TEST(JsonDocumentTest, TenMillionBracketsAreRefusedWithoutDeepStack) {
   for (const char* piece : {"[", "{\"a\":", "[{\"a\":"}) {
     std::string text;
     while (text.size() < 10'000'000) text += piece;
-    EXPECT_THAT(error_of(text, limits), StartsWith("f.json:1: "));
+    EXPECT_THAT(json_error(text, limits), StartsWith("f.json:1: "));
   }
   // Closing brackets first would fool a counter; the parser refuses the first one.
-  EXPECT_THAT(error_of(std::string(1'000'000, ']') + std::string(1'000'000, '['), limits),
+  EXPECT_THAT(json_error(std::string(1'000'000, ']') + std::string(1'000'000, '['), limits),
               StartsWith("f.json:1: "));
 }
 
@@ -52,18 +52,18 @@ TEST(JsonDocumentTest, BracketsInStringsAreText) {
 }
 
 TEST(JsonDocumentTest, BytesAndValuesAreBounded) {
-  EXPECT_THAT(error_of("[1, 2]", {5}), StartsWith("f.json: "));
-  EXPECT_EQ(error_of("[1, 2]", {6, 3}), "no error");
-  EXPECT_THAT(error_of("[1,\n2]", {6, 2}), StartsWith("f.json:"));
+  EXPECT_THAT(json_error("[1, 2]", {5}), StartsWith("f.json: "));
+  EXPECT_EQ(json_error("[1, 2]", {6, 3}), "no error");
+  EXPECT_THAT(json_error("[1,\n2]", {6, 2}), StartsWith("f.json:"));
 }
 
 TEST(JsonDocumentTest, AnErrorNamesTheLineAndIsOnePrintableLine) {
-  EXPECT_THAT(error_of("{\"a\": 1,\n\"b\": }"), StartsWith("f.json:2: "));
-  EXPECT_THAT(error_of(""), StartsWith("f.json:1: "));
-  EXPECT_THAT(error_of("1e999"), StartsWith("f.json:1: "));
+  EXPECT_THAT(json_error("{\"a\": 1,\n\"b\": }"), StartsWith("f.json:2: "));
+  EXPECT_THAT(json_error(""), StartsWith("f.json:1: "));
+  EXPECT_THAT(json_error("1e999"), StartsWith("f.json:1: "));
   for (const std::string& text : {std::string("{\"a\n\x1b[31m"), std::string("\"\xff\xfe\""),
                                   std::string("\x00[", 2), std::string("\"\xc2\x9b\"x")}) {
-    const std::string error = error_of(text);
+    const std::string error = json_error(text);
     EXPECT_THAT(error, StartsWith("f.json:"));
     for (const char c : error) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << error;
   }

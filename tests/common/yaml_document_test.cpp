@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
-std::string error_of(const std::string& text) {
+std::string document_error(const std::string& text) {
   return input_error_of([&] { parse_yaml(text, "f.yaml"); });
 }
 
@@ -47,63 +47,64 @@ TEST(YamlDocumentTest, JsonIsYaml) {
 }
 
 TEST(YamlDocumentTest, SyntaxErrorNamesFileAndLine) {
-  EXPECT_THAT(error_of("a: 1\nb: [1, 2\nc: 3\n"), MatchesRegex("f\\.yaml:[23]: .+"));
-  EXPECT_THAT(error_of("a: \"\\q\"\n"), MatchesRegex("f\\.yaml:1: .+"));
-  EXPECT_THAT(error_of("a: \"\\UFFFFFFFF\"\n"), MatchesRegex("f\\.yaml:1: .+"));
+  EXPECT_THAT(document_error("a: 1\nb: [1, 2\nc: 3\n"), MatchesRegex("f\\.yaml:[23]: .+"));
+  EXPECT_THAT(document_error("a: \"\\q\"\n"), MatchesRegex("f\\.yaml:1: .+"));
+  EXPECT_THAT(document_error("a: \"\\UFFFFFFFF\"\n"), MatchesRegex("f\\.yaml:1: .+"));
 }
 
 TEST(YamlDocumentTest, QuoteOpenAtTheEndIsRefused) {
-  EXPECT_EQ(error_of("a: 1\nb: 'open\n"), "f.yaml:2: the quote is not closed");
-  EXPECT_EQ(error_of("a: 1\nb: \"open\n"), "f.yaml:2: the quote is not closed");
-  EXPECT_EQ(error_of("a: \"open\\\"\n"), "f.yaml:1: the quote is not closed");
-  EXPECT_EQ(error_of("a: 'it''s\n"), "f.yaml:1: the quote is not closed");
-  EXPECT_EQ(error_of("a: 'it''s'\nb: \"\\\"\"\nc: ''\n"), "no error");
-  EXPECT_EQ(error_of("a: '\xc3\xa9'\nb: '\xc3\xa9'"), "no error");
-  EXPECT_EQ(error_of("a: |\n  it's\n"), "no error");
+  EXPECT_EQ(document_error("a: 1\nb: 'open\n"), "f.yaml:2: the quote is not closed");
+  EXPECT_EQ(document_error("a: 1\nb: \"open\n"), "f.yaml:2: the quote is not closed");
+  EXPECT_EQ(document_error("a: \"open\\\"\n"), "f.yaml:1: the quote is not closed");
+  EXPECT_EQ(document_error("a: 'it''s\n"), "f.yaml:1: the quote is not closed");
+  EXPECT_EQ(document_error("a: 'it''s'\nb: \"\\\"\"\nc: ''\n"), "no error");
+  EXPECT_EQ(document_error("a: '\xc3\xa9'\nb: '\xc3\xa9'"), "no error");
+  EXPECT_EQ(document_error("a: |\n  it's\n"), "no error");
 }
 
 TEST(YamlDocumentTest, EmptyFileIsRefused) {
   for (const char* text : {"", "\n\n", "# only a comment\n", "%YAML 1.2\n"}) {
-    EXPECT_EQ(error_of(text), "f.yaml:1: the file is empty") << text;
+    EXPECT_EQ(document_error(text), "f.yaml:1: the file is empty") << text;
   }
 }
 
 TEST(YamlDocumentTest, RootMustBeAMapping) {
   for (const char* text : {"- 1\n", "text\n", "~\n", "--- ~"}) {
-    EXPECT_EQ(error_of(text), "f.yaml:1: expected a mapping at the top level") << text;
+    EXPECT_EQ(document_error(text), "f.yaml:1: expected a mapping at the top level") << text;
   }
 }
 
 TEST(YamlDocumentTest, SecondDocumentIsRefused) {
-  EXPECT_THAT(error_of("a: 1\n---\nb: 2\n"), HasSubstr("more than one document in the file"));
-  EXPECT_THAT(error_of("---\na: 1\n...\n---\nb: 2\n"),
+  EXPECT_THAT(document_error("a: 1\n---\nb: 2\n"), HasSubstr("more than one document in the file"));
+  EXPECT_THAT(document_error("---\na: 1\n...\n---\nb: 2\n"),
               HasSubstr("more than one document in the file"));
-  EXPECT_EQ(error_of("---\na: 1\n...\n"), "no error");
+  EXPECT_EQ(document_error("---\na: 1\n...\n"), "no error");
 }
 
 TEST(YamlDocumentTest, DuplicateKeyNamesBothLines) {
-  EXPECT_EQ(error_of("a: 1\nb: 2\na: 3\n"), "f.yaml:3: a: key given twice, first on line 1");
-  EXPECT_EQ(error_of("s:\n  x: 1\n  x: 1\n"), "f.yaml:3: x: key given twice, first on line 2");
-  EXPECT_EQ(error_of("a: {x: 1}\nb: {x: 1}\n"), "no error");
+  EXPECT_EQ(document_error("a: 1\nb: 2\na: 3\n"), "f.yaml:3: a: key given twice, first on line 1");
+  EXPECT_EQ(document_error("s:\n  x: 1\n  x: 1\n"),
+            "f.yaml:3: x: key given twice, first on line 2");
+  EXPECT_EQ(document_error("a: {x: 1}\nb: {x: 1}\n"), "no error");
 }
 
 TEST(YamlDocumentTest, KeysAreScalars) {
   for (const char* text :
        {"? [a, b]\n: 1\n", "? {a: b}\n: 1\n", "{[a]: 1}\n", "? \n: 1\n", ": 1\n", "~: 1\n"}) {
-    EXPECT_THAT(error_of(text), MatchesRegex("f\\.yaml:[12]: a key must be a plain word; .+"))
+    EXPECT_THAT(document_error(text), MatchesRegex("f\\.yaml:[12]: a key must be a plain word; .+"))
         << text;
   }
 }
 
 TEST(YamlDocumentTest, AnchorsAliasesMergeKeysAndTagsAreRefused) {
-  EXPECT_THAT(error_of("a: &x 1\nb: 2\n"), HasSubstr("f.yaml:1: anchors"));
-  EXPECT_THAT(error_of("a: &x [1]\nb: *x\n"), HasSubstr("f.yaml:1: anchors"));
-  EXPECT_THAT(error_of("&x a: 1\n"), HasSubstr("f.yaml:1: anchors"));
-  EXPECT_THAT(error_of("a: 1\nb: *x\n"),
+  EXPECT_THAT(document_error("a: &x 1\nb: 2\n"), HasSubstr("f.yaml:1: anchors"));
+  EXPECT_THAT(document_error("a: &x [1]\nb: *x\n"), HasSubstr("f.yaml:1: anchors"));
+  EXPECT_THAT(document_error("&x a: 1\n"), HasSubstr("f.yaml:1: anchors"));
+  EXPECT_THAT(document_error("a: 1\nb: *x\n"),
               HasSubstr("f.yaml:2: the referenced anchor is not defined"));
-  EXPECT_THAT(error_of("a: 1\n<<: {b: 2}\n"), HasSubstr("f.yaml:2: merge keys"));
-  EXPECT_THAT(error_of("a: !!int 3\n"), HasSubstr("f.yaml:1: tags"));
-  EXPECT_THAT(error_of("a: 1\nb: !python/object {}\n"), HasSubstr("f.yaml:2: tags"));
+  EXPECT_THAT(document_error("a: 1\n<<: {b: 2}\n"), HasSubstr("f.yaml:2: merge keys"));
+  EXPECT_THAT(document_error("a: !!int 3\n"), HasSubstr("f.yaml:1: tags"));
+  EXPECT_THAT(document_error("a: 1\nb: !python/object {}\n"), HasSubstr("f.yaml:2: tags"));
 }
 
 TEST(YamlDocumentTest, BillionLaughsIsRefusedAtItsFirstAnchor) {
@@ -113,7 +114,7 @@ TEST(YamlDocumentTest, BillionLaughsIsRefusedAtItsFirstAnchor) {
     text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + last + ", *a" + last +
             "]\n";
   }
-  EXPECT_THAT(error_of(text), HasSubstr("f.yaml:1: anchors"));
+  EXPECT_THAT(document_error(text), HasSubstr("f.yaml:1: anchors"));
 }
 
 TEST(YamlDocumentTest, NestingIsBounded) {
@@ -121,30 +122,30 @@ TEST(YamlDocumentTest, NestingIsBounded) {
     return "a: " + std::string(static_cast<std::size_t>(depth - 1), '[') +
            std::string(static_cast<std::size_t>(depth - 1), ']') + "\n";
   };
-  EXPECT_EQ(error_of(flow(kMaxYamlDepth)), "no error");
-  EXPECT_EQ(error_of(flow(kMaxYamlDepth + 1)), "f.yaml:1: nested deeper than 32 levels");
+  EXPECT_EQ(document_error(flow(kMaxYamlDepth)), "no error");
+  EXPECT_EQ(document_error(flow(kMaxYamlDepth + 1)), "f.yaml:1: nested deeper than 32 levels");
   std::string block;
   for (int i = 0; i < 100; ++i) block += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
-  EXPECT_THAT(error_of(block), HasSubstr("f.yaml:33: nested deeper than 32 levels"));
-  EXPECT_THAT(error_of("a: " + std::string(4'000'000, '[')),
+  EXPECT_THAT(document_error(block), HasSubstr("f.yaml:33: nested deeper than 32 levels"));
+  EXPECT_THAT(document_error("a: " + std::string(4'000'000, '[')),
               HasSubstr("f.yaml:1: brackets nested"));
-  EXPECT_THAT(error_of("a: 1\nb: " + std::string(4'000'000, '{')),
+  EXPECT_THAT(document_error("a: 1\nb: " + std::string(4'000'000, '{')),
               HasSubstr("f.yaml:2: brackets nested"));
-  EXPECT_THAT(error_of(std::string(1'000'000, '-')), MatchesRegex("f\\.yaml:1: .+"));
+  EXPECT_THAT(document_error(std::string(1'000'000, '-')), MatchesRegex("f\\.yaml:1: .+"));
 }
 
 TEST(YamlDocumentTest, SizeAndNumberOfValuesAreBounded) {
-  EXPECT_THAT(error_of("a: " + std::string(kMaxYamlBytes, 'x')), StartsWith("f.yaml: "));
+  EXPECT_THAT(document_error("a: " + std::string(kMaxYamlBytes, 'x')), StartsWith("f.yaml: "));
   std::string text = "a: [";
   for (int i = 0; i <= kMaxYamlNodes; ++i) text += "0,";
-  EXPECT_EQ(error_of(text + "]"), "f.yaml:1: more than 524288 values in the file");
+  EXPECT_EQ(document_error(text + "]"), "f.yaml:1: more than 524288 values in the file");
 }
 
 TEST(YamlDocumentTest, ControlCharactersAreRefused) {
-  EXPECT_EQ(error_of("a: 1\nb: \x04 2\n"), "f.yaml:2: control character 0x04");
-  EXPECT_EQ(error_of(std::string("a: \0", 4)), "f.yaml:1: control character 0x00");
-  EXPECT_EQ(error_of("a:\x1b[31m"), "f.yaml:1: control character 0x1b");
-  EXPECT_EQ(error_of("a: 1\r\nb:\t2\r\n"), "no error");
+  EXPECT_EQ(document_error("a: 1\nb: \x04 2\n"), "f.yaml:2: control character 0x04");
+  EXPECT_EQ(document_error(std::string("a: \0", 4)), "f.yaml:1: control character 0x00");
+  EXPECT_EQ(document_error("a:\x1b[31m"), "f.yaml:1: control character 0x1b");
+  EXPECT_EQ(document_error("a: 1\r\nb:\t2\r\n"), "no error");
 }
 
 TEST(YamlDocumentTest, MutantsParseOrAreExplained) {

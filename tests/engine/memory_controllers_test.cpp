@@ -15,10 +15,12 @@
 #include "simulator/hardware/banked_dram_config.hpp"
 #include "tests/engine/random_dram.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
 
+constexpr std::uint64_t kNumSeeds = num_cases(40);
 constexpr DramScheduling kBoth[] = {DramScheduling::kInOrder, DramScheduling::kFrFcfs};
 
 BankedDramConfig preset(std::string_view name, DramScheduling scheduling,
@@ -79,7 +81,7 @@ std::vector<Served> serve_at_random(MemoryController& memory, std::uint64_t seed
 }
 
 TEST(MemoryControllersTest, EveryRequestIsServedOnceAndMovesItsBytes) {
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
     for (const DramScheduling scheduling : kBoth) {
       Random random(seed);
       BankedDramConfig config = random_dram(random);

@@ -14,7 +14,7 @@
 namespace tilewake {
 namespace {
 
-struct Served {
+struct SimplyServed {
   MemoryRequest request;
   std::int64_t submitted = 0;
   MemoryCompletion completion;
@@ -22,9 +22,9 @@ struct Served {
 
 /// Submits random requests with pauses, each as soon as it is taken, and follows the cycles that
 /// advance() names.
-std::vector<Served> serve_at_random(MemoryController& memory, std::uint64_t seed, int count) {
+std::vector<SimplyServed> serve_simply(MemoryController& memory, std::uint64_t seed, int count) {
   Random random(seed);
-  std::vector<Served> served;
+  std::vector<SimplyServed> served;
   std::vector<MemoryCompletion> completed;
   std::int64_t now = 0;
   for (int i = 0; i < count; ++i) {
@@ -55,7 +55,7 @@ TEST(LatencyBandwidthControllerTest, ReadsBeginAfterTheirLatencyAndWritesAtOnceO
   const auto config = std::get<LatencyBandwidthDramConfig>(latency_bandwidth());
   const auto memory = make_memory_controller(config);
   std::int64_t end = 0;
-  for (const Served& s : serve_at_random(*memory, 1, 3000)) {
+  for (const SimplyServed& s : serve_simply(*memory, 1, 3000)) {
     const std::int64_t bytes = s.request.bytes;
     const std::int64_t latency = s.request.write ? 0 : config.latency_cycles(bytes);
     ASSERT_EQ(s.completion.begin, std::max(s.submitted + latency, end));
@@ -80,7 +80,7 @@ TEST(LatencyBandwidthControllerTest, TakesAnotherRequestInTheCycleInWhichTheFirs
 
 TEST(IdealControllerTest, ServesEveryRequestInItsCycle) {
   const auto memory = make_memory_controller(IdealDramConfig{});
-  for (const Served& s : serve_at_random(*memory, 2, 1000)) {
+  for (const SimplyServed& s : serve_simply(*memory, 2, 1000)) {
     ASSERT_EQ(s.completion.begin, s.submitted);
     ASSERT_EQ(s.completion.end, s.submitted);
   }
@@ -89,10 +89,10 @@ TEST(IdealControllerTest, ServesEveryRequestInItsCycle) {
 TEST(SimpleControllersTest, RunsAfterResetAreEqual) {
   for (const DramConfig& config : {latency_bandwidth(), DramConfig(IdealDramConfig{})}) {
     const auto memory = make_memory_controller(config);
-    const auto first = serve_at_random(*memory, 3, 500);
+    const auto first = serve_simply(*memory, 3, 500);
     memory->submit({0, false, 0, 1 << 20}, 1 << 20);
     memory->reset();
-    const auto second = serve_at_random(*memory, 3, 500);
+    const auto second = serve_simply(*memory, 3, 500);
     for (std::size_t i = 0; i < first.size(); ++i) {
       ASSERT_EQ(first[i].completion.begin, second[i].completion.begin);
       ASSERT_EQ(first[i].completion.end, second[i].completion.end);

@@ -23,14 +23,14 @@ std::int64_t engine_slots(const MidapLayer& layer, const MidapConfig& c) {
   return schedule.num_passes() * schedule.pass_slots();
 }
 
-struct Comparison {
+struct SlotComparison {
   int layers = 0;
   int exact = 0;
   double worst = 0.0;
   double sum = 0.0;
 };
 
-void compare(const Network& network, const HardwareConfig& hardware, Comparison& result) {
+void compare_slots(const Network& network, const HardwareConfig& hardware, SlotComparison& result) {
   const auto& config = std::get<MidapConfig>(hardware.core);
   const Program program = map_network(network, hardware);
   const Graph graph = prepare_graph(network, config, Schedule::kReference);
@@ -50,8 +50,8 @@ void compare(const Network& network, const HardwareConfig& hardware, Comparison&
 
 TEST(MidapIssueSlotsTest, OfShippedNetworksAreThoseTheEngineIssues) {
   for (const HardwareConfig& hardware : {midap_with(4, 16, 64), midap_with(4, 32, 32)}) {
-    Comparison result;
-    for (const Network& network : shipped_networks()) compare(network, hardware, result);
+    SlotComparison result;
+    for (const Network& network : shipped_networks()) compare_slots(network, hardware, result);
     EXPECT_GT(result.layers, 1400);
     EXPECT_GT(result.exact, 0.99 * result.layers) << hardware.name;
     EXPECT_LT(result.worst, 1e-3) << hardware.name;
@@ -80,10 +80,10 @@ Network random_window(Random& random) {
 TEST(MidapIssueSlotsTest, OfAnyWindowAreNearThoseTheEngineIssues) {
   const HardwareConfig hardware = midap_with(4, 16, 64);
   Random random(1);
-  Comparison result;
+  SlotComparison result;
   for (int i = 0; i < 3000; ++i) {
     try {
-      compare(random_window(random), hardware, result);
+      compare_slots(random_window(random), hardware, result);
     } catch (const std::runtime_error&) {
       // A window larger than the map.
     }

@@ -19,13 +19,13 @@ using ::testing::Ge;
 using ::testing::Le;
 using ::testing::Pointwise;
 
-using Vector = std::vector<double>;
+using Values = std::vector<double>;
 
 constexpr double kExpectedWeight = 1e-3;
-const Vector kPlanted = {1.0, 0.4, 2.5, 0.0};
-const Vector kExpected(kPlanted.size(), 1.0);
+const Values kPlanted = {1.0, 0.4, 2.5, 0.0};
+const Values kExpected(kPlanted.size(), 1.0);
 
-double uniform(Random& random, double low, double high) {
+double uniform_value(Random& random, double low, double high) {
   return low + (high - low) * static_cast<double>(random.below(1'000'001)) / 1e6;
 }
 
@@ -33,14 +33,14 @@ double uniform(Random& random, double low, double high) {
 RobustFit planted_fit(Random& random, int num_rows, double noise = 0.0) {
   RobustFit fit(kExpected, kExpectedWeight);
   for (int i = 0; i < num_rows; ++i) {
-    Vector row(kPlanted.size());
+    Values row(kPlanted.size());
     double sum = 0.0;
     for (std::size_t j = 0; j < row.size(); ++j) {
-      row[j] = uniform(random, 0, 1);
+      row[j] = uniform_value(random, 0, 1);
       sum += row[j] * kPlanted[j];
     }
     for (double& value : row) value /= sum;
-    fit.add_row(row, 1.0 + uniform(random, -noise, noise));
+    fit.add_row(row, 1.0 + uniform_value(random, -noise, noise));
   }
   return fit;
 }
@@ -48,9 +48,9 @@ RobustFit planted_fit(Random& random, int num_rows, double noise = 0.0) {
 /// Rows that follow no law at all.
 void add_outliers(RobustFit& fit, Random& random, int num_rows) {
   for (int i = 0; i < num_rows; ++i) {
-    Vector row(kPlanted.size());
-    for (double& value : row) value = random.one_in(2) ? 0.0 : uniform(random, 0, 1);
-    fit.add_row(row, uniform(random, 0, 1));
+    Values row(kPlanted.size());
+    for (double& value : row) value = random.one_in(2) ? 0.0 : uniform_value(random, 0, 1);
+    fit.add_row(row, uniform_value(random, 0, 1));
   }
 }
 
@@ -74,8 +74,8 @@ TEST(RobustFitTest, AFifthThatAgreeOnAnotherLawChangeNextToNothing) {
   Random random(3);
   RobustFit fit = planted_fit(random, 400);
   for (int i = 0; i < 100; ++i) {
-    Vector row(kPlanted.size());
-    for (double& value : row) value = uniform(random, 0, 0.25);
+    Values row(kPlanted.size());
+    for (double& value : row) value = uniform_value(random, 0, 0.25);
     fit.add_row(row, 2.0 * row[0] + 4.0 * row[1]);
   }
   EXPECT_THAT(fit.solve(), Pointwise(DoubleNear(0.02), kPlanted));
@@ -88,7 +88,7 @@ TEST(RobustFitTest, NoiseThatAllRowsShareIsAveragedOut) {
 
 TEST(RobustFitTest, UnknownsWithoutEvidenceStayAtTheExpectedValue) {
   RobustFit fit({1.0, 0.7, 3.0}, kExpectedWeight);
-  for (int i = 1; i <= 10; ++i) fit.add_row(Vector{0.1 * i, 0.0, 0.0}, 0.2 * i);
+  for (int i = 1; i <= 10; ++i) fit.add_row(Values{0.1 * i, 0.0, 0.0}, 0.2 * i);
   EXPECT_THAT(fit.solve(),
               ElementsAre(DoubleNear(2.0, 1e-5), DoubleNear(0.7, 1e-12), DoubleNear(3.0, 1e-12)));
 }
@@ -96,9 +96,9 @@ TEST(RobustFitTest, UnknownsWithoutEvidenceStayAtTheExpectedValue) {
 TEST(RobustFitTest, FewerRowsThanUnknownsLeaveTheExpectedValues) {
   RobustFit fit({1.0, 0.7, 3.0}, kExpectedWeight);
   EXPECT_THAT(fit.solve(), ElementsAre(1.0, 0.7, 3.0));
-  fit.add_row(Vector{0.0, 0.5, 0.5}, 1.0);
+  fit.add_row(Values{0.0, 0.5, 0.5}, 1.0);
   EXPECT_THAT(fit.solve(), ElementsAre(1.0, 0.7, 3.0));
-  fit.add_row(Vector{0.0, 0.5, 0.0}, 1.0);
+  fit.add_row(Values{0.0, 0.5, 0.0}, 1.0);
   EXPECT_THAT(fit.solve(),
               ElementsAre(DoubleNear(1.0, 1e-12), DoubleNear(2.0, 1e-4), DoubleNear(0.0, 1e-4)));
 }
@@ -108,9 +108,9 @@ TEST(RobustFitTest, NoUnknownIsNegativeWhateverTheRows) {
   for (int i = 0; i < 500; ++i) {
     RobustFit fit(kExpected, kExpectedWeight);
     for (std::size_t n = random.below(40); n > 0; --n) {
-      Vector row(kPlanted.size());
-      for (double& value : row) value = uniform(random, -1, 1);
-      fit.add_row(row, uniform(random, -1, 1));
+      Values row(kPlanted.size());
+      for (double& value : row) value = uniform_value(random, -1, 1);
+      fit.add_row(row, uniform_value(random, -1, 1));
     }
     EXPECT_THAT(fit.solve(), Each(testing::AllOf(Ge(0.0), Le(1e6))));
   }

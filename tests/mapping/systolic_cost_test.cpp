@@ -43,13 +43,13 @@ TEST(SystolicCostTest, AlexNetConv1TakesWhatScaleSimPrints) {
   EXPECT_EQ(cycles(array(16, Dataflow::kOutputStationary), conv1) - 1, 448019);
 }
 
-struct Case {
+struct SystolicCase {
   SystolicConfig config;
   TileProblem problem;
   std::string text;
 };
 
-Case random_case(Random& random, int seed) {
+SystolicCase random_systolic_case(Random& random, int seed) {
   const SystolicConfig config = random_systolic(random);
   const TileProblem problem = random_problem(random, config.accumulator_bytes);
   const std::string text = fmt::format("seed {}: {}x{} {}, {} {}", seed, config.rows, config.cols,
@@ -61,7 +61,7 @@ Case random_case(Random& random, int seed) {
 TEST(SystolicCostTest, NeverFasterThanThePeakOfTheArray) {
   for (int seed = 0; seed < kNumCases; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    Case c = random_case(random, seed);
+    SystolicCase c = random_systolic_case(random, seed);
     c.config.depthwise_on_vector = false;
     SCOPED_TRACE(c.text);
     if (!c.problem.has_weights()) continue;
@@ -74,7 +74,7 @@ TEST(SystolicCostTest, NeverFasterThanThePeakOfTheArray) {
 TEST(SystolicCostTest, OverlappingFoldsIsNeverSlower) {
   for (int seed = 0; seed < kNumCases; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    Case c = random_case(random, seed);
+    SystolicCase c = random_systolic_case(random, seed);
     // Sums that are read one row a cycle are those of the overlapped array only.
     if (c.config.dataflow == Dataflow::kOutputStationary) c.config.output.num_banks = 256;
     SCOPED_TRACE(c.text);
@@ -88,7 +88,7 @@ TEST(SystolicCostTest, OverlappingFoldsIsNeverSlower) {
 TEST(SystolicCostTest, WiderPortsAreNeverSlower) {
   for (int seed = 0; seed < kNumCases; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    Case c = random_case(random, seed);
+    SystolicCase c = random_systolic_case(random, seed);
     SCOPED_TRACE(c.text);
     const std::int64_t before = cycles(c.config, c.problem);
     for (SystolicBuffer* buffer : {&c.config.input, &c.config.weight, &c.config.output}) {

@@ -17,14 +17,14 @@ namespace {
 
 constexpr int kNumWalks = 500;
 
-struct Case {
+struct WalkCase {
   TileProblem problem;
   Tiling tiling;
   TiledCosts machine;
   std::string text;
 };
 
-Case random_case(int seed) {
+WalkCase random_walk_case(int seed) {
   Random random(static_cast<std::uint64_t>(seed));
   TiledCosts machine = random_costs(random);
   const TileProblem problem = random_problem(random, machine.memory.accumulator_bytes);
@@ -34,7 +34,7 @@ Case random_case(int seed) {
   return {problem, tiling, std::move(machine), text};
 }
 
-std::vector<TileStep> steps_of(const Case& c) {
+std::vector<TileStep> steps_of(const WalkCase& c) {
   std::vector<TileStep> steps;
   for (TileWalk walk(c.problem, c.tiling, c.machine.cost->stationary(c.problem)); !walk.done();
        walk.next())
@@ -43,7 +43,7 @@ std::vector<TileStep> steps_of(const Case& c) {
 }
 
 /// The nest, loop by loop.
-std::vector<TileBlock> blocks_of(const Case& c) {
+std::vector<TileBlock> blocks_of(const WalkCase& c) {
   const TileExtent& whole = c.problem.extent();
   const TileExtent& tile = c.tiling.tile;
   std::vector<TileBlock> blocks;
@@ -78,7 +78,7 @@ Key outputs_of(const TileBlock& b) { return {b.groups.begin, b.pixels.begin, b.o
 
 TEST(TileWalkTest, EveryProductIsComputedOnce) {
   for (int seed = 0; seed < kNumWalks; ++seed) {
-    const Case c = random_case(seed);
+    const WalkCase c = random_walk_case(seed);
     SCOPED_TRACE(c.text);
     const TileExtent& e = c.problem.extent();
     std::vector<int> times(static_cast<std::size_t>(e.num_outputs() * e.depth));
@@ -96,7 +96,7 @@ TEST(TileWalkTest, EveryProductIsComputedOnce) {
 
 TEST(TileWalkTest, StepsAreThoseOfTheNestOfLoops) {
   for (int seed = 0; seed < kNumWalks; ++seed) {
-    const Case c = random_case(seed);
+    const WalkCase c = random_walk_case(seed);
     SCOPED_TRACE(c.text);
     const std::vector<TileStep> steps = steps_of(c);
     const std::vector<TileBlock> blocks = blocks_of(c);
@@ -116,7 +116,7 @@ TEST(TileWalkTest, StepsAreThoseOfTheNestOfLoops) {
 
 TEST(TileWalkTest, OperandsAreLoadedWhereTheyChangeAndFreedBeforeTheyDo) {
   for (int seed = 0; seed < kNumWalks; ++seed) {
-    const Case c = random_case(seed);
+    const WalkCase c = random_walk_case(seed);
     SCOPED_TRACE(c.text);
     const Stationary stationary = c.machine.cost->stationary(c.problem);
     const auto what_stays = [&](const TileBlock& b) {
@@ -147,7 +147,7 @@ TEST(TileWalkTest, OperandsAreLoadedWhereTheyChangeAndFreedBeforeTheyDo) {
 // Others: it is that of one tile, and what is not complete leaves and comes back.
 TEST(TileWalkTest, PartialSumsStayOrAreSpilledAndReadBack) {
   for (int seed = 0; seed < kNumWalks; ++seed) {
-    const Case c = random_case(seed);
+    const WalkCase c = random_walk_case(seed);
     SCOPED_TRACE(c.text);
     const std::vector<TileStep> steps = steps_of(c);
     std::set<Key> incomplete;

@@ -22,9 +22,9 @@
 namespace tilewake {
 namespace {
 
-constexpr int kNumNetworks = 90;  // of which every third moves channels
+constexpr int kNumMappedNetworks = 90;  // of which every third moves channels
 
-Network network_of_seed(int seed) {
+Network mapped_network_of_seed(int seed) {
   return seed % 3 == 2 ? moving_network(seed) : random_network(seed);
 }
 
@@ -106,10 +106,10 @@ std::map<std::string, int> fused_layers(const Network& network, const Program& p
 }
 
 TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
-  for (int seed = 0; seed < kNumNetworks; ++seed) {
+  for (int seed = 0; seed < kNumMappedNetworks; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
-    const Network network = network_of_seed(seed);
+    const Network network = mapped_network_of_seed(seed);
     const TiledMachine machine = large_machine(random);
     const Program program = map_tiled(network, machine);
     const auto& tiled = std::get<TiledProgram>(program.core);
@@ -164,10 +164,10 @@ TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
 }
 
 TEST(TiledMapperTest, EveryLayerIsComputedOnceOrFused) {
-  for (int seed = 0; seed < kNumNetworks; ++seed) {
+  for (int seed = 0; seed < kNumMappedNetworks; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
-    const Network network = network_of_seed(seed);
+    const Network network = mapped_network_of_seed(seed);
     const Program program = map_tiled(network, large_machine(random));
     const auto& tiled = std::get<TiledProgram>(program.core);
     std::vector<int> times(network.layers.size());

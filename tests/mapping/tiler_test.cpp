@@ -17,14 +17,14 @@ namespace {
 
 constexpr int kNumProblems = 300;
 
-struct Case {
+struct TilerCase {
   TiledCosts machine;
   TileProblem problem;
   DramEstimate dram;
   std::string text;
 };
 
-Case random_case(Random& random, int seed) {
+TilerCase random_tiler_case(Random& random, int seed) {
   TiledCosts machine = random_costs(random);
   const TileProblem problem = random_problem(random, machine.memory.accumulator_bytes);
   const DramEstimate dram = dram_of(random.one_in(2) ? 0 : 100, random.between(1, 64));
@@ -39,12 +39,12 @@ bool fits(const TileMemory& m, const TileFootprint& f) {
   return m.input.num_slots * (f.input + f.weight + f.output) <= m.shared_bytes;
 }
 
-TileFootprint footprint(const Case& c, const Tiling& tiling) {
+TileFootprint footprint(const TilerCase& c, const Tiling& tiling) {
   return footprint_of(c.problem, cuts_of(c.problem, tiling.tile), tiling, *c.machine.cost,
                       c.machine.memory.accumulator_bytes);
 }
 
-double cycles(const Case& c, const Tiling& tiling) {
+double cycles(const TilerCase& c, const Tiling& tiling) {
   const LoopCuts cuts = cuts_of(c.problem, tiling.tile);
   const TilingTraffic traffic =
       traffic_of(c.problem, cuts, tiling, c.machine.memory.accumulator_bytes);
@@ -53,7 +53,7 @@ double cycles(const Case& c, const Tiling& tiling) {
 }
 
 /// Maximum time that the Tiler adds to a tiling for exposed latency.
-double exposed(const Case& c, const Tiling& tiling) {
+double exposed(const TilerCase& c, const Tiling& tiling) {
   const TileWalk walk(c.problem, tiling, Stationary::kNone);
   return std::max(0.5 * c.dram.latency_cycles(1), 20.0) * static_cast<double>(walk.num_steps());
 }
@@ -79,7 +79,7 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
   int num_compared = 0;
   for (int seed = 0; seed < kNumProblems; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    const Case c = random_case(random, seed);
+    const TilerCase c = random_tiler_case(random, seed);
     SCOPED_TRACE(c.text);
     const Tiler tiler(c.machine.memory, *c.machine.cost, c.dram);
     const std::optional<Tiling> choice = best_of(tiler, c.problem);
@@ -111,11 +111,11 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
 TEST(TilerTest, LargerBuffersAreNeverSlower) {
   for (int seed = 0; seed < kNumProblems; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    const Case c = random_case(random, seed);
+    const TilerCase c = random_tiler_case(random, seed);
     SCOPED_TRACE(c.text);
     const std::optional<Tiling> before =
         best_of(Tiler(c.machine.memory, *c.machine.cost, c.dram), c.problem);
-    Case larger = c;
+    TilerCase larger = c;
     TileMemory& m = larger.machine.memory;
     for (std::int64_t* bytes : {&m.input.bytes, &m.weight.bytes, &m.output.bytes, &m.shared_bytes})
       *bytes *= random.between(1, 4);

@@ -10,7 +10,7 @@
 namespace tilewake::vector {
 namespace {
 
-constexpr int kNumCases = 1000;
+constexpr int kNumVectorCases = 1000;
 
 class VectorCostTest : public ::testing::Test {
  protected:
@@ -35,7 +35,7 @@ class VectorCostTest : public ::testing::Test {
 };
 
 TEST_F(VectorCostTest, NeverFasterThanThePeak) {
-  for (int seed = 0; seed < kNumCases; ++seed) {
+  for (int seed = 0; seed < kNumVectorCases; ++seed) {
     draw(seed);
     SCOPED_TRACE(text_);
     const std::int64_t results = extent_.num_outputs();
@@ -48,7 +48,7 @@ TEST_F(VectorCostTest, NeverFasterThanThePeak) {
 }
 
 TEST_F(VectorCostTest, MoreHardwareOrLessOverheadIsNeverSlower) {
-  for (int seed = 0; seed < kNumCases; ++seed) {
+  for (int seed = 0; seed < kNumVectorCases; ++seed) {
     draw(seed);
     SCOPED_TRACE(text_);
     const std::int64_t before = cycles();
@@ -77,7 +77,7 @@ TEST_F(VectorCostTest, MoreHardwareOrLessOverheadIsNeverSlower) {
 }
 
 TEST_F(VectorCostTest, SmallerTilesAreNeverSlower) {
-  for (int seed = 0; seed < kNumCases; ++seed) {
+  for (int seed = 0; seed < kNumVectorCases; ++seed) {
     draw(seed);
     SCOPED_TRACE(text_);
     const std::int64_t before = cycles();

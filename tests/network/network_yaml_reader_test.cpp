@@ -25,7 +25,7 @@ Network parse(const std::vector<std::string>& entries) {
   return read_network_text(text, "n.yaml");
 }
 
-std::string error_of(const std::vector<std::string>& entries) {
+std::string error_of_entries(const std::vector<std::string>& entries) {
   return input_error_of([&] { parse(entries); });
 }
 
@@ -122,12 +122,12 @@ TEST(NetworkReaderTest, MissingAndUnknownKeysNameLineAndPath) {
   EXPECT_EQ(error_of_text("name: n\nlayers: []\n"), "n.yaml:1: input: missing");
   EXPECT_EQ(error_of_text("name: n\ninput: {channels: 3, height: 4}\nlayers: []\n"),
             "n.yaml:2: input.width: missing");
-  EXPECT_EQ(error_of({"op: add"}), "n.yaml:4: layers[0].name: missing");
-  EXPECT_EQ(error_of({"name: a"}), "n.yaml:4: layers[0].op: missing");
-  EXPECT_EQ(error_of({"name: a, op: max_pool"}), "n.yaml:4: layers[0].kernel: missing");
-  EXPECT_EQ(error_of({"name: a, op: global_avg_pool", "name: b, op: conv2d, kernel: 3"}),
+  EXPECT_EQ(error_of_entries({"op: add"}), "n.yaml:4: layers[0].name: missing");
+  EXPECT_EQ(error_of_entries({"name: a"}), "n.yaml:4: layers[0].op: missing");
+  EXPECT_EQ(error_of_entries({"name: a, op: max_pool"}), "n.yaml:4: layers[0].kernel: missing");
+  EXPECT_EQ(error_of_entries({"name: a, op: global_avg_pool", "name: b, op: conv2d, kernel: 3"}),
             "n.yaml:5: layers[1].out_channels: missing");
-  EXPECT_THAT(error_of({"name: a, op: conv2d, out_channels: 4, kernel: 3, strides: 2"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: conv2d, out_channels: 4, kernel: 3, strides: 2"}),
               HasSubstr("n.yaml:4: layers[0].strides: unknown key; known here: activation, bias"));
   EXPECT_THAT(error_of_text(std::string(kHead) + "  - {name: a, op: global_avg_pool}\nx: 1\n"),
               HasSubstr("n.yaml:5: x: unknown key"));
@@ -144,12 +144,12 @@ TEST(NetworkReaderTest, KeysOfOtherOpsAreRefused) {
         "name: a, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8, padding: same",
         "name: a, op: convblock, kernels: 3, expansion_ratios: 1, out_channels: 8, se_ratio: "
         "0.5"}) {
-    EXPECT_THAT(error_of({entry}), HasSubstr("unknown key")) << entry;
+    EXPECT_THAT(error_of_entries({entry}), HasSubstr("unknown key")) << entry;
   }
   for (const std::string op : {"separable", "shuffle_unit", "xception_unit"}) {
     for (const std::string key : {"expansion_ratios: [1]", "skip: false", "padding: same"}) {
       const std::string entry = "name: a, op: " + op + ", kernels: [3], out_channels: 8, " + key;
-      EXPECT_THAT(error_of({entry}),
+      EXPECT_THAT(error_of_entries({entry}),
                   HasSubstr("n.yaml:4: layers[0]." + key.substr(0, key.find(':')) +
                             ": unknown key; known here: activation, inputs, kernels, name, op, "
                             "out_channels, se_activation, se_ratio, stride"))
@@ -178,62 +178,65 @@ TEST(NetworkReaderTest, EveryKeyOfABlockOfOneKernelReachesIt) {
 
 TEST(NetworkReaderTest, BadBlocksOfOneKernelNameTheirKey) {
   const std::string unit = "name: a, op: shuffle_unit, ";
-  EXPECT_EQ(error_of({unit + "kernels: [3], out_channels: 9"}),
+  EXPECT_EQ(error_of_entries({unit + "kernels: [3], out_channels: 9"}),
             "n.yaml:4: layers[0].out_channels: must be even, not 9");
-  EXPECT_THAT(error_of({unit + "kernels: [3, 5], out_channels: 8"}),
+  EXPECT_THAT(error_of_entries({unit + "kernels: [3, 5], out_channels: 8"}),
               StartsWith("n.yaml:4: layers[0].kernels: "));
-  EXPECT_EQ(error_of({unit + "kernels: [2], out_channels: 8"}),
+  EXPECT_EQ(error_of_entries({unit + "kernels: [2], out_channels: 8"}),
             "n.yaml:4: layers[0].kernels: must be odd and at most 1024, not 2");
-  EXPECT_EQ(error_of({unit + "out_channels: 8"}), "n.yaml:4: layers[0].kernels: missing");
-  EXPECT_EQ(error_of({unit + "kernels: [3]"}), "n.yaml:4: layers[0].out_channels: missing");
-  EXPECT_THAT(error_of({unit + "kernels: [3], out_channels: 8, inputs: [input, input]"}),
+  EXPECT_EQ(error_of_entries({unit + "out_channels: 8"}), "n.yaml:4: layers[0].kernels: missing");
+  EXPECT_EQ(error_of_entries({unit + "kernels: [3]"}), "n.yaml:4: layers[0].out_channels: missing");
+  EXPECT_THAT(error_of_entries({unit + "kernels: [3], out_channels: 8, inputs: [input, input]"}),
               StartsWith("n.yaml:4: layers[0].inputs: "));
-  EXPECT_THAT(error_of({"name: a, op: separable, kernels: [3], out_channels: 8, se_ratio: 1.5"}),
-              HasSubstr("n.yaml:4: layers[0].se_ratio: must be from 0 to 1"));
+  EXPECT_THAT(
+      error_of_entries({"name: a, op: separable, kernels: [3], out_channels: 8, se_ratio: 1.5"}),
+      HasSubstr("n.yaml:4: layers[0].se_ratio: must be from 0 to 1"));
 }
 
 TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
-  EXPECT_THAT(error_of({"name: a, op: conv3d"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
   EXPECT_THAT(
-      error_of({"name: a, op: conv3d"}),
+      error_of_entries({"name: a, op: conv3d"}),
       HasSubstr("channel_shuffle, mbconv, convblock, separable, shuffle_unit, xception_unit"));
-  EXPECT_EQ(error_of({conv + "activation: gelu"}),
+  EXPECT_EQ(error_of_entries({conv + "activation: gelu"}),
             "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
             "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu; did you mean 'relu'?");
-  EXPECT_EQ(error_of({conv + "stride: 0"}),
+  EXPECT_EQ(error_of_entries({conv + "stride: 0"}),
             "n.yaml:4: layers[0].stride: must be from 1 to 1024, not 0");
-  EXPECT_EQ(error_of({conv + "padding: full"}),
+  EXPECT_EQ(error_of_entries({conv + "padding: full"}),
             "n.yaml:4: layers[0].padding: unknown value 'full'; choose one of: same, valid");
-  EXPECT_EQ(error_of({conv + "padding: [1, 1]"}),
+  EXPECT_EQ(error_of_entries({conv + "padding: [1, 1]"}),
             "n.yaml:4: layers[0].padding: must be [top, left, bottom, right]");
-  EXPECT_EQ(error_of({conv + "padding: [1, 1, 1, -1]"}),
+  EXPECT_EQ(error_of_entries({conv + "padding: [1, 1, 1, -1]"}),
             "n.yaml:4: layers[0].padding[3]: must be from 0 to 1048576, not -1");
-  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: 4, kernel: [3, 3, 3]"}),
+  EXPECT_EQ(error_of_entries({"name: a, op: conv2d, out_channels: 4, kernel: [3, 3, 3]"}),
             "n.yaml:4: layers[0].kernel: must be one size or [height, width]");
-  EXPECT_EQ(error_of({"name: a, op: conv2d, out_channels: -4, kernel: 3"}),
+  EXPECT_EQ(error_of_entries({"name: a, op: conv2d, out_channels: -4, kernel: 3"}),
             "n.yaml:4: layers[0].out_channels: must be from 1 to 1048576, not -4");
-  EXPECT_EQ(error_of({conv + "groups: 3"}),
+  EXPECT_EQ(error_of_entries({conv + "groups: 3"}),
             "n.yaml:4: layers[0].groups: must divide the 8 input channels, not 3");
   EXPECT_EQ(error_of_text("name: n\ninput: {channels: 0, height: 4, width: 4}\nlayers: []\n"),
             "n.yaml:2: input.channels: must be from 1 to 1048576, not 0");
-  EXPECT_EQ(error_of({"name: b, op: mbconv, kernels: [3, 4], expansion_ratios: [1, 2], "
-                      "out_channels: 8"}),
+  EXPECT_EQ(error_of_entries({"name: b, op: mbconv, kernels: [3, 4], expansion_ratios: [1, 2], "
+                              "out_channels: 8"}),
             "n.yaml:4: layers[0].kernels: must be odd and at most 1024, not 4");
 }
 
 TEST(NetworkReaderTest, ShapesThatDoNotFitNameTheLayersLine) {
-  EXPECT_THAT(error_of({"name: a, op: max_pool, kernel: 2, stride: 2",
-                        "name: b, op: add, inputs: [input, a]"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: max_pool, kernel: 2, stride: 2",
+                                "name: b, op: add, inputs: [input, a]"}),
               StartsWith("n.yaml:5: layers[1].inputs: "));
-  EXPECT_THAT(error_of({"name: a, op: conv2d, out_channels: 4, kernel: 13, padding: valid"}),
-              StartsWith("n.yaml:4: layers[0].kernel: "));
-  EXPECT_THAT(error_of({"name: a, op: add"}), StartsWith("n.yaml:4: layers[0].inputs: "));
-  EXPECT_THAT(error_of({"name: a, op: global_avg_pool",
+  EXPECT_THAT(
+      error_of_entries({"name: a, op: conv2d, out_channels: 4, kernel: 13, padding: valid"}),
+      StartsWith("n.yaml:4: layers[0].kernel: "));
+  EXPECT_THAT(error_of_entries({"name: a, op: add"}), StartsWith("n.yaml:4: layers[0].inputs: "));
+  EXPECT_THAT(
+      error_of_entries({"name: a, op: global_avg_pool",
                         "name: b, op: mbconv, inputs: [input, a], kernels: 3, expansion_ratios: 1, "
                         "out_channels: 8"}),
-              StartsWith("n.yaml:5: layers[1].inputs: "));
+      StartsWith("n.yaml:5: layers[1].inputs: "));
 }
 
 TEST(NetworkReaderTest, ChannelsAreSplitAndShuffledBySeparateKeys) {
@@ -245,57 +248,60 @@ TEST(NetworkReaderTest, ChannelsAreSplitAndShuffledBySeparateKeys) {
   EXPECT_EQ(network.layers[1].first_channel, 0);
   EXPECT_EQ(network.layers[2].groups, 4);
   const std::string split = "name: a, op: channel_split";
-  EXPECT_EQ(error_of({split}), "n.yaml:4: layers[0].out_channels: missing");
-  EXPECT_EQ(error_of({split + ", first_channel: 5, out_channels: 4"}),
+  EXPECT_EQ(error_of_entries({split}), "n.yaml:4: layers[0].out_channels: missing");
+  EXPECT_EQ(error_of_entries({split + ", first_channel: 5, out_channels: 4"}),
             "n.yaml:4: layers[0].out_channels: must be from 1 to 3, not 4");
-  EXPECT_EQ(error_of({split + ", first_channel: 8, out_channels: 1"}),
+  EXPECT_EQ(error_of_entries({split + ", first_channel: 8, out_channels: 1"}),
             "n.yaml:4: layers[0].first_channel: must be from 0 to 7, not 8");
-  EXPECT_THAT(error_of({split + ", out_channels: 1, activation: relu"}),
+  EXPECT_THAT(error_of_entries({split + ", out_channels: 1, activation: relu"}),
               HasSubstr("n.yaml:4: layers[0].activation: "));
-  EXPECT_THAT(error_of({split + ", out_channels: 1, groups: 2"}),
+  EXPECT_THAT(error_of_entries({split + ", out_channels: 1, groups: 2"}),
               HasSubstr("n.yaml:4: layers[0].groups: "));
   const std::string shuffle = "name: a, op: channel_shuffle";
-  EXPECT_EQ(error_of({shuffle}), "n.yaml:4: layers[0].groups: missing");
-  EXPECT_EQ(error_of({shuffle + ", groups: 3"}),
+  EXPECT_EQ(error_of_entries({shuffle}), "n.yaml:4: layers[0].groups: missing");
+  EXPECT_EQ(error_of_entries({shuffle + ", groups: 3"}),
             "n.yaml:4: layers[0].groups: must be 2 or more and divide the 8 channels, not 3");
-  EXPECT_THAT(error_of({shuffle + ", groups: 2, out_channels: 8"}),
+  EXPECT_THAT(error_of_entries({shuffle + ", groups: 2, out_channels: 8"}),
               HasSubstr("n.yaml:4: layers[0].out_channels: "));
-  EXPECT_THAT(error_of({shuffle + ", groups: 1"}), HasSubstr("n.yaml:4: layers[0].groups: must"));
+  EXPECT_THAT(error_of_entries({shuffle + ", groups: 1"}),
+              HasSubstr("n.yaml:4: layers[0].groups: must"));
 }
 
 TEST(NetworkReaderTest, NamesMustBeUniquePlainAndNotReserved) {
-  EXPECT_THAT(error_of({"name: a, op: global_avg_pool", "name: a, op: global_avg_pool"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: global_avg_pool", "name: a, op: global_avg_pool"}),
               StartsWith("n.yaml:5: layers[1].name: "));
-  EXPECT_THAT(error_of({"name: input, op: global_avg_pool"}),
+  EXPECT_THAT(error_of_entries({"name: input, op: global_avg_pool"}),
               StartsWith("n.yaml:4: layers[0].name: "));
-  EXPECT_THAT(error_of({"name: 'a,b', op: global_avg_pool"}),
+  EXPECT_THAT(error_of_entries({"name: 'a,b', op: global_avg_pool"}),
               StartsWith("n.yaml:4: layers[0].name: "));
-  EXPECT_THAT(error_of({"name: \"a\\nb\", op: global_avg_pool"}), HasSubstr("layers[0].name: "));
-  EXPECT_THAT(error_of({"name: b, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8",
+  EXPECT_THAT(error_of_entries({"name: \"a\\nb\", op: global_avg_pool"}),
+              HasSubstr("layers[0].name: "));
+  EXPECT_THAT(
+      error_of_entries({"name: b, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8",
                         "name: b.project, op: global_avg_pool"}),
-              StartsWith("n.yaml:5: layers[1].name: "));
+      StartsWith("n.yaml:5: layers[1].name: "));
   EXPECT_THAT(error_of_text("name: ''\ninput: {channels: 1, height: 1, width: 1}\nlayers: []\n"),
               HasSubstr("n.yaml:1: name: must not be empty"));
 }
 
 TEST(NetworkReaderTest, UnknownInputIsNamed) {
-  EXPECT_THAT(error_of({"name: a, op: global_avg_pool, inputs: [b]"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: global_avg_pool, inputs: [b]"}),
               StartsWith("n.yaml:4: layers[0].inputs: "));
-  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: []"}),
+  EXPECT_EQ(error_of_entries({"name: a, op: global_avg_pool, inputs: []"}),
             "n.yaml:4: layers[0].inputs: must not be empty");
 }
 
 TEST(NetworkReaderTest, ForwardReferenceNamesTheLineOfTheLayer) {
-  EXPECT_THAT(error_of({"name: a, op: global_avg_pool, inputs: [b]",
-                        "name: b, op: global_avg_pool, inputs: [input]"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: global_avg_pool, inputs: [b]",
+                                "name: b, op: global_avg_pool, inputs: [input]"}),
               StartsWith("n.yaml:4: layers[0].inputs: "));
 }
 
 TEST(NetworkReaderTest, CycleIsCalledACycleAndShown) {
-  EXPECT_EQ(error_of({"name: a, op: global_avg_pool, inputs: [a]"}),
+  EXPECT_EQ(error_of_entries({"name: a, op: global_avg_pool, inputs: [a]"}),
             "n.yaml:4: layers[0].inputs: the graph has a cycle: a -> a");
-  EXPECT_EQ(error_of({"name: a, op: add, inputs: [input, c]", "name: b, op: global_avg_pool",
-                      "name: c, op: global_avg_pool"}),
+  EXPECT_EQ(error_of_entries({"name: a, op: add, inputs: [input, c]",
+                              "name: b, op: global_avg_pool", "name: c, op: global_avg_pool"}),
             "n.yaml:4: layers[0].inputs: the graph has a cycle: a -> b -> c -> a");
 }
 
@@ -304,7 +310,7 @@ TEST(NetworkReaderTest, LongCycleIsShownInPart) {
   for (int i = 1; i < 1000; ++i) {
     entries.push_back("name: l" + std::to_string(i) + ", op: global_avg_pool");
   }
-  EXPECT_EQ(error_of(entries),
+  EXPECT_EQ(error_of_entries(entries),
             "n.yaml:4: layers[0].inputs: the graph has a cycle: l0 -> l1 -> l2 -> l3 -> ... -> "
             "l997 -> l998 -> l999 -> l0");
 }
@@ -322,12 +328,12 @@ TEST(NetworkReaderTest, BlocksCannotExceedTheNumberOfLayers) {
     entries.push_back("name: b" + std::to_string(i) + ", op: mbconv, kernels: [" + many +
                       "], expansion_ratios: [" + many + "], out_channels: 8");
   }
-  EXPECT_THAT(error_of(entries), HasSubstr(": more than 100000 layers"));
+  EXPECT_THAT(error_of_entries(entries), HasSubstr(": more than 100000 layers"));
 }
 
 TEST(NetworkReaderTest, SizesThatWouldOverflowNameTheLayer) {
-  EXPECT_THAT(error_of({"name: a, op: conv2d, out_channels: 1048576, kernel: 1",
-                        "name: b, op: conv2d, out_channels: 1048576, kernel: 9"}),
+  EXPECT_THAT(error_of_entries({"name: a, op: conv2d, out_channels: 1048576, kernel: 1",
+                                "name: b, op: conv2d, out_channels: 1048576, kernel: 9"}),
               StartsWith("n.yaml:5: layers[1]: "));
 }
 

@@ -8,10 +8,13 @@
 #include "simulator/network/network_yaml.hpp"
 #include "tests/support/network_text.hpp"
 #include "tests/support/random_network.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/source_files.hpp"
 
 namespace tilewake {
 namespace {
+
+constexpr std::uint64_t kNumNetworks = num_cases(300);
 
 std::string written(const Network& network) {
   std::ostringstream os;
@@ -54,7 +57,7 @@ TEST(NetworkWriterTest, ShippedNetworksReadBackEqual) {
 }
 
 TEST(NetworkWriterTest, RandomNetworksReadBackEqual) {
-  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumNetworks; ++seed) {
     const Network network = RandomNetwork(seed).make(/*num_steps=*/25);
     const std::string text = written(network);
     ASSERT_EQ(text_of(read_network_text(text, "written.yaml")), text_of(network)) << text;
@@ -62,7 +65,7 @@ TEST(NetworkWriterTest, RandomNetworksReadBackEqual) {
 }
 
 TEST(NetworkWriterTest, RandomNetworksThatMoveChannelsReadBackEqual) {
-  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumNetworks; ++seed) {
     const Network network = RandomNetwork(seed, RandomNetwork::Channels::kMove).make(25);
     const std::string text = written(network);
     ASSERT_EQ(text_of(read_network_text(text, "written.yaml")), text_of(network)) << text;

@@ -21,19 +21,19 @@ const std::string kHeader =
     "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
     "Strides,\n";
 
-std::vector<Network> read(const std::string& text) {
+std::vector<Network> read_csv(const std::string& text) {
   return read_scalesim_topology(text, "dir/alex net.csv");
 }
 
-std::string error_of(const std::string& text) {
-  return input_error_of([&] { read(text); });
+std::string csv_error(const std::string& text) {
+  return input_error_of([&] { read_csv(text); });
 }
 
 TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
-  const auto networks = read(kHeader +
-                             "Conv1, 227, 227, 11, 11, 3, 96, 4,\r\n"
-                             "\n"
-                             "FC 8,1,1,1,1,4096,1000,1\n");
+  const auto networks = read_csv(kHeader +
+                                 "Conv1, 227, 227, 11, 11, 3, 96, 4,\r\n"
+                                 "\n"
+                                 "FC 8,1,1,1,1,4096,1000,1\n");
   ASSERT_EQ(networks.size(), 2U);
   EXPECT_EQ(text_of(networks[0]),
             "alex net/Conv1 3x227x227\n"
@@ -48,7 +48,8 @@ TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
 TEST(ScalesimCsv, TheNumberOfWindowsIsRoundedUp) {
   // M of the layer as SCALE-Sim v2 counts it: ceil((map - window + stride) / stride) a side.
   const auto side_of = [](int map, int window, int stride) {
-    const auto n = read(kHeader + fmt::format("a,{0},{0},{1},{1},3,8,{2},\n", map, window, stride));
+    const auto n =
+        read_csv(kHeader + fmt::format("a,{0},{0},{1},{1},3,8,{2},\n", map, window, stride));
     return n[0].layers[0].ofm.height;
   };
   EXPECT_EQ(side_of(224, 11, 4), 55);
@@ -66,13 +67,13 @@ TEST(ScalesimCsv, TheNumberOfWindowsIsRoundedUp) {
 
 TEST(ScalesimCsv, TheStrideOfColumnsIsOptionalAndEqualsThatOfRows) {
   const std::string header = "Layer, a, b, c, d, e, f, Stride height, Stride width,\n";
-  EXPECT_EQ(read(header + "a,8,8,3,3,3,8,2,2,\n")[0].layers[0].stride, 2);
-  EXPECT_THAT(error_of(header + "a,8,8,3,3,3,8,2,1,\n"),
+  EXPECT_EQ(read_csv(header + "a,8,8,3,3,3,8,2,2,\n")[0].layers[0].stride, 2);
+  EXPECT_THAT(csv_error(header + "a,8,8,3,3,3,8,2,1,\n"),
               StartsWith("dir/alex net.csv:2: stride of columns: "));
 }
 
 TEST(ScalesimCsv, MatrixProductsArePointwiseConvolutions) {
-  const auto networks = read("Layer, M, N, K,\nqkv, 197, 2304, 768,\n");
+  const auto networks = read_csv("Layer, M, N, K,\nqkv, 197, 2304, 768,\n");
   ASSERT_EQ(networks.size(), 1U);
   const Layer& layer = networks[0].layers[0];
   EXPECT_EQ(layer.ifm, (Shape{768, 197, 1}));
@@ -82,7 +83,7 @@ TEST(ScalesimCsv, MatrixProductsArePointwiseConvolutions) {
 
 TEST(ScalesimCsv, RepeatedAndInvalidNamesBecomeValidAndUnique) {
   const auto networks =
-      read(kHeader + "a;b,8,8,3,3,3,8,1,\na;b,8,8,3,3,3,8,1,\ninput,8,8,3,3,3,8,1,\n");
+      read_csv(kHeader + "a;b,8,8,3,3,3,8,1,\na;b,8,8,3,3,3,8,1,\ninput,8,8,3,3,3,8,1,\n");
   EXPECT_EQ(networks[0].name, "alex net/a_b");
   EXPECT_EQ(networks[1].name, "alex net/a_b_2");
   EXPECT_EQ(networks[2].layers[0].name, "input_1");
@@ -90,21 +91,21 @@ TEST(ScalesimCsv, RepeatedAndInvalidNamesBecomeValidAndUnique) {
 
 TEST(ScalesimCsv, ErrorsNameLineAndColumn) {
   const std::string at = "dir/alex net.csv:";
-  EXPECT_THAT(error_of(""), StartsWith("dir/alex net.csv: "));
-  EXPECT_THAT(error_of(kHeader), StartsWith("dir/alex net.csv: "));
-  EXPECT_THAT(error_of("Conv1,227,227,11,11,3,96,4,\n"), StartsWith(at + "1: "));
-  EXPECT_THAT(error_of("name: net\n"), StartsWith(at + "1: "));
-  EXPECT_THAT(error_of(kHeader + "a,8,8,3,3,3,8,\n"), StartsWith(at + "2: has 7 fields"));
-  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,3,8,x,\n"),
+  EXPECT_THAT(csv_error(""), StartsWith("dir/alex net.csv: "));
+  EXPECT_THAT(csv_error(kHeader), StartsWith("dir/alex net.csv: "));
+  EXPECT_THAT(csv_error("Conv1,227,227,11,11,3,96,4,\n"), StartsWith(at + "1: "));
+  EXPECT_THAT(csv_error("name: net\n"), StartsWith(at + "1: "));
+  EXPECT_THAT(csv_error(kHeader + "a,8,8,3,3,3,8,\n"), StartsWith(at + "2: has 7 fields"));
+  EXPECT_EQ(csv_error(kHeader + "a,8,8,3,3,3,8,x,\n"),
             at + "2: stride: must be an integer from 1 to 1024, not 'x'");
-  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,0,8,1,\n"),
+  EXPECT_EQ(csv_error(kHeader + "a,8,8,3,3,0,8,1,\n"),
             at + "2: channels: must be an integer from 1 to 1048576, not '0'");
-  EXPECT_THAT(error_of(kHeader + "a,8,8,3,9,3,8,1,\n"), StartsWith(at + "2: filter width: "));
-  EXPECT_EQ(error_of(kHeader + "a,8,8,3,3,3,8,1,2:4,\n"),
+  EXPECT_THAT(csv_error(kHeader + "a,8,8,3,9,3,8,1,\n"), StartsWith(at + "2: filter width: "));
+  EXPECT_EQ(csv_error(kHeader + "a,8,8,3,3,3,8,1,2:4,\n"),
             at + "2: stride of columns: must be an integer from 1 to 1024, not '2:4'");
-  EXPECT_THAT(error_of(kHeader + "a,1048576,1048576,1,1,1048576,8,1,\n"),
+  EXPECT_THAT(csv_error(kHeader + "a,1048576,1048576,1,1,1048576,8,1,\n"),
               StartsWith(at + "2: input: "));
-  EXPECT_THAT(error_of("Layer, M, N, K,\na,1,2\n"), StartsWith(at + "2: has 3 fields"));
+  EXPECT_THAT(csv_error("Layer, M, N, K,\na,1,2\n"), StartsWith(at + "2: has 3 fields"));
 }
 
 TEST(ScalesimCsv, DamagedTopologiesAreReadOrExplained) {

@@ -48,10 +48,8 @@ inline void map_those_that_fit(const HardwareConfig& hardware, std::vector<Netwo
 /// All shipped networks, and those of the first random ones that fit `hardware`.
 inline std::vector<MappedNetwork> map_networks(const HardwareConfig& hardware, int num_random) {
   std::vector<MappedNetwork> mapped;
-  for (Network& network : shipped_networks()) {
-    Program program = map_network(network, hardware);
-    mapped.push_back({std::move(network), std::move(program)});
-  }
+  for (const Network& network : shipped_networks())
+    mapped.push_back({network, map_network(network, hardware)});
   std::vector<Network> random;
   for (int seed = 0; seed < num_random; ++seed) random.push_back(random_network(seed));
   map_those_that_fit(hardware, std::move(random), mapped);

@@ -29,9 +29,12 @@ inline Network shipped_network(const std::string& name) {
 }
 
 /// All of networks/, by name.
-inline std::vector<Network> shipped_networks() {
-  std::vector<Network> networks;
-  for (const auto& file : yaml_files_in("networks")) networks.push_back(read_network(file));
+inline const std::vector<Network>& shipped_networks() {
+  static const std::vector<Network> networks = [] {
+    std::vector<Network> all;
+    for (const auto& file : yaml_files_in("networks")) all.push_back(read_network(file));
+    return all;
+  }();
   return networks;
 }
 

@@ -13,6 +13,7 @@
 #include "simulator/common/version.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random_network.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/source_files.hpp"
 #include "tests/trace/trace_fixture.hpp"
 
@@ -22,6 +23,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+
+constexpr std::uint64_t kNumNetworks = num_cases(500);
 
 /// Written and read again.
 TraceFile file_of(const std::vector<TraceRow>& rows) {
@@ -88,14 +91,14 @@ TEST(TraceNetworkTest, AShippedNetworkIsRebuiltFromItsRows) {
 }
 
 TEST(TraceNetworkTest, ARandomNetworkIsRebuiltFromItsRows) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kNumNetworks; ++seed) {
     expect_rebuilt(RandomNetwork(seed).make(20), seed);
     if (HasFailure()) return;
   }
 }
 
 TEST(TraceNetworkTest, ARandomNetworkThatMovesChannelsIsRebuiltFromItsRows) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kNumNetworks; ++seed) {
     expect_rebuilt(RandomNetwork(seed, RandomNetwork::Channels::kMove).make(20), seed);
     if (HasFailure()) return;
   }

@@ -18,17 +18,17 @@
 namespace tilewake {
 namespace {
 
-constexpr int kSide = 8;
+constexpr int kPatternSide = 8;
 
 /// The first channel of every image of some epochs of one and the same image, rounded to 8 bits.
 class Augmented {
  public:
   Augmented(const Augmentation& augmentation, int channels, int num_images, std::uint64_t seed) {
-    const ImageData data =
-        made_data(50, channels, [&](std::int64_t) { return numbered_image(channels, kSide); });
+    const ImageData data = made_data(
+        50, channels, [&](std::int64_t) { return numbered_image(channels, kPatternSide); });
     LoaderOptions options;
     options.batch_size = 50;
-    options.resolution = kSide;
+    options.resolution = kPatternSide;
     options.is_training = true;
     options.augmentation = augmentation;
     options.seed = seed;
@@ -39,14 +39,14 @@ class Augmented {
 
   std::size_t size() const { return images_.size(); }
   int at(std::size_t image, int y, int x) const {
-    return images_[image][static_cast<std::size_t>(y * kSide + x)];
+    return images_[image][static_cast<std::size_t>(y * kPatternSide + x)];
   }
 
  private:
   void add(const Batch& batch, int channels) {
     const auto step = static_cast<std::size_t>(channels);
     for (std::size_t i = 0; i < batch.images.size(); i += step) {
-      if (i % (kSide * kSide * step) == 0) images_.emplace_back();
+      if (i % (kPatternSide * kPatternSide * step) == 0) images_.emplace_back();
       images_.back().push_back(static_cast<int>(std::lround(batch.images[i])));
     }
   }
@@ -56,8 +56,8 @@ class Augmented {
 
 // Value of the numbered image; 0 outside.
 int numbered(int channels, int y, int x) {
-  if (y < 0 || y >= kSide || x < 0 || x >= kSide) return 0;
-  return channels * (y * kSide + x) + 1;
+  if (y < 0 || y >= kPatternSide || x < 0 || x >= kPatternSide) return 0;
+  return channels * (y * kPatternSide + x) + 1;
 }
 
 template <typename Counts>
@@ -70,8 +70,8 @@ double chi_square(const Counts& counts, double expected) {
 TEST(Augmentation, NoneLeavesTheImage) {
   const Augmented images({}, 1, 50, 1);
   for (std::size_t i = 0; i < images.size(); ++i)
-    for (int y = 0; y < kSide; ++y)
-      for (int x = 0; x < kSide; ++x) ASSERT_EQ(images.at(i, y, x), numbered(1, y, x));
+    for (int y = 0; y < kPatternSide; ++y)
+      for (int x = 0; x < kPatternSide; ++x) ASSERT_EQ(images.at(i, y, x), numbered(1, y, x));
 }
 
 TEST(Augmentation, FlipMirrorsOneImageInTwo) {
@@ -83,9 +83,10 @@ TEST(Augmentation, FlipMirrorsOneImageInTwo) {
     for (std::size_t i = 0; i < images.size(); ++i) {
       const bool is_flipped = images.at(i, 0, 0) != 1;
       num_flipped += is_flipped ? 1 : 0;
-      for (int y = 0; y < kSide; ++y)
-        for (int x = 0; x < kSide; ++x)
-          ASSERT_EQ(images.at(i, y, x), numbered(channels, y, is_flipped ? kSide - 1 - x : x));
+      for (int y = 0; y < kPatternSide; ++y)
+        for (int x = 0; x < kPatternSide; ++x)
+          ASSERT_EQ(images.at(i, y, x),
+                    numbered(channels, y, is_flipped ? kPatternSide - 1 - x : x));
     }
     EXPECT_NEAR(num_flipped, 1000, 4 * 22.4);  // standard deviation of 2,000 fair coins
   }
@@ -99,11 +100,12 @@ TEST(Augmentation, PadCropShiftsByEveryOffsetEquallyOften) {
   for (std::size_t i = 0; i < images.size(); ++i) {
     // The middle pixel stays inside for every offset and identifies it.
     const int value = images.at(i, 4, 4) - 1;
-    const int dy = value / kSide - 4;
-    const int dx = value % kSide - 4;
+    const int dy = value / kPatternSide - 4;
+    const int dx = value % kPatternSide - 4;
     ++counts[{dy, dx}];
-    for (int y = 0; y < kSide; ++y)
-      for (int x = 0; x < kSide; ++x) ASSERT_EQ(images.at(i, y, x), numbered(1, y + dy, x + dx));
+    for (int y = 0; y < kPatternSide; ++y)
+      for (int x = 0; x < kPatternSide; ++x)
+        ASSERT_EQ(images.at(i, y, x), numbered(1, y + dy, x + dx));
   }
   EXPECT_EQ(counts.size(), 25U);
   EXPECT_LT(chi_square(counts, 200.0), 60.0);  // 24 degrees of freedom: 99.99 % are below 60
@@ -117,8 +119,8 @@ TEST(Augmentation, FlipAndOffsetAreIndependent) {
   std::map<std::array<int, 3>, int> counts;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const bool is_flipped = images.at(i, 4, 4) < images.at(i, 4, 3);
-    const int value = images.at(i, 4, is_flipped ? kSide - 1 - 4 : 4) - 1;
-    ++counts[{is_flipped ? 1 : 0, value / kSide, value % kSide}];
+    const int value = images.at(i, 4, is_flipped ? kPatternSide - 1 - 4 : 4) - 1;
+    ++counts[{is_flipped ? 1 : 0, value / kPatternSide, value % kPatternSide}];
   }
   EXPECT_EQ(counts.size(), 18U);
   EXPECT_LT(chi_square(counts, 5000.0 / 18), 48.0);  // 17 degrees of freedom, 99.99 %
@@ -127,13 +129,14 @@ TEST(Augmentation, FlipAndOffsetAreIndependent) {
 // A black pixel is not the mean: padding is as dark as black pixels.
 TEST(Augmentation, PaddingIsBlackAndCutoutIsTheMean) {
   ImageData data = made_data(4, 1, [](std::int64_t) {
-    return Image{1, kSide, kSide, std::vector<std::uint8_t>(kSide * kSide, 255)};
+    return Image{1, kPatternSide, kPatternSide,
+                 std::vector<std::uint8_t>(kPatternSide * kPatternSide, 255)};
   });
   data.mean = {0.5F};
   data.stddev = {0.25F};
   LoaderOptions options;
   options.batch_size = 4;
-  options.resolution = kSide;
+  options.resolution = kPatternSide;
   options.is_training = true;
   const auto values = [&](int pad_crop, int cutout) {
     options.augmentation.pad_crop = pad_crop;
@@ -158,13 +161,13 @@ TEST(Augmentation, CutoutIsASquareAroundAnyPixelClippedAtTheEdge) {
     const Augmented images(augmentation, 1, 6400, 5);
     std::map<std::pair<int, int>, int> counts;
     for (std::size_t i = 0; i < images.size(); ++i) {
-      int top = kSide;
-      int left = kSide;
+      int top = kPatternSide;
+      int left = kPatternSide;
       int bottom = -1;
       int right = -1;
       int num_cut = 0;
-      for (int y = 0; y < kSide; ++y) {
-        for (int x = 0; x < kSide; ++x) {
+      for (int y = 0; y < kPatternSide; ++y) {
+        for (int x = 0; x < kPatternSide; ++x) {
           if (images.at(i, y, x) != 0) {
             ASSERT_EQ(images.at(i, y, x), numbered(1, y, x));
             continue;

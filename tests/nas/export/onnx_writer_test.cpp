@@ -12,6 +12,7 @@
 #include "tests/nas/export/onnx_networks.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/network_text.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+
+constexpr std::uint64_t kNumExported = num_cases(60);  // random networks
 
 /// Largest difference between the model, run as ONNX defines it, and the network, run as its layers
 /// are defined, over two images.
@@ -41,7 +44,7 @@ TEST(OnnxWriter, EveryOpMeansInOnnxWhatItMeansHere) {
 }
 
 TEST(OnnxWriter, RandomNetworksMeanInOnnxWhatTheyMeanHere) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumExported; ++seed) {
     const Network network = random_network(seed);
     SCOPED_TRACE(text_of(network));
     EXPECT_LT(difference_of(network, seed), 1e-6);
@@ -49,7 +52,7 @@ TEST(OnnxWriter, RandomNetworksMeanInOnnxWhatTheyMeanHere) {
 }
 
 TEST(OnnxWriter, RandomNetworksThatMoveChannelsMeanInOnnxWhatTheyMeanHere) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumExported; ++seed) {
     const Network network = random_moving_network(seed);
     SCOPED_TRACE(text_of(network));
     EXPECT_LT(difference_of(network, seed), 1e-6);
@@ -73,7 +76,7 @@ TEST(OnnxWriter, LogitsAreVectorsUnlessTheLastMapHasPixels) {
 }
 
 TEST(OnnxWriter, ModelsSayTheirVersionsAndNameEveryNodeOnce) {
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumExported; ++seed) {
     const Network network = random_network(seed);
     onnx::ModelProto model;
     ASSERT_TRUE(model.ParseFromString(onnx_model(network, random_weights(network, seed))));

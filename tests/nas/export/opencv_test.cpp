@@ -13,7 +13,7 @@ namespace tilewake {
 namespace {
 
 /// Largest difference between the model, run by OpenCV, and plain loops.
-double difference_of(const Network& network, std::uint64_t seed, int num_images) {
+double opencv_difference(const Network& network, std::uint64_t seed, int num_images) {
   const LayerWeights weights = random_weights(network, seed);
   const Shape& in = network.input;
   std::vector<float> images = random_values(seed + 77, num_images * in.num_elements(), 1.0);
@@ -53,7 +53,8 @@ TEST(OpencvRunsOurModels, EachOpForItself) {
   };
   for (const std::string& entries : layers) {
     for (const int num_images : {1, 3}) {
-      EXPECT_LT(difference_of(network_of("  - " + entries + "\n"), 1, num_images), 1e-6) << entries;
+      EXPECT_LT(opencv_difference(network_of("  - " + entries + "\n"), 1, num_images), 1e-6)
+          << entries;
     }
   }
 }
@@ -63,7 +64,7 @@ TEST(OpencvRunsOurModels, EachActivation) {
        {"none", "relu", "hswish", "swish", "sigmoid", "hsigmoid", "leaky_relu"}) {
     const Network network = network_of(fmt::format(
         "  - {{name: a, op: conv2d, out_channels: 40, kernel: 3, activation: {}}}\n", activation));
-    EXPECT_LT(difference_of(network, 1, 2), 1e-6) << activation;
+    EXPECT_LT(opencv_difference(network, 1, 2), 1e-6) << activation;
   }
 }
 
@@ -72,7 +73,7 @@ TEST(OpencvRunsOurModels, NetworksAsTheSearchFindsThem) {
     const bool with_squeeze_excite = seed % 2 == 0;
     const Network network = random_mixconv_network(seed, with_squeeze_excite);
     SCOPED_TRACE(text_of(network));
-    EXPECT_LT(difference_of(network, seed, with_squeeze_excite ? 1 : 2), 1e-5);
+    EXPECT_LT(opencv_difference(network, seed, with_squeeze_excite ? 1 : 2), 1e-5);
   }
 }
 

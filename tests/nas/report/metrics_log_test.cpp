@@ -21,7 +21,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kHead =
+constexpr const char* kMetricsHead =
     "# tilewake-metrics v1\n"
     "phase,step,epoch,learning_rate,loss,train_accuracy,validation_loss,validation_accuracy,"
     "latency_ms,gap_ms\n";
@@ -63,7 +63,7 @@ TEST_F(MetricsLogTest, MissingFiguresAreEmptyFields) {
   row.learning_rate = 1e-3;
   row.validation_accuracy = 0.875;
   log.add(row);
-  EXPECT_EQ(csv(), std::string(kHead) + "train,20,0.5,0.001,,,,0.875,,\n");
+  EXPECT_EQ(csv(), std::string(kMetricsHead) + "train,20,0.5,0.001,,,,0.875,,\n");
 }
 
 TEST_F(MetricsLogTest, NumbersReadBackExactly) {
@@ -132,7 +132,7 @@ TEST_F(MetricsLogTest, TheStartIsAValidPosition) {
   const MetricsLog::Position begin = log.position();
   log.add(row_of(1));
   log.truncate(begin);
-  EXPECT_EQ(csv(), kHead);
+  EXPECT_EQ(csv(), kMetricsHead);
   EXPECT_EQ(num_events(), 1U);
 }
 
@@ -142,18 +142,18 @@ TEST_F(MetricsLogTest, AnIncompleteRowOfAKilledProcessIsRemoved) {
   const std::string whole_events = events();
   const std::size_t begin = event_record_ends(whole_events, "events").front();
   // Cut anywhere in the last line, in the last record and in both heads.
-  for (const std::size_t cut : {whole_csv.size() - 1, std::string(kHead).size() + 3}) {
+  for (const std::size_t cut : {whole_csv.size() - 1, std::string(kMetricsHead).size() + 3}) {
     write(dir_.file("metrics.csv"), whole_csv.substr(0, cut));
     write(event_path(), whole_events.substr(0, begin + cut % 7 + 1));
     const MetricsLog log(dir_.path().string());
-    EXPECT_EQ(csv(), kHead);
+    EXPECT_EQ(csv(), kMetricsHead);
     EXPECT_EQ(events(), whole_events.substr(0, begin));
   }
   for (const std::size_t cut : {0, 5, 30}) {
     write(dir_.file("metrics.csv"), whole_csv.substr(0, cut));
     write(event_path(), whole_events.substr(0, cut / 2));
     const MetricsLog log(dir_.path().string());
-    EXPECT_EQ(csv(), kHead);
+    EXPECT_EQ(csv(), kMetricsHead);
     EXPECT_EQ(num_events(), 1U);
   }
 }
@@ -168,9 +168,9 @@ TEST_F(MetricsLogTest, APositionThatIsNotThereIsRefusedAndNothingChanged) {
   EXPECT_THAT(
       truncate_error({end.csv_bytes + 1, end.event_bytes}),
       StartsWith(dir_.file("metrics.csv") + ": has " + std::to_string(end.csv_bytes) + " bytes"));
-  EXPECT_THAT(
-      truncate_error({static_cast<std::int64_t>(std::string(kHead).size()), end.event_bytes + 1}),
-      HasSubstr("tfevents.0000000000.tilewake: has "));
+  EXPECT_THAT(truncate_error({static_cast<std::int64_t>(std::string(kMetricsHead).size()),
+                              end.event_bytes + 1}),
+              HasSubstr("tfevents.0000000000.tilewake: has "));
   for (const std::int64_t bytes :
        {std::int64_t{-1}, std::int64_t{0}, std::int64_t{22}, end.csv_bytes - 1}) {
     EXPECT_THAT(truncate_error({bytes, end.event_bytes}),
@@ -187,7 +187,7 @@ TEST_F(MetricsLogTest, FilesOfSomethingElseAreRefused) {
   write(dir_.file("metrics.csv"), "# tilewake-metrics v2\nphase,step\n");
   EXPECT_THAT(open_error(), StartsWith(dir_.file("metrics.csv") + ":1: "));
   EXPECT_EQ(csv(), "# tilewake-metrics v2\nphase,step\n");
-  write(dir_.file("metrics.csv"), kHead);
+  write(dir_.file("metrics.csv"), kMetricsHead);
   write(event_path(), "an event file has no such beginning");
   EXPECT_EQ(open_error(), event_path() + ": damaged: the record at byte 0 has a wrong checksum");
 }

@@ -15,6 +15,7 @@
 #include "tests/support/input_error.hpp"
 #include "tests/support/network_text.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 #include "tests/support/shipped.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/yaml_mutator.hpp"
@@ -113,7 +114,7 @@ TEST(ArchitectureTest, TrainedParametersOfASmallNetwork) {
 
 TEST(ArchitectureTest, ParametersAreThoseOfStemBlocksHeadAndClassifier) {
   Random random(3);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < num_cases(100); ++i) {
     Architecture a = random_variant(random);
     // A block is counted at stride 1, where a unit of two halves may differ.
     for (ArchitectureStage& stage : a.stages) stage.stride = 1;
@@ -135,7 +136,7 @@ TEST(ArchitectureTest, SqueezedChannelsAreThoseOfTheNetwork) {
   EXPECT_EQ(squeeze_channels(0.25, 3), 1);
   EXPECT_EQ(squeeze_channels(0.25, 32), 8);
   Random random(4);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < num_cases(100); ++i) {
     Architecture a = random_variant(random);
     a.stages[0].blocks[0].squeeze_excite = true;
     EXPECT_EQ(layer_of(to_network(a), "stage1.0.se_reduce").ofm.channels,
@@ -145,7 +146,7 @@ TEST(ArchitectureTest, SqueezedChannelsAreThoseOfTheNetwork) {
 
 TEST(ArchitectureTest, NetworkFileGivesAnEqualNetwork) {
   Random random(1);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < num_cases(200); ++i) {
     const Architecture a = random_variant(random);
     const std::string text =
         network_yaml(a, "found by\n\na test: with [odd] \x01 \x1b\rcharacters");
@@ -157,7 +158,7 @@ TEST(ArchitectureTest, NetworkFileGivesAnEqualNetwork) {
 
 TEST(ArchitectureTest, TextGivesAnEqualArchitecture) {
   Random random(2);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < num_cases(200); ++i) {
     const Architecture a = random_variant(random);
     ASSERT_EQ(read_architecture_text(architecture_text(a), "a.yaml"), a) << architecture_text(a);
   }
@@ -178,7 +179,7 @@ TEST(ArchitectureTest, CountsItsBlocks) {
   EXPECT_EQ(Architecture().num_blocks(), 0);
 }
 
-constexpr char kText[] =
+constexpr char kArchitectureText[] =
     "name: a\n"
     "input: {channels: 3, height: 32, width: 32}\n"
     "num_classes: 10\n"
@@ -191,14 +192,14 @@ constexpr char kText[] =
     "      - {kernels: [3, 5], expansion_ratios: [2, 4], activation: hswish}\n"
     "      - {kernels: 3, expansion_ratios: 6, squeeze_excite: true}\n";
 
-std::string error_with(const std::string& from, const std::string& to) {
-  std::string text = kText;
+std::string architecture_error(const std::string& from, const std::string& to) {
+  std::string text = kArchitectureText;
   text.replace(text.find(from), from.size(), to);
   return input_error_of([&] { read_architecture_text(text, "a.yaml"); });
 }
 
 TEST(ArchitectureTest, DefaultsAreTheDocumentedOnes) {
-  const Architecture a = read_architecture_text(kText, "a.yaml");
+  const Architecture a = read_architecture_text(kArchitectureText, "a.yaml");
   EXPECT_EQ(a.activation, Activation::kRelu);
   EXPECT_EQ(a.se_ratio, 0.25);
   EXPECT_EQ(a.stages[0].blocks[0],
@@ -207,22 +208,23 @@ TEST(ArchitectureTest, DefaultsAreTheDocumentedOnes) {
 }
 
 TEST(ArchitectureTest, ErrorsNameFileLineAndKey) {
-  EXPECT_EQ(error_with("[3, 5]", "[5, 3]"),
+  EXPECT_EQ(architecture_error("[3, 5]", "[5, 3]"),
             "a.yaml:10: stages[0].blocks[0].kernels: must be ascending and distinct");
-  EXPECT_EQ(error_with("[3, 5]", "[3, 4]"),
+  EXPECT_EQ(architecture_error("[3, 5]", "[3, 4]"),
             "a.yaml:10: stages[0].blocks[0].kernels: must be odd, not 4");
-  EXPECT_THAT(error_with("[2, 4]", "[2]"),
+  EXPECT_THAT(architecture_error("[2, 4]", "[2]"),
               StartsWith("a.yaml:10: stages[0].blocks[0].expansion_ratios: "));
-  EXPECT_THAT(error_with("ratios: 6", "ratios: 0"),
+  EXPECT_THAT(architecture_error("ratios: 6", "ratios: 0"),
               HasSubstr("a.yaml:11: stages[0].blocks[1].expansion_ratios: must be from 1 to 64"));
-  EXPECT_THAT(error_with("width: 24", "width: 0"),
+  EXPECT_THAT(architecture_error("width: 24", "width: 0"),
               HasSubstr("a.yaml:7: stages[0].width: must be from 1 to 4096"));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nse_ratio: 0.0"),
+  EXPECT_THAT(architecture_error("head: {width: 64}", "head: {width: 64}\nse_ratio: 0.0"),
               HasSubstr("a.yaml:6: se_ratio: must be from 0.001 to 1"));
-  EXPECT_THAT(error_with("name: a", "name: =a"), HasSubstr("a.yaml:1: name: must start with"));
-  EXPECT_THAT(error_with("kernel: 3, stride: 1", "kernel: 4, stride: 1"),
+  EXPECT_THAT(architecture_error("name: a", "name: =a"),
+              HasSubstr("a.yaml:1: name: must start with"));
+  EXPECT_THAT(architecture_error("kernel: 3, stride: 1", "kernel: 4, stride: 1"),
               HasSubstr("a.yaml:4: stem.kernel: must be odd"));
-  EXPECT_THAT(error_with("squeeze_excite", "se"),
+  EXPECT_THAT(architecture_error("squeeze_excite", "se"),
               HasSubstr("a.yaml:11: stages[0].blocks[1].se: unknown key"));
 }
 
@@ -254,12 +256,13 @@ TEST(ArchitectureTest, EveryOperatorKeepsItsMeaningInBothFiles) {
 
 TEST(ArchitectureTest, OperatorsHaveOneKernelAndNoExpansionRatios) {
   const std::string block = "{kernels: 3, expansion_ratios: 6, squeeze_excite: true}";
-  EXPECT_EQ(error_with(block, "{op: shuffle_unit, kernels: 5, squeeze_excite: true}"), "no error");
-  EXPECT_THAT(error_with(block, "{op: shuffle_unit, kernels: [3, 5]}"),
+  EXPECT_EQ(architecture_error(block, "{op: shuffle_unit, kernels: 5, squeeze_excite: true}"),
+            "no error");
+  EXPECT_THAT(architecture_error(block, "{op: shuffle_unit, kernels: [3, 5]}"),
               StartsWith("a.yaml:11: stages[0].blocks[1].kernels: "));
-  EXPECT_THAT(error_with(block, "{op: separable, kernels: 3, expansion_ratios: 1}"),
+  EXPECT_THAT(architecture_error(block, "{op: separable, kernels: 3, expansion_ratios: 1}"),
               HasSubstr("a.yaml:11: stages[0].blocks[1].expansion_ratios: unknown key"));
-  EXPECT_EQ(error_with(block, "{op: shuffle, kernels: 3}"),
+  EXPECT_EQ(architecture_error(block, "{op: shuffle, kernels: 3}"),
             "a.yaml:11: stages[0].blocks[1].op: unknown value 'shuffle'; choose one of: mbconv, "
             "separable, shuffle_unit, xception_unit");
   const Architecture a = with_operator(operator_pool().front(), 8, 12, 1);
@@ -330,8 +333,8 @@ TEST(ArchitectureTest, RefusesInvalidNetworks) {
 }
 
 TEST(ArchitectureTest, DamagedFilesAreReadOrExplained) {
-  expect_mutants_parse_or_explain(kText, 5, 3000, read_architecture_text);
-  std::string text = kText;
+  expect_mutants_parse_or_explain(kArchitectureText, 5, 3000, read_architecture_text);
+  std::string text = kArchitectureText;
   for (const char* block : {"op: separable, kernels: 5", "op: shuffle_unit, kernels: [3]",
                             "op: xception_unit, kernels: 3, squeeze_excite: true"})
     text += "      - {" + std::string(block) + "}\n";

@@ -17,6 +17,7 @@
 #include "tests/nas/space/spaces.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -93,7 +94,7 @@ void for_each_depths(std::size_t num_stages, int num_blocks, std::vector<int>& d
 
 TEST(DepthDesignTest, SpreadAndThenTimeAreTheLeastOfAllDepths) {
   Random random(1);
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < num_cases(300); ++i) {
     std::vector<StageTime> stages;
     for (std::int64_t s = random.between(1, 4); s > 0; --s) {
       // Small integers, so that equal times occur.

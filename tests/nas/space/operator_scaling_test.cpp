@@ -18,7 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 
 /// Monotone in everything: 1 ms a GMAC and a little for each layer.
-double macs_ms(const Network& network) {
+double macs_and_layers_ms(const Network& network) {
   return static_cast<double>(network.num_macs()) / 1e9 +
          1e-4 * static_cast<double>(network.layers.size());
 }
@@ -73,15 +73,15 @@ TEST(OperatorScalingTest, RepeatedAndRemovedBlocksKeepTheirOperators) {
 }
 
 TEST(OperatorScalingTest, CandidatesWithinTheLimitAreNetworks) {
-  const OperatorSpace space = shipped_operator_space("operators_fashion");
+  const OperatorSpace space = shipped_operator_space("operators_fashion_small");
   Random random(33);
   for (int i = 0; i < num_cases(4); ++i) {
     const Architecture a = random_network(space, random);
-    const ScalingLimits limits = {2.0 * macs_ms(to_network(a)), 0, space.width_divisor};
-    const auto candidates = scale_to_limit(a, limits, macs_ms);
+    const ScalingLimits limits = {2.0 * macs_and_layers_ms(to_network(a)), 0, space.width_divisor};
+    const auto candidates = scale_to_limit(a, limits, macs_and_layers_ms);
     for (const ScalingCandidate& candidate : candidates) {
       if (!candidate.rejected.empty()) continue;
-      EXPECT_LE(macs_ms(to_network(candidate.architecture)), limits.latency_ms);
+      EXPECT_LE(macs_and_layers_ms(to_network(candidate.architecture)), limits.latency_ms);
     }
     for (const std::string& problem : problems_of(candidates))
       EXPECT_THAT(problem, ::testing::Not(HasSubstr("even number of channels")));
@@ -94,15 +94,15 @@ TEST(OperatorScalingTest, OddWidthsAreReportedAsTheLimitForOddDivisors) {
   const OperatorPath shuffle_units(positions_of(space).size(), 0);
   const Architecture a = architecture_of(space, shuffle_units);
   for (const int divisor : {1, 3}) {
-    const ScalingLimits limits = {8.0 * macs_ms(to_network(a)), 0, divisor};
-    const auto candidates = scale_to_limit(a, limits, macs_ms);
+    const ScalingLimits limits = {8.0 * macs_and_layers_ms(to_network(a)), 0, divisor};
+    const auto candidates = scale_to_limit(a, limits, macs_and_layers_ms);
     EXPECT_THAT(problems_of(candidates), ::testing::Contains(HasSubstr("even number of channels")));
     for (const ScalingCandidate& candidate : candidates) {
       if (candidate.rejected.empty()) {
-        EXPECT_LE(macs_ms(to_network(candidate.architecture)), limits.latency_ms);
+        EXPECT_LE(macs_and_layers_ms(to_network(candidate.architecture)), limits.latency_ms);
       }
     }
-    const ScalingCandidate filled = fill_slack(a, limits, macs_ms);
+    const ScalingCandidate filled = fill_slack(a, limits, macs_and_layers_ms);
     EXPECT_EQ(filled.rejected, "");
     EXPECT_NO_THROW(to_network(filled.architecture));
   }

@@ -27,7 +27,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kText[] =
+constexpr char kOperatorSpaceText[] =
     "name: small\n"
     "input: {channels: 3, height: 30, width: 17}\n"
     "num_classes: 10\n"
@@ -43,10 +43,12 @@ constexpr char kText[] =
     "      - {operators: [xception_3_se]}\n"
     "      - {operators: [mbconv1_3, shuffle_7, separable_3_se]}\n";
 
-OperatorSpace small_space() { return read_operator_space_text(kText, "s.yaml"); }
+OperatorSpace small_operator_space() {
+  return read_operator_space_text(kOperatorSpaceText, "s.yaml");
+}
 
-std::string error_with(const std::string& from, const std::string& to) {
-  std::string text = kText;
+std::string operator_space_error(const std::string& from, const std::string& to) {
+  std::string text = kOperatorSpaceText;
   text.replace(text.find(from), from.size(), to);
   return input_error_of([&] { read_operator_space_text(text, "s.yaml"); });
 }
@@ -97,13 +99,13 @@ OperatorSpace random_space(Random& random) {
 }
 
 TEST(OperatorSpaceTest, DefaultsAreTheDocumentedOnes) {
-  OperatorSpace space = small_space();
+  OperatorSpace space = small_operator_space();
   EXPECT_EQ(space.activation, Activation::kRelu);
   EXPECT_EQ(space.se_ratio, 0.25);
   EXPECT_EQ(space.width_divisor, 8);
   EXPECT_EQ(space.max_params, 0);
   EXPECT_FALSE(space.has_whole_pool());
-  std::string text = kText;
+  std::string text = kOperatorSpaceText;
   text.erase(text.find("operators: [sh"),
              std::string("operators: [shuffle_3, mbconv6_5_se]\n").size());
   space = read_operator_space_text(text, "s.yaml");
@@ -112,7 +114,7 @@ TEST(OperatorSpaceTest, DefaultsAreTheDocumentedOnes) {
 }
 
 TEST(OperatorSpaceTest, OperatorsOfAnEntryOverrideThoseOfTheFile) {
-  const OperatorSpace space = small_space();
+  const OperatorSpace space = small_operator_space();
   ASSERT_EQ(space.stages.size(), 3U);
   for (const auto& block : space.stages[0].blocks)
     EXPECT_THAT(names_of(block), ElementsAre("shuffle_3", "mbconv6_5_se"));
@@ -124,7 +126,8 @@ TEST(OperatorSpaceTest, OperatorsOfAnEntryOverrideThoseOfTheFile) {
 }
 
 TEST(OperatorSpaceTest, TextGivesAnEqualSpace) {
-  EXPECT_EQ(read_operator_space_text(operator_space_yaml(small_space()), "s.yaml"), small_space());
+  EXPECT_EQ(read_operator_space_text(operator_space_yaml(small_operator_space()), "s.yaml"),
+            small_operator_space());
   Random random(21);
   for (int i = 0; i < 200; ++i) {
     const OperatorSpace space = random_space(random);
@@ -166,7 +169,7 @@ TEST(OperatorSpaceTest, PositionsAreWhatTheNetworkHasThere) {
 }
 
 TEST(OperatorSpaceTest, StridesRoundSizesUp) {
-  const std::vector<OperatorPosition> positions = positions_of(small_space());
+  const std::vector<OperatorPosition> positions = positions_of(small_operator_space());
   std::vector<std::string> lines;
   for (const OperatorPosition& p : positions) {
     lines.push_back(p.name + " " + std::to_string(p.in_channels) + "-" +
@@ -201,14 +204,15 @@ TEST(OperatorSpaceTest, ThePathChoosesEveryBlock) {
 }
 
 TEST(OperatorSpaceTest, NetworksAreCountedByProducts) {
-  EXPECT_NEAR(log10_num_networks(small_space()), std::log10(2.0 * 2 * 2 * 2 * 1 * 3), 1e-12);
+  EXPECT_NEAR(log10_num_networks(small_operator_space()), std::log10(2.0 * 2 * 2 * 2 * 1 * 3),
+              1e-12);
   // 4 ^ 20, as published.
   EXPECT_NEAR(log10_num_networks(shipped_operator_space("spos_imagenet")), 20 * std::log10(4.0),
               1e-9);
 }
 
 TEST(OperatorSpaceTest, ErrorOfAnUnknownOperatorListsThePool) {
-  const std::string error = error_with("separable_7", "separable_9");
+  const std::string error = operator_space_error("separable_7", "separable_9");
   EXPECT_THAT(error,
               HasSubstr("s.yaml:9: stages[1].operators: 'separable_9' is not an operator; the "
                         "pool has shuffle_3, "));
@@ -216,56 +220,58 @@ TEST(OperatorSpaceTest, ErrorOfAnUnknownOperatorListsThePool) {
 }
 
 TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
-  EXPECT_THAT(error_with("separable_7", "mbconv3_3"),
+  EXPECT_THAT(operator_space_error("separable_7", "mbconv3_3"),
               StartsWith("s.yaml:9: stages[1].operators: "));
-  EXPECT_EQ(error_with("[separable_7, mbconv3_3]", "[]"),
+  EXPECT_EQ(operator_space_error("[separable_7, mbconv3_3]", "[]"),
             "s.yaml:9: stages[1].operators: must not be empty");
-  EXPECT_EQ(error_with("[shuffle_3, mbconv6_5_se]", "[]"),
+  EXPECT_EQ(operator_space_error("[shuffle_3, mbconv6_5_se]", "[]"),
             "s.yaml:6: operators: must not be empty");
-  EXPECT_EQ(error_with("separable_7", "shuffle_7"),
+  EXPECT_EQ(operator_space_error("separable_7", "shuffle_7"),
             "s.yaml:9: stages[1].width: must be even for shuffle_7");
-  EXPECT_EQ(error_with("width: 64\n    stride", "width: 63\n    stride"),
+  EXPECT_EQ(operator_space_error("width: 64\n    stride", "width: 63\n    stride"),
             "s.yaml:10: stages[2].width: must be even for xception_3_se");
-  EXPECT_THAT(error_with("stride: 1\n", "stride: 1\n    depth: 2\n"),
+  EXPECT_THAT(operator_space_error("stride: 1\n", "stride: 1\n    depth: 2\n"),
               StartsWith("s.yaml:12: stages[2].depth: "));
-  EXPECT_THAT(error_with("stride: 1\n", "stride: 1\n    operators: [mbconv3_3]\n"),
+  EXPECT_THAT(operator_space_error("stride: 1\n", "stride: 1\n    operators: [mbconv3_3]\n"),
               StartsWith("s.yaml:12: stages[2].operators: "));
-  EXPECT_EQ(error_with("{operators: [xception_3_se]}", "{operators: [xception_3_se], kernel: 3}"),
+  EXPECT_EQ(operator_space_error("{operators: [xception_3_se]}",
+                                 "{operators: [xception_3_se], kernel: 3}"),
             "s.yaml:13: stages[2].blocks[0].kernel: unknown key; known here: operators");
-  EXPECT_THAT(error_with("operators: [xception_3_se]", ""),
+  EXPECT_THAT(operator_space_error("operators: [xception_3_se]", ""),
               StartsWith("s.yaml:12: stages[2].blocks: "));
   EXPECT_EQ(
-      error_with("depth: 2}", "depth: 2, operator: separable_7}"),
+      operator_space_error("depth: 2}", "depth: 2, operator: separable_7}"),
       "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width; "
       "did you mean 'operators'?");
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nbranches: [{kernels: [3]}]"),
-              HasSubstr("s.yaml:6: branches: this is a space of MixConv blocks"));
-  EXPECT_THAT(error_with("stride: 3, depth: 2", "stride: 3"),
+  EXPECT_THAT(
+      operator_space_error("head: {width: 64}", "head: {width: 64}\nbranches: [{kernels: [3]}]"),
+      HasSubstr("s.yaml:6: branches: this is a space of MixConv blocks"));
+  EXPECT_THAT(operator_space_error("stride: 3, depth: 2", "stride: 3"),
               HasSubstr("s.yaml:9: stages[1].depth: missing"));
-  EXPECT_THAT(error_with("depth: 2}", "depth: 65}"),
+  EXPECT_THAT(operator_space_error("depth: 2}", "depth: 65}"),
               HasSubstr("s.yaml:8: stages[0].depth: must be from 1 to 64, not 65"));
-  EXPECT_THAT(error_with("width: 24", "width: 4097"),
+  EXPECT_THAT(operator_space_error("width: 24", "width: 4097"),
               HasSubstr("s.yaml:8: stages[0].width: must be from 1 to 4096, not 4097"));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nse_ratio: 0.0"),
+  EXPECT_THAT(operator_space_error("head: {width: 64}", "head: {width: 64}\nse_ratio: 0.0"),
               HasSubstr("s.yaml:6: se_ratio: must be from 0.001 to 1"));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
+  EXPECT_THAT(operator_space_error("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
               HasSubstr("s.yaml:6: max_params: must be from 0"));
 }
 
 TEST(OperatorSpaceTest, WidthsOfUnitsOfHalvesStayEvenWhenTheyAreScaled) {
   const std::string head = "head: {width: 64}\n";
-  EXPECT_EQ(error_with(head, head + "width_divisor: 1\n"),
+  EXPECT_EQ(operator_space_error(head, head + "width_divisor: 1\n"),
             "s.yaml:6: width_divisor: must be even for shuffle_3, not 1");
-  EXPECT_EQ(error_with(head, head + "width_divisor: 6\n"), "no error");
+  EXPECT_EQ(operator_space_error(head, head + "width_divisor: 6\n"), "no error");
   // Any divisor will do where no operator minds.
-  std::string text = kText;
+  std::string text = kOperatorSpaceText;
   text.resize(text.find("  - width: 64"));
   text.replace(text.find("shuffle_3"), 9, "mbconv1_7");
   EXPECT_EQ(read_operator_space_text(text + "width_divisor: 1\n", "s.yaml").width_divisor, 1);
 }
 
 TEST(OperatorSpaceTest, TooMuchIsRefused) {
-  std::string text = kText;
+  std::string text = kOperatorSpaceText;
   text.resize(text.find("  - {width: 24"));
   const auto error_of = [&](const std::string& stages) {
     return input_error_of([&] { read_operator_space_text(text + stages, "s.yaml"); });
@@ -358,15 +364,15 @@ TEST(OperatorSpaceTest, OperatorSpacesHaveTheFrameOfTheirMixConvSpaces) {
 
 TEST(OperatorSpaceTest, IsReadFromFiles) {
   const TempDir dir;
-  std::ofstream(dir.file("s.yaml")) << kText;
-  EXPECT_EQ(read_operator_space(dir.file("s.yaml")), small_space());
+  std::ofstream(dir.file("s.yaml")) << kOperatorSpaceText;
+  EXPECT_EQ(read_operator_space(dir.file("s.yaml")), small_operator_space());
   EXPECT_THAT(input_error_of([&] { read_operator_space(dir.file("none.yaml")); }),
               HasSubstr("none.yaml"));
 }
 
 TEST(OperatorSpaceTest, DamagedFilesAreReadOrExplained) {
-  expect_mutants_parse_or_explain(kText, 8, 2000, read_operator_space_text);
-  expect_mutants_parse_or_explain(operator_space_yaml(small_space()), 9, 1000,
+  expect_mutants_parse_or_explain(kOperatorSpaceText, 8, 2000, read_operator_space_text);
+  expect_mutants_parse_or_explain(operator_space_yaml(small_operator_space()), 9, 1000,
                                   read_operator_space_text);
   for (const auto& file : space_files(/*of_operators=*/true))
     expect_mutants_parse_or_explain(read_file(file), 10, 300, read_operator_space_text);

@@ -19,7 +19,7 @@ namespace tilewake {
 namespace {
 
 /// Millions of MACs, as if the machine did a billion a second.
-double macs_ms(const Network& network) { return static_cast<double>(network.num_macs()) / 1e6; }
+double ms_of_macs(const Network& network) { return static_cast<double>(network.num_macs()) / 1e6; }
 
 TEST(RandomArchitectureTest, SameSeedGivesTheSameNetwork) {
   const SearchSpace space = paper_space({3, 4, 7, 4, 11});
@@ -102,18 +102,18 @@ TEST(RandomArchitectureTest, DrawnWithinLimitsKeepsThem) {
   std::vector<std::int64_t> params;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const Architecture a = random_architecture(space, seed);
-    ms.push_back(macs_ms(to_network(a)));
+    ms.push_back(ms_of_macs(to_network(a)));
     params.push_back(num_trained_params(a));
   }
   std::sort(ms.begin(), ms.end());
   std::sort(params.begin(), params.end());
   space.max_params = params[50];
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const auto a = random_architecture_within(space, ms[30], ms[60], macs_ms, seed, 500);
+    const auto a = random_architecture_within(space, ms[30], ms[60], ms_of_macs, seed, 500);
     ASSERT_TRUE(a);
-    EXPECT_EQ(a, random_architecture_within(space, ms[30], ms[60], macs_ms, seed, 500));
-    EXPECT_GE(macs_ms(to_network(*a)), ms[30]);
-    EXPECT_LE(macs_ms(to_network(*a)), ms[60]);
+    EXPECT_EQ(a, random_architecture_within(space, ms[30], ms[60], ms_of_macs, seed, 500));
+    EXPECT_GE(ms_of_macs(to_network(*a)), ms[30]);
+    EXPECT_LE(ms_of_macs(to_network(*a)), ms[60]);
     EXPECT_LE(num_trained_params(*a), space.max_params);
   }
 }

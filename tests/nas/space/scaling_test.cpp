@@ -20,12 +20,12 @@ Multipliers power(const Multipliers& m, double phi) {
   return {std::pow(m.depth, phi), std::pow(m.width, phi), std::pow(m.resolution, phi)};
 }
 
-constexpr Multipliers kPublished = {1.1, 1.1, 1.2};
+constexpr Multipliers kPublishedScaling = {1.1, 1.1, 1.2};
 
 // Source: specs of S3NAS: L+ and XL+ are M+, scaled by phi = 1 and 2.13.
 TEST(ScalingTest, NetworkMScalesToThePublishedLAndXl) {
-  EXPECT_EQ(scale(published_m_plus(), kPublished, 16), published_l_plus());
-  EXPECT_EQ(scale(published_m_plus(), power(kPublished, 2.13), 16), published_xl_plus());
+  EXPECT_EQ(scale(published_m_plus(), kPublishedScaling, 16), published_l_plus());
+  EXPECT_EQ(scale(published_m_plus(), power(kPublishedScaling, 2.13), 16), published_xl_plus());
 }
 
 TEST(ScalingTest, FactorsOfOneChangeNothing) {

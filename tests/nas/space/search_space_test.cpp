@@ -26,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kText[] =
+constexpr char kSearchSpaceText[] =
     "name: small\n"
     "input: {channels: 3, height: 32, width: 32}\n"
     "num_classes: 10\n"
@@ -40,16 +40,16 @@ constexpr char kText[] =
     "  - {width: 24, stride: 2, depth: 2}\n"
     "  - {width: 40, stride: 1, depth: 3}\n";
 
-SearchSpace small_space() { return read_search_space_text(kText, "s.yaml"); }
+SearchSpace small_search_space() { return read_search_space_text(kSearchSpaceText, "s.yaml"); }
 
-std::string error_with(const std::string& from, const std::string& to) {
-  std::string text = kText;
+std::string search_space_error(const std::string& from, const std::string& to) {
+  std::string text = kSearchSpaceText;
   text.replace(text.find(from), from.size(), to);
   return input_error_of([&] { read_search_space_text(text, "s.yaml"); });
 }
 
 TEST(SearchSpaceTest, DefaultsAreTheDocumentedOnes) {
-  const SearchSpace space = small_space();
+  const SearchSpace space = small_search_space();
   EXPECT_EQ(space.activation, Activation::kRelu);
   EXPECT_EQ(space.width_divisor, 16);
   EXPECT_EQ(space.max_params, 0);
@@ -60,7 +60,7 @@ TEST(SearchSpaceTest, DefaultsAreTheDocumentedOnes) {
 }
 
 TEST(SearchSpaceTest, TextGivesAnEqualSpace) {
-  SearchSpace space = small_space();
+  SearchSpace space = small_search_space();
   EXPECT_EQ(read_search_space_text(search_space_yaml(space), "s.yaml"), space);
   space.activation = Activation::kHswish;
   space.max_params = 123'456;
@@ -71,7 +71,7 @@ TEST(SearchSpaceTest, TextGivesAnEqualSpace) {
 }
 
 TEST(SearchSpaceTest, OnlyFurtherBlocksOfAStageCanBeSkipped) {
-  const SearchSpace space = small_space();
+  const SearchSpace space = small_search_space();
   const std::vector<BlockSpace> blocks = blocks_of(space);
   ASSERT_EQ(blocks.size(), 5U);
   std::vector<std::string> names;
@@ -89,15 +89,15 @@ TEST(SearchSpaceTest, OnlyFurtherBlocksOfAStageCanBeSkipped) {
 }
 
 TEST(SearchSpaceTest, LastBranchOfTheLargestKernelStaysInTheFirstBlock) {
-  const std::vector<BlockSpace> blocks = blocks_of(small_space());
+  const std::vector<BlockSpace> blocks = blocks_of(small_search_space());
   EXPECT_THAT(blocks[0].branches[0].expansion_ratios, ElementsAre(0, 2));
   EXPECT_THAT(blocks[0].branches[1].expansion_ratios, ElementsAre(1, 4));
   EXPECT_THAT(blocks[0].branches[2].expansion_ratios, ElementsAre(0, 2));
-  EXPECT_EQ(blocks[1].branches, small_space().branches);
+  EXPECT_EQ(blocks[1].branches, small_search_space().branches);
 }
 
 TEST(SearchSpaceTest, NoBlockCanBeSkippedWhereABranchStays) {
-  SearchSpace space = small_space();
+  SearchSpace space = small_search_space();
   space.branches[0].expansion_ratios = {1, 2};
   for (const BlockSpace& block : blocks_of(space)) {
     EXPECT_FALSE(block.can_skip);
@@ -106,39 +106,42 @@ TEST(SearchSpaceTest, NoBlockCanBeSkippedWhereABranchStays) {
 }
 
 TEST(SearchSpaceTest, ErrorsNameFileLineAndKey) {
-  EXPECT_THAT(error_with("[3, 5, 7]", "[3, 5, 17]"),
+  EXPECT_THAT(search_space_error("[3, 5, 7]", "[3, 5, 17]"),
               HasSubstr("s.yaml:7: branches[0].kernels[2]: must be from 1 to 15, not 17"));
-  EXPECT_EQ(error_with("[3, 5, 7]", "[3, 6]"), "s.yaml:7: branches[0].kernels: must be odd, not 6");
-  EXPECT_EQ(error_with("[3, 5, 7]", "[3, 7, 5]"),
+  EXPECT_EQ(search_space_error("[3, 5, 7]", "[3, 6]"),
+            "s.yaml:7: branches[0].kernels: must be odd, not 6");
+  EXPECT_EQ(search_space_error("[3, 5, 7]", "[3, 7, 5]"),
             "s.yaml:7: branches[0].kernels: must be ascending and distinct");
-  EXPECT_EQ(error_with("[0, 1, 4]", "[0, 4, 4]"),
+  EXPECT_EQ(search_space_error("[0, 1, 4]", "[0, 4, 4]"),
             "s.yaml:8: branches[1].expansion_ratios: must be ascending and distinct");
-  EXPECT_THAT(error_with("[0, 1, 4]", "[0]"),
+  EXPECT_THAT(search_space_error("[0, 1, 4]", "[0]"),
               StartsWith("s.yaml:8: branches[1].expansion_ratios: "));
-  EXPECT_THAT(error_with("[0, 1, 4]", "[0, 1, 17]"),
+  EXPECT_THAT(search_space_error("[0, 1, 4]", "[0, 1, 17]"),
               HasSubstr("s.yaml:8: branches[1].expansion_ratios[2]: must be from 0 to 16"));
-  EXPECT_THAT(error_with("depth: 3", "depth: 65"),
+  EXPECT_THAT(search_space_error("depth: 3", "depth: 65"),
               HasSubstr("s.yaml:12: stages[1].depth: must be from 1 to 64"));
-  EXPECT_THAT(error_with("depth: 3", "depth: 0"), HasSubstr("s.yaml:12: stages[1].depth"));
-  EXPECT_THAT(error_with("width: 40", "width: 4097"),
+  EXPECT_THAT(search_space_error("depth: 3", "depth: 0"), HasSubstr("s.yaml:12: stages[1].depth"));
+  EXPECT_THAT(search_space_error("width: 40", "width: 4097"),
               HasSubstr("s.yaml:12: stages[1].width: must be from 1 to 4096"));
-  EXPECT_THAT(error_with("depth: 3", "depht: 3"), HasSubstr("s.yaml:12: stages[1].depth: missing"));
-  EXPECT_THAT(error_with("depth: 3", "depth: 3, kernel: 3"),
+  EXPECT_THAT(search_space_error("depth: 3", "depht: 3"),
+              HasSubstr("s.yaml:12: stages[1].depth: missing"));
+  EXPECT_THAT(search_space_error("depth: 3", "depth: 3, kernel: 3"),
               HasSubstr("s.yaml:12: stages[1].kernel: unknown key"));
-  EXPECT_THAT(error_with("num_classes", "classes"), HasSubstr("num_classes: missing"));
-  EXPECT_THAT(error_with("branches:", "operators:"), HasSubstr("branches: missing: "));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
+  EXPECT_THAT(search_space_error("num_classes", "classes"), HasSubstr("num_classes: missing"));
+  EXPECT_THAT(search_space_error("branches:", "operators:"), HasSubstr("branches: missing: "));
+  EXPECT_THAT(search_space_error("head: {width: 64}", "head: {width: 64}\nmax_params: -1"),
               HasSubstr("s.yaml:6: max_params: must be from 0"));
-  EXPECT_THAT(error_with("name: small", "name: ''"),
+  EXPECT_THAT(search_space_error("name: small", "name: ''"),
               HasSubstr("s.yaml:1: name: must not be empty"));
 }
 
 TEST(SearchSpaceTest, EitherDepthsOrTheirSumAreGiven) {
-  EXPECT_THAT(error_with(", depth: 3", ""), StartsWith("s.yaml:12: stages[1].depth: missing"));
-  EXPECT_THAT(error_with("head: {width: 64}", "head: {width: 64}\nnum_blocks: 5"),
+  EXPECT_THAT(search_space_error(", depth: 3", ""),
+              StartsWith("s.yaml:12: stages[1].depth: missing"));
+  EXPECT_THAT(search_space_error("head: {width: 64}", "head: {width: 64}\nnum_blocks: 5"),
               StartsWith("s.yaml:12: stages[0].depth: "));
 
-  std::string text = kText;
+  std::string text = kSearchSpaceText;
   for (const char* depth : {", depth: 2", ", depth: 3"})
     text.erase(text.find(depth), std::string(depth).size());
   const auto error_of_num_blocks = [&](int n) {
@@ -157,12 +160,13 @@ TEST(SearchSpaceTest, EitherDepthsOrTheirSumAreGiven) {
 TEST(SearchSpaceTest, SpacesTooLargeToTabulateOrBuildAreRefused) {
   const std::string wide =
       "{kernels: [1, 3, 5, 7, 9, 11, 13, 15], expansion_ratios: [0, 1, 2, 3, 4, 5, 6, 7, 8]}";
-  EXPECT_EQ(error_with("branches:\n", "branches:\n  - " + wide + "\n  - " + wide + "\n"),
+  EXPECT_EQ(search_space_error("branches:\n", "branches:\n  - " + wide + "\n  - " + wide + "\n"),
             "s.yaml:6: branches: must be at most 4");
-  EXPECT_THAT(error_with("{kernels: [3, 5, 7], expansion_ratios: [0, 2]}", wide + "\n  - " + wide),
-              StartsWith("s.yaml:6: branches: "));
+  EXPECT_THAT(
+      search_space_error("{kernels: [3, 5, 7], expansion_ratios: [0, 2]}", wide + "\n  - " + wide),
+      StartsWith("s.yaml:6: branches: "));
   // 8 x 4096 expanded channels of 1024 x 1024.
-  std::string text = kText;
+  std::string text = kSearchSpaceText;
   text.replace(text.find("height: 32, width: 32"), 21, "height: 4096, width: 4096");
   text.replace(text.find("width: 40, stride"), 9, "width: 4096");
   EXPECT_THAT(input_error_of([&] { read_search_space_text(text, "s.yaml"); }),
@@ -203,14 +207,14 @@ TEST(SearchSpaceTest, LimitOnParametersOfFashionBinds) {
 
 TEST(SearchSpaceTest, IsReadFromFiles) {
   const TempDir dir;
-  std::ofstream(dir.file("s.yaml")) << kText;
-  EXPECT_EQ(read_search_space(dir.file("s.yaml")), small_space());
+  std::ofstream(dir.file("s.yaml")) << kSearchSpaceText;
+  EXPECT_EQ(read_search_space(dir.file("s.yaml")), small_search_space());
   EXPECT_THAT(input_error_of([&] { read_search_space(dir.file("none.yaml")); }),
               HasSubstr("none.yaml"));
 }
 
 TEST(SearchSpaceTest, DamagedFilesAreReadOrExplained) {
-  expect_mutants_parse_or_explain(kText, 6, 2000, read_search_space_text);
+  expect_mutants_parse_or_explain(kSearchSpaceText, 6, 2000, read_search_space_text);
   for (const auto& file : space_files(/*of_operators=*/false))
     expect_mutants_parse_or_explain(read_file(file), 7, 300, read_search_space_text);
 }

@@ -10,6 +10,7 @@
 #include "nas/space/space_design.hpp"
 #include "tests/nas/space/additive_machine.hpp"
 #include "tests/support/input_error.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -22,10 +23,10 @@ bool is_dominated(const OperatorProfile& profile, const OperatorProfile& by) {
   return &profile != &by && by.latency_ms <= profile.latency_ms && by.capacity >= profile.capacity;
 }
 
-constexpr std::uint64_t kNumSeeds = 40;
+constexpr std::uint64_t kNumChoiceSeeds = num_cases(40);
 
 TEST(SpaceDesignChoiceTest, AtMostTheGivenNumberIsKeptIncludingTheFastest) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumChoiceSeeds; ++seed) {
     const RandomDesign random(seed);
     for (const PositionDesign& at : random.design.positions) {
       const auto fastest = std::min_element(
@@ -49,7 +50,7 @@ TEST(SpaceDesignChoiceTest, AtMostTheGivenNumberIsKeptIncludingTheFastest) {
 
 TEST(SpaceDesignChoiceTest, TheMostCapableWithinItsShareIsKept) {
   int num_found = 0;
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumChoiceSeeds; ++seed) {
     const RandomDesign random(seed);
     if (random.options.keep < 2) continue;
     for (const PositionDesign& at : random.design.positions) {
@@ -64,11 +65,12 @@ TEST(SpaceDesignChoiceTest, TheMostCapableWithinItsShareIsKept) {
       if (most > 0.0) ++num_found;
     }
   }
-  EXPECT_GT(num_found, 40);  // else the limits that were drawn test nothing
+  EXPECT_GT(num_found,
+            static_cast<int>(kNumChoiceSeeds));  // else the limits that were drawn test nothing
 }
 
 TEST(SpaceDesignChoiceTest, NoKeptOperatorIsDominatedByAnother) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumChoiceSeeds; ++seed) {
     for (const PositionDesign& at : RandomDesign(seed).design.positions) {
       for (const OperatorProfile& profile : at.operators) {
         for (const OperatorProfile& other : at.operators) {
@@ -82,7 +84,7 @@ TEST(SpaceDesignChoiceTest, NoKeptOperatorIsDominatedByAnother) {
 }
 
 TEST(SpaceDesignChoiceTest, RejectedOperatorsAreDominatedOrHaveLowerScores) {
-  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < kNumChoiceSeeds; ++seed) {
     const RandomDesign random(seed);
     for (const PositionDesign& at : random.design.positions) {
       const auto num_kept = static_cast<int>(kept_at(at).size());

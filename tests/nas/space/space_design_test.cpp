@@ -22,6 +22,7 @@
 #include "tests/support/csv_fields.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random.hpp"
+#include "tests/support/sanitizer.hpp"
 
 namespace tilewake {
 namespace {
@@ -30,7 +31,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr std::uint64_t kNumSeeds = 40;
+constexpr std::uint64_t kNumSeeds = num_cases(40);
 
 // The latency of an operator is the difference of whole networks with and without its layers.
 TEST(SpaceDesignTest, WhereLayersAddUpLatenciesAreThoseOfTheBlocksLayers) {

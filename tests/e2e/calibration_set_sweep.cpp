@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "latency_model/calibration_set.hpp"
-
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -14,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "latency_model/calibration_set.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/mapping/mapper.hpp"
 #include "simulator/network/network_yaml.hpp"
