@@ -13,17 +13,19 @@
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
+#include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/layer_table.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/run_directory.hpp"
+#include "simulator/cli/run_traces.hpp"
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
 #include "simulator/cli/simulation_progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/trace/summary.hpp"
-#include "simulator/trace/timeline.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
 namespace tilewake {
@@ -53,7 +55,7 @@ struct CommandOptions {
   std::string out;
   std::string format = "table";
   std::int64_t max_steps = kDefaultMaxSteps;
-  bool timeline = false;
+  TraceOptions traces;
   bool sweep = false;
   bool force = false;
   bool verbose = false;
@@ -65,6 +67,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
       "                         [--max-steps N] [--out DIR [--timeline] [--force]]\n"
+      "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
+      "                         [--dram-trace-format ramulator|dramsys]]\n"
       "                         [--format table|csv|json] [-v | -q]\n"
       "       tilewake simulate --sweep ...",
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
@@ -79,18 +83,18 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                "simulate many configurations in parallel: see 'simulate --sweep --help'");
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
-  options.flag("timeline", values.timeline,
-               "also write DIR/timeline.json, for https://ui.perfetto.dev");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
+  values.traces.add_to(options);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kRunFormats));
   options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
   options.flag("verbose,v", values.verbose, "log what the simulation cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
-  if (values.out.empty() && values.timeline) throw UsageError("--timeline needs --out DIR");
+  if (values.out.empty() && values.traces.timeline) throw UsageError("--timeline needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  values.traces.check(options);
   return true;
 }
 
@@ -103,28 +107,25 @@ void log_network(const SimulatedNetwork& network) {
               1e-6 * static_cast<double>(network.total_cycles) / network.engine_seconds);
 }
 
-Run run_of(const Machine& machine, const Workload& workload, const CommandOptions& options) {
-  TimelineRecorder timeline;
+Run run_of(const Machine& machine, const Workload& workload, const CommandOptions& options,
+           RunTraces& traces) {
   SimulationProgress progress;
   SimulateOptions simulate_options;
   simulate_options.mapping = mapping_options(options.max_steps);
   simulate_options.mapping.on_layer = [&](const std::string& layer, std::size_t index,
                                           std::size_t num_layers) {
+    if (InterruptDelay::is_pending()) throw Interrupted();
     progress.on_mapping(layer, index, num_layers);
   };
   simulate_options.on_program = [&](const Network& network, const Program& program) {
     progress.begin(network, program);
   };
   simulate_options.on_network = log_network;
-  simulate_options.events = {&progress};
-  if (options.timeline) simulate_options.events.push_back(&timeline);
+  simulate_options.events = traces.sinks();
+  simulate_options.events.push_back(&progress);
   Simulation simulation = simulate(machine, workload, simulate_options);
   Run run{std::move(simulation.layers), std::move(simulation.summary), ""};
-  if (options.timeline) {
-    std::vector<std::string> names;
-    for (const TraceRow& row : run.rows) names.push_back(row.layer);
-    run.timeline = timeline.to_json(machine.config.name, machine.config.clock_mhz, names);
-  }
+  run.timeline = traces.finish(run.rows);
   return run;
 }
 
@@ -142,6 +143,7 @@ void write_run(const RunDirectory& directory, const Run& run, RunRecord record,
 ExitCode simulate_command(const Arguments& arguments) {
   // No value of an option starts with "--", so this is the flag at any position.
   if (std::find(arguments.begin(), arguments.end(), "--sweep") != arguments.end()) {
+    TraceOptions::refuse(arguments);
     return sweep_command(arguments);
   }
   const Stopwatch stopwatch;
@@ -158,11 +160,8 @@ ExitCode simulate_command(const Arguments& arguments) {
 
   const Machine machine = read_machine(options.hardware, settings);
   const Workload workload = load_workload(options.network, options.input_shape);
-  if (options.timeline && workload.networks.size() > 1) {
-    throw InputError(workload.file.path +
-                     ": --timeline shows one network, not the layers of a topology");
-  }
-  const Run run = run_of(machine, workload, options);
+  RunTraces traces(options.traces, machine, workload);
+  const Run run = run_of(machine, workload, options, traces);
   if (directory) {
     RunRecord record;
     record.command_line = {"tilewake", "simulate"};
@@ -172,6 +171,7 @@ ExitCode simulate_command(const Arguments& arguments) {
     write_run(*directory, run, std::move(record), machine, workload);
     log().info("wrote the run to {}", options.out);
   }
+  traces.write();
   write_result(format(run));
   return ExitCode::kOk;
 }

@@ -113,7 +113,7 @@ void sync_directory_of(const std::string& path) {
 }  // namespace
 
 /// A temporary file, removed unless it was renamed to its final name.
-class PreparedFile::TemporaryFile {
+class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& path) : path_(path) {
     static std::atomic<unsigned> counter{0};
@@ -161,14 +161,23 @@ class PreparedFile::TemporaryFile {
   int fd_ = -1;
 };
 
-PreparedFile::PreparedFile(const std::string& path, std::string_view text) {
+namespace {
+
+std::unique_ptr<TemporaryFile> open_temporary(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     throw IoError(path + ": exists and is not a regular file");  // a rename would replace a device
   }
   OutputLedger::note(path);
-  file_ = std::make_unique<TemporaryFile>(path);
+  auto file = std::make_unique<TemporaryFile>(path);
   for (const std::string& stale : stale_temporaries_of(path)) ::unlink(stale.c_str());
+  return file;
+}
+
+}  // namespace
+
+PreparedFile::PreparedFile(const std::string& path, std::string_view text)
+    : file_(open_temporary(path)) {
   file_->write(text);
   file_->close_synced();
 }
@@ -177,6 +186,17 @@ PreparedFile::~PreparedFile() = default;
 PreparedFile::PreparedFile(PreparedFile&&) noexcept = default;
 
 void PreparedFile::commit() { file_->rename(); }
+
+StreamedFile::StreamedFile(const std::string& path) : file_(open_temporary(path)) {}
+StreamedFile::~StreamedFile() = default;
+StreamedFile::StreamedFile(StreamedFile&&) noexcept = default;
+
+void StreamedFile::write(std::string_view part) { file_->write(part); }
+
+void StreamedFile::commit() {
+  file_->close_synced();
+  file_->rename();
+}
 
 void make_directory_of(const std::string& path) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();

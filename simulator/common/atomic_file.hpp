@@ -8,6 +8,8 @@
 
 namespace tilewake {
 
+class TemporaryFile;
+
 /// Creates the directory of `path` if it does not exist. Throws IoError naming it.
 void make_directory_of(const std::string& path);
 
@@ -31,7 +33,21 @@ class PreparedFile {
   void commit();
 
  private:
-  class TemporaryFile;
+  std::unique_ptr<TemporaryFile> file_;
+};
+
+/// The same for a text that is written part by part, because it is too long for memory. `commit`
+/// syncs and renames.
+class StreamedFile {
+ public:
+  explicit StreamedFile(const std::string& path);
+  ~StreamedFile();
+  StreamedFile(StreamedFile&&) noexcept;
+
+  void write(std::string_view part);
+  void commit();
+
+ private:
   std::unique_ptr<TemporaryFile> file_;
 };
 

@@ -40,7 +40,20 @@ std::unique_ptr<Core> make(const VectorConfig& /*core*/, const DramConfig& dram)
   return std::make_unique<tiled::TiledCore>("vector", make_memory_controller(dram));
 }
 
+bool has_addresses(const MidapConfig& /*core*/, const DramConfig& dram) {
+  return std::holds_alternative<BankedDramConfig>(dram);  // of StreamDma
+}
+template <typename TiledConfig>
+bool has_addresses(const TiledConfig& /*core*/, const DramConfig& /*dram*/) {
+  return true;
+}
+
 }  // namespace
+
+bool has_dram_addresses(const HardwareConfig& hardware) {
+  return std::visit([&](const auto& core) { return has_addresses(core, hardware.dram); },
+                    hardware.core);
+}
 
 std::unique_ptr<Core> make_core(const HardwareConfig& hardware) {
   return std::visit([&](const auto& core) { return make(core, hardware.dram); }, hardware.core);

@@ -22,6 +22,10 @@ class Core {
   virtual void finish() = 0;
 };
 
+/// Whether requests of this machine have DRAM addresses: not on MIDAP with the DMA of its
+/// reference.
+bool has_dram_addresses(const HardwareConfig& hardware);
+
 /// Elaborates the core of `hardware`, its DMA and its memory.
 std::unique_ptr<Core> make_core(const HardwareConfig& hardware);
 

@@ -23,21 +23,30 @@ void Dma::tell_completed(std::int64_t until) {
   std::erase_if(in_flight_, [&](const Transfer& t) {
     if (t.end > until) return false;
     const DmaRequest& r = t.request;
-    sink_->on_event({Unit::kDma, EventKind::kRequest, r.cause, r.slot, r.layer, t.issued, t.end,
-                     r.counted ? r.bytes : 0});
-    const Event event{Unit::kDram, EventKind::kTransfer, r.cause, r.slot, r.layer, t.begin, t.end,
-                      r.bytes};
+    Event event{Unit::kDma, EventKind::kRequest,    r.cause, r.slot, r.layer, t.issued,
+                t.end,      r.counted ? r.bytes : 0};
+    event.step = r.step;
+    event.counted = r.counted;
     sink_->on_event(event);
-    Event fill = event;
-    fill.unit = buffers[r.buffer]->unit();
-    sink_->on_event(fill);
+    event.unit = Unit::kDram;
+    event.kind = EventKind::kTransfer;
+    event.begin_cycle = t.begin;
+    event.amount = r.bytes;
+    sink_->on_event(event);
+    event.unit = buffers[r.buffer]->unit();
+    sink_->on_event(event);
     return true;
   });
 }
 
 void Dma::store(int layer, std::int64_t bytes) {
   const std::int64_t now = now_cycles();
-  sink_->on_event({Unit::kDma, EventKind::kStore, Cause::kWrite, 0, layer, now, now, bytes});
+  Event event{Unit::kDma, EventKind::kStore, Cause::kWrite, 0, layer, now, now, bytes};
+  event.step = layer;
+  sink_->on_event(event);
+  event.unit = Unit::kDram;
+  event.kind = EventKind::kTransfer;
+  sink_->on_event(event);
 }
 
 void Dma::read(const DmaRequest& request) {

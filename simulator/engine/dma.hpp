@@ -24,7 +24,8 @@ struct DmaRequest {
   Priority priority = Priority::kQueued;
   int layer = -1;  // the requesting layer, for the trace
   Cause cause = Cause::kFeatures;
-  bool counted = true;  // included in the bytes of the trace
+  bool counted = true;     // included in the bytes of the trace
+  std::int64_t step = -1;  // as Event::step
 };
 
 /// Data requests of a core. Requests never block; any number may be outstanding.

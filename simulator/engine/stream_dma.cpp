@@ -37,13 +37,15 @@ void StreamDma::read(const DmaRequest& request) {
       request.priority == DmaRequest::Priority::kPreempting || request.cause == Cause::kBias;
   const std::int64_t id =
       transfers_.submit({false, next_address(request.cause, request.bytes), request.bytes,
-                         request.layer, request.cause, urgent, request.counted});
+                         request.layer, request.cause, urgent, request.counted, request.step});
   targets_[id] = slot;
   ++num_under_way_[slot];
 }
 
 void StreamDma::store(int layer, std::int64_t bytes) {
-  transfers_.submit({true, next_address(Cause::kWrite, bytes), bytes, layer, Cause::kWrite});
+  Transfer transfer{true, next_address(Cause::kWrite, bytes), bytes, layer, Cause::kWrite};
+  transfer.step = layer;
+  transfers_.submit(transfer);
 }
 
 void StreamDma::on_transfer_done(std::int64_t id) {

@@ -18,6 +18,7 @@ TransferDma::TransferDma(const sc_core::sc_module_name& name,
 
 void TransferDma::reset(EventSink& sink, TransferListener& listener) {
   sink_ = &sink;
+  wants_details_ = sink.wants_details();
   listener_ = &listener;
   memory_->reset();
   wake_.cancel();
@@ -69,7 +70,9 @@ bool TransferDma::hand_over(std::int64_t now) {
     if (!memory_->can_accept(now)) return any;
     const std::int64_t bytes = std::min(left, memory_->max_request_bytes());
     ++flight.num_pieces;
-    memory_->submit({id, t.write, t.address + flight.bytes_handed_over, bytes}, now);
+    const std::int64_t address = t.address + flight.bytes_handed_over;
+    memory_->submit({id, t.write, address, bytes}, now);
+    if (wants_details_) sink_->on_dram_request({now + origin_, t.write, address, bytes});
     flight.bytes_handed_over += bytes;
     if (bytes == left) queue.pop_front();
     any = true;
@@ -99,7 +102,9 @@ void TransferDma::tell(const Flight& flight, std::int64_t end) {
               end,
               t.counted ? t.bytes : 0,
               flight.row_hits,
-              flight.row_misses};
+              flight.row_misses,
+              t.step,
+              t.counted};
   sink_->on_event(event);
   event.unit = Unit::kDram;
   event.kind = EventKind::kTransfer;

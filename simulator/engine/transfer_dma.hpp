@@ -21,8 +21,9 @@ struct Transfer {
   std::int64_t bytes = 0;
   int layer = -1;  // the requesting layer, for the trace
   Cause cause = Cause::kNone;
-  bool urgent = false;  // overtakes non-urgent transfers at the next piece
-  bool counted = true;  // included in the bytes of the trace
+  bool urgent = false;     // overtakes non-urgent transfers at the next piece
+  bool counted = true;     // included in the bytes of the trace
+  std::int64_t step = -1;  // as Event::step
 };
 
 /// The requester, notified in the cycle in which the last byte arrives.
@@ -67,6 +68,7 @@ class TransferDma : public sc_core::sc_module {
 
   const std::unique_ptr<MemoryController> memory_;
   EventSink* sink_ = nullptr;
+  bool wants_details_ = false;
   TransferListener* listener_ = nullptr;
   sc_core::sc_event wake_;
   std::int64_t origin_ = 0;  // cycle of the last reset: the start of the controller's time

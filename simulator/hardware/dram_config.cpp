@@ -44,6 +44,16 @@ std::int64_t row_bytes_of(const LatencyBandwidthDramConfig& c) { return c.row_by
 std::int64_t row_bytes_of(const BankedDramConfig& c) { return c.num_channels * c.row_bytes(); }
 std::int64_t row_bytes_of(const IdealDramConfig& /*config*/) { return 0; }
 
+constexpr std::int64_t kCacheLineBytes = 64;
+
+std::int64_t access_bytes_of(const LatencyBandwidthDramConfig& /*c*/) { return kCacheLineBytes; }
+std::int64_t access_bytes_of(const BankedDramConfig& c) { return c.burst_bytes(); }
+std::int64_t access_bytes_of(const IdealDramConfig& /*config*/) { return kCacheLineBytes; }
+
+std::int64_t capacity_of(const LatencyBandwidthDramConfig& /*c*/) { return 0; }
+std::int64_t capacity_of(const BankedDramConfig& c) { return c.num_channels * c.channel_bytes(); }
+std::int64_t capacity_of(const IdealDramConfig& /*config*/) { return 0; }
+
 PlanningDram plan_of(const LatencyBandwidthDramConfig& c) { return {c, c.bytes_per_cycle()}; }
 PlanningDram plan_of(const BankedDramConfig& c) {
   DramLatency latency;
@@ -113,6 +123,14 @@ double peak_bytes_per_cycle(const DramConfig& dram) {
 
 double sustained_bytes_per_cycle(const DramConfig& dram) {
   return std::visit([](const auto& model) { return sustained_of(model); }, dram);
+}
+
+std::int64_t access_bytes(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return access_bytes_of(model); }, dram);
+}
+
+std::int64_t capacity_bytes(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return capacity_of(model); }, dram);
 }
 
 std::int64_t row_bytes(const DramConfig& dram) {

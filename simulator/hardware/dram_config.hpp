@@ -64,6 +64,12 @@ double peak_bytes_per_cycle(const DramConfig& dram);
 /// Bandwidth of a long sequential stream, in closed form.
 double sustained_bytes_per_cycle(const DramConfig& dram);
 
+/// Bytes of one access: a burst of a memory with banks, otherwise 64.
+std::int64_t access_bytes(const DramConfig& dram);
+
+/// Bytes of the whole memory; 0 if the model has no limit.
+std::int64_t capacity_bytes(const DramConfig& dram);
+
 /// Consecutive bytes in simultaneously open rows, over all channels; 0 without rows.
 std::int64_t row_bytes(const DramConfig& dram);
 

@@ -11,20 +11,29 @@
 namespace tilewake {
 namespace {
 
-std::int64_t core_bytes(const MidapConfig& c) {
+std::vector<OnChipBufferInfo> buffers_of(const MidapConfig& c) {
   const std::int64_t wmem_slot = (c.num_cims - 1) * c.wmem_bank_bytes + c.wmem_extended_bank_bytes;
-  return c.fmem_num_banks * c.fmem_bank_bytes + 2 * wmem_slot + 2 * c.bmmem_bytes +
-         c.reduction_bytes;
+  return {{"FMEM", c.fmem_num_banks * c.fmem_bank_bytes},
+          {"WMEM", 2 * wmem_slot},
+          {"BMMEM", 2 * c.bmmem_bytes}};
 }
 
-std::int64_t core_bytes(const SystolicConfig& c) {
-  std::int64_t bytes = 0;
-  for (const SystolicBuffer& buffer : {c.input, c.weight, c.output})
-    bytes += buffer.num_slots * buffer.bytes;
-  return bytes;
+std::vector<OnChipBufferInfo> buffers_of(const SystolicConfig& c) {
+  const auto bytes = [](const SystolicBuffer& buffer) { return buffer.num_slots * buffer.bytes; };
+  return {{"input buffer", bytes(c.input)},
+          {"weight buffer", bytes(c.weight)},
+          {"output buffer", bytes(c.output)}};
 }
 
-std::int64_t core_bytes(const VectorConfig& c) { return c.local_memory_bytes; }
+std::vector<OnChipBufferInfo> buffers_of(const VectorConfig& c) {
+  return {{"local memory", c.local_memory_bytes}};
+}
+
+std::int64_t accumulator_bytes_of(const MidapConfig& c) { return c.reduction_bytes; }
+template <typename Core>
+std::int64_t accumulator_bytes_of(const Core& /*core*/) {
+  return 0;  // part of a buffer
+}
 
 }  // namespace
 
@@ -51,8 +60,15 @@ std::string machine_id(const HardwareConfig& hardware) {
   return fmt::format("{}@{:016x}", hardware.name, fnv1a64(hardware_yaml(hardware)));
 }
 
+std::vector<OnChipBufferInfo> on_chip_buffers(const HardwareConfig& hardware) {
+  return std::visit([](const auto& core) { return buffers_of(core); }, hardware.core);
+}
+
 std::int64_t on_chip_bytes(const HardwareConfig& hardware) {
-  return std::visit([](const auto& core) { return core_bytes(core); }, hardware.core);
+  std::int64_t bytes =
+      std::visit([](const auto& core) { return accumulator_bytes_of(core); }, hardware.core);
+  for (const OnChipBufferInfo& buffer : on_chip_buffers(hardware)) bytes += buffer.bytes;
+  return bytes;
 }
 
 }  // namespace tilewake

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "simulator/hardware/hardware_config.hpp"
 
@@ -17,6 +18,15 @@ std::string key_table(const HardwareConfig& hardware);
 /// Identifies a machine in traces, models and caches: its name and a hash of all values
 /// ("midap@0123456789abcdef"). Comments and the order of keys are irrelevant.
 std::string machine_id(const HardwareConfig& hardware);
+
+/// An on-chip buffer: its name, and its size including both slots of a double buffer.
+struct OnChipBufferInfo {
+  std::string name;
+  std::int64_t bytes = 0;
+};
+
+/// The buffers of a machine, in the order of `Event::index` of kBuffer.
+std::vector<OnChipBufferInfo> on_chip_buffers(const HardwareConfig& hardware);
 
 /// Total on-chip memory, including both slots of double buffers.
 std::int64_t on_chip_bytes(const HardwareConfig& hardware);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,13 @@ class TeeSink : public EventSink {
 
   void on_event(const Event& event) override {
     for (EventSink* sink : sinks_) sink->on_event(event);
+  }
+  bool wants_details() const override {
+    return std::any_of(sinks_.begin(), sinks_.end(),
+                       [](const EventSink* sink) { return sink->wants_details(); });
+  }
+  void on_dram_request(const DramRequest& request) override {
+    for (EventSink* sink : sinks_) sink->on_dram_request(request);
   }
 
  private:

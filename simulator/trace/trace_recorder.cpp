@@ -45,7 +45,10 @@ TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLaye
 }
 
 void TraceRecorder::on_event(const Event& event) {
-  if (event.kind == EventKind::kTransfer) return;
+  if (event.kind == EventKind::kTransfer || event.kind == EventKind::kVector ||
+      event.kind == EventKind::kOccupancy) {
+    return;
+  }
   const auto index = static_cast<std::size_t>(event.layer);
   if (event.layer < 0 || index >= rows_.size()) {
     fail(fmt::format("event of layer {}, which is not in the program", event.layer));
@@ -73,6 +76,8 @@ void TraceRecorder::on_event(const Event& event) {
       add_rows(row, event);
       break;
     case EventKind::kTransfer:
+    case EventKind::kVector:
+    case EventKind::kOccupancy:
       break;
   }
 }

@@ -21,7 +21,7 @@ struct TraceLayer {
 ///
 /// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup and kStall (its
 /// parts), bytes from kRequest and kStore; each counts for the layer of the event. kTransfer has
-/// only the time of service and is ignored.
+/// only the time of service and is ignored, like the details.
 class TraceRecorder : public EventSink {
  public:
   /// @param peak_macs_per_cycle  of the machine; the base of utilization

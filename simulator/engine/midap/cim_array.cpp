@@ -23,6 +23,7 @@ CimArray::CimArray(const sc_core::sc_module_name& name, const MidapConfig& confi
 
 void CimArray::reset(EventSink& sink) {
   sink_ = &sink;
+  wants_details_ = sink.wants_details();
   layer_ = nullptr;
   process_.reset();
   bias_reads_.clear();
@@ -46,7 +47,14 @@ void CimArray::start_layer(const MidapLayer& layer) {
 
 void CimArray::tell(EventKind kind, Cause cause, std::int64_t begin, std::int64_t end,
                     std::int64_t amount) const {
-  sink_->on_event({Unit::kPeArray, kind, cause, 0, layer_->program_layer, begin, end, amount});
+  Event event{Unit::kPeArray, kind, cause, 0, layer_->program_layer, begin, end, amount};
+  event.step = layer_->program_layer;
+  sink_->on_event(event);
+  if (kind == EventKind::kCompute && !layer_->on_cims() && wants_details_) {
+    event.unit = Unit::kVectorUnit;  // the extended CIM
+    event.kind = EventKind::kVector;
+    sink_->on_event(event);
+  }
 }
 
 void CimArray::flush_activity() {

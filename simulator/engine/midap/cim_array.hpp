@@ -90,6 +90,7 @@ class CimArray : public sc_core::sc_module, public CimArrayIf {
 
   const MidapConfig config_;
   EventSink* sink_ = nullptr;
+  bool wants_details_ = false;
   const MidapLayer* layer_ = nullptr;
   std::int64_t lanes_ = 0;  // output channels of one pass of the layer
   bool writes_can_stall_ = false;

@@ -34,7 +34,7 @@ void MidapCore::start(const Program& program, EventSink& sink) {
   fmem_.reset();
   wmem_.reset();
   bmmem_.reset();
-  weights_.reset();
+  weights_.reset(sink);
   array_.reset(sink);
   sequencer_.start(std::get<MidapProgram>(program.core), sink);
 }

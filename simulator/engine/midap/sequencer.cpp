@@ -8,13 +8,14 @@
 namespace tilewake::midap {
 
 Sequencer::Sequencer(const sc_core::sc_module_name& name, int fmem_buffer)
-    : sc_module(name), fmem_buffer_(fmem_buffer) {
+    : sc_module(name), fmem_buffer_(fmem_buffer), banks_(fmem_buffer) {
   SC_THREAD(serve);
 }
 
 void Sequencer::start(const MidapProgram& program, EventSink& sink) {
   program_ = &program;
   sink_ = &sink;
+  banks_.reset(program, sink);
   started_.notify(sc_core::SC_ZERO_TIME);
 }
 
@@ -25,7 +26,7 @@ void Sequencer::serve() {
     const std::vector<MidapLayer>& layers = program_->layers;
     std::int64_t begin = now_cycles();
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      run_layer(layers[i]);
+      run_layer(i);
       // The parts of a split layer are one layer for other modules.
       const int id = layers[i].program_layer;
       if (i + 1 < layers.size() && layers[i + 1].program_layer == id) continue;
@@ -37,7 +38,9 @@ void Sequencer::serve() {
   }
 }
 
-void Sequencer::run_layer(const MidapLayer& layer) {
+void Sequencer::run_layer(std::size_t index) {
+  const MidapLayer& layer = program_->layers[index];
+  banks_.begin_layer(index);
   array->start_layer(layer);
   int consumed = 0;
   bool first_process = true;
@@ -59,13 +62,15 @@ void Sequencer::run_layer(const MidapLayer& layer) {
     }
   }
   array->finish_layer();
+  banks_.end_layer(index);
 }
 
 void Sequencer::load(const MidapLayer& layer, int fragment) {
   const MidapFragment& f = layer.input_fragments[static_cast<std::size_t>(fragment)];
   const std::int64_t bytes = (f.tail - f.head) * layer.in_height * layer.in_channels;
+  banks_.load(f.bank, bytes);
   dma->read({fmem_buffer_, f.bank, bytes, DmaRequest::Priority::kQueued, layer.program_layer,
-             Cause::kFeatures});
+             Cause::kFeatures, true, layer.program_layer});
 }
 
 }  // namespace tilewake::midap

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+
 #include <systemc>
 
 #include "simulator/engine/dma.hpp"
 #include "simulator/engine/events.hpp"
+#include "simulator/engine/midap/bank_contents.hpp"
 #include "simulator/engine/midap/cim_array.hpp"
 #include "simulator/mapping/midap/midap_program.hpp"
 
@@ -29,13 +32,14 @@ class Sequencer : public sc_core::sc_module {
 
  private:
   void serve();  // SC_THREAD
-  void run_layer(const MidapLayer& layer);
+  void run_layer(std::size_t index);
   void load(const MidapLayer& layer, int fragment);
 
   const int fmem_buffer_;
   const MidapProgram* program_ = nullptr;
   EventSink* sink_ = nullptr;
   sc_core::sc_event started_;
+  BankContents banks_;
 };
 
 }  // namespace tilewake::midap

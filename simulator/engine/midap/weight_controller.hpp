@@ -6,6 +6,7 @@
 #include <systemc>
 
 #include "simulator/engine/dma.hpp"
+#include "simulator/engine/occupancy.hpp"
 #include "simulator/engine/on_chip_buffer.hpp"
 #include "simulator/mapping/midap/midap_program.hpp"
 
@@ -35,7 +36,7 @@ class WeightController : public sc_core::sc_module, public WeightControllerIf {
   /// Buffer numbers of the DMA.
   WeightController(const sc_core::sc_module_name& name, int wmem_buffer, int bmmem_buffer);
 
-  void reset();
+  void reset(EventSink& sink);
   void start_layer(const MidapLayer& layer) override;
   void start_pass(std::int64_t pass, std::int64_t num_passes, bool first_process,
                   bool last_process) override;
@@ -45,9 +46,10 @@ class WeightController : public sc_core::sc_module, public WeightControllerIf {
  private:
   static constexpr int kNone = -1;
 
-  void switch_weights() { weight_slot_ = weight_slot_ == kNone ? 0 : 1 - weight_slot_; }
-  void request_weights(std::int64_t bytes);
-  void request_bias(std::int64_t bytes, bool counted);
+  void switch_weights();
+  /// @param step  as Event::step
+  void request_weights(std::int64_t bytes, int step);
+  void request_bias(std::int64_t bytes, int step, bool counted);
   void request_next_layer();
   void start_conv_pass(std::int64_t pass, std::int64_t num_passes, bool first_process,
                        bool last_process);
@@ -57,6 +59,8 @@ class WeightController : public sc_core::sc_module, public WeightControllerIf {
   const MidapLayer* layer_ = nullptr;
   int weight_slot_ = kNone;
   int bias_slot_ = 1;
+  Occupancy wmem_;
+  Occupancy bmmem_;
 };
 
 }  // namespace tilewake::midap

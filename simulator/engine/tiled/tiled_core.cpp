@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "simulator/engine/clock.hpp"
+#include "simulator/mapping/tiled/tiling_estimate.hpp"
 
 namespace tilewake::tiled {
 namespace {
@@ -34,6 +35,10 @@ void TiledCore::start(const Program& program, EventSink& sink) {
   computing_part_ = -1;
   layers_.assign(program_->layers.size(), {});
   owners_.clear();
+  shares_memory_ = program_->memory.shared_bytes > 0;
+  for (Occupancy& buffer : occupancy_) buffer.reset(sink);
+  for (auto& tiles : tile_bytes_) tiles.clear();
+  output_slot_bytes_.assign(program_->layers.size(), 0);
   started_.notify(sc_core::SC_ZERO_TIME);
 }
 
@@ -71,8 +76,11 @@ void TiledCore::run_layer(int index) {
         program_->cost->cycles(l.problem, step.block.extent(), step.context);
     const std::int64_t begin = now_cycles();
     wait(cycles(duration));
-    sink_->on_event({Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, l.program_layer, begin,
-                     now_cycles(), duration});
+    Event event{Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, l.program_layer,
+                begin,          now_cycles(),        duration};
+    event.step = first_ahead_;
+    sink_->on_event(event);
+    if (occupancy_[0].is_wanted()) report_vector_unit(l, step);
     finish_step(current);
     ahead_.pop_front();
     ++first_ahead_;
@@ -85,6 +93,28 @@ void TiledCore::wait_for_step(int program_layer) {
   while (ahead_.empty() || ahead_.front().phase != Phase::kIssued ||
          ahead_.front().loads_under_way > 0)
     stall_until_progress(what_is_missing(), program_layer);
+}
+
+void TiledCore::report_vector_unit(const TiledLayer& layer, const TileStep& step) {
+  const std::int64_t duration =
+      program_->cost->vector_unit_cycles(layer.problem, step.block.extent(), step.context);
+  if (duration == 0) return;
+  const std::int64_t end = now_cycles();
+  sink_->on_event({Unit::kVectorUnit, EventKind::kVector, Cause::kNone, 0, layer.program_layer,
+                   end - duration, end, duration});
+}
+
+/// A slot is as large as the largest part of its layer, with partial sums and second operands.
+std::int64_t TiledCore::output_slot_bytes(int index) {
+  if (!occupancy_[0].is_wanted()) return 0;
+  std::int64_t& bytes = output_slot_bytes_[static_cast<std::size_t>(index)];
+  if (bytes == 0) {
+    const TiledLayer& l = layer(index);
+    bytes = footprint_of(l.problem, cuts_of(l.problem, l.tiling.tile), l.tiling, *program_->cost,
+                         program_->memory.accumulator_bytes)
+                .output;
+  }
+  return bytes;
 }
 
 Cause TiledCore::what_is_missing() const {
@@ -105,8 +135,14 @@ void TiledCore::stall_until_progress(Cause cause, int program_layer) {
 void TiledCore::finish_step(const Ahead& done) {
   const TileStep& step = done.step;
   const TiledLayer& l = layer(done.layer);
-  if (step.frees_input) --inputs_in_use_;
-  if (step.frees_weights && l.problem.has_weights()) --weights_in_use_;
+  if (step.frees_input) {
+    --inputs_in_use_;
+    free_tile(kInput);
+  }
+  if (step.frees_weights && l.problem.has_weights()) {
+    --weights_in_use_;
+    free_tile(kWeight);
+  }
   const std::int64_t outputs = step.block.extent().num_outputs();
   if (step.context.ends_depth)
     store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs);
@@ -121,9 +157,22 @@ void TiledCore::finish_step(const Ahead& done) {
   }
 }
 
+void TiledCore::hold_tile(Buffer buffer, std::int64_t bytes) {
+  if (!occupancy_[0].is_wanted()) return;
+  tile_bytes_[buffer].push_back(bytes);
+  occupancy(buffer).add(bytes);
+}
+
+void TiledCore::free_tile(Buffer buffer) {
+  if (!occupancy_[0].is_wanted()) return;
+  occupancy(buffer).add(-tile_bytes_[buffer].front());
+  tile_bytes_[buffer].pop_front();
+}
+
 void TiledCore::store(int index, std::int64_t address, std::int64_t bytes) {
-  const std::int64_t id =
-      dma_.submit({true, address, bytes, layer(index).program_layer, Cause::kWrite});
+  Transfer transfer{true, address, bytes, layer(index).program_layer, Cause::kWrite};
+  transfer.step = first_ahead_;
+  const std::int64_t id = dma_.submit(transfer);
   owners_[id] = {false, false, computing_part_, index};
   ++parts_[static_cast<std::size_t>(computing_part_ - first_part_)].stores_under_way;
   ++layers_[static_cast<std::size_t>(index)].stores_under_way;
@@ -131,6 +180,7 @@ void TiledCore::store(int index, std::int64_t address, std::int64_t bytes) {
 
 void TiledCore::release_parts() {
   while (!parts_.empty() && parts_.front().closed && parts_.front().stores_under_way == 0) {
+    occupancy(kOutput).add(-parts_.front().bytes);
     parts_.pop_front();
     ++first_part_;
   }
@@ -171,6 +221,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
       if (problem.has_weights() && step.loads_weights) {
         if (weights_in_use_ == memory.weight.num_slots) return false;
         ++weights_in_use_;
+        hold_tile(kWeight, problem.weight_bytes(step.block));
         load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
              problem.weight_bytes(step.block));
       }
@@ -181,6 +232,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         if (inputs_in_use_ == memory.input.num_slots || !inputs_are_stored(ahead.layer))
           return false;
         ++inputs_in_use_;
+        hold_tile(kInput, problem.input_bytes(step.block));
         load(ahead, number, Cause::kFeatures, l.input_address + problem.input_offset(step.block),
              problem.input_bytes(step.block));
       }
@@ -189,7 +241,8 @@ bool TiledCore::do_phase(Ahead& ahead) {
     case Phase::kOutputSlot:
       if (step.opens_output) {
         if (static_cast<std::int64_t>(parts_.size()) == memory.output.num_slots) return false;
-        parts_.emplace_back();
+        parts_.emplace_back().bytes = output_slot_bytes(ahead.layer);
+        occupancy(kOutput).add(parts_.back().bytes);
       }
       ahead.phase = Phase::kSecond;
       return true;
@@ -218,8 +271,9 @@ bool TiledCore::do_phase(Ahead& ahead) {
 
 void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
                      std::int64_t bytes) {
-  const std::int64_t id =
-      dma_.submit({false, address, bytes, layer(ahead.layer).program_layer, cause});
+  Transfer transfer{false, address, bytes, layer(ahead.layer).program_layer, cause};
+  transfer.step = number;
+  const std::int64_t id = dma_.submit(transfer);
   owners_[id] = {true, cause == Cause::kWeights, number, ahead.layer};
   ++ahead.loads_under_way;
   if (cause == Cause::kWeights) ++ahead.weights_under_way;

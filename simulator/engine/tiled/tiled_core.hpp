@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -11,6 +13,7 @@
 #include <systemc>
 
 #include "simulator/engine/core.hpp"
+#include "simulator/engine/occupancy.hpp"
 #include "simulator/engine/transfer_dma.hpp"
 #include "simulator/mapping/tiled/tiled_program.hpp"
 
@@ -35,6 +38,9 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   void finish() override {}
 
  private:
+  /// The order of on_chip_buffers(); a shared memory is the first.
+  enum Buffer { kInput, kWeight, kOutput };
+
   /// Actions of the loader for a step, in this order.
   enum class Phase { kWeights, kInput, kOutputSlot, kSecond, kSums, kIssued };
 
@@ -51,6 +57,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   struct OutputPart {
     int stores_under_way = 0;
     bool closed = false;
+    std::int64_t bytes = 0;  // of its slot; only if occupancy is wanted
   };
 
   struct LayerState {
@@ -71,6 +78,8 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   Cause what_is_missing() const;
   void stall_until_progress(Cause cause, int program_layer);
   void finish_step(const Ahead& done);
+  void hold_tile(Buffer buffer, std::int64_t bytes);
+  void free_tile(Buffer buffer);
   void store(int layer, std::int64_t address, std::int64_t bytes);
   void release_parts();
 
@@ -80,6 +89,9 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   void load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
             std::int64_t bytes);
   bool inputs_are_stored(int layer) const;
+  Occupancy& occupancy(std::size_t buffer) { return occupancy_[shares_memory_ ? 0 : buffer]; }
+  std::int64_t output_slot_bytes(int layer);
+  void report_vector_unit(const TiledLayer& layer, const TileStep& step);
   void on_transfer_done(std::int64_t id) override;
 
   const TiledLayer& layer(int index) const {
@@ -104,6 +116,12 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::deque<OutputPart> parts_;
   std::int64_t first_part_ = 0;
   std::int64_t computing_part_ = -1;
+
+  // What the buffers hold, for sinks that want it; the tiles in use, in order of their loads.
+  std::array<Occupancy, 3> occupancy_ = {Occupancy(kInput), Occupancy(kWeight), Occupancy(kOutput)};
+  bool shares_memory_ = false;
+  std::array<std::deque<std::int64_t>, 2> tile_bytes_;  // of inputs, of weights
+  std::vector<std::int64_t> output_slot_bytes_;         // by layer; 0: not yet computed
 
   std::vector<LayerState> layers_;
   std::unordered_map<std::int64_t, Owner> owners_;  // of transfers in flight

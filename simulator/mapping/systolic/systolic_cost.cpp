@@ -92,17 +92,21 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
 
 std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& extent,
                                   const TileContext& context) const {
+  return (runs_on_array(problem) ? array_cycles(problem, extent, context) : 0) +
+         SystolicCost::vector_unit_cycles(problem, extent, context);
+}
+
+std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const TileExtent& extent,
+                                              const TileContext& context) const {
   const std::int64_t num_outputs = extent.num_outputs();
   std::int64_t operations = 0;
-  std::int64_t cycles = 0;
   if (runs_on_array(problem)) {
-    cycles = array_cycles(problem, extent, context);
     if (problem.has_second() && context.ends_depth) operations = num_outputs;
   } else {
     operations = num_outputs * extent.depth;
     if (problem.has_second() && extent.depth > 1 && context.ends_depth) operations += num_outputs;
   }
-  return cycles + ceil_div(operations, c_.vector_lanes);
+  return ceil_div(operations, c_.vector_lanes);
 }
 
 TileExtent SystolicCost::granularity(const TileProblem& problem) const {

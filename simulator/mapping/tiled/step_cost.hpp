@@ -28,6 +28,12 @@ class StepCost {
   /// Cycles of a step. See the implementations for formulas and sources.
   virtual std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                               const TileContext& context) const = 0;
+  /// The last ones of these cycles, in which a unit for vectors works instead of the PE array.
+  virtual std::int64_t vector_unit_cycles(const TileProblem& /*problem*/,
+                                          const TileExtent& /*extent*/,
+                                          const TileContext& /*context*/) const {
+    return 0;
+  }
   /// Multiples of tile extents that fill the hardware.
   virtual TileExtent granularity(const TileProblem& problem) const = 0;
   /// The operand that `TileContext::continues` and `stays` refer to.
