@@ -4,8 +4,8 @@
 
 Conventions of these documents:
 - A ```yaml block whose first line is `# NAME.yaml` is the file NAME.yaml.
-- Commands are in ```sh blocks. Those of README.md and docs/tutorial.md that start with
-  `build/release/tilewake` are run in the order of the file, in one directory per file.
+- Commands are in ```sh blocks. Those of README.md, docs/tutorial.md and docs/timeline.md that start
+  with `build/release/tilewake` are run in the order of the file, in one directory per file.
 - A ```text block directly after a ```sh block shows lines of its standard output, in order.
   Runs of blanks are equal to one blank; `...` is any text, or, alone on a line, any lines.
 - Searches are run with `--data synthetic` only. Of all others, and of the commands of
@@ -22,7 +22,7 @@ import unittest
 from cli_support import CliTest, EXE, SOURCE, TIMEOUT
 
 PROGRAM = "build/release/tilewake"
-RUN = ["README.md", "docs/tutorial.md"]
+RUN = ["README.md", "docs/tutorial.md", "docs/timeline.md"]
 LOOKED_UP = ["docs/validation.md"]
 LINKED = ["README.md", "CONTRIBUTING.md", *sorted(
     str(path.relative_to(SOURCE)) for path in (SOURCE / "docs").glob("*.md"))]
@@ -129,6 +129,10 @@ class DocumentTest(CliTest):
     def test_tutorial(self):
         text = (SOURCE / "docs/tutorial.md").read_text()
         self.assertGreater(self.run_document(text, "docs/tutorial.md"), 9)
+
+    def test_timeline(self):
+        text = (SOURCE / "docs/timeline.md").read_text()
+        self.assertEqual(self.run_document(text, "docs/timeline.md"), 1)
 
     def test_options_of_long_commands_are_in_the_help(self):
         num_commands = 0
