@@ -54,7 +54,9 @@ std::int64_t capacity_of(const LatencyBandwidthDramConfig& /*c*/) { return 0; }
 std::int64_t capacity_of(const BankedDramConfig& c) { return c.num_channels * c.channel_bytes(); }
 std::int64_t capacity_of(const IdealDramConfig& /*config*/) { return 0; }
 
-PlanningDram plan_of(const LatencyBandwidthDramConfig& c) { return {c, c.bytes_per_cycle()}; }
+PlanningDram plan_of(const LatencyBandwidthDramConfig& c) {
+  return {static_cast<const DramLatency&>(c), c.bytes_per_cycle()};
+}
 PlanningDram plan_of(const BankedDramConfig& c) {
   DramLatency latency;
   latency.first_access_cycles = c.first_access_cycles();

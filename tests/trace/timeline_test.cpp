@@ -174,7 +174,7 @@ TEST(TimelineTest, ALayerSliceHasItsShape) {
 
 TEST(TimelineTest, BandwidthAddsUpToTheCountedBytesForAnyTransfers) {
   Random random(11);
-  for (int run = 0; run < 50; ++run) {
+  for (int run = 0; run < 10; ++run) {
     std::vector<Event> events;
     std::int64_t read = 0;
     std::int64_t written = 0;
