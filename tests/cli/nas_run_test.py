@@ -108,7 +108,9 @@ class ResultTest(NasTest):
             self.assertRegex(text, rf"(?m)^{section}:\n  ")
 
     def test_what_is_printed_is_the_table_and_the_result(self):
-        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nstep +network ")
+        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nestimated ")
+        self.assertRegex(self.result.stdout, r"(?m)^step +network ")
+        self.assertRegex(self.result.stdout, r"(?m)^networks: ")
         self.assertRegex(self.result.stdout, r"(?m)^estimated [\d.]+ ms, simulated [\d.]+ ms, "
                          r"limit 0.0140 ms, test accuracy [\d.]+ % \(validation [\d.]+ %\), \d+ p")
         for line in self.result.stderr.splitlines():
