@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`schema` and `new`: JSON Schemas agree with the files that the program reads."""
 import json
+import re
 import sys
 import unittest
 
@@ -18,6 +19,20 @@ KINDS = {"machine": "hw_configs", "network": "networks"}
 if HAS_NAS:
     KINDS.update(recipe="nas/recipes", space="nas/spaces", operator_space="nas/spaces")
 CORES = ["midap", "systolic", "vector"]
+
+
+class Loader(yaml.SafeLoader):
+    """Reads numbers like 5e-5 as YAML 1.2 does; PyYAML reads them as text."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:float",
+                             re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+                             list("-+0123456789"))
+
+
+def values_of(text):
+    return yaml.load(text, Loader)
+
 
 MACHINE_FILE = """\
 name: m
@@ -59,7 +74,7 @@ class SchemaTest(CliTest):
             files = sorted((SOURCE / directory).glob("*.yaml"))
             self.assertGreater(len(files), 3)
             for file in files:
-                document = yaml.safe_load(file.read_text())
+                document = values_of(file.read_text())
                 if directory == "nas/spaces" and ("branches" in document) != (kind == "space"):
                     continue
                 with self.subTest(file.name):
@@ -71,7 +86,7 @@ class SchemaTest(CliTest):
             option = {"machine": "--hw", "network": "--net"}[kind]
             other = [] if kind == "machine" else ["--hw", "machine.yaml"]
             file = self.write("file.yaml", text)
-            self.assertTrue(schema.is_valid(yaml.safe_load(text)))
+            self.assertTrue(schema.is_valid(values_of(text)))
             self.expect_ok("check", *other, option, file)
             for old, new in changes:
                 with self.subTest(kind, old=old, new=new):
@@ -79,13 +94,13 @@ class SchemaTest(CliTest):
                     self.assertNotEqual(bad, text)
                     self.write("file.yaml", bad)
                     self.expect_error(3, r"file\.yaml:\d+: ", "check", *other, option, file)
-                    self.assertFalse(schema.is_valid(yaml.safe_load(bad)))
+                    self.assertFalse(schema.is_valid(values_of(bad)))
 
     def test_ranges_of_machines_are_those_that_are_enforced(self):
         """Both ends of each range, as far as rules between keys allow it."""
         for kind in CORES:
             path = self.write(f"{kind}.yaml", self.expect_ok("new", "machine", "--kind", kind))
-            machine = yaml.safe_load(path.read_text())
+            machine = values_of(path.read_text())
             schema = json.loads(self.expect_ok("schema", "machine"))
             core = next(rule["then"] for rule in schema["properties"]["core"]["allOf"]
                         if rule["if"]["properties"]["kind"]["const"] == kind)
@@ -141,7 +156,7 @@ class NewTest(CliTest):
         schema = json.loads(self.expect_ok("schema", "machine"))
         for kind in CORES:
             text = self.expect_ok("new", "machine", "--kind", kind)
-            dram = yaml.safe_load(text)["dram"]["model"]
+            dram = values_of(text)["dram"]["model"]
             for section, value in (("core", kind), ("dram", dram)):
                 for rule in schema["properties"][section]["allOf"]:
                     selector, = rule["if"]["properties"].values()
