@@ -76,7 +76,7 @@ TEST(TextTableTest, EscapesAreOfWholeLines) {
 
 TEST(WrappedLinesTest, AreBrokenAtBlanksWithAnIndent) {
   EXPECT_EQ(wrapped_lines("short\n  a long line of words\n", 16),
-            "short\n  a long line\n      of words\n");
+            "short\n  a long line of\n      words\n");
   EXPECT_EQ(wrapped_lines("unbroken-word-of-30-characters x", 16),
             "unbroken-word-of-30-characters\n    x");
   EXPECT_EQ(wrapped_lines("any length", 0), "any length");

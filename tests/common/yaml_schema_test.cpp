@@ -63,7 +63,7 @@ void visit_fields(YamlFields& fields, Window& window) {
 }
 
 void visit_fields(YamlFields& fields, Room& room) {
-  fields.text("name", room.name, {}, "^[a-z]+$");
+  fields.text("name", room.name);
   fields.section("light", [&] {
     fields.alternative("kind", room.light, {"lamp", "window"});
     std::visit([&](auto& light) { visit_fields(fields, light); }, room.light);
@@ -140,7 +140,7 @@ TEST(YamlSchemaTest, HasTypesRangesDefaultsAndMeanings) {
 
 TEST(YamlSchemaTest, AgreesWithTheReader) {
   expect_schema_agrees(
-      house_schema(), kHouse, /*seed=*/1, /*num_mutants=*/6000,
+      house_schema(), kHouse, /*seed=*/1, /*num_mutants=*/2000,
       [](const std::string& text, const std::string& name) { read_house(text, name); });
 }
 

@@ -17,9 +17,9 @@ TEST(MachineSchemaTest, AgreesWithTheReader) {
     const auto read = [](const std::string& text, const std::string& name) {
       read_hardware_text(text, name);
     };
-    expect_schema_agrees(schema, read_file(file), /*seed=*/3, /*num_mutants=*/300, read);
+    expect_schema_agrees(schema, read_file(file), /*seed=*/3, /*num_mutants=*/150, read);
     expect_schema_agrees(schema, hardware_yaml(read_hardware(file)), /*seed=*/4,
-                         /*num_mutants=*/300, read);
+                         /*num_mutants=*/100, read);
   }
 }
 

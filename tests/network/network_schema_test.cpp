@@ -28,10 +28,10 @@ TEST(NetworkSchemaTest, AgreesWithTheReader) {
       "  - {name: t, op: channel_shuffle, groups: 2, block: x}\n"
       "  - {name: e, op: avg_pool, kernel: 3, stride: 2, padding: [1, 1, 1, 1]}\n"
       "  - {name: f, op: fully_connected, out_channels: 10, bias: false}\n",
-      /*seed=*/5, /*num_mutants=*/6000, read_only);
+      /*seed=*/5, /*num_mutants=*/1500, read_only);
   for (const auto& file : yaml_files_in("networks")) {
     SCOPED_TRACE(file);
-    expect_schema_agrees(schema, read_file(file), /*seed=*/6, /*num_mutants=*/25, read_only);
+    expect_schema_agrees(schema, read_file(file), /*seed=*/6, /*num_mutants=*/8, read_only);
   }
 }
 

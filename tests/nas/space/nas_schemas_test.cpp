@@ -18,16 +18,16 @@ TEST(NasSchemasTest, OfRecipesAgreesWithTheReader) {
   };
   for (const auto& file : yaml_files_in("nas/recipes")) {
     SCOPED_TRACE(file);
-    expect_schema_agrees(recipe_schema(), read_file(file), /*seed=*/1, /*num_mutants=*/400, read);
+    expect_schema_agrees(recipe_schema(), read_file(file), /*seed=*/1, /*num_mutants=*/150, read);
     expect_schema_agrees(recipe_schema(), recipe_yaml(read_recipe(file)), /*seed=*/2,
-                         /*num_mutants=*/100, read);
+                         /*num_mutants=*/50, read);
   }
 }
 
 TEST(NasSchemasTest, OfSpacesAgreesWithTheReader) {
   for (const auto& file : space_files(/*of_operators=*/false)) {
     SCOPED_TRACE(file);
-    expect_schema_agrees(search_space_schema(), read_file(file), /*seed=*/3, /*num_mutants=*/400,
+    expect_schema_agrees(search_space_schema(), read_file(file), /*seed=*/3, /*num_mutants=*/150,
                          [](const std::string& text, const std::string& name) {
                            read_search_space_text(text, name);
                          });
@@ -40,10 +40,10 @@ TEST(NasSchemasTest, OfOperatorSpacesAgreesWithTheReader) {
   };
   for (const auto& file : space_files(/*of_operators=*/true)) {
     SCOPED_TRACE(file);
-    expect_schema_agrees(operator_space_schema(), read_file(file), /*seed=*/4, /*num_mutants=*/200,
+    expect_schema_agrees(operator_space_schema(), read_file(file), /*seed=*/4, /*num_mutants=*/100,
                          read);
     expect_schema_agrees(operator_space_schema(), operator_space_yaml(read_operator_space(file)),
-                         /*seed=*/5, /*num_mutants=*/100, read);
+                         /*seed=*/5, /*num_mutants=*/50, read);
   }
 }
 
