@@ -47,7 +47,7 @@ TEST(TextTableTest, IsUnchangedIfItFits) {
 TEST(TextTableTest, NamesAreShortenedInTheMiddleBeforeColumnsAreLeftOut) {
   const std::string text = table_of("stage1.block2.depthwise").to_string(false, 50);
   EXPECT_EQ(widest_line(text), 50U);
-  EXPECT_THAT(text, HasSubstr("stage...wise"));
+  EXPECT_THAT(text, HasSubstr("stage...hwise"));
   EXPECT_THAT(text, HasSubstr("123,456,789"));
   EXPECT_THAT(text, Not(HasSubstr("left out")));
 }
@@ -56,7 +56,7 @@ TEST(TextTableTest, ColumnsThatAreLeftOutAreNamed) {
   const std::string text = table_of("stage1.block2.depthwise").to_string(false, 40);
   EXPECT_LE(widest_line(text), 40U);
   EXPECT_THAT(text, HasSubstr("left out at this width: MACs\n"));
-  EXPECT_THAT(text, HasSubstr("depthw...v2d"));
+  EXPECT_THAT(text, HasSubstr("depth...onv2d"));
   EXPECT_THAT(table_of("stage1.block2.depthwise").to_string(false, 26),
               HasSubstr("left out at this width:\n    op, MACs\n"));
 }
