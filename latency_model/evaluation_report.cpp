@@ -44,14 +44,15 @@ std::string features_of(const Case& c, const FeatureSet& set) {
 
 }  // namespace
 
-std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& set) {
+std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& set,
+                              std::size_t max_columns) {
   TextTable summaries({{"errors in %", Alignment::kLeft},
                        {"n"},
                        {"MAPE"},
-                       {"median"},
-                       {"RMSPE"},
+                       {"median", Alignment::kRight, 1},
+                       {"RMSPE", Alignment::kRight, 2},
                        {"bias"},
-                       {"p95"},
+                       {"p95", Alignment::kRight, 3},
                        {"max"},
                        {"within 5"},
                        {"within 10"}});
@@ -65,7 +66,7 @@ std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& se
       "{}\n"
       "Order of the networks: Kendall tau {:.4f}, Spearman {:.4f}\n"
       "The plain roofline has a MAPE of {} % on the same layers.\n",
-      summaries.to_string(false), evaluation.kendall_tau, evaluation.spearman,
+      summaries.to_string(false, max_columns), evaluation.kendall_tau, evaluation.spearman,
       percent(evaluation.roofline_mape));
   if (evaluation.worst.empty()) return text;
 
@@ -80,7 +81,7 @@ std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& se
                    fmt::format("{:.0f}", c.measured), fmt::format("{:.0f}", c.predicted),
                    signed_percent(c.error())});
   }
-  std::istringstream lines(worst.to_string(false));
+  std::istringstream lines(worst.to_string(false, max_columns));
   std::string line;
   std::getline(lines, line);
   text += fmt::format("\n{}\n", line);

@@ -9,7 +9,8 @@ packages="build-essential cmake ninja-build pkg-config ccache
   libtorch-dev libopenblas0-pthread libonnx-dev libprotobuf-dev protobuf-compiler
   libjpeg62-turbo-dev libpng-dev zlib1g-dev dataset-fashion-mnist libopencv-dnn-dev
   nlohmann-json3-dev libeigen3-dev libgtest-dev libgmock-dev libbenchmark-dev
-  clang clang-format clang-tidy python3 pybind11-dev python3-dev python3-pytest"
+  clang clang-format clang-tidy python3 pybind11-dev python3-dev python3-pytest
+  python3-jsonschema python3-yaml"
 
 case "${1:-}" in
   "") ;;

@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "latency_model/evaluation_report.hpp"
+#include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/json_document.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {
@@ -70,19 +72,21 @@ std::string calibration_table(const CalibrationReport& report) {
   const Calibration& calibration = report.calibration;
   const LatencyModel& model = calibration.model;
   const auto extractor = make_feature_extractor(model.hardware);
+  const std::size_t columns = output_columns();
   std::string text = fmt::format(
       "latency model of {}, fitted to {} layers of {} networks: {}, seed {}\n\n"
       "on held-out networks:\n\n{}\n"
       "on the networks of the fit: MAPE {:.2f} % of layers, {:.2f} % of networks\n",
       model.hardware.name, with_separators(model.provenance.num_layers),
       with_separators(model.provenance.num_networks), model.provenance.set, model.provenance.seed,
-      evaluation_report(model.holdout, extractor->set()), 100.0 * calibration.train.layers.mape,
-      100.0 * calibration.train.networks.mape);
+      evaluation_report(model.holdout, extractor->set(), columns),
+      100.0 * calibration.train.layers.mape, 100.0 * calibration.train.networks.mape);
   if (!calibration.warnings.empty()) {
     text += fmt::format("\nwarnings:\n  {}\n", fmt::join(calibration.warnings, "\n  "));
   }
-  return text + (report.refusal.empty() ? fmt::format("\nmodel: {}\n", report.path)
-                                        : fmt::format("\nno model written: {}\n", report.refusal));
+  text += report.refusal.empty() ? fmt::format("\nmodel: {}\n", report.path)
+                                 : fmt::format("\nno model written: {}\n", report.refusal);
+  return wrapped_lines(text, columns);
 }
 
 std::string calibration_json(const CalibrationReport& report) {

@@ -17,7 +17,10 @@
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/man_page.hpp"
 #include "simulator/cli/program.hpp"
+#include "simulator/cli/schema_command.hpp"
 #include "simulator/cli/shell_completion.hpp"
+#include "simulator/hardware/machine_schema.hpp"
+#include "simulator/network/network_schema.hpp"
 
 namespace tilewake {
 namespace {
@@ -40,6 +43,20 @@ ExitCode nas_command(const Arguments& arguments) {
                   program, std::strerror(errno)));
 }
 
+/// The search has some of the kinds, and prints them itself.
+ExitCode schema_command(const Arguments& arguments) {
+  static const SchemaKinds kinds = {{"machine", machine_schema},
+                                    {"network", network_schema},
+                                    {"recipe", nullptr},
+                                    {"space", nullptr},
+                                    {"operator_space", nullptr}};
+  return print_schema("", kinds, arguments, [](const Arguments& of_search) {
+    Arguments words = {"schema"};
+    words.insert(words.end(), of_search.begin(), of_search.end());
+    return nas_command(words);
+  });
+}
+
 ExitCode print_completion(const Arguments& arguments);
 ExitCode print_man_page(const Arguments& arguments);
 
@@ -55,6 +72,8 @@ const std::vector<Command>& commands() {
       {"dram", "measure the memory of a machine", dram_command},
       {"convert", "write a network as plain layers, YAML or ONNX", convert_command},
       {"list", "list machines, networks, search spaces and recipes", list_command},
+      {"new", "write the file of a machine to begin with", new_command},
+      {"schema", "print the keys of a kind of YAML file, for editors", schema_command},
       {"nas", "search for the most accurate network within a latency limit", nas_command,
        /*mode=*/"", /*is_program=*/true},
       // For installation; the help does not list them.

@@ -12,6 +12,7 @@
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {
@@ -21,7 +22,10 @@ using PredictionFormatter = std::string (*)(const NetworkPrediction& prediction)
 // To add a format: one line here.
 constexpr std::array<std::pair<std::string_view, PredictionFormatter>, 3> kPredictionFormats = {{
     {"table",
-     [](const NetworkPrediction& prediction) { return prediction_table(prediction, use_color()); }},
+     [](const NetworkPrediction& prediction) {
+       const std::size_t columns = output_columns();
+       return wrapped_lines(prediction_table(prediction, use_color(), columns), columns);
+     }},
     {"csv", prediction_csv},
     {"json", prediction_json},
 }};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/cli/prediction_report.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -25,13 +26,31 @@ std::string share_cell(std::int64_t part, std::int64_t whole) {
   return percent(whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole));
 }
 
+/// The layers that take the most cycles.
+std::string slowest_text(const NetworkPrediction& prediction) {
+  constexpr std::size_t kNumSlowest = 3;
+  std::vector<const PredictedLayer*> slowest;
+  for (const PredictedLayer& layer : prediction.layers) slowest.push_back(&layer);
+  std::stable_sort(
+      slowest.begin(), slowest.end(),
+      [](const PredictedLayer* a, const PredictedLayer* b) { return a->cycles > b->cycles; });
+  if (slowest.size() > kNumSlowest) slowest.resize(kNumSlowest);
+  std::string text = "slowest layers:";
+  for (const PredictedLayer* layer : slowest) {
+    text += fmt::format("{} {} ({})", text.ends_with(':') ? "" : ",", shortened(layer->layer),
+                        share_cell(layer->cycles, prediction.total_cycles));
+  }
+  return text + "\n\n";
+}
+
 }  // namespace
 
-std::string prediction_table(const NetworkPrediction& prediction, bool color) {
+std::string prediction_table(const NetworkPrediction& prediction, bool color,
+                             std::size_t max_columns) {
   const std::int64_t total = prediction.total_cycles;
   TextTable table({{"layer", Alignment::kLeft},
-                   {"op", Alignment::kLeft},
-                   {"MACs"},
+                   {"op", Alignment::kLeft, 1},
+                   {"MACs", Alignment::kRight, 2},
                    {"cycles"},
                    {"share"},
                    {"error"}});
@@ -52,11 +71,12 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color) {
   table.add_row({"total", fmt::format("{} layers", prediction.layers.size()), with_prefix(num_macs),
                  with_separators(total), percent(1.0), band_cell(prediction.error_band)},
                 Emphasis::kBold);
-  return fmt::format(
-      "{}\n{} on {}: {} ms predicted; 95 % of the held-out networks were within {} of the "
-      "simulator\n",
-      table.to_string(color), prediction.network, prediction.hardware,
-      with_decimals(prediction.latency_ms), error_bound(prediction.error_band));
+  return slowest_text(prediction) +
+         fmt::format(
+             "{}\n{} on {}: {} ms predicted; 95 % of the held-out networks were within {} of the "
+             "simulator\n",
+             table.to_string(color, max_columns), prediction.network, prediction.hardware,
+             with_decimals(prediction.latency_ms), error_bound(prediction.error_band));
 }
 
 std::string prediction_csv(const NetworkPrediction& prediction) {

@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
            tilewake::nas_evaluate_command},
           {"space", "make a search space of operators for one or several machines",
            tilewake::nas_space_command},
+          {"schema", "print the keys of recipes and search spaces, for editors",
+           tilewake::nas_schema_command},
           {"compare", "compare several methods over several seeds", tilewake::nas_compare_command},
       },
       argc, argv, {{"LibTorch", TORCH_VERSION}});

@@ -16,6 +16,9 @@ ExitCode nas_evaluate_command(const Arguments& arguments);
 /// Makes a search space of operators for one machine, or for each of several.
 ExitCode nas_space_command(const Arguments& arguments);
 
+/// Prints the keys of recipes and search spaces.
+ExitCode nas_schema_command(const Arguments& arguments);
+
 /// Compares several methods over several seeds.
 ExitCode nas_compare_command(const Arguments& arguments);
 

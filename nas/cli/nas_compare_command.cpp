@@ -300,7 +300,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
 std::string report(const std::string& format, const std::vector<ComparedRun>& runs) {
   if (format == "json") return comparison_json(runs);
   if (format == "csv") return comparison_csv(runs);
-  return comparison_table(runs);
+  return comparison_table(runs, output_columns());
 }
 
 }  // namespace

@@ -28,6 +28,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
 #include "simulator/common/stopwatch.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/trace/json_string.hpp"
 
@@ -216,7 +217,7 @@ void write_out(const SpaceOptions& options, const Arguments& arguments,
 std::string report(const std::string& format, const std::vector<MachineSpace>& spaces) {
   if (format == "json") return spaces_json(spaces);
   if (format == "csv") return spaces_csv(spaces);
-  return spaces_table(spaces);
+  return wrapped_lines(spaces_table(spaces), output_columns());
 }
 
 }  // namespace

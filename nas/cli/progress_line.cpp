@@ -2,83 +2,57 @@
 #include "nas/cli/progress_line.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "simulator/cli/log.hpp"
+#include "simulator/cli/standard_streams.hpp"
 
 namespace tilewake {
 namespace {
 
-constexpr double kSecondsBetween = 0.2;  // minimum, on a terminal
 constexpr std::int64_t kTenths = 10;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-void write(const std::string& text) {
-  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
-}
-
-std::string time_left(double seconds) {
-  const auto whole = static_cast<std::int64_t>(std::ceil(std::max(seconds, 0.0)));
-  if (whole >= 3600)
-    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-  return fmt::format("{}:{:02}", whole / 60, whole % 60);
-}
 
 }  // namespace
 
-ProgressLine::ProgressLine()
-    : is_silent_(!log().should_log(spdlog::level::info)),
-      is_terminal_(::isatty(STDERR_FILENO) == 1) {}
-
 void ProgressLine::update(const PhaseProgress& progress) {
-  if (is_silent_) return;
   if (progress.phase != phase_) {
-    end();
+    line_.end();
     phase_ = progress.phase;
-    shown_tenths_ = -1;
+    shown_tenths_ = 0;
+  }
+  if (line_.is_terminal()) {
+    if (!line_.is_due() && progress.step < progress.num_steps) return;
+    constexpr std::size_t kBesides = sizeof("tilewake: ");  // and the last column
+    const std::size_t columns = error_columns();
+    return line_.show(progress_text(progress, columns - std::min(columns, kBesides)));
   }
   const std::int64_t tenths =
       kTenths * progress.step / std::max<std::int64_t>(progress.num_steps, 1);
-  if (!is_terminal_) {
-    if (tenths == std::max<std::int64_t>(shown_tenths_, 0)) return;
-    shown_tenths_ = tenths;
-    return write("tilewake: " + progress_text(progress) + "\n");
-  }
-  const double time = now();
-  if (time - shown_at_ < kSecondsBetween && progress.step < progress.num_steps) return;
-  shown_at_ = time;
-  std::string line = progress_text(progress);
-  const std::size_t length = line.size();
-  line.resize(std::max(length, shown_length_), ' ');  // overwrites the rest of the previous line
-  shown_length_ = length;
-  write("\r" + line);
+  if (tenths == shown_tenths_) return;
+  shown_tenths_ = tenths;
+  line_.show(progress_text(progress));
 }
 
-void ProgressLine::end() {
-  if (shown_length_ > 0) write("\n");
-  shown_length_ = 0;
-}
-
-std::string progress_text(const PhaseProgress& progress) {
-  std::string text = fmt::format(
-      "{} {} of {}, {} %, loss {:.3f}, accuracy {:.1f} %", progress.phase, progress.step,
-      progress.num_steps, 100 * progress.step / std::max<std::int64_t>(progress.num_steps, 1),
-      progress.loss, 100.0 * progress.accuracy);
-  if (progress.latency_ms) text += fmt::format(", {:.4f} ms", *progress.latency_ms);
-  if (progress.latency_ms && progress.target_ms) {
-    text += fmt::format(" ({:+.1f} % of T)",
-                        100.0 * (*progress.latency_ms / *progress.target_ms - 1.0));
+std::string progress_text(const PhaseProgress& progress, std::size_t max_columns) {
+  const std::int64_t percent = 100 * progress.step / std::max<std::int64_t>(progress.num_steps, 1);
+  std::vector<std::string> parts = {
+      fmt::format("{} {} of {}", progress.phase, progress.step, progress.num_steps),
+      fmt::format("{} %", percent), fmt::format("loss {:.3f}", progress.loss),
+      fmt::format("accuracy {:.1f} %", 100.0 * progress.accuracy)};
+  if (progress.latency_ms) {
+    parts.push_back(fmt::format("{:.4f} ms", *progress.latency_ms));
+    if (progress.target_ms) {
+      parts.back() += fmt::format(" ({:+.1f} % of T)",
+                                  100.0 * (*progress.latency_ms / *progress.target_ms - 1.0));
+    }
   }
-  return text + fmt::format(", {:.0f} images/s, {} left", progress.images_per_second,
-                            time_left(progress.eta_seconds));
+  parts.push_back(fmt::format("{:.0f} images/s", progress.images_per_second));
+  const std::string left = clock_text(progress.eta_seconds) + " left";
+  const auto joined = [&] { return fmt::format("{}, {}", fmt::join(parts, ", "), left); };
+  while (max_columns > 0 && parts.size() > 1 && joined().size() > max_columns) parts.pop_back();
+  return joined();
 }
 
 }  // namespace tilewake

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "nas/training/phase.hpp"
+#include "simulator/cli/status_line.hpp"
 
 namespace tilewake {
 
-/// Progress of training on standard error: one line that is rewritten on a terminal, one line per
+/// Progress of training on standard error: a StatusLine for each phase on a terminal, one line per
 /// 10 % of a phase elsewhere. Silent with -q.
 class ProgressLine {
  public:
-  ProgressLine();
-
   void update(const PhaseProgress& progress);
 
   /// To be called before something else is written to standard error.
-  void end();
+  void end() { line_.end(); }
 
  private:
-  bool is_silent_;
-  bool is_terminal_;
+  StatusLine line_;
   std::string phase_;
-  std::int64_t shown_tenths_ = -1;
-  std::size_t shown_length_ = 0;
-  double shown_at_ = 0.0;  // seconds, of a steady clock
+  std::int64_t shown_tenths_ = 0;
 };
 
 /// "search 120 of 400, 30 %, loss 1.234, accuracy 67.1 %, 0.1512 ms (+0.8 % over T), 412 images/s,
-/// 1:23 left"
-std::string progress_text(const PhaseProgress& progress);
+/// 1:23 left"; without the figures that the width leaves no place for, but with the time.
+///   @param max_columns  of the text; 0: any number
+std::string progress_text(const PhaseProgress& progress, std::size_t max_columns = 0);
 
 }  // namespace tilewake

@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include "nas/report/step_table.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/json_string.hpp"
@@ -21,6 +23,14 @@ namespace tilewake {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// Explains in_one_line().
+constexpr std::string_view kNetworkLegend =
+    "networks: `stem 16, 24: 3x3:2 5x5:4 | shuffle 5x5 SE, head 256, 28 px` is a stem of 16 "
+    "channels, a stage of 24 channels with two blocks, a head of 256 channels, for images of 28 "
+    "pixels. `|` is between blocks; `3x3:2 5x5:4` is a block of two branches with kernels of 3x3 "
+    "and 5x5 and expansion ratios of 2 and 4; other blocks have the name of their operator; SE is "
+    "squeeze-and-excitation, hswish an activation.\n";
 
 std::vector<StepRow> rows_of(const TargetResult& target) {
   std::vector<StepRow> rows;
@@ -108,10 +118,13 @@ std::string indented(const std::string& text) {
 }  // namespace
 
 std::string search_table(const SearchResult& result) {
+  const std::size_t columns = output_columns();
   std::string text;
   for (const TargetResult& target : result.targets) {
     text += fmt::format("limit {}\n", as_ms(target.target_ms));
-    text += step_table_text(rows_of(target)) + "\n" + conclusion(target) + "\n";
+    const std::string answer = conclusion(target);
+    if (!answer.empty()) text += answer + "\n";
+    text += step_table_text(rows_of(target), columns) + "\n";
   }
   if (result.targets.size() > 1 && is_complete(result.targets.back())) {
     text += "front\n  limit       simulated   test accuracy  parameters\n";
@@ -121,8 +134,10 @@ std::string search_table(const SearchResult& result) {
                           as_ms(*last.simulated_ms), as_percent(*last.test_accuracy),
                           num_trained_params(*last.architecture));
     }
+    text += "\n";
   }
-  return text;
+  if (!result.targets.empty()) text += kNetworkLegend;
+  return wrapped_lines(text, columns);
 }
 
 std::string search_json(const SearchResult& result) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <boost/math/distributions/students_t.hpp>
@@ -13,6 +15,7 @@
 
 #include "nas/report/paired.hpp"
 #include "simulator/common/csv.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {
@@ -77,8 +80,8 @@ std::string accuracy_text(const std::optional<SampleStatistics>& s) {
                      100.0 * *s->standard_deviation);
 }
 
-std::string row_text(const std::vector<ComparedRun>& runs, const std::string& method,
-                     double target_ms, std::size_t width) {
+std::vector<std::string> row_cells(const std::vector<ComparedRun>& runs, const std::string& method,
+                                   double target_ms) {
   const auto mean = [&](const Value& value) -> std::optional<double> {
     const auto s = statistics_of(values_of(runs, method, target_ms, value));
     return s ? std::optional<double>(s->mean) : std::nullopt;
@@ -88,18 +91,18 @@ std::string row_text(const std::vector<ComparedRun>& runs, const std::string& me
     return figure ? fmt::format(fmt::runtime(format), *figure) : std::string("-");
   };
   const auto count = values_of(runs, method, target_ms, validation_of).size();
-  return fmt::format(
-      "  {:<{}}  {:>5}  {:>24}  {:>24}  {:>9}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}\n", method, width,
-      count, accuracy_text(statistics_of(values_of(runs, method, target_ms, validation_of))),
-      accuracy_text(statistics_of(values_of(runs, method, target_ms, test_of))),
-      cell([](const ComparedRun& r) { return r.simulated_ms; }, "{:.4f}"),
-      cell([](const ComparedRun& r) { return static_cast<double>(r.params) * 1e-3; }, "{:.1f}"),
-      cell([](const ComparedRun& r) { return static_cast<double>(r.macs) * 1e-6; }, "{:.2f}"),
-      cell([](const ComparedRun& r) { return static_cast<double>(r.trained_images) * 1e-3; },
-           "{:.1f}"),
-      cell([](const ComparedRun& r) { return static_cast<double>(r.evaluated_images) * 1e-3; },
-           "{:.1f}"),
-      cell([](const ComparedRun& r) { return r.search_seconds; }, "{:.0f}"));
+  return {method,
+          std::to_string(count),
+          accuracy_text(statistics_of(values_of(runs, method, target_ms, validation_of))),
+          accuracy_text(statistics_of(values_of(runs, method, target_ms, test_of))),
+          cell([](const ComparedRun& r) { return r.simulated_ms; }, "{:.4f}"),
+          cell([](const ComparedRun& r) { return static_cast<double>(r.params) * 1e-3; }, "{:.1f}"),
+          cell([](const ComparedRun& r) { return static_cast<double>(r.macs) * 1e-6; }, "{:.2f}"),
+          cell([](const ComparedRun& r) { return static_cast<double>(r.trained_images) * 1e-3; },
+               "{:.1f}"),
+          cell([](const ComparedRun& r) { return static_cast<double>(r.evaluated_images) * 1e-3; },
+               "{:.1f}"),
+          cell([](const ComparedRun& r) { return r.search_seconds; }, "{:.0f}")};
 }
 
 /// Random networks of each method's space, over all seeds.
@@ -127,6 +130,15 @@ std::string tau_text(const std::vector<ComparedRun>& runs, double target_ms) {
     }
   }
   return text;
+}
+
+constexpr std::string_view kIndent = "  ";
+
+std::string indented(const std::string& text) {
+  std::string result;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) result += fmt::format("{}{}\n", kIndent, line);
+  return result;
 }
 
 std::optional<SampleStatistics> difference_of(const std::vector<ComparedRun>& runs,
@@ -233,18 +245,23 @@ std::optional<double> latency_at(std::vector<std::pair<double, double>> points, 
   return {};
 }
 
-std::string comparison_table(const std::vector<ComparedRun>& runs) {
-  std::size_t width = 6;
-  for (const std::string& method : methods_of(runs)) width = std::max(width, method.size());
+std::string comparison_table(const std::vector<ComparedRun>& runs, std::size_t max_columns) {
   std::string text;
   for (const double target_ms : targets_of(runs)) {
     text += fmt::format("limit {} ms\n", target_ms);
-    text +=
-        fmt::format("  {:<{}}  {:>5}  {:>24}  {:>24}  {:>9}  {:>8}  {:>8}  {:>9}  {:>9}  {:>8}\n",
-                    "method", width, "seeds", "validation %", "test %", "simulated", "params K",
-                    "MMACs", "trained K", "scored K", "search s");
+    TextTable table({{"method", TextTable::Alignment::kLeft},
+                     {"seeds"},
+                     {"validation %", TextTable::Alignment::kRight, 1},
+                     {"test %"},
+                     {"simulated"},
+                     {"params K", TextTable::Alignment::kRight, 3},
+                     {"MMACs", TextTable::Alignment::kRight, 2},
+                     {"trained K", TextTable::Alignment::kRight, 5},
+                     {"scored K", TextTable::Alignment::kRight, 4},
+                     {"search s"}});
     for (const std::string& method : methods_of(runs))
-      text += row_text(runs, method, target_ms, width);
+      table.add_row(row_cells(runs, method, target_ms));
+    text += indented(table.to_string(false, max_columns == 0 ? 0 : max_columns - kIndent.size()));
     std::string random;
     for (const std::string& method : methods_of(runs))
       random += random_text(runs, method, target_ms);
@@ -259,7 +276,7 @@ std::string comparison_table(const std::vector<ComparedRun>& runs) {
     text += "\n";
   }
   if (targets_of(runs).size() > 1) text += equal_accuracy_text(runs);
-  return text;
+  return wrapped_lines(text, max_columns);
 }
 
 std::string comparison_csv(const std::vector<ComparedRun>& runs) {

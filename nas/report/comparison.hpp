@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,7 +36,8 @@ struct ComparedRun {
 /// that are significant at 95 % by Student's t, without correction for multiple tests (validation
 /// images were used to choose networks, in some methods more than in others). For several limits,
 /// the latency at which a method reaches the accuracies of the first one.
-std::string comparison_table(const std::vector<ComparedRun>& runs);
+///   @param max_columns  of a line; 0: any number
+std::string comparison_table(const std::vector<ComparedRun>& runs, std::size_t max_columns = 0);
 
 /// `# tilewake-comparison v1`, a line of names, one line per run.
 std::string comparison_csv(const std::vector<ComparedRun>& runs);

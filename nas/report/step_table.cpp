@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <numeric>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "simulator/common/csv.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {
@@ -55,7 +57,7 @@ std::string aligned(const Cells& cells, const std::array<std::size_t, kNumColumn
 
 }  // namespace
 
-std::string step_table_text(const std::vector<StepRow>& rows) {
+std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns) {
   std::vector<Cells> lines = {
       {"step", "network", "estimated ms", "simulated ms", "accuracy %", "params M", "GMACs"}};
   for (const StepRow& row : rows) lines.push_back(printed_cells(row));
@@ -66,7 +68,22 @@ std::string step_table_text(const std::vector<StepRow>& rows) {
   }
   std::string text;
   for (const Cells& line : lines) text += aligned(line, widths);
-  return text;
+  const auto total = std::accumulate(widths.begin(), widths.end(), 2 * (kNumColumns - 1));
+  if (max_columns == 0 || total <= max_columns) return text;
+
+  TextTable table({{"step", TextTable::Alignment::kLeft},
+                   {"estimated ms"},
+                   {"simulated ms"},
+                   {"accuracy %"},
+                   {"params M"},
+                   {"GMACs"}});
+  std::string networks = "networks:\n";
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const Cells& cells = lines[i];
+    table.add_row({cells[0], cells[2], cells[3], cells[4], cells[5], cells[6]});
+    networks += fmt::format("  {}: {}\n", cells[0], cells[1]);
+  }
+  return table.to_string(false, max_columns) + wrapped_lines(networks, max_columns);
 }
 
 std::string step_table_csv(const std::vector<StepRow>& rows) {

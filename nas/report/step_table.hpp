@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,7 +22,8 @@ struct StepRow {
 
 /// Columns for display: ms with four digits, accuracy in percent, parameters in millions, GMACs;
 /// "-" for missing figures. The first line has the titles; every line ends in a line feed.
-std::string step_table_text(const std::vector<StepRow>& rows);
+///   @param max_columns  of a line; 0: any number. In a wider table the networks are below it.
+std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns = 0);
 
 /// `# tilewake-steps v1`, a line of names, one line per row; empty fields for missing figures.
 std::string step_table_csv(const std::vector<StepRow>& rows);

@@ -3,42 +3,51 @@
 
 #include <fmt/format.h>
 
+#include "nas/space/frame_fields.hpp"
 #include "simulator/network/network_builder.hpp"
+#include "simulator/network/network_schema.hpp"
 #include "simulator/network/op_names.hpp"
 
 namespace tilewake {
-namespace {
-
-void read_stem(YamlReader stem, Frame& frame) {
-  frame.stem_kernel = read_int(stem, "kernel", 1, SpaceLimits::kMaxKernel);
-  stem.check(frame.stem_kernel % 2 == 1, "kernel", "must be odd");
-  frame.stem_stride = read_int(stem, "stride", 1, SpaceLimits::kMaxStride);
-  frame.stem_width = read_int(stem, "width", 1, SpaceLimits::kMaxWidth);
-  stem.finish();
+void visit_fields(YamlFields& fields, Frame& frame) {
+  using Limits = SpaceLimits;
+  fields.text("name", frame.name, {"", "used in networks and reports"}, kNamePattern);
+  fields.section("input", [&] {
+    fields.integer("channels", frame.input.channels, 1, Limits::kMaxWidth);
+    fields.integer("height", frame.input.height, 1, Limits::kMaxSide, {"pixels", ""});
+    fields.integer("width", frame.input.width, 1, Limits::kMaxSide, {"pixels", ""});
+  });
+  fields.integer("num_classes", frame.num_classes, 1, Limits::kMaxClasses,
+                 {"classes", "outputs of the classifier"});
+  fields.section(
+      "stem",
+      [&] {
+        fields.integer("kernel", frame.stem_kernel, 1, Limits::kMaxKernel, {"pixels", "odd"});
+        fields.integer("stride", frame.stem_stride, 1, Limits::kMaxStride, {"pixels", ""});
+        fields.integer("width", frame.stem_width, 1, Limits::kMaxWidth, {"channels", ""});
+      },
+      {"", "the first convolution"});
+  fields.section(
+      "head",
+      [&] {
+        fields.integer("width", frame.head_width, 1, Limits::kMaxWidth, {"channels", ""});
+      },
+      {"", "1x1 convolution before pool and classifier"});
+  fields.optional([&] {
+    fields.word("activation", frame.activation, kActivationNames, {"", "of stem, blocks and head"});
+  });
 }
 
-Shape read_input_shape(YamlReader input) {
-  Shape shape;
-  shape.channels = input.integer("channels", 1, SpaceLimits::kMaxWidth);
-  shape.height = input.integer("height", 1, SpaceLimits::kMaxSide);
-  shape.width = input.integer("width", 1, SpaceLimits::kMaxSide);
-  input.finish();
-  return shape;
+void check_frame(const YamlReader& root, const Frame& frame) {
+  located_at(root, "name", [&] { check_name(frame.name, "name"); });
+  root.check(frame.stem_kernel % 2 == 1, "stem.kernel", "must be odd");
 }
-
-}  // namespace
 
 Frame read_frame(YamlReader& root) {
   Frame frame;
-  frame.name = root.required<std::string>("name");
-  located_at(root, "name", [&] { check_name(frame.name, "name"); });
-  frame.input = read_input_shape(root.section("input"));
-  frame.num_classes = read_int(root, "num_classes", 1, SpaceLimits::kMaxClasses);
-  read_stem(root.section("stem"), frame);
-  YamlReader head = root.section("head");
-  frame.head_width = read_int(head, "width", 1, SpaceLimits::kMaxWidth);
-  head.finish();
-  frame.activation = root.choice("activation", kActivationNames, frame.activation);
+  YamlFieldReader fields(root);
+  visit_fields(fields, frame);
+  check_frame(root, frame);
   return frame;
 }
 
@@ -67,12 +76,16 @@ std::vector<int> read_ints(YamlReader& yaml, const std::string& key, int min, in
   return values;
 }
 
-std::vector<int> read_kernels(YamlReader& yaml) {
-  std::vector<int> kernels = read_ints(yaml, "kernels", 1, SpaceLimits::kMaxKernel);
+void check_kernels(const YamlReader& yaml, const std::vector<int>& kernels) {
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     yaml.check(kernels[i] % 2 == 1, "kernels", fmt::format("must be odd, not {}", kernels[i]));
     yaml.check(i == 0 || kernels[i] > kernels[i - 1], "kernels", "must be ascending and distinct");
   }
+}
+
+std::vector<int> read_kernels(YamlReader& yaml) {
+  std::vector<int> kernels = read_ints(yaml, "kernels", 1, SpaceLimits::kMaxKernel);
+  check_kernels(yaml, kernels);
   return kernels;
 }
 

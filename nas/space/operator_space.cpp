@@ -10,7 +10,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "nas/space/frame.hpp"
+#include "nas/space/frame_fields.hpp"
+#include "nas/space/space_schemas.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -20,14 +21,22 @@ namespace {
 
 constexpr const char* kOperators = "operators";
 
+const std::vector<std::string>& pool_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Operator& op : operator_pool()) all.push_back(to_string(op));
+    return all;
+  }();
+  return names;
+}
+
 std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<std::string>& names,
                                       const std::string& key) {
   std::vector<Operator> operators;
   for (const std::string& name : names) {
     const std::optional<Operator> op = operator_named(name);
     if (!op) {
-      std::vector<std::string> known;
-      for (const Operator& each : operator_pool()) known.push_back(to_string(each));
+      const std::vector<std::string>& known = pool_names();
       yaml.fail(key, fmt::format("'{}' is not an operator; the pool has {}{}", printable(name),
                                  fmt::join(known, ", "), suggestion(name, known)));
     }
@@ -39,33 +48,88 @@ std::vector<Operator> named_operators(const YamlReader& yaml, const std::vector<
   return operators;
 }
 
-/// `operators` of the file or of one of its entries; `otherwise` if missing.
-std::vector<Operator> read_operators(YamlReader& yaml, const std::vector<Operator>& otherwise) {
-  const bool are_given = yaml.has(kOperators);
-  const std::vector<std::string> names = yaml.strings(kOperators, {});
-  return are_given ? named_operators(yaml, names, kOperators) : otherwise;
+using OperatorNames = std::vector<std::string>;  // empty: not in the file
+
+struct BlockEntry {
+  OperatorNames operators;
+};
+
+/// A stage as in the file: either `depth` (0: not given) and `operators`, or `blocks`.
+struct StageEntry {
+  int width = 0;
+  int stride = 1;
+  int depth = 0;
+  OperatorNames operators;
+  std::vector<BlockEntry> blocks;
+};
+
+struct OperatorSpaceFile {
+  OperatorSpace space;  // without stages
+  OperatorNames operators;
+  std::vector<StageEntry> stages;
+};
+
+void visit_operators(YamlFields& fields, OperatorNames& names, std::string_view meaning) {
+  fields.texts(kOperators, names, {"", meaning}, pool_names());
 }
 
-OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space) {
+void visit_fields(YamlFields& fields, StageEntry& stage) {
+  fields.integer("width", stage.width, 1, SpaceLimits::kMaxWidth, {"channels", ""});
+  fields.integer("stride", stage.stride, 1, SpaceLimits::kMaxStride,
+                 {"pixels", "of the first block"});
+  fields.optional([&] {
+    fields.integer("depth", stage.depth, 1, SpaceLimits::kMaxDepth,
+                   {"blocks", "of the stage, unless `blocks` is given"});
+    visit_operators(fields, stage.operators, "of each block; default: those of the space");
+    fields.items("blocks", stage.blocks, SpaceLimits::kMaxDepth,
+                 [&](BlockEntry& block) {
+                   visit_operators(fields, block.operators, "of this block, each once");
+                 },
+                 {"", "instead of `depth` and `operators`: one for each block"});
+  });
+}
+
+void visit_fields(YamlFields& fields, OperatorSpaceFile& file) {
+  visit_fields(fields, file.space.frame());
+  fields.optional([&] {
+    fields.number("se_ratio", file.space.se_ratio, {SpaceLimits::kMinSeRatio, 1.0},
+                  {"", "squeezed channels over a block's input channels"});
+    visit_operators(fields, file.operators,
+                    "of every stage without its own list, each once; default: all");
+  });
+  fields.items("stages", file.stages, SpaceLimits::kMaxStages,
+               [&](StageEntry& stage) { visit_fields(fields, stage); },
+               {"", "at most 256 blocks in all"});
+  fields.optional([&] {
+    fields.integer("width_divisor", file.space.width_divisor, 1, SpaceLimits::kMaxWidthDivisor,
+                   {"channels", "scaled widths are multiples of it"});
+    fields.integer("max_params", file.space.max_params, 0, SpaceLimits::kMaxParams,
+                   {"parameters", "of the final network; 0: no limit"});
+  });
+}
+
+/// The operators of those names; `otherwise` if there are none.
+std::vector<Operator> operators_of(const YamlReader& yaml, const OperatorNames& names,
+                                   const std::vector<Operator>& otherwise) {
+  return names.empty() ? otherwise : named_operators(yaml, names, kOperators);
+}
+
+OperatorStage stage_of(YamlReader yaml, const StageEntry& entry,
+                       const std::vector<Operator>& of_space) {
   OperatorStage stage;
-  stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
-  stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
-  if (yaml.has("blocks")) {
-    yaml.check(!yaml.has("depth"), "depth", "conflicts with blocks; give one of them");
-    yaml.check(!yaml.has(kOperators), kOperators,
-               "conflicts with blocks, whose entries have their own");
-    for (const YamlReader& entry : yaml.items("blocks")) {
-      YamlReader block = entry;
-      yaml.check(block.has(kOperators), "blocks", "every entry must have operators");
-      stage.blocks.push_back(read_operators(block, {}));
-      block.finish();
-      yaml.check(stage.blocks.size() <= SpaceLimits::kMaxDepth, "blocks",
-                 fmt::format("must be at most {}", SpaceLimits::kMaxDepth));
-    }
-    yaml.check(!stage.blocks.empty(), "blocks", "must not be empty");
+  stage.width = entry.width;
+  stage.stride = entry.stride;
+  if (entry.blocks.empty()) {
+    yaml.check(entry.depth > 0, "depth", "missing: give a depth, or blocks");
+    stage.blocks.assign(static_cast<std::size_t>(entry.depth),
+                        operators_of(yaml, entry.operators, of_space));
   } else {
-    const int depth = read_int(yaml, "depth", 1, SpaceLimits::kMaxDepth);
-    stage.blocks.assign(static_cast<std::size_t>(depth), read_operators(yaml, of_space));
+    yaml.check(entry.depth == 0, "depth", "conflicts with blocks; give one of them");
+    yaml.check(entry.operators.empty(), kOperators,
+               "conflicts with blocks, whose entries have their own");
+    const std::vector<YamlReader> readers = yaml.items("blocks");
+    for (std::size_t i = 0; i < entry.blocks.size(); ++i)
+      stage.blocks.push_back(operators_of(readers[i], entry.blocks[i].operators, {}));
   }
   for (const std::vector<Operator>& block : stage.blocks) {
     for (const Operator& op : block) {
@@ -73,7 +137,6 @@ OperatorStage read_stage(YamlReader yaml, const std::vector<Operator>& of_space)
                  fmt::format("must be even for {}", to_string(op)));
     }
   }
-  yaml.finish();
   return stage;
 }
 
@@ -103,27 +166,24 @@ void check_largest_network(const OperatorSpace& space) {
 }
 
 OperatorSpace read_operator_document(YamlReader root) {
-  OperatorSpace space;
   root.check(!root.has("branches"), "branches",
              "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
              "operators");
-  space.frame() = read_frame(root);
-  space.se_ratio = root.number("se_ratio", SpaceLimits::kMinSeRatio, 1.0, space.se_ratio);
-  const std::vector<Operator> operators = read_operators(root, operator_pool());
+  OperatorSpaceFile file;
+  YamlFieldReader fields(root);
+  visit_fields(fields, file);
+  root.finish();
+  OperatorSpace space = file.space;
+  check_frame(root, space);
+  const std::vector<Operator> operators = operators_of(root, file.operators, operator_pool());
+  const std::vector<YamlReader> readers = root.items("stages");
   std::size_t num_blocks = 0;
-  for (const YamlReader& yaml : root.items("stages")) {
-    root.check(space.stages.size() < SpaceLimits::kMaxStages, "stages",
-               fmt::format("must be at most {}", SpaceLimits::kMaxStages));
-    space.stages.push_back(read_stage(yaml, operators));
+  for (std::size_t i = 0; i < file.stages.size(); ++i) {
+    space.stages.push_back(stage_of(readers[i], file.stages[i], operators));
     num_blocks += space.stages.back().blocks.size();
   }
-  root.check(!space.stages.empty(), "stages", "must not be empty");
   root.check(num_blocks <= SpaceLimits::kMaxBlocks, "stages",
              fmt::format("have {} blocks; the limit is {}", num_blocks, SpaceLimits::kMaxBlocks));
-  space.width_divisor = static_cast<int>(
-      root.integer("width_divisor", 1, SpaceLimits::kMaxWidthDivisor, space.width_divisor));
-  space.max_params = root.integer("max_params", 0, SpaceLimits::kMaxParams, space.max_params);
-  root.finish();
   check_width_divisor(root, space);
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;
@@ -136,6 +196,11 @@ std::string operators_text(const std::vector<Operator>& operators) {
 }
 
 }  // namespace
+
+YamlSchema operator_space_schema() {
+  OperatorSpaceFile file;
+  return schema_of([&](YamlFields& fields) { visit_fields(fields, file); });
+}
 
 bool OperatorSpace::has_whole_pool() const {
   return std::any_of(stages.begin(), stages.end(), [](const OperatorStage& stage) {

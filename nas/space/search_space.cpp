@@ -9,33 +9,63 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "nas/space/frame.hpp"
+#include "nas/space/frame_fields.hpp"
 #include "nas/space/outcome.hpp"
+#include "nas/space/space_schemas.hpp"
 
 namespace tilewake {
 namespace {
 
-BranchSpace read_branch(YamlReader yaml) {
-  BranchSpace branch;
-  branch.kernels = read_kernels(yaml);
-  branch.expansion_ratios = read_ints(yaml, "expansion_ratios", 0, SpaceLimits::kMaxExpansionRatio);
+void visit_fields(YamlFields& fields, BranchSpace& branch) {
+  fields.integers("kernels", branch.kernels, 1, SpaceLimits::kMaxKernel,
+                  {"pixels", "odd, ascending"});
+  fields.integers("expansion_ratios", branch.expansion_ratios, 0, SpaceLimits::kMaxExpansionRatio,
+                  {"", "ascending; with 0 the branch may vanish"});
+}
+
+void visit_fields(YamlFields& fields, StageSpace& stage) {
+  fields.integer("width", stage.width, 1, SpaceLimits::kMaxWidth, {"channels", ""});
+  fields.integer("stride", stage.stride, 1, SpaceLimits::kMaxStride,
+                 {"pixels", "of the first block"});
+  fields.optional([&] {
+    fields.integer("depth", stage.depth, 1, SpaceLimits::kMaxDepth,
+                   {"blocks", "of every stage, unless `num_blocks` is given"});
+  });
+}
+
+void visit_fields(YamlFields& fields, SearchSpace& space) {
+  visit_fields(fields, space.frame());
+  fields.items(
+      "branches", space.branches, SpaceLimits::kMaxBranches,
+      [&](BranchSpace& branch) { visit_fields(fields, branch); },
+      {"", "of every block; at most 100,000 combinations of kernels and expansion ratios"});
+  fields.items("stages", space.stages, SpaceLimits::kMaxStages,
+               [&](StageSpace& stage) { visit_fields(fields, stage); },
+               {"", "at most 256 blocks in all"});
+  fields.optional([&] {
+    fields.integer("num_blocks", space.num_blocks, 1, SpaceLimits::kMaxBlocks,
+                   {"blocks",
+                    "instead of every `depth`: the sum, distributed for a machine; 2 to 64 for "
+                    "each stage"});
+    fields.integer("width_divisor", space.width_divisor, 1, SpaceLimits::kMaxWidthDivisor,
+                   {"channels", "scaled widths are multiples of it"});
+    fields.integer("max_params", space.max_params, 0, SpaceLimits::kMaxParams,
+                   {"parameters", "of the final network; 0: no limit"});
+  });
+}
+
+void check_branch(const YamlReader& yaml, const BranchSpace& branch) {
+  check_kernels(yaml, branch.kernels);
   for (std::size_t i = 1; i < branch.expansion_ratios.size(); ++i) {
     yaml.check(branch.expansion_ratios[i] > branch.expansion_ratios[i - 1], "expansion_ratios",
                "must be ascending and distinct");
   }
   yaml.check(branch.max_expansion_ratio() > 0, "expansion_ratios", "must include one above 0");
-  yaml.finish();
-  return branch;
 }
 
-std::vector<BranchSpace> read_branches(YamlReader& root) {
-  std::vector<BranchSpace> branches;
-  for (const YamlReader& yaml : root.items("branches")) {
-    root.check(branches.size() < SpaceLimits::kMaxBranches, "branches",
-               fmt::format("must be at most {}", SpaceLimits::kMaxBranches));
-    branches.push_back(read_branch(yaml));
-  }
-  root.check(!branches.empty(), "branches", "must not be empty");
+void check_branches(YamlReader& root, const std::vector<BranchSpace>& branches) {
+  const std::vector<YamlReader> readers = root.items("branches");
+  for (std::size_t i = 0; i < branches.size(); ++i) check_branch(readers[i], branches[i]);
   std::int64_t combinations = 1;  // at most (8 kernels x 17 ratios)^4
   for (const BranchSpace& branch : branches)
     combinations *=
@@ -43,34 +73,19 @@ std::vector<BranchSpace> read_branches(YamlReader& root) {
   root.check(combinations <= SpaceLimits::kMaxCombinations, "branches",
              fmt::format("have {} combinations of kernels and expansion ratios; the limit is {}",
                          combinations, SpaceLimits::kMaxCombinations));
-  return branches;
 }
 
-StageSpace read_stage(YamlReader yaml, bool designed) {
-  StageSpace stage;
-  stage.width = read_int(yaml, "width", 1, SpaceLimits::kMaxWidth);
-  stage.stride = read_int(yaml, "stride", 1, SpaceLimits::kMaxStride);
-  if (designed && yaml.has("depth"))
-    yaml.fail("depth",
-              "conflicts with num_blocks, for which depths are designed; give one of them");
-  if (!designed && !yaml.has("depth"))
-    yaml.fail("depth", "missing: give a depth for every stage, or num_blocks to design them");
-  if (!designed) stage.depth = read_int(yaml, "depth", 1, SpaceLimits::kMaxDepth);
-  yaml.finish();
-  return stage;
-}
-
-void read_stages(YamlReader& root, SearchSpace& space) {
-  const bool designed = root.has("num_blocks");
-  if (designed) space.num_blocks = read_int(root, "num_blocks", 1, SpaceLimits::kMaxBlocks);
+void check_stages(YamlReader& root, const SearchSpace& space) {
+  const bool designed = space.num_blocks > 0;
   int total = 0;
   for (const YamlReader& yaml : root.items("stages")) {
-    root.check(space.stages.size() < SpaceLimits::kMaxStages, "stages",
-               fmt::format("must be at most {}", SpaceLimits::kMaxStages));
-    space.stages.push_back(read_stage(yaml, designed));
-    total += space.stages.back().depth;
+    if (designed && yaml.has("depth"))
+      yaml.fail("depth",
+                "conflicts with num_blocks, for which depths are designed; give one of them");
+    if (!designed && !yaml.has("depth"))
+      yaml.fail("depth", "missing: give a depth for every stage, or num_blocks to design them");
   }
-  root.check(!space.stages.empty(), "stages", "must not be empty");
+  for (const StageSpace& stage : space.stages) total += stage.depth;
   root.check(total <= SpaceLimits::kMaxBlocks, "stages",
              fmt::format("have {} blocks; the limit is {}", total, SpaceLimits::kMaxBlocks));
   if (!designed) return;
@@ -90,17 +105,16 @@ void check_largest_network(const SearchSpace& space) {
 }
 
 SearchSpace read_search_document(YamlReader root) {
-  SearchSpace space;
-  space.frame() = read_frame(root);
   root.check(
       root.has("branches"), "branches",
       "missing: not a space of MixConv blocks, but of operators (for hurricane, spos, random)");
-  space.branches = read_branches(root);
-  read_stages(root, space);
-  space.width_divisor = static_cast<int>(
-      root.integer("width_divisor", 1, SpaceLimits::kMaxWidthDivisor, space.width_divisor));
-  space.max_params = root.integer("max_params", 0, SpaceLimits::kMaxParams, space.max_params);
+  SearchSpace space;
+  YamlFieldReader fields(root);
+  visit_fields(fields, space);
   root.finish();
+  check_frame(root, space);
+  check_branches(root, space.branches);
+  check_stages(root, space);
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;
 }
@@ -124,6 +138,11 @@ std::vector<BranchSpace> first_block_branches(std::vector<BranchSpace> branches)
 }
 
 }  // namespace
+
+YamlSchema search_space_schema() {
+  SearchSpace space;
+  return schema_of([&](YamlFields& fields) { visit_fields(fields, space); });
+}
 
 bool SearchSpace::has_depths() const {
   return !stages.empty() &&

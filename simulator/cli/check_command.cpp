@@ -53,7 +53,7 @@ std::string network_section(const Network& network, const std::string& path, con
       with_separators(static_cast<std::int64_t>(network.layers.size())),
       with_separators(network.num_params()),
       with_decimals(static_cast<double>(network.num_macs()) / 1e9), program.schedule);
-  if (verbose) text += "\n" + network_table(network, use_color());
+  if (verbose) text += "\n" + network_table(network, use_color(), output_columns());
   return text;
 }
 
@@ -102,7 +102,7 @@ ExitCode check_command(const Arguments& arguments) {
       text += network_section(network, path, map_workload(path, network, machine, limits), verbose);
     }
   }
-  if (!quiet) write_result(text);
+  if (!quiet) write_text(text);
   return ExitCode::kOk;
 }
 

@@ -21,5 +21,6 @@ ExitCode sweep_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);
 ExitCode list_command(const Arguments& arguments);
+ExitCode new_command(const Arguments& arguments);
 
 }  // namespace tilewake

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <sstream>
 #include <string>
 
@@ -22,14 +21,6 @@ std::string yaml_of(const Network& network) {
   std::ostringstream text;
   write_network(text, network);
   return text.str();
-}
-
-void check_place(const std::string& out, bool force) {
-  check_writable(std::filesystem::path(out).parent_path());
-  std::error_code error;
-  if (!force && std::filesystem::exists(std::filesystem::symlink_status(out, error))) {
-    throw InputError(out + ": exists already; --force replaces it");
-  }
 }
 
 }  // namespace
@@ -57,7 +48,7 @@ ExitCode convert_command(const Arguments& arguments) {
     throw UsageError("--out must end in .yaml or .onnx");
   }
   if (out.empty() && force) throw UsageError("--force needs --out FILE");
-  if (!out.empty()) check_place(out, force);
+  if (!out.empty()) check_output_file(out, force);
 
   const Workload workload = load_workload(network_name, input_shape);
   const Network& network = workload.network();

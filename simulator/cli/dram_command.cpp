@@ -209,7 +209,8 @@ ExitCode dram_command(const Arguments& arguments) {
       measure_stream(machine.config.dram, kind, bytes, chunk,
                      [&](std::int64_t done) { progress.update_if_due(done); });
   log().debug("{} requests in {:.3f} ms", measured.num_requests, 1e3 * stopwatch.wall_seconds());
-  write_result(formatter(report_of(machine.config, stream, measured)));
+  const std::string text = formatter(report_of(machine.config, stream, measured));
+  format == "table" ? write_text(text) : write_result(text);
   return ExitCode::kOk;
 }
 

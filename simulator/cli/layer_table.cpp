@@ -71,6 +71,46 @@ std::string last_line(const Summary& s) {
   return line + "\n";
 }
 
+/// "cycles: 62 % compute, 30 % DRAM, 8 % set-up", and the layers that take the most of them.
+std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
+  constexpr std::size_t kNumSlowest = 3;
+  constexpr double kLeastShare = 0.005;
+  std::int64_t compute = 0;
+  std::int64_t setup = 0;
+  std::vector<const TraceRow*> slowest;
+  for (const TraceRow& row : rows) {
+    if (row.is_fused()) continue;
+    compute += row.compute_cycles;
+    setup += row.setup_cycles;
+    slowest.push_back(&row);
+  }
+  std::vector<std::pair<std::int64_t, std::string_view>> parts = {
+      {compute, "compute"},
+      {summary.stall_dram_cycles, "waiting for DRAM"},
+      {setup, "set-up"},
+      {summary.stall_write_cycles, "waiting for writes"},
+  };
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text = "cycles:";
+  for (const auto& [cycles, name] : parts) {
+    const double part = share(cycles, summary.total_cycles);
+    if (part >= kLeastShare)
+      text += fmt::format("{} {:.0f} % {}", text.ends_with(':') ? "" : ",", 100.0 * part, name);
+  }
+  std::stable_sort(slowest.begin(), slowest.end(), [](const TraceRow* a, const TraceRow* b) {
+    return a->total_cycles > b->total_cycles;
+  });
+  if (slowest.size() > kNumSlowest) slowest.resize(kNumSlowest);
+  text += "\nslowest layers:";
+  for (const TraceRow* row : slowest) {
+    text +=
+        fmt::format("{} {} ({:.1f} %, {})", text.ends_with(':') ? "" : ",", shortened(row->layer),
+                    100.0 * share(row->total_cycles, summary.total_cycles), bound_of(*row));
+  }
+  return text + "\n\n";
+}
+
 }  // namespace
 
 std::string bound_of(const TraceRow& row) {
@@ -87,14 +127,15 @@ std::string bound_of(const TraceRow& row) {
   return std::string(largest->second);
 }
 
-std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows, bool color) {
+std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows, bool color,
+                      std::size_t max_columns) {
   TextTable table({{"layer", Alignment::kLeft},
-                   {"op", Alignment::kLeft},
-                   {"MACs"},
+                   {"op", Alignment::kLeft, 2},
+                   {"MACs", Alignment::kRight, 3},
                    {"cycles"},
                    {"share"},
                    {"PE util"},
-                   {"DRAM MB"},
+                   {"DRAM MB", Alignment::kRight, 1},
                    {"stalls"},
                    {"bound by", Alignment::kLeft}});
   for (const TraceRow& row : rows) add_layer(table, row, summary.total_cycles);
@@ -105,10 +146,10 @@ std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows,
        megabytes(summary.dram_read_bytes + summary.dram_write_bytes),
        stall_cell(stalls, summary.total_cycles)},
       Emphasis::kBold);
-  return table.to_string(color) + "\n" + last_line(summary);
+  return answer(summary, rows) + table.to_string(color, max_columns) + "\n" + last_line(summary);
 }
 
-std::string network_table(const Network& network, bool color) {
+std::string network_table(const Network& network, bool color, std::size_t max_columns) {
   TextTable table({{"layer", Alignment::kLeft},
                    {"op", Alignment::kLeft},
                    {"input"},
@@ -121,7 +162,7 @@ std::string network_table(const Network& network, bool color) {
                    shape_cell(layer.ofm), window_cell(layer), count_or_dash(layer.num_params()),
                    count_or_dash(layer.num_macs())});
   }
-  return table.to_string(color);
+  return table.to_string(color, max_columns);
 }
 
 }  // namespace tilewake

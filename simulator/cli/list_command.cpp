@@ -29,9 +29,6 @@ namespace {
 
 using Alignment = TextTable::Alignment;
 
-constexpr std::size_t kTerminalColumns = 80;
-constexpr std::size_t kMinDescriptionLength = 16;
-
 /// A figure of a file, as a cell of the table and as a value in JSON.
 struct Figure {
   std::string_view json_key;
@@ -147,36 +144,18 @@ std::vector<ListedFile> read_files(std::string_view name, const ListedKind& kind
   return listed;
 }
 
-/// What the other columns leave of the line for the last one.
-std::size_t description_length(const std::vector<TextTable::Column>& columns,
-                               const std::vector<std::vector<std::string>>& rows) {
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    std::size_t width = columns[i].title.size();
-    for (const std::vector<std::string>& row : rows) width = std::max(width, row[i].size());
-    used += width + 2;
-  }
-  return std::max(kTerminalColumns, used + kMinDescriptionLength) - used;
-}
-
 std::string kind_table(std::string_view name, const ListedKind& kind) {
   std::vector<TextTable::Column> columns = {{std::string(name), Alignment::kLeft}};
   columns.insert(columns.end(), kind.figures.begin(), kind.figures.end());
-  const std::vector<ListedFile> files = read_files(name, kind);
-  std::vector<std::vector<std::string>> rows;
-  for (const ListedFile& listed : files) {
-    std::vector<std::string>& row = rows.emplace_back();
-    row.push_back(shortened(one_line(listed.file.name)));
-    for (const Figure& figure : listed.figures) row.push_back(figure.cell);
-  }
-  const std::size_t length = description_length(columns, rows);
   columns.push_back({"description", Alignment::kLeft});
   TextTable table(std::move(columns));
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    rows[i].push_back(shortened(files[i].description, length));
-    table.add_row(std::move(rows[i]));
+  for (const ListedFile& listed : read_files(name, kind)) {
+    std::vector<std::string> row = {shortened(one_line(listed.file.name))};
+    for (const Figure& figure : listed.figures) row.push_back(figure.cell);
+    row.push_back(listed.description);
+    table.add_row(std::move(row));
   }
-  return table.to_string(use_color());
+  return table.to_string(use_color(), text_columns());
 }
 
 std::string kind_json(std::string_view name, const ListedKind& kind) {

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/nearest_name.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
@@ -29,6 +31,32 @@ std::string short_name(const std::string& name) {
 /// "-o, --out DIR" or "    --out DIR", so that the long names are aligned.
 std::string aligned_names(const OptionHelp& option) {
   return (option.short_name.empty() ? "    " : "") + option.names();
+}
+
+/// A usage of any number of lines, broken again, but not within brackets.
+std::string usage_text(const std::string& usage, std::size_t columns) {
+  constexpr char kKept = '\x01';  // a blank in brackets
+  std::string text = "usage: tilewake ";
+  int depth = 0;
+  for (const char c : usage) {
+    depth += (c == '[' ? 1 : 0) - (c == ']' ? 1 : 0);
+    const bool is_blank = c == ' ' || c == '\n';
+    if (is_blank && (text.back() == ' ' || text.back() == kKept)) continue;
+    text += !is_blank ? c : depth > 0 ? kKept : ' ';
+  }
+  text = wrapped_lines(text, columns) + "\n";
+  std::replace(text.begin(), text.end(), kKept, ' ');
+  return text;
+}
+
+/// The names, and the text in lines of its own column; from the next line if the names are longer
+/// than `width`.
+std::string option_text(const OptionHelp& option, std::size_t width, std::size_t columns) {
+  const std::string indent(width + 4, ' ');
+  const std::string names = aligned_names(option);
+  std::string text = wrapped(option.text, indent, columns);
+  if (names.size() > width) return fmt::format("  {}\n{}", names, text);
+  return fmt::format("  {:<{}}  {}", names, width, text.substr(indent.size()));
 }
 
 template <typename T>
@@ -162,10 +190,17 @@ std::string Options::help_text() const {
   for (const OptionHelp& option : help_.options) {
     width = std::max(width, aligned_names(option).size());
   }
-  std::string text =
-      fmt::format("usage: tilewake {}\n\n{}\n\noptions:\n", help_.usage, help_.description);
+  const std::size_t columns = text_columns();
+  std::string text = usage_text(help_.usage, columns);
+  text += '\n';
+  std::istringstream description(help_.description);
+  for (std::string line; std::getline(description, line);) {
+    text += line.empty() ? "\n" : wrapped(line, "", columns);
+  }
+  text += "\noptions:\n";
+  width = std::min(width, columns / 3);
   for (const OptionHelp& option : help_.options) {
-    text += fmt::format("  {:<{}}  {}\n", aligned_names(option), width, option.text);
+    text += option_text(option, width, columns);
   }
   return text;
 }

@@ -33,4 +33,12 @@ void check_writable(const std::filesystem::path& directory) {
   if (::access(place.c_str(), W_OK | X_OK) != 0) fail(std::strerror(errno));
 }
 
+void check_output_file(const std::string& file, bool force) {
+  check_writable(std::filesystem::path(file).parent_path());
+  std::error_code error;
+  if (!force && std::filesystem::exists(std::filesystem::symlink_status(file, error))) {
+    throw InputError(file + ": exists already; --force replaces it");
+  }
+}
+
 }  // namespace tilewake

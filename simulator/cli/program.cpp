@@ -11,6 +11,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/failure.hpp"
 #include "simulator/common/nearest_name.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 
@@ -35,7 +36,7 @@ class Executable {
     }
     const bool is_alone = arguments.size() == 1;
     if (is_alone && (name == "--help" || name == "-h")) {
-      write_result(usage());
+      write_result(wrapped_lines(usage(), text_columns()));
       return ExitCode::kOk;
     }
     if (is_alone && name == "--version") {

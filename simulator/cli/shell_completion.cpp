@@ -236,7 +236,7 @@ std::string words_of_option(const std::string& usage, const std::string& long_na
 }
 
 std::string words_of_usage(const std::string& usage) {
-  std::string words;
+  std::string words = words_of_option(usage, usage.substr(0, usage.find(' ')));
   for (std::size_t at = usage.find('['); at != std::string::npos; at = usage.find('[', at + 1)) {
     const std::size_t end = std::min(usage.find(']', at), usage.size());
     const std::string_view word = std::string_view(usage).substr(at + 1, end - at - 1);

@@ -25,6 +25,7 @@
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
+#include "simulator/common/text_table.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
@@ -42,7 +43,11 @@ using RunFormatter = std::string (*)(const Run& run);
 
 // To add a format: one line here.
 constexpr std::array<std::pair<std::string_view, RunFormatter>, 3> kRunFormats = {{
-    {"table", [](const Run& run) { return run_table(run.summary, run.rows, use_color()); }},
+    {"table",
+     [](const Run& run) {
+       const std::size_t columns = output_columns();
+       return wrapped_lines(run_table(run.summary, run.rows, use_color(), columns), columns);
+     }},
     {"csv", [](const Run& run) { return trace_csv(run.rows); }},
     {"json", [](const Run& run) { return run_json(run.summary, run.rows); }},
 }};

@@ -1,18 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/standard_streams.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/one_line.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
+namespace {
+
+std::size_t columns_of(int fd) {
+  std::size_t columns = 0;
+  if (const char* text = std::getenv("COLUMNS"); text != nullptr) {
+    const std::string_view number = text;
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), columns);
+    if (error != std::errc{} || end != number.data() + number.size()) columns = 0;
+  }
+  if (columns == 0) {
+    winsize size{};
+    if (::isatty(fd) == 1 && ::ioctl(fd, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  }
+  return columns == 0 ? 0 : std::max(columns, kMinColumns);
+}
+
+}  // namespace
 
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -45,6 +68,17 @@ void write_result(std::string_view text) {
   if (error != 0 && error != EPIPE) {
     throw IoError(std::string("standard output: cannot write: ") + std::strerror(error));
   }
+}
+
+void write_text(std::string_view text) { write_result(wrapped_lines(text, output_columns())); }
+
+std::size_t output_columns() { return columns_of(STDOUT_FILENO); }
+
+std::size_t error_columns() { return columns_of(STDERR_FILENO); }
+
+std::size_t text_columns() {
+  const std::size_t columns = output_columns();
+  return columns == 0 ? kUsualColumns : columns;
 }
 
 void print_error(std::string_view text) {

@@ -11,6 +11,7 @@
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/one_line.hpp"
+#include "simulator/common/text_table.hpp"
 
 namespace tilewake {
 namespace {
@@ -41,6 +42,9 @@ void StatusLine::show(const std::string& text) {
   }
   std::string line = "tilewake: " + one_line(text);
   if (is_terminal_) {
+    // In the last column some terminals begin a new line, which could not be rewritten.
+    const std::size_t columns = error_columns();
+    if (columns > 0) line = shortened(line, columns - 1);
     const std::size_t length = line.size();
     line.resize(std::max(length, shown_length_), ' ');  // overwrites the rest of the previous line
     shown_length_ = length;
@@ -56,18 +60,21 @@ void StatusLine::end() {
   shown_length_ = 0;
 }
 
-std::string time_left(double elapsed_seconds, double done) {
-  if (elapsed_seconds < 1.0 || done <= 0.0) return "";
-  const double left = std::ceil(elapsed_seconds * std::max(1.0 / done - 1.0, 0.0));
-  if (left > kLongestEstimate) return "";
-  const auto seconds = static_cast<std::int64_t>(left);
+std::string clock_text(double seconds) {
   constexpr std::int64_t kMinute = 60;
   constexpr std::int64_t kHour = 3600;
-  if (seconds >= kHour) {
-    return fmt::format(", {}:{:02}:{:02} left", seconds / kHour, seconds / kMinute % kMinute,
-                       seconds % kMinute);
+  const auto whole =
+      static_cast<std::int64_t>(std::ceil(std::clamp(seconds, 0.0, kLongestEstimate)));
+  if (whole >= kHour) {
+    return fmt::format("{}:{:02}:{:02}", whole / kHour, whole / kMinute % kMinute, whole % kMinute);
   }
-  return fmt::format(", {}:{:02} left", seconds / kMinute, seconds % kMinute);
+  return fmt::format("{}:{:02}", whole / kMinute, whole % kMinute);
+}
+
+std::string time_left(double elapsed_seconds, double done) {
+  if (elapsed_seconds < 1.0 || done <= 0.0) return "";
+  const double left = elapsed_seconds * std::max(1.0 / done - 1.0, 0.0);
+  return left > kLongestEstimate ? "" : fmt::format(", {} left", clock_text(left));
 }
 
 }  // namespace tilewake

@@ -36,6 +36,9 @@ class StatusLine {
   double interval_seconds_ = 1.0;
 };
 
+/// "1:05", "2:01:05"; rounded up.
+std::string clock_text(double seconds);
+
 /// ", 1:05 left", if the share `done` (0..1) of the work took `elapsed_seconds`; empty in the first
 /// second.
 std::string time_left(double elapsed_seconds, double done);

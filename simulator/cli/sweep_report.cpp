@@ -58,6 +58,42 @@ std::vector<std::string> figure_cells(const Summary& s) {
           s.info.schedule};
 }
 
+/// "midap, dram.num_channels=2"
+std::string place_text(const Sweep& sweep, const SweepPoint& point) {
+  std::string text = sweep.plan().hardware()[point.hardware];
+  if (!point.settings.empty()) text += ", " + settings_text(point.settings);
+  return one_line(text);
+}
+
+/// The fastest point of each network that has several.
+std::string fastest_text(const Sweep& sweep) {
+  constexpr std::size_t kMaxNetworks = 8;
+  const std::size_t num_networks = sweep.plan().networks().size();
+  std::vector<std::int64_t> fastest(num_networks, -1);
+  std::vector<std::int64_t> num_points(num_networks, 0);
+  const auto ms_of = [&](std::int64_t i) {
+    return sweep.results()[static_cast<std::size_t>(i)].summary->latency_ms;
+  };
+  for (std::int64_t i = 0; i < sweep.plan().size(); ++i) {
+    if (!sweep.results()[static_cast<std::size_t>(i)].summary) continue;
+    const std::size_t network = sweep.plan().point(i).network;
+    ++num_points[network];
+    if (fastest[network] < 0 || ms_of(i) < ms_of(fastest[network])) fastest[network] = i;
+  }
+  std::string text;
+  for (std::size_t n = 0; n < num_networks; ++n) {
+    if (n == kMaxNetworks) {
+      text += fmt::format("and {} more networks\n", num_networks - n);
+      break;
+    }
+    if (num_points[n] < 2) continue;
+    text += fmt::format(
+        "fastest for {}: {}: {} ms\n", shortened(one_line(sweep.plan().networks()[n])),
+        place_text(sweep, sweep.plan().point(fastest[n])), with_decimals(ms_of(fastest[n])));
+  }
+  return text.empty() ? text : text + "\n";
+}
+
 }  // namespace
 
 std::string sweep_table(const Sweep& sweep) {
@@ -66,10 +102,13 @@ std::string sweep_table(const Sweep& sweep) {
   for (const Setting& setting : sweep.plan().settings()) {
     columns.push_back({shortened(printable(setting.key))});
   }
-  for (const char* title : {"cycles", "ms", "GMACs", "PE util", "DRAM MB", "stalls"}) {
-    columns.push_back({title});
-  }
-  columns.push_back({"schedule", Alignment::kLeft});
+  columns.insert(columns.end(), {{"cycles"},
+                                 {"ms"},
+                                 {"GMACs", Alignment::kRight, 3},
+                                 {"PE util"},
+                                 {"DRAM MB", Alignment::kRight, 2},
+                                 {"stalls"},
+                                 {"schedule", Alignment::kLeft, 1}});
   TextTable table(std::move(columns));
   for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
     std::vector<std::string> cells;
@@ -84,8 +123,11 @@ std::string sweep_table(const Sweep& sweep) {
     for (std::string& cell : figure_cells(*result.summary)) cells.push_back(std::move(cell));
     table.add_row(std::move(cells));
   });
-  std::string text = table.to_string(use_color());
+  const std::size_t max_columns = output_columns();
+  std::string text = wrapped_lines(fastest_text(sweep), max_columns);
+  text += table.to_string(use_color(), max_columns);
   if (sweep.num_failed() == 0) return text;
+  const std::size_t end_of_table = text.size();
   text += "\nfailed:\n";
   std::int64_t num_told = 0;
   for (std::int64_t i = 0; i < sweep.plan().size() && num_told < kMaxFailuresTold; ++i) {
@@ -97,7 +139,7 @@ std::string sweep_table(const Sweep& sweep) {
     text += fmt::format("  and {} more; csv and json have them all\n",
                         with_separators(sweep.num_failed() - num_told));
   }
-  return text;
+  return text.substr(0, end_of_table) + wrapped_lines(text.substr(end_of_table), max_columns);
 }
 
 std::string sweep_csv(const Sweep& sweep) {

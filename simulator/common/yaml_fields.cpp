@@ -68,6 +68,18 @@ struct FieldText {
     return fmt::format("[{}]", fmt::join(words, ", "));
   }
 
+  static std::string value(const YamlFields::Texts& f) {
+    std::vector<std::string> words;
+    for (const std::string& text : f.values) words.push_back(tilewake::quoted(text));
+    return fmt::format("[{}]", fmt::join(words, ", "));
+  }
+  static std::string value(const YamlFields::Integers& f) {
+    return fmt::format("[{}]", fmt::join(f.values, ", "));
+  }
+  static std::string value(const YamlFields::WordOrIntegers& f) {
+    return f.integers.values.empty() ? value(f.word) : value(f.integers);
+  }
+
   static std::string range(const YamlFields::Number& f) {
     return is_closed(f.range) ? fmt::format("{}..{}", f.range.min, f.range.max) : text_of(f.range);
   }
@@ -82,6 +94,17 @@ struct FieldText {
   static std::string range(const YamlFields::Order& f) {
     return fmt::format("`{}`, each once", fmt::join(f.names, "`, `"));
   }
+  static std::string range(const YamlFields::Texts& f) {
+    return f.names.empty() ? "one or more texts"
+                           : fmt::format("one or more of `{}`", fmt::join(f.names, "`, `"));
+  }
+  static std::string range(const YamlFields::Integers& f) {
+    return f.rule.empty() ? fmt::format("one or more of {}..{}", f.min, f.max)
+                          : fmt::format("{}, each {}..{}", f.rule, f.min, f.max);
+  }
+  static std::string range(const YamlFields::WordOrIntegers& f) {
+    return fmt::format("{}, {}", range(f.word), range(f.integers));
+  }
 
   static std::string value(const YamlFields::Field& field) {
     return std::visit([](const auto& f) { return value(f); }, field);
@@ -91,14 +114,43 @@ struct FieldText {
   }
 };
 
-void YamlFieldReader::section(std::string_view key, const std::function<void()>& visit) {
-  const std::string name(key);
-  if (keeps(name)) return;
-  YamlReader inner = yaml_->section(name);
+std::string YamlFields::value_text(const Field& field) { return FieldText::value(field); }
+
+std::string YamlFields::range_text(const Field& field) { return FieldText::range(field); }
+
+void YamlFieldReader::read_mapping(YamlReader inner, const std::function<void()>& visit) {
   YamlReader* const outer = std::exchange(yaml_, &inner);
   visit();
   inner.finish();
   yaml_ = outer;
+}
+
+void YamlFieldReader::visit_section(std::string_view key, const std::function<void()>& visit,
+                                    const FieldDoc& /*doc*/) {
+  const std::string name(key);
+  if (!keeps(name)) read_mapping(yaml_->section(name), visit);
+}
+
+void YamlFieldReader::visit_items(std::string_view key, const Items& items,
+                                  const FieldDoc& /*doc*/) {
+  const std::string name(key);
+  if (keeps(name)) return;
+  const std::vector<YamlReader> readers = yaml_->items(name);
+  yaml_->check(!readers.empty(), name, "must not be empty");
+  yaml_->check(readers.size() <= items.max_count, name,
+               fmt::format("must be at most {}", items.max_count));
+  items.resize(readers.size());
+  // Whether keys may be missing is decided in the list of the items.
+  const Missing outer = std::exchange(missing_, Missing::kError);
+  for (std::size_t i = 0; i < readers.size(); ++i)
+    read_mapping(readers[i], [&] { items.visit(i); });
+  missing_ = outer;
+}
+
+void YamlFieldReader::visit_optional(const std::function<void()>& visit) {
+  const Missing outer = std::exchange(missing_, Missing::kKeepValue);
+  visit();
+  missing_ = outer;
 }
 
 void YamlFieldReader::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
@@ -107,16 +159,15 @@ void YamlFieldReader::visit(std::string_view key, const Field& field, const Fiel
   std::visit([&](const auto& f) { read(name, f); }, field);
 }
 
-void YamlFieldReader::visit_preset(std::string_view key, const Names& names,
-                                   const std::function<void(std::size_t)>& choose,
-                                   const std::function<void()>& visit) {
+void YamlFieldReader::visit_preset(std::string_view key, const Presets& presets,
+                                   const std::function<void()>& visit, const FieldDoc& /*doc*/) {
   const std::string name(key);
   const Missing outer = missing_;
   missing_ = Missing::kKeepValue;
   if (keeps(name)) {
     missing_ = outer;
   } else {
-    choose(yaml_->choice(name, numbered(names)));
+    presets.choose(yaml_->choice(name, numbered(presets.names)));
   }
   visit();
   missing_ = outer;
@@ -165,7 +216,28 @@ void YamlFieldReader::read(const std::string& key, const Order& field) {
   }
 }
 
-void YamlFieldWriter::section(std::string_view key, const std::function<void()>& visit) {
+void YamlFieldReader::read(const std::string& key, const Texts& field) {
+  field.values = yaml_->strings(key);
+}
+
+void YamlFieldReader::read(const std::string& key, const Integers& field) {
+  field.values = yaml_->integers(key, field.min, field.max);
+  const std::size_t count = field.values.size();
+  yaml_->check(count >= field.min_count && count <= field.max_count, key,
+               fmt::format("must be {}", field.rule));
+}
+
+void YamlFieldReader::read(const std::string& key, const WordOrIntegers& field) {
+  if (yaml_->is_sequence(key)) {
+    read(key, field.integers);
+  } else {
+    field.integers.values.clear();
+    read(key, field.word);
+  }
+}
+
+void YamlFieldWriter::visit_section(std::string_view key, const std::function<void()>& visit,
+                                    const FieldDoc& /*doc*/) {
   yaml_ += fmt::format("{}{}:\n", indent_, key);
   const std::size_t length = indent_.size();
   indent_ += "  ";
@@ -173,20 +245,40 @@ void YamlFieldWriter::section(std::string_view key, const std::function<void()>&
   indent_.resize(length);
 }
 
-void YamlFieldWriter::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
-  yaml_ += fmt::format("{}{}: {}\n", indent_, key, FieldText::value(field));
+void YamlFieldWriter::visit_items(std::string_view key, const Items& items,
+                                  const FieldDoc& /*doc*/) {
+  yaml_ += fmt::format("{}{}:\n", indent_, key);
+  const std::size_t length = indent_.size();
+  for (std::size_t i = 0; i < items.count; ++i) {
+    const std::size_t begin = yaml_.size();
+    indent_ += "    ";
+    items.visit(i);
+    indent_.resize(length);
+    yaml_[begin + length + 2] = '-';
+  }
 }
 
-void YamlFieldTable::section(std::string_view key, const std::function<void()>& visit) {
+void YamlFieldWriter::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
+  yaml_ += fmt::format("{}{}: {}\n", indent_, key, value_text(field));
+}
+
+void YamlFieldTable::visit_section(std::string_view key, const std::function<void()>& visit,
+                                   const FieldDoc& /*doc*/) {
   const std::size_t length = path_.size();
   path_ += fmt::format("{}.", key);
   visit();
   path_.resize(length);
 }
 
+void YamlFieldTable::visit_items(std::string_view key, const Items& items, const FieldDoc& doc) {
+  for (std::size_t i = 0; i < items.count; ++i)
+    visit_section(
+        fmt::format("{}[{}]", key, i), [&] { items.visit(i); }, doc);
+}
+
 void YamlFieldTable::visit(std::string_view key, const Field& field, const FieldDoc& doc) {
-  rows_.push_back({fmt::format("{}{}", path_, key), std::string(doc.unit), FieldText::range(field),
-                   FieldText::value(field), std::string(doc.meaning)});
+  rows_.push_back({fmt::format("{}{}", path_, key), std::string(doc.unit), range_text(field),
+                   value_text(field), std::string(doc.meaning)});
 }
 
 }  // namespace tilewake

@@ -46,8 +46,9 @@ std::string_view name_of(const Names& names, const T& value) {
 ///     fields.section("buffer", [&] { fields.integer("bytes", config.bytes, 1, kMaxBytes); });
 ///   }
 ///
-/// YamlFieldReader, YamlFieldWriter and YamlFieldTable use this list to read a file, to write one
-/// and to document the keys. Rules between fields are checked after reading, in separate functions.
+/// YamlFieldReader, YamlFieldWriter, YamlFieldTable, YamlSchema and YamlTemplate use this list to
+/// read a file, to write one and to document the keys. Rules between fields are checked after
+/// reading, in separate functions.
 class YamlFields {
  public:
   virtual ~YamlFields() = default;
@@ -69,8 +70,41 @@ class YamlFields {
   void flag(std::string_view key, bool& value, const FieldDoc& doc = {}) {
     visit(key, Flag{value}, doc);
   }
-  void text(std::string_view key, std::string& value, const FieldDoc& doc = {}) {
-    visit(key, Text{value}, doc);
+  /// `pattern` is a regular expression for editors; the reader does not check it.
+  void text(std::string_view key, std::string& value, const FieldDoc& doc = {},
+            std::string_view pattern = {}) {
+    visit(key, Text{value, pattern}, doc);
+  }
+
+  /// One text or a sequence of at least one. `names`, if any, are the only values; the reader does
+  /// not check this.
+  void texts(std::string_view key, std::vector<std::string>& values, const FieldDoc& doc = {},
+             const std::vector<std::string>& names = {}) {
+    visit(key, Texts{values, {names.begin(), names.end()}}, doc);
+  }
+
+  /// One integer or a sequence of 1 to `max_count` of them, each in [min, max]. `rule` is the
+  /// error message for longer ones.
+  template <typename T>
+  void integers(std::string_view key, std::vector<T>& values, std::int64_t min, std::int64_t max,
+                const FieldDoc& doc = {}, std::size_t max_count = kAnyCount,
+                std::string_view rule = {}) {
+    std::vector<std::int64_t> wide(values.begin(), values.end());
+    visit(key, Integers{wide, min, max, 1, max_count, rule}, doc);
+    values.clear();
+    for (const std::int64_t value : wide) values.push_back(static_cast<T>(value));
+  }
+
+  /// One of `names`, or a sequence of exactly `count` integers in [min, max]; `integers` is empty
+  /// for a name.
+  template <typename T, typename Pairs>
+  void word_or_integers(std::string_view key, T& value, const Pairs& names,
+                        std::vector<std::int64_t>& integers, std::int64_t min, std::int64_t max,
+                        std::size_t count, std::string_view rule, const FieldDoc& doc = {}) {
+    std::size_t index = index_of(names, value);
+    visit(key, WordOrIntegers{{index, keys_of(names)}, {integers, min, max, count, count, rule}},
+          doc);
+    value = value_at(names, index);
   }
 
   /// One of `names`, a range of pairs {name, value}.
@@ -98,25 +132,52 @@ class YamlFields {
                    const FieldDoc& doc = {}) {
     using Variant = std::variant<T...>;
     std::size_t index = value.index();
-    visit(key, Word{index, {names.begin(), names.end()}}, doc);
+    visit(key, Selector{{index, {names.begin(), names.end()}}}, doc);
     if (index == value.index()) return;
     static constexpr std::array<Variant (*)(), sizeof...(T)> kMake = {
         +[]() -> Variant { return T{}; }...};
     value = kMake[index]();
   }
 
+  /// One of `names` that selects which fields follow: the list depends on its value.
+  template <typename T, typename Pairs>
+  void selector(std::string_view key, T& value, const Pairs& names, const FieldDoc& doc = {}) {
+    std::size_t index = index_of(names, value);
+    visit(key, Selector{{index, keys_of(names)}}, doc);
+    value = value_at(names, index);
+  }
+
   /// A mapping with the fields visited by `visit`.
-  virtual void section(std::string_view key, const std::function<void()>& visit) = 0;
+  void section(std::string_view key, const std::function<void()>& visit, const FieldDoc& doc = {}) {
+    visit_section(key, visit, doc);
+  }
+
+  /// A sequence of 1 to `max_count` mappings with the fields that `visit_item(T&)` visits.
+  template <typename T, typename Visit>
+  void items(std::string_view key, std::vector<T>& values, std::size_t max_count, Visit visit_item,
+             const FieldDoc& doc = {}) {
+    const Items items{values.size(), max_count, [&](std::size_t count) { values.resize(count); },
+                      [&](std::size_t index) { visit_item(values[index]); }};
+    visit_items(key, items, doc);
+  }
+
+  /// The fields visited by `visit` may be missing and have their present values as defaults.
+  void optional(const std::function<void()>& visit) { visit_optional(visit); }
 
   /// The fields of `value` visited by `visit`. If the value of `key` is in `presets`, a range of
   /// pairs {name, value}, the preset is the default of each field; otherwise all of them are
   /// required.
   template <typename T, typename Pairs>
   void preset(std::string_view key, T& value, const Pairs& presets,
-              const std::function<void()>& visit) {
-    const auto choose = [&](std::size_t index) { value = value_at(presets, index); };
-    visit_preset(key, keys_of(presets), choose, visit);
+              const std::function<void()>& visit, const FieldDoc& doc = {}) {
+    const T original = value;
+    const auto choose = [&](std::size_t index) {
+      value = index == kNoPreset ? original : value_at(presets, index);
+    };
+    visit_preset(key, Presets{keys_of(presets), choose}, visit, doc);
   }
+
+  static constexpr std::size_t kAnyCount = std::numeric_limits<std::size_t>::max();
 
  protected:
   using Names = std::vector<std::string_view>;
@@ -134,6 +195,19 @@ class YamlFields {
   };
   struct Text {
     std::string& value;
+    std::string_view pattern;
+  };
+  struct Texts {
+    std::vector<std::string>& values;
+    Names names;
+  };
+  struct Integers {
+    std::vector<std::int64_t>& values;
+    std::int64_t min;
+    std::int64_t max;
+    std::size_t min_count;
+    std::size_t max_count;
+    std::string_view rule;
   };
   struct Word {
     std::size_t& index;
@@ -143,15 +217,41 @@ class YamlFields {
     std::vector<std::size_t>& indices;
     Names names;
   };
-  using Field = std::variant<Number, Integer, Flag, Text, Word, Order>;
+  struct Selector : Word {};
+  struct WordOrIntegers {
+    Word word;
+    Integers integers;
+  };
+  using Field = std::variant<Number, Integer, Flag, Text, Word, Order, Texts, Integers,
+                             WordOrIntegers, Selector>;
+
+  struct Items {
+    std::size_t count;
+    std::size_t max_count;
+    std::function<void(std::size_t)> resize;
+    std::function<void(std::size_t)> visit;  // of the item of that index
+  };
+  struct Presets {
+    Names names;
+    std::function<void(std::size_t)> choose;  // kNoPreset: the original value
+  };
+  static constexpr std::size_t kNoPreset = std::numeric_limits<std::size_t>::max();
+
+  /// The value of a field as YAML.
+  static std::string value_text(const Field& field);
+  /// Its valid values for people: "1..4096", or words in backticks.
+  static std::string range_text(const Field& field);
 
  private:
   friend struct FieldText;
 
   virtual void visit(std::string_view key, const Field& field, const FieldDoc& doc) = 0;
-  virtual void visit_preset(std::string_view /*key*/, const Names& /*names*/,
-                            const std::function<void(std::size_t)>& /*choose*/,
-                            const std::function<void()>& visit) {
+  virtual void visit_section(std::string_view key, const std::function<void()>& visit,
+                             const FieldDoc& doc) = 0;
+  virtual void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) = 0;
+  virtual void visit_optional(const std::function<void()>& visit) { visit(); }
+  virtual void visit_preset(std::string_view /*key*/, const Presets& /*presets*/,
+                            const std::function<void()>& visit, const FieldDoc& /*doc*/) {
     visit();
   }
 
@@ -185,13 +285,17 @@ class YamlFieldReader final : public YamlFields {
   explicit YamlFieldReader(YamlReader& yaml, Missing missing = Missing::kError)
       : yaml_(&yaml), missing_(missing) {}
 
-  void section(std::string_view key, const std::function<void()>& visit) override;
-
  private:
   void visit(std::string_view key, const Field& field, const FieldDoc& doc) override;
-  void visit_preset(std::string_view key, const Names& names,
-                    const std::function<void(std::size_t)>& choose,
-                    const std::function<void()>& visit) override;
+  void visit_section(std::string_view key, const std::function<void()>& visit,
+                     const FieldDoc& doc) override;
+  void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
+  void visit_optional(const std::function<void()>& visit) override;
+  void visit_preset(std::string_view key, const Presets& presets,
+                    const std::function<void()>& visit, const FieldDoc& doc) override;
+
+  /// Reads the fields visited by `visit` from `inner`, and finishes it.
+  void read_mapping(YamlReader inner, const std::function<void()>& visit);
 
   /// Whether `key` is missing in the file, and may be.
   bool keeps(const std::string& key);
@@ -201,6 +305,9 @@ class YamlFieldReader final : public YamlFields {
   void read(const std::string& key, const Text& field);
   void read(const std::string& key, const Word& field);
   void read(const std::string& key, const Order& field);
+  void read(const std::string& key, const Texts& field);
+  void read(const std::string& key, const Integers& field);
+  void read(const std::string& key, const WordOrIntegers& field);
 
   YamlReader* yaml_;  // of the current section
   Missing missing_;
@@ -211,11 +318,13 @@ class YamlFieldWriter final : public YamlFields {
  public:
   explicit YamlFieldWriter(std::string indent = "") : indent_(std::move(indent)) {}
 
-  void section(std::string_view key, const std::function<void()>& visit) override;
   const std::string& yaml() const { return yaml_; }
 
  private:
   void visit(std::string_view key, const Field& field, const FieldDoc& doc) override;
+  void visit_section(std::string_view key, const std::function<void()>& visit,
+                     const FieldDoc& doc) override;
+  void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
 
   std::string yaml_;
   std::string indent_;
@@ -232,11 +341,13 @@ class YamlFieldTable final : public YamlFields {
     std::string meaning;
   };
 
-  void section(std::string_view key, const std::function<void()>& visit) override;
   const std::vector<Row>& rows() const { return rows_; }
 
  private:
   void visit(std::string_view key, const Field& field, const FieldDoc& doc) override;
+  void visit_section(std::string_view key, const std::function<void()>& visit,
+                     const FieldDoc& doc) override;
+  void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
 
   std::vector<Row> rows_;
   std::string path_;  // of the current section, with a trailing dot

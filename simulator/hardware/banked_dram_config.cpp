@@ -215,28 +215,33 @@ void visit_fields(YamlFields& fields, BankedDramConfig& c) {
   fields.word("controller", c.scheduling, kSchedulings,
               {"", "order of the bursts of a channel; see below"});
   DramDevice& d = c.device;
-  fields.preset("preset", d, dram_presets(), [&] {
-    fields.number("clock_mhz", d.clock_mhz, {1, kMaxClockMhz},
-                  {"MHz", "clock of the timings; exact to 1 Hz"});
-    fields.integer("beats_per_clock", d.beats_per_clock, 1, 16,
-                   {"", "2 for DDR; 8 for LPDDR5, in CK at WCK:CK = 4:1"});
-    fields.integer("bus_bytes", d.bus_bytes, 1, 1024, {"bytes", "width of a channel"});
-    fields.integer("burst_length", d.burst_length, 1, 256,
-                   {"beats", "of one read or write command"});
-    fields.integer("num_bank_groups", d.num_bank_groups, 1, 16, {"", "1: none"});
-    fields.integer("banks_per_group", d.banks_per_group, 1, 64, {"", "banks of a bank group"});
-    fields.integer("num_rows", d.num_rows, 1, 1 << 24, {"", "of a bank"});
-    fields.integer("num_columns", d.num_columns, 1, 1 << 16,
-                   {"beats", "of a row; a multiple of `burst_length`"});
-    fields.word("refresh", d.refresh, kRefreshes,
-                {"", "all banks of a rank every tREFI; or one bank at a time, each every tREFI"});
-    fields.order("mapping", d.mapping, kFields,
-                 {"",
-                  "fields of an address in a channel, most significant first; ends in column, or "
-                  "in column, bank_group"});
-    for (const DramTimingKey& key : kTimingKeys)
-      fields.integer(key.name, d.timings.*key.value, key.min, key.max, {"clocks", key.meaning});
-  });
+  fields.preset(
+      "preset", d, dram_presets(),
+      [&] {
+        fields.number("clock_mhz", d.clock_mhz, {1, kMaxClockMhz},
+                      {"MHz", "clock of the timings; exact to 1 Hz"});
+        fields.integer("beats_per_clock", d.beats_per_clock, 1, 16,
+                       {"", "2 for DDR; 8 for LPDDR5, in CK at WCK:CK = 4:1"});
+        fields.integer("bus_bytes", d.bus_bytes, 1, 1024, {"bytes", "width of a channel"});
+        fields.integer("burst_length", d.burst_length, 1, 256,
+                       {"beats", "of one read or write command"});
+        fields.integer("num_bank_groups", d.num_bank_groups, 1, 16, {"", "1: none"});
+        fields.integer("banks_per_group", d.banks_per_group, 1, 64, {"", "banks of a bank group"});
+        fields.integer("num_rows", d.num_rows, 1, 1 << 24, {"", "of a bank"});
+        fields.integer("num_columns", d.num_columns, 1, 1 << 16,
+                       {"beats", "of a row; a multiple of `burst_length`"});
+        fields.word(
+            "refresh", d.refresh, kRefreshes,
+            {"", "all banks of a rank every tREFI; or one bank at a time, each every tREFI"});
+        fields.order(
+            "mapping", d.mapping, kFields,
+            {"",
+             "fields of an address in a channel, most significant first; ends in column, or "
+             "in column, bank_group"});
+        for (const DramTimingKey& key : kTimingKeys)
+          fields.integer(key.name, d.timings.*key.value, key.min, key.max, {"clocks", key.meaning});
+      },
+      {"", "kind of memory; it gives the keys below that are missing"});
 }
 
 void check_fields(const YamlReader& dram, const BankedDramConfig& c) {

@@ -48,7 +48,8 @@ MachineScale scale_of(const VectorConfig& c) {
 
 void visit_fields(YamlFields& fields, HardwareConfig& c) {
   fields.text("name", c.name,
-              {"", "written to every output file; 1 to 64 letters, digits, `_`, `.`, `-`"});
+              {"", "written to every output file; 1 to 64 letters, digits, `_`, `.`, `-`"},
+              "^[A-Za-z0-9_.-]{1,64}$");
   fields.number("clock_mhz", c.clock_mhz, {1, 1e5},
                 {"MHz", "clock of the NPU; turns cycles into ms"});
   fields.section("core", [&] {

@@ -12,10 +12,12 @@
 
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
 #include "simulator/network/block_expansion.hpp"
 #include "simulator/network/limits.hpp"
 #include "simulator/network/network_builder.hpp"
+#include "simulator/network/network_schema.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "simulator/network/op_names.hpp"
 
@@ -45,139 +47,202 @@ auto located(const YamlReader& entry, Action action) {
   }
 }
 
-Shape read_shape(YamlReader yaml) {
-  Shape shape;
-  shape.channels = yaml.integer("channels", 1, kMaxDimension);
-  shape.height = yaml.integer("height", 1, kMaxDimension);
-  shape.width = yaml.integer("width", 1, kMaxDimension);
-  yaml.finish();
-  return shape;
-}
+constexpr std::array<std::pair<std::string_view, PaddingRule::Kind>, 2> kPaddingNames = {
+    {{"same", PaddingRule::Kind::kSame}, {"valid", PaddingRule::Kind::kValid}}};
 
-PaddingRule read_padding(YamlReader& entry) {
-  using Kind = PaddingRule::Kind;
-  if (entry.is_sequence("padding")) {
-    const auto zeros = entry.integers("padding", 0, kMaxDimension);
-    entry.check(zeros.size() == 4, "padding", "must be [top, left, bottom, right]");
-    return PaddingRule::explicit_zeros({zeros[0], zeros[1], zeros[2], zeros[3]});
-  }
-  constexpr std::array<std::pair<std::string_view, Kind>, 2> kWords = {
-      {{"same", Kind::kSame}, {"valid", Kind::kValid}}};
-  return {entry.choice("padding", kWords, Kind::kSame), {}};
-}
-
-void read_kernel(YamlReader& entry, Layer& layer) {
-  const auto kernel = entry.integers("kernel", 1, kMaxKernel);
-  entry.check(kernel.size() <= 2, "kernel", "must be one size or [height, width]");
-  layer.kernel_height = kernel.front();
-  layer.kernel_width = kernel.back();
-}
-
-/// Keys that only some ops have; `finish()` rejects them for the others.
-PaddingRule read_op_keys(YamlReader& entry, Layer& layer) {
-  PaddingRule padding = PaddingRule::valid();
-  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit) {
-    layer.ofm.channels = entry.integer("out_channels", 1, kMaxDimension);
-  }
-  if (layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
-      layer.op == Op::kAvgPool) {
-    read_kernel(entry, layer);
-    layer.stride = entry.integer("stride", 1, kMaxStride, layer.stride);
-    layer.dilation = entry.integer("dilation", 1, kMaxDilation, layer.dilation);
-    padding = read_padding(entry);
-  }
-  if (layer.op == Op::kConv2d) {
-    layer.groups = entry.integer("groups", 1, kMaxDimension, layer.groups);
-  }
-  if (layer.op == Op::kChannelShuffle) layer.groups = entry.integer("groups", 2, kMaxDimension);
-  if (layer.op == Op::kChannelSplit) {
-    layer.first_channel = entry.integer("first_channel", 0, kMaxDimension - 1, layer.first_channel);
-  }
-  if (!layer.moves_channels()) {
-    layer.activation = entry.choice("activation", kActivationNames, layer.activation);
-  }
-  if (layer.has_weights()) layer.bias = entry.optional<bool>("bias", layer.bias);
-  return padding;
-}
-
-Block read_block(YamlReader& entry, const std::string& name, BlockKind kind) {
+/// An entry of `layers`, as in the file.
+struct Entry {
+  std::string name;
+  EntryOp op = Op::kConv2d;
+  std::vector<std::string> inputs;  // empty: the previous entry
+  Layer layer;
+  std::vector<std::int64_t> kernel;
+  PaddingRule::Kind padding = PaddingRule::Kind::kSame;
+  std::vector<std::int64_t> padding_zeros;
   Block block;
-  block.kind = kind;
-  block.name = name;
-  block.kernels = entry.integers("kernels", 1, kMaxKernel);
-  const bool has_ratios = kind == BlockKind::kMbconv || kind == BlockKind::kConvblock;
-  if (has_ratios) {
-    block.expansion_ratios = entry.integers("expansion_ratios", 1, kMaxExpansionRatio);
-    block.skip = entry.optional<bool>("skip", block.skip);
-  }
-  block.out_channels = entry.integer("out_channels", 1, kMaxDimension);
-  block.stride = entry.integer("stride", 1, kMaxStride, block.stride);
-  block.activation = entry.choice("activation", kActivationNames, block.activation);
-  if (kind != BlockKind::kConvblock) {
-    block.se_ratio = entry.number("se_ratio", 0.0, 1.0, block.se_ratio);
-    block.se_activation = entry.choice("se_activation", kActivationNames, block.se_activation);
-  }
-  return block;
+};
+
+struct NetworkFile {
+  std::string name;
+  Shape input;
+  std::vector<Entry> entries;
+};
+
+void visit_inputs(YamlFields& fields, Entry& entry) {
+  fields.texts("inputs", entry.inputs,
+               {"", "names of earlier entries, or `input`; default: the entry above"});
 }
 
-/// Reads the entries in order; the inputs of an entry must precede it.
-class EntriesReader {
- public:
-  EntriesReader(std::vector<YamlReader> entries, NetworkBuilder& builder)
-      : builder_(builder), entries_(std::move(entries)) {}
+void visit_activation(YamlFields& fields, Activation& activation) {
+  fields.word("activation", activation, kActivationNames, {"", "applied to the output"});
+}
 
-  void read() {
-    for (std::size_t i = 0; i < entries_.size(); ++i) read_name(i);
-    for (std::size_t i = 0; i < entries_.size(); ++i) outputs_[names_[i]] = read_entry(i);
+void visit_out_channels(YamlFields& fields, std::int64_t& channels) {
+  fields.integer("out_channels", channels, 1, kMaxDimension, {"", "channels of the output"});
+}
+
+void visit_stride(YamlFields& fields, std::int64_t& stride) {
+  fields.integer("stride", stride, 1, kMaxStride, {"elements", "in both directions"});
+}
+
+bool is_windowed(Op op) {
+  return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kMaxPool ||
+         op == Op::kAvgPool;
+}
+
+/// Keys of entries that are one layer; an op that lacks a key rejects it.
+void visit_layer(YamlFields& fields, Entry& entry) {
+  Layer& layer = entry.layer;
+  fields.optional([&] {
+    fields.text("block", layer.block, {"", "a label that groups layers in traces"});
+  });
+  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit)
+    visit_out_channels(fields, layer.ofm.channels);
+  if (is_windowed(layer.op)) {
+    fields.integers("kernel", entry.kernel, 1, kMaxKernel, {"elements", "size of the window"}, 2,
+                    "one size or [height, width]");
+  }
+  if (layer.op == Op::kChannelShuffle)
+    fields.integer("groups", layer.groups, 2, kMaxDimension, {"", "divides the channels"});
+  fields.optional([&] {
+    if (is_windowed(layer.op)) {
+      visit_stride(fields, layer.stride);
+      fields.integer("dilation", layer.dilation, 1, kMaxDilation,
+                     {"elements", "distance of the taps, in both directions"});
+      fields.word_or_integers("padding", entry.padding, kPaddingNames, entry.padding_zeros, 0,
+                              kMaxDimension, 4, "[top, left, bottom, right]",
+                              {"elements", "zeros around the input"});
+    }
+    if (layer.op == Op::kConv2d) {
+      fields.integer("groups", layer.groups, 1, kMaxDimension,
+                     {"", "divides input and output channels"});
+    }
+    if (layer.op == Op::kChannelSplit) {
+      fields.integer("first_channel", layer.first_channel, 0, kMaxDimension - 1,
+                     {"", "first channel of the input that is copied"});
+    }
+    if (!layer.moves_channels()) visit_activation(fields, layer.activation);
+    if (layer.has_weights())
+      fields.flag("bias", layer.bias, {"", "folded batch normalisation is a bias"});
+    visit_inputs(fields, entry);
+  });
+}
+
+/// Keys of entries that are a block of several layers.
+void visit_block(YamlFields& fields, Entry& entry) {
+  Block& block = entry.block;
+  fields.integers("kernels", block.kernels, 1, kMaxKernel,
+                  {"elements", "odd; one for each branch, of which only `mbconv` has several"});
+  const bool has_ratios = block.kind == BlockKind::kMbconv || block.kind == BlockKind::kConvblock;
+  if (has_ratios) {
+    fields.integers("expansion_ratios", block.expansion_ratios, 1, kMaxExpansionRatio,
+                    {"", "expanded channels over input channels, one for each branch"});
+  }
+  visit_out_channels(fields, block.out_channels);
+  fields.optional([&] {
+    if (has_ratios) {
+      fields.flag("skip", block.skip,
+                  {"", "add the input to the output if their shapes are equal"});
+    }
+    visit_stride(fields, block.stride);
+    visit_activation(fields, block.activation);
+    if (block.kind != BlockKind::kConvblock) {
+      fields.number("se_ratio", block.se_ratio, {0.0, 1.0},
+                    {"", "squeezed channels over input channels; 0: no squeeze-and-excitation"});
+      fields.word("se_activation", block.se_activation, kActivationNames,
+                  {"", "between the two convolutions of squeeze-and-excitation"});
+    }
+    visit_inputs(fields, entry);
+  });
+}
+
+void visit_fields(YamlFields& fields, Entry& entry) {
+  static const std::vector<std::pair<std::string_view, EntryOp>> kEntryOps = make_entry_ops();
+  fields.text("name", entry.name, {"", "unique; not `input`"}, kNamePattern);
+  fields.selector("op", entry.op, kEntryOps, {"", "a layer, or a block of layers"});
+  if (const auto* kind = std::get_if<BlockKind>(&entry.op)) {
+    entry.block.kind = *kind;
+    visit_block(fields, entry);
+  } else {
+    entry.layer.op = std::get<Op>(entry.op);
+    visit_layer(fields, entry);
+  }
+}
+
+void visit_fields(YamlFields& fields, NetworkFile& file) {
+  fields.text("name", file.name, {"", "of the network, in outputs"}, kNamePattern);
+  fields.section("input",
+                 [&] {
+                   fields.integer("channels", file.input.channels, 1, kMaxDimension);
+                   fields.integer("height", file.input.height, 1, kMaxDimension, {"pixels", ""});
+                   fields.integer("width", file.input.width, 1, kMaxDimension, {"pixels", ""});
+                 },
+                 {"", "shape of the input feature map"});
+  fields.items("layers", file.entries, kMaxLayers,
+               [&](Entry& entry) { visit_fields(fields, entry); },
+               {"", "in the order of computation"});
+}
+
+PaddingRule padding_of(const Entry& entry) {
+  if (!is_windowed(entry.layer.op)) return PaddingRule::valid();
+  const std::vector<std::int64_t>& zeros = entry.padding_zeros;
+  if (zeros.empty()) return {entry.padding, {}};
+  return PaddingRule::explicit_zeros({zeros[0], zeros[1], zeros[2], zeros[3]});
+}
+
+/// Adds the entries in order; the inputs of an entry must precede it.
+class EntriesBuilder {
+ public:
+  /// `readers` give the lines of the entries.
+  EntriesBuilder(std::vector<Entry> entries, std::vector<YamlReader> readers,
+                 NetworkBuilder& builder)
+      : builder_(builder), entries_(std::move(entries)), readers_(std::move(readers)) {}
+
+  void build() {
+    for (std::size_t i = 0; i < entries_.size(); ++i) check_entry_name(i);
+    for (std::size_t i = 0; i < entries_.size(); ++i) outputs_[names_[i]] = add_entry(i);
   }
 
  private:
-  void read_name(std::size_t index) {
-    YamlReader& entry = entries_[index];
-    const auto name = entry.required<std::string>("name");
-    located(entry, [&] { check_name(name, "name"); });
-    entry.check(name != "input", "name",
-                "'input' is reserved for the network's input; choose another name");
+  void check_entry_name(std::size_t index) {
+    const YamlReader& reader = readers_[index];
+    const std::string& name = entries_[index].name;
+    located(reader, [&] { check_name(name, "name"); });
+    reader.check(name != "input", "name",
+                 "'input' is reserved for the network's input; choose another name");
     const auto [first, is_new] = index_of_.emplace(name, index);
     if (!is_new) {
-      entry.fail("name", fmt::format("'{}' is already used on line {}", printable(name),
-                                     entries_[first->second].line("name")));
+      reader.fail("name", fmt::format("'{}' is already used on line {}", printable(name),
+                                      readers_[first->second].line("name")));
     }
     names_.push_back(name);
   }
 
-  int read_entry(std::size_t index) {
-    const EntryOp op = entries_[index].choice("op", entry_ops_);
-    const auto* kind = std::get_if<BlockKind>(&op);
-    return kind != nullptr ? read_block_entry(index, *kind) : read_layer(index, std::get<Op>(op));
+  int add_entry(std::size_t index) {
+    Entry& entry = entries_[index];
+    const YamlReader& reader = readers_[index];
+    const std::vector<int> inputs = resolved_inputs(index);
+    if (std::holds_alternative<BlockKind>(entry.op)) {
+      entry.block.name = entry.name;
+      reader.check(inputs.size() == 1, "inputs", "a block takes one input");
+      return located(reader, [&] { return expand_block(builder_, entry.block, inputs[0]); });
+    }
+    if (!entry.kernel.empty()) {
+      entry.layer.kernel_height = entry.kernel.front();
+      entry.layer.kernel_width = entry.kernel.back();
+    }
+    entry.layer.name = entry.name;
+    entry.layer.inputs = inputs;
+    return located(reader, [&] { return builder_.add(std::move(entry.layer), padding_of(entry)); });
   }
 
-  int read_layer(std::size_t index, Op op) {
-    YamlReader& entry = entries_[index];
-    Layer layer;
-    layer.name = names_[index];
-    layer.op = op;
-    layer.block = entry.optional<std::string>("block", "");
-    const PaddingRule padding = read_op_keys(entry, layer);
-    layer.inputs = read_inputs(index);
-    entry.finish();
-    return located(entry, [&] { return builder_.add(std::move(layer), padding); });
+  std::vector<std::string> input_names(std::size_t index) const {
+    const std::vector<std::string>& inputs = entries_[index].inputs;
+    if (!inputs.empty()) return inputs;
+    return {index == 0 ? "input" : names_[index - 1]};
   }
 
-  int read_block_entry(std::size_t index, BlockKind kind) {
-    YamlReader& entry = entries_[index];
-    const Block block = read_block(entry, names_[index], kind);
-    const std::vector<int> inputs = read_inputs(index);
-    entry.check(inputs.size() == 1, "inputs", "a block takes one input");
-    entry.finish();
-    return located(entry, [&] { return expand_block(builder_, block, inputs[0]); });
-  }
-
-  std::vector<std::string> input_names(std::size_t index) {
-    return entries_[index].strings("inputs", {index == 0 ? "input" : names_[index - 1]});
-  }
-
-  std::vector<int> read_inputs(std::size_t index) {
+  std::vector<int> resolved_inputs(std::size_t index) {
     std::vector<int> inputs;
     for (const std::string& name : input_names(index)) inputs.push_back(resolve(index, name));
     return inputs;
@@ -190,14 +255,14 @@ class EntriesReader {
     if (const int layer = builder_.find(name); layer != NetworkBuilder::kNoLayer) return layer;
     const auto later = index_of_.find(name);
     if (later == index_of_.end()) {
-      entries_[index].fail("inputs", fmt::format("'{}' is not a layer; inputs are names of earlier "
+      readers_[index].fail("inputs", fmt::format("'{}' is not a layer; inputs are names of earlier "
                                                  "entries, or 'input'{}",
                                                  printable(name), suggestion(name, names_)));
     }
     reject_cycle(index, later->second);
-    entries_[index].fail(
+    readers_[index].fail(
         "inputs", fmt::format("'{}' is defined later, on line {}; move it before its users", name,
-                              entries_[later->second].line("name")));
+                              readers_[later->second].line("name")));
   }
 
   /// Fails if entry `start`, which reads `first`, is a direct or indirect input of `first`.
@@ -226,28 +291,34 @@ class EntriesReader {
       path.erase(path.begin() + kMaxPrinted / 2, path.end() - kMaxPrinted / 2);
       path.insert(path.begin() + kMaxPrinted / 2, "...");
     }
-    entries_[start].fail("inputs",
+    readers_[start].fail("inputs",
                          fmt::format("the graph has a cycle: {}", fmt::join(path, " -> ")));
   }
 
-  const std::vector<std::pair<std::string_view, EntryOp>> entry_ops_ = make_entry_ops();
   NetworkBuilder& builder_;
-  std::vector<YamlReader> entries_;
+  std::vector<Entry> entries_;
+  std::vector<YamlReader> readers_;
   std::vector<std::string> names_;                         // of the entries
   std::unordered_map<std::string, std::size_t> index_of_;  // name to entry
   std::unordered_map<std::string, int> outputs_;           // entry name to its output layer
 };
 
 Network read_document(YamlReader root) {
-  const auto name = root.required<std::string>("name");
-  const Shape input = read_shape(root.section("input"));
-  NetworkBuilder builder = located(root, [&] { return NetworkBuilder(name, input); });
-  EntriesReader(root.items("layers"), builder).read();
+  NetworkFile file;
+  YamlFieldReader fields(root);
+  visit_fields(fields, file);
   root.finish();
+  NetworkBuilder builder = located(root, [&] { return NetworkBuilder(file.name, file.input); });
+  EntriesBuilder(std::move(file.entries), root.items("layers"), builder).build();
   return located(root, [&] { return builder.build(); });
 }
 
 }  // namespace
+
+YamlSchema network_schema() {
+  NetworkFile file;
+  return schema_of([&](YamlFields& fields) { visit_fields(fields, file); });
+}
 
 Network read_network(const std::string& path) { return read_document(YamlReader::from_file(path)); }
 

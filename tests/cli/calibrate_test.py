@@ -12,7 +12,7 @@ import signal
 import subprocess
 import unittest
 
-from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, NETWORK, SOURCE, TIMEOUT
+from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, NETWORK, SOURCE, TIMEOUT, WIDE
 
 SHIPPED = ("mobilenet_v1", "mobilenet_v2", "resnet18", "squeezenet", "efficientnet_b0", "s3nas_m",
            "mobilenet_v3_large")
@@ -345,7 +345,7 @@ class ModelFileTest(CalibrateTest):
 
 class UsageTest(CalibrateTest):
     def test_help_names_every_option_and_its_default(self):
-        text = self.expect_ok("calibrate", "--help")
+        text = self.expect_ok("calibrate", "--help", env=WIDE)
         for option, default in (("--trace FILE...", "none"), ("--out FILE", "model.yaml"),
                                 ("--max-mape PERCENT", "none"), ("--seed N", "1"),
                                 ("--folds K", "5"), ("--networks N", "1500"),

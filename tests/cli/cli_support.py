@@ -17,6 +17,7 @@ if len(sys.argv) > 2 and not sys.argv[1].startswith("-"):
 EXE = pathlib.Path(os.environ["TILEWAKE_EXE"]).resolve()
 SOURCE = pathlib.Path(os.environ["TILEWAKE_SOURCE_DIR"]).resolve()
 TIMEOUT = 60
+WIDE = {"COLUMNS": "1000"}  # an environment in which no line of help is broken
 HAS_ASAN = b"__asan_init" in EXE.read_bytes()
 
 MACHINE = (SOURCE / "hw_configs/midap.yaml").read_text()

@@ -8,7 +8,7 @@ import shutil
 import time
 import unittest
 
-from cli_support import CliTest, EXE, MACHINE, NETWORK, SOURCE
+from cli_support import CliTest, EXE, MACHINE, NETWORK, SOURCE, WIDE
 
 
 class UsageTest(CliTest):
@@ -86,11 +86,11 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
                              ["check", "simulate", "calibrate", "predict", "dram", "convert", "list",
-                              "nas"])
+                              "new", "schema", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
         for command, count in (("check", 9), ("simulate", 17), ("convert", 6)):
-            text = self.expect_ok(command, "--help")
+            text = self.expect_ok(command, "--help", env=WIDE)
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)
             for line in lines:

@@ -9,7 +9,7 @@ import tempfile
 import pathlib
 import unittest
 
-from cli_support import CliTest, EXE, SOURCE
+from cli_support import CliTest, EXE, SOURCE, WIDE
 
 COMPLETE = r"""
 set -u
@@ -59,6 +59,11 @@ class BashTest(CliTest):
         self.assertEqual(self.complete("simulate", "--format", "="), ["table", "csv", "json"])
         self.assertEqual(self.complete("dram", "--stream", "s"), ["stride"])
         self.assertEqual(self.complete("list", "m"), ["machines"])
+        self.assertEqual(self.complete("schema", ""),
+                         ["machine", "network", "recipe", "space", "operator_space", "--help",
+                          "--format"])
+        self.assertEqual(self.complete("new", "machine", "--kind", ""),
+                         ["midap", "systolic", "vector"])
         self.assertEqual(self.complete("list", "machines", "rec"), ["recipes"])
 
     def test_names_of_machines_and_networks(self):
@@ -130,7 +135,8 @@ class ManualPageTest(CliTest):
             self.assertIn(f"\n.SS {command}\n", page)
             if command == "nas":
                 continue
-            lines = re.findall(r"(?m)^  (?:-\w,|   ) --[\w-]+.*$", self.expect_ok(command, "--help"))
+            lines = re.findall(r"(?m)^  (?:-\w,|   ) --[\w-]+.*$",
+                               self.expect_ok(command, "--help", env=WIDE))
             for line in lines:
                 names, text = re.fullmatch(r" +(.*?)  +(.*)", line).groups()
                 self.assertIn(f"\n.B {names}\n{text}\n", page)

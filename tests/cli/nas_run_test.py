@@ -108,7 +108,9 @@ class ResultTest(NasTest):
             self.assertRegex(text, rf"(?m)^{section}:\n  ")
 
     def test_what_is_printed_is_the_table_and_the_result(self):
-        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nstep +network ")
+        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nestimated ")
+        self.assertRegex(self.result.stdout, r"(?m)^step +network ")
+        self.assertRegex(self.result.stdout, r"(?m)^networks: ")
         self.assertRegex(self.result.stdout, r"(?m)^estimated [\d.]+ ms, simulated [\d.]+ ms, "
                          r"limit 0.0140 ms, test accuracy [\d.]+ % \(validation [\d.]+ %\), \d+ p")
         for line in self.result.stderr.splitlines():
@@ -116,6 +118,15 @@ class ResultTest(NasTest):
         for phase in ("supergraph", "search", "rank-", "train"):
             self.assertRegex(self.result.stderr, rf"(?m)^tilewake: {phase}\w* \d+ of \d+, \d+ %, "
                              r"loss [\d.]+, accuracy [\d.]+ %.*, \d+ images/s, \d+:\d\d left$")
+
+    def test_tables_fit_the_columns_and_hold_the_whole_networks(self):
+        self.copy_of_finished_run()
+        whole = self.nas(*ARGUMENTS, "--out", "run", "--resume").stdout
+        result = self.nas(*ARGUMENTS, "--out", "run", "--resume", env={"COLUMNS": "80"})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertLessEqual(max(map(len, result.stdout.splitlines())), 80)
+        network = re.search(r"(?m)^search +(stem .*? px) ", whole)[1]
+        self.assertIn(network, re.sub(r"\n +", " ", result.stdout))
 
     def test_json_is_all_that_is_on_standard_output(self):
         directory = self.copy_of_finished_run()

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cli_support import CliTest, EXE, MACHINE, SOURCE, TIMEOUT
+from cli_support import CliTest, EXE, MACHINE, SOURCE, TIMEOUT, WIDE
 
 HAS_NAS = (EXE.parent / "tilewake-nas").exists()
 COMMANDS = ["run", "search", "scale", "postprocess", "train", "evaluate"]
@@ -148,14 +148,14 @@ class HelpTest(NasTest):
     def test_help_lists_every_command(self):
         text = self.expect_ok("nas", "--help")
         self.assertEqual(re.findall(r"(?m)^  ([a-z]+) +\w", text),
-                         [*COMMANDS, "space", "compare"])
+                         [*COMMANDS, "space", "schema", "compare"])
         self.assertIn("usage: tilewake nas COMMAND", text)
         self.assertRegex(text, r"(?s)exit codes: 0 ok, .* 130 interrupted\n")
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
         for command in COMMANDS:
             with self.subTest(command):
-                text = self.expect_ok("nas", command, "--help")
+                text = self.expect_ok("nas", command, "--help", env=WIDE)
                 self.assertTrue(text.startswith(f"usage: tilewake nas {command} --hw FILE "))
                 found = dict(re.findall(r"(?m)^ +(?:-\w, )?--([\w-]+)[^(\n]*.*?"
                                         r"(?:\((required|default: [\w-]+)\))?$", text))

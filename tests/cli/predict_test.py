@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cli_support import CliTest, EXE, MACHINE, TIMEOUT
+from cli_support import CliTest, EXE, MACHINE, TIMEOUT, WIDE
 
 
 BAND = r"([1-9]\d+|[1-9]\.\d|0\.0{0,2}[1-9]\d)"  # two digits
@@ -139,7 +139,7 @@ class PredictTest(CliTest):
                           "model.yaml", "--net", "huge.yaml")
 
     def test_help_names_every_option_and_its_default(self):
-        text = self.expect_ok("predict", "--help")
+        text = self.expect_ok("predict", "--help", env=WIDE)
         self.assertRegex(text, r"--model FILE .*\(required\)\n")
         self.assertRegex(text, r"--net FILE .*\(required\)\n")
         self.assertRegex(text, r"--format FORMAT .*\(default: table\)\n")

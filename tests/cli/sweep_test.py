@@ -15,7 +15,7 @@ import subprocess
 import time
 import unittest
 
-from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, NETWORK, SOURCE, TIMEOUT
+from cli_support import CliTest, EXE, HAS_ASAN, MACHINE, NETWORK, SOURCE, TIMEOUT, WIDE
 
 FILES = ["points.jsonl", "run.yaml", "sweep.csv"]
 BITS = ("sweep.csv", "points.jsonl")  # run.yaml tells the time
@@ -238,7 +238,7 @@ class UsageTest(SweepTest):
                 self.expect_error(2, pattern, *arguments)
 
     def test_help_names_every_option_and_its_default(self):
-        text = self.expect_ok("simulate", "--sweep", "--help")
+        text = self.expect_ok("simulate", "--sweep", "--help", env=WIDE)
         lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
         self.assertEqual(len(lines), 13)
         for line in lines:

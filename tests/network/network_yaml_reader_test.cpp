@@ -280,7 +280,8 @@ TEST(NetworkReaderTest, NamesMustBeUniquePlainAndNotReserved) {
       error_of_entries({"name: b, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8",
                         "name: b.project, op: global_avg_pool"}),
       StartsWith("n.yaml:5: layers[1].name: "));
-  EXPECT_THAT(error_of_text("name: ''\ninput: {channels: 1, height: 1, width: 1}\nlayers: []\n"),
+  EXPECT_THAT(error_of_text("name: ''\ninput: {channels: 1, height: 1, width: 1}\nlayers:\n"
+                            "  - {name: a, op: global_avg_pool}\n"),
               HasSubstr("n.yaml:1: name: must not be empty"));
 }
 

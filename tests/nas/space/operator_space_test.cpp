@@ -238,10 +238,11 @@ TEST(OperatorSpaceTest, ErrorsNameFileLineAndKey) {
                                  "{operators: [xception_3_se], kernel: 3}"),
             "s.yaml:13: stages[2].blocks[0].kernel: unknown key; known here: operators");
   EXPECT_THAT(operator_space_error("operators: [xception_3_se]", ""),
-              StartsWith("s.yaml:12: stages[2].blocks: "));
+              StartsWith("s.yaml:13: stages[2].blocks[0].operators: "));
   EXPECT_EQ(
       operator_space_error("depth: 2}", "depth: 2, operator: separable_7}"),
-      "s.yaml:8: stages[0].operator: unknown key; known here: depth, operators, stride, width; "
+      "s.yaml:8: stages[0].operator: unknown key; known here: blocks, depth, operators, stride, "
+      "width; "
       "did you mean 'operators'?");
   EXPECT_THAT(
       operator_space_error("head: {width: 64}", "head: {width: 64}\nbranches: [{kernels: [3]}]"),

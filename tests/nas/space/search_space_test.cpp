@@ -124,7 +124,7 @@ TEST(SearchSpaceTest, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(search_space_error("width: 40", "width: 4097"),
               HasSubstr("s.yaml:12: stages[1].width: must be from 1 to 4096"));
   EXPECT_THAT(search_space_error("depth: 3", "depht: 3"),
-              HasSubstr("s.yaml:12: stages[1].depth: missing"));
+              HasSubstr("s.yaml:12: stages[1].depht: unknown key"));
   EXPECT_THAT(search_space_error("depth: 3", "depth: 3, kernel: 3"),
               HasSubstr("s.yaml:12: stages[1].kernel: unknown key"));
   EXPECT_THAT(search_space_error("num_classes", "classes"), HasSubstr("num_classes: missing"));
