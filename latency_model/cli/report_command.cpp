@@ -12,6 +12,7 @@
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 
 namespace tilewake {
 
@@ -32,7 +33,7 @@ ExitCode report_command(const Arguments& arguments) {
   const InterruptDelay delay;
   make_directory_of(out);
   write_file_atomically(out, page);
-  write_result(out + "\n");
+  write_result(one_line(out) + "\n");
   return ExitCode::kOk;
 }
 

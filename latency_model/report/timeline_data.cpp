@@ -83,6 +83,7 @@ class TimelineReader {
   }
 
  private:
+  using CounterKey = std::pair<std::string, std::string>;  // name, key of its arguments
   using Row = std::pair<std::int64_t, std::string>;  // thread, name of the slices
 
   std::int64_t cycles(const nlohmann::json& microseconds) const {
@@ -135,8 +136,7 @@ class TimelineReader {
     end_ = std::max(end_, begin);
     for (const auto& [key, value] : event.at("args").items()) {
       if (!value.is_number()) continue;
-      const std::string counter = event.at("args").size() == 1 ? name : name + ": " + key;
-      counters_[counter].push_back({begin, value.get<double>()});
+      counters_[{name, key}].push_back({begin, value.get<double>()});
     }
   }
 
@@ -177,14 +177,17 @@ class TimelineReader {
     }
   }
 
-  Json series_of(const std::string& name, const std::vector<double>& bins) const {
+  Json series_of(const CounterKey& key, const std::vector<double>& bins) const {
     Json values = Json::array();
     for (std::size_t i = 0; i < bins.size(); ++i) {
       const auto begin = static_cast<std::int64_t>(i) * bin_cycles();
       const auto width = static_cast<double>(std::min(bin_cycles(), end_ - begin));
       values.push_back(std::round(bins[i] / width * 1e4) / 1e4);
     }
-    return {{"name", name}, {"bin_cycles", bin_cycles()}, {"values", values}};
+    return {{"name", key.first},
+            {"part", key.second},
+            {"bin_cycles", bin_cycles()},
+            {"values", values}};
   }
 
   std::vector<double> empty_bins() const {
@@ -193,7 +196,7 @@ class TimelineReader {
 
   Json series() const {
     Json list = Json::array();
-    for (auto [name, steps] : counters_) {
+    for (auto [key, steps] : counters_) {
       std::stable_sort(steps.begin(), steps.end(),
                        [](const auto& a, const auto& b) { return a.begin < b.begin; });
       std::vector<double> bins = empty_bins();
@@ -201,9 +204,8 @@ class TimelineReader {
         spread(steps[i].begin, i + 1 < steps.size() ? steps[i + 1].begin : end_, steps[i].value,
                bins);
       }
-      list.push_back(series_of(name, bins));
+      list.push_back(series_of(key, bins));
     }
-    if (!list.empty()) return list;
     std::vector<double> bins = empty_bins();
     bool has_bus = false;
     for (const auto& [key, slices] : rows_) {
@@ -211,7 +213,7 @@ class TimelineReader {
       has_bus = true;
       for (const TimelineSlice& slice : slices) spread(slice.begin, slice.end, 1.0, bins);
     }
-    if (has_bus) list.push_back(series_of("DRAM data bus, busy share", bins));
+    if (has_bus) list.push_back(series_of({"DRAM data bus", "busy share"}, bins));
     return list;
   }
 
@@ -222,7 +224,7 @@ class TimelineReader {
   Json layers_ = Json::array();
   std::map<std::string, std::int64_t> layer_index_;
   std::map<Row, std::vector<TimelineSlice>> rows_;
-  std::map<std::string, std::vector<CounterStep>> counters_;
+  std::map<CounterKey, std::vector<CounterStep>> counters_;
 };
 
 }  // namespace

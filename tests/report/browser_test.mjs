@@ -33,6 +33,7 @@ async function checkFigure(page, figure) {
   const chart = await figure.getAttribute('data-chart');
   const id = await figure.getAttribute('id');
   await figure.locator('summary').click();
+  await figure.locator('tbody tr').first().waitFor();
   const rows = await figure.locator('tbody tr').count();
   const marks = await countMarks(figure);
   assert.ok(rows > 0, `${id}: no rows`);

@@ -9,6 +9,7 @@
                    bias: 'var(--bias)', write: 'var(--write)', store: 'var(--write)'};
   const kindOf = name => name.replace('stall: ', '');  // waiting for data has the colour of the data
   const colourOf = name => colours[kindOf(name)] ?? 'var(--c4)';
+  const partColours = ['var(--dram)', 'var(--write)', 'var(--c0)', 'var(--c3)'];
   const hasTimeline = section => section.timeline && typeof section.timeline === 'object';
 
   report.hints.push(section => section.kind !== 'simulation' || hasTimeline(section) ? null :
@@ -89,42 +90,58 @@
     },
   });
 
+  // A counter of several parts, as reads and writes, is stacked. `read_gbs`: read, in GB/s.
+  const units = {gbs: 'GB/s', bytes: 'bytes'};
+  const unitOf = part => units[part.split('_').pop()];
+  const partName = part => part.replace(/_?gbs$/, '') || part;
+
   report.chart({
     id: 'bandwidth',
-    title: 'DRAM over the run',
+    title: 'DRAM and buffers over the run',
     help: 'The mean in up to 400 equal intervals of the run, above the layers that run at the time (alternately shaded).',
     wide: true,
     rows: section => !hasTimeline(section) ? [] : section.timeline.series.flatMap(series => series.values.map((value, i) => ({
-      series: series.name, begin: i * series.bin_cycles, cycles: series.bin_cycles, value}))),
+      series: series.name, part: series.part, begin: i * series.bin_cycles, cycles: series.bin_cycles, value}))),
     columns: [
-      ['begin', 'from cycle', format.count], ['cycles', 'cycles', format.count], ['series', 'what', format.text], ['value', 'mean', format.decimal],
+      ['begin', 'from cycle', format.count], ['cycles', 'cycles', format.count], ['series', 'counter', format.text], ['part', 'part', format.text],
+      ['value', 'mean', format.decimal],
     ],
-    name: row => row.series,
-    controls: (section, rows) => {
-      const names = unique(rows.map(row => row.series));
+    name: row => `${row.series}, ${row.part}`,
+    controls(section) {
+      const names = unique(section.timeline.series.map(series => series.name));
       return names.length < 2 ? [] : [{key: 'series', label: 'Counter:', options: names.map(name => [name, name]),
-                                       value: names.find(name => /dram/i.test(name))}];
+                                       value: names.find(name => name.includes('bandwidth')) ?? names.find(name => name.includes('DRAM'))}];
+    },
+    legend(section, rows, state) {
+      const series = state.series ?? rows[0].series;
+      const parts = unique(rows.filter(row => row.series === series).map(row => row.part));
+      return {key: 'part', items: parts.map((part, i) => [part, partName(part), partColours[i % partColours.length]])};
     },
     lead: (section, rows) => {
-      const busy = rows.filter(row => row.series.endsWith('busy share'));
+      const busy = rows.filter(row => row.part === 'busy share');
       return busy.length === 0 ? '' : `The DRAM data bus is busy ${format.percent(d3.mean(busy, row => row.value))} of the time.`;
     },
     draw(context) {
       const {section, all, state} = context;
-      const rows = all.filter(row => row.series === (state.series ?? all[0].series));
+      const series = state.series ?? all[0].series;
+      const parts = unique(all.filter(row => row.series === series).map(row => row.part));
+      const rows = context.rows.filter(row => row.series === series);
       context.table = rows;
       const layers = section.timeline.layers;
       const end = d3.max(layers, layer => layer[2]);
-      const isShare = rows[0].series.endsWith('share');
+      const isShare = parts[0].endsWith('share');
+      const unit = isShare ? 'busy share' : unitOf(parts[0]);
       return report.plot(context, {
         height: 220,
         marginTop: 22,
         x: {domain: [0, end], label: 'cycle →', tickFormat: format.short, ticks: Math.floor(context.width / 120)},
-        y: {label: `↑ ${rows[0].series}`, grid: true, tickFormat: isShare ? format.percent : format.short, zero: true, domain: isShare ? [0, 1] : undefined},
+        y: {label: `↑ ${series}${unit ? ` (${unit})` : ''}`, grid: true, tickFormat: isShare ? format.percent : format.short, zero: true, domain: isShare ? [0, 1] : undefined},
+        color: {type: 'identity'},
         marks: [
           Plot.rectX(layers.filter((layer, i) => i % 2), {x1: layer => layer[1], x2: layer => layer[2], fill: 'currentColor', fillOpacity: 0.06}),
-          Plot.rectY(rows, {x1: 'begin', x2: row => Math.min(end, row.begin + row.cycles), y: 'value', fill: 'var(--dram)', inset: 0,
-                            render: context.mark(rows)}),
+          Plot.rectY(rows, Plot.stackY({x1: 'begin', x2: row => Math.min(end, row.begin + row.cycles), y: 'value',
+                                        fill: row => partColours[parts.indexOf(row.part) % partColours.length], inset: 0,
+                                        render: context.mark(rows)})),
           Plot.ruleY([0]),
         ],
       });

@@ -52,6 +52,36 @@
   });
 
   report.chart({
+    id: 'steps',
+    title: 'The network after each step',
+    help: 'Simulated latency of the network that each step leaves; the dashed line is the limit. The figure in a bar is the validation accuracy, ' +
+      'where it was trained.',
+    rows: section => rowsOf(section.steps).map(row => ({...row, ms: row.simulated_ms ?? row.estimated_ms})).filter(row => row.ms !== null),
+    columns: [['step', 'step', format.text], ['simulated_ms', 'simulated', format.ms], ['estimated_ms', 'estimated', format.ms],
+              ['validation_accuracy', 'validation accuracy', format.percent], ['params', 'parameters', format.count], ['macs', 'MACs', format.short],
+              ['architecture', 'network', format.text]],
+    lead: (section, rows) => rows.length < 2 ? '' :
+      `From ${format.short(rows[0].params)} to ${format.short(rows[rows.length - 1].params)} parameters in ${rows.length} steps.`,
+    draw(context) {
+      const {rows, section} = context;
+      const limit = section.summary?.target_ms;
+      return report.plot(context, {
+        height: 260,
+        marginTop: 30,
+        marginBottom: 56,
+        x: {domain: rows.map(row => row.step), label: null, tickRotate: -30, padding: 0.25},
+        y: {label: '↑ latency (ms)', grid: true, domain: [0, 1.12 * Math.max(limit ?? 0, d3.max(rows, row => row.ms))]},
+        marks: [
+          Plot.barY(rows, {x: 'step', y: 'ms', fill: 'var(--c4)', render: context.mark(rows)}),
+          Plot.text(rows.filter(row => row.validation_accuracy !== null), {x: 'step', y: 'ms', text: row => format.percent(row.validation_accuracy), dy: 10, pointerEvents: 'none'}),
+          limit ? Plot.ruleY([limit], {strokeDasharray: '5,4'}) : null,
+          Plot.ruleY([0]),
+        ],
+      });
+    },
+  });
+
+  report.chart({
     id: 'costs',
     title: 'What each step cost',
     help: 'Seconds of each step that trained networks, without those of killed processes.',
