@@ -20,7 +20,7 @@
   report.chart({
     id: 'training',
     title: 'Training',
-    help: 'One panel per figure over the steps of a phase. In the phase `search`, the gap is the difference of the latency of the selected network ' +
+    help: 'One panel per figure over the steps of a phase. In the phase search, the gap is the difference of the latency of the selected network ' +
       'to its target; the gates are trained until it closes.',
     wide: true,
     rows: section => section.metrics ? rowsOf(section.metrics) : [],

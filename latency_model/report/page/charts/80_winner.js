@@ -72,7 +72,7 @@
           const y = plotHeight + 20 + 16 * k;
           group.append(svg('rect', {x: 30, y: y + 1, width: Math.max(4, (cardWidth - 38) * ratio / maxRatio), height: 11, rx: 2, fill: kernelColour(kernel)}));
           label(group, 26, y + 10, `${kernel}×${kernel}`, {'text-anchor': 'end', 'font-size': 9.5});
-          if (row.ratios[k] !== undefined) label(group, 33, y + 10, `${row.ratios[k]}`, {'font-size': 9, style: 'fill:#fff;font-weight:600'});
+          if (row.ratios[k] !== undefined) label(group, 33, y + 10, `${row.ratios[k]}`, {'font-size': 9, style: `fill:${kernel === 3 ? '#000' : '#fff'};font-weight:600`});
         });
         if (row.cycles) label(group, cardWidth / 2, lineHeight - 19, `${format.short(row.cycles)} cycles`, {'text-anchor': 'middle', 'font-size': 9, opacity: 0.8});
         if (row.stride > 1) label(group, 4, 12, `↓${row.stride}`);
