@@ -8,11 +8,11 @@
   report.chart({
     id: 'roofline',
     title: 'Roofline',
-    help: 'One dot per layer with MACs; its area is the share of the cycles. A dot on the roof uses all that the machine ' +
-      'has: left of the ridge the DRAM limits, right of it the PE array. Source: Williams et al., CACM 52(4), 2009.',
+    help: 'One dot per layer with MACs and DRAM traffic; its area is the share of the cycles. A dot on the roof uses all that the machine ' +
+      'has: left of the ridge the DRAM limits, right of it the PE array. MACs with padding are not counted. Source: Williams et al., CACM 52(4), 2009.',
     rows: section => section.machine?.peak_macs_per_cycle === undefined ? [] :
-      section.layerRows.filter(row => row.macs > 0 && row.total_cycles > 0 && row.dram_bytes > 0).map(row => ({
-        ...row, intensity: row.macs / row.dram_bytes, rate: row.macs / row.total_cycles})),
+      section.layerRows.filter(row => row.effective_macs > 0 && row.total_cycles > 0 && row.dram_bytes > 0).map(row => ({
+        ...row, intensity: row.effective_macs / row.dram_bytes, rate: row.effective_macs / row.total_cycles})),
     columns: [
       ['layer', 'layer', format.text], ['op', 'operator', format.text], ['bound', 'bound by', format.text],
       ['intensity', 'MACs per byte', format.decimal], ['rate', 'MACs per cycle', format.decimal],
@@ -48,7 +48,7 @@
         r: {range: [2.5, 14], domain: [0, d3.max(all, row => row.share)]},
         marks: [
           Plot.line(roof, {strokeWidth: 2, clip: true}),
-          ridge ? Plot.text([[ridge, peak]], {text: () => `peak ${format.short(peak)} MACs per cycle`, dy: -22, textAnchor: ridge > Math.sqrt(x1 * x2) ? 'end' : 'start'}) : null,
+          ridge ? Plot.text([[ridge, peak]], {text: () => `peak ${format.short(peak)} MACs per cycle`, dy: -30, textAnchor: ridge > Math.sqrt(x1 * x2) ? 'end' : 'start'}) : null,
           Plot.dot(rows, {x: 'intensity', y: 'rate', r: 'share', fill: row => colours.get(row.op), fillOpacity: 0.8,
                           stroke: 'var(--card)', strokeWidth: 0.7, render: context.mark(rows)}),
         ],
