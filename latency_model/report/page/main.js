@@ -41,8 +41,8 @@
     const run = section.run ?? {};
     const machine = section.machine;
     const list = [
-      ['Directory', section.path],
       ['Command', Array.isArray(run.command) ? run.command.join(' ') : null],
+      ['Directory', section.path],
       ['Version', run.version ?? section.model?.version],
       ['Machine', machine ? `${machine.name} (${machine.file})` : null],
       ['Clock', machine ? `${format.decimal(machine.clock_mhz)} MHz` : null],
@@ -50,10 +50,10 @@
         (machine.peak_bytes_per_cycle ? `, DRAM ${format.decimal(machine.peak_bytes_per_cycle)} bytes per cycle` : '') : null],
       ['Network', run.network?.file ? `${run.network.name} (${run.network.file})` : section.network],
       ['Written', run.written],
-      ['Time', run.wall_seconds === undefined ? null : `${format.decimal(run.wall_seconds)} s`],
+      ['Duration', run.wall_seconds === undefined ? null : `${format.decimal(run.wall_seconds)} s`],
     ].filter(([, value]) => value !== null && value !== undefined);
-    return element('dl', {class: 'facts'}, ...list.flatMap(([name, value]) =>
-      [element('dt', {}, name), element('dd', {}, String(value))]));
+    return element('dl', {class: 'facts'}, ...list.map(([name, value]) =>
+      element('div', {}, element('dt', {}, name), element('dd', {}, String(value)))));
   }
 
   // The answer first: what the result is, and what it is due to.

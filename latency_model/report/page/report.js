@@ -32,9 +32,9 @@ const report = (() => {
     text: value => isMissing(value) ? missing : String(value),
     count: value => isMissing(value) ? missing : integer.format(value),
     decimal: value => isMissing(value) ? missing : trimmed(value),
-    percent: value => isMissing(value) ? missing : `${trimmed(100 * value, 3)} %`,
-    error: value => isMissing(value) ? missing : `${value > 0 ? '+' : ''}${trimmed(100 * value, 3)} %`,
-    ms: value => isMissing(value) ? missing : `${trimmed(value)} ms`,
+    percent: value => isMissing(value) ? missing : `${trimmed(100 * value, 3)}\u00a0%`,
+    error: value => isMissing(value) ? missing : `${value > 0 ? '+' : ''}${trimmed(100 * value, 3)}\u00a0%`,
+    ms: value => isMissing(value) ? missing : `${trimmed(value)}\u00a0ms`,
     bytes: value => isMissing(value) ? missing : value < 1e3 ? `${integer.format(value)} B`
       : value < 1e6 ? `${trimmed(value / 1e3, 3)} kB` : value < 1e9 ? `${trimmed(value / 1e6, 3)} MB`
       : `${trimmed(value / 1e9, 3)} GB`,

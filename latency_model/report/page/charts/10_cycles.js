@@ -29,7 +29,7 @@
     return `${format.count(summary.total_cycles)} cycles, ${format.ms(summary.latency_ms)}: ` +
       `${format.percent(shares[0][0])} ${shares[0][1]}` +
       `${stall && stall[0] > 0 ? `, then ${stall[1]} (${format.percent(stall[0])})` : ''}. ` +
-      `Slowest layers: ${names.join(', ')}. The PE array is used to ${format.percent(summary.pe_utilization)}.`;
+      `Slowest layers: ${names.join(', ')}. PE utilization: ${format.percent(summary.pe_utilization)}.`;
   });
 
   report.chart({

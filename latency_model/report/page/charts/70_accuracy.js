@@ -113,7 +113,7 @@
   report.chart({
     id: 'methods',
     title: 'Methods: accuracy against latency',
-    help: 'One dot per method and limit: the mean over seeds; the bar is one standard error on both sides. Methods whose bars overlap are not distinguished by these runs.',
+    help: 'One dot per method and limit: the mean over seeds; the bar is one standard error on both sides. Where bars overlap, these runs do not show a difference.',
     wide: true,
     rows: methods,
     columns: [
@@ -137,16 +137,18 @@
       const high_y = row => row.accuracy + (row.error ?? 0);
       return report.plot(context, {
         height: 360,
-        marginRight: 30,
+        marginTop: 36,
+        marginRight: 84,
         x: {domain: [Math.max(0, low - pad), high + pad], label: 'latency (ms) →', grid: true, ticks: Math.floor(context.width / 110)},
         y: {label: '↑ test accuracy', tickFormat: format.percent, grid: true, nice: true, inset: 12},
         color: {type: 'identity'},
         marks: [
           Plot.ruleX(targets, {strokeDasharray: '5,4'}),
+          Plot.text(targets, {x: d => d, frameAnchor: 'top', text: d => `limit ${format.ms(d)}`, dy: -16}),
           Plot.line(rows, {x: 'latency_ms', y: 'accuracy', z: 'method', stroke: row => colours.get(row.method), sort: 'latency_ms'}),
           Plot.ruleX(rows.filter(row => row.error), {x: 'latency_ms', y1: low_y, y2: high_y, stroke: row => colours.get(row.method), strokeWidth: 2}),
           Plot.dot(rows, {x: 'latency_ms', y: 'accuracy', r: 6, fill: row => colours.get(row.method), stroke: 'var(--card)', render: context.mark(rows)}),
-          Plot.text(rows, {x: 'latency_ms', y: 'accuracy', text: 'method', dy: -12, pointerEvents: 'none'}),
+          Plot.text(rows, {x: 'latency_ms', y: 'accuracy', text: 'method', dx: 9, dy: -8, textAnchor: 'start', pointerEvents: 'none'}),
         ],
       });
     },
