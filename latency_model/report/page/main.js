@@ -71,7 +71,8 @@
     if (section.path) node.append(facts(section));
     for (const warning of section.summary?.warnings ?? []) node.append(element('p', {class: 'warning'}, warning));
     const figures = element('div', {class: 'figures'});
-    for (const definition of report.charts) {
+    const isFirst = definition => (definition.first ?? []).includes(section.kind);
+    for (const definition of d3.sort(report.charts, definition => isFirst(definition) ? 0 : 1)) {
       const rows = definition.rows(section);
       if (!rows || rows.length === 0) continue;
       const frame = new report.Frame(definition, section, rows);

@@ -18,6 +18,7 @@
 //            row), width, state (values of the controls), shown (value => boolean), mark
 //   name     (row) => first line of the tooltip
 //   wide     true: the whole width of the page
+//   first    kinds of sections in which the chart precedes those of other files; optional
 //
 // In draw, context.mark(rows) is a Plot render transform that connects the marks to their rows; for
 // own SVG, context.connect(element, row).

@@ -39,7 +39,7 @@
     return rows.filter(row => row.accuracy !== undefined && row.accuracy !== null);
   }
 
-  report.answers.push(section => {
+  report.answers.unshift(section => {
     if (section.kind === 'search' && section.front) {
       const rows = rowsOf(section.front);
       return `${rows.length} limits: ${rows.map(row => `${format.percent(row.accuracy)} within ${format.ms(row.target_ms)} (${format.ms(row.simulated_ms)})`).join(', ')}.`;
@@ -52,6 +52,7 @@
 
   report.chart({
     id: 'accuracy',
+    first: ['search', 'target'],
     title: 'Accuracy against latency',
     help: 'One dot per trained network; higher and further left is better. The dashed line is the limit, the solid line joins the networks found. ' +
       'Networks that were ranked or met by the search had a short training or the weights of the supernet, so their accuracy is lower.',

@@ -24,6 +24,7 @@
 
   report.chart({
     id: 'winner',
+    first: ['search', 'target'],
     title: 'The network, block by block',
     help: 'One card per block from input to output; the grey bar and its figure are the output channels. A coloured bar is a kernel of a mixed convolution, ' +
       'its length the expansion ratio; ↓2 halves the resolution; SE is squeeze-and-excitation.',

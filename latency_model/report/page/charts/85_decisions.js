@@ -25,6 +25,7 @@
 
   report.chart({
     id: 'decisions',
+    first: ['search', 'target'],
     title: 'What each step tried and chose',
     help: 'Every line of decisions.log. A click on a colour above shows one kind of line only.',
     wide: true,
@@ -34,7 +35,7 @@
     name: row => `${row.step}: ${row.verdict}`,
     lead(section, rows) {
       const count = verdict => rows.filter(row => row.verdict === verdict).length;
-      return `${count('tried')} candidates were trained, ${count('rejected')} rejected, in ${unique(rows.map(row => row.step)).length} steps.`;
+      return `Candidates trained: ${count('tried')}, rejected: ${count('rejected')}, in ${unique(rows.map(row => row.step)).length} steps.`;
     },
     legend: (section, rows) => ({key: 'verdict', items: Object.entries(verdicts).filter(([verdict]) => rows.some(row => row.verdict === verdict))
       .map(([verdict, fill]) => [verdict, verdict, fill])}),
@@ -53,6 +54,7 @@
 
   report.chart({
     id: 'steps',
+    first: ['search', 'target'],
     title: 'The network after each step',
     help: 'Simulated latency of the network that each step leaves; the dashed line is the limit. The figure in a bar is the validation accuracy, ' +
       'where it was trained.',
@@ -60,8 +62,10 @@
     columns: [['step', 'step', format.text], ['simulated_ms', 'simulated', format.ms], ['estimated_ms', 'estimated', format.ms],
               ['validation_accuracy', 'validation accuracy', format.percent], ['params', 'parameters', format.count], ['macs', 'MACs', format.short],
               ['architecture', 'network', format.text]],
-    lead: (section, rows) => rows.length < 2 ? '' :
-      `From ${format.short(rows[0].params)} to ${format.short(rows[rows.length - 1].params)} parameters in ${rows.length} steps.`,
+    lead(section, rows) {
+      const own = rows.filter(row => !row.step.startsWith('random-'));
+      return own.length < 2 ? '' : `From ${format.short(own[0].params)} to ${format.short(own[own.length - 1].params)} parameters in ${own.length} steps.`;
+    },
     draw(context) {
       const {rows, section} = context;
       const limit = section.summary?.target_ms;
@@ -83,6 +87,7 @@
 
   report.chart({
     id: 'costs',
+    first: ['search', 'target'],
     title: 'What each step cost',
     help: 'Seconds of each step that trained networks, without those of killed processes.',
     rows: section => !section.costs ? [] : d3.rollups(rowsOf(section.costs), of => ({

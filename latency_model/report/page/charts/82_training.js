@@ -19,9 +19,10 @@
 
   report.chart({
     id: 'training',
+    first: ['search', 'target'],
     title: 'Training',
     help: 'One panel per figure over the steps of a phase. In the phase search, the gap is the difference of the latency of the selected network ' +
-      'to its target; the gates are trained until it closes.',
+      'to its target; it should close.',
     wide: true,
     rows: section => section.metrics ? rowsOf(section.metrics) : [],
     columns: [['phase', 'phase', format.text], ['step', 'step', format.count], ['epoch', 'epoch', format.decimal],
