@@ -208,6 +208,20 @@ std::vector<std::string> warnings_of(const FeatureSet& set, const CoefficientRow
   return warnings;
 }
 
+std::vector<Case> cases_of(const Dataset& dataset, const std::vector<double>& predicted) {
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < predicted.size(); ++i) {
+    const Sample& sample = dataset.samples[i];
+    cases.push_back({dataset.networks[static_cast<std::size_t>(sample.network)],
+                     sample.layer,
+                     sample.features.op_class,
+                     predicted[i],
+                     sample.cycles,
+                     {}});
+  }
+  return cases;
+}
+
 }  // namespace
 
 Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& extractor,
@@ -231,6 +245,7 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
   Calibration calibration;
   LatencyModel& model = calibration.model;
   model.holdout = evaluate(set, dataset, predicted);
+  if (options.keep_holdout) calibration.holdout_layers = cases_of(dataset, predicted);
 
   model.coefficients = fitter.fit(kNoFold);
   fitter.predict(model.coefficients, kNoFold, predicted);

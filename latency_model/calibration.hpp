@@ -11,8 +11,9 @@
 namespace tilewake {
 
 struct CalibrationOptions {
-  int num_folds = 5;       // at least 2; limited to the number of networks
-  std::uint64_t seed = 1;  // assigns networks to folds
+  int num_folds = 5;          // at least 2; limited to the number of networks
+  std::uint64_t seed = 1;     // assigns networks to folds
+  bool keep_holdout = false;  // fill Calibration::holdout_layers
 };
 
 struct Calibration {
@@ -20,6 +21,9 @@ struct Calibration {
   Evaluation train;    // errors of the final model on its training data
   // One line each: "conv2d: weight_wait is 1.72 cycles per ..., plausible range 0.8 to 1.2".
   std::vector<std::string> warnings;
+  // With keep_holdout: every layer, predicted by the fit that its fold was held out from. Without
+  // features.
+  std::vector<Case> holdout_layers;
 };
 
 /// Fits coefficients per op class: non-negative least squares on relative error. RobustFit limits

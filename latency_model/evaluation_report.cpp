@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "latency_model/features/feature_set.hpp"
 #include "simulator/common/text_table.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 using Alignment = TextTable::Alignment;
 using Cells = std::vector<std::string>;
+using Json = nlohmann::ordered_json;
 
 std::string percent(double share) { return fmt::format("{:.2f}", 100.0 * share); }
 std::string signed_percent(double share) { return fmt::format("{:+.2f}", 100.0 * share); }
@@ -40,6 +42,21 @@ std::string features_of(const Case& c, const FeatureSet& set) {
     features.push_back(fmt::format("{}={:.6g}", set.features[i].name, c.features[i]));
   }
   return fmt::format("{}", fmt::join(features, " "));
+}
+
+Json summary_json(const ErrorSummary& s) {
+  return {{"n", s.n},         {"mape", s.mape},         {"median", s.median},
+          {"rmspe", s.rmspe}, {"bias", s.bias},         {"max", s.max},
+          {"p95", s.p95},     {"within_5", s.within_5}, {"within_10", s.within_10}};
+}
+
+Json case_json(const Case& c, const Evaluation& evaluation, const FeatureSet& set) {
+  return {{"network", c.network},
+          {"layer", c.layer},
+          {"op_class", evaluation.op_classes[static_cast<std::size_t>(c.op_class)]},
+          {"measured", c.measured},
+          {"predicted", c.predicted},
+          {"features", features_json(set, c.features)}};
 }
 
 }  // namespace
@@ -90,6 +107,30 @@ std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& se
     text += fmt::format("{}\n    {}\n", line, features_of(c, set));
   }
   return text;
+}
+
+nlohmann::ordered_json features_json(const FeatureSet& set, const std::vector<double>& values) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < set.features.size(); ++i) {
+    json[std::string(set.features[i].name)] = values[i];
+  }
+  return json;
+}
+
+nlohmann::ordered_json evaluation_json(const Evaluation& evaluation, const FeatureSet& set) {
+  Json classes = Json::object();
+  for (std::size_t i = 0; i < evaluation.by_class.size(); ++i) {
+    classes[evaluation.op_classes[i]] = summary_json(evaluation.by_class[i]);
+  }
+  Json worst = Json::array();
+  for (const Case& c : evaluation.worst) worst.push_back(case_json(c, evaluation, set));
+  return {{"layers", summary_json(evaluation.layers)},
+          {"networks", summary_json(evaluation.networks)},
+          {"kendall_tau", evaluation.kendall_tau},
+          {"spearman", evaluation.spearman},
+          {"roofline_mape", evaluation.roofline_mape},
+          {"by_class", classes},
+          {"worst", worst}};
 }
 
 }  // namespace tilewake

@@ -25,18 +25,20 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# Libraries of others, which have their own licence, and files that cannot hold a comment.
+unlicensed='(^|/)(latency_model/report/page/vendor|tests/report/(node_modules|fixtures))/|(^|/)tests/report/package(-lock)?\.json$'
 list=$(mktemp -d)
 trap 'rm -rf "$list"' EXIT
 [ $# -eq 0 ] || realpath -- "$@" >"$list/given"
 cd "$(dirname "$0")/.."
 if [ -e "$list/given" ]; then
   grep -E '\.[hc]pp$' "$list/given" >"$list/cxx" || true
-  grep -vE '\.md$' "$list/given" >"$list/licensed" || true
+  grep -vE "\.md$|$unlicensed" "$list/given" >"$list/licensed" || true
 else
   find simulator latency_model nas python tests -name '*.[hc]pp' | sort >"$list/cxx"
   find simulator latency_model nas python tests scripts .ci CMakeLists.txt pyproject.toml hw_configs networks -type f \
     ! -name '*.md' ! -path 'tests/reference/*' ! -path 'tests/fuzz/seeds/*' ! -name '*.pyc' |
-    sort >"$list/licensed"
+    grep -vE "$unlicensed" | sort >"$list/licensed"
 fi
 # Not the modules that include LibTorch: clang 14 cannot parse its headers as C++20.
 grep -E '(^|/)(simulator|latency_model|nas)/.*\.cpp$' "$list/cxx" | grep -v '/tests/\|^tests/' |

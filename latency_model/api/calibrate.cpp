@@ -144,6 +144,7 @@ CalibrationResult calibrate(const Machine& machine, const CalibrateOptions& opti
   CalibrationOptions fit;
   fit.num_folds = options.num_folds;
   fit.seed = options.seed;
+  fit.keep_holdout = options.keep_holdout;
   try {
     result.calibration = calibrate(hardware, *extractor, measurements.dataset(), provenance, fit);
   } catch (const InputError& e) {

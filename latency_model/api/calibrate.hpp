@@ -20,6 +20,7 @@ struct CalibrateOptions {
   int num_networks = CalibrationSet::kDefaultSize;  // designed, at least 1
   int num_folds = 5;                                // of the hold-out, at least 2
   std::uint64_t seed = 1;                           // of designed networks and folds, below 2^63
+  bool keep_holdout = false;                        // fill Calibration::holdout_layers
   /// Called before the first and after each designed network; false ends the calibration, which
   /// then throws Interrupted.
   std::function<bool(int done, int total)> keep_going;

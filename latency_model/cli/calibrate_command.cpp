@@ -16,6 +16,7 @@
 #include "latency_model/cli/calibration_report.hpp"
 #include "latency_model/cli/latency_model_command.hpp"
 #include "latency_model/cli/model_file.hpp"
+#include "latency_model/holdout_csv.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "simulator/api/inputs.hpp"
 #include "simulator/cli/formats.hpp"
@@ -25,6 +26,7 @@
 #include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/common/atomic_file.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 
 namespace tilewake {
@@ -53,6 +55,7 @@ struct CommandOptions {
   std::int64_t num_folds = 5;
   std::int64_t num_networks = CalibrationSet::kDefaultSize;
   bool designed = false;
+  bool holdout = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
@@ -62,8 +65,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "calibrate",
       "calibrate --hw FILE [--trace FILE...] [--out FILE] [--max-mape PERCENT]\n"
-      "                          [--seed N] [--folds K] [--networks N] [--designed] [--force]\n"
-      "                          [--format table|json] [-v | -q]",
+      "                          [--seed N] [--folds K] [--networks N] [--designed] [--holdout]\n"
+      "                          [--force] [--format table|json] [-v | -q]",
       "Fits a latency model to a machine and prints its error on held-out networks.\n"
       "Without --trace it designs networks and simulates them, which takes seconds.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
@@ -80,6 +83,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.integer("networks", values.num_networks, 1, kMaxNetworks, "N",
                   "number of designed networks");
   options.flag("designed", values.designed, "use designed networks in addition to --trace");
+  options.flag("holdout", values.holdout,
+               "also write every held-out layer to model.holdout.csv, for 'tilewake report'");
   options.flag("force", values.force, "replace a model of another machine");
   options.optional("format", values.format, "FORMAT", "what is printed: " + format_names(kFormats));
   options.flag("verbose,v", values.verbose, "log what the calibration cost");
@@ -112,6 +117,7 @@ Calibration calibrate(const Machine& machine, const CommandOptions& options) {
   calibrate_options.num_networks = static_cast<int>(options.num_networks);
   calibrate_options.num_folds = static_cast<int>(options.num_folds);
   calibrate_options.seed = static_cast<std::uint64_t>(options.seed);
+  calibrate_options.keep_holdout = options.holdout;
   int num_done = 0;
   std::optional<Progress> progress;
   calibrate_options.keep_going = [&](int done, int total) {
@@ -174,6 +180,11 @@ ExitCode calibrate_command(const Arguments& arguments) {
   if (report.refusal.empty()) {
     const InterruptDelay delay;
     file.write(model_yaml(report.calibration.model));
+    if (options.holdout) {
+      const Calibration& calibration = report.calibration;
+      write_file_atomically(holdout_path(options.out),
+                            holdout_csv(calibration.model.holdout, calibration.holdout_layers));
+    }
   }
   write_result(format(report));
   if (report.refusal.empty()) {

@@ -19,43 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const ErrorSummary& s) {
-  return {{"n", s.n},         {"mape", s.mape},         {"median", s.median},
-          {"rmspe", s.rmspe}, {"bias", s.bias},         {"max", s.max},
-          {"p95", s.p95},     {"within_5", s.within_5}, {"within_10", s.within_10}};
-}
-
-Json features_json(const FeatureSet& set, const std::vector<double>& values) {
-  Json json = Json::object();
-  for (std::size_t i = 0; i < set.features.size(); ++i)
-    json[std::string(set.features[i].name)] = values[i];
-  return json;
-}
-
-Json json_of(const Case& c, const Evaluation& evaluation, const FeatureSet& set) {
-  return {{"network", c.network},
-          {"layer", c.layer},
-          {"op_class", evaluation.op_classes[static_cast<std::size_t>(c.op_class)]},
-          {"measured", c.measured},
-          {"predicted", c.predicted},
-          {"features", features_json(set, c.features)}};
-}
-
-Json json_of(const Evaluation& evaluation, const FeatureSet& set) {
-  Json classes = Json::object();
-  for (std::size_t i = 0; i < evaluation.by_class.size(); ++i)
-    classes[evaluation.op_classes[i]] = json_of(evaluation.by_class[i]);
-  Json worst = Json::array();
-  for (const Case& c : evaluation.worst) worst.push_back(json_of(c, evaluation, set));
-  return {{"layers", json_of(evaluation.layers)},
-          {"networks", json_of(evaluation.networks)},
-          {"kendall_tau", evaluation.kendall_tau},
-          {"spearman", evaluation.spearman},
-          {"roofline_mape", evaluation.roofline_mape},
-          {"by_class", classes},
-          {"worst", worst}};
-}
-
 Json coefficients_json(const LatencyModel& model, const FeatureSet& set) {
   Json json = Json::object();
   for (std::size_t i = 0; i < set.op_classes.size(); ++i)
@@ -105,7 +68,7 @@ std::string calibration_json(const CalibrationReport& report) {
                     {"num_layers", from.num_layers},
                     {"mape_train", calibration.train.layers.mape},
                     {"mape_holdout", model.holdout.layers.mape},
-                    {"holdout", json_of(model.holdout, set)},
+                    {"holdout", evaluation_json(model.holdout, set)},
                     {"coefficients", coefficients_json(model, set)},
                     {"warnings", calibration.warnings},
                     {"model", text_or_null(report.path, is_written)},

@@ -11,4 +11,7 @@ ExitCode calibrate_command(const Arguments& arguments);
 /// Predicts the latency of a network with a calibrated model.
 ExitCode predict_command(const Arguments& arguments);
 
+/// Writes a page with charts of the results of other commands.
+ExitCode report_command(const Arguments& arguments);
+
 }  // namespace tilewake

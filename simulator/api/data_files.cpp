@@ -43,20 +43,27 @@ bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos;
 }
 
-/// Where a directory of `kind` may be, existing or not, best first.
-std::vector<fs::path> candidates(const Kind& kind) {
-  std::vector<fs::path> directories = {fs::path(kind.directory)};
+/// Where a directory may be above this program, existing or not, and in TILEWAKE_DATA_DIR.
+std::vector<fs::path> installed(std::string_view directory) {
+  std::vector<fs::path> directories;
   for (const fs::path& file : {executable_path(), library_path()}) {
     fs::path above = file.parent_path();
     for (int level = 0; level <= kMaxLevelsUp && above.has_relative_path(); ++level) {
-      directories.push_back(above / kind.directory);
-      directories.push_back(above / "share/tilewake" / kind.directory);
+      directories.push_back(above / directory);
+      directories.push_back(above / "share/tilewake" / directory);
       above = above.parent_path();
     }
   }
   if (const char* data = std::getenv("TILEWAKE_DATA_DIR"); data != nullptr && *data != '\0') {
-    directories.push_back(fs::path(data) / kind.directory);
+    directories.push_back(fs::path(data) / directory);
   }
+  return directories;
+}
+
+/// Where a directory of `kind` may be, existing or not, best first.
+std::vector<fs::path> candidates(const Kind& kind) {
+  std::vector<fs::path> directories = installed(kind.directory);
+  directories.insert(directories.begin(), fs::path(kind.directory));
   return directories;
 }
 
@@ -113,6 +120,16 @@ InputFile read_network_file(const std::string& name) {
 InputFile read_space_file(const std::string& name) { return read(kSpace, name); }
 
 InputFile read_recipe_file(const std::string& name) { return read(kRecipe, name); }
+
+std::string report_page_directory() {
+  constexpr std::string_view kPage = "latency_model/report/page";
+  for (const fs::path& directory : installed(kPage)) {
+    std::error_code error;
+    if (fs::is_directory(directory, error)) return directory.string();
+  }
+  throw InputError(
+      fmt::format("no directory {} found; set TILEWAKE_DATA_DIR to where it is installed", kPage));
+}
 
 std::vector<DataFile> data_files(DataKind kind) {
   static constexpr Kind kKinds[] = {kHardware, kNetwork, kSpace, kRecipe};

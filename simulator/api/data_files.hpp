@@ -16,6 +16,11 @@ InputFile read_network_file(const std::string& name);
 InputFile read_space_file(const std::string& name);
 InputFile read_recipe_file(const std::string& name);
 
+/// The directory with styles, libraries and charts of `tilewake report`, beside the directories
+/// above. The current directory is not searched: its files would run in the browser of whoever
+/// opens the report. Throws InputError if there is none.
+std::string report_page_directory();
+
 enum class DataKind { kMachine, kNetwork, kSpace, kRecipe };
 
 /// A shipped file and its bare name.

@@ -76,6 +76,7 @@ class HostileNamesTest(CliTest):
                     self.expect_one_line("predict", "--model", b"./" + path, "--net", "tiny.yaml")
                     self.expect_one_line("predict", "--model", "model.yaml", "--net", path)
                     self.expect_one_line("convert", "--net", path, "--out", "out.yaml")
+                    self.expect_one_line("report", b"./" + path)
                 self.expect_one_line("simulate", "--hw", "machine.yaml", "--net", "tiny.yaml",
                                      "--out", b"tiny.yaml/" + name)
                 self.expect_one_line("convert", "--net", "tiny.yaml", "--out",

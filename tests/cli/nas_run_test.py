@@ -57,6 +57,18 @@ class ResultTest(NasTest):
             self.run_dir / "architecture.yaml", "--format", "json"))
         self.assertAlmostEqual(predicted["latency_ms"], summary["predicted_ms"], delta=1e-6)
 
+    def test_report_reads_what_a_search_leaves(self):
+        self.expect_ok("report", self.run_dir, "--out", "page.html")
+        page = (self.dir / "page.html").read_text()
+        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        section, = data["sections"]
+        self.assertEqual(section["kind"], "search")
+        self.assertEqual(section["summary"], self.summary())
+        self.assertEqual(len(section["step_files"]), len(list((self.run_dir / "steps").iterdir())))
+        for key in ("layers", "metrics", "costs", "decisions", "architecture"):
+            self.assertTrue(section[key], key)
+        self.assertEqual(len(section["layers"]["predicted_cycles"]), len(section["layers"]["layer"]))
+
     def test_the_summary_keeps_to_the_limit_and_says_how_good_the_network_is(self):
         summary = self.summary()
         self.assertEqual(summary["target_ms"], TARGET_MS)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -17,6 +21,20 @@ TEST(CsvTest, FieldIsQuotedOnlyWhereTheFormatNeedsIt) {
   EXPECT_EQ(csv_field("say \"x\""), "\"say \"\"x\"\"\"");
   EXPECT_EQ(csv_field("a\nb"), "\"a\nb\"");
   EXPECT_EQ(csv_field("a\rb"), "\"a\rb\"");
+}
+
+TEST(CsvTest, FieldsOfALineAreThoseThatWereWritten) {
+  const std::vector<std::string> fields = {"", "a", "a,b", "say \"x\"", "\"", ",", " a ", ""};
+  std::string line = csv_field(fields[0]);
+  for (std::size_t i = 1; i < fields.size(); ++i) line += "," + csv_field(fields[i]);
+  EXPECT_EQ(csv_fields(line), fields);
+  EXPECT_EQ(csv_fields(""), std::vector<std::string>{""});
+}
+
+TEST(CsvTest, MisplacedQuotesAreNoLine) {
+  for (const char* line : {"\"a", "a\"b", "\"a\"b", "a,\"b", "\"\"\""}) {
+    EXPECT_EQ(csv_fields(line), std::nullopt) << line;
+  }
 }
 
 TEST(HashTest, EqualsThePublishedVectors) {

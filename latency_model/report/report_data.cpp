@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/report/report_data.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "latency_model/evaluation_report.hpp"
+#include "latency_model/features/feature_extractor.hpp"
+#include "latency_model/features/feature_set.hpp"
+#include "latency_model/holdout_csv.hpp"
+#include "latency_model/latency_model.hpp"
+#include "latency_model/model_yaml.hpp"
+#include "latency_model/report/csv_table.hpp"
+#include "latency_model/report/holdout_data.hpp"
+#include "latency_model/report/timeline_data.hpp"
+#include "latency_model/report/yaml_json.hpp"
+#include "simulator/cli/layer_table.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/json_document.hpp"
+#include "simulator/common/regular_file.hpp"
+#include "simulator/common/version.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/common/yaml_reader.hpp"
+#include "simulator/hardware/dram_config.hpp"
+#include "simulator/hardware/hardware_config.hpp"
+#include "simulator/trace/trace_columns.hpp"
+#include "simulator/trace/trace_csv.hpp"
+#include "simulator/trace/trace_network.hpp"
+
+namespace tilewake {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxFilesOfDirectory = 10'000;
+constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxCandidates = 20'000;
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+/// Sorted names in a directory that start with `begin` and end in `end`.
+std::vector<std::string> names_like(const fs::path& directory, std::string_view begin,
+                                    std::string_view end) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), last; !error && it != last;
+       it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (name.starts_with(begin) && name.ends_with(end)) names.push_back(std::move(name));
+    if (names.size() > kMaxFilesOfDirectory) {
+      throw InputError(fmt::format("{}: more than {} files named {}*{}", directory.string(),
+                                   kMaxFilesOfDirectory, begin, end));
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Infinite for an ideal memory: null.
+Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json machine_json(const HardwareConfig& hardware, const std::string& file) {
+  return {{"name", hardware.name},
+          {"file", file},
+          {"clock_mhz", hardware.clock_mhz},
+          {"peak_macs_per_cycle", hardware.peak_macs_per_cycle()},
+          {"peak_bytes_per_cycle", finite_or_null(peak_bytes_per_cycle(hardware.dram))},
+          {"sustained_bytes_per_cycle", finite_or_null(sustained_bytes_per_cycle(hardware.dram))}};
+}
+
+/// `hardware:` of a run.yaml, as simulate and nas run write it.
+Json machine_of_run(const std::string& run_yaml, double& clock_mhz) {
+  YamlReader hardware = YamlReader::from_file(run_yaml).section("hardware");
+  const HardwareConfig config = read_hardware(hardware.section("resolved"));
+  clock_mhz = config.clock_mhz;
+  return machine_json(config, hardware.required<std::string>("file"));
+}
+
+Json model_json(const LatencyModel& model) {
+  const Provenance& from = model.provenance;
+  return {
+      {"machine", from.machine},
+      {"version", from.version},
+      {"set", from.set},
+      {"seed", from.seed},
+      {"num_networks", from.num_networks},
+      {"num_layers", from.num_layers},
+      {"holdout", evaluation_json(model.holdout, make_feature_extractor(model.hardware)->set())}};
+}
+
+Json column_values(const std::vector<TraceRow>& rows, const TraceColumn& column) {
+  Json values = Json::array();
+  for (const TraceRow& row : rows) {
+    std::visit(
+        [&](const auto field) {
+          using Value = std::decay_t<decltype(row.*field)>;
+          if constexpr (std::is_arithmetic_v<Value>) {
+            values.push_back(row.*field);
+          } else {
+            values.push_back(field_text(row, column));
+          }
+        },
+        column.field);
+  }
+  return values;
+}
+
+/// The columns of layers.csv, and `bound`.
+Json layers_json(const std::vector<TraceRow>& rows) {
+  // Equal in all rows: `machine` and `network` are in the summary.
+  static const std::set<std::string_view> kLeftOut = {"network", "machine", "version",
+                                                      "num_layers"};
+  Json layers = Json::object();
+  for (const TraceColumn& column : kTraceColumns) {
+    if (!kLeftOut.contains(column.name)) {
+      layers[std::string(column.name)] = column_values(rows, column);
+    }
+  }
+  Json bounds = Json::array();
+  for (const TraceRow& row : rows) bounds.push_back(row.is_fused() ? "fused" : bound_of(row));
+  layers["bound"] = bounds;
+  return layers;
+}
+
+/// Reads results; a latency model is read once and kept by the id of its machine.
+class ReportReader {
+ public:
+  void add(const std::string& path) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (status.type() == fs::file_type::not_found) {
+      throw InputError(path + ": no such directory");
+    }
+    if (status.type() == fs::file_type::none) {
+      throw InputError(fmt::format("{}: {}", path, error.message()));
+    }
+    if (!fs::is_directory(status)) return add_model(path, path);
+    for (const Kind& kind : kKinds) {
+      if (kind.matches(path)) return (this->*kind.add)(path);
+    }
+    throw InputError(
+        path + ": holds no result of tilewake (none of the files that 'tilewake report' reads)");
+  }
+
+  Json finish() {
+    for (std::size_t i = 0; i < sections_.size(); ++i) add_predictions(i);
+    Json json;
+    json["version"] = std::string(kVersion);
+    json["sections"] = std::move(sections_);
+    return json;
+  }
+
+ private:
+  struct Kind {
+    bool (*matches)(const fs::path& directory);
+    void (ReportReader::*add)(const std::string& path);
+  };
+
+  static bool is_search(const fs::path& directory) {
+    const fs::path file = directory / "run.yaml";
+    return is_there(file) && YamlReader::from_file(file.string()).has("method");
+  }
+
+  // The first that matches: a search has the files of a simulation and of a calibration as well.
+  // To add a result: one line here.
+  static const std::array<Kind, 6> kKinds;
+
+  /// The section of a path, with what run.yaml says about it.
+  Json& begin_section(const std::string& kind, const std::string& path) {
+    sections_.push_back({{"kind", kind}, {"path", path}});
+    traces_.emplace_back();
+    Json& section = sections_.back();
+    const fs::path run = fs::path(path) / "run.yaml";
+    if (is_there(run)) {
+      section["run"] =
+          yaml_json(parse_yaml(read_text_file(run.string(), kMaxYamlBytes), run.string()));
+    }
+    return section;
+  }
+
+  /// summary.json and layers.csv in a directory, if they are there.
+  void add_layers(Json& section, const fs::path& directory) {
+    const fs::path summary = directory / "summary.json";
+    if (is_there(summary)) {
+      section["summary"] = parse_ordered_json(read_text_file(summary.string()), summary.string());
+    }
+    const fs::path layers = directory / "layers.csv";
+    if (!is_there(layers)) return;
+    TraceFile trace = read_trace(layers.string());
+    section["layers"] = layers_json(trace.rows);
+    section["network"] = trace.rows[0].network;
+    traces_.back() = std::move(trace);
+  }
+
+  void add_simulation(const std::string& path) {
+    Json& section = begin_section("simulation", path);
+    double clock_mhz = 0.0;
+    section["machine"] = machine_of_run((fs::path(path) / "run.yaml").string(), clock_mhz);
+    add_layers(section, path);
+    section["timeline"] = timeline_data((fs::path(path) / "timeline.json").string(), clock_mhz);
+  }
+
+  void add_sweep(const std::string& path) {
+    begin_section("sweep", path)["points"] =
+        read_csv_columns((fs::path(path) / "sweep.csv").string(), "# tilewake-sweep v1");
+  }
+
+  void add_comparison(const std::string& path) {
+    begin_section("comparison", path)["runs"] =
+        read_csv_columns((fs::path(path) / "compare.csv").string(), "# tilewake-comparison v1");
+  }
+
+  void add_space(const std::string& path) {
+    Json spaces = Json::array();
+    for (const std::string& name : names_like(path, "operators", ".csv")) {
+      spaces.push_back({{"file", name},
+                        {"operators", read_csv_columns((fs::path(path) / name).string(),
+                                                       "# tilewake-operators v1")}});
+    }
+    begin_section("space", path)["spaces"] = std::move(spaces);
+  }
+
+  void add_calibration(const std::string& path) {
+    add_model(path, (fs::path(path) / "model.yaml").string());
+  }
+
+  /// The model in `file`, and the held-out layers beside it.
+  void add_model(const std::string& path, const std::string& file) {
+    const LatencyModel& model = keep(read_latency_model(file));
+    Json& section = begin_section("calibration", path);
+    section["machine"] = machine_json(model.hardware, file);
+    section["model"] = model_json(model);
+    const std::string layers = holdout_path(file);
+    if (is_there(layers)) section["holdout"] = holdout_data(layers, model.holdout);
+  }
+
+  void add_search(const std::string& path) {
+    const fs::path directory = path;
+    if (is_there(directory / "model.yaml")) {
+      keep(read_latency_model((directory / "model.yaml").string()));
+    }
+    Json& section = begin_section("search", path);
+    double clock_mhz = 0.0;
+    section["machine"] = machine_of_run((directory / "run.yaml").string(), clock_mhz);
+    const Json machine = section["machine"];
+    if (is_there(directory / "front.csv")) {
+      section["front"] =
+          read_csv_columns((directory / "front.csv").string(), "# tilewake-front v1");
+    }
+    if (is_there(directory / "operators.csv")) {
+      section["spaces"] =
+          Json::array({{{"file", "operators.csv"},
+                        {"operators", read_csv_columns((directory / "operators.csv").string(),
+                                                       "# tilewake-operators v1")}}});
+    }
+    add_search_files(section, directory);
+    for (const std::string& name : names_like(directory, "target-", "ms")) {
+      Json& target = begin_section("target", (directory / name).string());
+      target["machine"] = machine;
+      add_search_files(target, directory / name);
+    }
+  }
+
+  /// The files of a search for one limit.
+  void add_search_files(Json& section, const fs::path& directory) {
+    add_layers(section, directory);
+    for (const auto& [name, first_line] :
+         {std::pair{"metrics", "# tilewake-metrics v1"}, std::pair{"costs", "# tilewake-costs v1"},
+          std::pair{"steps", "# tilewake-steps v1"}}) {
+      const fs::path file = directory / (std::string(name) + ".csv");
+      if (is_there(file)) section[name] = read_csv_columns(file.string(), first_line);
+    }
+    const fs::path decisions = directory / "decisions.log";
+    if (is_there(decisions))
+      section["decisions"] = read_text_file(decisions.string(), kMaxTextBytes);
+    const fs::path architecture = directory / "architecture.yaml";
+    if (is_there(architecture)) {
+      section["architecture"] = yaml_json(
+          parse_yaml(read_text_file(architecture.string(), kMaxYamlBytes), architecture.string()));
+    }
+    add_step_files(section, directory / "steps");
+    add_evolution(section, directory);
+  }
+
+  /// What the steps of a search left: their networks without the settings, which are in run.yaml.
+  static void add_step_files(Json& section, const fs::path& directory) {
+    Json files = Json::array();
+    for (const std::string& name : names_like(directory, "", ".json")) {
+      const nlohmann::json record = read_json_file((directory / name).string());
+      Json file;
+      for (const char* key : {"step", "architecture", "estimated_ms", "simulated_ms",
+                              "validation_accuracy", "test_accuracy"}) {
+        if (record.contains(key)) file[key] = record[key];
+      }
+      files.push_back(std::move(file));
+    }
+    if (!files.empty()) section["step_files"] = std::move(files);
+  }
+
+  static void add_evolution(Json& section, const fs::path& directory) {
+    Json stages = Json::array();
+    for (const std::string& name : names_like(directory, "evolution-", ".json")) {
+      const std::string path = (directory / name).string();
+      const nlohmann::json record = read_json_file(path, {kMaxTextBytes});
+      Json generations = Json::array();
+      Json latencies = Json::array();
+      Json accuracies = Json::array();
+      try {
+        for (const nlohmann::json& candidate : record.at("candidates")) {
+          if (generations.size() == kMaxCandidates) break;
+          generations.push_back(candidate.at("generation").get<std::int64_t>());
+          latencies.push_back(candidate.at("latency_ms").get<double>());
+          accuracies.push_back(candidate.at("score").get<double>());
+        }
+      } catch (const nlohmann::json::exception& e) {
+        throw InputError(fmt::format("{}: {}", path, json_error_text(e)));
+      }
+      stages.push_back({{"file", name},
+                        {"generation", generations},
+                        {"latency_ms", latencies},
+                        {"accuracy", accuracies}});
+    }
+    if (!stages.empty()) section["evolution"] = std::move(stages);
+  }
+
+  const LatencyModel& keep(LatencyModel model) {
+    const std::string machine = model.provenance.machine;
+    return models_.insert_or_assign(machine, std::move(model)).first->second;
+  }
+
+  /// The predictions of the layers of a simulation, if there is a model of its machine.
+  void add_predictions(std::size_t index) {
+    const TraceFile& trace = traces_[index];
+    if (trace.rows.empty()) return;
+    const auto model = models_.find(trace.rows[0].machine);
+    if (model == models_.end()) return;
+    const Predictor predictor(model->second);
+    Json predicted = Json::array();
+    for (const Measurement& measurement : measurements_of(trace)) {
+      const Prediction prediction = predictor.predict(measurement.network);
+      for (const TraceRow& row : measurement.rows) {
+        predicted.push_back(prediction.layer_cycles[static_cast<std::size_t>(row.index)]);
+      }
+    }
+    sections_[index]["layers"]["predicted_cycles"] = std::move(predicted);
+  }
+
+  Json sections_ = Json::array();
+  std::vector<TraceFile> traces_;  // of each section; empty if it has none
+  std::map<std::string, LatencyModel> models_;
+};
+
+const std::array<ReportReader::Kind, 6> ReportReader::kKinds = {{
+    {[](const fs::path& directory) { return is_there(directory / "sweep.csv"); },
+     &ReportReader::add_sweep},
+    {[](const fs::path& directory) { return is_there(directory / "compare.csv"); },
+     &ReportReader::add_comparison},
+    {&ReportReader::is_search, &ReportReader::add_search},
+    {[](const fs::path& directory) {
+       return is_there(directory / "run.yaml") &&
+              !names_like(directory, "operators", ".csv").empty();
+     },
+     &ReportReader::add_space},
+    {[](const fs::path& directory) {
+       return is_there(directory / "run.yaml") && is_there(directory / "layers.csv");
+     },
+     &ReportReader::add_simulation},
+    {[](const fs::path& directory) { return is_there(directory / "model.yaml"); },
+     &ReportReader::add_calibration},
+}};
+
+}  // namespace
+
+nlohmann::ordered_json report_data(const std::vector<std::string>& paths) {
+  ReportReader reader;
+  for (const std::string& path : paths) reader.add(path);
+  return reader.finish();
+}
+
+}  // namespace tilewake
