@@ -14,7 +14,8 @@ python="pybind11-dev python3-dev"
 packages="build-essential ccache $simulator $python
   libtorch-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev zlib1g-dev
   dataset-fashion-mnist libopencv-dnn-dev libgtest-dev libgmock-dev libbenchmark-dev
-  clang clang-format clang-tidy python3 python3-pytest"
+  clang clang-format clang-tidy python3 python3-pytest
+  python3-nbclient python3-ipykernel python3-pandas python3-matplotlib zsh"
 
 case "$*" in
   "") ;;
