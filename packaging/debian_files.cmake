@@ -25,12 +25,15 @@ foreach(component ${CPACK_COMPONENTS_ALL})
     gzip(${page})
   endforeach()
   file(REMOVE ${documents}/LICENSE)  # named in copyright
-  # Debian's Python has its packages elsewhere than a prefix of one's own has.
+  # Debian's zsh and Python look in other directories of /usr than of a prefix such as /usr/local.
+  if(EXISTS ${prefix}/share/zsh/site-functions)
+    file(RENAME ${prefix}/share/zsh/site-functions ${prefix}/share/zsh/vendor-completions)
+  endif()
   file(GLOB site_packages ${prefix}/lib/python3.*/site-packages)
   if(site_packages)
     file(MAKE_DIRECTORY ${prefix}/lib/python3)
     file(RENAME ${site_packages} ${prefix}/lib/python3/dist-packages)
     cmake_path(GET site_packages PARENT_PATH empty)
-    file(REMOVE ${empty})
+    file(REMOVE_RECURSE ${empty})
   endif()
 endforeach()

@@ -93,7 +93,7 @@ class PackageTest(unittest.TestCase):
             self.assertEqual(page.read(), run(EXE, "man"))
         self.assertEqual((share / "bash-completion/completions/tilewake").read_text(),
                          run(EXE, "completion", "bash"))
-        self.assertEqual((share / "zsh/site-functions/_tilewake").read_text(),
+        self.assertEqual((share / "zsh/vendor-completions/_tilewake").read_text(),
                          run(EXE, "completion", "zsh"))
 
     def run_unpacked(self, *command):
