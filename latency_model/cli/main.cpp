@@ -88,7 +88,9 @@ ExitCode print_completion(const Arguments& arguments) {
   return completion_command(commands(), arguments);
 }
 
-ExitCode print_man_page(const Arguments& arguments) { return man_command(commands(), arguments); }
+ExitCode print_man_page(const Arguments& arguments) {
+  return man_command("tilewake", "simulates CNNs on NPUs", commands(), arguments);
+}
 
 }  // namespace
 }  // namespace tilewake

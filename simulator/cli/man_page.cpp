@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/man_page.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstddef>
-#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "simulator/cli/command_help.hpp"
+#include "simulator/cli/formats.hpp"
+#include "simulator/cli/markdown_page.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/version.hpp"
@@ -88,15 +93,24 @@ if set, no colour is used on a terminal
 
 }  // namespace
 
-std::string man_page(const std::vector<Command>& commands) {
+std::string man_page(std::string_view program, std::string_view summary,
+                     const std::vector<Command>& commands) {
+  std::string name(program);  // tilewake-nas
+  std::replace(name.begin(), name.end(), ' ', '-');
+  std::string title = name;
+  for (char& c : title) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   std::string text = fmt::format(
-      ".\\\" Written by 'tilewake man'.\n"
-      ".TH TILEWAKE 1 \"\" \"tilewake {}\" \"User Commands\"\n"
+      ".\\\" Written by '{0} man'.\n"
+      ".TH {1} 1 \"\" \"tilewake {2}\" \"User Commands\"\n"
       ".SH NAME\n"
-      "tilewake \\- simulates CNNs on NPUs\n"
+      "{3} \\- {4}\n"
       ".SH SYNOPSIS\n"
-      "{}.SH DESCRIPTION\n",
-      kVersion, usage_lines("COMMAND [OPTIONS]\ntilewake --help | --version"));
+      ".nf\n"
+      "{0} COMMAND [OPTIONS]\n"
+      "{0} \\-\\-help | \\-\\-version\n"
+      ".fi\n"
+      ".SH DESCRIPTION\n",
+      program, troff(title), kVersion, troff(name), troff(summary));
   for (const Command& command : commands) {
     if (command.summary.empty()) continue;
     text += fmt::format(".TP\n.B {}\n{}\n", troff(command.name), troff(command.summary));
@@ -108,9 +122,22 @@ std::string man_page(const std::vector<Command>& commands) {
   return text + std::string(kEnd);
 }
 
-ExitCode man_command(const std::vector<Command>& commands, const Arguments& arguments) {
-  Options options("man", "man", "Prints the manual page of tilewake: tilewake man > tilewake.1");
-  if (options.parse(arguments)) write_result(man_page(commands));
+ExitCode man_command(std::string_view program, std::string_view summary,
+                     const std::vector<Command>& commands, const Arguments& arguments) {
+  std::string format = "man";
+  std::string command(program.substr(program.find(' ') + 1));  // "nas" of "tilewake nas"
+  command = command == program ? "man" : command + " man";
+  Options options(
+      command, command + " [--format man|markdown]",
+      fmt::format("Prints the help of all commands as a page: {} man > page.1", program));
+  options.optional("format", format, "FORMAT", "man or markdown");
+  if (!options.parse(arguments)) return ExitCode::kOk;
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kFormats = {{
+      {"man", false},
+      {"markdown", true},
+  }};
+  write_result(value_of_word("--format", kFormats, format) ? markdown_page(program, commands)
+                                                           : man_page(program, summary, commands));
   return ExitCode::kOk;
 }
 

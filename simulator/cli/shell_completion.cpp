@@ -116,10 +116,11 @@ std::string zsh_escaped(std::string_view text) {
   return result;
 }
 
-/// What _arguments calls an action: how the value of an option is completed.
+/// What _arguments calls an action: how the value of an option is completed. Without the leading
+/// blank, _arguments would put its own arguments before `machines`.
 std::string zsh_action(const OptionHelp& option, const std::vector<CommandHelp>& help) {
   for (const auto& [name, kind] : kNameOptions) {
-    if (option.long_name == name) return fmt::format("_tilewake_names {}", kind);
+    if (option.long_name == name) return fmt::format(" _tilewake_names {}", kind);
   }
   const std::string words = words_of_value(help, option.long_name);
   if (!words.empty()) return fmt::format("({})", words);

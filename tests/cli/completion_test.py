@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Completion for shells and the manual page, which are written from the help of the commands."""
 import os
+import pathlib
 import re
+import select
 import shutil
 import subprocess
 import tempfile
-import pathlib
+import time
 import unittest
 
 from cli_support import CliTest, EXE, SOURCE, WIDE
+
+HAS_NAS = (EXE.parent / "tilewake-nas").exists()
 
 COMPLETE = r"""
 set -u
@@ -118,13 +122,76 @@ class ZshTest(CliTest):
             self.assertRegex(text, rf"(?m)^    {command}\)$")
         for option in re.findall(r"(?m)^ +(?:-\w, )?(--[\w-]+)", self.expect_ok("dram", "--help")):
             self.assertIn(option, text)
-        self.assertIn(":FILE:_tilewake_names machines'", text)
+        self.assertIn(":FILE: _tilewake_names machines'", text)
         self.assertIn(":FORMAT:(table csv json)'", text)
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_accepts_the_script(self):
         script = self.write("_tilewake", self.expect_ok("completion", "zsh"))
         subprocess.run(["zsh", "-n", str(script)], check=True, timeout=60)
+
+
+ZSHRC = r"""
+PROMPT='$ ' RPROMPT='' LISTMAX=0
+setopt no_beep
+fpath=("$HOME/functions" $fpath)
+autoload -Uz compinit && compinit -u -d "$HOME/dump"
+all_matches() { _main_complete; compstate[insert]=all }  # instead of a list
+zle -C all-matches complete-word all_matches
+report() { print -r -- "$BUFFER" >>"$HOME/lines"; BUFFER='' }
+zle -N report
+bindkey '^I' all-matches
+bindkey '^X' report
+"""
+
+
+@unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+class InteractiveZshTest(CliTest):
+    """A real zsh on a terminal: Tab inserts all matches, a key writes the command line to a file."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("functions/_tilewake", self.expect_ok("completion", "zsh"))
+        self.write(".zshrc", ZSHRC)
+        self.write("model_a.yaml", "")
+        (self.dir / "bin").mkdir()
+        (self.dir / "bin" / "tilewake").symlink_to(EXE)
+        (self.dir / "bin" / "tilewake-nas").symlink_to("/nonexistent")
+        self.lines = self.write("lines", "")
+        terminal, other = os.openpty()
+        self.addCleanup(os.close, terminal)
+        environment = {**os.environ, "HOME": str(self.dir), "ZDOTDIR": str(self.dir), "TERM": "dumb",
+                       "COLUMNS": "1000", "PATH": f"{self.dir}/bin:{os.environ['PATH']}"}
+        self.zsh = subprocess.Popen(["zsh", "-i"], stdin=other, stdout=other, stderr=other,
+                                    cwd=self.dir, env=environment, start_new_session=True)
+        os.close(other)
+        self.addCleanup(self.zsh.wait)
+        self.addCleanup(self.zsh.kill)
+        self.terminal = terminal
+
+    def complete(self, line):
+        """The words of the command line after Tab."""
+        before = self.lines.stat().st_size
+        os.write(self.terminal, f"{line}\t\x18".encode())
+        deadline = time.monotonic() + 30
+        while not self.lines.read_bytes()[before:].endswith(b"\n"):
+            self.assertLess(time.monotonic(), deadline, line)
+            while select.select([self.terminal], [], [], 0.02)[0]:
+                os.read(self.terminal, 65536)
+        return self.lines.read_text()[before:].split()
+
+    def test_commands_options_values_names_and_files(self):
+        self.assertEqual(self.complete("tilewake sim"), ["tilewake", "simulate"])
+        listed = re.findall(r"(?m)^  (\w+)", self.expect_ok("--help"))
+        self.assertEqual(set(self.complete("tilewake ")[1:]), set(listed))
+        self.assertEqual(self.complete("tilewake dram --chu")[2:], ["--chunk"])
+        self.assertEqual(set(self.complete("tilewake simulate --format ")[3:]), {"table", "csv", "json"})
+        self.assertEqual(self.complete("tilewake list m")[2:], ["machines"])
+        self.assertEqual(set(self.complete("tilewake check --hw mida")[3:]), {"midap", "midap_lpddr4"})
+        self.assertEqual(set(self.complete("tilewake predict --net resnet")[3:]), {"resnet18", "resnet50"})
+        self.assertEqual(self.complete("tilewake simulate --sweep --net squeezenet,resnet5")[4:],
+                         ["squeezenet,resnet50"])
+        self.assertEqual(self.complete("tilewake predict --model mod")[3:], ["model_a.yaml"])
 
 
 class ManualPageTest(CliTest):
@@ -150,6 +217,29 @@ class ManualPageTest(CliTest):
         self.assertEqual(result.stderr, "")
 
 
+class OptionsPageTest(CliTest):
+    """The pages of docs/ that are written from the help."""
+
+    def test_page_is_what_the_program_prints(self):
+        for program, page in [([], "options.md"), (["nas"], "nas_options.md")]:
+            if program and not HAS_NAS:
+                continue
+            with self.subTest(page):
+                self.assertEqual(self.expect_ok(*program, "man", "--format", "markdown"),
+                                 (SOURCE / "docs" / page).read_text(), "run scripts/update_docs.sh")
+
+    def test_page_has_every_command_and_option(self):
+        page = self.expect_ok("man", "--format", "markdown").replace("\\", "")
+        for command in re.findall(r"(?m)^  (\w+)", self.expect_ok("--help")):
+            self.assertIn(f"\n| `{command}` | ", page)
+            if command == "nas":
+                continue
+            section = page.split(f"\n## {command}\n")[1].split("\n## ")[0]
+            for option in re.findall(r"(?m)^ +(?:-\w, )?(--[\w-]+)", self.expect_ok(command, "--help")):
+                self.assertRegex(section, rf"(?m)^\| `(-\w, )?{option}( .*)?` \| ")
+        self.assertIn("\n## simulate --sweep\n", page)
+
+
 class HiddenCommandTest(CliTest):
     def test_help_does_not_list_them(self):
         self.assertNotRegex(self.expect_ok("--help"), "completion|  man ")
@@ -162,6 +252,7 @@ class HiddenCommandTest(CliTest):
                 ("completion: needs one of bash, zsh", "completion", "bash", "zsh"),
                 ("completion: the shell must be one of bash, zsh, not 'fish'", "completion", "fish"),
                 ("unexpected argument 'x'", "man", "x"),
+                ("--format must be one of man, markdown", "man", "--format", "html"),
         ]:
             with self.subTest(arguments):
                 self.expect_error(2, pattern, *arguments)
@@ -171,8 +262,8 @@ class InstallationTest(unittest.TestCase):
     def test_scripts_and_page_are_installed(self):
         build = pathlib.Path(os.environ["TILEWAKE_BUILD_DIR"])
         with tempfile.TemporaryDirectory() as prefix:
-            subprocess.run(["cmake", "--install", build, "--prefix", prefix], check=True,
-                           capture_output=True, timeout=300)
+            subprocess.run(["cmake", "--install", build, "--prefix", prefix,
+                            "--component", "simulator"], check=True, capture_output=True, timeout=300)
             for place, *arguments in [
                     ("share/bash-completion/completions/tilewake", "completion", "bash"),
                     ("share/zsh/site-functions/_tilewake", "completion", "zsh"),
