@@ -16,8 +16,8 @@ run=runs/quickstart
 model=runs/quickstart-model/model.yaml
 search=runs/quickstart-search
 
-scripts/setup.sh
-cmake --preset release -DTILEWAKE_UNITY=ON
+scripts/setup.sh --search
+cmake --preset release -DTILEWAKE_BUILD_TESTS=OFF -DTILEWAKE_UNITY=ON
 cmake --build --preset release --target tilewake_cli tilewake_nas_cli
 tilewake=build/release/tilewake
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what building, testing and checking need, from Debian 12's own packages.
-# usage: scripts/setup.sh [--simulator [--python]]
+# usage: scripts/setup.sh [--simulator [--python] | --search]
 #   --simulator  only what building the simulator needs (preset sim-only): no LibTorch, OpenCV or clang
 #   --python     with --simulator: what the Python package needs, too
+#   --search     what building the simulator and the search needs, without tests and checks
 # Run it as root, or as a user with passwordless sudo; it is safe to run twice.
 set -eu
 
@@ -11,17 +12,18 @@ simulator="g++ cmake ninja-build pkg-config
   libsystemc-dev libyaml-cpp-dev libboost-program-options-dev libfmt-dev libspdlog-dev
   libonnx-dev libprotobuf-dev protobuf-compiler nlohmann-json3-dev libeigen3-dev"
 python="pybind11-dev python3-dev"
-packages="build-essential ccache $simulator $python
-  libtorch-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev zlib1g-dev
-  dataset-fashion-mnist libopencv-dnn-dev libgtest-dev libgmock-dev libbenchmark-dev
-  clang clang-format clang-tidy python3 python3-pytest python3-jsonschema python3-yaml
-  python3-nbclient python3-ipykernel python3-pandas python3-matplotlib zsh"
+search="ccache $simulator libtorch-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev
+  zlib1g-dev dataset-fashion-mnist"
+packages="build-essential $search $python libopencv-dnn-dev libgtest-dev libgmock-dev
+  libbenchmark-dev clang clang-format clang-tidy python3 python3-pytest python3-jsonschema
+  python3-yaml python3-nbclient python3-ipykernel python3-pandas python3-matplotlib zsh"
 
 case "$*" in
   "") ;;
   --simulator) packages=$simulator ;;
   "--simulator --python") packages="$simulator $python" ;;
-  -h | --help) sed -n '3,7s/^# //p' "$0"; exit 0 ;;
+  --search) packages=$search ;;
+  -h | --help) sed -n '3,8s/^# //p' "$0"; exit 0 ;;
   *) echo "setup.sh: unknown arguments '$*' (see --help)" >&2; exit 2 ;;
 esac
 

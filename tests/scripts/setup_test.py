@@ -43,12 +43,15 @@ class SetupTest(unittest.TestCase):
         simulator = self.installed("--simulator")
         python = self.installed("--simulator", "--python")
         self.assertEqual(python - simulator, {"pybind11-dev", "python3-dev"})
+        search = self.installed("--search")
+        self.assertLess(simulator, search)
+        self.assertIn("dataset-fashion-mnist", search)
         everything = self.installed()
-        self.assertLess(python, everything)
+        self.assertLess(python | search, everything)
         self.assertIn("libtorch-dev", everything)
 
     def test_wrong_arguments_exit_2_and_install_nothing(self):
-        for arguments in (["--python"], ["--simulator", "x"], ["x"]):
+        for arguments in (["--python"], ["--simulator", "x"], ["--search", "--python"], ["x"]):
             self.assertEqual(self.setup(*arguments).returncode, 2)
         self.assertFalse((self.dir / "calls").exists())
 
