@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Debian packages by CPack, one a component that this build has: `tilewake` (the simulator), `tilewake-nas`
-# (the search) and `python3-tilewake`. packaging/README.md has the commands.
+# (the search) and `python3-tilewake`. scripts/packaging/README.md has the commands.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME tilewake)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
