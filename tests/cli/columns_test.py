@@ -87,7 +87,7 @@ class ColumnsTest(CliTest):
             yield ["nas", "--help"]
             for command in ("run", "space", "compare", "schema"):
                 yield ["nas", command, "--help"]
-            yield ["nas", "space", "--hw", "midap,dsp_like", "--target-ms", "0.05", "--space",
+            yield ["nas", "space", "--hw", "midap,vpu_like", "--target-ms", "0.02,0.1", "--space",
                    "operators_synthetic", "--profile", "simulate"]
 
     def test_every_output_fits_the_terminal(self):

