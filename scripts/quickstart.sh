@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # From a bare Debian 12 to a simulated MobileNetV2 on MIDAP, with its trace, to a latency model of
 # MIDAP that predicts it without having seen it, and to a network searched for MIDAP.
-# usage: scripts/quickstart.sh     (result in runs/quickstart, -model and -search)
+# usage: scripts/quickstart.sh     (result in runs/quickstart, -model and -search, charts in runs/quickstart.html)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,7 @@ $tilewake simulate --hw midap --net mobilenet_v2 --out $run --timeline --force
 
 echo
 echo "== calibrate a latency model of MIDAP, on networks that the tool designs"
-$tilewake calibrate --hw midap --out $model --force
+$tilewake calibrate --hw midap --out $model --holdout --force
 
 echo
 echo "== predict MobileNetV2, which is not among them, and compare"
@@ -62,8 +62,11 @@ echo "== search for a network for Fashion-MNIST that takes 0.04 ms on MIDAP, in 
 $tilewake nas run --hw midap --model $model --target-ms 0.04 --data fashion-mnist \
   --space fashion_small --recipe quick --random 1 --out $search --force
 
+$tilewake report $run runs/quickstart-model $search --out runs/quickstart.html
+
 echo
 echo "Written to $run, $model and $search:"
 ls $run $search
-echo "Open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went;"
+echo "Open runs/quickstart.html to see all of it as charts;"
+echo "open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went;"
 echo "$search/decisions.log says what the search tried, and why it chose what it did."
