@@ -33,12 +33,12 @@ class SchemaBuilder final : public YamlFields {
       const std::vector<std::string> names = std::move(mapping_.names);
       YamlSchema all;
       all.selector = mapping_.selector;
-      all.variants.emplace_back(names.front(), std::move(schema));
+      all.variants.push_back({names.front(), std::move(schema)});
       for (std::size_t i = 1; i < names.size(); ++i) {
         mapping_ = {};
         mapping_.choice = i;
         visit();
-        all.variants.emplace_back(names[i], std::move(mapping_.schema));
+        all.variants.push_back({names[i], std::move(mapping_.schema)});
       }
       schema = std::move(all);
     }

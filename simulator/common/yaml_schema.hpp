@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -30,11 +29,18 @@ struct YamlSchema {
     std::size_t max_count = 0;      // of a sequence of mappings; otherwise 0
   };
 
+  struct Variant;
+
   std::vector<Key> keys;
   std::string selector;  // the key whose value decides which of the variants are the keys, if any
-  std::vector<std::pair<std::string, YamlSchema>> variants;  // by value of the selector
-  std::string preset;                                        // a key that replaces others, if any
-  std::vector<std::string> preset_keys;                      // those
+  std::vector<Variant> variants;
+  std::string preset;                    // a key that replaces others, if any
+  std::vector<std::string> preset_keys;  // those
+};
+
+struct YamlSchema::Variant {
+  std::string value;  // of the selector
+  YamlSchema schema;
 };
 
 /// The schema of the fields that `visit` visits. `visit` may be called several times; the fields'

@@ -234,7 +234,8 @@ class InputTest(NasTest):
         self.write_idx("short", num_labels=10)
         self.write("bad.yaml", "name: x\nvalidation_share: 0.1\nhue: 1\n")
         self.write("negative.yaml", "name: x\nsupergraph: {epochs: -1}\n")
-        self.write("space.yaml", "name: x\ninput: {channels: 1, height: 16, width: 0}\n")
+        space = (SOURCE / "nas/spaces/fashion_small.yaml").read_text()
+        self.write("space.yaml", space.replace("width: 28", "width: 0"))
         self.write("hw.yaml", MACHINE.replace("num_cims: 16", "num_cims: 0"))
         self.write("other.yaml", MACHINE.replace("num_cims: 16", "num_cims: 8"))
         self.write("file", "mine")
@@ -246,7 +247,7 @@ class InputTest(NasTest):
                 ("--recipe", "nosuch", "unknown recipe 'nosuch'; known: gpu, paper, quick, "),
                 ("--recipe", "bad.yaml", r"bad.yaml:3: hue: unknown key; known here: evolution, name, "),
                 ("--recipe", "negative.yaml", r"negative.yaml:2: supergraph.epochs: must be above"),
-                ("--space", "space.yaml", r"space.yaml:2: input.width: "),
+                ("--space", "space.yaml", r"space.yaml:5: input.width: "),
                 ("--data", "nosuch", "nosuch: is neither a directory nor one of: fashion-mnist, "),
                 ("--data", "file", "file: "),
                 ("--data", "empty", "empty: no data set found: neither train-images-idx3-ubyte"),

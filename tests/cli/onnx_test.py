@@ -121,7 +121,7 @@ class OnnxTest(CliTest):
         # Every row is read before that is said.
         self.expect_error(3, "needs at least 20 measured layers; there are 3", "calibrate", "--hw",
                           "machine.yaml", "--trace", "run", "-q", "--out", "model.yaml")
-        self.expect_error(3, "topo.csv: --timeline shows one network", "simulate", "--hw",
+        self.expect_error(3, "topo.csv: --timeline", "simulate", "--hw",
                           "machine.yaml", "--net", "topo.csv", "--out", "other", "--timeline")
 
     def test_check_and_predict_take_a_topology_and_convert_does_not(self):

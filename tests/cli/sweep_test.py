@@ -228,7 +228,7 @@ class UsageTest(SweepTest):
                 ("--resume needs --out", *base, "--resume"),
                 ("--force needs --out", *base, "--force"),
                 ("--resume and --force exclude", *base, "--resume", "--force", "--out", "x"),
-                ("unrecognised option '--timeline'", *base, "--timeline"),
+                ("--timeline", *base, "--timeline"),
                 ("'--sweep' cannot be specified more than once", *base, "--sweep"),
                 ("--set: core.num_cims is given 2 values; .*'simulate --sweep'",
                  *self.simulate, "--set", "core.num_cims=1,2"),
