@@ -126,11 +126,11 @@ Json column_values(const std::vector<TraceRow>& rows, const TraceColumn& column)
 /// The columns of layers.csv, and `bound`.
 Json layers_json(const std::vector<TraceRow>& rows) {
   // Equal in all rows: `machine` and `network` are in the summary.
-  static const std::set<std::string_view> kLeftOut = {"network", "machine", "version",
+  static const std::set<std::string_view> left_out = {"network", "machine", "version",
                                                       "num_layers"};
   Json layers = Json::object();
   for (const TraceColumn& column : kTraceColumns) {
-    if (!kLeftOut.contains(column.name)) {
+    if (!left_out.contains(column.name)) {
       layers[std::string(column.name)] = column_values(rows, column);
     }
   }

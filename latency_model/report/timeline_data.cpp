@@ -84,7 +84,7 @@ class TimelineReader {
 
  private:
   using CounterKey = std::pair<std::string, std::string>;  // name, key of its arguments
-  using Row = std::pair<std::int64_t, std::string>;  // thread, name of the slices
+  using Row = std::pair<std::int64_t, std::string>;        // thread, name of the slices
 
   std::int64_t cycles(const nlohmann::json& microseconds) const {
     const double value = microseconds.get<double>() * clock_mhz_;

@@ -16,8 +16,8 @@ namespace tilewake {
 /// A row is a track and a kind of slice on it: computation is named `compute`, other slices keep
 /// their name. `begin` is relative to the begin of the slice before, `layer` an index of `layers`,
 /// or -1. Slices of a row and a layer with a gap of less than `gap_cycles` count as one, so that
-/// the page is bounded. Every argument of a counter is a series: its mean in each of up to 400 equal
-/// bins. So is the busy share (0 to 1) of the track `DRAM data bus`.
+/// the page is bounded. Every argument of a counter is a series: its mean in each of up to 400
+/// equal bins. So is the busy share (0 to 1) of the track `DRAM data bus`.
 ///
 /// Returns null if there is no file at `path`, and a string, the reason, if it is larger than
 /// 64 MiB or has more than 1,000 rows. Throws InputError if it is not a timeline.

@@ -9,28 +9,28 @@
 #include "simulator/network/op_names.hpp"
 
 namespace tilewake {
+
 void visit_fields(YamlFields& fields, Frame& frame) {
-  using Limits = SpaceLimits;
   fields.text("name", frame.name, {"", "used in networks and reports"}, kNamePattern);
   fields.section("input", [&] {
-    fields.integer("channels", frame.input.channels, 1, Limits::kMaxWidth);
-    fields.integer("height", frame.input.height, 1, Limits::kMaxSide, {"pixels", ""});
-    fields.integer("width", frame.input.width, 1, Limits::kMaxSide, {"pixels", ""});
+    fields.integer("channels", frame.input.channels, 1, SpaceLimits::kMaxWidth);
+    fields.integer("height", frame.input.height, 1, SpaceLimits::kMaxSide, {"pixels", ""});
+    fields.integer("width", frame.input.width, 1, SpaceLimits::kMaxSide, {"pixels", ""});
   });
-  fields.integer("num_classes", frame.num_classes, 1, Limits::kMaxClasses,
+  fields.integer("num_classes", frame.num_classes, 1, SpaceLimits::kMaxClasses,
                  {"classes", "outputs of the classifier"});
   fields.section(
       "stem",
       [&] {
-        fields.integer("kernel", frame.stem_kernel, 1, Limits::kMaxKernel, {"pixels", "odd"});
-        fields.integer("stride", frame.stem_stride, 1, Limits::kMaxStride, {"pixels", ""});
-        fields.integer("width", frame.stem_width, 1, Limits::kMaxWidth, {"channels", ""});
+        fields.integer("kernel", frame.stem_kernel, 1, SpaceLimits::kMaxKernel, {"pixels", "odd"});
+        fields.integer("stride", frame.stem_stride, 1, SpaceLimits::kMaxStride, {"pixels", ""});
+        fields.integer("width", frame.stem_width, 1, SpaceLimits::kMaxWidth, {"channels", ""});
       },
       {"", "the first convolution"});
   fields.section(
       "head",
       [&] {
-        fields.integer("width", frame.head_width, 1, Limits::kMaxWidth, {"channels", ""});
+        fields.integer("width", frame.head_width, 1, SpaceLimits::kMaxWidth, {"channels", ""});
       },
       {"", "1x1 convolution before pool and classifier"});
   fields.optional([&] {

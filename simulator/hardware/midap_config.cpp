@@ -9,7 +9,7 @@
 namespace tilewake {
 
 void visit_fields(YamlFields& fields, MidapConfig& c) {
-  constexpr std::int64_t kMaxBytes = std::int64_t{1} << 30;
+  constexpr std::int64_t kMaxBufferBytes = std::int64_t{1} << 30;
   fields.integer(
       "num_cims", c.num_cims, 1, 1024,
       {"", "CIMs, each with a WMEM bank: output channels computed at a time by a convolution"});
@@ -18,20 +18,22 @@ void visit_fields(YamlFields& fields, MidapConfig& c) {
       {"entries", "MACs per cycle of one CIM, lanes of the extended CIM, entries of a memory row"});
   fields.section("fmem", [&] {
     fields.integer("num_banks", c.fmem_num_banks, 2, 64, {"", "feature-map banks"});
-    fields.integer("bank_bytes", c.fmem_bank_bytes, 1, kMaxBytes, {"bytes", "size of one bank"});
+    fields.integer("bank_bytes", c.fmem_bank_bytes, 1, kMaxBufferBytes,
+                   {"bytes", "size of one bank"});
   });
   fields.section("wmem", [&] {
-    fields.integer("bank_bytes", c.wmem_bank_bytes, 1, kMaxBytes,
+    fields.integer("bank_bytes", c.wmem_bank_bytes, 1, kMaxBufferBytes,
                    {"bytes", "weights of one CIM in one of two slots"});
     fields.integer(
-        "extended_bank_bytes", c.wmem_extended_bank_bytes, 1, kMaxBytes,
+        "extended_bank_bytes", c.wmem_extended_bank_bytes, 1, kMaxBufferBytes,
         {"bytes", "the same for CIM 0: depthwise weights, second operand of add and mul"});
   });
   fields.section("bmmem", [&] {
-    fields.integer("bytes", c.bmmem_bytes, 1, kMaxBytes, {"bytes", "biases, one of two slots"});
+    fields.integer("bytes", c.bmmem_bytes, 1, kMaxBufferBytes,
+                   {"bytes", "biases, one of two slots"});
   });
   fields.section("reduction", [&] {
-    fields.integer("bytes", c.reduction_bytes, 1, kMaxBytes,
+    fields.integer("bytes", c.reduction_bytes, 1, kMaxBufferBytes,
                    {"bytes", "accumulators of a fused global pool"});
   });
 }

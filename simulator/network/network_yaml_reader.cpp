@@ -157,9 +157,9 @@ void visit_block(YamlFields& fields, Entry& entry) {
 }
 
 void visit_fields(YamlFields& fields, Entry& entry) {
-  static const std::vector<std::pair<std::string_view, EntryOp>> kEntryOps = make_entry_ops();
+  static const std::vector<std::pair<std::string_view, EntryOp>> entry_ops = make_entry_ops();
   fields.text("name", entry.name, {"", "unique; not `input`"}, kNamePattern);
-  fields.selector("op", entry.op, kEntryOps, {"", "a layer, or a block of layers"});
+  fields.selector("op", entry.op, entry_ops, {"", "a layer, or a block of layers"});
   if (const auto* kind = std::get_if<BlockKind>(&entry.op)) {
     entry.block.kind = *kind;
     visit_block(fields, entry);
