@@ -49,8 +49,8 @@ std::string usage_text(const std::string& usage, std::size_t columns) {
   return text;
 }
 
-/// The names, and the text in lines of its own column; from the next line if the names are longer
-/// than `width`.
+/// The names, followed by the text in a column of its own. Names longer than `width` have a line
+/// to themselves.
 std::string option_text(const OptionHelp& option, std::size_t width, std::size_t columns) {
   const std::string indent(width + 4, ' ');
   const std::string names = aligned_names(option);

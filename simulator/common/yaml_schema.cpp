@@ -168,7 +168,7 @@ class SchemaBuilder final : public YamlFields {
     return {{"anyOf", {type_of(f.word), type_of(f.integers)}}};
   }
 
-  // Null: there is no default. The value of an invalid field stands for a key that is missing.
+  // Null: there is no default. An invalid value means that the key is missing.
   static Json value_of(const Number& f) { return json_number(f.value); }
   static Json value_of(const Integer& f) {
     return f.value >= f.min && f.value <= f.max ? Json(f.value) : Json();

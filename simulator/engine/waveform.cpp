@@ -100,10 +100,10 @@ std::string with_header(std::string text, const std::string& machine, std::int64
                fmt::format("$comment {}: a time unit is an NPU cycle $end\n"
                            "$version {} $end\n$timescale 1 ns $end\n\n",
                            identifier(machine), sc_core::sc_version()));
-  const std::size_t remark = text.find("$comment", text.find("$enddefinitions"));
+  const std::size_t comment = text.find("$comment", text.find("$enddefinitions"));
   const std::size_t values = text.find("$dumpvars");
-  if (remark == std::string::npos || values == std::string::npos) return "";
-  return text.replace(remark, values - remark, fmt::format("#{}\n", begin));
+  if (comment == std::string::npos || values == std::string::npos) return "";
+  return text.replace(comment, values - comment, fmt::format("#{}\n", begin));
 }
 
 }  // namespace
