@@ -20,12 +20,16 @@ namespace tilewake {
 class ClockedLayer {
  public:
   ClockedLayer(const SystolicConfig& config, const Int8Layer& data)
-      : config_(config), data_(data), whole_(TileProblem(data.layer, 0).extent()) {}
+      : config_(config),
+        data_(data),
+        problem_(data.layer, 0),
+        whole_(problem_.extent()) {}
 
   void add(const TileBlock& block) {
     const TileExtent extent = block.extent();
     const Roles<TileRange> ranges = roles(block.pixels, block.outputs, block.depth);
     const int wave_cycles = wave_cycles_of(extent);
+    order_ = block.order;
     for (std::int64_t g = block.groups.begin; g < block.groups.end; ++g)
       for (const TileRange& rows : cut(ranges.rows, config_.rows))
         for (const TileRange& cols : cut(ranges.cols, config_.cols)) {
@@ -138,7 +142,7 @@ class ClockedLayer {
   }
 
   std::int8_t feature(const Fold& fold, const Cell& at) const {
-    return im2col_feature(data_, fold.group, at.pixel, at.depth);
+    return im2col_feature(data_, fold.group, row_major(at.pixel), at.depth);
   }
   std::int8_t weight(const Fold& fold, const Cell& at) const {
     return im2col_weight(data_, fold.group, at.output, at.depth);
@@ -183,15 +187,23 @@ class ClockedLayer {
       for (std::int64_t c = fold.cols.begin; c < fold.cols.end; ++c) {
         const Cell at = cell(line, c, line);
         const std::int64_t channel = fold.group * whole_.outputs + at.output;
-        buffer_[static_cast<std::size_t>(channel * whole_.pixels + at.pixel)] +=
+        buffer_[static_cast<std::size_t>(channel * whole_.pixels + row_major(at.pixel))] +=
             sums.at(static_cast<std::size_t>(line - lines.begin),
                     static_cast<std::size_t>(c - fold.cols.begin));
       }
   }
 
+  /// The number of a pixel in row-major order.
+  std::int64_t row_major(std::int64_t pixel) const {
+    const MapBox box = problem_.pixel_box(order_, {pixel, pixel + 1});
+    return box.rows.begin * problem_.ofm().width + box.columns.begin;
+  }
+
   SystolicConfig config_;
   const Int8Layer& data_;
+  TileProblem problem_;
   TileExtent whole_;
+  PixelOrder order_;
   std::vector<Fold> folds_;
   std::vector<std::int32_t> buffer_;
 };

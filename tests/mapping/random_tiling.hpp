@@ -66,7 +66,7 @@ inline const std::vector<std::array<TileLoop, 3>>& all_orders() {
   return kOrders;
 }
 
-/// Any tiling that a mapper could choose: tiles of several groups are of whole ones, and only
+/// Any tiling that a mapper could choose: pixels by rows, by columns or in rectangles; tiles of several groups are of whole ones, and only
 /// convolutions, fully connected layers and global pools have their depth cut.
 inline Tiling random_tiling(Random& random, const TileProblem& problem) {
   const TileExtent& whole = problem.extent();
@@ -81,6 +81,13 @@ inline Tiling random_tiling(Random& random, const TileProblem& problem) {
   if (tiling.tile.groups > 1) {
     tiling.tile.outputs = whole.outputs;
     if (problem.has_weights()) tiling.tile.depth = whole.depth;
+  }
+  const std::int64_t line = problem.ofm().width;
+  if (problem.has_window() && line > 1 && random.one_in(3)) {  // a rectangle
+    tiling.pixels.strip = random.between(1, line - 1);
+    tiling.tile.pixels = tiling.pixels.strip * random.between(1, problem.ofm().height);
+  } else if (problem.has_window()) {
+    tiling.pixels.by_columns = random.one_in(2);
   }
   tiling.order = random.pick(all_orders());
   tiling.keeps_sums = random.one_in(2);

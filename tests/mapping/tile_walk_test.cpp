@@ -59,12 +59,32 @@ std::vector<TileBlock> blocks_of(const WalkCase& c) {
     if (depth == 3) return blocks.push_back(block);
     const auto body = [&] { nest(depth + 1); };
     switch (c.tiling.order[depth]) {
-      case TileLoop::kPixels:
-        return go_through(block.pixels, tile.pixels, whole.pixels, body);
+      case TileLoop::kPixels: {
+        const Shape& map = c.problem.ofm();
+        const std::int64_t width = c.tiling.pixels.strip;
+        if (width == 0) return go_through(block.pixels, tile.pixels, whole.pixels, body);
+        for (std::int64_t column = 0; column < map.width; column += width) {
+          const std::int64_t columns = std::min(width, map.width - column);
+          const std::int64_t end = (column + columns) * map.height;
+          for (std::int64_t p = column * map.height; p < end; p = block.pixels.end) {
+            block.pixels = {p, std::min(p + tile.pixels / width * columns, end)};
+            body();
+          }
+        }
+        return;
+      }
       case TileLoop::kOutputs:
         return go_through(block.outputs, tile.outputs, whole.outputs, body);
       case TileLoop::kDepth:
-        return go_through(block.depth, tile.depth, whole.depth, body);
+        // Tiles of less than a window end with its channel.
+        if (tile.depth >= c.problem.taps())
+          return go_through(block.depth, tile.depth, whole.depth, body);
+        for (std::int64_t end = c.problem.taps(); end <= whole.depth; end += c.problem.taps())
+          for (std::int64_t d = end - c.problem.taps(); d < end; d = block.depth.end) {
+            block.depth = {d, std::min(d + tile.depth, end)};
+            body();
+          }
+        return;
     }
   };
   go_through(block.groups, tile.groups, whole.groups, [&] { nest(0); });

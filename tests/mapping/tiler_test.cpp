@@ -11,6 +11,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
 #include "tests/mapping/tiled_costs.hpp"
+#include "tests/support/transposed.hpp"
 
 namespace tilewake {
 namespace {
@@ -40,12 +41,12 @@ bool fits(const TileMemory& m, const TileFootprint& f) {
 }
 
 TileFootprint footprint(const TilerCase& c, const Tiling& tiling) {
-  return footprint_of(c.problem, cuts_of(c.problem, tiling.tile), tiling, *c.machine.cost,
+  return footprint_of(c.problem, cuts_of(c.problem, tiling), tiling, *c.machine.cost,
                       c.machine.memory.accumulator_bytes);
 }
 
 double cycles(const TilerCase& c, const Tiling& tiling) {
-  const LoopCuts cuts = cuts_of(c.problem, tiling.tile);
+  const LoopCuts cuts = cuts_of(c.problem, tiling);
   const TilingTraffic traffic =
       traffic_of(c.problem, cuts, tiling, c.machine.memory.accumulator_bytes);
   const std::int64_t compute = compute_cycles_of(c.problem, cuts, tiling, *c.machine.cost);
@@ -106,6 +107,28 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
     }
   }
   EXPECT_GT(num_compared, 10 * kNumProblems);
+}
+
+// Rows are contiguous in DRAM and columns are not, but an estimate knows bytes only.
+TEST(TilerTest, ATransposedLayerTakesAsLong) {
+  for (int seed = 0; seed < kNumProblems; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    TilerCase c = random_tiler_case(random, seed);
+    const Layer layer = random_layer(random, Op::kConv2d, 24, 32);
+    c.problem = TileProblem(layer, c.machine.memory.accumulator_bytes);
+    SCOPED_TRACE(c.text);
+    const Tiler tiler(c.machine.memory, *c.machine.cost, c.dram);
+    const std::optional<Tiling> choice = best_of(tiler, c.problem);
+    TilerCase other = c;
+    other.problem = TileProblem(transposed_layer(layer), c.machine.memory.accumulator_bytes);
+    const std::optional<Tiling> transposed = best_of(tiler, other.problem);
+    ASSERT_EQ(choice.has_value(), transposed.has_value());
+    if (!choice) continue;
+    const double before = cycles(c, *choice) + exposed(c, *choice);
+    const double after = cycles(other, *transposed) + exposed(other, *transposed);
+    EXPECT_NEAR(after, before, 0.05 * before + 2.0)
+        << to_string(c.problem, *choice) << " and " << to_string(other.problem, *transposed);
+  }
 }
 
 TEST(TilerTest, LargerBuffersAreNeverSlower) {

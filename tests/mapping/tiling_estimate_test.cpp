@@ -20,7 +20,7 @@ class TilingEstimateTest : public ::testing::Test {
     machine_ = random_costs(random);
     problem_ = random_problem(random, machine_.memory.accumulator_bytes);
     tiling_ = random_tiling(random, problem_);
-    cuts_ = cuts_of(problem_, tiling_.tile);
+    cuts_ = cuts_of(problem_, tiling_);
     text_ = fmt::format("seed {}: {} of {}, {}", seed, to_string(problem_, tiling_),
                         to_string(problem_.op()), machine_.name);
   }
@@ -30,7 +30,7 @@ class TilingEstimateTest : public ::testing::Test {
   TiledCosts machine_;
   TileProblem problem_{Layer{}, 0};
   Tiling tiling_;
-  LoopCuts cuts_;
+  LoopCuts cuts_ = cuts_of(problem_, tiling_);
   std::string text_;
 };
 

@@ -110,7 +110,7 @@ std::int64_t TiledCore::output_slot_bytes(int index) {
   std::int64_t& bytes = output_slot_bytes_[static_cast<std::size_t>(index)];
   if (bytes == 0) {
     const TiledLayer& l = layer(index);
-    bytes = footprint_of(l.problem, cuts_of(l.problem, l.tiling.tile), l.tiling, *program_->cost,
+    bytes = footprint_of(l.problem, cuts_of(l.problem, l.tiling), l.tiling, *program_->cost,
                          program_->memory.accumulator_bytes)
                 .output;
   }

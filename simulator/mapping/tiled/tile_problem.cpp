@@ -43,11 +43,16 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes)
       stride_(layer.stride),
       dilation_(layer.dilation),
       pad_top_(layer.padding.top),
+      pad_left_(layer.padding.left),
       ifm_(layer.ifm),
       ofm_(layer.ofm),
       has_weights_(layer.has_weights()),
       bias_bytes_(layer.has_weights() && layer.bias ? bias_bytes : 0) {
-  if (moves_window()) taps_ = kernel_height_ * kernel_width_;
+  if (moves_window()) {
+    taps_ = kernel_height_ * kernel_width_;
+    has_window_ = taps_ > 1 || stride_ > 1 || ifm_.height != ofm_.height ||
+                  ifm_.width != ofm_.width || pad_top_ != 0 || pad_left_ != 0;
+  }
 }
 
 bool TileProblem::moves_window() const {
@@ -55,15 +60,61 @@ bool TileProblem::moves_window() const {
          op_ == Op::kAvgPool;
 }
 
-std::int64_t TileProblem::input_elements(TileRange pixels) const {
-  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return 1;
-  if (!moves_window()) return pixels.size();
-  const std::int64_t first = pixels.begin / ofm_.width;
-  const std::int64_t last = (pixels.end - 1) / ofm_.width;
-  const std::int64_t begin = std::max<std::int64_t>(0, first * stride_ - pad_top_);
-  const std::int64_t end =
-      std::min(ifm_.height, last * stride_ - pad_top_ + dilation_ * (kernel_height_ - 1) + 1);
-  return std::max<std::int64_t>(0, end - begin) * ifm_.width;
+LoopCut TileProblem::cut_pixels(const PixelOrder& order, std::int64_t tile) const {
+  const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
+  const std::int64_t lines = order.by_columns ? ofm_.width : ofm_.height;
+  if (order.strip == 0 || order.strip >= line) return LoopCut::even(extent_.pixels, tile);
+  LoopCut cut{extent_.pixels, tile, order.strip * lines, tile};
+  cut.last_tile = tile / order.strip * (cut.last_strip() / lines);
+  return cut;
+}
+
+LoopCut TileProblem::cut_depth(std::int64_t tile) const {
+  if (tile >= taps_) return LoopCut::even(extent_.depth, tile);
+  return {extent_.depth, tile, taps_, tile};
+}
+
+MapBox TileProblem::pixel_box(const PixelOrder& order, TileRange pixels) const {
+  const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
+  const std::int64_t lines = order.by_columns ? ofm_.width : ofm_.height;
+  const std::int64_t width = order.strip == 0 ? line : std::min(order.strip, line);
+  const std::int64_t strip = pixels.begin / (width * lines);
+  const std::int64_t begin = pixels.begin - strip * width * lines;
+  const std::int64_t last = begin + pixels.size() - 1;
+  const std::int64_t in_strip = std::min(width, line - strip * width);
+  TileRange across = {begin / in_strip, last / in_strip + 1};
+  TileRange along = {0, in_strip};
+  if (across.size() == 1) along = {begin % in_strip, last % in_strip + 1};
+  along.begin += strip * width;
+  along.end += strip * width;
+  return order.by_columns ? MapBox{along, across} : MapBox{across, along};
+}
+
+MapBox TileProblem::tap_box(TileRange depth) const {
+  const std::int64_t first = depth.begin % taps_;
+  const std::int64_t last = first + depth.size() - 1;
+  if (op_ != Op::kConv2d || last >= taps_) return {{0, kernel_height_}, {0, kernel_width_}};
+  MapBox taps{{first / kernel_width_, last / kernel_width_ + 1}, {0, kernel_width_}};
+  if (taps.rows.size() == 1) taps.columns = {first % kernel_width_, last % kernel_width_ + 1};
+  return taps;
+}
+
+TileRange TileProblem::input_rows(TileRange rows, TileRange taps) const {
+  const std::int64_t first = rows.begin * stride_ - pad_top_ + taps.begin * dilation_;
+  const std::int64_t end = (rows.end - 1) * stride_ - pad_top_ + (taps.end - 1) * dilation_ + 1;
+  const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.height);
+  return {begin, std::clamp(end, begin, ifm_.height)};
+}
+
+TileRange TileProblem::input_columns(TileRange columns, TileRange taps) const {
+  const std::int64_t first = columns.begin * stride_ - pad_left_ + taps.begin * dilation_;
+  const std::int64_t end = (columns.end - 1) * stride_ - pad_left_ + (taps.end - 1) * dilation_ + 1;
+  const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.width);
+  return {begin, std::clamp(end, begin, ifm_.width)};
+}
+
+MapBox TileProblem::input_box(const MapBox& pixels, const MapBox& taps) const {
+  return {input_rows(pixels.rows, taps.rows), input_columns(pixels.columns, taps.columns)};
 }
 
 std::int64_t TileProblem::input_channels(TileRange groups, TileRange depth) const {
@@ -73,7 +124,10 @@ std::int64_t TileProblem::input_channels(TileRange groups, TileRange depth) cons
 }
 
 std::int64_t TileProblem::input_bytes(const TileBlock& block) const {
-  return input_elements(block.pixels) * input_channels(block.groups, block.depth);
+  const std::int64_t channels = input_channels(block.groups, block.depth);
+  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return channels;
+  if (!has_window_) return channels * block.pixels.size();
+  return channels * input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
 }
 
 std::int64_t TileProblem::weight_bytes(const TileBlock& block) const {
@@ -86,18 +140,26 @@ std::int64_t TileProblem::input_offset(const TileBlock& block) const {
   if (op_ == Op::kFullyConnected) return block.depth.begin;
   const std::int64_t plane = ifm_.height * ifm_.width;
   if (op_ == Op::kGlobalAvgPool) return block.groups.begin * plane + block.depth.begin;
-  if (!moves_window()) return block.groups.begin * plane + block.pixels.begin;
-  const std::int64_t row =
-      std::max<std::int64_t>(0, block.pixels.begin / ofm_.width * stride_ - pad_top_);
-  std::int64_t channel = block.groups.begin;
-  if (op_ == Op::kConv2d)
-    channel = block.groups.begin * (extent_.depth / taps_) + block.depth.begin / taps_;
-  return channel * plane + std::min(row, ifm_.height - 1) * ifm_.width;
+  const std::int64_t channel = op_ == Op::kConv2d
+                                   ? block.groups.begin * (extent_.depth / taps_) +
+                                         block.depth.begin / taps_
+                                   : block.groups.begin;
+  if (!has_window_) return channel * plane + first_pixel(block);
+  const MapBox box = input_box(pixel_box(block.order, block.pixels), tap_box(block.depth));
+  // A block that reads nothing but padding has no address of its own.
+  return channel * plane + std::min(box.rows.begin, ifm_.height - 1) * ifm_.width +
+         std::min(box.columns.begin, ifm_.width - 1);
+}
+
+/// The number of the block's first pixel, row by row.
+std::int64_t TileProblem::first_pixel(const TileBlock& block) const {
+  const MapBox box = pixel_box(block.order, {block.pixels.begin, block.pixels.begin + 1});
+  return box.rows.begin * ofm_.width + box.columns.begin;
 }
 
 std::int64_t TileProblem::output_offset(const TileBlock& block) const {
   const std::int64_t channel = block.groups.begin * extent_.outputs + block.outputs.begin;
-  return channel * extent_.pixels + block.pixels.begin;
+  return channel * extent_.pixels + first_pixel(block);
 }
 
 std::int64_t TileProblem::weight_offset(const TileBlock& block) const {

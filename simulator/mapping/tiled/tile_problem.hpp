@@ -3,23 +3,32 @@
 
 #include <cstdint>
 
+#include "simulator/mapping/tiled/loop_cut.hpp"
 #include "simulator/network/layer.hpp"
 
 namespace tilewake {
 
-/// Half-open range of one loop.
-struct TileRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
+/// How the pixels of a map are numbered: strip by strip, and line by line within a strip.
+struct PixelOrder {
+  bool by_columns = false;  // lines are columns of the map, otherwise rows
+  std::int64_t strip = 0;   // pixels of each line in one strip; 0: lines are not cut
 
-  std::int64_t size() const { return end - begin; }
-  friend bool operator==(const TileRange&, const TileRange&) = default;
+  friend bool operator==(const PixelOrder&, const PixelOrder&) = default;
+};
+
+/// A rectangle of a map, or of the taps of a window.
+struct MapBox {
+  TileRange rows;
+  TileRange columns;
+
+  std::int64_t size() const { return rows.size() * columns.size(); }
+  friend bool operator==(const MapBox&, const MapBox&) = default;
 };
 
 /// Extents of the four loops of a layer, or of a tile of it.
 struct TileExtent {
   std::int64_t groups = 1;   // of independent channels
-  std::int64_t pixels = 1;   // of the output map, in row-major order
+  std::int64_t pixels = 1;   // of the output map
   std::int64_t outputs = 1;  // output channels of a group
   std::int64_t depth = 1;    // products of one output: input channel, then tap of the window
 
@@ -33,6 +42,7 @@ struct TileBlock {
   TileRange pixels;
   TileRange outputs;
   TileRange depth;
+  PixelOrder order = {};  // of `pixels`
 
   TileExtent extent() const { return {groups.size(), pixels.size(), outputs.size(), depth.size()}; }
 };
@@ -48,8 +58,10 @@ struct TileBlock {
 /// | add, mul, copy of a concat's input | channels | oh ow | 1 | 1 |
 /// | channel_split, channel_shuffle | output channels | oh ow | 1 | 1 |
 ///
-/// A range of pixels reads whole rows of the input and a range of depth whole channels, so the
-/// overlap of neighbouring blocks is loaded twice. An element is one byte.
+/// A block loads the rectangle of the input that its pixels and taps reach, without the padding; the
+/// overlap of neighbouring blocks is loaded twice. Taps of several channels are those of the whole
+/// window. Ops without a window, and 1x1 convolutions of stride 1, load one element per pixel. An
+/// element is one byte.
 class TileProblem {
  public:
   TileProblem(const Layer& layer, std::int64_t bias_bytes);
@@ -60,9 +72,31 @@ class TileProblem {
   std::int64_t taps() const { return taps_; }
   std::int64_t kernel_width() const { return kernel_width_; }
 
-  /// Features that a block reads of the first operand: elements per channel (or product of depth)
-  /// touched by its pixels, times channels (or products) touched by its groups and depth.
-  std::int64_t input_elements(TileRange pixels) const;
+  /// Tiles of `tile` pixels. In strips, `tile` is a multiple of the strip's width: a tile has as
+  /// many lines in each strip.
+  LoopCut cut_pixels(const PixelOrder& order, std::int64_t tile) const;
+  /// Tiles of `tile` products; those of less than a window are cut channel by channel.
+  LoopCut cut_depth(std::int64_t tile) const;
+  /// Whether the input of a tile depends on its position in the map and on its taps: otherwise it is
+  /// one element for each pixel, or for each product.
+  bool has_window() const { return has_window_; }
+  const Shape& ofm() const { return ofm_; }
+  /// Whether rows and columns are alike: then no order of pixels is better by columns.
+  bool is_symmetric() const {
+    return ifm_.height == ifm_.width && ofm_.height == ofm_.width &&
+           kernel_height_ == kernel_width_ && pad_top_ == pad_left_;
+  }
+
+  /// The smallest rectangle that contains these pixels.
+  MapBox pixel_box(const PixelOrder& order, TileRange pixels) const;
+  /// The smallest rectangle that contains the taps of these products.
+  MapBox tap_box(TileRange depth) const;
+  /// The part of the input that `taps` of the windows of `pixels` reach.
+  MapBox input_box(const MapBox& pixels, const MapBox& taps) const;
+  TileRange input_rows(TileRange rows, TileRange taps) const;
+  TileRange input_columns(TileRange columns, TileRange taps) const;
+
+  /// Channels (without a window: products of depth) that a block reads of the first operand.
   std::int64_t input_channels(TileRange groups, TileRange depth) const;
   std::int64_t input_bytes(const TileBlock& block) const;
   /// Weights, plus biases at the start of the depth.
@@ -88,6 +122,7 @@ class TileProblem {
 
  private:
   bool moves_window() const;
+  std::int64_t first_pixel(const TileBlock& block) const;
 
   Op op_;
   TileExtent extent_;
@@ -97,6 +132,8 @@ class TileProblem {
   std::int64_t stride_ = 1;
   std::int64_t dilation_ = 1;
   std::int64_t pad_top_ = 0;
+  std::int64_t pad_left_ = 0;
+  bool has_window_ = false;
   Shape ifm_;
   Shape ofm_;
   bool has_weights_ = false;

@@ -5,16 +5,11 @@
 
 #include <fmt/format.h>
 
-#include "simulator/common/math.hpp"
 
 namespace tilewake {
 namespace {
 
 constexpr const char* kLoopNames[] = {"pixels", "outputs", "depth"};
-
-TileRange range_of(std::int64_t tile, std::int64_t size, std::int64_t whole) {
-  return {tile * size, std::min((tile + 1) * size, whole)};
-}
 
 std::string text_of(const TileExtent& e) {
   return fmt::format("{}x{}x{}x{}", e.groups, e.pixels, e.outputs, e.depth);
@@ -23,20 +18,20 @@ std::string text_of(const TileExtent& e) {
 }  // namespace
 
 TileWalk::TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary stationary)
-    : whole_(problem.extent()),
-      tiling_(tiling),
+    : tiling_(tiling),
       stationary_(stationary),
-      group_trips_(ceil_div(whole_.groups, tiling.tile.groups)),
-      trips_({ceil_div(whole_.pixels, tiling.tile.pixels),
-              ceil_div(whole_.outputs, tiling.tile.outputs),
-              ceil_div(whole_.depth, tiling.tile.depth)}) {
+      groups_(LoopCut::even(problem.extent().groups, tiling.tile.groups)),
+      cuts_({problem.cut_pixels(tiling.pixels, tiling.tile.pixels),
+             LoopCut::even(problem.extent().outputs, tiling.tile.outputs),
+             problem.cut_depth(tiling.tile.depth)}) {
+  for (std::size_t i = 0; i < cuts_.size(); ++i) trips_[i] = cuts_[i].trips();
   following_ = position_;
   has_following_ = advance(following_);
   describe();
 }
 
 std::int64_t TileWalk::num_steps() const {
-  return group_trips_ * trips_[0] * trips_[1] * trips_[2];
+  return groups_.trips() * trips_[0] * trips_[1] * trips_[2];
 }
 
 void TileWalk::next() {
@@ -58,15 +53,13 @@ bool TileWalk::advance(Position& position) const {
     if (++tile < trips(loop)) return true;
     tile = 0;
   }
-  return ++position.group < group_trips_;
+  return ++position.group < groups_.trips();
 }
 
 TileBlock TileWalk::block_at(const Position& position) const {
-  const TileExtent& tile = tiling_.tile;
-  return {range_of(position.group, tile.groups, whole_.groups),
-          range_of(at(position, TileLoop::kPixels), tile.pixels, whole_.pixels),
-          range_of(at(position, TileLoop::kOutputs), tile.outputs, whole_.outputs),
-          range_of(at(position, TileLoop::kDepth), tile.depth, whole_.depth)};
+  const auto range = [&](TileLoop loop) { return cut(loop).range(at(position, loop)); };
+  return {groups_.range(position.group), range(TileLoop::kPixels), range(TileLoop::kOutputs),
+          range(TileLoop::kDepth), tiling_.pixels};
 }
 
 bool TileWalk::same_input(const Position& a, const Position& b) const {
@@ -125,8 +118,15 @@ bool TileWalk::stays(const Position& a, const Position& b) const {
 }
 
 std::string to_string(const TileProblem& problem, const Tiling& tiling) {
-  std::string text = fmt::format("tile {} of {}", text_of(tiling.tile), text_of(problem.extent()));
-  if (tiling.tile == problem.extent()) return text;
+  const TileExtent& tile = tiling.tile;
+  std::string text = fmt::format("tile {} of {}", text_of(tile), text_of(problem.extent()));
+  if (tile == problem.extent()) return text;
+  const PixelOrder& pixels = tiling.pixels;
+  if (pixels.strip > 0)
+    text += pixels.by_columns ? fmt::format(", {}x{} pixels", pixels.strip, tile.pixels / pixels.strip)
+                              : fmt::format(", {}x{} pixels", tile.pixels / pixels.strip, pixels.strip);
+  else if (pixels.by_columns)
+    text += ", pixels by columns";
   text += ", order";
   for (const TileLoop loop : tiling.order)
     text += fmt::format(" {}", kLoopNames[static_cast<std::size_t>(loop)]);

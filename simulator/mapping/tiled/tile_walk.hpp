@@ -21,6 +21,7 @@ struct Tiling {
   /// Partial sums of all tiles in the loops inside depth stay in the output buffer; otherwise they
   /// are spilled to DRAM and read back. No effect if depth is not split.
   bool keeps_sums = true;
+  PixelOrder pixels = {};  // in which tiles of pixels are consecutive
 };
 
 /// One step: its loads, its computation, and its store.
@@ -58,6 +59,7 @@ class TileWalk {
     friend bool operator==(const Position&, const Position&) = default;
   };
 
+  const LoopCut& cut(TileLoop loop) const { return cuts_[static_cast<std::size_t>(loop)]; }
   std::int64_t trips(TileLoop loop) const { return trips_[static_cast<std::size_t>(loop)]; }
   static std::int64_t at(const Position& position, TileLoop loop) {
     return position.tile[static_cast<std::size_t>(loop)];
@@ -71,11 +73,11 @@ class TileWalk {
   bool stays(const Position& a, const Position& b) const;
   void describe();
 
-  TileExtent whole_;
   Tiling tiling_;
   Stationary stationary_;
-  std::int64_t group_trips_ = 1;
-  std::array<std::int64_t, 3> trips_{};
+  LoopCut groups_;
+  std::array<LoopCut, 3> cuts_;          // by TileLoop
+  std::array<std::int64_t, 3> trips_{};  // by TileLoop
   Position previous_;
   Position position_;
   Position following_;

@@ -180,7 +180,7 @@ class TiledMapper {
   Plan search_plan(const TileProblem& problem) const {
     Plan plan;
     plan.tiling = tiler_.best(problem);
-    const LoopCuts cuts = cuts_of(problem, plan.tiling.tile);
+    const LoopCuts cuts = cuts_of(problem, plan.tiling);
     if (compute_cycles_of(problem, cuts, plan.tiling, *machine_.cost) == kMaxTiledCycles)
       throw InputError(fmt::format("would take more than {} cycles", kMaxTiledCycles));
     plan.num_tiles = TileWalk(problem, plan.tiling, machine_.cost->stationary(problem)).num_steps();

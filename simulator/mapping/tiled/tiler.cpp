@@ -90,6 +90,27 @@ bool can_cut_depth(Op op) {
   return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
 }
 
+/// Pixels row by row in halves, also column by column where this makes a difference, and rectangles
+/// whose sides are halves of the map's.
+std::vector<PixelCut> pixel_cuts(const TileProblem& problem, std::int64_t unit) {
+  std::vector<PixelCut> cuts;
+  for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
+    cuts.push_back(cut_pixels(problem, {}, size));
+  if (!problem.has_window()) return cuts;
+  const auto add = [&](const PixelOrder& order, std::int64_t size) {
+    if (problem.cut_pixels(order, size).trips() <= kMaxTrips)
+      cuts.push_back(cut_pixels(problem, order, size));
+  };
+  const Shape& map = problem.ofm();
+  if (!problem.is_symmetric())
+    for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
+      add({true, 0}, size);
+  for (const std::int64_t width : sizes_of(map.width, 1))
+    for (const std::int64_t height : sizes_of(map.height, 1))
+      if (width < map.width) add({false, width}, width * height);
+  return cuts;
+}
+
 }  // namespace
 
 /// The best tiling so far; if none fits, the one closest to fitting.
@@ -152,7 +173,7 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
     if (is_repetition(i, is_cut)) continue;
     for (const bool keeps_sums : {true, false}) {
       if (!keeps_sums && cuts.depth.trips() == 1) continue;
-      const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums};
+      const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums, cuts.order};
       const TileFootprint footprint =
           footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes);
       if (!fits(footprint)) {
@@ -194,23 +215,20 @@ Tiling Tiler::best(const TileProblem& problem) const {
 void Tiler::search_halves(const TileProblem& problem, const TileExtent& unit,
                           Choice& choice) const {
   const TileExtent& whole = problem.extent();
-  std::vector<LoopCut> pixels;
-  std::vector<LoopCut> outputs;
-  std::vector<LoopCut> depths;
-  for (const std::int64_t size : sizes_of(whole.pixels, unit.pixels))
-    pixels.push_back(cut_pixels(problem, size));
-  for (const std::int64_t size : sizes_of(whole.outputs, unit.outputs))
-    outputs.push_back(cut_outputs(problem, size));
+  std::vector<std::int64_t> outputs = sizes_of(whole.outputs, unit.outputs);
+  std::vector<DepthCut> depths;
   for (const std::int64_t size :
        sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
     depths.push_back(cut_depth(problem, size));
   for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
-    for (const LoopCut& p : pixels)
-      for (const LoopCut& o : outputs)
-        for (const LoopCut& d : depths) {
+    for (const PixelCut& pixels : pixel_cuts(problem, unit.pixels))
+      for (const std::int64_t output : outputs)
+        for (const DepthCut& depth : depths) {
           // A tile of several groups contains whole groups only.
-          if (groups > 1 && (o.trips() > 1 || (d.trips() > 1 && problem.has_weights()))) continue;
-          consider(problem, {groups, p, o, d}, choice);
+          if (groups > 1 && (output < whole.outputs ||
+                             (depth.cut.tile < whole.depth && problem.has_weights())))
+            continue;
+          consider(problem, {problem, groups, pixels, output, depth}, choice);
         }
 }
 
@@ -220,24 +238,43 @@ void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& c
   for (bool better = true; better;) {
     const Choice::Rank before = choice.rank;
     const auto try_sizes = [&](std::int64_t TileExtent::*loop) {
-      const TileExtent best = choice.tiling->tile;
-      for (const std::int64_t trips : trips_near(ceil_div(whole.*loop, best.*loop))) {
+      const Tiling best = *choice.tiling;
+      for (const std::int64_t trips : trips_near(ceil_div(whole.*loop, best.tile.*loop))) {
         const std::int64_t even = ceil_div(whole.*loop, trips);
         for (const std::int64_t size : {even, std::min(round_up(even, unit.*loop), whole.*loop)}) {
-          TileExtent tile = best;
-          tile.*loop = size;
-          consider(problem, cuts_of(problem, tile), choice);
+          Tiling tiling = best;
+          tiling.tile.*loop = size;
+          consider(problem, cuts_of(problem, tiling), choice);
         }
       }
     };
     if (cuts_no_group(problem, *choice.tiling)) try_sizes(&TileExtent::groups);
-    try_sizes(&TileExtent::pixels);
+    if (choice.tiling->pixels.strip == 0)
+      try_sizes(&TileExtent::pixels);
+    else
+      refine_rectangle(problem, choice);
     if (choice.tiling->tile.groups == 1 || !problem.has_weights()) {
       try_sizes(&TileExtent::outputs);
       if (can_cut_depth(problem.op())) try_sizes(&TileExtent::depth);
     }
     better = choice.rank < before;
   }
+}
+
+void Tiler::refine_rectangle(const TileProblem& problem, Choice& choice) const {
+  const Tiling best = *choice.tiling;
+  const std::int64_t width = best.pixels.strip;
+  const std::int64_t height = best.tile.pixels / width;
+  const auto try_rectangle = [&](std::int64_t h, std::int64_t w) {
+    Tiling tiling = best;
+    tiling.pixels.strip = w < problem.ofm().width ? w : 0;
+    tiling.tile.pixels = h * w;
+    consider(problem, cuts_of(problem, tiling), choice);
+  };
+  for (const std::int64_t trips : trips_near(ceil_div(problem.ofm().width, width)))
+    try_rectangle(height, ceil_div(problem.ofm().width, trips));
+  for (const std::int64_t trips : trips_near(ceil_div(problem.ofm().height, height)))
+    try_rectangle(ceil_div(problem.ofm().height, trips), width);
 }
 
 }  // namespace tilewake

@@ -9,8 +9,8 @@ namespace tilewake {
 
 /// Chooses the tile sizes and the loop order with the least estimated time (`estimated_cycles`). It
 /// tries all orders with sizes that halve each loop down to the hardware's granularity (down to
-/// one, if none of these fits), then improves one loop at a time. Ties are decided by fewer bytes
-/// and steps.
+/// one, if none of these fits), and rectangles of pixels that halve both sides of the map, then
+/// improves one loop at a time. Ties are decided by fewer bytes and steps.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
@@ -26,6 +26,7 @@ class Tiler {
 
   void search_halves(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
   void refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
+  void refine_rectangle(const TileProblem& problem, Choice& choice) const;
   void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.
   double fullness(const TileFootprint& footprint) const;

@@ -43,9 +43,10 @@ struct TileClass {
   bool last = false;  // of the loop
 };
 
-/// First, middle and last tiles of a loop, as far as they exist.
+/// The first tile, those between, and the last one of a loop, as far as they exist. Those between
+/// have three sizes: of full strips, of their ends, and of the last strip.
 struct TileClasses {
-  std::array<TileClass, 3> classes;
+  std::array<TileClass, 5> classes;
   std::size_t size = 0;
 
   const TileClass* begin() const { return classes.data(); }
@@ -55,11 +56,22 @@ struct TileClasses {
 };
 
 TileClasses classes_of(const LoopCut& cut, bool stays) {
-  const std::int64_t trips = cut.trips();
+  const std::int64_t strips = cut.num_strips();
+  const std::int64_t per_strip = cut.tiles_per_strip();
   TileClasses all;
-  if (trips > 1) all.classes[all.size++] = {cut.tile, 1, false, stays, false};
-  if (trips > 2) all.classes[all.size++] = {cut.tile, trips - 2, stays, stays, false};
-  all.classes[all.size++] = {cut.last(), 1, stays && trips > 1, false, true};
+  std::array<TileClass, 3> between = {
+      TileClass{cut.tile, (strips - 1) * (per_strip - 1), stays, stays, false},
+      TileClass{cut.end_of_strip(), strips - 1, stays, stays, false},
+      TileClass{cut.last_tile, per_strip - 1, stays, stays, false}};
+  if (strips * per_strip > 1) {
+    // A strip of one tile is its own end.
+    const std::size_t first = strips == 1 ? 2 : per_strip == 1 ? 1 : 0;
+    --between[first].count;
+    all.classes[all.size++] = {between[first].size, 1, false, stays, false};
+  }
+  for (const TileClass& c : between)
+    if (c.count > 0) all.classes[all.size++] = c;
+  all.classes[all.size++] = {cut.last(), 1, stays && strips * per_strip > 1, false, true};
   return all;
 }
 
@@ -77,42 +89,95 @@ bool stays_for(TileLoop loop, const Tiling& tiling, const LoopCuts& cuts, Statio
 
 }  // namespace
 
-LoopCut cut_pixels(const TileProblem& problem, std::int64_t tile) {
-  LoopCut cut{problem.extent().pixels, tile};
-  for (std::int64_t begin = 0; begin < cut.whole; begin += tile) {
-    const std::int64_t elements =
-        problem.input_elements({begin, std::min(begin + tile, cut.whole)});
-    cut.largest_input = std::max(cut.largest_input, elements);
-    cut.sum_of_inputs += elements;
+namespace {
+
+/// What `cut` loads of one channel for some taps of the window.
+InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, const LoopCut& cut,
+                         const MapBox& taps) {
+  InputTotals totals;
+  if (!problem.has_window()) return {cut.tile, static_cast<double>(cut.whole)};
+  const Shape& map = problem.ofm();
+  const std::int64_t line = order.by_columns ? map.height : map.width;
+  const std::int64_t lines = order.by_columns ? map.width : map.height;
+  const std::int64_t strip = order.strip == 0 ? line : std::min(order.strip, line);
+  if (cut.tile % strip != 0) {  // tiles that end within a line
+    for (std::int64_t i = 0; i < cut.trips(); ++i) {
+      const MapBox pixels = problem.pixel_box(order, cut.range(i));
+      const std::int64_t elements = problem.input_box(pixels, taps).size();
+      totals.largest = std::max(totals.largest, elements);
+      totals.sum += static_cast<double>(elements);
+    }
+    return totals;
   }
-  return cut;
+  const auto sizes = [&](std::int64_t whole, std::int64_t tile, bool of_columns) {
+    InputTotals all;
+    for (std::int64_t begin = 0; begin < whole; begin += tile) {
+      const TileRange range{begin, std::min(begin + tile, whole)};
+      const std::int64_t size = of_columns ? problem.input_columns(range, taps.columns).size()
+                                           : problem.input_rows(range, taps.rows).size();
+      all.largest = std::max(all.largest, size);
+      all.sum += static_cast<double>(size);
+    }
+    return all;
+  };
+  const InputTotals across = sizes(lines, cut.tile / strip, order.by_columns);
+  const InputTotals along = sizes(line, strip, !order.by_columns);
+  return {across.largest * along.largest, across.sum * along.sum};
 }
 
-LoopCut cut_depth(const TileProblem& problem, std::int64_t tile) {
-  LoopCut cut{problem.extent().depth, tile};
-  for (std::int64_t begin = 0; begin < cut.whole; begin += tile) {
-    const std::int64_t channels =
-        problem.input_channels({0, 1}, {begin, std::min(begin + tile, cut.whole)});
-    cut.largest_input = std::max(cut.largest_input, channels);
-    cut.sum_of_inputs += channels;
+}  // namespace
+
+PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::int64_t tile) {
+  const LoopCut cut = problem.cut_pixels(order, tile);
+  const TileRange whole_window{0, problem.taps()};
+  return {order, cut, pixel_totals(problem, order, cut, problem.tap_box(whole_window))};
+}
+
+DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
+  DepthCut depth{problem.cut_depth(tile), {}};
+  for (std::int64_t i = 0; i < depth.cut.trips(); ++i) {
+    const std::int64_t channels = problem.input_channels({0, 1}, depth.cut.range(i));
+    depth.input.largest = std::max(depth.input.largest, channels);
+    depth.input.sum += static_cast<double>(channels);
   }
-  return cut;
+  return depth;
 }
 
-LoopCut cut_outputs(const TileProblem& problem, std::int64_t tile) {
-  return {problem.extent().outputs, tile};
+LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const PixelCut& pixel_cut,
+                   std::int64_t tile_outputs, const DepthCut& depth_cut)
+    : groups(tile_groups),
+      order(pixel_cut.order),
+      pixels(pixel_cut.cut),
+      outputs(LoopCut::even(problem.extent().outputs, tile_outputs)),
+      depth(depth_cut.cut) {
+  const auto of_part = [&](std::int64_t tile) {
+    return pixel_totals(problem, order, pixels, problem.tap_box(depth.range(tile)));
+  };
+  if (depth.tile < problem.taps()) {
+    for (std::int64_t i = 0; i < depth.tiles_per_strip(); ++i) {
+      const InputTotals part = of_part(i);
+      input.largest = std::max(input.largest, part.largest);
+      input.sum += part.sum * static_cast<double>(depth.num_strips());
+    }
+    return;
+  }
+  input = {pixel_cut.input.largest * depth_cut.input.largest,
+           pixel_cut.input.sum * depth_cut.input.sum};
+  // The last tile can be a part of the last channel's window.
+  if (depth.last() < problem.taps())
+    input.sum += of_part(depth.trips() - 1).sum - pixel_cut.input.sum;
 }
 
-LoopCuts cuts_of(const TileProblem& problem, const TileExtent& tile) {
-  return {tile.groups, cut_pixels(problem, tile.pixels), cut_outputs(problem, tile.outputs),
-          cut_depth(problem, tile.depth)};
+LoopCuts cuts_of(const TileProblem& problem, const Tiling& tiling) {
+  return {problem, tiling.tile.groups, cut_pixels(problem, tiling.pixels, tiling.tile.pixels),
+          tiling.tile.outputs, cut_depth(problem, tiling.tile.depth)};
 }
 
 TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                            const StepCost& cost, std::int64_t accumulator_bytes) {
   const TileExtent tile = cuts.tile();
   TileFootprint footprint;
-  footprint.input = cuts.pixels.largest_input * cuts.depth.largest_input * tile.groups;
+  footprint.input = cuts.input.largest * tile.groups;
   if (problem.has_weights())
     footprint.weight = tile.groups * tile.outputs * (tile.depth + problem.bias_bytes());
   const bool sums = cuts.depth.trips() > 1 || cost.accumulates(problem, tile);
@@ -140,8 +205,7 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
   const TileExtent& whole = problem.extent();
   const auto groups = static_cast<double>(whole.groups);
   TilingTraffic traffic;
-  traffic.input_bytes = groups * static_cast<double>(cuts.pixels.sum_of_inputs) *
-                        static_cast<double>(cuts.depth.sum_of_inputs) *
+  traffic.input_bytes = groups * cuts.input.sum *
                         times(TileLoop::kOutputs, {TileLoop::kPixels, TileLoop::kDepth});
   if (problem.has_weights())
     traffic.weight_bytes = groups * static_cast<double>(whole.outputs) *
@@ -164,7 +228,7 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   const auto classes = [&](TileLoop loop) {
     return classes_of(cuts.of(loop), stays_for(loop, tiling, cuts, stationary));
   };
-  const LoopCut groups{problem.extent().groups, cuts.groups};
+  const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
   const TileClasses group_classes = classes_of(groups, false);
   const TileClasses pixel_classes = classes(TileLoop::kPixels);
   const TileClasses output_classes = classes(TileLoop::kOutputs);
@@ -207,7 +271,7 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TileMemory& memory, const DramEstimate& dram) {
   const TileExtent tile = cuts.tile();
   const auto first_bytes =
-      static_cast<double>(cuts.pixels.largest_input * cuts.depth.largest_input * tile.groups +
+      static_cast<double>(cuts.input.largest * tile.groups +
                           (problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0));
   const auto last_bytes = static_cast<double>(tile.num_outputs());
   double waited_for = 0.0;

@@ -5,30 +5,50 @@
 
 #include "simulator/hardware/tile_memory.hpp"
 #include "simulator/mapping/tiled/dram_estimate.hpp"
+#include "simulator/mapping/tiled/loop_cut.hpp"
 #include "simulator/mapping/tiled/step_cost.hpp"
 #include "simulator/mapping/tiled/tile_walk.hpp"
 
 namespace tilewake {
 
-/// One loop of a tiling and the totals over its tiles.
-struct LoopCut {
-  std::int64_t whole = 1;
-  std::int64_t tile = 1;
-  // Of the first operand: input_elements (pixels) or input_channels of one group (depth).
-  std::int64_t largest_input = 0;
-  std::int64_t sum_of_inputs = 0;
-
-  std::int64_t trips() const { return (whole + tile - 1) / tile; }
-  std::int64_t last() const { return whole - (trips() - 1) * tile; }
+/// Of the first operand, over the tiles of one or both of its loops: elements per channel (pixels),
+/// channels of one group (depth), or their product.
+struct InputTotals {
+  std::int64_t largest = 0;
+  double sum = 0.0;
 };
 
-/// The loops of a layer, split into tiles. With an order they form a tiling; all functions below
-/// are O(1).
+/// Tiles of pixels, and what they load of one channel if their depth contains whole windows.
+struct PixelCut {
+  PixelOrder order;
+  LoopCut cut;
+  InputTotals input;
+};
+
+/// Tiles of depth, and the channels that they load.
+struct DepthCut {
+  LoopCut cut;
+  InputTotals input;
+};
+
+/// O(number of tiles of a line and of strips), in unbroken lines O(number of tiles).
+PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::int64_t tile);
+/// O(number of tiles).
+DepthCut cut_depth(const TileProblem& problem, std::int64_t tile);
+
+/// The loops of a layer, cut into tiles. With an order they form a tiling; all functions below are
+/// O(1).
 struct LoopCuts {
+  /// Depth cut within windows costs O(tiles of a window) times the cost of a PixelCut.
+  LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const PixelCut& pixel_cut,
+           std::int64_t tile_outputs, const DepthCut& depth_cut);
+
   std::int64_t groups = 1;  // per tile
+  PixelOrder order;
   LoopCut pixels;
   LoopCut outputs;
   LoopCut depth;
+  InputTotals input;  // of one group
 
   const LoopCut& of(TileLoop loop) const {
     return loop == TileLoop::kPixels ? pixels : loop == TileLoop::kOutputs ? outputs : depth;
@@ -36,11 +56,7 @@ struct LoopCuts {
   TileExtent tile() const { return {groups, pixels.tile, outputs.tile, depth.tile}; }
 };
 
-/// Splits one loop; O(number of tiles).
-LoopCut cut_pixels(const TileProblem& problem, std::int64_t tile);
-LoopCut cut_depth(const TileProblem& problem, std::int64_t tile);
-LoopCut cut_outputs(const TileProblem& problem, std::int64_t tile);
-LoopCuts cuts_of(const TileProblem& problem, const TileExtent& tile);
+LoopCuts cuts_of(const TileProblem& problem, const Tiling& tiling);
 
 /// Bytes of a tiling in one slot of each buffer.
 struct TileFootprint {
