@@ -96,6 +96,26 @@ std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& 
          SystolicCost::vector_unit_cycles(problem, extent, context);
 }
 
+/// Cutting a loop never takes fewer folds, and a wave takes at least one cycle.
+std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
+  const TileExtent& e = problem.extent();
+  const TileContext alone;
+  const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, e, alone);
+  if (!runs_on_array(problem)) return vector;
+  const auto folds = [&](std::int64_t on_rows, std::int64_t on_cols) {
+    return e.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols);
+  };
+  switch (c_.dataflow) {
+    case Dataflow::kOutputStationary:
+      return folds(e.pixels, e.outputs) * e.depth + vector;
+    case Dataflow::kWeightStationary:
+      return folds(e.depth, e.outputs) * e.pixels + vector;
+    case Dataflow::kInputStationary:
+      return folds(e.depth, e.pixels) * e.outputs + vector;
+  }
+  return vector;
+}
+
 std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const TileExtent& extent,
                                               const TileContext& context) const {
   const std::int64_t num_outputs = extent.num_outputs();

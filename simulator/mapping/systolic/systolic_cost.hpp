@@ -37,6 +37,7 @@ class SystolicCost : public StepCost {
 
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                       const TileContext& context) const override;
+  std::int64_t least_cycles(const TileProblem& problem) const override;
   std::int64_t vector_unit_cycles(const TileProblem& problem, const TileExtent& extent,
                                   const TileContext& context) const override;
   TileExtent granularity(const TileProblem& problem) const override;

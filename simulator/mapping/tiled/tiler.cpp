@@ -52,24 +52,40 @@ std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
   return sizes;
 }
 
-/// The loops with several tiles, outermost first, as digits: orders with equal digits are
-/// equivalent.
-int real_loops(const Order& order, const std::array<bool, 3>& is_cut) {
-  int loops = 0;
-  for (const TileLoop loop : order)
-    if (is_cut[static_cast<std::size_t>(loop)]) loops = 10 * loops + static_cast<int>(loop) + 1;
-  return loops;
+/// Orders that differ for loops of which `is_cut` have several tiles.
+std::vector<Order> orders_of(const std::array<bool, 3>& is_cut) {
+  std::vector<Order> orders;
+  std::vector<std::vector<TileLoop>> seen;
+  for (const Order& order : kOrders) {
+    std::vector<TileLoop> cut;
+    for (const TileLoop loop : order)
+      if (is_cut[static_cast<std::size_t>(loop)]) cut.push_back(loop);
+    if (std::find(seen.begin(), seen.end(), cut) != seen.end()) continue;
+    seen.push_back(cut);
+    orders.push_back(order);
+  }
+  return orders;
 }
 
-bool is_repetition(std::size_t index, const std::array<bool, 3>& is_cut) {
-  const int loops = real_loops(kOrders[index], is_cut);
-  return std::any_of(kOrders.begin(), kOrders.begin() + static_cast<std::ptrdiff_t>(index),
-                     [&](const Order& order) { return real_loops(order, is_cut) == loops; });
+const std::vector<Order>& orders_of(const LoopCuts& cuts) {
+  static const std::array<std::vector<Order>, 8> kAll = [] {
+    std::array<std::vector<Order>, 8> all;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i] = orders_of({(i & 1U) != 0, (i & 2U) != 0, (i & 4U) != 0});
+    return all;
+  }();
+  return kAll[(cuts.pixels.trips() > 1 ? 1U : 0U) + (cuts.outputs.trips() > 1 ? 2U : 0U) +
+              (cuts.depth.trips() > 1 ? 4U : 0U)];
 }
 
-std::int64_t num_steps(const TileProblem& problem, const LoopCuts& cuts) {
-  return ceil_div(problem.extent().groups, cuts.groups) * cuts.pixels.trips() *
-         cuts.outputs.trips() * cuts.depth.trips();
+TileExtent trips_of(const TileProblem& problem, const LoopCuts& cuts) {
+  return {ceil_div(problem.extent().groups, cuts.groups), cuts.pixels.trips(),
+          cuts.outputs.trips(), cuts.depth.trips()};
+}
+
+double num_steps(const TileExtent& trips) {
+  return static_cast<double>(trips.groups) * static_cast<double>(trips.pixels) *
+         static_cast<double>(trips.outputs) * static_cast<double>(trips.depth);
 }
 
 /// Numbers of tiles to try near `trips`.
@@ -90,46 +106,67 @@ bool can_cut_depth(Op op) {
   return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
 }
 
-/// Pixels row by row in halves, also column by column where this makes a difference, and rectangles
-/// whose sides are halves of the map's.
+/// Pixels row by row in halves, also column by column where this makes a difference, and
+/// rectangles of about these sizes that are closest to a square of the input.
 std::vector<PixelCut> pixel_cuts(const TileProblem& problem, std::int64_t unit) {
+  const std::vector<std::int64_t> sizes = sizes_of(problem.extent().pixels, unit);
   std::vector<PixelCut> cuts;
-  for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
-    cuts.push_back(cut_pixels(problem, {}, size));
+  for (const std::int64_t size : sizes) cuts.push_back(cut_pixels(problem, {}, size));
   if (!problem.has_window()) return cuts;
-  const auto add = [&](const PixelOrder& order, std::int64_t size) {
-    if (problem.cut_pixels(order, size).trips() <= kMaxTrips)
-      cuts.push_back(cut_pixels(problem, order, size));
-  };
   const Shape& map = problem.ofm();
-  if (!problem.is_symmetric())
-    for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
-      add({true, 0}, size);
-  for (const std::int64_t width : sizes_of(map.width, 1))
-    for (const std::int64_t height : sizes_of(map.height, 1))
-      if (width < map.width) add({false, width}, width * height);
+  if (!problem.is_symmetric() && map.height > 1 && map.width > 1)
+    for (const std::int64_t size : sizes)
+      cuts.push_back(cut_pixels(problem, {true, 0}, size));
+  for (const std::int64_t size : sizes)
+    for (const std::int64_t width : sizes_of(map.width, 1)) {
+      const std::int64_t height = std::min(ceil_div(size, width), map.height);
+      const bool is_square = width <= 2 * height && height <= 2 * width;
+      if (width == map.width || !is_square) continue;
+      const PixelOrder order{false, width};
+      if (problem.cut_pixels(order, width * height).trips() <= kMaxTrips)
+        cuts.push_back(cut_pixels(problem, order, width * height));
+    }
   return cuts;
 }
 
 }  // namespace
 
-/// The best tiling so far; if none fits, the one closest to fitting.
+/// The best tiling so far of a problem.
 struct Tiler::Choice {
   using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
+
+  Choice(const TileProblem& p, const StepCost& cost)
+      : problem(p), least_compute(static_cast<double>(cost.least_cycles(p))) {
+    const TileExtent& e = p.extent();
+    const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
+    weights = static_cast<double>(p.weight_bytes(all));
+    others = static_cast<double>(e.num_outputs() + p.second_bytes(all));
+  }
+
+  const TileProblem& problem;
+  double least_compute;  // cycles
+  double weights;        // bytes, each once
+  double others;         // bytes of outputs and second operands
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
-  TileFootprint closest;
-  double fullness = std::numeric_limits<double>::infinity();  // of the closest one
 };
 
-bool Tiler::fits(const TileFootprint& f) const {
-  const TileMemory& m = memory_;
-  if (m.shared_bytes > 0)
-    return f.input * m.input.num_slots + f.weight * m.weight.num_slots +
-               f.output * m.output.num_slots <=
-           m.shared_bytes;
-  return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
-}
+/// Tile sizes of all loops, not yet examined.
+struct Tiler::Sizes {
+  double least_time = 0.0;
+  double steps = 0.0;
+  std::int64_t groups = 1;
+  std::int64_t outputs = 1;
+  const PixelCut* pixels = nullptr;
+  const DepthCut* depth = nullptr;
+
+  /// Of a heap: the least time and the fewest steps come first.
+  friend bool operator<(const Sizes& a, const Sizes& b) {
+    return std::tie(b.least_time, b.steps) < std::tie(a.least_time, a.steps);
+  }
+};
+
+bool Tiler::fits(const TileFootprint& f) const { return fullness(f) <= 1.0; }
 
 double Tiler::fullness(const TileFootprint& f) const {
   const auto share = [](std::int64_t needed, std::int64_t bytes) {
@@ -150,49 +187,97 @@ double Tiler::exposed_cycles() const {
   return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
 }
 
-std::string Tiler::error_of(const TileFootprint& closest) const {
-  const TileMemory& m = memory_;
-  if (m.shared_bytes > 0)
-    return fmt::format(
-        "does not fit the local memory of {} bytes: the closest tiling needs {} of input, {} of "
-        "weights and {} of output a slot",
-        m.shared_bytes, closest.input, closest.weight, closest.output);
-  const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
-    return fmt::format("does not fit the {} buffer of {} bytes: the closest tiling needs {}", name,
-                       bytes, needed);
-  };
-  if (closest.input > m.input.bytes) return too_large("input", closest.input, m.input.bytes);
-  if (closest.weight > m.weight.bytes) return too_large("weight", closest.weight, m.weight.bytes);
-  return too_large("output", closest.output, m.output.bytes);
+Tiling Tiler::best(const TileProblem& problem) const {
+  const TileExtent unit = cost_.granularity(problem);
+  Choice choice(problem, cost_);
+  search_halves(unit, choice);
+  if (!choice.tiling) search_halves({1, 1, 1, 1}, choice);
+  if (!choice.tiling) refuse(problem);
+  refine(unit, choice);
+  return *choice.tiling;
 }
 
-void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const {
-  const std::array<bool, 3> is_cut = {cuts.pixels.trips() > 1, cuts.outputs.trips() > 1,
-                                      cuts.depth.trips() > 1};
-  for (std::size_t i = 0; i < kOrders.size(); ++i) {
-    if (is_repetition(i, is_cut)) continue;
-    for (const bool keeps_sums : {true, false}) {
-      if (!keeps_sums && cuts.depth.trips() == 1) continue;
-      const Tiling tiling{cuts.tile(), kOrders[i], keeps_sums, cuts.order};
-      const TileFootprint footprint =
-          footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes);
-      if (!fits(footprint)) {
-        if (fullness(footprint) < choice.fullness) {
-          choice.closest = footprint;
-          choice.fullness = fullness(footprint);
+void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
+  const TileProblem& problem = choice.problem;
+  const TileExtent& whole = problem.extent();
+  const std::vector<PixelCut> pixel_options = pixel_cuts(problem, unit.pixels);
+  const std::vector<std::int64_t> output_sizes = sizes_of(whole.outputs, unit.outputs);
+  std::vector<DepthCut> depth_options;
+  for (const std::int64_t size :
+       sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
+    depth_options.push_back(cut_depth(problem, size));
+  std::vector<Sizes> heap;
+  for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
+    for (const DepthCut& depth : depth_options) {
+      // A tile of several groups contains whole groups only.
+      if (groups > 1 && depth.cut.tile < whole.depth && problem.has_weights()) continue;
+      const bool has_whole_windows = depth.cut.tile >= problem.taps();
+      for (const PixelCut& pixels : pixel_options) {
+        TileFootprint least;
+        double input_bytes = 0.0;
+        if (has_whole_windows) {
+          least.input = groups * pixels.input.largest * depth.input.largest;
+          input_bytes = static_cast<double>(whole.groups) * pixels.input.sum * depth.input.sum;
         }
-        continue;
+        for (const std::int64_t outputs : output_sizes) {
+          if (groups > 1 && outputs < whole.outputs) continue;
+          if (problem.has_weights())
+            least.weight = groups * outputs * (depth.cut.tile + problem.bias_bytes());
+          least.output = groups * outputs * pixels.cut.tile;
+          if (!fits(least)) continue;
+          const TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(),
+                                 ceil_div(whole.outputs, outputs), depth.cut.trips()};
+          heap.push_back({least_time(choice, input_bytes, trips), num_steps(trips), groups, outputs,
+                          &pixels, &depth});
+        }
       }
+    }
+  std::make_heap(heap.begin(), heap.end());
+  for (; !heap.empty(); heap.pop_back()) {
+    const Sizes& next = heap.front();
+    const Choice::Rank bound{next.least_time, kStepBytes * next.steps};
+    if (bound > choice.rank) return;
+    consider({problem, next.groups, *next.pixels, next.outputs, *next.depth}, choice);
+    std::pop_heap(heap.begin(), heap.end());
+  }
+}
+
+/// No tiling with these numbers of tiles takes less, rounded down. If both pixels and outputs are
+/// cut, features are loaded for every tile of outputs, or weights for every tile of pixels.
+double Tiler::least_time(const Choice& choice, double input_bytes, const TileExtent& trips) const {
+  double bytes = input_bytes + choice.weights + choice.others;
+  if (trips.pixels > 1 && trips.outputs > 1)
+    bytes += std::min(input_bytes * static_cast<double>(trips.outputs - 1),
+                      choice.weights * static_cast<double>(trips.pixels - 1));
+  return std::floor(2.0 * dram_.latency_cycles(1) +
+                    std::max(choice.least_compute, bytes / dram_.bytes_per_cycle()) +
+                    num_steps(trips) * exposed_cycles());
+}
+
+void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
+  const TileProblem& problem = choice.problem;
+  const TileExtent trips = trips_of(problem, cuts);
+  const double steps = num_steps(trips);
+  const double input_bytes = static_cast<double>(problem.extent().groups) * cuts.input.sum;
+  if (Choice::Rank{least_time(choice, input_bytes, trips), kStepBytes * steps} > choice.rank)
+    return;
+  const Stationary stationary = cost_.stationary(problem);
+  std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
+  for (const Order& order : orders_of(cuts)) {
+    for (const bool keeps_sums : {true, false}) {
+      if (!keeps_sums && trips.depth == 1) continue;
+      const Tiling tiling{cuts.tile(), order, keeps_sums, cuts.order};
+      if (!fits(footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes))) continue;
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
+      const double latency = steps * exposed_cycles();
       // The data movement alone takes longer than the best tiling so far: skip the rest.
-      if (std::round(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_)) >
+      if (std::floor(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_) + latency) >
           std::get<0>(choice.rank))
         continue;
-      const std::int64_t compute = compute_cycles_of(problem, cuts, tiling, cost_);
-      const auto steps = static_cast<double>(num_steps(problem, cuts));
+      auto& compute = compute_cycles[keeps_stationary(cuts, tiling, stationary) ? 1 : 0];
+      if (!compute) compute = compute_cycles_of(problem, cuts, tiling, cost_);
       const Choice::Rank rank{
-          std::round(estimated_cycles(problem, cuts, traffic, compute, memory_, dram_) +
-                     steps * exposed_cycles()),
+          std::round(estimated_cycles(problem, cuts, traffic, *compute, memory_, dram_) + latency),
           traffic.total() + kStepBytes * steps};
       if (rank < choice.rank) {
         choice.rank = rank;
@@ -202,38 +287,13 @@ void Tiler::consider(const TileProblem& problem, const LoopCuts& cuts, Choice& c
   }
 }
 
-Tiling Tiler::best(const TileProblem& problem) const {
-  const TileExtent unit = cost_.granularity(problem);
-  Choice choice;
-  search_halves(problem, unit, choice);
-  if (!choice.tiling) search_halves(problem, {1, 1, 1, 1}, choice);
-  if (!choice.tiling) throw InputError(error_of(choice.closest));
-  refine(problem, unit, choice);
-  return *choice.tiling;
-}
-
-void Tiler::search_halves(const TileProblem& problem, const TileExtent& unit,
-                          Choice& choice) const {
-  const TileExtent& whole = problem.extent();
-  std::vector<std::int64_t> outputs = sizes_of(whole.outputs, unit.outputs);
-  std::vector<DepthCut> depths;
-  for (const std::int64_t size :
-       sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
-    depths.push_back(cut_depth(problem, size));
-  for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
-    for (const PixelCut& pixels : pixel_cuts(problem, unit.pixels))
-      for (const std::int64_t output : outputs)
-        for (const DepthCut& depth : depths) {
-          // A tile of several groups contains whole groups only.
-          if (groups > 1 && (output < whole.outputs ||
-                             (depth.cut.tile < whole.depth && problem.has_weights())))
-            continue;
-          consider(problem, {problem, groups, pixels, output, depth}, choice);
-        }
+void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
+  consider(cuts_of(choice.problem, sizes), choice);
 }
 
 /// Changes the number of tiles of one loop at a time, as long as this improves the estimate.
-void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const {
+void Tiler::refine(const TileExtent& unit, Choice& choice) const {
+  const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
   for (bool better = true; better;) {
     const Choice::Rank before = choice.rank;
@@ -241,18 +301,18 @@ void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& c
       const Tiling best = *choice.tiling;
       for (const std::int64_t trips : trips_near(ceil_div(whole.*loop, best.tile.*loop))) {
         const std::int64_t even = ceil_div(whole.*loop, trips);
-        for (const std::int64_t size : {even, std::min(round_up(even, unit.*loop), whole.*loop)}) {
-          Tiling tiling = best;
-          tiling.tile.*loop = size;
-          consider(problem, cuts_of(problem, tiling), choice);
-        }
+        Tiling tiling = best;
+        tiling.tile.*loop = even;
+        try_tiling(tiling, choice);
+        tiling.tile.*loop = std::min(round_up(even, unit.*loop), whole.*loop);
+        if (tiling.tile.*loop != even) try_tiling(tiling, choice);
       }
     };
     if (cuts_no_group(problem, *choice.tiling)) try_sizes(&TileExtent::groups);
     if (choice.tiling->pixels.strip == 0)
       try_sizes(&TileExtent::pixels);
     else
-      refine_rectangle(problem, choice);
+      refine_rectangle(choice);
     if (choice.tiling->tile.groups == 1 || !problem.has_weights()) {
       try_sizes(&TileExtent::outputs);
       if (can_cut_depth(problem.op())) try_sizes(&TileExtent::depth);
@@ -261,20 +321,58 @@ void Tiler::refine(const TileProblem& problem, const TileExtent& unit, Choice& c
   }
 }
 
-void Tiler::refine_rectangle(const TileProblem& problem, Choice& choice) const {
+void Tiler::refine_rectangle(Choice& choice) const {
+  const Shape& map = choice.problem.ofm();
   const Tiling best = *choice.tiling;
   const std::int64_t width = best.pixels.strip;
   const std::int64_t height = best.tile.pixels / width;
   const auto try_rectangle = [&](std::int64_t h, std::int64_t w) {
     Tiling tiling = best;
-    tiling.pixels.strip = w < problem.ofm().width ? w : 0;
+    tiling.pixels.strip = w < map.width ? w : 0;
     tiling.tile.pixels = h * w;
-    consider(problem, cuts_of(problem, tiling), choice);
+    try_tiling(tiling, choice);
   };
-  for (const std::int64_t trips : trips_near(ceil_div(problem.ofm().width, width)))
-    try_rectangle(height, ceil_div(problem.ofm().width, trips));
-  for (const std::int64_t trips : trips_near(ceil_div(problem.ofm().height, height)))
-    try_rectangle(ceil_div(problem.ofm().height, trips), width);
+  for (const std::int64_t trips : trips_near(ceil_div(map.width, width)))
+    try_rectangle(height, ceil_div(map.width, trips));
+  for (const std::int64_t trips : trips_near(ceil_div(map.height, height)))
+    try_rectangle(ceil_div(map.height, trips), width);
+}
+
+/// Throws what the tiling closest to fitting needs.
+void Tiler::refuse(const TileProblem& problem) const {
+  const TileExtent& whole = problem.extent();
+  TileFootprint closest;
+  double least = std::numeric_limits<double>::infinity();
+  const std::int64_t least_depth = can_cut_depth(problem.op()) ? 1 : whole.depth;
+  for (const std::int64_t pixels : {whole.pixels, std::int64_t{1}})
+    for (const std::int64_t outputs : sizes_of(whole.outputs, 1))
+      for (const std::int64_t depth : sizes_of(whole.depth, least_depth)) {
+        const Tiling sizes{{1, pixels, outputs, depth}};
+        const LoopCuts cuts = cuts_of(problem, sizes);
+        for (const Order& order : orders_of(cuts))
+          for (const bool keeps_sums : {true, false}) {
+            const TileFootprint footprint =
+                footprint_of(problem, cuts, {sizes.tile, order, keeps_sums, {}}, cost_,
+                             memory_.accumulator_bytes);
+            if (fullness(footprint) >= least) continue;
+            closest = footprint;
+            least = fullness(footprint);
+          }
+      }
+  const TileMemory& m = memory_;
+  if (m.shared_bytes > 0)
+    throw InputError(fmt::format(
+        "does not fit the local memory of {} bytes: the closest tiling needs {} of input, {} of "
+        "weights and {} of output a slot",
+        m.shared_bytes, closest.input, closest.weight, closest.output));
+  const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
+    return InputError(fmt::format("does not fit the {} buffer of {} bytes: the closest tiling "
+                                  "needs {}",
+                                  name, bytes, needed));
+  };
+  if (closest.input > m.input.bytes) throw too_large("input", closest.input, m.input.bytes);
+  if (closest.weight > m.weight.bytes) throw too_large("weight", closest.weight, m.weight.bytes);
+  throw too_large("output", closest.output, m.output.bytes);
 }
 
 }  // namespace tilewake

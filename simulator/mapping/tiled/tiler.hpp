@@ -7,10 +7,13 @@
 
 namespace tilewake {
 
-/// Chooses the tile sizes and the loop order with the least estimated time (`estimated_cycles`). It
-/// tries all orders with sizes that halve each loop down to the hardware's granularity (down to
-/// one, if none of these fits), and rectangles of pixels that halve both sides of the map, then
-/// improves one loop at a time. Ties are decided by fewer bytes and steps.
+/// Chooses the tile sizes and the loop order with the least estimated time (`estimated_cycles`).
+/// The candidates are all orders with sizes that halve each loop down to the hardware's granularity
+/// (down to one, if none of these fits), and rectangles of pixels; then one loop at a time is
+/// improved. Ties are decided by fewer bytes and steps.
+///
+/// Sizes are examined in the order of a lower bound of their time: the least computation and the
+/// least traffic. The search ends where this bound exceeds the best time.
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
@@ -23,15 +26,18 @@ class Tiler {
 
  private:
   struct Choice;
+  struct Sizes;
 
-  void search_halves(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
-  void refine(const TileProblem& problem, const TileExtent& unit, Choice& choice) const;
-  void refine_rectangle(const TileProblem& problem, Choice& choice) const;
-  void consider(const TileProblem& problem, const LoopCuts& cuts, Choice& choice) const;
+  void search_halves(const TileExtent& unit, Choice& choice) const;
+  void refine(const TileExtent& unit, Choice& choice) const;
+  void refine_rectangle(Choice& choice) const;
+  void try_tiling(const Tiling& sizes, Choice& choice) const;
+  void consider(const LoopCuts& cuts, Choice& choice) const;
+  double least_time(const Choice& choice, double input_bytes, const TileExtent& trips) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.
   double fullness(const TileFootprint& footprint) const;
   double exposed_cycles() const;
-  std::string error_of(const TileFootprint& closest) const;
+  [[noreturn]] void refuse(const TileProblem& problem) const;
 
   TileMemory memory_;
   const StepCost& cost_;

@@ -75,16 +75,11 @@ TileClasses classes_of(const LoopCut& cut, bool stays) {
   return all;
 }
 
-/// Whether the stationary operand stays for the tiles of `loop`: the innermost one with several
-/// tiles, if the operand does not depend on it.
-bool stays_for(TileLoop loop, const Tiling& tiling, const LoopCuts& cuts, Stationary stationary) {
-  const TileLoop free_loop = stationary == Stationary::kInput    ? TileLoop::kOutputs
-                             : stationary == Stationary::kWeight ? TileLoop::kPixels
-                                                                 : TileLoop::kDepth;
-  if (stationary == Stationary::kNone || loop != free_loop) return false;
-  for (std::size_t i = 3; i-- > 0;)
-    if (cuts.of(tiling.order[i]).trips() > 1) return tiling.order[i] == loop;
-  return false;
+/// The loop that the stationary operand does not depend on.
+TileLoop free_loop_of(Stationary stationary) {
+  return stationary == Stationary::kInput    ? TileLoop::kOutputs
+         : stationary == Stationary::kWeight ? TileLoop::kPixels
+                                             : TileLoop::kDepth;
 }
 
 }  // namespace
@@ -222,11 +217,19 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
   return traffic;
 }
 
+bool keeps_stationary(const LoopCuts& cuts, const Tiling& tiling, Stationary stationary) {
+  if (stationary == Stationary::kNone) return false;
+  for (std::size_t i = 3; i-- > 0;)
+    if (cuts.of(tiling.order[i]).trips() > 1) return tiling.order[i] == free_loop_of(stationary);
+  return false;
+}
+
 std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost) {
   const Stationary stationary = cost.stationary(problem);
+  const bool stays = keeps_stationary(cuts, tiling, stationary);
   const auto classes = [&](TileLoop loop) {
-    return classes_of(cuts.of(loop), stays_for(loop, tiling, cuts, stationary));
+    return classes_of(cuts.of(loop), stays && loop == free_loop_of(stationary));
   };
   const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
   const TileClasses group_classes = classes_of(groups, false);

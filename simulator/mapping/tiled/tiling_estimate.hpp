@@ -84,6 +84,10 @@ struct TilingTraffic {
 TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                          std::int64_t accumulator_bytes);
 
+/// Whether the stationary operand stays between the tiles of the innermost loop with several tiles:
+/// of the order, compute cycles depend on nothing else.
+bool keeps_stationary(const LoopCuts& cuts, const Tiling& tiling, Stationary stationary);
+
 /// Saturation value of the cycles of a layer: larger than any run, and sums over all layers fit 64
 /// bits.
 inline constexpr std::int64_t kMaxTiledCycles = std::int64_t{1} << 45;

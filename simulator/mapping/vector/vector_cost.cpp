@@ -63,6 +63,11 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
   return cycles;
 }
 
+/// Cutting a loop never takes fewer vectors or instructions.
+std::int64_t VectorCost::least_cycles(const TileProblem& problem) const {
+  return VectorCost::cycles(problem, problem.extent(), {});
+}
+
 TileExtent VectorCost::granularity(const TileProblem& problem) const {
   if (c_.lane_axis == LaneAxis::kPixels) return {1, c_.lanes, 1, c_.dot_length};
   if (problem.extent().outputs > 1) return {1, 1, c_.lanes, c_.dot_length};
