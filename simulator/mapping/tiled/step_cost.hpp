@@ -28,8 +28,10 @@ class StepCost {
   /// Cycles of a step. See the implementations for formulas and sources.
   virtual std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                               const TileContext& context) const = 0;
-  /// No tiling of the layer takes fewer cycles of computation.
+  /// No tiling of the layer takes fewer cycles of computation than these, and for each of its steps
+  /// `least_step_cycles` more.
   virtual std::int64_t least_cycles(const TileProblem& problem) const = 0;
+  virtual std::int64_t least_step_cycles() const { return 0; }
   /// The last ones of these cycles, in which a unit for vectors works instead of the PE array.
   virtual std::int64_t vector_unit_cycles(const TileProblem& /*problem*/,
                                           const TileExtent& /*extent*/,

@@ -227,8 +227,10 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
           if (!fits(least)) continue;
           const TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(),
                                  ceil_div(whole.outputs, outputs), depth.cut.trips()};
-          heap.push_back({least_time(choice, input_bytes, trips), num_steps(trips), groups, outputs,
-                          &pixels, &depth});
+          TileFootprint moved = least;  // without biases
+          moved.weight = problem.has_weights() ? groups * outputs * depth.cut.tile : 0;
+          heap.push_back({least_time(choice, moved, input_bytes, trips), num_steps(trips), groups,
+                          outputs, &pixels, &depth});
         }
       }
     }
@@ -242,16 +244,26 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   }
 }
 
-/// No tiling with these numbers of tiles takes less, rounded down. If both pixels and outputs are
-/// cut, features are loaded for every tile of outputs, or weights for every tile of pixels.
-double Tiler::least_time(const Choice& choice, double input_bytes, const TileExtent& trips) const {
+/// No tiling with these tiles takes less, rounded down. `tile` has the least that the largest tile
+/// loads and stores. If both pixels and outputs are cut, features are loaded for every tile of
+/// outputs, or weights for every tile of pixels.
+double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
+                         const TileExtent& trips) const {
+  const double steps = num_steps(trips);
   double bytes = input_bytes + choice.weights + choice.others;
   if (trips.pixels > 1 && trips.outputs > 1)
     bytes += std::min(input_bytes * static_cast<double>(trips.outputs - 1),
                       choice.weights * static_cast<double>(trips.pixels - 1));
-  return std::floor(2.0 * dram_.latency_cycles(1) +
-                    std::max(choice.least_compute, bytes / dram_.bytes_per_cycle()) +
-                    num_steps(trips) * exposed_cycles());
+  double exposed = static_cast<double>(tile.input + tile.weight + tile.output);
+  if (memory_.input.num_slots == 1) exposed += input_bytes;
+  if (memory_.weight.num_slots == 1) exposed += choice.weights;
+  if (memory_.output.num_slots == 1) exposed += choice.others;
+  const double compute =
+      choice.least_compute + steps * static_cast<double>(cost_.least_step_cycles());
+  const double bandwidth = dram_.bytes_per_cycle();
+  return std::floor(2.0 * latency_cycles_ +
+                    std::max(compute + exposed / bandwidth, bytes / bandwidth) +
+                    steps * step_cycles_);
 }
 
 void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
@@ -259,17 +271,21 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
   const TileExtent trips = trips_of(problem, cuts);
   const double steps = num_steps(trips);
   const double input_bytes = static_cast<double>(problem.extent().groups) * cuts.input.sum;
-  if (Choice::Rank{least_time(choice, input_bytes, trips), kStepBytes * steps} > choice.rank)
+  const TileExtent tile = cuts.tile();
+  const TileFootprint moved{cuts.input.largest * tile.groups,
+                            problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
+                            tile.num_outputs()};
+  if (Choice::Rank{least_time(choice, moved, input_bytes, trips), kStepBytes * steps} > choice.rank)
     return;
   const Stationary stationary = cost_.stationary(problem);
   std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
   for (const Order& order : orders_of(cuts)) {
     for (const bool keeps_sums : {true, false}) {
       if (!keeps_sums && trips.depth == 1) continue;
-      const Tiling tiling{cuts.tile(), order, keeps_sums, cuts.order};
+      const Tiling tiling{tile, order, keeps_sums, cuts.order};
       if (!fits(footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes))) continue;
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
-      const double latency = steps * exposed_cycles();
+      const double latency = steps * step_cycles_;
       // The data movement alone takes longer than the best tiling so far: skip the rest.
       if (std::floor(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_) + latency) >
           std::get<0>(choice.rank))

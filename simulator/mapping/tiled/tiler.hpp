@@ -17,7 +17,10 @@ namespace tilewake {
 class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
-      : memory_(memory), cost_(cost), dram_(dram) {}
+      : memory_(memory), cost_(cost), dram_(dram) {
+    latency_cycles_ = dram.latency_cycles(1);
+    step_cycles_ = exposed_cycles();
+  }
 
   /// The best tiling. Throws InputError naming the buffer that is too small if none fits.
   Tiling best(const TileProblem& problem) const;
@@ -33,7 +36,8 @@ class Tiler {
   void refine_rectangle(Choice& choice) const;
   void try_tiling(const Tiling& sizes, Choice& choice) const;
   void consider(const LoopCuts& cuts, Choice& choice) const;
-  double least_time(const Choice& choice, double input_bytes, const TileExtent& trips) const;
+  double least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
+                    const TileExtent& trips) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.
   double fullness(const TileFootprint& footprint) const;
   double exposed_cycles() const;
@@ -42,6 +46,8 @@ class Tiler {
   TileMemory memory_;
   const StepCost& cost_;
   DramEstimate dram_;
+  double latency_cycles_ = 0.0;  // of a request
+  double step_cycles_ = 0.0;     // of a step besides computation and data movement
 };
 
 }  // namespace tilewake

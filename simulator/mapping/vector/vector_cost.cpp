@@ -65,7 +65,7 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
 
 /// Cutting a loop never takes fewer vectors or instructions.
 std::int64_t VectorCost::least_cycles(const TileProblem& problem) const {
-  return VectorCost::cycles(problem, problem.extent(), {});
+  return VectorCost::cycles(problem, problem.extent(), {}) - c_.issue_cycles;
 }
 
 TileExtent VectorCost::granularity(const TileProblem& problem) const {

@@ -31,6 +31,7 @@ class VectorCost : public StepCost {
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                       const TileContext& context) const override;
   std::int64_t least_cycles(const TileProblem& problem) const override;
+  std::int64_t least_step_cycles() const override { return c_.issue_cycles; }
   TileExtent granularity(const TileProblem& problem) const override;
   Stationary stationary(const TileProblem&) const override { return Stationary::kNone; }
   bool accumulates(const TileProblem&, const TileExtent&) const override { return false; }
