@@ -123,11 +123,14 @@ std::int64_t TileProblem::input_channels(TileRange groups, TileRange depth) cons
   return groups.size() * (ceil_div(depth.end, taps_) - depth.begin / taps_);
 }
 
+std::int64_t TileProblem::input_elements(const TileBlock& block) const {
+  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return 1;
+  if (!has_window_) return block.pixels.size();
+  return input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
+}
+
 std::int64_t TileProblem::input_bytes(const TileBlock& block) const {
-  const std::int64_t channels = input_channels(block.groups, block.depth);
-  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return channels;
-  if (!has_window_) return channels * block.pixels.size();
-  return channels * input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
+  return input_elements(block) * input_channels(block.groups, block.depth);
 }
 
 std::int64_t TileProblem::weight_bytes(const TileBlock& block) const {

@@ -99,6 +99,8 @@ class TileProblem {
   /// Channels (without a window: products of depth) that a block reads of the first operand.
   std::int64_t input_channels(TileRange groups, TileRange depth) const;
   std::int64_t input_bytes(const TileBlock& block) const;
+  /// Elements that a block reads of one channel.
+  std::int64_t input_elements(const TileBlock& block) const;
   /// Weights, plus biases at the start of the depth.
   std::int64_t weight_bytes(const TileBlock& block) const;
   bool has_weights() const { return has_weights_; }

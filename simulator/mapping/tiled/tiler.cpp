@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <tuple>
@@ -17,6 +18,14 @@
 #include "simulator/common/math.hpp"
 
 namespace tilewake {
+
+/// Tiles of pixels; their totals are calculated when they are needed.
+struct Tiler::PixelSizes {
+  PixelOrder order;
+  LoopCut cut;
+  std::int64_t least_largest_input = 0;  // as InputTotals::largest, or less
+};
+
 namespace {
 
 using Order = std::array<TileLoop, 3>;
@@ -106,30 +115,33 @@ bool can_cut_depth(Op op) {
   return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
 }
 
+}  // namespace
+
 /// Pixels row by row in halves, also column by column where this makes a difference, and
-/// rectangles of about these sizes that are closest to a square of the input.
-std::vector<PixelCut> pixel_cuts(const TileProblem& problem, std::int64_t unit) {
+/// rectangles of about these sizes that are closest to a square.
+std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
+                                                     std::int64_t unit) {
+  std::vector<PixelSizes> all;
+  const auto add = [&](const PixelOrder& order, std::int64_t size) {
+    const LoopCut cut = problem.cut_pixels(order, size);
+    if (cut.trips() > kMaxTrips) return;
+    TileBlock middle{{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, problem.taps()}, order};
+    all.push_back({order, cut, problem.input_elements(middle)});
+  };
   const std::vector<std::int64_t> sizes = sizes_of(problem.extent().pixels, unit);
-  std::vector<PixelCut> cuts;
-  for (const std::int64_t size : sizes) cuts.push_back(cut_pixels(problem, {}, size));
-  if (!problem.has_window()) return cuts;
+  for (const std::int64_t size : sizes) add({}, size);
   const Shape& map = problem.ofm();
-  if (!problem.is_symmetric() && map.height > 1 && map.width > 1)
-    for (const std::int64_t size : sizes)
-      cuts.push_back(cut_pixels(problem, {true, 0}, size));
+  if (!problem.has_window() || map.height == 1 || map.width == 1) return all;
+  if (!problem.is_symmetric())
+    for (const std::int64_t size : sizes) add({true, 0}, size);
   for (const std::int64_t size : sizes)
     for (const std::int64_t width : sizes_of(map.width, 1)) {
       const std::int64_t height = std::min(ceil_div(size, width), map.height);
       const bool is_square = width <= 2 * height && height <= 2 * width;
-      if (width == map.width || !is_square) continue;
-      const PixelOrder order{false, width};
-      if (problem.cut_pixels(order, width * height).trips() <= kMaxTrips)
-        cuts.push_back(cut_pixels(problem, order, width * height));
+      if (width < map.width && is_square) add({false, width}, width * height);
     }
-  return cuts;
+  return all;
 }
-
-}  // namespace
 
 /// The best tiling so far of a problem.
 struct Tiler::Choice {
@@ -140,6 +152,7 @@ struct Tiler::Choice {
     const TileExtent& e = p.extent();
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
     weights = static_cast<double>(p.weight_bytes(all));
+    all_input = static_cast<double>(p.input_bytes(all));
     others = static_cast<double>(e.num_outputs() + p.second_bytes(all));
   }
 
@@ -147,8 +160,19 @@ struct Tiler::Choice {
   double least_compute;  // cycles
   double weights;        // bytes, each once
   double others;         // bytes of outputs and second operands
+  double all_input;      // bytes, each once
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
+
+  /// Calculated once.
+  const PixelCut& pixels(const PixelOrder& order, std::int64_t tile) {
+    for (const PixelCut& cut : known_)
+      if (cut.cut.tile == tile && cut.order == order) return cut;
+    return known_.emplace_back(cut_pixels(problem, order, tile));
+  }
+
+ private:
+  std::deque<PixelCut> known_;
 };
 
 /// Tile sizes of all loops, not yet examined.
@@ -157,9 +181,10 @@ struct Tiler::Sizes {
   double steps = 0.0;
   std::int64_t groups = 1;
   std::int64_t outputs = 1;
-  const PixelCut* pixels = nullptr;
+  const PixelSizes* pixels = nullptr;
   const DepthCut* depth = nullptr;
 
+  std::tuple<double, double> bound() const { return {least_time, kStepBytes * steps}; }
   /// Of a heap: the least time and the fewest steps come first.
   friend bool operator<(const Sizes& a, const Sizes& b) {
     return std::tie(b.least_time, b.steps) < std::tie(a.least_time, a.steps);
@@ -200,47 +225,53 @@ Tiling Tiler::best(const TileProblem& problem) const {
 void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
-  const std::vector<PixelCut> pixel_options = pixel_cuts(problem, unit.pixels);
+  const std::vector<PixelSizes> pixel_sizes = pixel_sizes_of(problem, unit.pixels);
   const std::vector<std::int64_t> output_sizes = sizes_of(whole.outputs, unit.outputs);
-  std::vector<DepthCut> depth_options;
+  const std::vector<std::int64_t> group_sizes = sizes_of(whole.groups, unit.groups);
+  std::vector<DepthCut> depths;
   for (const std::int64_t size :
        sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
-    depth_options.push_back(cut_depth(problem, size));
+    depths.push_back(cut_depth(problem, size));
   std::vector<Sizes> heap;
-  for (const std::int64_t groups : sizes_of(whole.groups, unit.groups))
-    for (const DepthCut& depth : depth_options) {
+  const auto add_all = [&](const DepthCut& depth) {
+    for (const std::int64_t groups : group_sizes) {
       // A tile of several groups contains whole groups only.
       if (groups > 1 && depth.cut.tile < whole.depth && problem.has_weights()) continue;
-      const bool has_whole_windows = depth.cut.tile >= problem.taps();
-      for (const PixelCut& pixels : pixel_options) {
-        TileFootprint least;
-        double input_bytes = 0.0;
-        if (has_whole_windows) {
-          least.input = groups * pixels.input.largest * depth.input.largest;
-          input_bytes = static_cast<double>(whole.groups) * pixels.input.sum * depth.input.sum;
-        }
-        for (const std::int64_t outputs : output_sizes) {
-          if (groups > 1 && outputs < whole.outputs) continue;
-          if (problem.has_weights())
-            least.weight = groups * outputs * (depth.cut.tile + problem.bias_bytes());
-          least.output = groups * outputs * pixels.cut.tile;
-          if (!fits(least)) continue;
-          const TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(),
-                                 ceil_div(whole.outputs, outputs), depth.cut.trips()};
-          TileFootprint moved = least;  // without biases
-          moved.weight = problem.has_weights() ? groups * outputs * depth.cut.tile : 0;
-          heap.push_back({least_time(choice, moved, input_bytes, trips), num_steps(trips), groups,
-                          outputs, &pixels, &depth});
-        }
-      }
+      for (const PixelSizes& pixels : pixel_sizes) add_sizes(groups, pixels, output_sizes, depth, choice, heap);
     }
+  };
+  // A good choice to begin with excludes most of the others at once.
+  add_all(depths.front());
+  if (!heap.empty()) consider(*std::max_element(heap.begin(), heap.end()), choice);
+  for (auto depth = depths.begin() + 1; depth < depths.end(); ++depth) add_all(*depth);
   std::make_heap(heap.begin(), heap.end());
-  for (; !heap.empty(); heap.pop_back()) {
-    const Sizes& next = heap.front();
-    const Choice::Rank bound{next.least_time, kStepBytes * next.steps};
-    if (bound > choice.rank) return;
-    consider({problem, next.groups, *next.pixels, next.outputs, *next.depth}, choice);
+  while (!heap.empty() && heap.front().bound() <= choice.rank) {
     std::pop_heap(heap.begin(), heap.end());
+    consider(heap.back(), choice);
+    heap.pop_back();
+  }
+}
+
+/// Adds the tiles of these sizes that may fit and be better than the choice.
+void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
+                      const std::vector<std::int64_t>& output_sizes, const DepthCut& depth,
+                      const Choice& choice, std::vector<Sizes>& heap) const {
+  const TileProblem& problem = choice.problem;
+  const TileExtent& whole = problem.extent();
+  TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(), 1, depth.cut.trips()};
+  if (least_time(choice, {}, choice.all_input, trips) > std::get<0>(choice.rank)) return;
+  TileFootprint least;
+  if (depth.cut.tile >= problem.taps())
+    least.input = groups * pixels.least_largest_input * depth.input.largest;
+  for (const std::int64_t outputs : output_sizes) {
+    if (groups > 1 && outputs < whole.outputs) return;
+    if (problem.has_weights()) least.weight = groups * outputs * depth.cut.tile;
+    least.output = groups * outputs * pixels.cut.tile;
+    if (!fits(least)) continue;
+    trips.outputs = ceil_div(whole.outputs, outputs);
+    const double time = least_time(choice, least, choice.all_input, trips);
+    if (time <= std::get<0>(choice.rank))
+      heap.push_back({time, num_steps(trips), groups, outputs, &pixels, &depth});
   }
 }
 
@@ -264,6 +295,13 @@ double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double
   return std::floor(2.0 * latency_cycles_ +
                     std::max(compute + exposed / bandwidth, bytes / bandwidth) +
                     steps * step_cycles_);
+}
+
+void Tiler::consider(const Sizes& sizes, Choice& choice) const {
+  const PixelSizes& pixels = *sizes.pixels;
+  consider({choice.problem, sizes.groups, choice.pixels(pixels.order, pixels.cut.tile),
+            sizes.outputs, *sizes.depth},
+           choice);
 }
 
 void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
@@ -304,7 +342,10 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
 }
 
 void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
-  consider(cuts_of(choice.problem, sizes), choice);
+  const TileExtent& tile = sizes.tile;
+  consider({choice.problem, tile.groups, choice.pixels(sizes.pixels, tile.pixels), tile.outputs,
+            cut_depth(choice.problem, tile.depth)},
+           choice);
 }
 
 /// Changes the number of tiles of one loop at a time, as long as this improves the estimate.

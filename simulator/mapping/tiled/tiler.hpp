@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <cstdint>
+#include <vector>
 
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
 
@@ -29,12 +30,18 @@ class Tiler {
 
  private:
   struct Choice;
+  struct PixelSizes;
   struct Sizes;
 
+  static std::vector<PixelSizes> pixel_sizes_of(const TileProblem& problem, std::int64_t unit);
   void search_halves(const TileExtent& unit, Choice& choice) const;
   void refine(const TileExtent& unit, Choice& choice) const;
   void refine_rectangle(Choice& choice) const;
   void try_tiling(const Tiling& sizes, Choice& choice) const;
+  void add_sizes(std::int64_t groups, const PixelSizes& pixels,
+                 const std::vector<std::int64_t>& output_sizes, const DepthCut& depth,
+                 const Choice& choice, std::vector<Sizes>& heap) const;
+  void consider(const Sizes& sizes, Choice& choice) const;
   void consider(const LoopCuts& cuts, Choice& choice) const;
   double least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
                     const TileExtent& trips) const;

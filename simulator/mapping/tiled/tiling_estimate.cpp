@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <numeric>
 
 #include "simulator/common/math.hpp"
 
@@ -128,13 +129,24 @@ PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::in
   return {order, cut, pixel_totals(problem, order, cut, problem.tap_box(whole_window))};
 }
 
+/// A channel counts in every tile that it is in. Tiles that start at the same tap of a window have as
+/// many channels, so all sizes are among the first tiles up to the first one that starts a window.
 DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
   DepthCut depth{problem.cut_depth(tile), {}};
-  for (std::int64_t i = 0; i < depth.cut.trips(); ++i) {
-    const std::int64_t channels = problem.input_channels({0, 1}, depth.cut.range(i));
-    depth.input.largest = std::max(depth.input.largest, channels);
-    depth.input.sum += static_cast<double>(channels);
-  }
+  const std::int64_t trips = depth.cut.trips();
+  const auto channels_of = [&](std::int64_t i) {
+    return problem.input_channels({0, 1}, depth.cut.range(i));
+  };
+  const std::int64_t window = problem.taps();
+  const std::int64_t period = window / std::gcd(window, tile);
+  for (std::int64_t i = 0; i < std::min(trips - 1, period); ++i)
+    depth.input.largest = std::max(depth.input.largest, channels_of(i));
+  depth.input.largest = std::max(depth.input.largest, channels_of(trips - 1));
+  const std::int64_t channels = problem.input_channels({0, 1}, {0, depth.cut.whole});
+  const std::int64_t ends_within_window = trips - 1 - (trips - 1) / period;
+  depth.input.sum = static_cast<double>(channels + ends_within_window);
+  if (tile < window)
+    depth.input.sum = static_cast<double>(channels * depth.cut.tiles_per_strip());
   return depth;
 }
 
