@@ -23,7 +23,8 @@ Predictor::Predictor(const LatencyModel& model, const ExtractorMaker& make_extra
 Prediction Predictor::predict(const Network& network) const {
   Prediction prediction;
   prediction.layer_cycles.reserve(network.layers.size());
-  for (const LayerFeatures& features : extractor_->extract(network)) {
+  prediction.features = extractor_->extract(network);
+  for (const LayerFeatures& features : prediction.features) {
     prediction.layer_cycles.push_back(cycles(features));
     prediction.total_cycles += prediction.layer_cycles.back();
   }

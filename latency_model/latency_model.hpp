@@ -45,7 +45,8 @@ using ExtractorMaker =
     std::function<std::unique_ptr<FeatureExtractor>(const HardwareConfig& hardware)>;
 
 struct Prediction {
-  std::vector<double> layer_cycles;  // of network.layers
+  std::vector<double> layer_cycles;     // of network.layers
+  std::vector<LayerFeatures> features;  // of network.layers
   double total_cycles = 0.0;
   // 95 % of the held-out networks have an error of at most this share (0.01 = 1 %).
   double band = 0.0;

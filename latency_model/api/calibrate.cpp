@@ -91,6 +91,7 @@ void add_designed(Measurements& measurements, const HardwareConfig& hardware,
   const CalibrationSet set(hardware, options.seed, options.num_networks);
   result.num_networks = set.size();
   NetworkSimulator simulator(hardware);
+  const NetworkMapper mapper(hardware);
   for (int done = 0;; ++done) {
     if (options.keep_going && !options.keep_going(done, set.size()) && done < set.size())
       throw Interrupted();
@@ -98,7 +99,7 @@ void add_designed(Measurements& measurements, const HardwareConfig& hardware,
     const Network network = set.network(done);
     std::optional<Program> program;
     try {
-      program = map_network(network, hardware, {kMaxStepsOfNetwork, "", nullptr});
+      program = mapper.map(network, {kMaxStepsOfNetwork, "", nullptr});
     } catch (const InputError& e) {  // the machine cannot hold it, or not simulate it in seconds
       result.left_out.push_back(fmt::format("{}: {}", network.name, e.what()));
       continue;

@@ -55,7 +55,7 @@ NetworkPrediction predict_layers(const LatencyModel& model, const Workload& work
   std::set<std::string> untested;
   for (std::size_t n = 0; n < workload.networks.size(); ++n) {
     const Network& network = workload.networks[n];
-    const std::vector<LayerFeatures> features = predictor.extractor().extract(network);
+    const std::vector<LayerFeatures>& features = predictions[n].features;
     result.error_band = predictions[n].band;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const Layer& layer = network.layers[i];

@@ -13,10 +13,11 @@ namespace tilewake {
 
 /// Plans how `machine` executes `network`, which was read from `path`. Throws InputError that names
 /// both if the network does not fit, or exceeds the bounds of `options`.
+///   @param mapper  of `machine`
 inline Program map_workload(const std::string& path, const Network& network, const Machine& machine,
-                            const MappingOptions& options = {}) {
+                            const NetworkMapper& mapper, const MappingOptions& options = {}) {
   try {
-    return map_network(network, machine.config, options);
+    return mapper.map(network, options);
   } catch (const InputError& e) {
     throw InputError(fmt::format("{}: on {}: {}", path, machine.config.name, e.what()));
   }

@@ -48,13 +48,13 @@ std::vector<std::pair<std::string, std::string>> plans_of(const Network& network
 }
 
 /// Refuses a list of many layers that would take too long in sum, before the first is simulated.
-void check_topology(const Machine& machine, const Workload& workload,
+void check_topology(const Machine& machine, const Workload& workload, const NetworkMapper& mapper,
                     const MappingOptions& options) {
   if (workload.networks.size() == 1) return;
   const MappingOptions limits{options.max_steps, options.hint, nullptr};
   double steps = 0.0;
   for (const Network& network : workload.networks) {
-    const Program program = map_workload(workload.file.path, network, machine, limits);
+    const Program program = map_workload(workload.file.path, network, machine, mapper, limits);
     for (const ProgramLayer& layer : program.layers) steps += layer.steps;
     if (steps <= static_cast<double>(options.max_steps)) continue;
     throw InputError(fmt::format(
@@ -67,13 +67,13 @@ void check_topology(const Machine& machine, const Workload& workload,
 }  // namespace
 
 NetworkSimulator::NetworkSimulator(HardwareConfig hardware)
-    : hardware_(std::move(hardware)), machine_(machine_id(hardware_)) {}
+    : hardware_(std::move(hardware)), mapper_(hardware_), machine_(machine_id(hardware_)) {}
 NetworkSimulator::~NetworkSimulator() = default;
 NetworkSimulator::NetworkSimulator(NetworkSimulator&&) noexcept = default;
 
 SimulatedNetwork NetworkSimulator::run(const Network& network, const SimulationCallback& on_layer) {
   const Stopwatch mapping;
-  const Program program = map_network(network, hardware_);
+  const Program program = mapper_.map(network);
   const double mapping_seconds = mapping.cpu_seconds();
   SimulatedNetwork result = run(network, program, on_layer);
   result.mapping_seconds = mapping_seconds;
@@ -114,14 +114,15 @@ SimulatedNetwork NetworkSimulator::run(const Network& network, const Program& pr
 
 Simulation simulate(const Machine& machine, const Workload& workload,
                     const SimulateOptions& options) {
-  check_topology(machine, workload, options.mapping);
+  const NetworkMapper mapper(machine.config);
+  check_topology(machine, workload, mapper, options.mapping);
   NetworkSimulator simulator(machine.config);
   Simulation result;
   RunInfo info = run_info(machine, workload);
   for (std::size_t i = 0; i < workload.networks.size(); ++i) {
     const Network& network = workload.networks[i];
     const Stopwatch mapping;
-    const Program program = map_workload(workload.file.path, network, machine, options.mapping);
+    const Program program = map_workload(workload.file.path, network, machine, mapper, options.mapping);
     const double mapping_seconds = mapping.cpu_seconds();
     if (options.on_program) options.on_program(network, program);
     SimulationCallback on_layer;

@@ -98,8 +98,10 @@ ExitCode check_command(const Arguments& arguments) {
     const Workload workload = load_workload(network_name, input_shape);
     const std::string& path = workload.file.path;
     const MappingOptions limits = mapping_options(max_steps);
+    const NetworkMapper mapper(machine.config);
     for (const Network& network : workload.networks) {
-      text += network_section(network, path, map_workload(path, network, machine, limits), verbose);
+      const Program program = map_workload(path, network, machine, mapper, limits);
+      text += network_section(network, path, program, verbose);
     }
   }
   if (!quiet) write_text(text);

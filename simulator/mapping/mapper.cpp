@@ -2,6 +2,7 @@
 #include "simulator/mapping/mapper.hpp"
 
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "simulator/mapping/midap/midap_mapper.hpp"
@@ -11,21 +12,28 @@
 namespace tilewake {
 namespace {
 
+using Map = std::function<Program(const Network& network, const MappingOptions& options)>;
+
 // To add a core kind: add one overload here; std::visit selects it by the type of the
 // configuration.
-Program map_core(const Network& network, const MidapConfig& core, const DramConfig& dram,
-                 const MappingOptions& options) {
-  return midap::map_midap(network, core, dram, options);
+Map mapper_of(const MidapConfig& core, const DramConfig& dram) {
+  return [core, dram](const Network& network, const MappingOptions& options) {
+    return midap::map_midap(network, core, dram, options);
+  };
 }
 
-Program map_core(const Network& network, const SystolicConfig& core, const DramConfig& dram,
-                 const MappingOptions& options) {
-  return map_tiled(network, tiled_machine(core, dram), options);
+Map mapper_of(TiledMachine machine) {
+  return [machine = std::move(machine)](const Network& network, const MappingOptions& options) {
+    return map_tiled(network, machine, options);
+  };
 }
 
-Program map_core(const Network& network, const VectorConfig& core, const DramConfig& dram,
-                 const MappingOptions& options) {
-  return map_tiled(network, tiled_machine(core, dram), options);
+Map mapper_of(const SystolicConfig& core, const DramConfig& dram) {
+  return mapper_of(tiled_machine(core, dram));
+}
+
+Map mapper_of(const VectorConfig& core, const DramConfig& dram) {
+  return mapper_of(tiled_machine(core, dram));
 }
 
 }  // namespace
@@ -40,11 +48,13 @@ TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
           DramEstimate(dram)};
 }
 
+NetworkMapper::NetworkMapper(const HardwareConfig& hardware)
+    : map_(std::visit([&](const auto& core) { return mapper_of(core, hardware.dram); },
+                      hardware.core)) {}
+
 Program map_network(const Network& network, const HardwareConfig& hardware,
                     const MappingOptions& options) {
-  return std::visit(
-      [&](const auto& core) { return map_core(network, core, hardware.dram, options); },
-      hardware.core);
+  return NetworkMapper(hardware).map(network, options);
 }
 
 }  // namespace tilewake

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/program.hpp"
 #include "simulator/mapping/step_budget.hpp"
@@ -9,9 +11,23 @@
 
 namespace tilewake {
 
-/// Maps `network` to the steps of `hardware`. A pure function. Throws InputError naming layer and
-/// buffer if something does not fit or is not supported, or if the simulation would take more than
-/// `options.max_steps`.
+/// Maps networks to the steps of one machine. It remembers the tilings of layers that it has seen,
+/// which changes no result. May be used by several threads.
+class NetworkMapper {
+ public:
+  explicit NetworkMapper(const HardwareConfig& hardware);
+
+  /// Throws InputError naming layer and buffer if something does not fit or is not supported, or if
+  /// the simulation would take more than `options.max_steps`.
+  Program map(const Network& network, const MappingOptions& options = {}) const {
+    return map_(network, options);
+  }
+
+ private:
+  std::function<Program(const Network& network, const MappingOptions& options)> map_;
+};
+
+/// Maps one network. A pure function; it throws as NetworkMapper::map does.
 Program map_network(const Network& network, const HardwareConfig& hardware,
                     const MappingOptions& options = {});
 

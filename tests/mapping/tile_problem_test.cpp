@@ -71,8 +71,10 @@ TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
       const std::int64_t channels = (block.depth.end - 1) / taps - first + 1;
       // Several channels are loaded for the whole window.
       const TileRange depth = channels == 1 ? block.depth : TileRange{0, taps};
-      ASSERT_EQ(problem.input_bytes(block), block.groups.size() * channels *
-                                                reach(layer, pixels, block.pixels, depth));
+      const std::int64_t elements = problem.has_window()
+                                        ? reach(layer, pixels, block.pixels, depth)
+                                        : block.pixels.size();
+      ASSERT_EQ(problem.input_bytes(block), block.groups.size() * channels * elements);
       const auto& [row, column] = pixels[static_cast<std::size_t>(block.pixels.begin)];
       const std::int64_t output = block.groups.begin * problem.extent().outputs +
                                   block.outputs.begin;

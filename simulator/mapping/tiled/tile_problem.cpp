@@ -173,6 +173,16 @@ std::int64_t TileProblem::weight_offset(const TileBlock& block) const {
          (block.depth.begin > 0 ? outputs * bias_bytes_ : 0);
 }
 
+std::size_t TileProblem::hash() const {
+  std::uint64_t hash = 0;
+  for (const std::int64_t value :
+       {static_cast<std::int64_t>(op_), extent_.groups, extent_.outputs, extent_.depth,
+        kernel_height_, kernel_width_, stride_, dilation_, pad_top_, pad_left_, ifm_.height,
+        ifm_.width, ofm_.height, ofm_.width, bias_bytes_, static_cast<std::int64_t>(second_)})
+    hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
+  return static_cast<std::size_t>(hash ^ (hash >> 32U));
+}
+
 std::int64_t TileProblem::second_bytes(const TileBlock& block) const {
   if (second_ == Second::kNone) return 0;
   const std::int64_t channels = block.groups.size() * block.outputs.size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "simulator/mapping/tiled/loop_cut.hpp"
@@ -121,6 +122,7 @@ class TileProblem {
 
   /// Layers with equal problems have equal tilings.
   friend bool operator==(const TileProblem&, const TileProblem&) = default;
+  std::size_t hash() const;
 
  private:
   bool moves_window() const;

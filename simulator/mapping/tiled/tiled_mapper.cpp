@@ -18,8 +18,8 @@
 namespace tilewake {
 namespace {
 
-// Cost of the search of a tiling, in steps (milliseconds).
-constexpr double kSearchSteps = 10'000.0;
+// Cost of the search of a tiling, in steps (some tens of microseconds).
+constexpr double kSearchSteps = 200.0;
 
 class TiledMapper {
  public:
@@ -45,13 +45,6 @@ class TiledMapper {
   }
 
  private:
-  /// How a layer is cut up, and what simulating it costs.
-  struct Plan {
-    Tiling tiling;
-    std::int64_t num_tiles = 0;
-    double steps = 0.0;
-  };
-
   const Layer& layer(int index) const { return network_.layers[static_cast<std::size_t>(index)]; }
   const TiledGraph::Node& node(int index) const {
     return graph_.nodes[static_cast<std::size_t>(index)];
@@ -154,7 +147,7 @@ class TiledMapper {
   }
 
   void add(TiledLayer tiled, const std::string& name) {
-    const Plan plan = plan_of(tiled.problem, name);
+    const TilingPlan plan = plan_of(tiled.problem, name);
     tiled.tiling = plan.tiling;
     tiled.sums_address = graph_.end_address;
     budget_.spend(name, plan.steps);
@@ -162,23 +155,21 @@ class TiledMapper {
     program_.layers.back().milestones += plan.num_tiles;
     program_.layers.back().plan = to_string(tiled.problem, tiled.tiling);
     tiled_.layers.push_back(std::move(tiled));
-    plans_.push_back(plan);
   }
 
-  /// Networks repeat layers: each distinct problem is searched once.
-  Plan plan_of(const TileProblem& problem, const std::string& name) {
-    for (std::size_t i = 0; i < plans_.size(); ++i)
-      if (tiled_.layers[i].problem == problem) return plans_[i];
-    budget_.spend(name, kSearchSteps);
-    try {
-      return search_plan(problem);
-    } catch (const InputError& e) {
-      throw InputError(fmt::format("layer {}: {}", name, e.what()));
-    }
+  TilingPlan plan_of(const TileProblem& problem, const std::string& name) {
+    return machine_.tilings->plan_of(problem, [&] {
+      budget_.spend(name, kSearchSteps);
+      try {
+        return search_plan(problem);
+      } catch (const InputError& e) {
+        throw InputError(fmt::format("layer {}: {}", name, e.what()));
+      }
+    });
   }
 
-  Plan search_plan(const TileProblem& problem) const {
-    Plan plan;
+  TilingPlan search_plan(const TileProblem& problem) const {
+    TilingPlan plan;
     plan.tiling = tiler_.best(problem);
     const LoopCuts cuts = cuts_of(problem, plan.tiling);
     if (compute_cycles_of(problem, cuts, plan.tiling, *machine_.cost) == kMaxTiledCycles)
@@ -198,7 +189,6 @@ class TiledMapper {
   TiledGraph graph_;
   Program program_;
   TiledProgram tiled_;
-  std::vector<Plan> plans_;                // by layer of tiled_
   std::vector<std::vector<int>> writers_;  // by network layer: tiled layers that write its output
   std::int64_t weights_used_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "simulator/mapping/program.hpp"
 #include "simulator/mapping/step_budget.hpp"
 #include "simulator/mapping/tiled/dram_estimate.hpp"
+#include "simulator/mapping/tiled/tiling_memory.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -17,6 +18,7 @@ struct TiledMachine {
   std::shared_ptr<const StepCost> cost;
   bool fuse_elementwise = false;
   DramEstimate dram;
+  std::shared_ptr<TilingMemory> tilings = std::make_shared<TilingMemory>();  // of this machine
 };
 
 /// Maps layers in network order, each tiled by the Tiler; all tensors are in DRAM.

@@ -132,14 +132,20 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
   for (const std::int64_t size : sizes) add({}, size);
   const Shape& map = problem.ofm();
   if (!problem.has_window() || map.height == 1 || map.width == 1) return all;
-  if (!problem.is_symmetric())
+  const bool is_symmetric = problem.is_symmetric();
+  if (!is_symmetric)
     for (const std::int64_t size : sizes) add({true, 0}, size);
-  for (const std::int64_t size : sizes)
-    for (const std::int64_t width : sizes_of(map.width, 1)) {
-      const std::int64_t height = std::min(ceil_div(size, width), map.height);
-      const bool is_square = width <= 2 * height && height <= 2 * width;
-      if (width < map.width && is_square) add({false, width}, width * height);
-    }
+  const auto add_rectangle = [&](std::int64_t height, std::int64_t width) {
+    const bool is_square = width <= 2 * height && height <= 2 * width;
+    if (is_square && width < map.width && height <= map.height) add({false, width}, width * height);
+  };
+  for (const std::int64_t size : sizes) {
+    for (const std::int64_t width : sizes_of(map.width, 1))
+      add_rectangle(ceil_div(size, width), width);
+    if (is_symmetric) continue;
+    for (const std::int64_t height : sizes_of(map.height, 1))
+      add_rectangle(height, ceil_div(size, height));
+  }
   return all;
 }
 
