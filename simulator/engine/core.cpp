@@ -32,12 +32,14 @@ std::unique_ptr<Core> make(const MidapConfig& core, const DramConfig& dram) {
       "midap", core, std::visit([](const auto& model) { return make_midap_dma(model); }, dram));
 }
 
-std::unique_ptr<Core> make(const SystolicConfig& /*core*/, const DramConfig& dram) {
-  return std::make_unique<tiled::TiledCore>("systolic", make_memory_controller(dram));
+std::unique_ptr<Core> make(const SystolicConfig& core, const DramConfig& dram) {
+  return std::make_unique<tiled::TiledCore>("systolic", core.feature_memory,
+                                            make_memory_controller(dram));
 }
 
-std::unique_ptr<Core> make(const VectorConfig& /*core*/, const DramConfig& dram) {
-  return std::make_unique<tiled::TiledCore>("vector", make_memory_controller(dram));
+std::unique_ptr<Core> make(const VectorConfig& core, const DramConfig& dram) {
+  return std::make_unique<tiled::TiledCore>("vector", core.feature_memory,
+                                            make_memory_controller(dram));
 }
 
 bool has_addresses(const MidapConfig& /*core*/, const DramConfig& dram) {

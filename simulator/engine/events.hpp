@@ -15,6 +15,7 @@ enum class Unit {
   kDma,
   kDram,
   kVectorUnit,
+  kFeatureMemory,
   kBuffer  // `index` is that of on_chip_buffers()
 };
 
@@ -23,10 +24,10 @@ enum class EventKind {
   kCompute,  // kPeArray: a run of issue slots; `amount` = slots, without stalls
   kSetup,  // kPeArray: cycles that neither compute nor wait: bubbles, filling and emptying the pipe
   kStall,  // kPeArray: waiting; `cause` is the reason
-  kRequest,   // kDma: a read request from its issue to its last byte; `amount` = bytes, `cause` =
-              // its target
+  kRequest,   // kDma, kFeatureMemory: a read request from its issue to its last byte; `amount` =
+              // bytes, `cause` = its target
   kTransfer,  // kDram: `amount` bytes on the data bus; also kFmem/kWmem/kBmmem: a slot being filled
-  kStore,     // kDma: `amount` bytes written to DRAM by a layer
+  kStore,     // kDma: `amount` bytes written to DRAM by a layer; kFeatureMemory: to that memory
   // Only for sinks that want details:
   kVector,    // kVectorUnit: the part of a kCompute in which the vector unit works
   kOccupancy  // kBuffer: holds `amount` bytes from `begin_cycle` on; no layer

@@ -9,21 +9,21 @@
 namespace tilewake {
 
 TransferDma::TransferDma(const sc_core::sc_module_name& name,
-                         std::unique_ptr<MemoryController> memory)
-    : sc_module(name), memory_(std::move(memory)) {
+                         std::unique_ptr<MemoryController> memory, Unit unit)
+    : sc_module(name), memory_(std::move(memory)), unit_(unit) {
   SC_METHOD(serve);
   sensitive << wake_;
   dont_initialize();
 }
 
-void TransferDma::reset(EventSink& sink, TransferListener& listener) {
+void TransferDma::reset(EventSink& sink, TransferListener& listener, std::int64_t first_id) {
   sink_ = &sink;
-  wants_details_ = sink.wants_details();
+  wants_details_ = unit_ == Unit::kDram && sink.wants_details();
   listener_ = &listener;
   memory_->reset();
   wake_.cancel();
   origin_ = now_cycles();
-  next_id_ = 0;
+  next_id_ = first_id;
   flights_.clear();
   queue_.clear();
   urgent_queue_.clear();
@@ -93,7 +93,7 @@ void TransferDma::on_piece_done(const MemoryCompletion& piece) {
 
 void TransferDma::tell(const Flight& flight, std::int64_t end) {
   const Transfer& t = flight.transfer;
-  Event event{Unit::kDma,
+  Event event{unit_ == Unit::kDram ? Unit::kDma : unit_,
               t.write ? EventKind::kStore : EventKind::kRequest,
               t.cause,
               0,
@@ -106,6 +106,7 @@ void TransferDma::tell(const Flight& flight, std::int64_t end) {
               t.step,
               t.counted};
   sink_->on_event(event);
+  if (unit_ != Unit::kDram) return;
   event.unit = Unit::kDram;
   event.kind = EventKind::kTransfer;
   event.begin_cycle = flight.begin;

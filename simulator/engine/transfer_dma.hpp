@@ -42,10 +42,13 @@ class TransferListener {
 class TransferDma : public sc_core::sc_module {
  public:
   SC_HAS_PROCESS(TransferDma);
-  TransferDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory);
+  /// @param unit  kDram, or an on-chip memory, whose transfers are one event each
+  TransferDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory,
+              Unit unit = Unit::kDram);
 
   /// Discards all transfers and resets the memory; events go to `sink`, completions to `listener`.
-  void reset(EventSink& sink, TransferListener& listener);
+  /// Ids start at `first_id`.
+  void reset(EventSink& sink, TransferListener& listener, std::int64_t first_id = 0);
 
   /// Returns an id, which is passed to the listener later, never during this call.
   std::int64_t submit(const Transfer& transfer);
@@ -67,6 +70,7 @@ class TransferDma : public sc_core::sc_module {
   void tell(const Flight& flight, std::int64_t end);
 
   const std::unique_ptr<MemoryController> memory_;
+  const Unit unit_;
   EventSink* sink_ = nullptr;
   bool wants_details_ = false;
   TransferListener* listener_ = nullptr;

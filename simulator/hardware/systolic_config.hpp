@@ -38,6 +38,7 @@ struct SystolicConfig {
   std::int64_t accumulator_bytes = 0;  // of a partial sum in the output buffer
   std::int64_t vector_lanes = 0;       // operations per cycle of the vector unit
   bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
+  FeatureMemory feature_memory;
 
   /// Of the array, or of the vector unit if its depthwise lanes exceed the MACs of the array.
   std::int64_t peak_macs_per_cycle() const {

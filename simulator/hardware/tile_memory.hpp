@@ -5,6 +5,18 @@
 
 namespace tilewake {
 
+class YamlFields;
+
+/// A memory between DRAM and the buffers of tiles, in which whole feature maps stay from the layer
+/// that computes them to the last one that reads them.
+struct FeatureMemory {
+  std::int64_t bytes = 0;            // 0: there is none
+  std::int64_t bytes_per_cycle = 64;  // of its port, for reads and writes together
+};
+
+/// Its fields; all have defaults.
+void visit_fields(YamlFields& fields, FeatureMemory& m);
+
 /// On-chip memory of a core that works tile by tile, as input of a mapper.
 struct TileMemory {
   struct Buffer {
@@ -16,6 +28,7 @@ struct TileMemory {
   Buffer output;                  // outputs, partial sums, second operands of element-wise layers
   std::int64_t shared_bytes = 0;  // one memory for all slots of all three; 0: separate buffers
   std::int64_t accumulator_bytes = 4;  // of a partial sum, and of a bias
+  FeatureMemory features = {};
 };
 
 }  // namespace tilewake

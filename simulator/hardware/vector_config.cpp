@@ -22,7 +22,7 @@ std::string_view to_string(LaneAxis axis) { return name_of(kLaneAxes, axis); }
 
 TileMemory VectorConfig::tile_memory() const {
   const TileMemory::Buffer buffer{0, num_slots};
-  return {buffer, buffer, buffer, local_memory_bytes, accumulator_bytes};
+  return {buffer, buffer, buffer, local_memory_bytes, accumulator_bytes, feature_memory};
 }
 
 void visit_fields(YamlFields& fields, VectorConfig& c) {
@@ -52,6 +52,7 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
                  {"cycles", "per inner loop: set-up, and storing the vector of results"});
   fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
                  {"cycles", "per tile: starting the cores and waiting for all"});
+  visit_fields(fields, c.feature_memory);
 }
 
 }  // namespace tilewake

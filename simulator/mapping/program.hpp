@@ -18,6 +18,10 @@ struct ProgramLayer {
   std::string plan;             // the mapper's choice as text; empty if there was none
   double steps = 0.0;           // estimated cost of simulating it; step_budget.hpp
   std::int64_t milestones = 0;  // events of the layer, to measure its progress
+  /// Where its output is stored, on a machine with a memory of feature maps: "chip", or "dram" and
+  /// why; otherwise empty.
+  std::string output_in = {};
+  std::string spill_reason = {};
 };
 
 /// The execution of one network on one machine: layers in order, and core-specific instructions.

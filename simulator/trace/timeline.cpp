@@ -403,6 +403,7 @@ class Writer {
 constexpr std::pair<Unit, std::string_view> kTracks[] = {
     {Unit::kSequencer, "layers"},       {Unit::kPeArray, "PE array"},
     {Unit::kVectorUnit, "vector unit"}, {Unit::kDram, "DRAM data bus"},
+    {Unit::kFeatureMemory, "feature memory"},
     {Unit::kFmem, "FMEM bank {}"},      {Unit::kWmem, "WMEM slot {}"},
     {Unit::kBmmem, "BMMEM slot {}"},
 };

@@ -33,6 +33,8 @@ TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLaye
     TraceRow& row = rows_.emplace_back();
     describe_layer(network, layer.network_layer, row);
     row.fused_into = layer.fused_into;
+    row.output_in = layer.output_in;
+    row.spill_reason = layer.spill_reason;
     row.machine = machine;
     row.version = kVersion;
   }
@@ -54,6 +56,10 @@ void TraceRecorder::on_event(const Event& event) {
     fail(fmt::format("event of layer {}, which is not in the program", event.layer));
   }
   TraceRow& row = rows_[index];
+  if (event.unit == Unit::kFeatureMemory) {
+    (event.kind == EventKind::kStore ? row.chip_write_bytes : row.chip_read_bytes) += event.amount;
+    return;
+  }
   switch (event.kind) {
     case EventKind::kLayer:
       row.total_cycles += event.end_cycle - event.begin_cycle;

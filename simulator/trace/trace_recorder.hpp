@@ -15,6 +15,8 @@ namespace tilewake {
 struct TraceLayer {
   int network_layer = -1;  // index into Network::layers
   std::string fused_into;  // the layer that it is fused into; empty if it runs by itself
+  std::string output_in = {};     // as in TraceRow
+  std::string spill_reason = {};  // as in TraceRow
 };
 
 /// Sums up the events of a run to one row per layer, in execution order.

@@ -76,15 +76,7 @@ std::vector<TileBlock> blocks_of(const WalkCase& c) {
       case TileLoop::kOutputs:
         return go_through(block.outputs, tile.outputs, whole.outputs, body);
       case TileLoop::kDepth:
-        // Tiles of less than a window end with its channel.
-        if (tile.depth >= c.problem.taps())
-          return go_through(block.depth, tile.depth, whole.depth, body);
-        for (std::int64_t end = c.problem.taps(); end <= whole.depth; end += c.problem.taps())
-          for (std::int64_t d = end - c.problem.taps(); d < end; d = block.depth.end) {
-            block.depth = {d, std::min(d + tile.depth, end)};
-            body();
-          }
-        return;
+        return go_through(block.depth, tile.depth, whole.depth, body);
     }
   };
   go_through(block.groups, tile.groups, whole.groups, [&] { nest(0); });

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 
+#include "simulator/common/math.hpp"
+
 namespace tilewake::tiled {
 namespace {
 
@@ -37,7 +39,7 @@ class Timeline {
     std::vector<LayerCycles> cycles(program_.layers.size());
     for (std::size_t i = 0; i < program_.layers.size(); ++i) run_layer(i, cycles[i]);
     serve_all_stores();
-    if (!cycles.empty()) cycles.back().write_wait += std::max(0.0, bus_free_ - now_);
+    if (!cycles.empty()) cycles.back().write_wait += std::max(0.0, std::max(bus_free_, port_free_) - now_);
     return cycles;
   }
 
@@ -48,9 +50,15 @@ class Timeline {
     std::size_t layer = 0;
     bool closes_output = false;
     bool is_empty = false;
+    bool on_chip = false;
   };
 
-  double transfer(double issued, std::int64_t bytes, double latency) {
+  double transfer(double issued, std::int64_t bytes, double latency, bool on_chip) {
+    if (on_chip) {
+      const std::int64_t cycles = ceil_div(bytes, program_.memory.features.bytes_per_cycle);
+      port_free_ = std::max(issued, port_free_) + static_cast<double>(cycles);
+      return port_free_;
+    }
     bus_free_ = std::max(issued + latency, bus_free_) + dram_.transfer_cycles(bytes);
     return bus_free_;
   }
@@ -65,7 +73,7 @@ class Timeline {
   void serve_store() {
     const Store store = stores_.front();
     stores_.pop_front();
-    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0);
+    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0, store.on_chip);
     part_end_ = std::max(part_end_, end);
     if (store.closes_output) {
       output_.free(part_end_);
@@ -74,9 +82,9 @@ class Timeline {
     stored_[store.layer] = std::max(stored_[store.layer], end);
   }
 
-  double load(double issued, std::int64_t bytes) {
+  double load(double issued, std::int64_t bytes, bool on_chip = false) {
     serve_stores(issued);
-    return transfer(issued, bytes, dram_.latency_cycles(bytes));
+    return transfer(issued, bytes, dram_.latency_cycles(bytes), on_chip);
   }
 
   void run_layer(std::size_t index, LayerCycles& cycles) {
@@ -115,7 +123,7 @@ class Timeline {
       if (step.context.first) loader_ = std::max(loader_, inputs_stored(l));
       loader_ = std::max(loader_, input_.next_free());
       input_.take();
-      features_at = load(loader_, problem.input_bytes(step.block));
+      features_at = load(loader_, problem.input_bytes(step.block), problem.on_chip().input);
     }
     if (step.opens_output) {
       while (!output_.has_free()) serve_store();
@@ -124,7 +132,7 @@ class Timeline {
       output_.take();
     }
     if (problem.has_second() && step.context.ends_depth)
-      features_at = load(loader_, problem.second_bytes(step.block));
+      features_at = load(loader_, problem.second_bytes(step.block), problem.on_chip().second);
     if (step.loads_sums) {
       features_at =
           load(loader_, program_.memory.accumulator_bytes * step.block.extent().num_outputs());
@@ -157,12 +165,12 @@ class Timeline {
     if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
     const std::int64_t outputs = step.block.extent().num_outputs();
     if (step.context.ends_depth) {
-      stores_.push_back({now_, outputs, index, step.closes_output, false});
+      stores_.push_back({now_, outputs, index, step.closes_output, false, l.problem.on_chip().output});
     } else if (step.spills_sums) {
       stores_.push_back(
-          {now_, outputs * program_.memory.accumulator_bytes, index, step.closes_output, false});
+          {now_, outputs * program_.memory.accumulator_bytes, index, step.closes_output, false, false});
     } else if (step.closes_output) {
-      stores_.push_back({now_, 0, index, true, true});
+      stores_.push_back({now_, 0, index, true, true, false});
     }
   }
 
@@ -176,6 +184,7 @@ class Timeline {
   double now_ = 0.0;            // the PE array
   double loader_ = 0.0;         // earliest time of the next request; requests leave in order
   double bus_free_ = 0.0;
+  double port_free_ = 0.0;  // of the memory of feature maps
   double part_end_ = 0.0;
 };
 

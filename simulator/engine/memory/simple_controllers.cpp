@@ -4,7 +4,37 @@
 #include <algorithm>
 #include <cassert>
 
+#include "simulator/common/math.hpp"
+
 namespace tilewake {
+namespace {
+
+/// Moves the requests that have ended by `now` to `completed`. Returns when the next one ends.
+std::int64_t complete(std::deque<MemoryCompletion>& outstanding, std::int64_t now,
+                      std::vector<MemoryCompletion>& completed) {
+  while (!outstanding.empty() && outstanding.front().end <= now) {
+    completed.push_back(outstanding.front());
+    outstanding.pop_front();
+  }
+  return outstanding.empty() ? MemoryController::kNever : outstanding.front().end;
+}
+
+}  // namespace
+
+void PortController::reset() {
+  busy_until_ = 0;
+  outstanding_.clear();
+}
+
+void PortController::submit(const MemoryRequest& request, std::int64_t now) {
+  const std::int64_t begin = std::max(now, busy_until_);
+  busy_until_ = begin + ceil_div(request.bytes, bytes_per_cycle_);
+  outstanding_.push_back({request.id, begin, busy_until_});
+}
+
+std::int64_t PortController::advance(std::int64_t now, std::vector<MemoryCompletion>& completed) {
+  return complete(outstanding_, now, completed);
+}
 
 LatencyBandwidthController::LatencyBandwidthController(const LatencyBandwidthDramConfig& config)
     : config_(config) {}
@@ -29,11 +59,7 @@ void LatencyBandwidthController::submit(const MemoryRequest& request, std::int64
 
 std::int64_t LatencyBandwidthController::advance(std::int64_t now,
                                                  std::vector<MemoryCompletion>& completed) {
-  while (!outstanding_.empty() && outstanding_.front().end <= now) {
-    completed.push_back(outstanding_.front());
-    outstanding_.pop_front();
-  }
-  return outstanding_.empty() ? kNever : outstanding_.front().end;
+  return complete(outstanding_, now, completed);
 }
 
 }  // namespace tilewake

@@ -28,6 +28,23 @@ class IdealController final : public MemoryController {
   std::vector<MemoryCompletion> served_;  // since the last advance()
 };
 
+/// The port of an on-chip memory: requests take whole cycles, one after another, without latency.
+class PortController final : public MemoryController {
+ public:
+  explicit PortController(std::int64_t bytes_per_cycle) : bytes_per_cycle_(bytes_per_cycle) {}
+
+  void reset() override;
+  std::int64_t max_request_bytes() const override { return std::int64_t{1} << 40; }
+  bool can_accept(std::int64_t /*now*/) const override { return true; }
+  void submit(const MemoryRequest& request, std::int64_t now) override;
+  std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
+
+ private:
+  const std::int64_t bytes_per_cycle_;
+  std::int64_t busy_until_ = 0;
+  std::deque<MemoryCompletion> outstanding_;
+};
+
 /// One bus, in order. A read submitted at cycle `now` begins at max(now + latency(bytes), end of
 /// the previous request), a write at max(now, that end); both take transfer(bytes). The
 /// configuration has the formulas. No rows: hits and misses are 0.

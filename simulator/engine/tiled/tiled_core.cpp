@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "simulator/engine/clock.hpp"
+#include "simulator/engine/memory/simple_controllers.hpp"
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
 
 namespace tilewake::tiled {
@@ -14,10 +15,17 @@ namespace {
 // without loads.
 constexpr std::size_t kMaxAhead = 16;
 
+// Transfers of the feature port have ids above those of the DRAM's.
+constexpr std::int64_t kFirstPortId = std::int64_t{1} << 62;
+
 }  // namespace
 
-TiledCore::TiledCore(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory)
-    : sc_module(name), dma_("dma", std::move(memory)) {
+TiledCore::TiledCore(const sc_core::sc_module_name& name, const FeatureMemory& features,
+                     std::unique_ptr<MemoryController> memory)
+    : sc_module(name),
+      dma_("dma", std::move(memory)),
+      feature_port_("feature_port", std::make_unique<PortController>(features.bytes_per_cycle),
+                    Unit::kFeatureMemory) {
   SC_THREAD(serve);
 }
 
@@ -25,6 +33,7 @@ void TiledCore::start(const Program& program, EventSink& sink) {
   program_ = &std::get<TiledProgram>(program.core);
   sink_ = &sink;
   dma_.reset(sink, *this);
+  feature_port_.reset(sink, *this, kFirstPortId);
   loader_layer_ = 0;
   loader_walk_.reset();
   ahead_.clear();
@@ -145,10 +154,12 @@ void TiledCore::finish_step(const Ahead& done) {
   }
   const std::int64_t outputs = step.block.extent().num_outputs();
   if (step.context.ends_depth)
-    store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs);
+    store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs,
+          l.problem.on_chip().output);
   if (step.spills_sums) {
     const std::int64_t size = program_->memory.accumulator_bytes;
-    store(done.layer, l.sums_address + size * l.problem.output_offset(step.block), size * outputs);
+    store(done.layer, l.sums_address + size * l.problem.output_offset(step.block), size * outputs,
+          false);
   }
   if (step.context.last) layers_[static_cast<std::size_t>(done.layer)].computed = true;
   if (step.closes_output) {
@@ -169,10 +180,10 @@ void TiledCore::free_tile(Buffer buffer) {
   tile_bytes_[buffer].pop_front();
 }
 
-void TiledCore::store(int index, std::int64_t address, std::int64_t bytes) {
+void TiledCore::store(int index, std::int64_t address, std::int64_t bytes, bool on_chip) {
   Transfer transfer{true, address, bytes, layer(index).program_layer, Cause::kWrite};
   transfer.step = first_ahead_;
-  const std::int64_t id = dma_.submit(transfer);
+  const std::int64_t id = (on_chip ? feature_port_ : dma_).submit(transfer);
   owners_[id] = {false, false, computing_part_, index};
   ++parts_[static_cast<std::size_t>(computing_part_ - first_part_)].stores_under_way;
   ++layers_[static_cast<std::size_t>(index)].stores_under_way;
@@ -223,7 +234,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         ++weights_in_use_;
         hold_tile(kWeight, problem.weight_bytes(step.block));
         load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
-             problem.weight_bytes(step.block));
+             problem.weight_bytes(step.block), false);
       }
       ahead.phase = Phase::kInput;
       return true;
@@ -234,7 +245,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         ++inputs_in_use_;
         hold_tile(kInput, problem.input_bytes(step.block));
         load(ahead, number, Cause::kFeatures, l.input_address + problem.input_offset(step.block),
-             problem.input_bytes(step.block));
+             problem.input_bytes(step.block), problem.on_chip().input);
       }
       ahead.phase = Phase::kOutputSlot;
       return true;
@@ -249,7 +260,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
     case Phase::kSecond:
       if (problem.has_second() && step.context.ends_depth)
         load(ahead, number, Cause::kFeatures, l.second_address + problem.second_offset(step.block),
-             problem.second_bytes(step.block));
+             problem.second_bytes(step.block), problem.on_chip().second);
       ahead.phase = Phase::kSums;
       return true;
     case Phase::kSums:
@@ -259,7 +270,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         const std::int64_t size = memory.accumulator_bytes;
         load(ahead, number, Cause::kFeatures,
              l.sums_address + size * problem.output_offset(step.block),
-             size * step.block.extent().num_outputs());
+             size * step.block.extent().num_outputs(), false);
       }
       ahead.phase = Phase::kIssued;
       return true;
@@ -270,10 +281,10 @@ bool TiledCore::do_phase(Ahead& ahead) {
 }
 
 void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
-                     std::int64_t bytes) {
+                     std::int64_t bytes, bool on_chip) {
   Transfer transfer{false, address, bytes, layer(ahead.layer).program_layer, cause};
   transfer.step = number;
-  const std::int64_t id = dma_.submit(transfer);
+  const std::int64_t id = (on_chip ? feature_port_ : dma_).submit(transfer);
   owners_[id] = {true, cause == Cause::kWeights, number, ahead.layer};
   ++ahead.loads_under_way;
   if (cause == Cause::kWeights) ++ahead.weights_under_way;

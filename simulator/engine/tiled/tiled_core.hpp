@@ -27,11 +27,13 @@ namespace tilewake::tiled {
 /// the input or weight buffer becomes free after the last step that uses its content, a slot of the
 /// output buffer after its last store. Features are requested after the stores of the layers that
 /// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
-/// with the last store.
+/// with the last store. Maps in the memory of feature maps are moved through its port, in order of
+/// request, at the same time as DRAM serves others.
 class TiledCore : public sc_core::sc_module, public Core, private TransferListener {
  public:
   SC_HAS_PROCESS(TiledCore);
-  TiledCore(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory);
+  TiledCore(const sc_core::sc_module_name& name, const FeatureMemory& features,
+            std::unique_ptr<MemoryController> memory);
 
   void start(const Program& program, EventSink& sink) override;
   bool done() const override { return program_ == nullptr; }
@@ -80,14 +82,14 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   void finish_step(const Ahead& done);
   void hold_tile(Buffer buffer, std::int64_t bytes);
   void free_tile(Buffer buffer);
-  void store(int layer, std::int64_t address, std::int64_t bytes);
+  void store(int layer, std::int64_t address, std::int64_t bytes, bool on_chip);
   void release_parts();
 
   void load_ahead();
   bool begin_next_step();
   bool do_phase(Ahead& ahead);
   void load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
-            std::int64_t bytes);
+            std::int64_t bytes, bool on_chip);
   bool inputs_are_stored(int layer) const;
   Occupancy& occupancy(std::size_t buffer) { return occupancy_[shares_memory_ ? 0 : buffer]; }
   std::int64_t output_slot_bytes(int layer);
@@ -99,6 +101,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   }
 
   TransferDma dma_;
+  TransferDma feature_port_;
   const TiledProgram* program_ = nullptr;
   EventSink* sink_ = nullptr;
   sc_core::sc_event started_;

@@ -69,11 +69,6 @@ LoopCut TileProblem::cut_pixels(const PixelOrder& order, std::int64_t tile) cons
   return cut;
 }
 
-LoopCut TileProblem::cut_depth(std::int64_t tile) const {
-  if (tile >= taps_) return LoopCut::even(extent_.depth, tile);
-  return {extent_.depth, tile, taps_, tile};
-}
-
 MapBox TileProblem::pixel_box(const PixelOrder& order, TileRange pixels) const {
   const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
   const std::int64_t lines = order.by_columns ? ofm_.width : ofm_.height;
@@ -178,7 +173,8 @@ std::size_t TileProblem::hash() const {
   for (const std::int64_t value :
        {static_cast<std::int64_t>(op_), extent_.groups, extent_.outputs, extent_.depth,
         kernel_height_, kernel_width_, stride_, dilation_, pad_top_, pad_left_, ifm_.height,
-        ifm_.width, ofm_.height, ofm_.width, bias_bytes_, static_cast<std::int64_t>(second_)})
+        ifm_.width, ofm_.height, ofm_.width, bias_bytes_, static_cast<std::int64_t>(second_),
+        std::int64_t{on_chip_.input} + 2 * on_chip_.second + 4 * on_chip_.output})
     hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
   return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }

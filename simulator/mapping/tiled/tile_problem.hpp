@@ -76,8 +76,6 @@ class TileProblem {
   /// Tiles of `tile` pixels. In strips, `tile` is a multiple of the strip's width: a tile has as
   /// many lines in each strip.
   LoopCut cut_pixels(const PixelOrder& order, std::int64_t tile) const;
-  /// Tiles of `tile` products; those of less than a window are cut channel by channel.
-  LoopCut cut_depth(std::int64_t tile) const;
   /// Whether the input of a tile depends on its position in the map and on its taps: otherwise it is
   /// one element for each pixel, or for each product.
   bool has_window() const { return has_window_; }
@@ -120,6 +118,16 @@ class TileProblem {
   std::int64_t second_bytes(const TileBlock& block) const;
   std::int64_t second_offset(const TileBlock& block) const;
 
+  /// Which feature maps are in the machine's memory of feature maps; the others are in DRAM.
+  struct OnChip {
+    bool input = false;
+    bool second = false;
+    bool output = false;
+    friend bool operator==(const OnChip&, const OnChip&) = default;
+  };
+  void set_on_chip(const OnChip& on_chip) { on_chip_ = on_chip; }
+  const OnChip& on_chip() const { return on_chip_; }
+
   /// Layers with equal problems have equal tilings.
   friend bool operator==(const TileProblem&, const TileProblem&) = default;
   std::size_t hash() const;
@@ -143,6 +151,7 @@ class TileProblem {
   bool has_weights_ = false;
   std::int64_t bias_bytes_ = 0;  // per output
   Second second_ = Second::kNone;
+  OnChip on_chip_;
 };
 
 }  // namespace tilewake

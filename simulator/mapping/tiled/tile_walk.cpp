@@ -23,7 +23,7 @@ TileWalk::TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary 
       groups_(LoopCut::even(problem.extent().groups, tiling.tile.groups)),
       cuts_({problem.cut_pixels(tiling.pixels, tiling.tile.pixels),
              LoopCut::even(problem.extent().outputs, tiling.tile.outputs),
-             problem.cut_depth(tiling.tile.depth)}) {
+             LoopCut::even(problem.extent().depth, tiling.tile.depth)}) {
   for (std::size_t i = 0; i < cuts_.size(); ++i) trips_[i] = cuts_[i].trips();
   following_ = position_;
   has_following_ = advance(following_);

@@ -81,6 +81,7 @@ class GraphMaker {
           node(i).copies.push_back(static_cast<int>(k));
         } else {
           node(input).address = address;
+          node(input).stored_in = i;
           placed[static_cast<std::size_t>(input)] = true;
         }
         address += network_.shape_of(input).num_elements();

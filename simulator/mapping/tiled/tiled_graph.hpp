@@ -15,6 +15,7 @@ struct TiledGraph {
     int fused = -1;            // the add or mul fused into it; -1: none
     int second = -2;           // other operand of that add or mul: a layer, or kNetworkInput
     std::vector<int> copies;   // inputs of a concat that are copied, as positions in `inputs`
+    int stored_in = -1;        // the concat whose tensor contains its output; -1: none
     std::int64_t address = 0;  // of its output tensor, or of that of the fused layer
   };
 

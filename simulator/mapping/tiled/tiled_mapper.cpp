@@ -12,6 +12,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/mapping/fused_names.hpp"
+#include "simulator/mapping/tiled/feature_residency.hpp"
 #include "simulator/mapping/tiled/tiled_graph.hpp"
 #include "simulator/mapping/tiled/tiler.hpp"
 
@@ -30,6 +31,7 @@ class TiledMapper {
         budget_(options),
         tiler_(machine.memory, *machine.cost, machine.dram),
         graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
+    places_ = place_outputs(network, graph_, machine.memory.features, machine.dram);
     tiled_.memory = machine.memory;
     tiled_.cost = machine.cost;
   }
@@ -65,6 +67,11 @@ class TiledMapper {
     const TiledGraph::Node& n = node(index);
     writers_.emplace_back();
     program_.layers.push_back({index, "", ""});
+    if (!places_.empty()) {
+      const OutputPlace& place = places_[static_cast<std::size_t>(index)];
+      program_.layers.back().output_in = place.on_chip ? "chip" : "dram";
+      program_.layers.back().spill_reason = place.spill_reason;
+    }
     if (n.host >= 0) {
       program_.layers.back().fused_into = layer(n.host).name;
       writers_.back() = writers_of(n.host);
@@ -88,6 +95,9 @@ class TiledMapper {
       const bool is_map = network_.shape_of(second) == l.ofm;
       tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
     }
+    tiled.problem.set_on_chip({is_on_chip(first),
+                               tiled.problem.has_second() && is_on_chip(second),
+                               is_on_chip(index)});
     const Shape& map = network_.shape_of(first);
     tiled.input_address = graph_.address_of(first) + l.first_channel * map.height * map.width;
     add_reads(tiled, first);
@@ -133,8 +143,15 @@ class TiledMapper {
     TiledLayer tiled{concat, TileProblem(l, 0), {}, {}};
     tiled.input_address = graph_.address_of(input);
     tiled.output_address = address;
+    tiled.problem.set_on_chip({is_on_chip(input), false, is_on_chip(concat)});
     add_reads(tiled, input);
     add(std::move(tiled), layer(concat).name);
+  }
+
+  /// Whether the output of a layer, or the network's input, is in the memory of feature maps.
+  bool is_on_chip(int index) const {
+    return index != kNetworkInput && !places_.empty() &&
+           places_[static_cast<std::size_t>(index)].on_chip;
   }
 
   std::vector<int> writers_of(int index) const {
@@ -187,6 +204,7 @@ class TiledMapper {
   StepBudget budget_;
   Tiler tiler_;
   TiledGraph graph_;
+  std::vector<OutputPlace> places_;  // by network layer; empty without a memory of feature maps
   Program program_;
   TiledProgram tiled_;
   std::vector<std::vector<int>> writers_;  // by network layer: tiled layers that write its output

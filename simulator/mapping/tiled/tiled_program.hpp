@@ -18,7 +18,7 @@ struct TiledLayer {
   Tiling tiling;
   /// TiledProgram::layers that it reads: their stores end before its features are loaded.
   std::vector<int> reads_from;
-  // DRAM addresses in bytes.
+  // DRAM addresses in bytes; those of maps on chip are not used.
   std::int64_t input_address = 0;
   std::int64_t second_address = 0;
   std::int64_t weight_address = 0;

@@ -159,13 +159,15 @@ struct Tiler::Choice {
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
     weights = static_cast<double>(p.weight_bytes(all));
     all_input = static_cast<double>(p.input_bytes(all));
-    others = static_cast<double>(e.num_outputs() + p.second_bytes(all));
+    const TileProblem::OnChip& on_chip = p.on_chip();
+    others = static_cast<double>((on_chip.output ? 0 : e.num_outputs()) +
+                                 (on_chip.second ? 0 : p.second_bytes(all)));
   }
 
   const TileProblem& problem;
   double least_compute;  // cycles
   double weights;        // bytes, each once
-  double others;         // bytes of outputs and second operands
+  double others;         // bytes of outputs and second operands in DRAM
   double all_input;      // bytes, each once
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
@@ -287,19 +289,24 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
 double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
                          const TileExtent& trips) const {
   const double steps = num_steps(trips);
-  double bytes = input_bytes + choice.weights + choice.others;
+  const TileProblem::OnChip& on_chip = choice.problem.on_chip();
+  const double bandwidth = dram_.bytes_per_cycle();
+  const auto port = static_cast<double>(memory_.features.bytes_per_cycle);
+  const double from_dram = on_chip.input ? 0.0 : input_bytes;
+  double bytes = from_dram + choice.weights + choice.others;
   if (trips.pixels > 1 && trips.outputs > 1)
-    bytes += std::min(input_bytes * static_cast<double>(trips.outputs - 1),
+    bytes += std::min(from_dram * static_cast<double>(trips.outputs - 1),
                       choice.weights * static_cast<double>(trips.pixels - 1));
-  double exposed = static_cast<double>(tile.input + tile.weight + tile.output);
-  if (memory_.input.num_slots == 1) exposed += input_bytes;
-  if (memory_.weight.num_slots == 1) exposed += choice.weights;
-  if (memory_.output.num_slots == 1) exposed += choice.others;
+  double exposed =
+      static_cast<double>(tile.input) / (on_chip.input ? port : bandwidth) +
+      static_cast<double>(tile.weight) / bandwidth +
+      static_cast<double>(tile.output) / (on_chip.output ? port : bandwidth);
+  if (memory_.input.num_slots == 1) exposed += from_dram / bandwidth;
+  if (memory_.weight.num_slots == 1) exposed += choice.weights / bandwidth;
+  if (memory_.output.num_slots == 1) exposed += choice.others / bandwidth;
   const double compute =
       choice.least_compute + steps * static_cast<double>(cost_.least_step_cycles());
-  const double bandwidth = dram_.bytes_per_cycle();
-  return std::floor(2.0 * latency_cycles_ +
-                    std::max(compute + exposed / bandwidth, bytes / bandwidth) +
+  return std::floor(2.0 * latency_cycles_ + std::max(compute + exposed, bytes / bandwidth) +
                     steps * step_cycles_);
 }
 

@@ -132,7 +132,7 @@ PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::in
 /// A channel counts in every tile that it is in. Tiles that start at the same tap of a window have as
 /// many channels, so all sizes are among the first tiles up to the first one that starts a window.
 DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
-  DepthCut depth{problem.cut_depth(tile), {}};
+  DepthCut depth{LoopCut::even(problem.extent().depth, tile), {}};
   const std::int64_t trips = depth.cut.trips();
   const auto channels_of = [&](std::int64_t i) {
     return problem.input_channels({0, 1}, depth.cut.range(i));
@@ -145,8 +145,6 @@ DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
   const std::int64_t channels = problem.input_channels({0, 1}, {0, depth.cut.whole});
   const std::int64_t ends_within_window = trips - 1 - (trips - 1) / period;
   depth.input.sum = static_cast<double>(channels + ends_within_window);
-  if (tile < window)
-    depth.input.sum = static_cast<double>(channels * depth.cut.tiles_per_strip());
   return depth;
 }
 
@@ -157,22 +155,34 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
       pixels(pixel_cut.cut),
       outputs(LoopCut::even(problem.extent().outputs, tile_outputs)),
       depth(depth_cut.cut) {
-  const auto of_part = [&](std::int64_t tile) {
-    return pixel_totals(problem, order, pixels, problem.tap_box(depth.range(tile)));
-  };
-  if (depth.tile < problem.taps()) {
-    for (std::int64_t i = 0; i < depth.tiles_per_strip(); ++i) {
-      const InputTotals part = of_part(i);
-      input.largest = std::max(input.largest, part.largest);
-      input.sum += part.sum * static_cast<double>(depth.num_strips());
-    }
-    return;
-  }
   input = {pixel_cut.input.largest * depth_cut.input.largest,
            pixel_cut.input.sum * depth_cut.input.sum};
-  // The last tile can be a part of the last channel's window.
-  if (depth.last() < problem.taps())
-    input.sum += of_part(depth.trips() - 1).sum - pixel_cut.input.sum;
+  const std::int64_t taps = problem.taps();
+  const auto of_tile = [&](std::int64_t tile) {
+    const TileRange range = depth.range(tile);
+    const auto channels = problem.input_channels({0, 1}, range);
+    const InputTotals part =
+        channels == 1 ? pixel_totals(problem, order, pixels, problem.tap_box(range))
+                      : pixel_cut.input;
+    return InputTotals{channels * part.largest, static_cast<double>(channels) * part.sum};
+  };
+  const std::int64_t num_full = depth.trips() - 1;
+  if (depth.tile >= taps) {
+    // The last tile can be a part of the last channel's window.
+    if (num_full > 0 && depth.last() < taps)
+      input.sum += of_tile(num_full).sum - pixel_cut.input.sum;
+    return;
+  }
+  // Tiles that start at the same tap of a window load as much; the last one can be smaller.
+  const std::int64_t period = taps / std::gcd(taps, depth.tile);
+  const InputTotals last = of_tile(num_full);
+  input = last;
+  for (std::int64_t i = 0; i < std::min(num_full, period); ++i) {
+    const InputTotals part = of_tile(i);
+    const std::int64_t times = num_full / period + (i < num_full % period ? 1 : 0);
+    input.largest = std::max(input.largest, part.largest);
+    input.sum += part.sum * static_cast<double>(times);
+  }
 }
 
 LoopCuts cuts_of(const TileProblem& problem, const Tiling& tiling) {
@@ -285,18 +295,31 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram) {
   const TileExtent tile = cuts.tile();
-  const auto first_bytes =
-      static_cast<double>(cuts.input.largest * tile.groups +
-                          (problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0));
-  const auto last_bytes = static_cast<double>(tile.num_outputs());
-  double waited_for = 0.0;
-  if (memory.input.num_slots == 1) waited_for += traffic.input_bytes;
-  if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes;
-  if (memory.output.num_slots == 1) waited_for += traffic.output_bytes + traffic.second_bytes;
+  const TileProblem::OnChip& on_chip = problem.on_chip();
   const double bandwidth = dram.bytes_per_cycle();
-  const double rest = std::max(0.0, traffic.total() - first_bytes - last_bytes);
-  return 2.0 * dram.latency_cycles(1) + (first_bytes + last_bytes) / bandwidth +
-         std::max(static_cast<double>(compute_cycles) + waited_for / bandwidth, rest / bandwidth);
+  const auto port = static_cast<double>(memory.features.bytes_per_cycle);
+  const double input_rate = on_chip.input ? port : bandwidth;
+  const double second_rate = on_chip.second ? port : bandwidth;
+  const double output_rate = on_chip.output ? port : bandwidth;
+  const auto first_input = static_cast<double>(cuts.input.largest * tile.groups);
+  const auto first_weights = static_cast<double>(
+      problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
+  const auto last_output = static_cast<double>(tile.num_outputs());
+  double waited_for = 0.0;  // cycles
+  if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;
+  if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes / bandwidth;
+  if (memory.output.num_slots == 1)
+    waited_for += traffic.output_bytes / output_rate + traffic.second_bytes / second_rate;
+  const double on_chip_bytes = traffic.on_chip(on_chip);
+  const double ends_on_chip =
+      (on_chip.input ? first_input : 0.0) + (on_chip.output ? last_output : 0.0);
+  const double ends = first_input + first_weights + last_output;
+  const double rest =
+      std::max(0.0, traffic.total() - on_chip_bytes - (ends - ends_on_chip));
+  const double rest_on_chip = std::max(0.0, on_chip_bytes - ends_on_chip);
+  return 2.0 * dram.latency_cycles(1) + (ends - ends_on_chip) / bandwidth + ends_on_chip / port +
+         std::max({static_cast<double>(compute_cycles) + waited_for, rest / bandwidth,
+                   rest_on_chip / port});
 }
 
 }  // namespace tilewake

@@ -33,13 +33,13 @@ struct DepthCut {
 
 /// O(number of tiles of a line and of strips), in unbroken lines O(number of tiles).
 PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::int64_t tile);
-/// O(number of tiles).
+/// O(number of taps).
 DepthCut cut_depth(const TileProblem& problem, std::int64_t tile);
 
 /// The loops of a layer, cut into tiles. With an order they form a tiling; all functions below are
 /// O(1).
 struct LoopCuts {
-  /// Depth cut within windows costs O(tiles of a window) times the cost of a PixelCut.
+  /// Depth cut within windows costs O(number of taps) times the cost of a PixelCut.
   LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const PixelCut& pixel_cut,
            std::int64_t tile_outputs, const DepthCut& depth_cut);
 
@@ -79,6 +79,11 @@ struct TilingTraffic {
   double total() const {
     return input_bytes + weight_bytes + second_bytes + spilled_bytes + output_bytes;
   }
+  /// The part that the memory of feature maps serves; DRAM serves the rest.
+  double on_chip(const TileProblem::OnChip& maps) const {
+    return (maps.input ? input_bytes : 0.0) + (maps.second ? second_bytes : 0.0) +
+           (maps.output ? output_bytes : 0.0);
+  }
 };
 
 TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
@@ -96,8 +101,8 @@ inline constexpr std::int64_t kMaxTiledCycles = std::int64_t{1} << 45;
 std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost);
 
-/// Cycles of an isolated layer: first loads, then the maximum of computing and DRAM, then the last
-/// store. Loads into a single-slot buffer add to computing, which waits for them.
+/// Cycles of an isolated layer: first loads, then the maximum of computing, DRAM and memory of
+/// feature maps, then the last store. Loads into a single-slot buffer add to computing, which waits for them.
 double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram);

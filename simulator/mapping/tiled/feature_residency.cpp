@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/mapping/tiled/feature_residency.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+namespace tilewake {
+namespace {
+
+/// A feature map in one piece of memory, by the position of layers in the network.
+struct StoredMap {
+  int root = -1;  // the layer whose output it is
+  std::int64_t bytes = 0;
+  int first = 0;                 // the layer that first writes to it
+  int last = -1;                 // the last layer that reads it; -1: none
+  std::int64_t transfers = 0;    // of all its bytes: writes and reads
+  bool is_output = false;        // of the network
+
+  /// Transfers saved per layer that it occupies memory for.
+  double value() const { return static_cast<double>(transfers) / static_cast<double>(last - first + 1); }
+};
+
+class Placement {
+ public:
+  Placement(const Network& network, const TiledGraph& graph) : network_(network), graph_(graph) {
+    find_maps();
+  }
+
+  std::vector<OutputPlace> choose(const FeatureMemory& memory, const DramEstimate& dram) {
+    std::vector<OutputPlace> by_root(network_.layers.size());
+    std::vector<const StoredMap*> candidates;
+    const bool is_slower = static_cast<double>(memory.bytes_per_cycle) < dram.bytes_per_cycle();
+    for (const StoredMap& map : maps_) {
+      std::string& reason = by_root[static_cast<std::size_t>(map.root)].spill_reason;
+      if (map.is_output)
+        reason = "an output of the network";
+      else if (is_slower)
+        reason = "DRAM is faster than the feature memory";
+      else if (map.bytes > memory.bytes)
+        reason = fmt::format("{} bytes do not fit {}", map.bytes, memory.bytes);
+      else
+        candidates.push_back(&map);
+    }
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const StoredMap* a, const StoredMap* b) { return a->value() > b->value(); });
+    std::vector<std::int64_t> used(network_.layers.size());  // bytes, while a layer runs
+    for (const StoredMap* map : candidates) {
+      const auto begin = used.begin() + map->first;
+      const auto end = used.begin() + map->last + 1;
+      const std::int64_t most = *std::max_element(begin, end);
+      OutputPlace& place = by_root[static_cast<std::size_t>(map->root)];
+      if (most + map->bytes > memory.bytes) {
+        place.spill_reason = fmt::format("{} bytes do not fit beside {} of other maps", map->bytes,
+                                         most);
+        continue;
+      }
+      place.on_chip = true;
+      std::for_each(begin, end, [&](std::int64_t& bytes) { bytes += map->bytes; });
+    }
+    std::vector<OutputPlace> places(network_.layers.size());
+    for (std::size_t i = 0; i < places.size(); ++i)
+      places[i] = by_root[static_cast<std::size_t>(root_of(static_cast<int>(i)))];
+    return places;
+  }
+
+ private:
+  const TiledGraph::Node& node(int layer) const {
+    return graph_.nodes[static_cast<std::size_t>(layer)];
+  }
+
+  /// The layer whose output contains that of `layer`.
+  int root_of(int layer) const {
+    if (node(layer).fused >= 0) return root_of(node(layer).fused);
+    return node(layer).stored_in >= 0 ? root_of(node(layer).stored_in) : layer;
+  }
+
+  /// The layer that does the work of `layer`.
+  int worker_of(int layer) const { return node(layer).host >= 0 ? node(layer).host : layer; }
+
+  void find_maps() {
+    const int num_layers = static_cast<int>(network_.layers.size());
+    std::vector<StoredMap> by_root(network_.layers.size());
+    for (int i = 0; i < num_layers; ++i) {
+      StoredMap& map = by_root[static_cast<std::size_t>(root_of(i))];
+      const int worker = worker_of(i);
+      if (map.root < 0) {
+        map.root = root_of(i);
+        map.bytes = network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
+        map.first = worker;
+        map.transfers = 1;
+        map.is_output = true;  // until a reader is found
+      }
+      map.first = std::min(map.first, worker);
+    }
+    for (int i = 0; i < num_layers; ++i)
+      for (const int input : network_.layers[static_cast<std::size_t>(i)].inputs)
+        if (input != kNetworkInput) add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
+    for (StoredMap& map : by_root)
+      if (map.root >= 0) maps_.push_back(map);
+  }
+
+  void add_reader(StoredMap& map, int reader, int input) {
+    // A concat reads nothing that is stored in its place, and a layer not what it was fused into.
+    if (root_of(reader) == map.root && (network_.layers[static_cast<std::size_t>(reader)].op == Op::kConcat || worker_of(reader) == input)) {
+      return;
+    }
+    map.last = std::max(map.last, worker_of(reader));
+    map.is_output = false;
+    ++map.transfers;
+  }
+
+  const Network& network_;
+  const TiledGraph& graph_;
+  std::vector<StoredMap> maps_;
+};
+
+}  // namespace
+
+std::vector<OutputPlace> place_outputs(const Network& network, const TiledGraph& graph,
+                                       const FeatureMemory& memory, const DramEstimate& dram) {
+  if (memory.bytes == 0) return {};
+  return Placement(network, graph).choose(memory, dram);
+}
+
+}  // namespace tilewake
