@@ -89,7 +89,7 @@ std::string evaluation_report(const Evaluation& evaluation, const FeatureSet& se
 
   TextTable worst({{"worst layers", Alignment::kLeft},
                    {"op class", Alignment::kLeft},
-                   {"measured"},
+                   {"simulated"},
                    {"predicted"},
                    {"error %"}});
   for (const Case& c : evaluation.worst) {

@@ -18,7 +18,7 @@ search=runs/quickstart-search
 
 scripts/setup.sh --search
 cmake --preset release -DTILEWAKE_BUILD_TESTS=OFF -DTILEWAKE_UNITY=ON
-cmake --build --preset release --target tilewake_cli tilewake_nas_cli
+cmake --build --preset release --target tilewake_cli  # first: its results do not wait for LibTorch
 tilewake=build/release/tilewake
 
 echo
@@ -57,7 +57,11 @@ $tilewake predict --model $model --net mobilenet_v2 --format csv | awk -F, '
     show("total", all_simulated, all_predicted)
   }' - $run/layers.csv
 
+$tilewake report $run runs/quickstart-model --out runs/quickstart.html
+echo "Open runs/quickstart.html to see this as charts; the search needs minutes more."
+
 echo
+cmake --build --preset release --target tilewake_nas_cli
 echo "== search for a network for Fashion-MNIST that takes 0.04 ms on MIDAP, in minutes"
 $tilewake nas run --hw midap --model $model --target-ms 0.04 --data fashion-mnist \
   --space fashion_small --recipe quick --random 1 --out $search --force
@@ -67,6 +71,6 @@ $tilewake report $run runs/quickstart-model $search --out runs/quickstart.html
 echo
 echo "Written to $run, $model and $search:"
 ls $run $search
-echo "Open runs/quickstart.html to see all of it as charts;"
+echo "Open runs/quickstart.html to see all of it as charts, now with the search;"
 echo "open $run/timeline.json in https://ui.perfetto.dev to see where every cycle went;"
 echo "$search/decisions.log says what the search tried, and why it chose what it did."

@@ -38,10 +38,11 @@ std::string calibration_table(const CalibrationReport& report) {
   const std::size_t columns = output_columns();
   std::string text = fmt::format(
       "latency model of {}, fitted to {} layers of {} networks: {}, seed {}\n\n"
-      "on held-out networks:\n\n{}\n"
+      "on held-out networks: MAPE {:.2f} % of layers, {:.2f} % of networks\n\n{}\n"
       "on the networks of the fit: MAPE {:.2f} % of layers, {:.2f} % of networks\n",
       model.hardware.name, with_separators(model.provenance.num_layers),
       with_separators(model.provenance.num_networks), model.provenance.set, model.provenance.seed,
+      100.0 * model.holdout.layers.mape, 100.0 * model.holdout.networks.mape,
       evaluation_report(model.holdout, extractor->set(), columns),
       100.0 * calibration.train.layers.mape, 100.0 * calibration.train.networks.mape);
   if (!calibration.warnings.empty()) {

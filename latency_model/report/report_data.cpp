@@ -283,14 +283,12 @@ class ReportReader {
   void add_search_files(Json& section, const fs::path& directory) {
     add_layers(section, directory);
     for (const auto& [name, first_line] :
-         {std::pair{"metrics", "# tilewake-metrics v1"}, std::pair{"costs", "# tilewake-costs v1"},
-          std::pair{"steps", "# tilewake-steps v1"}}) {
+         {std::pair{"metrics", "# tilewake-metrics v2"}, std::pair{"costs", "# tilewake-costs v1"},
+          std::pair{"steps", "# tilewake-steps v1"},
+          std::pair{"decisions", "# tilewake-decisions v1"}}) {
       const fs::path file = directory / (std::string(name) + ".csv");
       if (is_there(file)) section[name] = read_csv_columns(file.string(), first_line);
     }
-    const fs::path decisions = directory / "decisions.log";
-    if (is_there(decisions))
-      section["decisions"] = read_text_file(decisions.string(), kMaxTextBytes);
     const fs::path architecture = directory / "architecture.yaml";
     if (is_there(architecture)) {
       section["architecture"] = yaml_json(

@@ -37,8 +37,11 @@ void ProgressLine::update(const PhaseProgress& progress) {
 
 std::string progress_text(const PhaseProgress& progress, std::size_t max_columns) {
   const std::int64_t percent = 100 * progress.step / std::max<std::int64_t>(progress.num_steps, 1);
+  // "rank-3db59ac718b61856": the name of a candidate's files says nothing to a reader.
+  const bool is_candidate = progress.phase.starts_with("rank-");
   std::vector<std::string> parts = {
-      fmt::format("{} {} of {}", progress.phase, progress.step, progress.num_steps),
+      fmt::format("{} {} of {}", is_candidate ? "candidate" : progress.phase, progress.step,
+                  progress.num_steps),
       fmt::format("{} %", percent), fmt::format("loss {:.3f}", progress.loss),
       fmt::format("accuracy {:.1f} %", 100.0 * progress.accuracy)};
   if (progress.latency_ms) {

@@ -14,6 +14,7 @@
 
 #include "nas/report/step_table.hpp"
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/units.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
@@ -72,10 +73,10 @@ std::string conclusion(const TargetResult& target) {
   if (!is_complete(target)) return "";
   const StepRecord& last = target.steps.back();
   std::string text = fmt::format(
-      "estimated {}, simulated {}, limit {}, test accuracy {} (validation {}), {} parameters\n",
-      as_ms(*last.estimated_ms), as_ms(*last.simulated_ms), as_ms(target.target_ms),
+      "test accuracy {} (validation {}), simulated {}, estimated {}, limit {}, {} parameters\n",
       as_percent(*last.test_accuracy), as_percent(*last.validation_accuracy),
-      num_trained_params(*last.architecture));
+      as_ms(*last.simulated_ms), as_ms(*last.estimated_ms), as_ms(target.target_ms),
+      with_separators(num_trained_params(*last.architecture)));
   if (const std::optional<double> mean = mean_accuracy(target.random)) {
     text += fmt::format(
         "validation accuracy {} against {} (mean of {} random network(s) of similar latency): "

@@ -102,10 +102,14 @@ void write_target(const TargetResult& target, const Machine& machine, NetworkSim
 /// The files that a resumed run rewrites before it has compared all settings.
 std::vector<std::string> texts_of(const RunContext& run) {
   std::vector<std::string> paths;
-  for (const char* name : {"/run.yaml", "/space.yaml", "/operators.csv", "/decisions.log"}) {
+  for (const char* name :
+       {"/run.yaml", "/space.yaml", "/operators.csv", "/decisions.log", "/decisions.csv"}) {
     paths.push_back(run.directory + name);
   }
-  for (const Target& target : targets_of(run)) paths.push_back(target.directory + "/decisions.log");
+  for (const Target& target : targets_of(run)) {
+    paths.push_back(target.directory + "/decisions.log");
+    paths.push_back(target.directory + "/decisions.csv");
+  }
   return paths;
 }
 

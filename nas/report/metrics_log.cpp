@@ -30,7 +30,7 @@ constexpr std::string_view kCsvName = "metrics.csv";
 constexpr std::string_view kEventName = "events.out.tfevents.0000000000.tilewake";
 // A row takes 100 bytes, so that this is a million epochs.
 constexpr std::size_t kMaxLogBytes = std::size_t{256} << 20;
-constexpr std::string_view kVersionLine = "# tilewake-metrics v1\n";
+constexpr std::string_view kVersionLine = "# tilewake-metrics v2\n";
 
 /// The numeric columns, which are also tags, in file order.
 using Values = std::array<std::pair<std::string_view, std::optional<double>>, 8>;
@@ -49,7 +49,7 @@ Values values_of(const MetricsRow& row) {
 std::string csv_head() {
   std::string text = std::string(kVersionLine) + "phase,step";
   for (const auto& [name, value] : values_of({})) text += fmt::format(",{}", name);
-  return text + "\n";
+  return text + ",gates\n";
 }
 
 std::string csv_line(const MetricsRow& row) {
@@ -57,7 +57,7 @@ std::string csv_line(const MetricsRow& row) {
   for (const auto& [name, value] : values_of(row)) {
     text += value ? fmt::format(",{}", *value) : ",";  // shortest text that round-trips
   }
-  return text + "\n";
+  return text + "," + csv_field(row.gates) + "\n";
 }
 
 double now() {

@@ -21,6 +21,7 @@ struct MetricsRow {
   std::optional<double> validation_accuracy;
   std::optional<double> latency_ms;
   std::optional<double> gap_ms;  // latency - target
+  std::string gates;             // what they select at each block; not in the event file
 };
 
 /// metrics.csv and a TensorBoard event file (tag "phase/column") of a directory, both appended to

@@ -59,7 +59,7 @@ std::string aligned(const Cells& cells, const std::array<std::size_t, kNumColumn
 
 std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns) {
   std::vector<Cells> lines = {
-      {"step", "network", "estimated ms", "simulated ms", "accuracy %", "params M", "GMACs"}};
+      {"step", "network", "estimated ms", "simulated ms", "validation %", "params M", "GMACs"}};
   for (const StepRow& row : rows) lines.push_back(printed_cells(row));
   std::array<std::size_t, kNumColumns> widths{};
   for (const Cells& line : lines) {
@@ -74,14 +74,18 @@ std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_co
   TextTable table({{"step", TextTable::Alignment::kLeft},
                    {"estimated ms"},
                    {"simulated ms"},
-                   {"accuracy %"},
+                   {"validation %"},
                    {"params M"},
                    {"GMACs"}});
   std::string networks = "networks:\n";
+  std::string steps;  // with the same network
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const Cells& cells = lines[i];
     table.add_row({cells[0], cells[2], cells[3], cells[4], cells[5], cells[6]});
-    networks += fmt::format("  {}: {}\n", cells[0], cells[1]);
+    const bool is_new = i == 1 || cells[1] != lines[i - 1][1];
+    steps = is_new ? cells[0] : steps + ", " + cells[0];
+    const bool is_last = i + 1 == lines.size() || cells[1] != lines[i + 1][1];
+    if (is_last) networks += fmt::format("  {}: {}\n", steps, cells[1]);
   }
   return table.to_string(false, max_columns) + wrapped_lines(networks, max_columns);
 }

@@ -20,9 +20,12 @@ struct StepRow {
   std::int64_t macs = 0;
 };
 
-/// Columns for display: ms with four digits, accuracy in percent, parameters in millions, GMACs;
+/// Columns for display: ms with four digits, validation accuracy in percent, parameters in
+/// millions, GMACs;
 /// "-" for missing figures. The first line has the titles; every line ends in a line feed.
-///   @param max_columns  of a line; 0: any number. In a wider table the networks are below it.
+///   @param max_columns  of a line; 0: any number. The networks of a wider table are below it,
+///   equal ones
+///                       of successive steps once.
 std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns = 0);
 
 /// `# tilewake-steps v1`, a line of names, one line per row; empty fields for missing figures.

@@ -245,8 +245,9 @@ const Candidate* confirmed(const RunContext& run, const Target& target,
       record.simulated_ms = simulated.ms;
       return &candidate;
     }
-    record.log.push_back(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
-                                     as_ms(candidate.latency_ms), simulated.missed));
+    record.add_candidate(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
+                                     as_ms(candidate.latency_ms), simulated.missed),
+                         Verdict::kRejected, candidate.latency_ms);
   }
   return nullptr;
 }
@@ -277,7 +278,7 @@ void one_shot(const RunContext& run, const Target& target, const SpaceDesign& de
   record.architecture = architecture_of(run.operators, found->path);
   record.architecture->name = "searched";
   record.estimated_ms = found->latency_ms;
-  record.log.push_back(in_one_line(*record.architecture));
+  record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms);
   record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
                                    as_percent(found->score)));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -115,24 +116,30 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
   const std::vector<Path> paths = draw(run, target, 2 * num_wanted, kSearchDraws);
   double best = -1.0;
   double sum = 0.0;
+  std::size_t best_index = 0;  // in the record
   int num_ranked = 0;
   for (std::size_t i = 0; i < paths.size() && num_ranked < num_wanted; ++i) {
     Architecture architecture = architecture_of(run.operators, paths[i]);
     const SimulatedLatency simulated = simulate_within(run, target, to_network(architecture));
     std::string verdict = simulated.missed;
+    std::optional<double> accuracy;
     if (verdict.empty()) {
       const Ranked ranked = rank_by_training(run, target, architecture);
       sum += ranked.accuracy;
       ++num_ranked;
       verdict = fmt::format("accuracy {} (+-{})", as_percent(ranked.accuracy),
                             as_percent(ranked.standard_error));
+      accuracy = ranked.accuracy;
       if (ranked.accuracy > best) {
         best = ranked.accuracy;
+        best_index = record.candidates.size();
         record.architecture = architecture;
         record.simulated_ms = simulated.ms;
       }
     }
-    record.log.push_back(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict));
+    record.add_candidate(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict),
+                         accuracy ? Verdict::kTrained : Verdict::kRejected,
+                         simulated.ms > 0.0 ? std::optional(simulated.ms) : std::nullopt, accuracy);
   }
   if (!record.architecture) {
     throw TargetMissed(
@@ -141,6 +148,7 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
                     run.operators.name, as_ms(target.limit_ms), paths.size()),
         target.limit_ms, 0.0, {});
   }
+  record.candidates[best_index].verdict = Verdict::kChosen;
   record.architecture->name = "searched";
   record.estimated_ms = run.estimate(to_network(*record.architecture));
   record.validation_accuracy = best;
@@ -194,9 +202,11 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
     inherited.push_back(inherited_accuracy(run, supernet, path, /*validation_images=*/0));
     const Ranked ranked = rank_by_training(run, target, architecture);
     alone.push_back(ranked.accuracy);
-    record.log.push_back(fmt::format("{}: {} inherited, {} (+-{}) alone", in_one_line(architecture),
+    record.add_candidate(fmt::format("{}: {} inherited, {} (+-{}) alone", in_one_line(architecture),
                                      as_percent(inherited.back()), as_percent(ranked.accuracy),
-                                     as_percent(ranked.standard_error)));
+                                     as_percent(ranked.standard_error)),
+                         Verdict::kTrained, run.estimate(to_network(architecture)),
+                         ranked.accuracy);
     run.log(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(), count,
                         as_percent(inherited.back()), as_percent(alone.back())));
   }

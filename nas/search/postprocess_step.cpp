@@ -98,19 +98,21 @@ class Trial {
     const std::optional<ConfirmedCandidate> candidate =
         scaled_alike(run_, target_, variant, direction_);
     if (!candidate) {
-      record_.log.push_back(what + ": no network with it keeps to the limit; left out");
+      record_.add_candidate(what + ": no network with it keeps to the limit; left out",
+                            Verdict::kRejected, {});
       return {};
     }
     const Architecture& network = candidate->scaled.architecture;
     const Ranked rank = rank_by_training(run_, target_, network);
     const double gain = rank.accuracy - *record_.validation_accuracy;
     const bool is_kept = gain > rank.standard_error;
-    record_.log.push_back(
+    record_.add_candidate(
         fmt::format("{}: accuracy {} at {} against {} when scaling uses the same time; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
                     what, as_percent(rank.accuracy), as_ms(candidate->simulated_ms),
                     as_percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
-                    100.0 * gain, 100.0 * rank.standard_error));
+                    100.0 * gain, 100.0 * rank.standard_error),
+        is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated_ms, rank.accuracy);
     if (is_kept) {
       unscaled_ = variant;
       record_.architecture = network;

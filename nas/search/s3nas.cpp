@@ -189,7 +189,7 @@ StepRecord search_step(const RunContext& run, const Target& target, const Latenc
     record.architecture->name = "searched";
     record.estimated_ms = run.estimate(to_network(*record.architecture));
     record.simulated_ms = run.simulate(to_network(*record.architecture));
-    record.log.push_back(in_one_line(*record.architecture));
+    record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms);
     record.log.push_back(fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
                                      as_ms(*record.simulated_ms)));
   });

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -72,9 +74,11 @@ void scale(const RunContext& run, const Target& target, const StepRecord& search
       candidates.size(), 100.0 * kUsedShare, run.recipe.ranking.epochs, run.recipe.max_ranked));
   const ConfirmedCandidate* best = nullptr;
   Ranked best_rank;
+  std::size_t best_index = 0;  // in the record
   int num_ranked = 0;
   for (const ConfirmedCandidate& candidate : candidates) {
     std::string verdict = candidate.rejected();
+    std::optional<double> accuracy;
     if (verdict.empty() && num_ranked == run.recipe.max_ranked) {
       verdict = candidate.simulated_ms < kUsedShare * target.limit_ms
                     ? "not trained: leaves more of the limit unused"
@@ -84,14 +88,19 @@ void scale(const RunContext& run, const Target& target, const StepRecord& search
       const Ranked rank = rank_by_training(run, target, candidate.scaled.architecture);
       verdict = fmt::format("accuracy {} (+-{})", as_percent(rank.accuracy),
                             as_percent(rank.standard_error));
+      accuracy = rank.accuracy;
       if (best == nullptr || rank.accuracy > best_rank.accuracy) {
         best = &candidate;
         best_rank = rank;
+        best_index = record.candidates.size();
       }
     }
-    record.log.push_back(candidate.in_one_line() + ": " + verdict);
+    record.add_candidate(candidate.in_one_line() + ": " + verdict,
+                         accuracy ? Verdict::kTrained : Verdict::kRejected, candidate.known_ms(),
+                         accuracy);
   }
   if (best == nullptr) throw missed(target, search, candidates);
+  record.candidates[best_index].verdict = Verdict::kChosen;
   record.architecture = best->scaled.architecture;
   record.architecture->name = "scaled";
   record.estimated_ms = best->scaled.estimated_ms;
@@ -108,7 +117,7 @@ void fill(const RunContext& run, const Target& target, const StepRecord& search,
   record.values.clear();
   const ConfirmedCandidate filled = fill_and_confirm(run, target, *search.architecture);
   if (filled.is_rejected()) {
-    record.log.push_back("not filled: " + filled.rejected());
+    record.add_candidate("not filled: " + filled.rejected(), Verdict::kRejected, filled.known_ms());
   } else {
     record.architecture = filled.scaled.architecture;
     record.estimated_ms = filled.scaled.estimated_ms;
@@ -135,6 +144,12 @@ std::string ConfirmedCandidate::in_one_line() const {
   }
   if (simulated_ms > 0.0) text += fmt::format(", simulated {}", as_ms(simulated_ms));
   return text;
+}
+
+std::optional<double> ConfirmedCandidate::known_ms() const {
+  if (simulated_ms > 0.0) return simulated_ms;
+  if (scaled.estimated_ms > 0.0) return scaled.estimated_ms;
+  return {};
 }
 
 std::vector<ConfirmedCandidate> scale_and_confirm(const RunContext& run, const Target& target,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ConfirmedCandidate {
   bool is_rejected() const { return !scaled.rejected.empty() || !missed.empty(); }
   std::string rejected() const { return scaled.rejected.empty() ? missed : scaled.rejected; }
   std::string in_one_line() const;
+  std::optional<double> known_ms() const;  // simulated, otherwise estimated
 };
 
 /// scale_to_limit up to the target, each result simulated. Where the simulated latency exceeds the

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/search_run.hpp"
 
+#include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -13,7 +15,9 @@
 #include "nas/search/steps.hpp"
 #include "nas/space/published_networks.hpp"
 #include "simulator/common/atomic_file.hpp"
+#include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 
 namespace tilewake {
 namespace {
@@ -57,19 +61,42 @@ MethodSteps steps_of(RunContext& run, Step last) {
   throw std::logic_error("unknown method");
 }
 
+/// The lines of a record for decisions.csv.
+std::string decisions_csv(const StepRecord& record) {
+  const auto field = [](const std::optional<double>& value) {
+    return value ? fmt::format("{}", *value) : std::string();
+  };
+  std::string text;
+  auto candidate = record.candidates.begin();
+  for (std::size_t i = 0; i < record.log.size(); ++i) {
+    const bool is_candidate = candidate != record.candidates.end() && candidate->line == i;
+    text += fmt::format("{},{},{},{},{}\n", csv_field(record.step),
+                        is_candidate ? to_string(candidate->verdict) : "note",
+                        is_candidate ? field(candidate->latency_ms) : "",
+                        is_candidate ? field(candidate->accuracy) : "",
+                        csv_field(one_line(record.log[i])));
+    if (is_candidate) ++candidate;
+  }
+  return text;
+}
+
+/// decisions.log for people, and the same as decisions.csv for programs.
 void write_decisions(const std::string& directory, const StepRecord& design,
                      const TargetResult& result) {
   std::string text;
+  std::string csv = "# tilewake-decisions v1\nstep,kind,latency_ms,accuracy,text\n";
   const auto add = [&](const StepRecord& record) {
     text += fmt::format("== {}\n", record.step);
     for (const std::string& line : record.log) text += line + "\n";
     text += "\n";
+    csv += decisions_csv(record);
   };
   add(design);
   for (const StepRecord& record : result.steps) add(record);
   for (const StepRecord& record : result.random) add(record);
   if (result.correlation) add(*result.correlation);
   write_file_atomically(directory + "/decisions.log", text);
+  write_file_atomically(directory + "/decisions.csv", csv);
 }
 
 /// The steps towards one target, up to `last`.

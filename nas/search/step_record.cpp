@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/step_record.hpp"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -28,6 +31,34 @@ std::optional<double> get(const Json& json, const char* key) {
   const auto found = json.find(key);
   if (found == json.end()) return {};
   return found->get<double>();
+}
+
+constexpr std::array<std::pair<Verdict, std::string_view>, 3> kVerdicts = {
+    {{Verdict::kChosen, "chosen"},
+     {Verdict::kTrained, "trained"},
+     {Verdict::kRejected, "rejected"}}};
+
+Json candidate_json(const CandidateResult& candidate) {
+  Json json = {{"line", candidate.line}, {"verdict", to_string(candidate.verdict)}};
+  set(json, "latency_ms", candidate.latency_ms);
+  set(json, "accuracy", candidate.accuracy);
+  return json;
+}
+
+CandidateResult parse_candidate(const Json& json, std::size_t num_lines, const std::string& path) {
+  CandidateResult candidate;
+  candidate.line = json.at("line").get<std::size_t>();
+  const auto verdict = json.at("verdict").get<std::string>();
+  const auto* const found =
+      std::find_if(kVerdicts.begin(), kVerdicts.end(),
+                   [&](const auto& entry) { return entry.second == verdict; });
+  if (found == kVerdicts.end() || candidate.line >= num_lines) {
+    throw InputError(path + ": is not a step record: a candidate without a line or verdict");
+  }
+  candidate.verdict = found->first;
+  candidate.latency_ms = get(json, "latency_ms");
+  candidate.accuracy = get(json, "accuracy");
+  return candidate;
 }
 
 /// A fingerprint as one string a line, and back.
@@ -69,10 +100,25 @@ StepRecord parse(const std::string& text, const std::string& path) {
   record.test_accuracy = get(json, "test_accuracy");
   record.values = json.at("values").get<std::vector<double>>();
   record.log = json.at("log").get<std::vector<std::string>>();
+  for (const Json& candidate : json.at("candidates")) {
+    record.candidates.push_back(parse_candidate(candidate, record.log.size(), path));
+  }
   return record;
 }
 
 }  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  return std::find_if(kVerdicts.begin(), kVerdicts.end(),
+                      [&](const auto& entry) { return entry.first == verdict; })
+      ->second;
+}
+
+void StepRecord::add_candidate(std::string line, Verdict verdict, std::optional<double> latency_ms,
+                               std::optional<double> accuracy) {
+  candidates.push_back({log.size(), verdict, latency_ms, accuracy});
+  log.push_back(std::move(line));
+}
 
 void StepRecord::take_result_of(const StepRecord& other) {
   architecture = other.architecture;
@@ -113,6 +159,10 @@ void write_step_record(const std::string& path, const StepRecord& record) {
   set(json, "test_accuracy", record.test_accuracy);
   json["values"] = record.values;
   json["log"] = record.log;
+  json["candidates"] = Json::array();
+  for (const CandidateResult& candidate : record.candidates) {
+    json["candidates"].push_back(candidate_json(candidate));
+  }
   json["hash"] = record_hash(json);
   make_directory_of(path);
   write_file_atomically(path, json.dump(1) + "\n");

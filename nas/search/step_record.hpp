@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nas/space/architecture.hpp"
 
 namespace tilewake {
+
+/// What became of a network that a step considered.
+enum class Verdict {
+  kChosen,
+  kTrained,   // for a short time, and not chosen
+  kRejected,  // without training
+};
+
+/// "chosen", "trained", "rejected"
+std::string_view to_string(Verdict verdict);
+
+/// A network that a step considered, for decisions.csv.
+struct CandidateResult {
+  std::size_t line = 0;  // in StepRecord::log
+  Verdict verdict = Verdict::kRejected;
+  std::optional<double> latency_ms;  // simulated, otherwise estimated
+  std::optional<double> accuracy;    // of validation after the short training, 0..1
+
+  bool operator==(const CandidateResult&) const = default;
+};
 
 /// The result of a step, in a file that a resumed run reads instead of repeating the step.
 struct StepRecord {
@@ -21,6 +43,11 @@ struct StepRecord {
   std::optional<double> test_accuracy;
   std::vector<double> values;    // further figures, which the step defines
   std::vector<std::string> log;  // for decisions.log
+  std::vector<CandidateResult> candidates;
+
+  /// Adds a line to the log, and its figures to the candidates.
+  void add_candidate(std::string line, Verdict verdict, std::optional<double> latency_ms,
+                     std::optional<double> accuracy = {});
 
   /// Takes over network and figures of another step, not its log.
   void take_result_of(const StepRecord& other);

@@ -102,6 +102,7 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
   for (const torch::Tensor& probabilities : output.probabilities) {
     point.choices.push_back(static_cast<int>(probabilities.detach().argmax().item<std::int64_t>()));
   }
+  choices_ = point.choices;
   if (!fastest_ || point.latency_ms < fastest_->latency_ms) fastest_ = point;
   const bool is_within = point.latency_ms <= latency_loss_.target_ms();
   if (is_within) last_within_ = point;
@@ -113,6 +114,15 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
   const torch::Tensor loss = cross_entropy(output.logits, labels, label_smoothing_) +
                              latency_loss_.loss(expected_ms, pressure);
   return {loss, output.logits, point.latency_ms};
+}
+
+std::string SearchLearner::gates() const {
+  std::string text;
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    const std::vector<Outcome>& outcomes = supernet_->blocks[i]->outcomes.outcomes;
+    text += (i == 0 ? "" : " | ") + to_string(outcomes[static_cast<std::size_t>(choices_[i])]);
+  }
+  return text;
 }
 
 void SearchLearner::save(StateArchive& archive) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <torch/torch.h>
@@ -51,6 +52,8 @@ class SearchLearner final : public SupergraphLearner {
 
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext& context) override;
+  /// "3x3:2 5x5:4 | skip": the outcome of each block.
+  std::string gates() const override;
   void save(StateArchive& archive) const override;
   void load(const StateArchive& archive) override;
 
@@ -62,6 +65,7 @@ class SearchLearner final : public SupergraphLearner {
   double threshold_rate() const override { return options_.threshold_rate; }
 
   LatencyLoss latency_loss_;
+  std::vector<int> choices_;           // of the last step
   std::int64_t num_excess_steps_ = 0;  // steps above the target less steps within, not below 0
   std::optional<SearchPoint> last_within_;
   std::optional<SearchPoint> fastest_;

@@ -329,6 +329,7 @@ void PhaseRun::add_row(bool is_epoch_end) {
   }
   row.latency_ms = latency_ms_;
   if (latency_ms_ && options_.target_ms) row.gap_ms = *latency_ms_ - *options_.target_ms;
+  row.gates = learner_.gates();
   options_.metrics->add(row);
 }
 

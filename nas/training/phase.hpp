@@ -44,6 +44,9 @@ class Learner {
   virtual Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                          const StepContext& context) = 0;
 
+  /// What the gates of the last step select, for metrics.csv; empty if there are none.
+  virtual std::string gates() const { return {}; }
+
   /// Called after the optimizer's step.
   virtual void after_step(const StepContext&) {}
 

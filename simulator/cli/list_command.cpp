@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -144,16 +145,47 @@ std::vector<ListedFile> read_files(std::string_view name, const ListedKind& kind
   return listed;
 }
 
+/// The lines of a description in what the other columns of the table leave of `max_columns` (0: any
+/// number).
+std::vector<std::string> description_lines(const std::string& description,
+                                           const std::vector<std::size_t>& widths,
+                                           std::size_t max_columns) {
+  constexpr std::size_t kGap = 2;
+  constexpr std::size_t kLeast = 20;
+  if (max_columns == 0) return {description};
+  std::size_t used = 0;
+  for (const std::size_t width : widths) used += width + kGap;
+  std::istringstream text(
+      wrapped(description, "", std::max(max_columns - std::min(used, max_columns), kLeast)));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(std::move(line));
+  if (lines.empty()) lines.emplace_back();
+  return lines;
+}
+
 std::string kind_table(std::string_view name, const ListedKind& kind) {
   std::vector<TextTable::Column> columns = {{std::string(name), Alignment::kLeft}};
   columns.insert(columns.end(), kind.figures.begin(), kind.figures.end());
+  std::vector<std::size_t> widths;  // of the columns before the description
+  for (const TextTable::Column& column : columns) widths.push_back(column.title.size());
   columns.push_back({"description", Alignment::kLeft});
-  TextTable table(std::move(columns));
-  for (const ListedFile& listed : read_files(name, kind)) {
+  const std::vector<ListedFile> files = read_files(name, kind);
+  std::vector<std::vector<std::string>> rows;
+  for (const ListedFile& listed : files) {
     std::vector<std::string> row = {shortened(one_line(listed.file.name))};
     for (const Figure& figure : listed.figures) row.push_back(figure.cell);
-    row.push_back(listed.description);
-    table.add_row(std::move(row));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    rows.push_back(std::move(row));
+  }
+  TextTable table(std::move(columns));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    std::vector<std::string> row = std::move(rows[i]);
+    for (std::string& line : description_lines(files[i].description, widths, text_columns())) {
+      row.resize(widths.size());
+      row.push_back(std::move(line));
+      table.add_row(std::move(row));
+      row.clear();  // the names and figures are in the first line only
+    }
   }
   return table.to_string(use_color(), text_columns());
 }

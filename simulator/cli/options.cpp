@@ -33,12 +33,21 @@ std::string aligned_names(const OptionHelp& option) {
   return (option.short_name.empty() ? "    " : "") + option.names();
 }
 
-/// A usage of any number of lines, broken again, but not within brackets.
+/// A usage of any number of lines, broken again, but not within brackets. Each "tilewake" at the
+/// beginning of a line begins another usage.
 std::string usage_text(const std::string& usage, std::size_t columns) {
+  constexpr std::string_view kNext = "\n       tilewake ";
   constexpr char kKept = '\x01';  // a blank in brackets
   std::string text = "usage: tilewake ";
   int depth = 0;
-  for (const char c : usage) {
+  for (std::size_t i = 0; i < usage.size(); ++i) {
+    if (std::string_view(usage).substr(i).starts_with(kNext)) {
+      text.erase(text.find_last_not_of(' ') + 1);
+      text += kNext;
+      i += kNext.size() - 1;
+      continue;
+    }
+    const char c = usage[i];
     depth += (c == '[' ? 1 : 0) - (c == ']' ? 1 : 0);
     const bool is_blank = c == ' ' || c == '\n';
     if (is_blank && (text.back() == ' ' || text.back() == kKept)) continue;
@@ -46,6 +55,30 @@ std::string usage_text(const std::string& usage, std::size_t columns) {
   }
   text = wrapped_lines(text, columns) + "\n";
   std::replace(text.begin(), text.end(), kKept, ' ');
+  return text;
+}
+
+/// A description whose lines are broken again. An empty line ends a paragraph; a line that begins
+/// with a blank remains a line.
+std::string description_text(const std::string& description, std::size_t columns) {
+  constexpr std::size_t kMaxColumns = 100;  // longer lines are hard to read
+  const std::size_t width = columns == 0 ? kMaxColumns : std::min(columns, kMaxColumns);
+  std::string text;
+  std::string paragraph;
+  const auto end_paragraph = [&] {
+    text += wrapped(paragraph, "", width);
+    paragraph.clear();
+  };
+  std::istringstream lines(description);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line[0] != ' ') {
+      paragraph += line + " ";
+      continue;
+    }
+    end_paragraph();
+    text += line + "\n";
+  }
+  end_paragraph();
   return text;
 }
 
@@ -193,10 +226,7 @@ std::string Options::help_text() const {
   const std::size_t columns = text_columns();
   std::string text = usage_text(help_.usage, columns);
   text += '\n';
-  std::istringstream description(help_.description);
-  for (std::string line; std::getline(description, line);) {
-    text += line.empty() ? "\n" : wrapped(line, "", columns);
-  }
+  text += description_text(help_.description, columns);
   text += "\noptions:\n";
   width = std::min(width, columns / 3);
   for (const OptionHelp& option : help_.options) {

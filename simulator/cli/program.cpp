@@ -89,9 +89,8 @@ class Executable {
     }
     return text + fmt::format(
                       "\n'{} COMMAND --help' lists the options of a command.\n"
-                      "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 4 tolerance or "
-                      "target missed,\n"
-                      "            130 interrupted\n",
+                      "exit codes: 0 ok, 1 internal error, 2 usage, 3 bad input, 4 tolerance or\n"
+                      "            target missed, 130 interrupted\n",
                       name_);
   }
 

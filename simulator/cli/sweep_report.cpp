@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/sweep_report.hpp"
 
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -94,21 +95,32 @@ std::string fastest_text(const Sweep& sweep) {
   return text.empty() ? text : text + "\n";
 }
 
-}  // namespace
+/// Titles of the settings: the keys, or only their last components where those differ.
+std::vector<std::string> setting_titles(const Sweep& sweep, bool is_short) {
+  std::vector<std::string> titles;
+  for (const Setting& setting : sweep.plan().settings()) {
+    const std::string& key = setting.key;
+    titles.push_back(is_short ? key.substr(key.rfind('.') + 1) : key);
+  }
+  const std::set<std::string> distinct(titles.begin(), titles.end());
+  const bool is_clear = !is_short || distinct.size() == titles.size();
+  return is_clear ? titles : setting_titles(sweep, false);
+}
 
-std::string sweep_table(const Sweep& sweep) {
+/// One row per point.
+TextTable points_table(const Sweep& sweep, bool has_short_titles) {
   std::vector<TextTable::Column> columns = {{"hardware", Alignment::kLeft},
                                             {"network", Alignment::kLeft}};
-  for (const Setting& setting : sweep.plan().settings()) {
-    columns.push_back({shortened(printable(setting.key))});
+  for (const std::string& title : setting_titles(sweep, has_short_titles)) {
+    columns.push_back({shortened(printable(title))});
   }
   columns.insert(columns.end(), {{"cycles"},
                                  {"ms"},
-                                 {"GMACs", Alignment::kRight, 3},
-                                 {"PE util"},
-                                 {"DRAM MB", Alignment::kRight, 2},
-                                 {"stalls"},
-                                 {"schedule", Alignment::kLeft, 1}});
+                                 {"GMACs", Alignment::kRight, 5},
+                                 {"PE util", Alignment::kRight, 2},
+                                 {"DRAM MB", Alignment::kRight, 4},
+                                 {"stalls", Alignment::kRight, 1},
+                                 {"schedule", Alignment::kLeft, 3}});
   TextTable table(std::move(columns));
   for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {
     std::vector<std::string> cells;
@@ -123,9 +135,18 @@ std::string sweep_table(const Sweep& sweep) {
     for (std::string& cell : figure_cells(*result.summary)) cells.push_back(std::move(cell));
     table.add_row(std::move(cells));
   });
+  return table;
+}
+
+}  // namespace
+
+std::string sweep_table(const Sweep& sweep) {
   const std::size_t max_columns = output_columns();
   std::string text = wrapped_lines(fastest_text(sweep), max_columns);
-  text += table.to_string(use_color(), max_columns);
+  const TextTable whole = points_table(sweep, false);
+  const bool is_narrow =
+      max_columns > 0 && whole.to_string(false) != whole.to_string(false, max_columns);
+  text += (is_narrow ? points_table(sweep, true) : whole).to_string(use_color(), max_columns);
   if (sweep.num_failed() == 0) return text;
   const std::size_t end_of_table = text.size();
   text += "\nfailed:\n";

@@ -214,9 +214,19 @@ const YamlNode* YamlReader::lookup(const std::string& key) {
   return node_->find(key);
 }
 
+std::string YamlReader::misspelled(const std::string& key) const {
+  std::vector<std::string_view> unread;
+  for (const YamlNode::Key& other : node_->keys) {
+    if (!seen_.contains(other.name)) unread.push_back(other.name);
+  }
+  const std::string near(nearest_name(key, unread));
+  if (near.empty()) return "";
+  return fmt::format("; line {} has '{}', did you mean '{}'?", line(near), printable(near), key);
+}
+
 const YamlNode& YamlReader::value_of(const std::string& key) {
   const YamlNode* value = lookup(key);
-  if (value == nullptr) fail(key, "missing");
+  if (value == nullptr) fail(key, "missing" + misspelled(key));
   return *value;
 }
 

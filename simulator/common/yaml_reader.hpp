@@ -123,6 +123,8 @@ class YamlReader {
 
   const YamlNode* lookup(const std::string& key);
   const YamlNode& value_of(const std::string& key);
+  /// The key that may be a misspelled `key`, which is missing; or "".
+  std::string misspelled(const std::string& key) const;
   std::string path_of(const std::string& key) const;
 
   template <typename T>

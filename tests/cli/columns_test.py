@@ -70,6 +70,8 @@ class ColumnsTest(CliTest):
         yield ["simulate", "--hw", "dsp_like", "--net", "shufflenet_v2_x1"]
         yield ["simulate", "--sweep", "--hw", "midap,dsp_like", "--net", "long.yaml,tiny.yaml",
                "--set", "dram.num_channels=1,2"]
+        yield ["simulate", "--sweep", "--hw", "midap,tpu_like_128", "--net", "long.yaml,tiny.yaml",
+               "--set", "dram.num_channels=1,2", "--set", "clock_mhz=500,1000"]
         yield ["predict", "--model", "model.yaml", "--net", "mobilenet_v2"]
         yield ["calibrate", *machine, "--networks", "8", "--out", "out.yaml"]
         yield ["check", *machine, "--net", "shufflenet_v2_x1", "-v"]

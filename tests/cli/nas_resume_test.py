@@ -54,7 +54,7 @@ class InterruptTest(ResumeTest):
         return process.returncode, stderr
 
     def test_an_interrupted_phase_is_gone_on_with(self):
-        for beginning in ("supergraph 2 of", "search 3 of", "rank-", "train 2 of"):
+        for beginning in ("supergraph 2 of", "search 3 of", "candidate ", "train 2 of"):
             with self.subTest(beginning):
                 code, stderr = self.interrupt(signal.SIGINT, beginning)
                 self.assertEqual(code, 130)

@@ -32,7 +32,7 @@ class ResultTest(NasTest):
 
     def test_the_directory_holds_what_is_documented_and_nothing_half_written(self):
         self.assertEqual(sorted(p.name for p in self.run_dir.iterdir()), [
-            "architecture.yaml", "costs.csv", "decisions.log",
+            "architecture.yaml", "costs.csv", "decisions.csv", "decisions.log",
             "events.out.tfevents.0000000000.tilewake", "layers.csv", "manifest.txt", "metrics.csv",
             "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
             "space.yaml", "steps", "steps.csv", "summary.json", "supergraph.ckpt", "train.ckpt",
@@ -85,18 +85,30 @@ class ResultTest(NasTest):
         log = (self.run_dir / "decisions.log").read_text()
         self.assertEqual(re.findall(r"(?m)^== (.*)", log), ["design", *COMMANDS[1:]])
         self.assertRegex(log, r"(?m)^chosen: stem \d+")
+        decisions = rows_of(self.run_dir / "decisions.csv", "# tilewake-decisions v1")
+        self.assertEqual([row["text"] for row in decisions],
+                         [line for line in log.split("\n") if line and not line.startswith("== ")])
+        self.assertEqual(list(dict.fromkeys(row["step"] for row in decisions)), ["design", *COMMANDS[1:]])
+        scaled = [row for row in decisions if row["step"] == "scale" and row["kind"] != "note"]
+        self.assertEqual([row["kind"] for row in scaled].count("chosen"), 1)
+        for row in scaled:
+            self.assertEqual(bool(row["accuracy"]), row["kind"] != "rejected", row)
+            self.assertEqual(row["text"].endswith(" %)"), bool(row["accuracy"]), row)
         self.assertRegex(log, r"test accuracy [\d.]+ % \(\+-[\d.]+ %\) of 500 images")
 
     def test_metrics_have_every_phase_and_tensorboard_has_them_too(self):
-        rows = rows_of(self.run_dir / "metrics.csv", "# tilewake-metrics v1")
+        rows = rows_of(self.run_dir / "metrics.csv", "# tilewake-metrics v2")
         phases = list(dict.fromkeys(row["phase"] for row in rows))
         self.assertEqual((phases[:2], phases[-1]), (["supergraph", "search"], "train"))
         self.assertTrue(all(re.match(r"rank-[0-9a-f]{16}$", name) for name in phases[2:-1]))
         for phase, steps in (("supergraph", 8), ("search", 12), ("train", 12)):
             self.assertEqual([row["step"] for row in rows if row["phase"] == phase],
                              [str(i) for i in range(1, steps + 1)])
+        blocks = {len(row["gates"].split(" | ")) for row in rows if row["gates"]}
+        self.assertEqual(len(blocks), 1)
         for row in rows:
             self.assertEqual(bool(row["latency_ms"]), row["phase"] == "search", row)
+            self.assertEqual(bool(row["gates"]), row["phase"] == "search", row)
             self.assertGreater(float(row["loss"]), 0.0)
         records = events(next(self.run_dir.glob("events.out.tfevents.*")))
         self.assertEqual(len(records), 1 + len(rows))
@@ -120,15 +132,15 @@ class ResultTest(NasTest):
             self.assertRegex(text, rf"(?m)^{section}:\n  ")
 
     def test_what_is_printed_is_the_table_and_the_result(self):
-        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\nestimated ")
+        self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\ntest accuracy ")
         self.assertRegex(self.result.stdout, r"(?m)^step +network ")
         self.assertRegex(self.result.stdout, r"(?m)^networks: ")
-        self.assertRegex(self.result.stdout, r"(?m)^estimated [\d.]+ ms, simulated [\d.]+ ms, "
-                         r"limit 0.0140 ms, test accuracy [\d.]+ % \(validation [\d.]+ %\), \d+ p")
+        self.assertRegex(self.result.stdout, r"(?m)^test accuracy [\d.]+ % \(validation [\d.]+ %\), simulated "
+                         r"[\d.]+ ms, estimated [\d.]+ ms, limit 0.0140 ms, [\d,]+ p")
         for line in self.result.stderr.splitlines():
             self.assertRegex(line, r"^tilewake: \S")
-        for phase in ("supergraph", "search", "rank-", "train"):
-            self.assertRegex(self.result.stderr, rf"(?m)^tilewake: {phase}\w* \d+ of \d+, \d+ %, "
+        for phase in ("supergraph", "search", "candidate", "train"):
+            self.assertRegex(self.result.stderr, rf"(?m)^tilewake: {phase} \d+ of \d+, \d+ %, "
                              r"loss [\d.]+, accuracy [\d.]+ %.*, \d+ images/s, \d+:\d\d left$")
 
     def test_tables_fit_the_columns_and_hold_the_whole_networks(self):
@@ -202,7 +214,7 @@ class DirectoryTest(NasTest):
         self.write(f"run/weights.ckpt.tmp-{NO_PROCESS}-0", "half written")
         self.expect_found(*ARGUMENTS, "--out", "run", "--force", "--seed", "2", command="search")
         self.assertEqual(self.names_in("run"), [
-            "costs.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake",
+            "costs.csv", "decisions.csv", "decisions.log", "events.out.tfevents.0000000000.tilewake",
             "manifest.txt", "metrics.csv", "model.yaml", "run.yaml", "search.ckpt", "space.yaml",
             "steps", "steps.csv", "supergraph.ckpt"])
         self.assertEqual(self.names_in("run/steps"), ["search.json"])
@@ -457,7 +469,7 @@ class StepTest(NasTest):
             "model.yaml", "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
             "target-0.02ms"])
         phases = {row["phase"] for row in rows_of(self.dir / "out/metrics.csv",
-                                                  "# tilewake-metrics v1")}
+                                                  "# tilewake-metrics v2")}
         self.assertEqual(phases, {"supergraph"})
         before = {name: self.snapshot(self.dir / "out" / name)
                   for name in (f"target-{TARGET_MS}ms", "target-0.02ms")}

@@ -63,6 +63,15 @@ TEST(YamlReaderTest, MissingKeyPointsAtItsMapping) {
   EXPECT_EQ(input_error_of([&] { section.required<int>("k"); }), "f.yaml:3: dram.k: missing");
 }
 
+TEST(YamlReaderTest, AMissingKeySuggestsAMisspelledOne) {
+  YamlReader reader = YamlReader::from_text("core:\n  row: 1\n  cols: 2\n", "f.yaml");
+  YamlReader core = reader.section("core");
+  EXPECT_EQ(input_error_of([&] { core.required<int>("rows"); }),
+            "f.yaml:2: core.rows: missing; line 2 has 'row', did you mean 'rows'?");
+  EXPECT_EQ(input_error_of([&] { core.required<int>("channels"); }),
+            "f.yaml:2: core.channels: missing");
+}
+
 TEST(YamlReaderTest, IntegersAreDecimalAndNothingElse) {
   for (const char* text : {"0x10", "010", "-010", "1e3", "1.0", "1_000", "\"3\"", "'3'", "three",
                            "3 4", "--3", "+-3", "+", "1,5", "0o7", "true"}) {

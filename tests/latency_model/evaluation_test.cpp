@@ -131,14 +131,14 @@ networks     2   9.17    5.00  10.07   +4.17  13.33  13.33     50.00      50.00
 Order of the networks: Kendall tau 1.0000, Spearman 1.0000
 The plain roofline has a MAPE of 50.00 % on the same layers.
 
-worst layers  op class  measured  predicted  error %
-second/b      conv           400        480   +20.00
+worst layers  op class  simulated  predicted  error %
+second/b      conv            400        480   +20.00
     compute=3 traffic=4 start=40
-first/a       conv           100        110   +10.00
+first/a       conv            100        110   +10.00
     compute=7 traffic=8 start=40
-first/b       join           300        270   -10.00
+first/b       join            300        270   -10.00
     traffic=9 start=40
-second/a      conv           200        200    +0.00
+second/a      conv            200        200    +0.00
     compute=5 traffic=6 start=40
 )");
 }

@@ -164,7 +164,8 @@ class DataTest(ReportTest):
         s3nas, spos = self.report(self.make_search("s3nas"), self.make_search("spos"))
         for section, name in ((s3nas, "s3nas"), (spos, "spos")):
             self.assertEqual(section["kind"], "search")
-            self.assertEqual(section["decisions"], (FIXTURES / name / "decisions.log").read_text())
+            self.assertEqual(section["decisions"]["text"],
+                             columns_of(FIXTURES / name / "decisions.csv")["text"])
             self.assertEqual(len(section["metrics"]["step"]),
                              len(columns_of(FIXTURES / name / "metrics.csv")["step"]))
             self.assertEqual(len(section["step_files"]), len(list((FIXTURES / name / "steps").iterdir())))
@@ -199,10 +200,10 @@ class DataTest(ReportTest):
 
     def test_hostile_names_stay_text(self):
         self.make_search("s3nas")
-        log = self.dir / "s3nas/decisions.log"
-        log.write_text(f"== design\n{HOSTILE}\n")
+        decisions = self.dir / "s3nas/decisions.csv"
+        decisions.write_text(decisions.read_text() + f"hostile,note,,,{HOSTILE}\n")
         section, = self.report("s3nas")
-        self.assertIn(HOSTILE, section["decisions"])
+        self.assertEqual(section["decisions"]["text"][-1], HOSTILE)
         self.assertNotIn("<script>window.hacked", (self.dir / "page.html").read_text())
 
 
@@ -225,7 +226,7 @@ class RefusalTest(ReportTest):
             "run": [("layers.csv", "x"), ("summary.json", "{"), ("run.yaml", "a: b"),
                     ("timeline.json", '{"traceEvents": 3}'), ("timeline.json", '{"traceEvents": [{"ph": "X"}]}'),
                     ("timeline.json", '{"traceEvents": [{"ph": "X", "tid": 1, "ts": -1, "dur": 1, "name": "a"}]}')],
-            "spos": [("metrics.csv", "# tilewake-metrics v1\na,b\n1\n"), ("metrics.csv", "# tilewake-metrics v9\n"),
+            "spos": [("metrics.csv", "# tilewake-metrics v2\na,b\n1\n"), ("metrics.csv", "# tilewake-metrics v9\n"),
                      ("evolution-supernet.json", "{}"), ("architecture.yaml", "- 1"), ("model.yaml", "a: 1"),
                      ("steps/train.json", "[")],
             "compare": [("compare.csv", '# tilewake-comparison v1\n"a\n'), ("compare.csv", "# tilewake-comparison v1")],
@@ -287,11 +288,11 @@ class BrowserTest(ReportTest):
 
     def test_searches(self):
         self.make_search("s3nas", "a")
-        log = self.dir / "a/decisions.log"
-        log.write_text(log.read_text() + f"\n== hostile\n{HOSTILE}\n")
+        decisions = self.dir / "a/decisions.csv"
+        decisions.write_text(decisions.read_text() + f"hostile,note,,,{HOSTILE}\n")
         found = self.look("search", "a", self.make_search("spos"))
         self.assertLess(found["bytes"], 5_000_000)
-        self.assertLessEqual({"accuracy-0", "training-0", "winner-0", "decisions-0", "costs-0", "predicted-0",
+        self.assertLessEqual({"accuracy-0", "training-0", "gates-0", "winner-0", "decisions-0", "costs-0", "predicted-0",
                               "errors-0", "operators-1"}, set(found["figures"]))
 
     def test_other_results(self):

@@ -44,7 +44,8 @@
       ['Command', Array.isArray(run.command) ? run.command.join(' ') : null],
       ['Directory', section.path],
       ['Version', run.version ?? section.model?.version],
-      ['Machine', machine ? `${machine.name} (${machine.file})` : null],
+      ['Machine', machine ? section.kind === 'calibration' ? machine.name : `${machine.name} (${machine.file})` : null],
+      ['Model', section.kind === 'calibration' ? machine.file : null],
       ['Clock', machine ? `${format.decimal(machine.clock_mhz)} MHz` : null],
       ['Peak', machine ? `${format.count(machine.peak_macs_per_cycle)} MACs per cycle` +
         (machine.peak_bytes_per_cycle ? `, DRAM ${format.decimal(machine.peak_bytes_per_cycle)} bytes per cycle` : '') : null],

@@ -71,10 +71,13 @@ const report = (() => {
   const unique = values => [...new Set(values)];
 
   // ---- Colours: of Okabe and Ito, distinct for colour-blind readers; style.css has the values. ----
-  const palette = [0, 1, 2, 3, 4, 5, 6, 7].map(i => `var(--c${i})`);
+  const palette = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(i => `var(--c${i})`);
+  // An operator has the same colour in all charts.
+  const operators = ['conv2d', 'depthwise_conv2d', 'fully_connected', 'add', 'mul', 'max_pool', 'global_avg_pool', 'avg_pool', 'concat', 'conv2d_matrix'];
   const colour = {
     palette,
     of: values => new Map(values.map((value, i) => [value, palette[i % palette.length]])),
+    ofOperator: name => palette[Math.max(0, operators.indexOf(name))],
     bound: {compute: 'var(--compute)', DRAM: 'var(--dram)', 'set-up': 'var(--setup)',
             write: 'var(--write)', fused: 'var(--fused)'},
   };

@@ -18,13 +18,15 @@ namespace tilewake {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr const char* kMetricsHead =
-    "# tilewake-metrics v1\n"
+    "# tilewake-metrics v2\n"
     "phase,step,epoch,learning_rate,loss,train_accuracy,validation_loss,validation_accuracy,"
-    "latency_ms,gap_ms\n";
+    "latency_ms,gap_ms,gates\n";
 
 MetricsRow row_of(std::int64_t step) {
   MetricsRow row;
@@ -63,7 +65,16 @@ TEST_F(MetricsLogTest, MissingFiguresAreEmptyFields) {
   row.learning_rate = 1e-3;
   row.validation_accuracy = 0.875;
   log.add(row);
-  EXPECT_EQ(csv(), std::string(kMetricsHead) + "train,20,0.5,0.001,,,,0.875,,\n");
+  EXPECT_EQ(csv(), std::string(kMetricsHead) + "train,20,0.5,0.001,,,,0.875,,,\n");
+}
+
+TEST_F(MetricsLogTest, GatesAreOneTextField) {
+  MetricsLog log(dir_.path().string());
+  MetricsRow row = row_of(1);
+  row.gates = "3x3:2 5x5:4 | skip";
+  log.add(row);
+  EXPECT_THAT(csv(), EndsWith(",0.5,-0.25,3x3:2 5x5:4 | skip\n"));
+  EXPECT_THAT(events(), Not(HasSubstr("gates")));
 }
 
 TEST_F(MetricsLogTest, NumbersReadBackExactly) {

@@ -17,9 +17,19 @@ std::vector<StepRow> two_rows() {
 TEST(StepTable, NumbersAreRightAlignedAndMissingOnesAreADash) {
   EXPECT_EQ(
       step_table_text(two_rows()),
-      "step     network              estimated ms  simulated ms  accuracy %  params M  GMACs\n"
-      "search   3-4-7 blocks, 28 px        0.1235             -           -     1.235  0.056\n"
-      "scaling  3x3:2 5x5:4, \"wide\"         12.30         12.25       91.24    12.800  1.290\n");
+      "step     network              estimated ms  simulated ms  validation %  params M  GMACs\n"
+      "search   3-4-7 blocks, 28 px        0.1235             -             -     1.235  0.056\n"
+      "scaling  3x3:2 5x5:4, \"wide\"         12.30         12.25         91.24    12.800  "
+      "1.290\n");
+}
+
+TEST(StepTable, SuccessiveStepsWithOneNetworkNameItOnceBelowANarrowTable) {
+  std::vector<StepRow> rows = two_rows();
+  rows.push_back(rows.back());
+  rows.back().step = "train";
+  const std::string text = step_table_text(rows, 60);
+  EXPECT_EQ(text.substr(text.find("networks:")),
+            "networks:\n  search: 3-4-7 blocks, 28 px\n  scaling, train: 3x3:2 5x5:4, \"wide\"\n");
 }
 
 TEST(StepTable, WidthsCountCharactersNotBytes) {
@@ -54,7 +64,7 @@ TEST(StepTable, JsonHasNullForMissingFigures) {
 
 TEST(StepTable, NoStepsAreATableWithoutRows) {
   EXPECT_EQ(step_table_text({}),
-            "step  network  estimated ms  simulated ms  accuracy %  params M  GMACs\n");
+            "step  network  estimated ms  simulated ms  validation %  params M  GMACs\n");
   EXPECT_EQ(step_table_json({}), "[]\n");
 }
 

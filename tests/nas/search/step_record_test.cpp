@@ -36,6 +36,8 @@ StepRecord full_record() {
   record.test_accuracy = 1e-300;
   record.values = {1.0, 1.189207115002721, -0.0};
   record.log = {"one \"line\"", "", "another: 5 \xc2\xb5s\\"};
+  record.add_candidate("#1: accuracy 90 %", Verdict::kChosen, 0.25, 0.9);
+  record.add_candidate("#2: beyond the limits", Verdict::kRejected, {});
   return record;
 }
 
@@ -49,6 +51,7 @@ void expect_equal(const StepRecord& a, const StepRecord& b) {
   EXPECT_EQ(a.test_accuracy, b.test_accuracy);
   EXPECT_EQ(a.values, b.values);
   EXPECT_EQ(a.log, b.log);
+  EXPECT_EQ(a.candidates, b.candidates);
 }
 
 class StepRecordTest : public ::testing::Test {

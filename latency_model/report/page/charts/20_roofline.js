@@ -27,13 +27,11 @@
     },
     legend: (section, rows) => {
       const names = unique(rows.map(row => row.op));
-      const colours = colour.of(names);
-      return {key: 'op', items: names.map(name => [name, name, colours.get(name)])};
+      return {key: 'op', items: names.map(name => [name, name, colour.ofOperator(name)])};
     },
     draw(context) {
       const {rows, all, section} = context;
       const {peak_macs_per_cycle: peak, peak_bytes_per_cycle: bandwidth} = section.machine;
-      const colours = colour.of(unique(all.map(row => row.op)));
       const ridge = bandwidth ? peak / bandwidth : null;
       const [low, high] = d3.extent([...all.map(row => row.intensity), ...(ridge ? [ridge] : [])]);
       const x1 = low / 1.6;
@@ -48,8 +46,8 @@
         r: {range: [2.5, 14], domain: [0, d3.max(all, row => row.share)]},
         marks: [
           Plot.line(roof, {strokeWidth: 2, clip: true}),
-          ridge ? Plot.text([[ridge, peak]], {text: () => `peak ${format.short(peak)} MACs per cycle`, dy: -30, textAnchor: ridge > Math.sqrt(x1 * x2) ? 'end' : 'start'}) : null,
-          Plot.dot(rows, {x: 'intensity', y: 'rate', r: 'share', fill: row => colours.get(row.op), fillOpacity: 0.8,
+          ridge ? Plot.text([[ridge, peak]], {text: () => `peak ${format.count(peak)} MACs per cycle`, dy: -30, textAnchor: ridge > Math.sqrt(x1 * x2) ? 'end' : 'start'}) : null,
+          Plot.dot(rows, {x: 'intensity', y: 'rate', r: 'share', fill: row => colour.ofOperator(row.op), fillOpacity: 0.8,
                           stroke: 'var(--card)', strokeWidth: 0.7, render: context.mark(rows)}),
         ],
         color: {type: 'identity'},

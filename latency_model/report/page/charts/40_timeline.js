@@ -98,7 +98,8 @@
   report.chart({
     id: 'bandwidth',
     title: 'DRAM and buffers over the run',
-    help: 'The mean in up to 400 equal intervals of the run, above the layers that run at the time (alternately shaded).',
+    help: 'The mean in up to 400 equal intervals of the run, above the layers that run at the time (alternately shaded). The dashed line is the peak of ' +
+      'the DRAM; transfers that take no time in the model of the memory exceed it, and are cut off.',
     wide: true,
     rows: section => !hasTimeline(section) ? [] : section.timeline.series.flatMap(series => series.values.map((value, i) => ({
       series: series.name, part: series.part, begin: i * series.bin_cycles, cycles: series.bin_cycles, value}))),
@@ -131,17 +132,23 @@
       const end = d3.max(layers, layer => layer[2]);
       const isShare = parts[0].endsWith('share');
       const unit = isShare ? 'busy share' : unitOf(parts[0]);
+      const {peak_bytes_per_cycle: bandwidth, clock_mhz: clock} = section.machine;
+      const peak = unit === units.gbs && bandwidth ? bandwidth * clock / 1000 : null;
+      const highest = d3.max(d3.rollup(rows, of => d3.sum(of, row => row.value), row => row.begin).values()) ?? 0;
+      const domain = isShare ? [0, 1] : peak ? [0, Math.min(Math.max(highest, 1.05 * peak), 1.5 * peak)] : undefined;
       return report.plot(context, {
         height: 220,
         marginTop: 22,
         x: {domain: [0, end], label: 'cycle →', tickFormat: format.short, ticks: Math.floor(context.width / 120)},
-        y: {label: `↑ ${series}${unit ? ` (${unit})` : ''}`, grid: true, tickFormat: isShare ? format.percent : format.short, zero: true, domain: isShare ? [0, 1] : undefined},
+        y: {label: `↑ ${series}${unit ? ` (${unit})` : ''}`, grid: true, tickFormat: isShare ? format.percent : format.short, zero: true, domain},
         color: {type: 'identity'},
         marks: [
           Plot.rectX(layers.filter((layer, i) => i % 2), {x1: layer => layer[1], x2: layer => layer[2], fill: 'currentColor', fillOpacity: 0.06}),
           Plot.rectY(rows, Plot.stackY({x1: 'begin', x2: row => Math.min(end, row.begin + row.cycles), y: 'value',
-                                        fill: row => partColours[parts.indexOf(row.part) % partColours.length], inset: 0,
+                                        fill: row => partColours[parts.indexOf(row.part) % partColours.length], inset: 0, clip: true,
                                         render: context.mark(rows)})),
+          peak ? Plot.ruleY([peak], {strokeDasharray: '5,4'}) : null,
+          peak ? Plot.text([peak], {y: d => d, frameAnchor: 'right', text: d => `peak ${format.decimal(d)} GB/s`, dy: -7, textAnchor: 'end'}) : null,
           Plot.ruleY([0]),
         ],
       });

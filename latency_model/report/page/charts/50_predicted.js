@@ -31,10 +31,8 @@
 
   const legend = (section, rows) => {
     const names = unique(rows.map(row => row.op_class)).sort();
-    const colours = colour.of(names);
-    return {key: 'op_class', items: names.map(name => [name, name, colours.get(name)])};
+    return {key: 'op_class', items: names.map(name => [name, name, colour.ofOperator(name)])};
   };
-  const coloursOf = rows => colour.of(unique(rows.map(row => row.op_class)).sort());
 
   report.chart({
     id: 'predicted',
@@ -55,7 +53,6 @@
     legend,
     draw(context) {
       const {rows, all} = context;
-      const colours = coloursOf(all);
       const [low, high] = d3.extent(all.flatMap(row => [row.simulated_cycles, Math.max(1, row.predicted_cycles)]));
       const domain = [low / 1.3, high * 1.3];
       return report.plot(context, {
@@ -67,7 +64,7 @@
         marks: [
           Plot.line([[domain[0], domain[0]], [domain[1], domain[1]]], {strokeOpacity: 0.5}),
           Plot.dot(rows, {x: 'simulated_cycles', y: row => Math.max(1, row.predicted_cycles), r: row => (all.length < 300 ? 4 : 2.5) + Math.log10(row.count),
-                          fill: row => colours.get(row.op_class), fillOpacity: 0.75, stroke: 'var(--card)', strokeWidth: 0.4,
+                          fill: row => colour.ofOperator(row.op_class), fillOpacity: 0.75, stroke: 'var(--card)', strokeWidth: 0.4,
                           sort: null, render: context.mark(rows)}),
         ],
       });
@@ -109,7 +106,6 @@
     legend,
     draw(context) {
       const {rows, all, width} = context;
-      const colours = coloursOf(all);
       const [low, high] = d3.extent(all, row => row.bin);
       const zero = edges.length / 2;
       const side = Math.max(zero - low, high - zero, 3);
@@ -121,7 +117,7 @@
         y: {label: '↑ layers', grid: true, tickFormat: format.short},
         color: {type: 'identity'},
         marks: [
-          Plot.barY(rows, {x: 'bin', y: 'count', fill: row => colours.get(row.op_class), render: context.mark(rows)}),
+          Plot.barY(rows, {x: 'bin', y: 'count', fill: row => colour.ofOperator(row.op_class), render: context.mark(rows)}),
           Plot.ruleY([0]),
         ],
       });

@@ -62,19 +62,22 @@
       if (isNumeric) domain.sort(d3.ascending);
       const fastest = best(rows);
       const lineEnds = d3.rollups(rows, of => d3.greatest(of, row => domain.indexOf(row[state.x])), group).map(([, row]) => row);
-      const isFew = values.length <= 10 && others.length === 1 && context.width > 560;
+      // Lines are labelled by what their colour leaves open, or by their colour.
+      const labels = others.length > 1 ? others.filter(name => name !== by) : others;
+      const label = row => report.shortened(labels.map(name => row[name]).join(', '), 18);
+      const isFew = labels.length > 0 && lineEnds.length <= 12 && context.width > 560;
       return report.plot(context, {
         height: 420,
         marginBottom: isNumeric ? 40 : 70,
-        marginRight: isFew ? 110 : 20,
+        marginRight: isFew ? 122 : 20,
         x: {type: 'point', domain, label: isNumeric ? `${state.x} →` : null, padding: 0.4, ...(isNumeric ? {} : {tickRotate: -35, tickFormat: name => report.shortened(name, 18)})},
-        y: {type: 'log', label: '↑ latency (ms)', grid: true, ticks: 6, tickFormat: format.short},
+        y: {type: 'log', label: '↑ latency (ms)', grid: true, ticks: 6, tickFormat: format.short, inset: 12},
         color: {type: 'identity'},
         marks: [
           Plot.line(rows, {x: state.x, y: 'latency_ms', z: group, stroke: row => colours.get(row[by]), strokeOpacity: 0.5, sort: row => domain.indexOf(row[state.x])}),
           Plot.dot(rows, {x: state.x, y: 'latency_ms', r: 4.5, fill: row => colours.get(row[by]), stroke: 'var(--card)', strokeWidth: 0.6, render: context.mark(rows)}),
           Plot.dot(fastest, {x: state.x, y: 'latency_ms', r: 8, stroke: 'currentColor', strokeWidth: 1.8, pointerEvents: 'none'}),
-          isFew && by === others[0] ? Plot.text(lineEnds, {x: state.x, y: 'latency_ms', text: row => report.shortened(row[by], 16), dx: 10, textAnchor: 'start',
+          isFew ? Plot.text(lineEnds, {x: state.x, y: 'latency_ms', text: label, dx: 12, textAnchor: 'start',
                                   fill: row => colours.get(row[by])}) : null,
         ],
       });

@@ -10,13 +10,10 @@
     'met by the search': 'var(--c6)', ranked: 'var(--c4)', random: 'var(--c3)', 'found (validation)': 'var(--c5)', 'found (test)': 'var(--c0)',
   };
 
-  // `#9: depth x1.189, ..., estimated 0.0139 ms, simulated 0.0139 ms: accuracy 9.50 % (+-2.07 %)`
+  // The candidates that had a short training.
   function ranked(section) {
-    return (section.decisions ?? '').split('\n').flatMap(line => {
-      const latency = /(?:simulated|estimated) ([\d.]+) ms: accuracy/.exec(line);
-      const accuracy = /accuracy ([\d.]+) %/.exec(line);
-      return latency && accuracy ? [{kind: 'ranked', latency_ms: +latency[1], accuracy: accuracy[1] / 100, what: line}] : [];
-    });
+    return rowsOf(section.decisions).filter(row => row.accuracy !== null && row.latency_ms !== null)
+      .map(row => ({kind: 'ranked', latency_ms: row.latency_ms, accuracy: row.accuracy, what: String(row.text)}));
   }
 
   function networks(section) {
@@ -104,11 +101,15 @@
   report.answers.push(section => {
     const rows = methods(section);
     if (rows.length === 0) return '';
+    const failed = section.runs.accuracy.filter(accuracy => accuracy === null).length;
+    const figure = row => `${format.percent(row.accuracy)}${row.error === null ? '' : ` ± ${format.percent(row.error)}`}`;
     return d3.groups(rows, row => row.target_ms).map(([target, of]) => {
-      const best = d3.greatest(of, row => row.accuracy);
-      return `Within ${format.ms(target)}, ${best.method} is the most accurate of ${of.length} methods: ${format.percent(best.accuracy)}` +
-        `${best.error === null ? '' : ` ± ${format.percent(best.error)}`}.`;
-    }).join(' ') + (rows.some(row => row.error === null) ? ' One seed says nothing about the spread.' : '');
+      const [best, next] = d3.sort(of, row => -row.accuracy);
+      const overlap = next && best.accuracy - (best.error ?? 0) <= next.accuracy + (next.error ?? 0);
+      return `Within ${format.ms(target)}, ${best.method} has the highest mean of ${of.length} methods: ${figure(best)}` +
+        `${next ? `; next is ${next.method}: ${figure(next)}${overlap ? ', which these runs do not distinguish' : ''}` : ''}.`;
+    }).join(' ') + (failed > 0 ? ` ${failed} of ${section.runs.accuracy.length} runs found no network.` : '') +
+      (rows.some(row => row.error === null) ? ' A single seed does not show the spread.' : '');
   });
 
   report.chart({

@@ -3,47 +3,35 @@
 
 // What each step of a search tried and chose: candidates, costs, and the operators of each position.
 (() => {
-  const {format, colour, rowsOf, unique, element} = report;
+  const {format, rowsOf, unique, element} = report;
 
-  // decisions.log: a line `== STEP` and the lines of the step.
-  function decisions(section) {
-    let step = '';
-    return (section.decisions ?? '').split('\n').flatMap(line => {
-      const head = /^== (.*)$/.exec(line);
-      if (head) step = head[1];
-      if (head || line.trim() === '') return [];
-      const accuracy = /accuracy ([\d.]+) %/.exec(line);
-      const latency = /(?:simulated|estimated) ([\d.]+) ms/.exec(line);
-      const verdict = /^(chosen|result|best of|winner)/.test(line) ? 'chosen'
-        : /left out|not trained|same network|beyond the limits|none:/.test(line) ? 'rejected'
-        : /^#\d+|: accuracy|taken/.test(line) ? 'tried' : 'note';
-      return [{step, line, verdict, accuracy: accuracy ? accuracy[1] / 100 : null, latency_ms: latency ? +latency[1] : null}];
-    });
-  }
-
-  const verdicts = {chosen: 'var(--c2)', tried: 'var(--c0)', rejected: 'var(--c5)', note: 'var(--c6)'};
+  const kinds = {
+    chosen: ['chosen', 'var(--c2)'], trained: ['trained, not chosen', 'var(--c0)'],
+    rejected: ['rejected without training', 'var(--c5)'], note: ['other lines', 'var(--c6)'],
+  };
 
   report.chart({
     id: 'decisions',
     first: ['search', 'target'],
     title: 'What each step tried and chose',
-    help: 'Every line of decisions.log. A click on a colour above shows one kind of line only.',
+    help: 'Every line of decisions.log. Candidates are trained for a short time only. A click on a colour above shows one kind of line only.',
     wide: true,
-    rows: decisions,
-    columns: [['step', 'step', format.text], ['verdict', 'kind', format.text], ['line', 'decision', format.text],
+    rows: section => rowsOf(section.decisions),
+    columns: [['step', 'step', format.text], ['kind', 'kind', format.text], ['text', 'decision', format.text],
               ['latency_ms', 'latency', format.ms], ['accuracy', 'accuracy', format.percent]],
-    name: row => `${row.step}: ${row.verdict}`,
+    name: row => `${row.step}: ${kinds[row.kind]?.[0] ?? row.kind}`,
     lead(section, rows) {
-      const count = verdict => rows.filter(row => row.verdict === verdict).length;
-      return `Candidates trained: ${count('tried')}, rejected: ${count('rejected')}, in ${unique(rows.map(row => row.step)).length} steps.`;
+      const candidates = rows.filter(row => row.kind !== 'note');
+      const trained = candidates.filter(row => row.accuracy !== null);
+      return `${candidates.length} candidates, ${trained.length} of them trained, in ${unique(rows.map(row => row.step)).length} steps.`;
     },
-    legend: (section, rows) => ({key: 'verdict', items: Object.entries(verdicts).filter(([verdict]) => rows.some(row => row.verdict === verdict))
-      .map(([verdict, fill]) => [verdict, verdict, fill])}),
+    legend: (section, rows) => ({key: 'kind', items: Object.entries(kinds).filter(([kind]) => rows.some(row => row.kind === kind))
+      .map(([kind, [label, fill]]) => [kind, label, fill])}),
     draw(context) {
       const node = element('div', {class: 'steps scroll'});
       for (const [step, rows] of d3.group(context.rows, row => row.step)) {
         node.append(element('div', {class: 'step'}, element('h4', {}, step), ...rows.map(row => {
-          const line = element('p', {class: 'decision', style: `border-color:${verdicts[row.verdict]}`}, row.line);
+          const line = element('p', {class: 'decision', style: `border-color:${kinds[row.kind]?.[1] ?? 'var(--c6)'}`}, String(row.text));
           context.connect(line, row);
           return line;
         })));
@@ -100,7 +88,7 @@
       const rows = [...context.rows].sort((a, b) => b.seconds - a.seconds);
       return report.plot(context, {
         height: 56 + 26 * rows.length,
-        marginLeft: 110,
+        marginLeft: 124,
         marginRight: 40,
         x: {label: 'seconds →', grid: true, ticks: 5},
         y: {domain: rows.map(row => row.step), label: null, tickSize: 0},
