@@ -82,12 +82,15 @@ inline Tiling random_tiling(Random& random, const TileProblem& problem) {
     tiling.tile.outputs = whole.outputs;
     if (problem.has_weights()) tiling.tile.depth = whole.depth;
   }
-  const std::int64_t line = problem.ofm().width;
-  if (problem.has_window() && line > 1 && random.one_in(3)) {  // a rectangle
-    tiling.pixels.strip = random.between(1, line - 1);
-    tiling.tile.pixels = tiling.pixels.strip * random.between(1, problem.ofm().height);
-  } else if (problem.has_window()) {
+  if (problem.has_window()) {
     tiling.pixels.by_columns = random.one_in(2);
+    const bool by_columns = tiling.pixels.by_columns;
+    const std::int64_t line = by_columns ? problem.ofm().height : problem.ofm().width;
+    const std::int64_t lines = by_columns ? problem.ofm().width : problem.ofm().height;
+    if (line > 1 && random.one_in(2)) {  // a rectangle
+      tiling.pixels.strip = random.between(1, line - 1);
+      tiling.tile.pixels = tiling.pixels.strip * random.between(1, lines);
+    }
   }
   tiling.order = random.pick(all_orders());
   tiling.keeps_sums = random.one_in(2);

@@ -61,13 +61,16 @@ std::vector<TileBlock> blocks_of(const WalkCase& c) {
     switch (c.tiling.order[depth]) {
       case TileLoop::kPixels: {
         const Shape& map = c.problem.ofm();
-        const std::int64_t width = c.tiling.pixels.strip;
-        if (width == 0) return go_through(block.pixels, tile.pixels, whole.pixels, body);
-        for (std::int64_t column = 0; column < map.width; column += width) {
-          const std::int64_t columns = std::min(width, map.width - column);
-          const std::int64_t end = (column + columns) * map.height;
-          for (std::int64_t p = column * map.height; p < end; p = block.pixels.end) {
-            block.pixels = {p, std::min(p + tile.pixels / width * columns, end)};
+        const std::int64_t strip = c.tiling.pixels.strip;
+        if (strip == 0) return go_through(block.pixels, tile.pixels, whole.pixels, body);
+        const bool by_columns = c.tiling.pixels.by_columns;
+        const std::int64_t line = by_columns ? map.height : map.width;
+        const std::int64_t lines = by_columns ? map.width : map.height;
+        for (std::int64_t begin = 0; begin < line; begin += strip) {
+          const std::int64_t width = std::min(strip, line - begin);
+          const std::int64_t end = (begin + width) * lines;
+          for (std::int64_t p = begin * lines; p < end; p = block.pixels.end) {
+            block.pixels = {p, std::min(p + tile.pixels / strip * width, end)};
             body();
           }
         }

@@ -2,6 +2,7 @@
 #include "simulator/mapping/tiled/tile_problem.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "simulator/common/math.hpp"
 
@@ -58,6 +59,15 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes)
 bool TileProblem::moves_window() const {
   return op_ == Op::kConv2d || op_ == Op::kDepthwiseConv2d || op_ == Op::kMaxPool ||
          op_ == Op::kAvgPool;
+}
+
+TileProblem TileProblem::transposed() const {
+  TileProblem other = *this;
+  std::swap(other.kernel_height_, other.kernel_width_);
+  std::swap(other.pad_top_, other.pad_left_);
+  std::swap(other.ifm_.height, other.ifm_.width);
+  std::swap(other.ofm_.height, other.ofm_.width);
+  return other;
 }
 
 LoopCut TileProblem::cut_pixels(const PixelOrder& order, std::int64_t tile) const {

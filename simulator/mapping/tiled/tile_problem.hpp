@@ -80,6 +80,10 @@ class TileProblem {
   /// one element for each pixel, or for each product.
   bool has_window() const { return has_window_; }
   const Shape& ofm() const { return ofm_; }
+  /// Whether the window is square, so that rows and columns can be swapped.
+  bool has_square_window() const { return kernel_height_ == kernel_width_; }
+  /// The problem with rows and columns swapped.
+  TileProblem transposed() const;
   /// Whether rows and columns are alike: then no order of pixels is better by columns.
   bool is_symmetric() const {
     return ifm_.height == ifm_.width && ofm_.height == ofm_.width &&

@@ -220,7 +220,19 @@ double Tiler::exposed_cycles() const {
   return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
 }
 
+/// Lying maps are searched as standing ones, so that a transposed network has the same tiles.
 Tiling Tiler::best(const TileProblem& problem) const {
+  const Shape& map = problem.ofm();
+  if (map.width <= map.height || !problem.has_window() || !problem.has_square_window())
+    return search(problem);
+  Tiling tiling = search(problem.transposed());
+  // The taps of a window are in one order only.
+  if (tiling.tile.depth < problem.taps()) return search(problem);
+  tiling.pixels.by_columns = !tiling.pixels.by_columns;
+  return tiling;
+}
+
+Tiling Tiler::search(const TileProblem& problem) const {
   const TileExtent unit = cost_.granularity(problem);
   Choice choice(problem, cost_);
   search_halves(unit, choice);

@@ -34,6 +34,7 @@ class Tiler {
   struct Sizes;
 
   static std::vector<PixelSizes> pixel_sizes_of(const TileProblem& problem, std::int64_t unit);
+  Tiling search(const TileProblem& problem) const;
   void search_halves(const TileExtent& unit, Choice& choice) const;
   void refine(const TileExtent& unit, Choice& choice) const;
   void refine_rectangle(Choice& choice) const;

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Laws of machines that work in tiles: they hold whatever the tiler chooses.
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "simulator/api/simulation.hpp"
+#include "simulator/network/network_builder.hpp"
+#include "simulator/trace/summary.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/shipped.hpp"
+#include "tests/support/transposed.hpp"
+
+namespace tilewake {
+namespace {
+
+std::vector<HardwareConfig> tiled_machines() {
+  std::vector<HardwareConfig> machines;
+  for (const std::string& name : shipped_machine_names()) {
+    HardwareConfig machine = shipped_machine(name);
+    if (!std::holds_alternative<MidapConfig>(machine.core)) machines.push_back(std::move(machine));
+  }
+  return machines;
+}
+
+void set_feature_memory(HardwareConfig& machine, std::int64_t bytes) {
+  const FeatureMemory memory{bytes, 1024};
+  if (auto* systolic = std::get_if<SystolicConfig>(&machine.core))
+    systolic->feature_memory = memory;
+  else
+    std::get<VectorConfig>(machine.core).feature_memory = memory;
+}
+
+std::int64_t dram_bytes(const SimulatedNetwork& run) {
+  std::int64_t bytes = 0;
+  for (const TraceRow& row : run.rows) bytes += row.dram_read_bytes + row.dram_write_bytes;
+  return bytes;
+}
+
+/// Convolutions with square windows on a map that is not square.
+Network oblong_network(int seed) {
+  Random random(static_cast<std::uint64_t>(seed));
+  NetworkBuilder builder(fmt::format("oblong{}", seed),
+                         {random.between(1, 32), random.between(8, 64), random.between(65, 512)});
+  for (int i = 0; i < 4; ++i) {
+    Layer layer;
+    layer.name = fmt::format("layer{}", i);
+    layer.op = random.one_in(4) ? Op::kDepthwiseConv2d : Op::kConv2d;
+    layer.inputs = {i - 1};
+    layer.kernel_height = layer.kernel_width = 1 + 2 * random.between(0, 2);
+    layer.stride = random.between(1, 2);
+    layer.ofm.channels = random.between(1, 128);
+    builder.add(layer);
+  }
+  return builder.build();
+}
+
+// Rows are contiguous in DRAM, and columns are not.
+TEST(TiledLawsTest, ATransposedNetworkTakesAsLongAndMovesAsMuch) {
+  for (const HardwareConfig& machine : tiled_machines()) {
+    NetworkSimulator simulator(machine);
+    for (int seed = 0; seed < 40; ++seed) {
+      SCOPED_TRACE(fmt::format("{}, seed {}", machine.name, seed));
+      const Network network = oblong_network(seed);
+      const SimulatedNetwork run = simulator.run(network);
+      const SimulatedNetwork transposed = simulator.run(transposed_network(network));
+      const auto cycles = static_cast<double>(run.total_cycles);
+      EXPECT_NEAR(static_cast<double>(transposed.total_cycles), cycles, 0.05 * cycles);
+      const auto bytes = static_cast<double>(dram_bytes(run));
+      EXPECT_NEAR(static_cast<double>(dram_bytes(transposed)), bytes, 0.02 * bytes);
+    }
+  }
+}
+
+TEST(TiledLawsTest, AMatrixProductTakesAsLongInAMapOfAnyShape) {
+  for (const HardwareConfig& machine : tiled_machines()) {
+    NetworkSimulator simulator(machine);
+    for (int seed = 0; seed < 10; ++seed) {
+      Random random(static_cast<std::uint64_t>(seed));
+      const std::int64_t height = random.between(2, 60);
+      const std::int64_t width = random.between(2, 60);
+      const std::int64_t channels = random.between(1, 600);
+      const std::int64_t outputs = random.between(1, 600);
+      std::vector<std::int64_t> cycles;
+      for (const auto& [h, w] : {std::pair{height, width}, std::pair{std::int64_t{1}, height * width},
+                                 std::pair{height * width, std::int64_t{1}}}) {
+        NetworkBuilder builder("product", {channels, h, w});
+        Layer layer;
+        layer.name = "product";
+        layer.inputs = {kNetworkInput};
+        layer.ofm.channels = outputs;
+        builder.add(layer);
+        cycles.push_back(simulator.run(builder.build()).total_cycles);
+      }
+      EXPECT_EQ(cycles[0], cycles[1]) << machine.name << ", seed " << seed;
+      EXPECT_EQ(cycles[0], cycles[2]) << machine.name << ", seed " << seed;
+    }
+  }
+}
+
+// A tiler that sees one layer at a time can lose a little where the layers meet.
+TEST(TiledLawsTest, FeatureMapsThatStayOnChipMakeNoNetworkSlower) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    set_feature_memory(machine, 0);
+    NetworkSimulator without(machine);
+    for (const std::int64_t bytes : {std::int64_t{256} << 10, std::int64_t{4} << 20}) {
+      set_feature_memory(machine, bytes);
+      NetworkSimulator with(machine);
+      for (const Network& network : shipped_networks()) {
+        SCOPED_TRACE(fmt::format("{} on {} with {} bytes", network.name, machine.name, bytes));
+        const SimulatedNetwork before = without.run(network);
+        const SimulatedNetwork after = with.run(network);
+        EXPECT_LE(static_cast<double>(after.total_cycles),
+                  1.005 * static_cast<double>(before.total_cycles));
+        EXPECT_LE(dram_bytes(after), dram_bytes(before));
+      }
+    }
+  }
+}
+
+TEST(TiledLawsTest, EveryOutputIsStoredOnceInOneMemory) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    set_feature_memory(machine, std::int64_t{1} << 20);
+    NetworkSimulator simulator(machine);
+    for (const Network& network : shipped_networks()) {
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      for (const TraceRow& row : simulator.run(network).rows) {
+        EXPECT_EQ(row.output_in == "dram", !row.spill_reason.empty()) << row.layer;
+        if (row.is_fused()) continue;
+        if (row.output_in == "chip")
+          EXPECT_EQ(row.chip_write_bytes, row.oc * row.oh * row.ow) << row.layer;
+        else
+          EXPECT_EQ(row.chip_write_bytes, 0) << row.layer;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tilewake
