@@ -241,7 +241,7 @@ class TimelineReader {
 
 nlohmann::ordered_json timeline_data(const std::string& path, double clock_mhz) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
+  const auto status = std::filesystem::symlink_status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return nullptr;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > kTimelineLimits.max_bytes) {
