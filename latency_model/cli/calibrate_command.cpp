@@ -23,10 +23,10 @@
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/output_place.hpp"
 #include "simulator/cli/progress.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 
 namespace tilewake {
@@ -174,6 +174,9 @@ ExitCode calibrate_command(const Arguments& arguments) {
   const Formatter format = formatter_of(kFormats, options.format);
   const Machine machine = read_machine(options.hardware);
   const ModelFile file(options.out, machine_id(machine.config), options.force);
+  if (options.holdout) {
+    check_own_output_file(holdout_path(options.out), kHoldoutFirstLine, "file of held-out layers");
+  }
 
   CalibrationReport report{calibrate(machine, options), options.out, ""};
   report.refusal = refusal(report.calibration.model.holdout, options.max_mape);
@@ -182,8 +185,8 @@ ExitCode calibrate_command(const Arguments& arguments) {
     file.write(model_yaml(report.calibration.model));
     if (options.holdout) {
       const Calibration& calibration = report.calibration;
-      write_file_atomically(holdout_path(options.out),
-                            holdout_csv(calibration.model.holdout, calibration.holdout_layers));
+      write_output_file(holdout_path(options.out),
+                        holdout_csv(calibration.model.holdout, calibration.holdout_layers));
     }
   }
   write_result(format(report));

@@ -9,7 +9,6 @@
 
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/units.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/common/yaml_reader.hpp"
@@ -47,9 +46,8 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
     : path_(path) {
   std::error_code error;
   const fs::file_status status = fs::status(path_, error);
-  const fs::path directory = fs::path(path_).parent_path();
   if (status.type() == fs::file_type::not_found) {
-    check_writable(directory);
+    check_file_place(path_);
     return;
   }
   if (status.type() == fs::file_type::none) {
@@ -62,13 +60,10 @@ ModelFile::ModelFile(const std::string& path, const std::string& machine, bool f
     throw InputError(fmt::format("{}: is a model of {}, not of {}; --force replaces it", path_,
                                  printable(old.machine), machine));
   }
-  check_writable(directory);
+  check_file_place(path_);
 }
 
-void ModelFile::write(const std::string& text) const {
-  make_directory_of(path_);
-  write_file_atomically(path_, text);
-}
+void ModelFile::write(const std::string& text) const { write_output_file(path_, text); }
 
 std::string ModelFile::unchanged_text() const {
   if (!exists_) return path_ + " is not written";

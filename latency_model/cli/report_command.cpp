@@ -7,10 +7,9 @@
 #include "latency_model/cli/latency_model_command.hpp"
 #include "latency_model/report/report_data.hpp"
 #include "latency_model/report/report_page.hpp"
-#include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/output_place.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/one_line.hpp"
 
@@ -30,9 +29,7 @@ ExitCode report_command(const Arguments& arguments) {
   if (paths.empty()) throw UsageError("report: needs the directory of a result");
   check_page_place(out);
   const std::string page = report_page(report_data(paths));
-  const InterruptDelay delay;
-  make_directory_of(out);
-  write_file_atomically(out, page);
+  write_output_file(out, page);
   write_result(one_line(out) + "\n");
   return ExitCode::kOk;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "latency_model/report/csv_table.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <vector>
 
@@ -15,11 +17,12 @@
 #include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/regular_file.hpp"
+#include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
 namespace {
 
-constexpr std::size_t kMaxTableBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20;
 
 template <typename T>
 bool parse_all(const std::string& text, T& value) {
@@ -38,7 +41,7 @@ nlohmann::ordered_json json_of_field(const std::string& text) {
 
 }  // namespace
 
-nlohmann::ordered_json read_csv_columns(const std::string& path, std::string_view first_line) {
+nlohmann::ordered_json read_csv_columns(const std::string& path, const CsvFormat& format) {
   const std::string text = read_text_file(path, kMaxTableBytes);
   std::size_t line_number = 0;
   const auto fail = [&](const std::string& what) {
@@ -53,13 +56,29 @@ nlohmann::ordered_json read_csv_columns(const std::string& path, std::string_vie
     const std::string_view line(text.data() + begin, end - begin);
     begin = end + 1;
     if (line_number == 1) {
-      if (line != first_line) fail(fmt::format("expected '{}'", first_line));
+      if (line != format.first_line) fail(fmt::format("expected '{}'", format.first_line));
       continue;
     }
+    if (line.size() > kMaxLineBytes) fail(fmt::format("longer than {} bytes", kMaxLineBytes));
+    if (line_number > format.max_rows + 2) fail(fmt::format("more than {} rows", format.max_rows));
     const std::optional<std::vector<std::string>> fields = csv_fields(line);
     if (!fields) fail("is not CSV: a quote is missing or misplaced");
     if (names.empty()) {
       names = *fields;
+      if (names.size() > kMaxTableColumns) {
+        fail(fmt::format("more than {} columns", kMaxTableColumns));
+      }
+      std::set<std::string_view> seen;
+      for (const std::string& name : names) {
+        if (!seen.insert(name).second) {
+          fail(fmt::format("column '{}' is there twice", printable(name)));
+        }
+      }
+      for (const std::string_view name : format.columns) {
+        if (!name.empty() && !seen.contains(name)) {
+          fail(fmt::format("column '{}' is missing", name));
+        }
+      }
       columns.assign(names.size(), nlohmann::ordered_json::array());
       continue;
     }

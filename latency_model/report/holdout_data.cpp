@@ -26,6 +26,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kCellsPerDecade = 25.0;
+constexpr std::size_t kMaxHeldOutLayers = 2'000'000;
 
 /// Errors in logarithmic bins on both sides of 0: good models differ by factors.
 constexpr std::array kEdges = {-0.5,  -0.2,  -0.1,  -0.05, -0.02, -0.01, -0.005, -0.002, -0.001,
@@ -60,7 +61,10 @@ Json bins_json(const std::map<std::string, BinCounts>& counts) {
 }  // namespace
 
 nlohmann::ordered_json holdout_data(const std::string& path, const Evaluation& holdout) {
-  const Json columns = read_csv_columns(path, kHoldoutFirstLine);
+  const Json columns = read_csv_columns(
+      path, {kHoldoutFirstLine,
+             {"network", "layer", "op_class", "simulated_cycles", "predicted_cycles"},
+             kMaxHeldOutLayers});
   std::vector<double> simulated;
   std::vector<double> predicted;
   std::vector<std::string> op_classes;
@@ -68,10 +72,8 @@ nlohmann::ordered_json holdout_data(const std::string& path, const Evaluation& h
     columns.at("simulated_cycles").get_to(simulated);
     columns.at("predicted_cycles").get_to(predicted);
     columns.at("op_class").get_to(op_classes);
-    static_cast<void>(columns.at("network"));
-    static_cast<void>(columns.at("layer"));
   } catch (const Json::exception&) {
-    throw InputError(path + ": a column is missing or of another type");
+    throw InputError(path + ": a column is of another type");
   }
   if (std::any_of(simulated.begin(), simulated.end(), [](double value) { return value <= 0.0; }) ||
       std::any_of(predicted.begin(), predicted.end(), [](double value) { return value < 0.0; })) {

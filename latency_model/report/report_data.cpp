@@ -50,10 +50,40 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kMaxFilesOfDirectory = 10'000;
 constexpr std::size_t kMaxTextBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxCandidates = 20'000;
+constexpr std::size_t kMaxSections = 1000;
+constexpr std::size_t kMaxTotalBytes = std::size_t{128} << 20;  // of all files
 
+constexpr CsvFormat kSweepFormat = {
+    "# tilewake-sweep v1", {"hardware", "network", "status", "latency_ms", "total_cycles"}};
+constexpr CsvFormat kComparisonFormat = {"# tilewake-comparison v1",
+                                         {"method", "target_ms", "seed", "accuracy"}};
+constexpr CsvFormat kOperatorsFormat = {"# tilewake-operators v1",
+                                        {"position", "operator", "latency_ms", "kept"}};
+constexpr CsvFormat kFrontFormat = {"# tilewake-front v1",
+                                    {"target_ms", "simulated_ms", "accuracy"}};
+constexpr CsvFormat kMetricsFormat = {"# tilewake-metrics v2", {"phase", "step"}};
+constexpr CsvFormat kDecisionsFormat = {"# tilewake-decisions v1", {"step"}};
+constexpr CsvFormat kCostsFormat = {"# tilewake-costs v1", {"step", "seconds"}};
+constexpr CsvFormat kStepsFormat = {"# tilewake-steps v1",
+                                    {"step", "estimated_ms", "simulated_ms"}};
+
+/// Also true for a link to nothing: reading it fails, instead of leaving its part of the page out.
 bool is_there(const fs::path& path) {
   std::error_code error;
-  return fs::exists(path, error);
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
+}
+
+Json read_summary(const std::string& path) {
+  Json summary = parse_ordered_json(read_text_file(path), path);
+  const auto fail = [&](const std::string& what) { throw InputError(path + ": " + what); };
+  if (!summary.is_object()) fail("is not a summary: expected an object");
+  if (const auto warnings = summary.find("warnings"); warnings != summary.end()) {
+    const auto is_text = [](const Json& warning) { return warning.is_string(); };
+    if (!warnings->is_array() || !std::all_of(warnings->begin(), warnings->end(), is_text)) {
+      fail("warnings: must be a list of texts");
+    }
+  }
+  return summary;
 }
 
 /// Sorted names in a directory that start with `begin` and end in `end`.
@@ -185,11 +215,14 @@ class ReportReader {
 
   /// The section of a path, with what run.yaml says about it.
   Json& begin_section(const std::string& kind, const std::string& path) {
+    if (sections_.size() == kMaxSections) {
+      throw InputError(fmt::format("{}: a report has at most {} sections", path, kMaxSections));
+    }
     sections_.push_back({{"kind", kind}, {"path", path}});
     traces_.emplace_back();
     Json& section = sections_.back();
     const fs::path run = fs::path(path) / "run.yaml";
-    if (is_there(run)) {
+    if (take(run)) {
       section["run"] =
           yaml_json(parse_yaml(read_text_file(run.string(), kMaxYamlBytes), run.string()));
     }
@@ -199,12 +232,13 @@ class ReportReader {
   /// summary.json and layers.csv in a directory, if they are there.
   void add_layers(Json& section, const fs::path& directory) {
     const fs::path summary = directory / "summary.json";
-    if (is_there(summary)) {
-      section["summary"] = parse_ordered_json(read_text_file(summary.string()), summary.string());
-    }
+    if (take(summary)) section["summary"] = read_summary(summary.string());
     const fs::path layers = directory / "layers.csv";
-    if (!is_there(layers)) return;
+    if (!take(layers)) return;
     TraceFile trace = read_trace(layers.string());
+    if (trace.rows.size() > kMaxTableRows) {
+      throw InputError(fmt::format("{}: more than {} rows", layers.string(), kMaxTableRows));
+    }
     section["layers"] = layers_json(trace.rows);
     section["network"] = trace.rows[0].network;
     traces_.back() = std::move(trace);
@@ -219,21 +253,19 @@ class ReportReader {
   }
 
   void add_sweep(const std::string& path) {
-    begin_section("sweep", path)["points"] =
-        read_csv_columns((fs::path(path) / "sweep.csv").string(), "# tilewake-sweep v1");
+    begin_section("sweep", path)["points"] = read_table(fs::path(path) / "sweep.csv", kSweepFormat);
   }
 
   void add_comparison(const std::string& path) {
     begin_section("comparison", path)["runs"] =
-        read_csv_columns((fs::path(path) / "compare.csv").string(), "# tilewake-comparison v1");
+        read_table(fs::path(path) / "compare.csv", kComparisonFormat);
   }
 
   void add_space(const std::string& path) {
     Json spaces = Json::array();
     for (const std::string& name : names_like(path, "operators", ".csv")) {
-      spaces.push_back({{"file", name},
-                        {"operators", read_csv_columns((fs::path(path) / name).string(),
-                                                       "# tilewake-operators v1")}});
+      spaces.push_back(
+          {{"file", name}, {"operators", read_table(fs::path(path) / name, kOperatorsFormat)}});
     }
     begin_section("space", path)["spaces"] = std::move(spaces);
   }
@@ -249,7 +281,7 @@ class ReportReader {
     section["machine"] = machine_json(model.hardware, file);
     section["model"] = model_json(model);
     const std::string layers = holdout_path(file);
-    if (is_there(layers)) section["holdout"] = holdout_data(layers, model.holdout);
+    if (take(layers)) section["holdout"] = holdout_data(layers, model.holdout);
   }
 
   void add_search(const std::string& path) {
@@ -262,14 +294,12 @@ class ReportReader {
     section["machine"] = machine_of_run((directory / "run.yaml").string(), clock_mhz);
     const Json machine = section["machine"];
     if (is_there(directory / "front.csv")) {
-      section["front"] =
-          read_csv_columns((directory / "front.csv").string(), "# tilewake-front v1");
+      section["front"] = read_table(directory / "front.csv", kFrontFormat);
     }
     if (is_there(directory / "operators.csv")) {
       section["spaces"] =
           Json::array({{{"file", "operators.csv"},
-                        {"operators", read_csv_columns((directory / "operators.csv").string(),
-                                                       "# tilewake-operators v1")}}});
+                        {"operators", read_table(directory / "operators.csv", kOperatorsFormat)}}});
     }
     add_search_files(section, directory);
     for (const std::string& name : names_like(directory, "target-", "ms")) {
@@ -282,15 +312,14 @@ class ReportReader {
   /// The files of a search for one limit.
   void add_search_files(Json& section, const fs::path& directory) {
     add_layers(section, directory);
-    for (const auto& [name, first_line] :
-         {std::pair{"metrics", "# tilewake-metrics v2"}, std::pair{"costs", "# tilewake-costs v1"},
-          std::pair{"steps", "# tilewake-steps v1"},
-          std::pair{"decisions", "# tilewake-decisions v1"}}) {
+    for (const auto& [name, format] :
+         {std::pair{"metrics", &kMetricsFormat}, std::pair{"costs", &kCostsFormat},
+          std::pair{"steps", &kStepsFormat}, std::pair{"decisions", &kDecisionsFormat}}) {
       const fs::path file = directory / (std::string(name) + ".csv");
-      if (is_there(file)) section[name] = read_csv_columns(file.string(), first_line);
+      if (is_there(file)) section[name] = read_table(file, *format);
     }
     const fs::path architecture = directory / "architecture.yaml";
-    if (is_there(architecture)) {
+    if (take(architecture)) {
       section["architecture"] = yaml_json(
           parse_yaml(read_text_file(architecture.string(), kMaxYamlBytes), architecture.string()));
     }
@@ -299,11 +328,15 @@ class ReportReader {
   }
 
   /// What the steps of a search left: their networks without the settings, which are in run.yaml.
-  static void add_step_files(Json& section, const fs::path& directory) {
+  void add_step_files(Json& section, const fs::path& directory) {
     Json files = Json::array();
     for (const std::string& name : names_like(directory, "", ".json")) {
+      take(directory / name);
       const nlohmann::json record = read_json_file((directory / name).string());
-      Json file;
+      if (!record.is_object()) {
+        throw InputError((directory / name).string() + ": is not the record of a step");
+      }
+      Json file = Json::object();
       for (const char* key : {"step", "architecture", "estimated_ms", "simulated_ms",
                               "validation_accuracy", "test_accuracy"}) {
         if (record.contains(key)) file[key] = record[key];
@@ -313,10 +346,11 @@ class ReportReader {
     if (!files.empty()) section["step_files"] = std::move(files);
   }
 
-  static void add_evolution(Json& section, const fs::path& directory) {
+  void add_evolution(Json& section, const fs::path& directory) {
     Json stages = Json::array();
     for (const std::string& name : names_like(directory, "evolution-", ".json")) {
       const std::string path = (directory / name).string();
+      take(path);
       const nlohmann::json record = read_json_file(path, {kMaxTextBytes});
       Json generations = Json::array();
       Json latencies = Json::array();
@@ -337,6 +371,25 @@ class ReportReader {
                         {"accuracy", accuracies}});
     }
     if (!stages.empty()) section["evolution"] = std::move(stages);
+  }
+
+  /// Whether a file is there. Counts its bytes; throws InputError if all files have too many.
+  bool take(const fs::path& path) {
+    if (!is_there(path)) return false;
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(path, error);
+    if (error) return true;  // no regular file: reading it fails
+    if (size > kMaxTotalBytes - total_bytes_) {
+      throw InputError(fmt::format("{}: the files of a report have at most {} MiB in all",
+                                   path.string(), kMaxTotalBytes >> 20));
+    }
+    total_bytes_ += size;
+    return true;
+  }
+
+  Json read_table(const fs::path& path, const CsvFormat& format) {
+    take(path);
+    return read_csv_columns(path.string(), format);
   }
 
   const LatencyModel& keep(LatencyModel model) {
@@ -361,6 +414,7 @@ class ReportReader {
     sections_[index]["layers"]["predicted_cycles"] = std::move(predicted);
   }
 
+  std::size_t total_bytes_ = 0;
   Json sections_ = Json::array();
   std::vector<TraceFile> traces_;  // of each section; empty if it has none
   std::map<std::string, LatencyModel> models_;

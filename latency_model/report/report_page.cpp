@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "simulator/api/data_files.hpp"
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 
 /// The begin of every page, by which it is known.
 constexpr std::string_view kPageBegin = "<!DOCTYPE html>\n<!-- A report of tilewake. -->\n";
+
+constexpr std::size_t kMaxDataBytes = std::size_t{64} << 20;
 
 /// In the order in which the page needs them; then charts/*.js by name, and main.js.
 constexpr std::string_view kFirstScripts[] = {"vendor/d3.min.js", "vendor/plot.umd.min.js",
@@ -45,6 +48,12 @@ std::vector<fs::path> scripts_of(const fs::path& page) {
 std::string escaped_json(const nlohmann::ordered_json& data) {
   const std::string json =
       data.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  if (json.size() > kMaxDataBytes) {
+    throw InputError(
+        fmt::format("the page would have {} MiB of data, more than {}: give fewer or "
+                    "smaller results",
+                    json.size() >> 20, kMaxDataBytes >> 20));
+  }
   std::string text;
   text.reserve(json.size());
   for (const char c : json) {  // only strings hold a '<'
@@ -87,13 +96,7 @@ std::string report_page(const nlohmann::ordered_json& data) {
 }
 
 void check_page_place(const std::string& path) {
-  check_writable(fs::path(path).parent_path());
-  std::error_code error;
-  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) return;
-  std::string begin(kPageBegin.size(), '\0');
-  RegularFile file(path);
-  begin.resize(file.read(begin.data(), begin.size()));
-  if (begin != kPageBegin) throw InputError(path + ": exists and is no report of tilewake");
+  check_own_output_file(path, kPageBegin, "report of tilewake");
 }
 
 }  // namespace tilewake

@@ -11,7 +11,8 @@ namespace tilewake {
 /// data. It refers to nothing outside of itself, and its policy forbids any request.
 ///
 /// `data` is in one script element of type application/json with every `<` escaped, so no text in
-/// it can end the element. Throws InputError if the files of the page are not installed.
+/// it can end the element. Throws InputError if the files of the page are not installed, and if
+/// the data has more than 64 MiB.
 std::string report_page(const nlohmann::ordered_json& data);
 
 /// Throws InputError or IoError if a page cannot be written to `path`: it exists and is no page of

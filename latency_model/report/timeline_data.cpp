@@ -24,7 +24,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr JsonLimits kTimelineLimits = {std::size_t{64} << 20, std::size_t{1} << 24, 8};
 constexpr std::size_t kMaxRows = 1000;
-constexpr std::size_t kMaxSlices = 30'000;  // about 400 kB of the page
+constexpr std::size_t kMaxSeries = 100;
+constexpr std::size_t kMaxLayers = 100'000;
+constexpr std::size_t kMaxSlices = 30'000;      // about 400 kB of the page, if slices can be merged
+constexpr std::size_t kMostSlices = 1'000'000;  // if not: a slice of each layer in each row
 constexpr std::int64_t kNumBins = 400;
 constexpr double kMaxCycles = 1e15;  // exact in double
 
@@ -61,7 +64,14 @@ class TimelineReader {
     }
   }
 
-  std::size_t num_rows() const { return rows_.size(); }
+  /// Why there are too many figures for a page; empty if there are not.
+  std::string excess() const {
+    if (rows_.size() > kMaxRows) return fmt::format("{} rows", kMaxRows);
+    if (counters_.size() > kMaxSeries) return fmt::format("{} counters", kMaxSeries);
+    if (layers_.size() > kMaxLayers) return fmt::format("{} layers", kMaxLayers);
+    if (num_slices(end_) > kMostSlices) return fmt::format("{} slices", kMostSlices);
+    return "";
+  }
 
   Json to_json() const {
     std::int64_t gap = 0;
@@ -231,7 +241,7 @@ class TimelineReader {
 
 nlohmann::ordered_json timeline_data(const std::string& path, double clock_mhz) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
+  const auto status = std::filesystem::symlink_status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) return nullptr;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > kTimelineLimits.max_bytes) {
@@ -239,8 +249,8 @@ nlohmann::ordered_json timeline_data(const std::string& path, double clock_mhz) 
   }
   try {
     const TimelineReader timeline(read_json_file(path, kTimelineLimits), path, clock_mhz);
-    if (timeline.num_rows() > kMaxRows) {
-      return fmt::format("timeline.json has more than {} rows", kMaxRows);
+    if (const std::string excess = timeline.excess(); !excess.empty()) {
+      return "timeline.json has more than " + excess;
     }
     return timeline.to_json();
   } catch (const nlohmann::json::exception& e) {

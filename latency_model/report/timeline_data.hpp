@@ -20,7 +20,8 @@ namespace tilewake {
 /// equal bins. So is the busy share (0 to 1) of the track `DRAM data bus`.
 ///
 /// Returns null if there is no file at `path`, and a string, the reason, if it is larger than
-/// 64 MiB or has more than 1,000 rows. Throws InputError if it is not a timeline.
+/// 64 MiB or has too many rows, counters, layers or slices for a page. Throws InputError if it is
+/// not a timeline.
 nlohmann::ordered_json timeline_data(const std::string& path, double clock_mhz);
 
 }  // namespace tilewake

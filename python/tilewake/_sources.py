@@ -8,8 +8,21 @@ from . import _tilewake
 
 
 def path_bytes(path):
-    """A path, also one that is not UTF-8."""
-    return os.fsencode(os.fspath(path))
+    """A path, also one that is not UTF-8. Raises UsageError for one with a null character, at which
+    the system would cut it off."""
+    encoded = os.fsencode(path)
+    if b"\0" in encoded:
+        raise _tilewake.UsageError("a path must not have a null character")
+    return encoded
+
+
+def _shown(value):
+    """A value for a message. Python refuses to print integers of more than 4300 digits."""
+    try:
+        text = repr(value)
+    except Exception:  # pylint: disable=broad-exception-caught
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= 100 else text[:100] + "..."
 
 
 def is_text(source):
@@ -41,14 +54,17 @@ def _scalar(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return repr(value)
+        try:
+            return repr(value)
+        except ValueError as error:
+            raise _tilewake.UsageError(f"set: {error}") from None
     raise _tilewake.UsageError(f"set: a value must be a number, a bool or a str, "
                                f"not {type(value).__name__}")
 
 
 def _check_key(key):
     if not isinstance(key, str) or "" in key.split("."):
-        raise _tilewake.UsageError(f"set: {key!r} is no key, as 'dram.num_channels' is")
+        raise _tilewake.UsageError(f"set: {_shown(key)} is no key, as 'dram.num_channels' is")
     return key
 
 
@@ -81,7 +97,8 @@ def integer(name, value, low, high):
     except TypeError:
         number = None
     if number is None or not low <= number <= high:
-        raise _tilewake.UsageError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        raise _tilewake.UsageError(f"{name} must be an integer from {low} to {high}, "
+                                   f"not {_shown(value)}")
     return number
 
 

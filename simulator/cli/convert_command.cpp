@@ -10,7 +10,6 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "simulator/network/onnx/onnx_writer.hpp"
 
@@ -56,7 +55,7 @@ ExitCode convert_command(const Arguments& arguments) {
   if (out.empty()) {
     write_result(text);
   } else {
-    write_file_atomically(out, text);
+    write_output_file(out, text);
     log().info("wrote {}", out);
   }
   return ExitCode::kOk;

@@ -14,7 +14,6 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/hardware/machine_schema.hpp"
@@ -71,7 +70,7 @@ ExitCode new_command(const Arguments& arguments) {
     write_result(text);
   } else {
     check_output_file(out, force);
-    write_file_atomically(out, text);
+    write_output_file(out, text);
     log().info("wrote {}", out);
   }
   return ExitCode::kOk;

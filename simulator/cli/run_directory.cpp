@@ -47,42 +47,6 @@ bool is_run_file(const std::string& name) {
   throw IoError(fmt::format("{}: {}", path.string(), what));
 }
 
-/// Creates a directory and its missing parents; removes them again unless keep() is called.
-class NewDirectories {
- public:
-  explicit NewDirectories(fs::path path) {
-    std::error_code error;
-    std::vector<fs::path> missing;
-    for (; !path.empty() && !fs::exists(path, error); path = path.parent_path()) {
-      missing.push_back(path);
-    }
-    for (auto it = missing.rbegin(); it != missing.rend(); ++it) {
-      if (fs::create_directory(*it, error)) {
-        made_.push_back(*it);
-      } else if (error) {  // otherwise it exists by now: "a/" is "a"
-        remove();
-        fail_as_system(*it, "cannot create directory: " + error.message());
-      }
-    }
-  }
-  ~NewDirectories() {
-    if (!is_kept_) remove();
-  }
-  NewDirectories(const NewDirectories&) = delete;
-  NewDirectories& operator=(const NewDirectories&) = delete;
-
-  void keep() { is_kept_ = true; }
-
- private:
-  void remove() {
-    std::error_code error;
-    for (; !made_.empty(); made_.pop_back()) fs::remove(made_.back(), error);  // if empty
-  }
-
-  std::vector<fs::path> made_;
-  bool is_kept_ = false;
-};
-
 /// Sorted, so that an error names the same file on every file system.
 std::set<std::string> names_in(const fs::path& directory) {
   std::set<std::string> names;
@@ -191,6 +155,15 @@ RunDirectory::RunDirectory(const std::string& path, Existing existing) : path_(p
     if (existing == Existing::kReplace && !own.contains(name)) {
       fail(path_ / name, "is not a file of a run; --force replaces a directory of run files only");
     }
+  }
+}
+
+void RunDirectory::check_other_output(const std::string& directory, const std::string& file) {
+  const std::string parent = fs::path(file).parent_path().string();
+  const bool is_inside = is_same_place(parent.empty() ? "." : parent, directory);
+  if (is_same_place(file, directory) ||
+      (is_inside && is_run_file(fs::path(file).filename().string()))) {
+    fail(file, "is written by --out already; use another name");
   }
 }
 

@@ -31,6 +31,10 @@ class RunDirectory {
   /// would be replaced does not belong to a run, or if `existing` forbids it. Changes nothing.
   RunDirectory(const std::string& path, Existing existing);
 
+  /// Throws InputError if `file`, another output of the command, is `directory` or a file of the
+  /// run in it.
+  static void check_other_output(const std::string& directory, const std::string& file);
+
   /// Replaces the run that was there: creates the directory, writes each file under a temporary
   /// name, removes the files that the new run lacks, and renames. `run.yaml` is removed first and
   /// renamed last: a run that has one is complete. If a step fails after the removal has begun, no

@@ -16,8 +16,8 @@
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
+#include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/units.hpp"
-#include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/engine/core.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
@@ -53,10 +53,6 @@ Waveform::Window window_of(const std::string& text) {
   return window;
 }
 
-void check_place_of(const std::string& file) {
-  if (!file.empty()) check_writable(std::filesystem::path(file).parent_path());
-}
-
 }  // namespace
 
 void TraceOptions::add_to(Options& options) {
@@ -76,7 +72,7 @@ void TraceOptions::check(const Options& options) const {
   if (dram_trace.empty() && options.is_given("dram-trace-format")) {
     throw UsageError("--dram-trace-format needs --dram-trace FILE");
   }
-  if (!vcd.empty() && vcd == dram_trace) {
+  if (!vcd.empty() && !dram_trace.empty() && is_same_place(vcd, dram_trace)) {
     throw UsageError("--vcd and --dram-trace need different files");
   }
 }
@@ -96,10 +92,16 @@ void RunTraces::InterruptCheck::on_event(const Event& /*event*/) {
   if (InterruptDelay::is_pending()) throw Interrupted();
 }
 
+void TraceOptions::check_places(const std::string& run, bool force) const {
+  for (const std::string& file : {vcd, dram_trace}) {
+    if (file.empty()) continue;
+    check_output_file(file, force);
+    if (!run.empty()) RunDirectory::check_other_output(run, file);
+  }
+}
+
 RunTraces::RunTraces(const TraceOptions& options, const Machine& machine, const Workload& workload)
     : options_(options), machine_(machine) {
-  check_place_of(options.vcd);
-  check_place_of(options.dram_trace);
   if (options.timeline) timeline_.emplace();
   if (!options.vcd.empty()) waveform_.emplace(machine.config, window_of(options.window));
   const bool is_any = timeline_ || waveform_ || !options.dram_trace.empty();
@@ -115,7 +117,7 @@ RunTraces::RunTraces(const TraceOptions& options, const Machine& machine, const 
                      ": --dram-trace: the requests of this machine have no DRAM addresses; with "
                      "'dram.model: banked' they have");
   }
-  make_directory_of(options.dram_trace);
+  dram_trace_directories_.emplace(std::filesystem::path(options.dram_trace).parent_path());
   dram_trace_.emplace(
       options.dram_trace,
       value_of_word("--dram-trace-format", kDramTraceFormats, options.dram_trace_format),
@@ -143,12 +145,12 @@ std::string RunTraces::finish(const std::vector<TraceRow>& rows) {
 
 void RunTraces::write() {
   if (waveform_) {
-    make_directory_of(options_.vcd);
-    write_file_atomically(options_.vcd, vcd_);
+    write_output_file(options_.vcd, vcd_);
     log().info("wrote the waveform to {}", options_.vcd);
   }
   if (!dram_trace_) return;
   dram_trace_->commit();
+  dram_trace_directories_->keep();
   log().info("wrote {} DRAM accesses of {} bytes to {}",
              with_separators(dram_trace_->num_accesses()), access_bytes(machine_.config.dram),
              options_.dram_trace);

@@ -8,6 +8,7 @@
 #include "simulator/api/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/options.hpp"
+#include "simulator/cli/output_place.hpp"
 #include "simulator/engine/events.hpp"
 #include "simulator/engine/waveform.hpp"
 #include "simulator/trace/dram_trace.hpp"
@@ -27,6 +28,9 @@ struct TraceOptions {
   void add_to(Options& options);
   /// Throws UsageError for a contradiction. Call it after Options::parse().
   void check(const Options& options) const;
+  /// Throws InputError or IoError if a file cannot be written, exists (without `force`), or is one
+  /// of the run in the directory `run` (empty: none).
+  void check_places(const std::string& run, bool force) const;
   /// Throws UsageError if `arguments` of a sweep have one of these options.
   static void refuse(const Arguments& arguments);
 };
@@ -59,6 +63,7 @@ class RunTraces {
   std::optional<TimelineRecorder> timeline_;
   std::optional<Waveform> waveform_;
   std::string vcd_;
+  std::optional<NewDirectories> dram_trace_directories_;  // outlives the file
   std::optional<DramTraceWriter> dram_trace_;
 };
 

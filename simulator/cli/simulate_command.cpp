@@ -71,7 +71,7 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
-      "                         [--max-steps N] [--out DIR [--timeline] [--force]]\n"
+      "                         [--max-steps N] [--out DIR [--timeline]] [--force]\n"
       "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
       "                         [--dram-trace-format ramulator|dramsys]]\n"
       "                         [--format table|csv|json] [-v | -q]\n"
@@ -89,7 +89,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("force", values.force,
-               "replace the run that is in DIR; refused if other files are there");
+               "replace the run that is in DIR (refused if other files are there), and the files "
+               "of --vcd and --dram-trace");
   values.traces.add_to(options);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kRunFormats));
@@ -98,7 +99,10 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.traces.timeline) throw UsageError("--timeline needs --out DIR");
-  if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  if (values.force && values.out.empty() && values.traces.vcd.empty() &&
+      values.traces.dram_trace.empty()) {
+    throw UsageError("--force needs --out DIR, --vcd FILE or --dram-trace FILE");
+  }
   values.traces.check(options);
   return true;
 }
@@ -162,6 +166,7 @@ ExitCode simulate_command(const Arguments& arguments) {
     directory.emplace(options.out, options.force ? RunDirectory::Existing::kReplace
                                                  : RunDirectory::Existing::kRefuse);
   }
+  options.traces.check_places(options.out, options.force);
 
   const Machine machine = read_machine(options.hardware, settings);
   const Workload workload = load_workload(options.network, options.input_shape);

@@ -45,6 +45,22 @@ class CalibrateTest(CliTest):
         return (self.dir / name).read_text()
 
 
+class PlaceTest(CalibrateTest):
+    def test_a_file_that_holds_no_held_out_layers_is_kept(self):
+        self.write("model.holdout.csv", "mine")
+        self.expect_refused(r"model\.holdout\.csv: ", *FEW, "--holdout")
+        self.assertEqual(self.model("model.holdout.csv"), "mine")
+        self.assertEqual(self.names_in(), ["machine.yaml", "model.holdout.csv", "tiny.yaml"])
+        (self.dir / "model.holdout.csv").unlink()
+        for _ in range(2):
+            self.expect_calibrated(*FEW, "--holdout")
+
+    def test_the_name_of_a_directory_is_refused(self):
+        for name in ("new/", ".", "new/.."):
+            self.expect_refused(re.escape(name), *FEW, "--out", name)
+        self.assertEqual(self.names_in(), ["machine.yaml", "tiny.yaml"])
+
+
 class DesignedSetTest(CalibrateTest):
     def test_one_command_makes_a_model_and_says_how_wrong_it_is(self):
         text = self.expect_calibrated(*FEW)

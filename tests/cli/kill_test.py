@@ -6,13 +6,14 @@ $TILEWAKE_KILLS: kills of each command (default 4), $TILEWAKE_SEED: of the momen
 """
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import time
 import unittest
 
-from cli_support import EXE, CliTest
+from cli_support import EXE, SOURCE, CliTest
 
 NUM_KILLS = int(os.environ.get("TILEWAKE_KILLS", "4"))
 SEED = int(os.environ.get("TILEWAKE_SEED", "1"))
@@ -119,6 +120,41 @@ class KillTest(CliTest):
             self.run_in_work(*command)
             self.assertEqual((self.dir / "work/model.yaml").read_bytes(), model)
             self.expect_users_files_kept("model.yaml")
+
+    def test_an_interrupt_while_a_file_is_written_leaves_no_temporary_file(self):
+        self.begin()
+        self.run_in_work("simulate", "--hw", "../machine.yaml", "--net", "../tiny.yaml", "-q", "--out", "run")
+        commands = {"n.yaml": ["new", "machine", "--kind", "midap", "-q", "--out"],
+                    "n.onnx": ["convert", "--net", "../tiny.yaml", "-q", "--out"],
+                    "r.html": ["report", "run", "--out"]}
+        for name, command in commands.items():
+            for number in range(6):
+                with self.subTest(f"{command[0]} {number}"):
+                    place = self.dir / f"work/new{number}"
+                    process = subprocess.Popen([EXE, *command, f"new{number}/{name}"], cwd=self.dir / "work",
+                                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    # The temporary file exists for about as long as the disk takes to sync.
+                    while process.poll() is None and not list(place.glob("*")):
+                        pass
+                    process.send_signal(signal.SIGINT)
+                    self.assertIn(process.wait(), (0, 130))
+                    self.assertIn([p.name for p in place.glob("*")], ([], [name]))
+                    shutil.rmtree(place, ignore_errors=True)
+
+    def test_a_full_disk_leaves_neither_a_part_nor_a_directory(self):
+        self.begin()
+        self.run_in_work("simulate", "--hw", "../machine.yaml", "--net", "../tiny.yaml", "-q", "--out", "run")
+        names = self.names_in("work")
+        banked = ["simulate", "--hw", SOURCE / "hw_configs/tpu_like_128.yaml", "--net", "../tiny.yaml", "-q"]
+        for command in (["report", "run", "--out", "a/b/r.html"], [*banked, "--vcd", "a/b/w.vcd"],
+                        [*banked, "--dram-trace", "a/b/t"], [*banked, "--out", "a/b"],
+                        ["new", "machine", "--kind", "midap", "--out", "a/b/n.yaml"],
+                        ["convert", "--net", "../tiny.yaml", "--out", "a/b/n.onnx"],
+                        ["calibrate", "--hw", "../machine.yaml", "--networks", "60", "-q", "--out", "a/b/m.yaml"]):
+            with self.subTest(" ".join(map(str, command))):
+                self.expect_error(3, "write", *command, cwd=self.dir / "work", preexec_fn=lambda:
+                                  resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+                self.assertEqual(self.names_in("work"), names)
 
 
 if __name__ == "__main__":

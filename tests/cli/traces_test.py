@@ -260,6 +260,33 @@ layers:
                               "--net", "tiny.yaml", option)
         self.assertEqual(self.names_in(), ["machine.yaml", "tiny.yaml"])
 
+    def test_no_file_is_replaced_without_force(self):
+        banked = ["simulate", "--hw", SOURCE / "hw_configs/tpu_like_128.yaml", "--net", "tiny.yaml", "-q"]
+        before = self.texts_in()
+        for option in ("--vcd", "--dram-trace"):
+            for name in ("tiny.yaml", "./machine.yaml", ".", "new/", "/dev/null"):
+                with self.subTest(f"{option} {name}"):
+                    self.expect_error(3, re.escape(name), *banked, option, name)
+                    self.assertEqual(self.texts_in(), before)
+        self.assertEqual(self.names_in(), ["machine.yaml", "tiny.yaml"])
+        self.write("old", "old")
+        for option in ("--vcd", "--dram-trace"):
+            self.expect_error(3, "old: ", *banked, option, "old")
+            self.expect_ok(*banked, option, "old", "--force")
+            self.assertNotEqual((self.dir / "old").read_text(), "old")
+
+    def test_outputs_are_different_files(self):
+        banked = ["simulate", "--hw", SOURCE / "hw_configs/tpu_like_128.yaml", "--net", "tiny.yaml", "-q"]
+        for name in ("a", "./a", "b/../a", self.dir / "a"):
+            self.expect_error(2, "--dram-trace", *banked, "--vcd", "a", "--dram-trace", name)
+        for option in ("--vcd", "--dram-trace"):
+            for name in ("run/layers.csv", "./run/run.yaml", "run/points.jsonl", "run"):
+                with self.subTest(f"{option} {name}"):
+                    self.expect_error(3, re.escape(name), *banked, "--out", "run", option, name)
+        self.assertEqual(self.names_in(), ["machine.yaml", "tiny.yaml"])
+        self.expect_ok(*banked, "--out", "run", "--vcd", "run/wave.vcd")
+        self.assertEqual(self.names_in("run"), ["layers.csv", "run.yaml", "summary.json", "wave.vcd"])
+
     def test_a_topology_and_a_bad_place_are_refused(self):
         self.write("list.csv", "Layer name, IFMAP Height, IFMAP Width, Filter Height, "
                    "Filter Width, Channels, Num Filter, Strides,\na, 8, 8, 3, 3, 4, 8, 1,\n"
@@ -275,14 +302,14 @@ layers:
     def test_an_interrupt_leaves_no_file(self):
         process = subprocess.Popen(
             [str(EXE), "simulate", "--hw", str(SOURCE / "hw_configs/tpu_like_128.yaml"), "--net",
-             str(SOURCE / "networks/efficientnet_b4.yaml"), "--dram-trace", "dram.trace", "-q",
+             str(SOURCE / "networks/efficientnet_b4.yaml"), "--dram-trace", "a/b/dram.trace", "-q",
              "--vcd", "run.vcd", "--set", "core.input_buffer.bytes=4096",
              "core.weight_buffer.bytes=4096", "core.output_buffer.bytes=4096", "--max-steps",
              "1000000000"],
             cwd=self.dir, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={k: v for k, v in os.environ.items() if k != "TILEWAKE_DATA_DIR"})
         deadline = time.monotonic() + 30
-        while not list(self.dir.glob("dram.trace.tmp-*")) and time.monotonic() < deadline:
+        while not list(self.dir.glob("a/b/dram.trace.tmp-*")) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=30), 130)

@@ -135,3 +135,31 @@ def test_torch_module_is_exported_to_memory_and_read(monkeypatch, tmp_path):
     network = tilewake.networks.from_torch(Tiny(), (1, 3, 32, 32))
     assert network.macs == tilewake.networks.read(support.TINY).macs
     assert calls == [(((1, 3, 32, 32),), 17, False)]
+
+
+def test_a_path_is_not_cut_off_at_a_null_character(tmp_path):
+    good = tmp_path / "good.yaml"
+    good.write_text(support.TINY_YAML)
+    hidden = f"{good}\0.txt"
+    model = tilewake.calibrate("midap", num_networks=60)
+    for call in (lambda: tilewake.networks.read(hidden), lambda: tilewake.machines.read(hidden),
+                 lambda: tilewake.load_model(hidden), lambda: model.save(hidden),
+                 lambda: tilewake.calibrate("midap", traces=[hidden]),
+                 lambda: tilewake.sweep([hidden], ["resnet50"])):
+        with pytest.raises(tilewake.UsageError, match="null"):
+            call()
+    assert good.read_text() == support.TINY_YAML
+
+
+def test_numbers_that_python_does_not_print_are_usage_errors():
+    huge = 10 ** 5000
+    for call in (lambda: tilewake.simulate("resnet50", "midap", max_steps=huge),
+                 lambda: tilewake.calibrate("midap", seed=huge),
+                 lambda: tilewake.simulate("resnet50", "midap", set={"clock_mhz": huge}),
+                 lambda: tilewake.sweep(["midap"], ["resnet50"], set={"clock_mhz": [huge]}),
+                 lambda: tilewake.sweep(["midap"], ["resnet50"], jobs="x" * 1000)):
+        with pytest.raises(tilewake.UsageError) as error:
+            call()
+        assert len(str(error.value)) < 300
+    with pytest.raises(tilewake.InputError):
+        tilewake.machines.read({**support.MIDAP, "clock_mhz": huge})

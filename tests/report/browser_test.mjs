@@ -32,6 +32,10 @@ const countMarks = figure => figure.locator('.mark').count();
 async function checkFigure(page, figure) {
   const chart = await figure.getAttribute('data-chart');
   const id = await figure.getAttribute('id');
+  if (await figure.locator('.chart > .warning').count() > 0) {
+    result.figures[id] = 'warning';
+    return;
+  }
   await figure.locator('summary').click();
   await figure.locator('tbody tr').first().waitFor();
   const rows = await figure.locator('tbody tr').count();

@@ -224,11 +224,13 @@ class RefusalTest(ReportTest):
         self.make_comparison()
         damage = {
             "run": [("layers.csv", "x"), ("summary.json", "{"), ("run.yaml", "a: b"),
+                    ("summary.json", "[]"), ("summary.json", '{"warnings": 5}'), ("summary.json", '{"warnings": [5]}'),
                     ("timeline.json", '{"traceEvents": 3}'), ("timeline.json", '{"traceEvents": [{"ph": "X"}]}'),
                     ("timeline.json", '{"traceEvents": [{"ph": "X", "tid": 1, "ts": -1, "dur": 1, "name": "a"}]}')],
             "spos": [("metrics.csv", "# tilewake-metrics v2\na,b\n1\n"), ("metrics.csv", "# tilewake-metrics v9\n"),
                      ("evolution-supernet.json", "{}"), ("architecture.yaml", "- 1"), ("model.yaml", "a: 1"),
-                     ("steps/train.json", "[")],
+                     ("metrics.csv", "# tilewake-metrics v2\nphase,epoch\na,1\n"), ("metrics.csv", "# tilewake-metrics v2\nphase,step,step\na,1,1\n"),
+                     ("steps/train.json", "["), ("steps/train.json", "[]"), ("steps/train.json", "null")],
             "compare": [("compare.csv", '# tilewake-comparison v1\n"a\n'), ("compare.csv", "# tilewake-comparison v1")],
         }
         for directory, files in damage.items():
@@ -240,6 +242,45 @@ class RefusalTest(ReportTest):
                     self.expect_error(3, re.escape(name), "report", directory, "--out", "page.html")
                     path.write_text(before)
                     self.assertFalse((self.dir / "page.html").exists())
+
+    def test_too_large_results_exit_3_at_once(self):
+        header = "hardware,network,status,latency_ms,total_cycles"
+        tables = {"rows": f"{header}\n" + "a,b,ok,1,1\n" * 200_001,
+                  "columns": header + ",".join(f",c{i}" for i in range(1000)) + "\n",
+                  "bytes": header + "," * 2_000_000 + "\n"}
+        for name, text in tables.items():
+            self.write(f"{name}/sweep.csv", f"# tilewake-sweep v1\n{text}")
+            self.expect_error(3, re.escape(f"{name}/sweep.csv:"), "report", name)
+        self.make_simulation()
+        shutil.copytree(self.dir / "run", self.dir / "sparse")
+        with open(self.dir / "sparse/layers.csv", "r+b") as file:
+            file.truncate(200 << 20)
+        self.expect_error(3, r"sparse/layers\.csv: .*128 MiB", "report", "sparse")
+        self.expect_error(3, "1000 sections", "report", *["run"] * 1001)
+
+    def test_too_many_counters_are_left_out_with_the_reason(self):
+        self.make_simulation("run", "--timeline")
+        events = [{"ph": "C", "ts": time, "name": f"c{i}", "args": {"v": 1}} for i in range(101) for time in (0, 1)]
+        for given in (events, events[:2] + [{"ph": "C", "ts": 0, "name": "c", "args": {f"v{i}": 1 for i in range(101)}}]):
+            (self.dir / "run/timeline.json").write_text(json.dumps({"traceEvents": given}))
+            self.assertIn("100 counters", self.report("run")[0]["timeline"])
+
+    def test_a_link_to_nothing_is_no_missing_file(self):
+        self.make_simulation("run", "--timeline")
+        for name in ("summary.json", "layers.csv", "timeline.json"):
+            before = (self.dir / "run" / name).read_bytes()
+            for target in ("nothing", name):  # a loop
+                (self.dir / "run" / name).unlink()
+                (self.dir / "run" / name).symlink_to(target)
+                self.expect_error(3, re.escape(name), "report", "run")
+            (self.dir / "run" / name).unlink()
+            (self.dir / "run" / name).write_bytes(before)
+
+    def test_the_name_of_a_directory_is_refused(self):
+        self.make_simulation()
+        for name in ("new/", "new/deep/", ".", "new/..", "run"):
+            self.expect_error(3, re.escape(name), "report", "run", "--out", name)
+        self.assertEqual(self.names_in(), ["machine.yaml", "run", "tiny.yaml"])
 
     def test_a_file_that_is_no_report_is_kept(self):
         self.make_simulation()
@@ -294,6 +335,25 @@ class BrowserTest(ReportTest):
         self.assertLess(found["bytes"], 5_000_000)
         self.assertLessEqual({"accuracy-0", "training-0", "gates-0", "winner-0", "decisions-0", "costs-0", "predicted-0",
                               "errors-0", "operators-1"}, set(found["figures"]))
+
+    def test_what_cannot_be_drawn_is_said_and_the_rest_is_drawn(self):
+        self.make_search("s3nas")
+        for name, pattern in (("architecture.yaml", r"(?<=: )\d+"), ("steps.csv", r"(?<=,)0\.\d+")):
+            file = self.dir / "s3nas" / name
+            file.write_text(re.sub(pattern, "text", file.read_text()))
+        self.make_simulation()
+        run_yaml = self.dir / "run/run.yaml"
+        run_yaml.write_text(re.sub("wall_seconds: .*", "wall_seconds: [1]", run_yaml.read_text()))
+        (self.dir / "run/summary.json").write_text('{"total_cycles": "many", "latency_ms": {}, "network": [1]}')
+        # A sweep of more points than a chart can have.
+        self.expect_ok("simulate", "--sweep", "--hw", "machine.yaml", "--net", "tiny.yaml", "--out", "sweep", "-q")
+        table = self.dir / "sweep/sweep.csv"
+        head, names, point = table.read_text().splitlines()
+        table.write_text("\n".join([head, names, *[point] * 10_001]) + "\n")
+        figures = self.look("damaged", "s3nas", "run", "sweep")["figures"]
+        self.assertEqual((figures["winner-0"], figures["sweep-2"]), ("warning", "warning"))
+        self.assertGreater(figures["cycles-1"], 0)
+        self.assertGreater(figures["training-0"], 0)
 
     def test_other_results(self):
         self.expect_ok("simulate", "--sweep", "--hw", "machine.yaml", "--net", "tiny.yaml", "--set",

@@ -3,7 +3,7 @@
 
 // Builds the page from the data block: one section per result, with every chart that has rows.
 (() => {
-  const {element, format, rowsOf} = report;
+  const {attempt, element, format, rowsOf} = report;
   const data = JSON.parse(document.getElementById('data').textContent);
   const page = document.getElementById('report');
   const frames = [];
@@ -59,26 +59,27 @@
 
   // The answer first: what the result is, and what it is due to.
   function answer(section) {
-    const parts = report.charts.length ? report.answers.map(of => of(section)).filter(Boolean) : [];
-    return parts.join(' ');
+    const parts = report.answers.map(of => of(section)).filter(Boolean);
+    return parts.length > 0 ? element('p', {class: 'answer'}, parts.join(' ')) : null;
   }
 
   function sectionNode(section) {
     const node = element('section', {id: `section-${section.index}`, 'data-kind': section.kind},
       section.kind === 'overview' ? null : element('p', {class: 'kind'}, kinds[section.kind]),
       element('h2', {}, title(section)));
-    const text = answer(section);
-    if (text) node.append(element('p', {class: 'answer'}, text));
-    if (section.path) node.append(facts(section));
+    node.append(attempt('The summary', () => answer(section)) ?? '');
+    if (section.path) node.append(attempt('The facts', () => facts(section)));
     for (const warning of section.summary?.warnings ?? []) node.append(element('p', {class: 'warning'}, warning));
     const figures = element('div', {class: 'figures'});
     const isFirst = definition => (definition.first ?? []).includes(section.kind);
     for (const definition of d3.sort(report.charts, definition => isFirst(definition) ? 0 : 1)) {
-      const rows = definition.rows(section);
-      if (!rows || rows.length === 0) continue;
-      const frame = new report.Frame(definition, section, rows);
-      frames.push(frame);
-      figures.append(frame.node);
+      figures.append(attempt(`The chart "${definition.title}"`, () => {
+        const rows = definition.rows(section);
+        if (!rows || rows.length === 0) return '';
+        const frame = new report.Frame(definition, section, rows);
+        frames.push(frame);
+        return frame.node;
+      }));
     }
     for (const hint of report.hints.map(of => of(section)).filter(Boolean)) {
       figures.append(element('p', {class: 'hint'}, hint));

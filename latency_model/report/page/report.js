@@ -18,29 +18,34 @@
 //            row), width, state (values of the controls), shown (value => boolean), mark
 //   name     (row) => first line of the tooltip
 //   wide     true: the whole width of the page
+//   maxRows  more rows are not drawn; by default kMaxRows
 //   first    kinds of sections in which the chart precedes those of other files; optional
 //
 // In draw, context.mark(rows) is a Plot render transform that connects the marks to their rows; for
 // own SVG, context.connect(element, row).
 const report = (() => {
   const charts = [];
+  const kMaxRows = 10000;  // of a chart and of a table: more take a browser many seconds
 
   // ---- Formats. ----
   const integer = new Intl.NumberFormat('en-US', {maximumFractionDigits: 0});
   const missing = '–';
   const isMissing = value => value === null || value === undefined || Number.isNaN(value);
+  const text = value => isMissing(value) ? missing : String(value);
+  // Files can hold a text where a number is expected: it is shown as it is.
+  const number = as => value => typeof value === 'number' && !Number.isNaN(value) ? as(value) : text(value);
   const format = {
-    text: value => isMissing(value) ? missing : String(value),
-    count: value => isMissing(value) ? missing : integer.format(value),
-    decimal: value => isMissing(value) ? missing : trimmed(value),
-    percent: value => isMissing(value) ? missing : `${trimmed(100 * value, 3)}\u00a0%`,
-    error: value => isMissing(value) ? missing : `${value > 0 ? '+' : ''}${trimmed(100 * value, 3)}\u00a0%`,
-    ms: value => isMissing(value) ? missing : `${trimmed(value)}\u00a0ms`,
-    bytes: value => isMissing(value) ? missing : value < 1e3 ? `${integer.format(value)} B`
+    text,
+    count: number(value => integer.format(value)),
+    decimal: number(value => trimmed(value)),
+    percent: number(value => `${trimmed(100 * value, 3)}\u00a0%`),
+    error: number(value => `${value > 0 ? '+' : ''}${trimmed(100 * value, 3)}\u00a0%`),
+    ms: number(value => `${trimmed(value)}\u00a0ms`),
+    bytes: number(value => value < 1e3 ? `${integer.format(value)} B`
       : value < 1e6 ? `${trimmed(value / 1e3, 3)} kB` : value < 1e9 ? `${trimmed(value / 1e6, 3)} MB`
-      : `${trimmed(value / 1e9, 3)} GB`,
-    short: value => isMissing(value) ? missing : value === 0 ? '0'
-      : Math.abs(value) < 1000 ? trimmed(value, 3) : d3.format('.3~s')(value).replace('G', ' G').replace('M', ' M').replace('k', ' k'),
+      : `${trimmed(value / 1e9, 3)} GB`),
+    short: number(value => value === 0 ? '0'
+      : Math.abs(value) < 1000 ? trimmed(value, 3) : d3.format('.3~s')(value).replace('G', ' G').replace('M', ' M').replace('k', ' k')),
   };
 
   // Four significant digits without trailing zeros.
@@ -96,10 +101,20 @@ const report = (() => {
   function svg(name, attributes = {}, ...children) {
     const node = document.createElementNS('http://www.w3.org/2000/svg', name);
     for (const [key, value] of Object.entries(attributes)) {
+      if (Number.isNaN(value)) throw new Error(`${key} of ${name} is not a number`);
       if (value !== null && value !== undefined) node.setAttribute(key, value);
     }
     node.append(...children);
     return node;
+  }
+
+  // What a damaged file leaves of a part of the page: the rest must still be shown.
+  function attempt(what, make) {
+    try {
+      return make();
+    } catch (error) {
+      return element('p', {class: 'warning'}, `${what} cannot be shown: a file is damaged or of another version (${error.message}).`);
+    }
   }
 
   // ---- Tooltip: one for the page. ----
@@ -142,6 +157,9 @@ const report = (() => {
     fill(rows);
     return element('table', {}, element('thead', {}, element('tr', {}, ...head)), body);
   }
+
+  const sizeText = count => count <= kMaxRows ? `${integer.format(count)} rows`
+    : `the first ${integer.format(kMaxRows)} of ${integer.format(count)} rows`;
 
   // ---- The frame of a chart. ----
   class Frame {
@@ -236,11 +254,14 @@ const report = (() => {
         },
       };
       hideTooltip();
-      const node = this.definition.draw(context);
+      const limit = this.definition.maxRows ?? kMaxRows;
+      const node = this.all.length > limit
+        ? element('p', {class: 'warning'}, `${integer.format(this.all.length)} rows are too many for a chart of at most ${integer.format(limit)}.`)
+        : attempt('This chart', () => this.definition.draw(context));
       this.chart.replaceChildren(node);
       this.table_rows = context.table ?? rows;
       this.marks.forEach((mark, i) => mark.setAttribute('tabindex', i === 0 ? 0 : -1));
-      this.details.querySelector('summary').textContent = `Table: ${integer.format(this.table_rows.length)} rows`;
+      this.details.querySelector('summary').textContent = `Table: ${sizeText(this.table_rows.length)}`;
       this.fillTable();
     }
 
@@ -263,7 +284,7 @@ const report = (() => {
       if (!this.details.open) return;
       const old = this.details.querySelector('.table');
       if (old) old.remove();
-      this.details.append(element('div', {class: 'table'}, table(this.definition.columns, this.table_rows)));
+      this.details.append(element('div', {class: 'table'}, table(this.definition.columns, this.table_rows.slice(0, kMaxRows))));
     }
 
     listen() {
@@ -308,7 +329,7 @@ const report = (() => {
     ? format.short(value) : ''};
 
   return {
-    charts, answers: [], hints: [], format, colour, element, svg, rowsOf, unique, shortened, tooltip, Frame, plot, logAxis, hideTooltip,
+    charts, answers: [], hints: [], format, colour, element, svg, rowsOf, unique, shortened, attempt, tooltip, Frame, plot, logAxis, hideTooltip,
     chart: definition => charts.push(definition),
   };
 })();

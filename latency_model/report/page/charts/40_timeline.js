@@ -98,6 +98,7 @@
   report.chart({
     id: 'bandwidth',
     title: 'DRAM and buffers over the run',
+    maxRows: 100 * 400,  // counters x intervals; one counter is drawn
     help: 'The mean in up to 400 equal intervals of the run, above the layers that run at the time (alternately shaded). The dashed line is the peak of ' +
       'the DRAM; transfers that take no time in the model of the memory exceed it, and are cut off.',
     wide: true,

@@ -15,7 +15,6 @@
     return names.length > 0 ? names : coordinates(section).slice(0, 1);
   };
   const ok = section => rowsOf(section.points).filter(row => row.status === 'ok');
-  const where = (section, row) => varied(section).map(name => `${name} ${row[name]}`).join(', ');
   const best = rows => d3.rollups(rows, of => d3.least(of, row => row.latency_ms), row => row.network).map(([, row]) => row);
 
   report.answers.push(section => {
@@ -34,8 +33,12 @@
     help: 'One dot per point, lower is faster; a ring marks the fastest point of each network. Lines join points that differ in the horizontal value only. ' +
       'The latency axis is logarithmic.',
     wide: true,
-    rows: section => section.kind === 'sweep' ? ok(section).map(row => ({...row, dram_bytes: row.dram_read_bytes + row.dram_write_bytes,
-      coordinates: where(section, row)})) : [],
+    rows(section) {
+      if (section.kind !== 'sweep') return [];
+      const names = varied(section);
+      return ok(section).map(row => ({...row, dram_bytes: row.dram_read_bytes + row.dram_write_bytes,
+                                      coordinates: names.map(name => `${name} ${row[name]}`).join(', ')}));
+    },
     columns: [
       ['coordinates', 'point', format.text], ['hardware', 'machine', format.text], ['network', 'network', format.text],
       ['latency_ms', 'latency', format.ms], ['total_cycles', 'cycles', format.count], ['pe_utilization', 'PE utilization', format.percent],
