@@ -12,6 +12,7 @@
 #include "simulator/api/simulation.hpp"
 #include "simulator/common/math.hpp"
 #include "simulator/network/network_yaml.hpp"
+#include "simulator/network/scalesim_csv.hpp"
 #include "tests/support/reference_table.hpp"
 
 namespace tilewake {
@@ -34,8 +35,9 @@ HardwareConfig array_of(const std::string& dataflow, int side, std::int64_t buff
 }
 
 /// Windows that start on the map count, even if they exceed it.
-Network layer_of(const ReferenceRow& row, std::int64_t stride) {
+Network layer_of(const ReferenceRow& row) {
   const auto missing = [&](const char* size, const char* kernel) {
+    const std::int64_t stride = row.number("stride_h");
     const std::int64_t outputs = ceil_div(row.number(size) - row.number(kernel) + stride, stride);
     return std::max<std::int64_t>(0,
                                   (outputs - 1) * stride + row.number(kernel) - row.number(size));
@@ -45,10 +47,23 @@ Network layer_of(const ReferenceRow& row, std::int64_t stride) {
                   "  - {{name: layer, op: conv2d, out_channels: {}, kernel: [{}, {}], stride: {}, "
                   "padding: [0, 0, {}, {}], bias: false}}\n",
                   row.number("channels"), row.number("ifmap_h"), row.number("ifmap_w"),
-                  row.number("num_filt"), row.number("filt_h"), row.number("filt_w"), stride,
-                  missing("ifmap_h", "filt_h"),
+                  row.number("num_filt"), row.number("filt_h"), row.number("filt_w"),
+                  row.number("stride_h"), missing("ifmap_h", "filt_h"),
                   missing("ifmap_w", "filt_w")),
       "layer.yaml");
+}
+
+/// The same from a line of a topology.
+Network topology_layer(const ReferenceRow& row) {
+  std::string line = "layer, ";
+  for (const char* key : {"ifmap_h", "ifmap_w", "filt_h", "filt_w", "channels", "num_filt", "stride"})
+    line += fmt::format("{}, ", row.number(key));
+  return read_scalesim_topology(
+             "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, "
+             "Num Filter, Strides,\n" +
+                 line + "\n",
+             "layer.csv")
+      .at(0);
 }
 
 struct Table {
@@ -78,7 +93,7 @@ TEST(ScaleSimTest, ComputeCyclesOfEveryPublishedLayerAreTheClosedForm) {
         SCOPED_TRACE(
             fmt::format("{} {} buffers of {}", table.file, row.text("name"), buffer_bytes));
         ASSERT_EQ(row.number("stride_h"), row.number("stride_w"));
-        const SimulatedNetwork run = machine.run(layer_of(row, row.number("stride_h")));
+        const SimulatedNetwork run = machine.run(layer_of(row));
         ASSERT_EQ(run.rows.size(), 1u);
         EXPECT_EQ(run.rows[0].compute_cycles, row.number("total_cycles") + 1);
         EXPECT_EQ(run.rows[0].total_cycles, run.rows[0].compute_cycles);
@@ -101,7 +116,7 @@ TEST(ScaleSimTest, SmallBuffersCostNoCyclesOnUnusualLayers) {
                                buffer_bytes));
       NetworkSimulator machine(array_of(dataflows.at(row.text("dataflow")),
                                         static_cast<int>(row.number("side")), buffer_bytes));
-      const SimulatedNetwork run = machine.run(layer_of(row, row.number("stride")));
+      const SimulatedNetwork run = machine.run(topology_layer(row));
       EXPECT_EQ(run.total_cycles, row.number("cycles"));
       ++num_layers;
     }

@@ -52,6 +52,25 @@ std::int64_t reach(const Layer& l, const std::vector<Point>& pixels, TileRange r
   return inside(rows, l.ifm.height) * inside(columns, l.ifm.width);
 }
 
+/// Rows times columns of the map that these products read.
+std::int64_t read(const Layer& l, const std::vector<Point>& pixels, TileRange range,
+                  TileRange depth) {
+  std::set<std::int64_t> rows;
+  std::set<std::int64_t> columns;
+  const std::int64_t taps = l.kernel_height * l.kernel_width;
+  for (std::int64_t p = range.begin; p < range.end; ++p)
+    for (std::int64_t d = depth.begin; d < depth.end; ++d) {
+      const auto& [oy, ox] = pixels[static_cast<std::size_t>(p)];
+      const std::int64_t y =
+          oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation;
+      const std::int64_t x =
+          ox * l.stride - l.padding.left + d % taps % l.kernel_width * l.dilation;
+      if (y >= 0 && y < l.ifm.height) rows.insert(y);
+      if (x >= 0 && x < l.ifm.width) columns.insert(x);
+    }
+  return static_cast<std::int64_t>(rows.size() * columns.size());
+}
+
 TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
   int num_rectangles = 0;
   int num_parts_of_windows = 0;
@@ -75,6 +94,11 @@ TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
                                         ? reach(layer, pixels, block.pixels, depth)
                                         : block.pixels.size();
       ASSERT_EQ(problem.input_bytes(block), block.groups.size() * channels * elements);
+      const std::int64_t per_element = block.groups.size() * channels;
+      ASSERT_LE(problem.kept_bytes(block), problem.input_bytes(block));
+      ASSERT_GE(problem.kept_bytes(block),
+                per_element * (problem.has_window() ? read(layer, pixels, block.pixels, depth)
+                                                    : block.pixels.size()));
       const auto& [row, column] = pixels[static_cast<std::size_t>(block.pixels.begin)];
       const std::int64_t output = block.groups.begin * problem.extent().outputs +
                                   block.outputs.begin;

@@ -96,7 +96,7 @@ TEST_F(TilingEstimateTest, FootprintIsTheMostThatAnyStepNeedsOfASlot) {
         part += extent.num_outputs() * (keeps ? sum_bytes : 1);
       }
       seconds = std::max(seconds, problem_.second_bytes(step.block));
-      needed.input = std::max(needed.input, problem_.input_bytes(step.block));
+      needed.input = std::max(needed.input, problem_.kept_bytes(step.block));
       needed.weight = std::max(needed.weight, problem_.weight_bytes(step.block));
       needed.output = std::max(needed.output, part + seconds);
     }

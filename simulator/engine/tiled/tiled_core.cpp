@@ -243,7 +243,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         if (inputs_in_use_ == memory.input.num_slots || !inputs_are_stored(ahead.layer))
           return false;
         ++inputs_in_use_;
-        hold_tile(kInput, problem.input_bytes(step.block));
+        hold_tile(kInput, problem.kept_bytes(step.block));
         load(ahead, number, Cause::kFeatures, l.input_address + problem.input_offset(step.block),
              problem.input_bytes(step.block), problem.on_chip().input);
       }

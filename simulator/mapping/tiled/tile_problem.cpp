@@ -134,6 +134,22 @@ std::int64_t TileProblem::input_elements(const TileBlock& block) const {
   return input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
 }
 
+/// Rows and columns are at most as many as those of the windows.
+std::int64_t TileProblem::kept_elements(const MapBox& pixels, const MapBox& taps) const {
+  const MapBox box = input_box(pixels, taps);
+  return std::min(box.rows.size(), pixels.rows.size() * taps.rows.size()) *
+         std::min(box.columns.size(), pixels.columns.size() * taps.columns.size());
+}
+
+std::int64_t TileProblem::kept_elements(const TileBlock& block) const {
+  if (!has_window_) return input_elements(block);
+  return kept_elements(pixel_box(block.order, block.pixels), tap_box(block.depth));
+}
+
+std::int64_t TileProblem::kept_bytes(const TileBlock& block) const {
+  return kept_elements(block) * input_channels(block.groups, block.depth);
+}
+
 std::int64_t TileProblem::input_bytes(const TileBlock& block) const {
   return input_elements(block) * input_channels(block.groups, block.depth);
 }

@@ -60,7 +60,8 @@ struct TileBlock {
 /// | channel_split, channel_shuffle | output channels | oh ow | 1 | 1 |
 ///
 /// A block loads the rectangle of the input that its pixels and taps reach, without the padding; the
-/// overlap of neighbouring blocks is loaded twice. Taps of several channels are those of the whole
+/// overlap of neighbouring blocks is loaded twice. Of this rectangle, the buffer keeps the rows and
+/// columns that a window reads: a stride can skip some. Taps of several channels are those of the whole
 /// window. Ops without a window, and 1x1 convolutions of stride 1, load one element per pixel. An
 /// element is one byte.
 class TileProblem {
@@ -102,8 +103,11 @@ class TileProblem {
   /// Channels (without a window: products of depth) that a block reads of the first operand.
   std::int64_t input_channels(TileRange groups, TileRange depth) const;
   std::int64_t input_bytes(const TileBlock& block) const;
-  /// Elements that a block reads of one channel.
+  /// Elements that a block loads of one channel, and those that the buffer keeps.
   std::int64_t input_elements(const TileBlock& block) const;
+  std::int64_t kept_elements(const TileBlock& block) const;
+  std::int64_t kept_elements(const MapBox& pixels, const MapBox& taps) const;
+  std::int64_t kept_bytes(const TileBlock& block) const;
   /// Weights, plus biases at the start of the depth.
   std::int64_t weight_bytes(const TileBlock& block) const;
   bool has_weights() const { return has_weights_; }

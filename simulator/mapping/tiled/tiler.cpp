@@ -126,7 +126,7 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
     const LoopCut cut = problem.cut_pixels(order, size);
     if (cut.trips() > kMaxTrips) return;
     TileBlock middle{{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, problem.taps()}, order};
-    all.push_back({order, cut, problem.input_elements(middle)});
+    all.push_back({order, cut, problem.kept_elements(middle)});
   };
   const std::vector<std::int64_t> sizes = sizes_of(problem.extent().pixels, unit);
   for (const std::int64_t size : sizes) add({}, size);

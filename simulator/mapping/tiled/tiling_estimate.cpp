@@ -99,19 +99,19 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   if (cut.tile % strip != 0) {  // tiles that end within a line
     for (std::int64_t i = 0; i < cut.trips(); ++i) {
       const MapBox pixels = problem.pixel_box(order, cut.range(i));
-      const std::int64_t elements = problem.input_box(pixels, taps).size();
-      totals.largest = std::max(totals.largest, elements);
-      totals.sum += static_cast<double>(elements);
+      totals.largest = std::max(totals.largest, problem.kept_elements(pixels, taps));
+      totals.sum += static_cast<double>(problem.input_box(pixels, taps).size());
     }
     return totals;
   }
   const auto sizes = [&](std::int64_t whole, std::int64_t tile, bool of_columns) {
     InputTotals all;
+    const std::int64_t num_taps = of_columns ? taps.columns.size() : taps.rows.size();
     for (std::int64_t begin = 0; begin < whole; begin += tile) {
       const TileRange range{begin, std::min(begin + tile, whole)};
       const std::int64_t size = of_columns ? problem.input_columns(range, taps.columns).size()
                                            : problem.input_rows(range, taps.rows).size();
-      all.largest = std::max(all.largest, size);
+      all.largest = std::max(all.largest, std::min(size, range.size() * num_taps));
       all.sum += static_cast<double>(size);
     }
     return all;

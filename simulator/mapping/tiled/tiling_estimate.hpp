@@ -14,8 +14,8 @@ namespace tilewake {
 /// Of the first operand, over the tiles of one or both of its loops: elements per channel (pixels),
 /// channels of one group (depth), or their product.
 struct InputTotals {
-  std::int64_t largest = 0;
-  double sum = 0.0;
+  std::int64_t largest = 0;  // that the buffer keeps
+  double sum = 0.0;          // that are loaded
 };
 
 /// Tiles of pixels, and what they load of one channel if their depth contains whole windows.
