@@ -52,11 +52,10 @@ std::int64_t reach(const Layer& l, const std::vector<Point>& pixels, TileRange r
   return inside(rows, l.ifm.height) * inside(columns, l.ifm.width);
 }
 
-/// Rows times columns of the map that these products read.
+/// Elements of the map that these products read.
 std::int64_t read(const Layer& l, const std::vector<Point>& pixels, TileRange range,
                   TileRange depth) {
-  std::set<std::int64_t> rows;
-  std::set<std::int64_t> columns;
+  std::set<Point> elements;
   const std::int64_t taps = l.kernel_height * l.kernel_width;
   for (std::int64_t p = range.begin; p < range.end; ++p)
     for (std::int64_t d = depth.begin; d < depth.end; ++d) {
@@ -65,10 +64,9 @@ std::int64_t read(const Layer& l, const std::vector<Point>& pixels, TileRange ra
           oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation;
       const std::int64_t x =
           ox * l.stride - l.padding.left + d % taps % l.kernel_width * l.dilation;
-      if (y >= 0 && y < l.ifm.height) rows.insert(y);
-      if (x >= 0 && x < l.ifm.width) columns.insert(x);
+      if (y >= 0 && y < l.ifm.height && x >= 0 && x < l.ifm.width) elements.insert({y, x});
     }
-  return static_cast<std::int64_t>(rows.size() * columns.size());
+  return static_cast<std::int64_t>(elements.size());
 }
 
 TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {

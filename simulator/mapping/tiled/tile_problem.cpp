@@ -135,15 +135,19 @@ std::int64_t TileProblem::input_elements(const TileBlock& block) const {
 }
 
 /// Rows and columns are at most as many as those of the windows.
-std::int64_t TileProblem::kept_elements(const MapBox& pixels, const MapBox& taps) const {
-  const MapBox box = input_box(pixels, taps);
-  return std::min(box.rows.size(), pixels.rows.size() * taps.rows.size()) *
-         std::min(box.columns.size(), pixels.columns.size() * taps.columns.size());
+std::int64_t TileProblem::kept_elements(const PixelOrder& order, TileRange pixels,
+                                        const MapBox& taps) const {
+  const MapBox outputs = pixel_box(order, pixels);
+  const MapBox inputs = input_box(outputs, taps);
+  const std::int64_t in_map =
+      std::min(inputs.rows.size(), outputs.rows.size() * taps.rows.size()) *
+      std::min(inputs.columns.size(), outputs.columns.size() * taps.columns.size());
+  return std::min(in_map, pixels.size() * taps.size());
 }
 
 std::int64_t TileProblem::kept_elements(const TileBlock& block) const {
   if (!has_window_) return input_elements(block);
-  return kept_elements(pixel_box(block.order, block.pixels), tap_box(block.depth));
+  return kept_elements(block.order, block.pixels, tap_box(block.depth));
 }
 
 std::int64_t TileProblem::kept_bytes(const TileBlock& block) const {

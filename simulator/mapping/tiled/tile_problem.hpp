@@ -61,7 +61,8 @@ struct TileBlock {
 ///
 /// A block loads the rectangle of the input that its pixels and taps reach, without the padding; the
 /// overlap of neighbouring blocks is loaded twice. Of this rectangle, the buffer keeps the rows and
-/// columns that a window reads: a stride can skip some. Taps of several channels are those of the whole
+/// columns that a window reads (a stride can skip some), or the windows one after another (im2col)
+/// if these are smaller. Taps of several channels are those of the whole
 /// window. Ops without a window, and 1x1 convolutions of stride 1, load one element per pixel. An
 /// element is one byte.
 class TileProblem {
@@ -106,7 +107,7 @@ class TileProblem {
   /// Elements that a block loads of one channel, and those that the buffer keeps.
   std::int64_t input_elements(const TileBlock& block) const;
   std::int64_t kept_elements(const TileBlock& block) const;
-  std::int64_t kept_elements(const MapBox& pixels, const MapBox& taps) const;
+  std::int64_t kept_elements(const PixelOrder& order, TileRange pixels, const MapBox& taps) const;
   std::int64_t kept_bytes(const TileBlock& block) const;
   /// Weights, plus biases at the start of the depth.
   std::int64_t weight_bytes(const TileBlock& block) const;

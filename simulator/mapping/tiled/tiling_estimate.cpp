@@ -99,7 +99,8 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   if (cut.tile % strip != 0) {  // tiles that end within a line
     for (std::int64_t i = 0; i < cut.trips(); ++i) {
       const MapBox pixels = problem.pixel_box(order, cut.range(i));
-      totals.largest = std::max(totals.largest, problem.kept_elements(pixels, taps));
+      totals.largest =
+          std::max(totals.largest, problem.kept_elements(order, cut.range(i), taps));
       totals.sum += static_cast<double>(problem.input_box(pixels, taps).size());
     }
     return totals;
