@@ -42,17 +42,19 @@ std::string core_text(const std::string& kind, const std::string& variant) {
 struct Kind {
   std::string kind;
   std::string variant;
+  int feature_bytes = 0;  // memory of feature maps
 };
 
 HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
   return read_hardware_text(
       fmt::format("name: small\nclock_mhz: 1000\ncore:\n  kind: {}\n{}"
+                  "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: 16\n"
                   "dram:\n  model: latency_bandwidth\n  num_channels: {}\n  bus_bytes: 2\n"
                   "  clock_mhz: 1000\n  beats_per_clock: 2\n  first_access_cycles: 30\n"
                   "  row_cycles: 0\n  row_bytes: 1073741824\n  first_row_bytes: 1073741824\n"
                   "  refresh_cycles: 0\n  refresh_bytes: 1073741824\n"
                   "  first_refresh_bytes: 1073741824\n",
-                  kind.kind, core_text(kind.kind, kind.variant), num_channels),
+                  kind.kind, core_text(kind.kind, kind.variant), kind.feature_bytes, num_channels),
       "small.yaml");
 }
 
@@ -171,9 +173,12 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TiledMachineTest,
                          ::testing::Values(Kind{"systolic", "output_stationary"},
                                            Kind{"systolic", "weight_stationary"},
                                            Kind{"systolic", "input_stationary"},
-                                           Kind{"vector", "channels"}, Kind{"vector", "pixels"}),
+                                           Kind{"vector", "channels"}, Kind{"vector", "pixels"},
+                                           Kind{"systolic", "weight_stationary", 10'000},
+                                           Kind{"vector", "channels", 30'000}),
                          [](const auto& param) {
-                           return param.param.kind + "_" + param.param.variant;
+                           return param.param.kind + "_" + param.param.variant +
+                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "");
                          });
 
 }  // namespace

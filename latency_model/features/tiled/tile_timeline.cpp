@@ -132,11 +132,13 @@ class Timeline {
       output_.take();
     }
     if (problem.has_second() && step.context.ends_depth)
-      features_at = load(loader_, problem.second_bytes(step.block), problem.on_chip().second);
-    if (step.loads_sums) {
-      features_at =
-          load(loader_, program_.memory.accumulator_bytes * step.block.extent().num_outputs());
-    }
+      features_at = std::max(
+          features_at,
+          load(loader_, problem.second_bytes(step.block), problem.on_chip().second));
+    if (step.loads_sums)
+      features_at = std::max(
+          features_at,
+          load(loader_, program_.memory.accumulator_bytes * step.block.extent().num_outputs()));
     wait_for(weights_at, features_at, slot_at, cycles);
     const auto duration =
         static_cast<double>(program_.cost->cycles(problem, step.block.extent(), step.context));
