@@ -2,6 +2,7 @@
 #include "simulator/engine/transfer_dma.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "simulator/engine/clock.hpp"
@@ -9,8 +10,8 @@
 namespace tilewake {
 
 TransferDma::TransferDma(const sc_core::sc_module_name& name,
-                         std::unique_ptr<MemoryController> memory, Unit unit)
-    : sc_module(name), memory_(std::move(memory)), unit_(unit) {
+                         std::unique_ptr<MemoryController> memory, Unit unit, Urgency urgency)
+    : sc_module(name), memory_(std::move(memory)), unit_(unit), urgency_(urgency) {
   SC_METHOD(serve);
   sensitive << wake_;
   dont_initialize();
@@ -30,6 +31,7 @@ void TransferDma::reset(EventSink& sink, TransferListener& listener, std::int64_
 }
 
 std::int64_t TransferDma::submit(const Transfer& transfer) {
+  assert(!transfer.urgent || urgency_ == Urgency::kSome);
   const std::int64_t id = next_id_++;
   flights_[id] = {transfer, now_cycles()};
   (transfer.urgent ? urgent_queue_ : queue_).push_back(id);
@@ -60,6 +62,14 @@ bool TransferDma::hand_over(std::int64_t now) {
     const std::int64_t id = queue.front();
     Flight& flight = flights_.at(id);
     const Transfer& t = flight.transfer;
+    if (urgency_ == Urgency::kNever && !wants_details_ &&
+        memory_->submit_transfer({id, t.write, t.address, t.bytes}, now)) {
+      flight.num_pieces = 1;
+      flight.bytes_handed_over = t.bytes;
+      queue.pop_front();
+      any = true;
+      continue;
+    }
     const std::int64_t left = t.bytes - flight.bytes_handed_over;
     if (left == 0) {  // no bytes
       queue.pop_front();

@@ -37,14 +37,20 @@ class TransferListener {
 /// overtake the others between two pieces.
 ///
 /// Timing: a transfer is split into pieces of the controller's size, which are submitted as soon as
-/// it accepts them; the transfer ends with its last piece. A transfer of no bytes ends immediately.
-/// Event-driven: the process wakes up when a piece ends or can be submitted.
+/// it accepts them; the transfer ends with its last piece. A transfer of no bytes ends when its
+/// turn comes. Event-driven: the process wakes up when a piece ends or can be submitted.
+///
+/// A DMA without urgent transfers passes a whole transfer to a controller that computes the same
+/// times in advance, and wakes up at its end; not if its sink wants to see the pieces.
 class TransferDma : public sc_core::sc_module {
  public:
+  /// Whether some transfers are urgent.
+  enum class Urgency { kNever, kSome };
+
   SC_HAS_PROCESS(TransferDma);
   /// @param unit  kDram, or an on-chip memory, whose transfers are one event each
   TransferDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory,
-              Unit unit = Unit::kDram);
+              Unit unit = Unit::kDram, Urgency urgency = Urgency::kNever);
 
   /// Discards all transfers and resets the memory; events go to `sink`, completions to `listener`.
   /// Ids start at `first_id`.
@@ -71,6 +77,7 @@ class TransferDma : public sc_core::sc_module {
 
   const std::unique_ptr<MemoryController> memory_;
   const Unit unit_;
+  const Urgency urgency_;
   EventSink* sink_ = nullptr;
   bool wants_details_ = false;
   TransferListener* listener_ = nullptr;

@@ -116,6 +116,121 @@ TEST(MemoryControllersTest, EveryRequestIsServedOnceAndMovesItsBytes) {
   }
 }
 
+/// Transfers of all lengths, streams and jumps, with pauses; sorted by arrival.
+struct Arrival {
+  std::int64_t time = 0;
+  MemoryRequest transfer;
+};
+std::vector<Arrival> random_transfers(Random& random, const BankedDramConfig& config,
+                                      std::int64_t piece_bytes) {
+  const std::int64_t capacity = config.num_channels * config.channel_bytes();
+  const std::int64_t unit = random.pick<std::int64_t>({1, config.burst_bytes(), piece_bytes});
+  const std::int64_t longest = random.pick<std::int64_t>({1, 8, 60}) * piece_bytes;
+  std::vector<Arrival> result;
+  std::int64_t now = 0;
+  std::int64_t address = 0;
+  bool write = false;
+  for (std::int64_t id = 0; id < 40; ++id) {
+    if (random.one_in(2)) now += random.between(0, random.pick<std::int64_t>({10, 1000, 100'000}));
+    if (random.one_in(3)) address = random.between(0, capacity) / unit * unit;
+    if (random.one_in(4)) write = !write;
+    const std::int64_t bytes = random.one_in(10) ? 0 : random.between(1, longest) / unit * unit;
+    result.push_back({now, {id, write, address, bytes}});
+    address += bytes;
+  }
+  return result;
+}
+
+/// The law of TransferDma without urgent transfers, piece by piece.
+std::vector<MemoryCompletion> serve_in_pieces(MemoryController& memory,
+                                              const std::vector<Arrival>& arrivals) {
+  std::map<std::int64_t, MemoryCompletion> under_way;
+  std::map<std::int64_t, std::int64_t> num_pieces;
+  std::vector<MemoryCompletion> done;
+  std::vector<MemoryCompletion> completed;
+  std::size_t front = 0;
+  std::int64_t handed_over = 0;  // bytes of the front
+  std::int64_t now = 0;
+  while (front < arrivals.size() || !under_way.empty()) {
+    while (front < arrivals.size() && arrivals[front].time <= now) {
+      const MemoryRequest& t = arrivals[front].transfer;
+      if (t.bytes == 0) {
+        done.push_back({t.id, now, now});
+        ++front;
+        continue;
+      }
+      if (!memory.can_accept(now)) break;
+      const std::int64_t bytes = std::min(t.bytes - handed_over, memory.max_request_bytes());
+      memory.submit({t.id, t.write, t.address + handed_over, bytes}, now);
+      under_way.try_emplace(t.id, MemoryCompletion{t.id, -1});
+      ++num_pieces[t.id];
+      handed_over += bytes;
+      if (handed_over < t.bytes) continue;
+      handed_over = 0;
+      ++front;
+    }
+    completed.clear();
+    std::int64_t next = memory.advance(now, completed);
+    for (const MemoryCompletion& piece : completed) {
+      MemoryCompletion& whole = under_way.at(piece.id);
+      if (whole.begin < 0) whole.begin = piece.begin;
+      whole.end = piece.end;
+      whole.row_hits += piece.row_hits;
+      whole.row_misses += piece.row_misses;
+      const bool is_front = front < arrivals.size() && arrivals[front].transfer.id == piece.id;
+      if (--num_pieces[piece.id] > 0 || is_front) continue;
+      done.push_back(whole);
+      under_way.erase(piece.id);
+    }
+    if (front < arrivals.size() && arrivals[front].time > now)
+      next = std::min(next, arrivals[front].time);
+    if (next != MemoryController::kNever) now = next;
+  }
+  return done;
+}
+
+std::vector<MemoryCompletion> serve_whole(MemoryController& memory,
+                                          const std::vector<Arrival>& arrivals) {
+  std::vector<MemoryCompletion> done;
+  for (const Arrival& arrival : arrivals) {
+    if (arrival.time > 0) memory.advance(arrival.time - 1, done);
+    EXPECT_TRUE(memory.submit_transfer(arrival.transfer, arrival.time));
+  }
+  EXPECT_EQ(memory.advance(std::int64_t{1} << 60, done), MemoryController::kNever);
+  return done;
+}
+
+TEST(MemoryControllersTest, ATransferTakesTheCyclesOfItsPieces) {
+  const auto presets = dram_presets();
+  for (std::uint64_t seed = 0; seed < 5 * kNumSeeds; ++seed) {
+    Random random(seed);
+    BankedDramConfig config = random_dram(random);
+    if (random.one_in(2)) {
+      config.device = presets[random.below(presets.size())].second;
+      config.num_ranks = random.between(1, 2);
+    }
+    config.num_channels = random.between(1, 5);
+    config.interleave_bytes =
+        config.burst_bytes() * random.pick<std::int64_t>({1, 2, 3, 4, 16, 64, 100, 256});
+    config.npu_clock_mhz = random.pick<double>({250.0, 1000.0, 1333.3, 3210.0});
+    if (random.one_in(4)) config.device.timings.t_cl = random.between(50, 1500);
+    const auto memory = make_memory_controller(config);
+    const auto transfers = random_transfers(random, config, memory->max_request_bytes());
+    const auto slow = serve_in_pieces(*memory, transfers);
+    memory->reset();
+    const auto fast = serve_whole(*memory, transfers);
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    ASSERT_EQ(fast.size(), slow.size());
+    for (std::size_t i = 0; i < slow.size(); ++i) {
+      ASSERT_EQ(fast[i].id, slow[i].id) << i;
+      ASSERT_EQ(fast[i].begin, slow[i].begin) << i;
+      ASSERT_EQ(fast[i].end, slow[i].end) << i;
+      ASSERT_EQ(fast[i].row_hits, slow[i].row_hits) << i;
+      ASSERT_EQ(fast[i].row_misses, slow[i].row_misses) << i;
+    }
+  }
+}
+
 TEST(MemoryControllersTest, RunsAfterResetAreEqual) {
   for (const DramScheduling scheduling : kBoth) {
     const auto memory = make_memory_controller(preset("LPDDR4-3200", scheduling, 2));

@@ -55,7 +55,7 @@ class TransferDmaTest : public SimTest, public TransferListener {
   }
 
   RecordingSink sink_;
-  TransferDma dma_{"dma", std::make_unique<HandMemory>()};
+  TransferDma dma_{"dma", std::make_unique<HandMemory>(), Unit::kDram, TransferDma::Urgency::kSome};
   std::map<std::int64_t, std::int64_t> done_at_;
 
  private:
@@ -107,7 +107,8 @@ TEST_F(TransferDmaTest, EveryTransferEndsOnceWhateverTheMemory) {
   for (const char* machine : {"midap", "edge_systolic_32", "tpu_like_128"}) {
     SCOPED_TRACE(machine);
     start_fresh_kernel();
-    TransferDma dma("dma", make_memory_controller(shipped_machine(machine).dram));
+    TransferDma dma("dma", make_memory_controller(shipped_machine(machine).dram),
+                    Unit::kDram, TransferDma::Urgency::kSome);
     class Counter : public tilewake::TransferListener {
      public:
       void on_transfer_done(std::int64_t id) override { ++times[id]; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -23,14 +24,17 @@ class ClockRatio {
     const std::int64_t divisor = std::gcd(hz(from_mhz), hz(to_mhz));
     num_ = hz(to_mhz) / divisor;
     den_ = hz(from_mhz) / divisor;
+    max_narrow_ = (std::numeric_limits<std::int64_t>::max() - den_) / num_;
   }
 
   /// The last cycle of the other clock that begins at or before `cycle`.
   std::int64_t floor(std::int64_t cycle) const {
+    if (cycle <= max_narrow_) return cycle * num_ / den_;
     return static_cast<std::int64_t>(Wide{cycle} * num_ / den_);
   }
   /// The first cycle that begins at or after `cycle`.
   std::int64_t ceil(std::int64_t cycle) const {
+    if (cycle <= max_narrow_) return (cycle * num_ + den_ - 1) / den_;
     return static_cast<std::int64_t>((Wide{cycle} * num_ + den_ - 1) / den_);
   }
 
@@ -39,6 +43,7 @@ class ClockRatio {
 
   std::int64_t num_ = 1;
   std::int64_t den_ = 1;
+  std::int64_t max_narrow_ = 0;  // cycles whose products fit 64 bits, which divide faster
 };
 
 /// Distributes bytes over the channels in pieces of `interleave_bytes`, round-robin. Consecutive
@@ -65,6 +70,11 @@ class ChannelInterleave {
     const std::int64_t first = begin / burst_bytes_;
     return {first, ceil_div(end, burst_bytes_) - first};
   }
+
+  std::int64_t capacity() const { return capacity_; }
+  /// Whether requests of `bytes` give every channel the same number of bursts at any address that
+  /// is a multiple of a burst.
+  bool is_even(std::int64_t bytes) const { return bytes % (num_channels_ * piece_) == 0; }
 
   /// Bytes of a request with at least `channel_bytes` for every channel.
   std::int64_t stripe_bytes(std::int64_t channel_bytes) const {
@@ -120,13 +130,12 @@ class BankedController : public MemoryController {
   const ClockRatio to_dram_;
   const ClockRatio to_npu_;
   std::vector<Channel> channels_;
+  const ChannelInterleave interleave_;
+  const std::int64_t max_request_bytes_;
 
  private:
   /// Per channel: InOrderController is valid from this size on.
   static constexpr std::int64_t kChannelRequestBytes = 4096;
-
-  const ChannelInterleave interleave_;
-  const std::int64_t max_request_bytes_;
 };
 
 }  // namespace tilewake

@@ -46,6 +46,14 @@ class MemoryController {
   /// DMA, where urgent ones may overtake them.
   virtual bool can_accept(std::int64_t now) const = 0;
   virtual void submit(const MemoryRequest& request, std::int64_t now) = 0;
+  /// Submits a transfer of any size, whether another request is accepted now or not. It is served
+  /// as pieces of max_request_bytes(), each submitted as soon as it is accepted and all pieces of
+  /// earlier transfers were submitted, and completes with its last piece. The rows of the
+  /// completion are sums; its begin is that of the piece that ends first. Returns false, without
+  /// effect, if the times depend on later requests. Do not mix with submit().
+  virtual bool submit_transfer(const MemoryRequest& /*transfer*/, std::int64_t /*now*/) {
+    return false;
+  }
   /// Appends the requests completed by cycle `now` to `completed`, and returns the next cycle at
   /// which a request completes or can be accepted, without further submissions; kNever if idle.
   virtual std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) = 0;

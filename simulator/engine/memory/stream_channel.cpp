@@ -14,11 +14,14 @@ StreamChannel::StreamChannel(const BankedDramConfig& config)
   const DramTimings& t = config.device.timings;
   step_ = std::max(config.burst_cycles(), t.t_ccd_s);
   if (map_.interleaved_groups() == 1) step_ = std::max(step_, t.t_ccd_l);
-  can_be_steady_ = map_.interleaved_groups() * step_ >= t.t_ccd_l;
+  num_groups_ = map_.interleaved_groups();
+  can_be_steady_ = num_groups_ * step_ >= t.t_ccd_l;
 }
 
 void StreamChannel::reset() {
   timing_.reset();
+  next_ = -1;
+  write_ = false;
   oldest_ = num_pieces_ = 0;
   num_bursts_ = 0;
 }
@@ -35,9 +38,15 @@ std::int64_t StreamChannel::enter_time(std::int64_t arrive) {
 }
 
 void StreamChannel::remember(std::int64_t time, std::int64_t step, std::int64_t count) {
-  assert(num_pieces_ < kRing);
-  pieces_[(oldest_ + num_pieces_) % kRing] = {num_bursts_, time, step, count};
-  ++num_pieces_;
+  const bool extends = num_pieces_ > 0 && last_piece().step == step && step > 0 &&
+                       last_piece().time + last_piece().count * step == time;
+  if (extends) {
+    last_piece().count += count;
+  } else {
+    assert(num_pieces_ < kRing);
+    ++num_pieces_;
+    last_piece() = {num_bursts_, time, step, count};
+  }
   num_bursts_ += count;
 }
 
@@ -75,48 +84,56 @@ void StreamChannel::issue(int bank, std::int64_t row, bool write, std::int64_t a
   }
 }
 
-std::int64_t StreamChannel::steady_columns(int first_bank, int stride, int num_banks,
-                                           std::int64_t row, std::int64_t left) const {
-  for (int i = 0; i < num_banks; ++i)
-    if (timing_.bank(first_bank + i * stride).row != row) return 0;
-  const std::int64_t due = timing_.refresh_due(first_bank);
-  return std::clamp<std::int64_t>((due - 1 - timing_.last_column()) / step_, 0, left);
+void StreamChannel::enter_row(std::int64_t index) {
+  const RowPlace place = map_.place_of(index);
+  next_ = index;
+  left_ = map_.bursts_per_place() - index % map_.bursts_per_place();
+  first_bank_ = timing_.bank_index(place.rank, num_groups_ == 1 ? place.group : 0, place.bank);
+  row_ = place.row;
+  turn_ = num_groups_ == 1 ? 0 : place.group;
+  num_in_a_row_ = 0;
+}
+
+std::int64_t StreamChannel::steady_columns() const {
+  // After every bank had a column, only the previous step is a constraint.
+  if (num_in_a_row_ < num_groups_ || !can_be_steady_ || left_ == 0) return 0;
+  for (int i = 0; i < num_groups_; ++i)
+    if (timing_.bank(first_bank_ + i * group_stride_).row != row_) return 0;
+  const std::int64_t due = timing_.refresh_due(first_bank_);
+  return std::clamp<std::int64_t>((due - 1 - timing_.last_column()) / step_, 0, left_);
+}
+
+std::int64_t StreamChannel::num_steady(std::int64_t first, bool write) const {
+  return first % map_.num_bursts() == next_ && write == write_ ? steady_columns() : 0;
 }
 
 ChannelRun StreamChannel::run(std::int64_t first, std::int64_t count, bool write,
                               std::int64_t arrive) {
   assert(count > 0);
   ChannelRun run;
-  const int num_groups = map_.interleaved_groups();
-  std::int64_t index = first % map_.num_bursts();
-  bool is_first = true;
-  while (count > 0) {
-    const RowPlace place = map_.place_of(index);
-    std::int64_t left = std::min(count, map_.bursts_per_place() - index % map_.bursts_per_place());
-    count -= left;
-    index = (index + left) % map_.num_bursts();
-
-    const int own = num_groups == 1 ? place.group : 0;
-    const int first_bank = timing_.bank_index(place.rank, own, place.bank);
-    int turn = num_groups == 1 ? 0 : place.group;
-    // After every bank of the row had a column of this run, only the previous step is a constraint.
-    for (int issued = 1; left > 0; ++issued) {
-      issue(first_bank + turn * group_stride_, place.row, write, arrive, run);
-      if (is_first) run.data_begin = timing_.data_end() - burst_cycles_;
-      is_first = false;
-      turn = (turn + 1) % num_groups;
-      --left;
-      if (issued < num_groups || !can_be_steady_ || left == 0) continue;
-      const std::int64_t steady =
-          steady_columns(first_bank, group_stride_, num_groups, place.row, left);
-      if (steady == 0) continue;
-      const std::int64_t begin = timing_.last_column() + step_;
-      timing_.columns(first_bank, group_stride_, num_groups, turn, write, steady, step_);
-      run.row_hits += steady;
-      remember(begin, step_, steady);
-      turn = static_cast<int>((turn + steady) % num_groups);
-      left -= steady;
+  const std::int64_t index = first % map_.num_bursts();
+  if (index != next_) enter_row(index);
+  if (write != write_ || arrive > latest_arrival()) num_in_a_row_ = 0;
+  write_ = write;
+  for (std::int64_t left = count; left > 0;) {
+    if (left_ == 0) enter_row(next_);
+    std::int64_t served = std::min(left, steady_columns());
+    const std::int64_t begin = timing_.last_column() + step_;
+    if (served > 0) {
+      timing_.columns(first_bank_, group_stride_, num_groups_, turn_, write, served, step_);
+      run.row_hits += served;
+      remember(begin, step_, served);
+    } else {
+      served = 1;
+      issue(first_bank_ + turn_ * group_stride_, row_, write, arrive, run);
     }
+    if (left == count) run.data_begin = timing_.data_end() - burst_cycles_ - (served - 1) * step_;
+    turn_ = static_cast<int>((turn_ + served) % num_groups_);
+    num_in_a_row_ += served;
+    left -= served;
+    left_ -= served;
+    next_ += served;
+    if (next_ == map_.num_bursts()) next_ = 0;
   }
   run.data_end = timing_.data_end();
   return run;

@@ -29,7 +29,8 @@ struct ChannelRun {
 /// next command.
 ///
 /// Within a row, columns with equal steps are not computed one by one: the cost of a row is
-/// independent of its length, with the same result.
+/// independent of its length, with the same result. A run that continues the previous one in the
+/// same row, before its columns have ended, continues these steps.
 class StreamChannel {
  public:
   static constexpr std::int64_t kWindow = 40;
@@ -40,6 +41,13 @@ class StreamChannel {
   /// Serves `count` > 0 consecutive bursts from number `first` (modulo the capacity) that arrive at
   /// cycle `arrive`, in order of arrival.
   ChannelRun run(std::int64_t first, std::int64_t count, bool write, std::int64_t arrive);
+
+  /// Number of bursts, from number `first`, whose columns follow the last column in equal steps if
+  /// the first one arrives by latest_arrival(); 0 unless `first` is the burst after the last one.
+  std::int64_t num_steady(std::int64_t first, bool write) const;
+  std::int64_t latest_arrival() const { return timing_.last_column() + step_ - 1; }
+  /// DRAM cycles between columns with equal steps.
+  std::int64_t step() const { return step_; }
 
   const ChannelTiming& timing() const { return timing_; }
 
@@ -53,12 +61,13 @@ class StreamChannel {
   };
 
   std::int64_t enter_time(std::int64_t arrive);
+  Piece& last_piece() { return pieces_[(oldest_ + num_pieces_ - 1) % kRing]; }
   void remember(std::int64_t time, std::int64_t step, std::int64_t count);
+  void enter_row(std::int64_t index);
   /// Issues the next burst.
   void issue(int bank, std::int64_t row, bool write, std::int64_t arrive, ChannelRun& run);
-  /// Number of further columns with equal steps, to a row that is open in all these banks.
-  std::int64_t steady_columns(int first_bank, int stride, int num_banks, std::int64_t row,
-                              std::int64_t left) const;
+  /// Number of further columns with equal steps in this row.
+  std::int64_t steady_columns() const;
 
   AddressMap map_;
   ChannelTiming timing_;
@@ -66,6 +75,16 @@ class StreamChannel {
   int group_stride_ = 1;       // from a bank to the same bank of the next bank group
   std::int64_t step_ = 1;      // between columns in the middle of a row
   bool can_be_steady_ = true;  // in steady state, no column waits for its bank group
+
+  // The row of the last burst: in one bank, or in one bank of each of `num_groups_` bank groups.
+  int num_groups_ = 1;
+  int first_bank_ = 0;
+  std::int64_t row_ = 0;
+  bool write_ = false;
+  std::int64_t next_ = -1;         // the burst after the last one
+  std::int64_t left_ = 0;          // bursts from `next_` to the end of the row
+  int turn_ = 0;                   // bank group of `next_`
+  std::int64_t num_in_a_row_ = 0;  // bursts of this row without a change of direction or a pause
 
   // Columns of the last kWindow bursts, a ring buffer.
   static constexpr std::size_t kRing = 64;
