@@ -33,10 +33,23 @@ void TransferDma::reset(EventSink& sink, TransferListener& listener, std::int64_
 std::int64_t TransferDma::submit(const Transfer& transfer) {
   assert(!transfer.urgent || urgency_ == Urgency::kSome);
   const std::int64_t id = next_id_++;
-  flights_[id] = {transfer, now_cycles()};
+  flights_.push_back({transfer, now_cycles()});
+  if (submit_whole(id, flights_.back())) return id;
   (transfer.urgent ? urgent_queue_ : queue_).push_back(id);
   wake_.notify(sc_core::SC_ZERO_TIME);
   return id;
+}
+
+bool TransferDma::submit_whole(std::int64_t id, Flight& flight) {
+  if (urgency_ == Urgency::kSome || wants_details_) return false;
+  const Transfer& t = flight.transfer;
+  const std::int64_t now = now_cycles() - origin_;
+  const std::int64_t end = memory_->submit_transfer({id, t.write, t.address, t.bytes}, now);
+  if (end == MemoryController::kNever) return false;
+  flight.num_pieces = 1;
+  flight.bytes_handed_over = t.bytes;
+  wake_.notify(cycles(end - now));  // a pending earlier one remains
+  return true;
 }
 
 void TransferDma::serve() {
@@ -60,16 +73,8 @@ bool TransferDma::hand_over(std::int64_t now) {
     std::deque<std::int64_t>& queue = urgent_queue_.empty() ? queue_ : urgent_queue_;
     if (queue.empty()) return any;
     const std::int64_t id = queue.front();
-    Flight& flight = flights_.at(id);
+    Flight& flight = flight_of(id);
     const Transfer& t = flight.transfer;
-    if (urgency_ == Urgency::kNever && !wants_details_ &&
-        memory_->submit_transfer({id, t.write, t.address, t.bytes}, now)) {
-      flight.num_pieces = 1;
-      flight.bytes_handed_over = t.bytes;
-      queue.pop_front();
-      any = true;
-      continue;
-    }
     const std::int64_t left = t.bytes - flight.bytes_handed_over;
     if (left == 0) {  // no bytes
       queue.pop_front();
@@ -90,14 +95,15 @@ bool TransferDma::hand_over(std::int64_t now) {
 }
 
 void TransferDma::on_piece_done(const MemoryCompletion& piece) {
-  Flight& flight = flights_.at(piece.id);
+  Flight& flight = flight_of(piece.id);
   if (flight.begin < 0) flight.begin = piece.begin + origin_;
   flight.row_hits += piece.row_hits;
   flight.row_misses += piece.row_misses;
   if (flight.num_pieces > 0) --flight.num_pieces;
   if (flight.num_pieces > 0 || flight.bytes_handed_over < flight.transfer.bytes) return;
   tell(flight, piece.end + origin_);
-  flights_.erase(piece.id);
+  flight.is_over = true;
+  while (!flights_.empty() && flights_.front().is_over) flights_.pop_front();
   listener_->on_transfer_done(piece.id);
 }
 

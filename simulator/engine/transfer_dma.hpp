@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include <systemc>
@@ -68,8 +68,13 @@ class TransferDma : public sc_core::sc_module {
     std::int64_t num_pieces = 0;  // submitted and not served yet
     std::int64_t row_hits = 0;
     std::int64_t row_misses = 0;
+    bool is_over = false;
   };
 
+  Flight& flight_of(std::int64_t id) {
+    return flights_[static_cast<std::size_t>(id - next_id_) + flights_.size()];
+  }
+  bool submit_whole(std::int64_t id, Flight& flight);
   void serve();
   bool hand_over(std::int64_t now);
   void on_piece_done(const MemoryCompletion& piece);
@@ -84,7 +89,7 @@ class TransferDma : public sc_core::sc_module {
   sc_core::sc_event wake_;
   std::int64_t origin_ = 0;  // cycle of the last reset: the start of the controller's time
   std::int64_t next_id_ = 0;
-  std::unordered_map<std::int64_t, Flight> flights_;
+  std::deque<Flight> flights_;  // the last one is that of `next_id_` - 1
   std::deque<std::int64_t> queue_;
   std::deque<std::int64_t> urgent_queue_;
   std::vector<MemoryCompletion> completed_;

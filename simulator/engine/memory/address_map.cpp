@@ -22,18 +22,20 @@ AddressMap::AddressMap(const BankedDramConfig& config)
     }
     return std::int64_t{1};
   };
+  std::int64_t num_bursts = 1;
   for (std::size_t i = 0; i < digits_.size(); ++i) {
     const DramField field = d.mapping[digits_.size() - 1 - i];
-    digits_[i] = {field, extent(field)};
-    num_bursts_ *= digits_[i].extent;
+    digits_[i] = {field, Divisor(extent(field))};
+    num_bursts *= extent(field);
   }
+  num_bursts_ = Divisor(num_bursts);
 }
 
 RowPlace AddressMap::place_of(std::int64_t index) const {
   RowPlace place;
   for (const Digit& digit : digits_) {
-    const std::int64_t value = index % digit.extent;
-    index /= digit.extent;
+    const std::int64_t value = digit.extent.remainder(index);
+    index = digit.extent.quotient(index);
     switch (digit.field) {
       case DramField::kRow:
         place.row = value;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "simulator/hardware/banked_dram_config.hpp"
@@ -17,14 +18,40 @@ struct RowPlace {
   std::int64_t row = 0;
 };
 
+/// Divides by a number that is often a power of two; operands are not negative.
+class Divisor {
+ public:
+  Divisor() = default;
+  explicit Divisor(std::int64_t value)
+      : value_(value),
+        shift_(std::has_single_bit(static_cast<std::uint64_t>(value))
+                   ? std::countr_zero(static_cast<std::uint64_t>(value))
+                   : -1) {}
+  std::int64_t value() const { return value_; }
+  std::int64_t quotient(std::int64_t n) const { return shift_ >= 0 ? n >> shift_ : n / value_; }
+  std::int64_t remainder(std::int64_t n) const {
+    return shift_ >= 0 ? n & (value_ - 1) : n % value_;
+  }
+
+ private:
+  std::int64_t value_ = 1;
+  int shift_ = 0;
+};
+
 /// Maps the bursts of a channel, in order of addresses, to banks and rows.
 class AddressMap {
  public:
   explicit AddressMap(const BankedDramConfig& config);
 
-  std::int64_t num_bursts() const { return num_bursts_; }
+  std::int64_t num_bursts() const { return num_bursts_.value(); }
+  /// The index of a burst whose number may exceed the capacity.
+  std::int64_t wrap(std::int64_t number) const { return num_bursts_.remainder(number); }
   /// Bursts of one RowPlace; the index of its first burst is a multiple of this.
-  std::int64_t bursts_per_place() const { return bursts_per_place_; }
+  std::int64_t bursts_per_place() const { return bursts_per_place_.value(); }
+  /// Bursts from `index` to the end of its RowPlace.
+  std::int64_t bursts_left(std::int64_t index) const {
+    return bursts_per_place_.value() - bursts_per_place_.remainder(index);
+  }
   int interleaved_groups() const { return interleaved_groups_; }
   /// The place of burst `index`; if bank groups are interleaved, its group is that of the burst.
   RowPlace place_of(std::int64_t index) const;
@@ -32,11 +59,11 @@ class AddressMap {
  private:
   struct Digit {
     DramField field = DramField::kRow;
-    std::int64_t extent = 1;
+    Divisor extent;
   };
   std::array<Digit, 5> digits_{};  // from the least significant
-  std::int64_t bursts_per_place_ = 1;
-  std::int64_t num_bursts_ = 1;
+  Divisor bursts_per_place_;
+  Divisor num_bursts_;
   int interleaved_groups_ = 1;
 };
 

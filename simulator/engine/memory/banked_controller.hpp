@@ -71,11 +71,6 @@ class ChannelInterleave {
     return {first, ceil_div(end, burst_bytes_) - first};
   }
 
-  std::int64_t capacity() const { return capacity_; }
-  /// Whether requests of `bytes` give every channel the same number of bursts at any address that
-  /// is a multiple of a burst.
-  bool is_even(std::int64_t bytes) const { return bytes % (num_channels_ * piece_) == 0; }
-
   /// Bytes of a request with at least `channel_bytes` for every channel.
   std::int64_t stripe_bytes(std::int64_t channel_bytes) const {
     return num_channels_ * std::max(channel_bytes, piece_);
@@ -130,12 +125,13 @@ class BankedController : public MemoryController {
   const ClockRatio to_dram_;
   const ClockRatio to_npu_;
   std::vector<Channel> channels_;
-  const ChannelInterleave interleave_;
-  const std::int64_t max_request_bytes_;
 
  private:
   /// Per channel: InOrderController is valid from this size on.
   static constexpr std::int64_t kChannelRequestBytes = 4096;
+
+  const ChannelInterleave interleave_;
+  const std::int64_t max_request_bytes_;
 };
 
 }  // namespace tilewake

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/memory/channel_timing.hpp"
 
-#include <cassert>
 #include <tuple>
 
 namespace tilewake {
@@ -46,35 +45,29 @@ std::int64_t ChannelTiming::due_time(std::int64_t rank, std::int64_t number) con
   return t_.t_refi * interval + t_.t_refi * turn / (refreshes_per_interval_ * num_ranks_);
 }
 
-void ChannelTiming::activate(int index, std::int64_t row, std::int64_t time) {
-  assert(time >= act_time(index) && time < refresh_due(index));
-  Bank& b = banks_[static_cast<std::size_t>(index)];
-  Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
-  b.row = row;
-  b.act_ok = time + t_.t_rc;
-  b.column_ok = time + t_.t_rcd;
-  b.pre_ok = time + t_.t_ras;
-  groups_[static_cast<std::size_t>(b.group)].last_act = time;
-  rank.last_act = (rank.last_act + 1) % 4;
-  rank.acts[rank.last_act] = time;
-  ++num_activates_;
-}
-
-void ChannelTiming::precharge(int index, std::int64_t time) {
-  assert(time >= pre_time(index) && time < refresh_due(index));
-  Bank& b = banks_[static_cast<std::size_t>(index)];
-  b.row = kNoRow;
-  b.act_ok = std::max(b.act_ok, time + t_.t_rp);
-}
-
 void ChannelTiming::columns(int first, int stride, int num_banks, int next, bool write,
                             std::int64_t count, std::int64_t step) {
-  const std::int64_t end = last_column_ + count * step;
-  const std::int64_t last = std::min<std::int64_t>(count, num_banks);
-  for (std::int64_t back = last; back-- > 0;) {  // the last columns of each bank, in order
-    const auto turn = static_cast<int>((next + count - 1 - back) % num_banks);
-    note_column(first + turn * stride, write, end - back * step);
+  // Only the last columns of each bank have an effect, in order.
+  const auto num_last = static_cast<int>(std::min<std::int64_t>(count, num_banks));
+  auto turn = static_cast<int>((next + count - num_last) % num_banks);
+  std::int64_t time = last_column_ + (count - num_last + 1) * step;
+  const std::int64_t data_delay = (write ? t_.t_cwl : t_.t_cl) + burst_cycles_;
+  const std::int64_t pre_delay = write ? data_delay + t_.t_wr : t_.t_rtp;
+  for (int i = 0; i < num_last; ++i, time += step) {
+    Bank& b = banks_[static_cast<std::size_t>(first + turn * stride)];
+    Group& group = groups_[static_cast<std::size_t>(b.group)];
+    b.last_column = group.last_column = time;
+    b.pre_ok = std::max(b.pre_ok, time + pre_delay);
+    if (write) group.write_end = time + data_delay;
+    if (++turn == num_banks) turn = 0;
   }
+  last_column_ = time - step;
+  data_end_ = last_column_ + data_delay;
+  last_rank_ = bank(first).rank;
+  last_write_ = write;
+  Rank& rank = ranks_[static_cast<std::size_t>(last_rank_)];
+  rank.last_column = last_column_;
+  if (write) rank.write_end = data_end_;
 }
 
 void ChannelTiming::refresh(int index, std::int64_t time) {

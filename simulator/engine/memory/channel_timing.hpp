@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -70,8 +71,48 @@ class ChannelTiming {
   }
   std::int64_t pre_time(int index) const { return bank(index).pre_ok; }
 
-  void activate(int index, std::int64_t row, std::int64_t time);
-  void precharge(int index, std::int64_t time);
+  void activate(int index, std::int64_t row, std::int64_t time) {
+    assert(time >= act_time(index) && time < refresh_due(index));
+    Bank& b = banks_[static_cast<std::size_t>(index)];
+    Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
+    b.row = row;
+    b.act_ok = time + t_.t_rc;
+    b.column_ok = time + t_.t_rcd;
+    b.pre_ok = time + t_.t_ras;
+    groups_[static_cast<std::size_t>(b.group)].last_act = time;
+    rank.last_act = (rank.last_act + 1) % 4;
+    rank.acts[rank.last_act] = time;
+    ++num_activates_;
+  }
+  void precharge(int index, std::int64_t time) {
+    assert(time >= pre_time(index) && time < refresh_due(index));
+    Bank& b = banks_[static_cast<std::size_t>(index)];
+    b.row = kNoRow;
+    b.act_ok = std::max(b.act_ok, time + t_.t_rp);
+  }
+  /// Serves a burst that may be issued from cycle `enter` on: opens its row, if it is not open, and
+  /// issues its column, each as early as allowed. Returns the time of the column, or -1 if a
+  /// refresh is due first; the commands before it were issued. Sets `was_open` to false if the row
+  /// was not.
+  std::int64_t serve(int index, std::int64_t row, bool write, std::int64_t enter, bool& was_open) {
+    const Bank& b = bank(index);
+    const std::int64_t due = refresh_due(index);
+    if (b.row != row) {
+      if (b.row != kNoRow) {
+        const std::int64_t time = std::max(enter, pre_time(index));
+        if (time >= due) return -1;
+        precharge(index, time);
+      }
+      was_open = false;
+      const std::int64_t time = std::max(enter, act_time(index));
+      if (time >= due) return -1;
+      activate(index, row, time);
+    }
+    const std::int64_t time = std::max(enter, column_time(index, write));
+    if (time >= due) return -1;
+    note_column(index, write, time);
+    return time;
+  }
   /// Returns the end of its data.
   std::int64_t column(int index, bool write, std::int64_t time) {
     note_column(index, write, time);

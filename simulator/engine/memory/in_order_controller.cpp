@@ -12,18 +12,26 @@ constexpr std::int64_t kFirst = std::int64_t{1} << 62;
 
 }  // namespace
 
+// A transfer through one channel is one run of bursts if no piece but the first arrives too late to
+// be served as early as it would be in a run. Piece k arrives when piece k-2 has ended (the second
+// one: when all earlier requests have), at the next NPU cycle. It must arrive by
+// column(i - kWindow) + 1, where i is its first burst; columns are at least a burst apart.
 InOrderController::InOrderController(const BankedDramConfig& config)
-    : BankedController(config),
-      bursts_per_piece_(interleave_.is_even(max_request_bytes())
-                            ? max_request_bytes() / config.num_channels / config.burst_bytes()
-                            : 0),
-      conversion_cycles_(to_dram_.ceil(1)) {}
+    : BankedController(config), burst_bytes_(config.burst_bytes()) {
+  const std::int64_t bursts = max_request_bytes() / burst_bytes_;
+  const std::int64_t latency = std::max(config.device.timings.t_cl, config.device.timings.t_cwl);
+  const std::int64_t npu_cycle = to_dram_.ceil(1);
+  if (config.num_channels == 1 && max_request_bytes() % burst_bytes_ == 0 &&
+      latency + config.burst_cycles() + npu_cycle <=
+          (bursts + 1 - StreamChannel::kWindow) * config.burst_cycles() + 1)
+    bursts_per_piece_ = bursts;
+}
 
 void InOrderController::reset() {
   for (StreamChannel& channel : channels_) channel.reset();
   in_flight_ = {};
   endings_ = {};
-  bytes_in_flight_ = accept_at_ = submitted_ = data_end_ = num_endings_ = 0;
+  bytes_in_flight_ = accept_at_ = submitted_ = num_endings_ = 0;
 }
 
 void InOrderController::add_in_flight(std::int64_t end, std::int64_t bytes, std::int64_t now) {
@@ -47,17 +55,17 @@ MemoryCompletion InOrderController::serve(const MemoryRequest& request, std::int
   MemoryCompletion completion{request.id, now, now};
   const std::int64_t arrive = to_dram_.ceil(now);
   std::int64_t begin = kNever;
-  data_end_ = 0;
+  std::int64_t end = 0;
   for_each_channel(request, [&](StreamChannel& channel, std::int64_t first, std::int64_t count) {
     const ChannelRun run = channel.run(first, count, request.write, arrive);
     begin = std::min(begin, run.data_begin);
-    data_end_ = std::max(data_end_, run.data_end);
+    end = std::max(end, run.data_end);
     completion.row_hits += run.row_hits;
     completion.row_misses += run.row_misses;
   });
   if (request.bytes > 0) {
     completion.begin = to_npu_.floor(begin);
-    completion.end = to_npu_.ceil(data_end_);
+    completion.end = to_npu_.ceil(end);
   }
   add_in_flight(completion.end, request.bytes, now);
   return completion;
@@ -68,20 +76,25 @@ void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
   endings_.push({serve(request, now), num_endings_++});
 }
 
-bool InOrderController::submit_transfer(const MemoryRequest& transfer, std::int64_t now) {
-  if (transfer.bytes == 0) {  // is over when its turn comes
+std::int64_t InOrderController::submit_transfer(const MemoryRequest& transfer, std::int64_t now) {
+  if (transfer.bytes == 0) {  // ends when its turn comes
     const std::int64_t turn = std::max(now, submitted_);
     endings_.push({{transfer.id, turn, turn}, num_endings_++ - kFirst});
-    return true;
+    return turn;
   }
+  const MemoryCompletion whole =
+      bursts_per_piece_ > 0 ? serve_runs(transfer, now) : serve_pieces(transfer, now);
+  endings_.push({whole, num_endings_++});
+  return whole.end;
+}
+
+MemoryCompletion InOrderController::serve_pieces(const MemoryRequest& transfer, std::int64_t now) {
   MemoryCompletion whole{transfer.id};
   std::int64_t first_end = kNever;
-  MemoryRequest rest = transfer;
-  while (rest.bytes > 0) {
-    const std::int64_t begun = std::max(now, accept_at_);
-    MemoryRequest piece = rest;
-    piece.bytes = std::min(rest.bytes, max_request_bytes());
-    const MemoryCompletion done = serve(piece, begun);
+  MemoryRequest piece = transfer;
+  for (std::int64_t left = transfer.bytes; left > 0; left -= piece.bytes) {
+    piece.bytes = std::min(left, max_request_bytes());
+    const MemoryCompletion done = serve(piece, std::max(now, accept_at_));
     if (done.end < first_end) {
       first_end = done.end;
       whole.begin = done.begin;
@@ -89,55 +102,48 @@ bool InOrderController::submit_transfer(const MemoryRequest& transfer, std::int6
     whole.end = std::max(whole.end, done.end);
     whole.row_hits += done.row_hits;
     whole.row_misses += done.row_misses;
-    rest.address += piece.bytes;
-    rest.bytes -= piece.bytes;
-    const std::int64_t steady = serve_steady(rest, now, whole);
-    rest.address += steady;
-    rest.bytes -= steady;
+    piece.address += piece.bytes;
   }
-  endings_.push({whole, num_endings_++});
-  return true;
+  return whole;
 }
 
-/// Serves the next pieces of a transfer as long as all channels are in the middle of a row and all
-/// pieces arrive in time: then each ends as much later than the one before. Returns their bytes.
-std::int64_t InOrderController::serve_steady(const MemoryRequest& rest, std::int64_t now,
-                                             MemoryCompletion& whole) {
-  const std::int64_t piece_bytes = max_request_bytes();
-  const std::int64_t address = rest.address % interleave_.capacity();
-  std::int64_t count = std::min(rest.bytes, interleave_.capacity() - address) / piece_bytes;
-  // The piece before is the only one in flight when the next one is accepted.
-  if (count == 0 || bursts_per_piece_ == 0 || in_flight_.size() != 1 ||
-      bytes_in_flight_ != piece_bytes)
-    return 0;
-  std::int64_t latest = kNever;
-  const MemoryRequest piece{rest.id, rest.write, address, piece_bytes};
-  for_each_channel(piece, [&](StreamChannel& channel, std::int64_t first, std::int64_t) {
-    count = std::min(count, channel.num_steady(first, rest.write) / bursts_per_piece_);
-    latest = std::min(latest, channel.latest_arrival());
-  });
-  const std::int64_t duration = bursts_per_piece_ * channels_.front().step();  // of a piece
-  const std::int64_t time = std::max(now, accept_at_);
-  // The second piece arrives when the one before the first ends, the others as much later.
-  if (count == 0 || to_dram_.ceil(time) > latest ||
-      data_end_ + conversion_cycles_ > latest + duration)
-    return 0;
-
-  MemoryRequest pieces = piece;
-  pieces.bytes = count * piece_bytes;
-  for_each_channel(pieces, [&](StreamChannel& channel, std::int64_t first, std::int64_t bursts) {
-    whole.row_hits += channel.run(first, bursts, rest.write, latest).row_hits;
-  });
-  const auto end_of = [&](std::int64_t number) {  // of these pieces; -1: the one before
-    return to_npu_.ceil(data_end_ + (number + 1) * duration);
-  };
-  in_flight_.pop();
-  in_flight_.push({end_of(count - 1), piece_bytes});
-  submitted_ = count == 1 ? time : end_of(count - 3);
-  accept_at_ = end_of(count - 2);
-  whole.end = end_of(count - 1);
-  data_end_ += count * duration;
-  return pieces.bytes;
+MemoryCompletion InOrderController::serve_runs(const MemoryRequest& transfer, std::int64_t now) {
+  StreamChannel& channel = channels_.front();
+  const std::int64_t begin = std::max(now, accept_at_);
+  const std::int64_t arrive = to_dram_.ceil(begin);
+  const std::int64_t offset = transfer.address % burst_bytes_;
+  const std::int64_t first = transfer.address / burst_bytes_;
+  const std::int64_t num_bursts = ceil_div(offset + transfer.bytes, burst_bytes_);
+  const std::int64_t num_pieces = ceil_div(transfer.bytes, max_request_bytes());
+  // The ends of the last three pieces say when the next request is accepted.
+  RunMarks marks;
+  ChannelRun whole;
+  if (offset == 0) {
+    if (num_pieces == 2) marks.bursts = {bursts_per_piece_, num_bursts};
+    if (num_pieces > 2)
+      marks.bursts = {(num_pieces - 2) * bursts_per_piece_, (num_pieces - 1) * bursts_per_piece_};
+    whole = channel.run(first, num_bursts, transfer.write, arrive, marks);
+  } else {  // pieces share bursts, which are moved twice
+    for (std::int64_t i = 0; i < num_pieces; ++i) {
+      const std::int64_t skipped = i * bursts_per_piece_;
+      const std::int64_t count = std::min(bursts_per_piece_ + 1, num_bursts - skipped);
+      const ChannelRun run = channel.run(first + skipped, count, transfer.write, arrive);
+      if (i == 0) whole.data_begin = run.data_begin;
+      whole.data_end = run.data_end;
+      whole.row_hits += run.row_hits;
+      whole.row_misses += run.row_misses;
+      const std::int64_t first_marked = std::max<std::int64_t>(num_pieces - 3, 0);
+      if (i >= first_marked && i < first_marked + 2)
+        marks.ends[static_cast<std::size_t>(i - first_marked)] = run.data_end;
+    }
+  }
+  const std::int64_t end = to_npu_.ceil(whole.data_end);
+  if (num_pieces > 1) add_in_flight(to_npu_.ceil(marks.ends[0]), max_request_bytes(), begin);
+  if (num_pieces > 2)
+    add_in_flight(to_npu_.ceil(marks.ends[1]), max_request_bytes(), std::max(now, accept_at_));
+  add_in_flight(end, transfer.bytes - (num_pieces - 1) * max_request_bytes(),
+                std::max(now, accept_at_));
+  return {transfer.id, to_npu_.floor(whole.data_begin), end, whole.row_hits, whole.row_misses};
 }
 
 std::int64_t InOrderController::advance(std::int64_t now,

@@ -14,7 +14,7 @@ namespace tilewake {
 /// Banked memory whose channels serve bursts in order of submission; stream_channel.hpp has the
 /// timing. A request completes with its last burst in any channel, so a short one may overtake
 /// another that uses other channels. The timing of a request is computed at submission, and so is
-/// that of a whole transfer: in the middle of rows, any number of pieces at once.
+/// that of a whole transfer: with one channel, as runs of bursts.
 ///
 /// Valid for requests of at least about 4 KiB per channel, or up to the end of a row. A real
 /// controller would reorder finer interleaved requests, as FrFcfsController does.
@@ -27,7 +27,7 @@ class InOrderController final : public BankedController<StreamChannel> {
   /// rows are being opened.
   bool can_accept(std::int64_t now) const override { return now >= accept_at_; }
   void submit(const MemoryRequest& request, std::int64_t now) override;
-  bool submit_transfer(const MemoryRequest& transfer, std::int64_t now) override;
+  std::int64_t submit_transfer(const MemoryRequest& transfer, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
 
  private:
@@ -48,16 +48,17 @@ class InOrderController final : public BankedController<StreamChannel> {
   using MinHeap = std::priority_queue<T, std::vector<T>, std::greater<>>;
 
   MemoryCompletion serve(const MemoryRequest& request, std::int64_t now);
+  MemoryCompletion serve_pieces(const MemoryRequest& transfer, std::int64_t now);
+  MemoryCompletion serve_runs(const MemoryRequest& transfer, std::int64_t now);
   void add_in_flight(std::int64_t end, std::int64_t bytes, std::int64_t now);
-  std::int64_t serve_steady(const MemoryRequest& rest, std::int64_t now, MemoryCompletion& whole);
 
-  std::int64_t bursts_per_piece_ = 0;  // of each channel; 0 if they are not equal
-  std::int64_t conversion_cycles_ = 0;
+  // Bursts of a piece if a transfer can be served as runs, otherwise 0.
+  std::int64_t bursts_per_piece_ = 0;
+  std::int64_t burst_bytes_ = 1;
   MinHeap<InFlight> in_flight_;  // at the last submission, or at accept_at_ if that is later
   std::int64_t bytes_in_flight_ = 0;
   std::int64_t accept_at_ = 0;  // the next request
   std::int64_t submitted_ = 0;  // the last one
-  std::int64_t data_end_ = 0;   // of the last request, DRAM cycles
   MinHeap<Ending> endings_;
   std::int64_t num_endings_ = 0;
 };

@@ -48,11 +48,12 @@ class MemoryController {
   virtual void submit(const MemoryRequest& request, std::int64_t now) = 0;
   /// Submits a transfer of any size, whether another request is accepted now or not. It is served
   /// as pieces of max_request_bytes(), each submitted as soon as it is accepted and all pieces of
-  /// earlier transfers were submitted, and completes with its last piece. The rows of the
-  /// completion are sums; its begin is that of the piece that ends first. Returns false, without
-  /// effect, if the times depend on later requests. Do not mix with submit().
-  virtual bool submit_transfer(const MemoryRequest& /*transfer*/, std::int64_t /*now*/) {
-    return false;
+  /// earlier transfers were submitted, and completes with its last piece; without bytes, when its
+  /// turn comes. The rows of the completion are sums; its begin is that of the piece that ends
+  /// first. Returns the cycle of the completion; kNever, without effect, if it depends on later
+  /// requests. Not to be mixed with submit().
+  virtual std::int64_t submit_transfer(const MemoryRequest& /*transfer*/, std::int64_t /*now*/) {
+    return kNever;
   }
   /// Appends the requests completed by cycle `now` to `completed`, and returns the next cycle at
   /// which a request completes or can be accepted, without further submissions; kNever if idle.

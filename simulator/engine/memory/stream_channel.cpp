@@ -54,40 +54,19 @@ void StreamChannel::issue(int bank, std::int64_t row, bool write, std::int64_t a
                           ChannelRun& run) {
   const std::int64_t enter = enter_time(arrive);
   bool was_open = true;
-  for (;;) {
-    const ChannelTiming::Bank& b = timing_.bank(bank);
-    const std::int64_t due = timing_.refresh_due(bank);
-    std::int64_t time = 0;
-    if (b.row == row) {
-      time = std::max(enter, timing_.column_time(bank, write));
-      if (time < due) {
-        timing_.column(bank, write, time);
-        ++(was_open ? run.row_hits : run.row_misses);
-        remember(time, 0, 1);
-        return;
-      }
-    } else if (b.row != ChannelTiming::kNoRow) {
-      time = std::max(enter, timing_.pre_time(bank));
-      if (time < due) {
-        timing_.precharge(bank, time);
-        continue;
-      }
-    } else {
-      was_open = false;
-      time = std::max(enter, timing_.act_time(bank));
-      if (time < due) {
-        timing_.activate(bank, row, time);
-        continue;
-      }
-    }
+  std::int64_t time = timing_.serve(bank, row, write, enter, was_open);
+  while (time < 0) {
     timing_.refresh(bank, enter);
+    time = timing_.serve(bank, row, write, enter, was_open);
   }
+  ++(was_open ? run.row_hits : run.row_misses);
+  remember(time, 0, 1);
 }
 
 void StreamChannel::enter_row(std::int64_t index) {
   const RowPlace place = map_.place_of(index);
   next_ = index;
-  left_ = map_.bursts_per_place() - index % map_.bursts_per_place();
+  left_ = map_.bursts_left(index);
   first_bank_ = timing_.bank_index(place.rank, num_groups_ == 1 ? place.group : 0, place.bank);
   row_ = place.row;
   turn_ = num_groups_ == 1 ? 0 : place.group;
@@ -103,21 +82,26 @@ std::int64_t StreamChannel::steady_columns() const {
   return std::clamp<std::int64_t>((due - 1 - timing_.last_column()) / step_, 0, left_);
 }
 
-std::int64_t StreamChannel::num_steady(std::int64_t first, bool write) const {
-  return first % map_.num_bursts() == next_ && write == write_ ? steady_columns() : 0;
-}
-
 ChannelRun StreamChannel::run(std::int64_t first, std::int64_t count, bool write,
-                              std::int64_t arrive) {
+                              std::int64_t arrive, RunMarks& marks) {
   assert(count > 0);
   ChannelRun run;
-  const std::int64_t index = first % map_.num_bursts();
-  if (index != next_) enter_row(index);
-  if (write != write_ || arrive > latest_arrival()) num_in_a_row_ = 0;
+  const std::int64_t index = map_.wrap(first);
+  std::size_t mark = marks.bursts[0] > 0 ? 0 : marks.bursts.size();
+  // An unaligned request may repeat the last burst of the one before.
+  const bool repeats = index + 1 == next_ && left_ < map_.bursts_per_place();
+  if (repeats) {
+    next_ = index;
+    ++left_;
+    turn_ = (turn_ == 0 ? num_groups_ : turn_) - 1;
+  } else if (index != next_) {
+    enter_row(index);
+  }
+  if (write != write_ || arrive >= timing_.last_column() + step_) num_in_a_row_ = 0;
   write_ = write;
   for (std::int64_t left = count; left > 0;) {
     if (left_ == 0) enter_row(next_);
-    std::int64_t served = std::min(left, steady_columns());
+    std::int64_t served = repeats && left == count ? 0 : std::min(left, steady_columns());
     const std::int64_t begin = timing_.last_column() + step_;
     if (served > 0) {
       timing_.columns(first_bank_, group_stride_, num_groups_, turn_, write, served, step_);
@@ -131,6 +115,8 @@ ChannelRun StreamChannel::run(std::int64_t first, std::int64_t count, bool write
     turn_ = static_cast<int>((turn_ + served) % num_groups_);
     num_in_a_row_ += served;
     left -= served;
+    for (; mark < marks.bursts.size() && marks.bursts[mark] <= count - left; ++mark)
+      marks.ends[mark] = timing_.data_end() - (count - left - marks.bursts[mark]) * step_;
     left_ -= served;
     next_ += served;
     if (next_ == map_.num_bursts()) next_ = 0;

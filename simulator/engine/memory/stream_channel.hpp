@@ -17,6 +17,12 @@ struct ChannelRun {
   std::int64_t row_misses = 0;
 };
 
+/// Bursts of a run, counted from 1 in increasing order, and the ends of their data.
+struct RunMarks {
+  std::array<std::int64_t, 2> bursts{};  // 0: none
+  std::array<std::int64_t, 2> ends{};
+};
+
 /// One channel that serves bursts strictly in order. Columns are issued in the order of bursts; PRE
 /// and ACT of a burst may be issued once it is within kWindow bursts of the oldest:
 ///
@@ -40,14 +46,12 @@ class StreamChannel {
 
   /// Serves `count` > 0 consecutive bursts from number `first` (modulo the capacity) that arrive at
   /// cycle `arrive`, in order of arrival.
-  ChannelRun run(std::int64_t first, std::int64_t count, bool write, std::int64_t arrive);
-
-  /// Number of bursts, from number `first`, whose columns follow the last column in equal steps if
-  /// the first one arrives by latest_arrival(); 0 unless `first` is the burst after the last one.
-  std::int64_t num_steady(std::int64_t first, bool write) const;
-  std::int64_t latest_arrival() const { return timing_.last_column() + step_ - 1; }
-  /// DRAM cycles between columns with equal steps.
-  std::int64_t step() const { return step_; }
+  ChannelRun run(std::int64_t first, std::int64_t count, bool write, std::int64_t arrive) {
+    RunMarks none;
+    return run(first, count, write, arrive, none);
+  }
+  ChannelRun run(std::int64_t first, std::int64_t count, bool write, std::int64_t arrive,
+                 RunMarks& marks);
 
   const ChannelTiming& timing() const { return timing_; }
 
