@@ -19,8 +19,9 @@ struct BurstRun {
   bool write = false;
 };
 
-/// The memory of a row of tests/reference/dram_golden.csv: one channel.
-inline BankedDramConfig config_of(const ReferenceRow& row) {
+/// The memory of a row of tests/reference/dram_golden.csv: one channel, with another order of the
+/// address fields if `mapping` is not empty.
+inline BankedDramConfig config_of(const ReferenceRow& row, std::string mapping = "") {
   BankedDramConfig c;
   DramDevice& d = c.device;
   d.clock_mhz = 1e3 / std::stod(row.text("tCK_ns"));
@@ -42,7 +43,7 @@ inline BankedDramConfig config_of(const ReferenceRow& row) {
                                                    {"bg", DramField::kBankGroup},
                                                    {"ba", DramField::kBank},
                                                    {"co", DramField::kColumn}};
-  const std::string mapping = row.text("address_mapping");
+  if (mapping.empty()) mapping = row.text("address_mapping");
   std::size_t place = 0;
   for (std::size_t i = 0; i < mapping.size(); i += 2) {
     const std::string field = mapping.substr(i, 2);
@@ -58,18 +59,22 @@ inline BankedDramConfig config_of(const ReferenceRow& row) {
 /// The bursts of a stream of the table, in order.
 inline std::vector<BurstRun> bursts_of(const std::string& stream, const BankedDramConfig& config) {
   const std::int64_t burst = config.burst_bytes();
-  const std::int64_t block = 4096 / burst;
   std::vector<BurstRun> runs;
   if (stream.starts_with("seq_")) {
     const std::map<std::string, std::int64_t> sizes = {
         {"4K", 4 << 10}, {"64K", 64 << 10}, {"1M", 1 << 20}, {"16M", 16 << 20}};
     runs.push_back({0, sizes.at(stream.substr(7)) / burst, stream.starts_with("seq_wr")});
-  } else if (stream == "rw4K_same_1M") {
-    for (std::int64_t i = 0; i < 256; ++i) runs.push_back({i * block, block, i % 2 == 1});
-  } else if (stream == "rw4K_sep_1M") {
-    for (std::int64_t i = 0; i < 128; ++i) {
-      runs.push_back({i * block, block, false});
-      runs.push_back({(64 << 20) / burst + i * block, block, true});
+  } else if (stream.starts_with("rw")) {
+    const std::size_t name = stream.find('_');
+    std::size_t digits = 0;
+    std::int64_t size = std::stoll(stream.substr(2), &digits);
+    if (stream[2 + digits] == 'K') size *= 1024;
+    const std::int64_t length = size / burst;
+    const bool is_separate = stream.substr(name) == "_sep_1M";
+    for (std::int64_t i = 0; i < (1 << 20) / size; ++i) {
+      const bool write = i % 2 == 1;
+      const std::int64_t far = write ? (64 << 20) / burst : 0;
+      runs.push_back({is_separate ? far + i / 2 * length : i * length, length, write});
     }
   } else if (stream == "stride_page_rd") {
     for (std::int64_t i = 0; i < 4096; ++i)

@@ -13,22 +13,25 @@ namespace tilewake {
 
 /// One channel that serves open rows first, then the oldest (FR-FCFS), command by command.
 ///
-/// Bursts enter a read queue or a write queue in order, until it is full. Reads have priority;
-/// writes are collected until their queue is nearly full or no read is pending, and are then issued
-/// until it is nearly empty and a read is pending. Each cycle issues one command, the first
-/// possible of
+/// Bursts wait in three stages. In each cycle at most one of them passes from one to the next, and
+/// at most one column and one row command (ACT, PRE) are issued:
 ///
-///   1. a column to an open row, the oldest burst first,
-///   2. ACT for the oldest burst of a bank that is closed,
-///   3. PRE for the oldest burst of a bank, if no pending burst needs the open row,
+///   1. One burst, in order of arrival, enters the read queue or the write buffer, if that is not
+///      full.
+///   2. The oldest burst of the read queue whose bank has a place enters the command queue of its
+///      bank. Writes pass instead while a batch of writes is drained. A batch begins when the write
+///      buffer is full or the read queue is empty, and has the writes that are in the buffer then.
+///   3. The banks take turns. A bank issues the first possible of: a column to the open row, the
+///      oldest burst first; ACT for its oldest burst; PRE, if its oldest burst needs another row
+///      and no burst of its queue needs the open one, or that had kMaxRowHits columns.
 ///
-/// A burst that has waited for kStarvationCycles cycles has priority over all others. Cycles
-/// without a possible command are skipped.
+/// A read or write that has waited for kStarvationCycles ends or begins a batch. Cycles without a
+/// possible step are skipped. The sizes are those of DRAMsim3.
 class FrFcfsChannel {
  public:
-  static constexpr std::size_t kQueueBursts = 32;            // per direction
-  static constexpr std::size_t kWriteHighWatermark = 24;     // start of a batch of writes
-  static constexpr std::size_t kWriteLowWatermark = 8;       // end of a batch of writes
+  static constexpr std::size_t kQueueBursts = 32;            // reads; also writes
+  static constexpr std::size_t kBankBursts = 8;              // commands of a bank
+  static constexpr std::int64_t kMaxRowHits = 4;             // while another row is needed
   static constexpr std::int64_t kStarvationCycles = 10'000;  // memory clock cycles
 
   /// A burst was issued: its data are on the bus until `data_end`.
@@ -65,15 +68,25 @@ class FrFcfsChannel {
     std::int64_t row = 0;
     std::int64_t entered = 0;
     int bank = 0;
+    bool write = false;
     bool opened = false;  // its row was opened for it
   };
   using Queue = std::vector<Burst>;  // oldest first
+  struct Bank {
+    Queue queue;
+    std::int64_t row_hits = 0;    // columns to the open row
+    std::int64_t idle_until = 0;  // no command can be issued before; other banks only delay it
+  };
 
-  void fill_queues();
+  bool enter_one();
+  bool schedule_one();
   void choose_direction();
   void refresh_what_is_due();
-  /// Issues one command if possible; otherwise returns the earliest cycle of the next one.
-  std::int64_t issue_one(std::vector<Issued>& issued);
+  /// Issues the commands of this cycle; without any, returns a cycle before which none is possible.
+  std::int64_t issue(std::vector<Issued>& issued);
+  enum class Commands { kAll, kRows, kColumns };
+  std::int64_t issue_one(Commands commands, std::vector<Issued>& issued);
+  std::int64_t issue_from(int bank, Commands commands, std::vector<Issued>& issued);
 
   AddressMap map_;
   ChannelTiming timing_;
@@ -81,11 +94,11 @@ class FrFcfsChannel {
   std::deque<Run> runs_;
   Queue reads_;
   Queue writes_;
-  bool writing_ = false;
+  std::size_t num_draining_ = 0;  // writes left in the batch
+  std::vector<Bank> banks_;
+  std::size_t num_commands_ = 0;  // in the queues of all banks
+  std::size_t last_bank_ = 0;     // that issued a command
   std::int64_t now_ = 1;
-  std::vector<std::uint64_t> needed_;  // per bank: scan in which its open row was requested
-  std::vector<std::uint64_t> seen_;    // per bank: scan in which a command to it was considered
-  std::uint64_t scan_ = 0;
 };
 
 }  // namespace tilewake
