@@ -20,6 +20,7 @@
 #include "latency_model/model_yaml.hpp"
 #include "simulator/api/inputs.hpp"
 #include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
@@ -172,7 +173,7 @@ ExitCode calibrate_command(const Arguments& arguments) {
   if (!parse(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const Formatter format = formatter_of(kFormats, options.format);
-  const Machine machine = read_machine(options.hardware);
+  const Machine machine = load_machine(options.hardware);
   const ModelFile file(options.out, machine_id(machine.config), options.force);
   if (options.holdout) {
     check_own_output_file(holdout_path(options.out), kHoldoutFirstLine, "file of held-out layers");

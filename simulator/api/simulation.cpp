@@ -120,6 +120,7 @@ Simulation simulate(const Machine& machine, const Workload& workload,
   NetworkSimulator simulator(machine.config);
   Simulation result;
   RunInfo info = run_info(machine, workload);
+  info.warnings = dram_warnings(machine.config.dram);
   for (std::size_t i = 0; i < workload.networks.size(); ++i) {
     const Network& network = workload.networks[i];
     const Stopwatch mapping;

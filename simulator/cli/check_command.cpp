@@ -88,7 +88,7 @@ ExitCode check_command(const Arguments& arguments) {
     throw UsageError("--input-shape needs --net FILE");
   set_log_level(verbose, quiet);
 
-  const Machine machine = read_machine(hardware_name, single_values(parse_settings(settings)));
+  const Machine machine = load_machine(hardware_name, single_values(parse_settings(settings)));
   if (keys) {
     write_result(key_table(machine.config));
     return ExitCode::kOk;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,6 +22,8 @@
 #include "simulator/cli/units.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
+#include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/hardware/dram_config.hpp"
 #include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
@@ -167,6 +170,20 @@ void check_steps(const DramConfig& dram, StreamKind kind, std::int64_t bytes, st
                   steps, max_steps));
 }
 
+/// The in-order controller does not batch reads and writes that alternate faster.
+void warn_of_short_chunks(const DramConfig& dram, StreamKind kind, std::int64_t chunk) {
+  const auto* banked = std::get_if<BankedDramConfig>(&dram);
+  if (banked == nullptr || banked->scheduling != DramScheduling::kInOrder ||
+      kind != StreamKind::kAlternate || chunk == 0)
+    return;
+  const std::int64_t shortest = make_memory_controller(dram)->max_request_bytes();
+  if (chunk >= shortest) return;
+  log().warn(
+      "--chunk {}: in_order models alternating reads and writes of {} bytes or more (4 KiB a "
+      "channel); use controller: frfcfs",
+      chunk, shortest);
+}
+
 }  // namespace
 
 ExitCode dram_command(const Arguments& arguments) {
@@ -201,8 +218,9 @@ ExitCode dram_command(const Arguments& arguments) {
   const DramFormatter formatter = formatter_of(kDramFormats, format);
   const StreamKind kind = value_of_word("--stream", kStreams, stream);
 
-  const Machine machine = read_machine(hardware);
+  const Machine machine = load_machine(hardware);
   check_steps(machine.config.dram, kind, bytes, chunk, max_steps);
+  warn_of_short_chunks(machine.config.dram, kind, chunk);
   const Stopwatch stopwatch;
   Progress progress("moved", "bytes", bytes);
   const StreamMeasurement measured =

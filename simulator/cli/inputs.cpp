@@ -12,6 +12,7 @@
 #include "simulator/cli/log.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/hardware/dram_config.hpp"
 #include "simulator/network/limits.hpp"
 
 namespace tilewake {
@@ -37,6 +38,13 @@ std::vector<std::int64_t> parse_input_shape(const std::string& text) {
 }
 
 }  // namespace
+
+Machine load_machine(const std::string& name, const std::vector<YamlOverride>& overrides) {
+  Machine machine = read_machine(name, overrides);
+  for (const std::string& warning : dram_warnings(machine.config.dram))
+    log().warn("{}: {}", machine.file.path, warning);
+  return machine;
+}
 
 Workload load_workload(const std::string& name, const std::string& input_shape) {
   Workload workload = read_workload(name, parse_input_shape(input_shape));

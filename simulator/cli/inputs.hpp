@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "simulator/api/inputs.hpp"
 #include "simulator/mapping/step_budget.hpp"
@@ -22,6 +23,10 @@ inline constexpr std::int64_t kLargestMaxSteps = std::int64_t{1} << 50;
 
 /// Mapping options with the limit of --max-steps; error messages name the option.
 MappingOptions mapping_options(std::int64_t max_steps);
+
+/// Reads what --hw names and logs what its memory model does not cover. Throws as read_machine
+/// does.
+Machine load_machine(const std::string& name, const std::vector<YamlOverride>& overrides = {});
 
 /// Reads what --net names and logs its warnings.
 ///   @param input_shape  the text of --input-shape, "1,3,224,224"; may be empty

@@ -168,7 +168,7 @@ ExitCode simulate_command(const Arguments& arguments) {
   }
   options.traces.check_places(options.out, options.force);
 
-  const Machine machine = read_machine(options.hardware, settings);
+  const Machine machine = load_machine(options.hardware, settings);
   const Workload workload = load_workload(options.network, options.input_shape);
   RunTraces traces(options.traces, machine, workload);
   const Run run = run_of(machine, workload, options, traces);

@@ -166,6 +166,17 @@ double BankedDramConfig::stream_step_cycles() const {
                   static_cast<double>(t.t_ccd_l) / static_cast<double>(interleaved_groups()));
 }
 
+bool BankedDramConfig::overlaps_rows() const {
+  const auto fields = fields_above_row(*this);
+  const auto row = std::find(fields.rbegin(), fields.rend(), DramField::kRow);
+  const bool leaves_group = std::any_of(fields.rbegin(), row, [this](DramField field) {
+    const bool is_group = field == DramField::kBankGroup || field == DramField::kRank;
+    return is_group && extent_of(*this, field) > 1;
+  });
+  const std::int64_t shortest_step = std::max(burst_cycles(), device.timings.t_ccd_s);
+  return leaves_group && stream_step_cycles() > static_cast<double>(shortest_step);
+}
+
 std::int64_t BankedDramConfig::channel_bytes() const {
   return num_ranks * banks_per_rank() * device.num_rows * device.num_columns * device.bus_bytes;
 }

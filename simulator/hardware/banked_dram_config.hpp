@@ -96,6 +96,10 @@ struct BankedDramConfig {
   std::int64_t row_bytes() const { return interleaved_groups() * bursts_per_row() * burst_bytes(); }
   /// DRAM cycles between bursts in the middle of a stream.
   double stream_step_cycles() const;
+  /// Whether consecutive rows of a stream are in different bank groups (or ranks), but the columns
+  /// of one row are limited by tCCD_L. Controllers that reorder overlap two such rows; `in_order`
+  /// cannot and is up to 100 % slower, as measured against `frfcfs`.
+  bool overlaps_rows() const;
   std::int64_t channel_bytes() const;  // capacity
 
   /// NPU cycles in one DRAM cycle.

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "simulator/hardware/banked_dram_config.hpp"
 
@@ -72,6 +74,9 @@ std::int64_t capacity_bytes(const DramConfig& dram);
 
 /// Consecutive bytes in simultaneously open rows, over all channels; 0 without rows.
 std::int64_t row_bytes(const DramConfig& dram);
+
+/// Properties of the memory that its model does not cover, one sentence each.
+std::vector<std::string> dram_warnings(const DramConfig& dram);
 
 /// The memory for analytical mappers and the latency model: a latency and a bandwidth.
 /// `latency_bandwidth` is unchanged. `banked` has the latency of a request that finds another row

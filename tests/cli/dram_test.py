@@ -47,10 +47,39 @@ class DramTest(CliTest):
             self.assertAlmostEqual(result["bandwidth_gbs"] / result["sustained_gbs"], 1, delta=0.01)
 
     def test_chunks_are_as_asked_for(self):
-        result = self.measure("lpddr4", "alternate", "--bytes", 100000, "--chunk", 512)
+        result = self.measure("lpddr4", "alternate", "--bytes", 100000, "--chunk", 512, "-q")
         self.assertEqual((result["chunk_bytes"], result["requests"]), (512, 196))
         large = self.measure("lpddr4", "read", "--bytes", 100000, "--chunk", 100000)
         self.assertEqual((large["chunk_bytes"], large["requests"]), (100000, 7))  # of 16 KiB
+
+    def warnings_of(self, *arguments):
+        result = self.run_tilewake(*arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.run_tilewake(*arguments, "-q").stderr, "")
+        return result.stderr.splitlines()
+
+    def test_in_order_warns_of_chunks_below_4_kib_a_channel(self):
+        def warnings(machine, stream, chunk):
+            return self.warnings_of("dram", "--hw", f"{machine}.yaml", "--stream", stream,
+                                    "--bytes", 100000, "--chunk", chunk)
+        self.assertEqual(len(warnings("lpddr4", "alternate", 4096)), 1)  # of 4 channels
+        for case in (("lpddr4", "alternate", 16384), ("lpddr4", "read", 4096),
+                     ("frfcfs", "alternate", 4096), ("machine", "alternate", 4096)):
+            self.assertEqual(warnings(*case), [])
+
+    def test_in_order_warns_of_rows_that_others_overlap(self):
+        ddr4 = (SOURCE / "hw_configs/edge_systolic_32.yaml").read_text()
+        overlap = "DDR4-2400\n  mapping: [row, rank, bank, bank_group, column]"
+        self.write("overlap.yaml", ddr4.replace("DDR4-2400", overlap))
+        self.write("reordered.yaml", ddr4.replace("DDR4-2400", overlap)
+                   .replace("in_order", "frfcfs"))
+        for command in (["check"], ["dram", "--stream", "read", "--bytes", 4096],
+                        ["simulate", "--net", "squeezenet"]):
+            warnings = self.warnings_of(command[0], "--hw", "overlap.yaml", *command[1:])
+            self.assertEqual(len(warnings), 1)
+            self.assertIn("overlap.yaml: dram.mapping: ", warnings[0])
+            self.assertEqual(self.warnings_of(command[0], "--hw", "reordered.yaml", *command[1:]),
+                             [])
 
     def test_ideal_memory_takes_no_time_and_has_no_bandwidth_to_tell(self):
         result = self.measure("ideal", "alternate")

@@ -145,6 +145,29 @@ TEST(BankedDramConfigTest, PlannersSeeSustainedBandwidthAfterAPrecharge) {
   }
 }
 
+TEST(BankedDramConfigTest, WarnsOfRowsThatOnlyOtherControllersOverlap) {
+  const auto num_warnings = [](const std::string& preset, const std::string& mapping,
+                               int num_ranks = 1, const std::string& controller = "in_order") {
+    std::string text = preset_machine(preset, "  mapping: [" + mapping + "]\n");
+    const auto replace = [&text](const std::string& from, const std::string& to) {
+      text.replace(text.find(from), from.size(), to);
+    };
+    replace("num_ranks: 1", fmt::format("num_ranks: {}", num_ranks));
+    replace("in_order", controller);
+    return dram_warnings(read_hardware_text(text, "m.yaml").dram).size();
+  };
+  const std::string overlapping = "row, rank, bank, bank_group, column";
+  EXPECT_EQ(num_warnings("DDR4-2400", overlapping), 1u);
+  EXPECT_EQ(num_warnings("DDR4-2400", overlapping, 1, "frfcfs"), 0u);
+  EXPECT_EQ(num_warnings("DDR4-2400", "row, rank, bank, column, bank_group"), 0u);
+  EXPECT_EQ(num_warnings("DDR4-2400", "bank_group, row, rank, bank, column"), 0u);
+  EXPECT_EQ(num_warnings("DDR4-2400", "bank_group, row, rank, bank, column", 2), 1u);
+  EXPECT_EQ(num_warnings("HBM2-2000", overlapping), 0u);  // columns of a group are no slower
+  EXPECT_EQ(num_warnings("LPDDR4-3200", overlapping), 0u);
+  for (const std::string& name : shipped_machine_names())
+    EXPECT_TRUE(dram_warnings(shipped_machine(name).dram).empty()) << name;
+}
+
 TEST(BankedDramConfigTest, InconsistentValuesAreRefused) {
   const MidapYaml machine = explicit_machine();
   const auto refused = [&](const char* key, const char* value, const char* why) {
