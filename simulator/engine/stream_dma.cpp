@@ -14,7 +14,8 @@ constexpr std::int64_t kRegionBytes = std::int64_t{1} << 28;
 }  // namespace
 
 StreamDma::StreamDma(const sc_core::sc_module_name& name, std::unique_ptr<MemoryController> memory)
-    : BufferDma(name), transfers_("transfers", std::move(memory), Unit::kDram, TransferDma::Urgency::kSome) {}
+    : BufferDma(name),
+      transfers_("transfers", std::move(memory), Unit::kDram, TransferDma::Urgency::kSome) {}
 
 void StreamDma::reset(EventSink& sink) {
   transfers_.reset(sink, *this);

@@ -107,8 +107,8 @@ TEST_F(TransferDmaTest, EveryTransferEndsOnceWhateverTheMemory) {
   for (const char* machine : {"midap", "edge_systolic_32", "tpu_like_128"}) {
     SCOPED_TRACE(machine);
     start_fresh_kernel();
-    TransferDma dma("dma", make_memory_controller(shipped_machine(machine).dram),
-                    Unit::kDram, TransferDma::Urgency::kSome);
+    TransferDma dma("dma", make_memory_controller(shipped_machine(machine).dram), Unit::kDram,
+                    TransferDma::Urgency::kSome);
     class Counter : public tilewake::TransferListener {
      public:
       void on_transfer_done(std::int64_t id) override { ++times[id]; }

@@ -14,7 +14,7 @@ namespace tilewake {
 
 /// Banked memory whose channels reorder bursts; frfcfs_channel.hpp has the rules. Requests complete
 /// in any order: reads overtake writes, and there are no address dependences (a write counts as
-/// visible once it is queued). A hundred times slower to simulate than InOrderController; used to
+/// visible once it is queued). Hundreds of times slower to simulate than InOrderController; used to
 /// validate it, and for traffic that is too fine-grained for it.
 class FrFcfsController final : public BankedController<FrFcfsChannel> {
  public:
