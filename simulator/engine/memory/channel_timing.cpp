@@ -54,7 +54,8 @@ void ChannelTiming::columns(int first, int stride, int num_banks, int next, bool
   const std::int64_t data_delay = (write ? t_.t_cwl : t_.t_cl) + burst_cycles_;
   const std::int64_t pre_delay = write ? data_delay + t_.t_wr : t_.t_rtp;
   for (int i = 0; i < num_last; ++i, time += step) {
-    Bank& b = banks_[static_cast<std::size_t>(first + turn * stride)];
+    const int index = first + turn * stride;
+    Bank& b = banks_[static_cast<std::size_t>(index)];
     Group& group = groups_[static_cast<std::size_t>(b.group)];
     b.last_column = group.last_column = time;
     b.pre_ok = std::max(b.pre_ok, time + pre_delay);
