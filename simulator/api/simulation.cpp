@@ -31,8 +31,7 @@ void add_once(const std::string& schedule, std::string& schedules) {
 std::vector<TraceLayer> trace_layers(const Program& program) {
   std::vector<TraceLayer> layers;
   for (const ProgramLayer& layer : program.layers) {
-    layers.push_back(
-        {layer.network_layer, layer.fused_into, layer.output_in, layer.spill_reason});
+    layers.push_back({layer.network_layer, layer.fused_into, layer.output_in, layer.spill_reason});
   }
   return layers;
 }
@@ -124,7 +123,8 @@ Simulation simulate(const Machine& machine, const Workload& workload,
   for (std::size_t i = 0; i < workload.networks.size(); ++i) {
     const Network& network = workload.networks[i];
     const Stopwatch mapping;
-    const Program program = map_workload(workload.file.path, network, machine, mapper, options.mapping);
+    const Program program =
+        map_workload(workload.file.path, network, machine, mapper, options.mapping);
     const double mapping_seconds = mapping.cpu_seconds();
     if (options.on_program) options.on_program(network, program);
     SimulationCallback on_layer;

@@ -43,8 +43,8 @@ TileMemory::Buffer slots_of(const SystolicBuffer& buffer) {
 std::string_view to_string(Dataflow dataflow) { return name_of(kDataflows, dataflow); }
 
 TileMemory SystolicConfig::tile_memory() const {
-  return {slots_of(input), slots_of(weight), slots_of(output), 0, accumulator_bytes,
-          feature_memory};
+  return {slots_of(input),   slots_of(weight), slots_of(output), 0,
+          accumulator_bytes, feature_memory};
 }
 
 void visit_fields(YamlFields& fields, SystolicConfig& c) {

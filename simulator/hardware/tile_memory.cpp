@@ -15,8 +15,7 @@ void visit_fields(YamlFields& fields, FeatureMemory& m) {
   fields.optional([&] {
     fields.integer("feature_memory_bytes", m.bytes, 0, kMaxFeatureBytes,
                    {"bytes", "memory in which feature maps stay on chip between layers; 0: none"});
-    fields.integer("feature_memory_bytes_per_cycle", m.bytes_per_cycle, 1,
-                   kMaxFeatureBytesPerCycle,
+    fields.integer("feature_memory_bytes_per_cycle", m.bytes_per_cycle, 1, kMaxFeatureBytesPerCycle,
                    {"bytes", "of its port per cycle, for reads and writes together"});
   });
 }

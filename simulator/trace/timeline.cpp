@@ -401,10 +401,13 @@ class Writer {
 
 /// Units with a track (or one track per index), in display order.
 constexpr std::pair<Unit, std::string_view> kTracks[] = {
-    {Unit::kSequencer, "layers"},       {Unit::kPeArray, "PE array"},
-    {Unit::kVectorUnit, "vector unit"}, {Unit::kDram, "DRAM data bus"},
+    {Unit::kSequencer, "layers"},
+    {Unit::kPeArray, "PE array"},
+    {Unit::kVectorUnit, "vector unit"},
+    {Unit::kDram, "DRAM data bus"},
     {Unit::kFeatureMemory, "feature memory"},
-    {Unit::kFmem, "FMEM bank {}"},      {Unit::kWmem, "WMEM slot {}"},
+    {Unit::kFmem, "FMEM bank {}"},
+    {Unit::kWmem, "WMEM slot {}"},
     {Unit::kBmmem, "BMMEM slot {}"},
 };
 

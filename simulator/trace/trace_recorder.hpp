@@ -13,8 +13,8 @@ namespace tilewake {
 
 /// An executed layer; `Event::layer` is an index of these.
 struct TraceLayer {
-  int network_layer = -1;  // index into Network::layers
-  std::string fused_into;  // the layer that it is fused into; empty if it runs by itself
+  int network_layer = -1;         // index into Network::layers
+  std::string fused_into;         // the layer that it is fused into; empty if it runs by itself
   std::string output_in = {};     // as in TraceRow
   std::string spill_reason = {};  // as in TraceRow
 };

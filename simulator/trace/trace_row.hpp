@@ -47,8 +47,8 @@ struct TraceRow {
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
-  std::string output_in;     // "chip" or "dram"; empty without a memory of feature maps
-  std::string spill_reason;  // why it is in DRAM
+  std::string output_in;        // "chip" or "dram"; empty without a memory of feature maps
+  std::string spill_reason;     // why it is in DRAM
   std::string fused_into;       // the layers that it is fused into, joined by '+'; otherwise empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers

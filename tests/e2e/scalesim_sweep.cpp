@@ -56,7 +56,8 @@ Network layer_of(const ReferenceRow& row) {
 /// The same from a line of a topology.
 Network topology_layer(const ReferenceRow& row) {
   std::string line = "layer, ";
-  for (const char* key : {"ifmap_h", "ifmap_w", "filt_h", "filt_w", "channels", "num_filt", "stride"})
+  for (const char* key :
+       {"ifmap_h", "ifmap_w", "filt_h", "filt_w", "channels", "num_filt", "stride"})
     line += fmt::format("{}, ", row.number(key));
   return read_scalesim_topology(
              "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, "

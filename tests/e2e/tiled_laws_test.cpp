@@ -87,8 +87,9 @@ TEST(TiledLawsTest, AMatrixProductTakesAsLongInAMapOfAnyShape) {
       const std::int64_t channels = random.between(1, 600);
       const std::int64_t outputs = random.between(1, 600);
       std::vector<std::int64_t> cycles;
-      for (const auto& [h, w] : {std::pair{height, width}, std::pair{std::int64_t{1}, height * width},
-                                 std::pair{height * width, std::int64_t{1}}}) {
+      for (const auto& [h, w] :
+           {std::pair{height, width}, std::pair{std::int64_t{1}, height * width},
+            std::pair{height * width, std::int64_t{1}}}) {
         NetworkBuilder builder("product", {channels, h, w});
         Layer layer;
         layer.name = "product";

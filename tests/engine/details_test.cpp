@@ -143,17 +143,18 @@ TEST_F(DetailsTest, RequestsHaveTheBytesOfTheTransfersInOrderOfTime) {
 }
 
 TEST_F(DetailsTest, CountedTransfersAreTheBytesOfRequestsAndStores) {
-  for_each_run([](const HardwareConfig& /*machine*/, const Program& /*program*/,
-                  const DetailSink& sink) {
-    std::int64_t asked = 0;
-    std::int64_t moved = 0;
-    for (const Event& event : sink.events) {
-      const bool is_request = event.kind == EventKind::kRequest || event.kind == EventKind::kStore;
-      if (is_request) asked += event.amount;
-      if (event.unit == Unit::kDram && event.counted) moved += event.amount;
-    }
-    EXPECT_EQ(asked, moved);
-  });
+  for_each_run(
+      [](const HardwareConfig& /*machine*/, const Program& /*program*/, const DetailSink& sink) {
+        std::int64_t asked = 0;
+        std::int64_t moved = 0;
+        for (const Event& event : sink.events) {
+          const bool is_request = event.unit == Unit::kDma && (event.kind == EventKind::kRequest ||
+                                                               event.kind == EventKind::kStore);
+          if (is_request) asked += event.amount;
+          if (event.unit == Unit::kDram && event.counted) moved += event.amount;
+        }
+        EXPECT_EQ(asked, moved);
+      });
 }
 
 }  // namespace

@@ -20,10 +20,7 @@ namespace tilewake {
 class ClockedLayer {
  public:
   ClockedLayer(const SystolicConfig& config, const Int8Layer& data)
-      : config_(config),
-        data_(data),
-        problem_(data.layer, 0),
-        whole_(problem_.extent()) {}
+      : config_(config), data_(data), problem_(data.layer, 0), whole_(problem_.extent()) {}
 
   void add(const TileBlock& block) {
     const TileExtent extent = block.extent();

@@ -66,8 +66,9 @@ inline const std::vector<std::array<TileLoop, 3>>& all_orders() {
   return kOrders;
 }
 
-/// Any tiling that a mapper could choose: pixels by rows, by columns or in rectangles; tiles of several groups are of whole ones, and only
-/// convolutions, fully connected layers and global pools have their depth cut.
+/// Any tiling that a mapper could choose: pixels by rows, by columns or in rectangles; tiles of
+/// several groups are of whole ones, and only convolutions, fully connected layers and global pools
+/// have their depth cut.
 inline Tiling random_tiling(Random& random, const TileProblem& problem) {
   const TileExtent& whole = problem.extent();
   const auto size = [&](std::int64_t extent) {

@@ -60,8 +60,7 @@ std::int64_t read(const Layer& l, const std::vector<Point>& pixels, TileRange ra
   for (std::int64_t p = range.begin; p < range.end; ++p)
     for (std::int64_t d = depth.begin; d < depth.end; ++d) {
       const auto& [oy, ox] = pixels[static_cast<std::size_t>(p)];
-      const std::int64_t y =
-          oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation;
+      const std::int64_t y = oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation;
       const std::int64_t x =
           ox * l.stride - l.padding.left + d % taps % l.kernel_width * l.dilation;
       if (y >= 0 && y < l.ifm.height && x >= 0 && x < l.ifm.width) elements.insert({y, x});
@@ -88,9 +87,8 @@ TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
       const std::int64_t channels = (block.depth.end - 1) / taps - first + 1;
       // Several channels are loaded for the whole window.
       const TileRange depth = channels == 1 ? block.depth : TileRange{0, taps};
-      const std::int64_t elements = problem.has_window()
-                                        ? reach(layer, pixels, block.pixels, depth)
-                                        : block.pixels.size();
+      const std::int64_t elements =
+          problem.has_window() ? reach(layer, pixels, block.pixels, depth) : block.pixels.size();
       ASSERT_EQ(problem.input_bytes(block), block.groups.size() * channels * elements);
       const std::int64_t per_element = block.groups.size() * channels;
       ASSERT_LE(problem.kept_bytes(block), problem.input_bytes(block));
@@ -98,8 +96,8 @@ TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
                 per_element * (problem.has_window() ? read(layer, pixels, block.pixels, depth)
                                                     : block.pixels.size()));
       const auto& [row, column] = pixels[static_cast<std::size_t>(block.pixels.begin)];
-      const std::int64_t output = block.groups.begin * problem.extent().outputs +
-                                  block.outputs.begin;
+      const std::int64_t output =
+          block.groups.begin * problem.extent().outputs + block.outputs.begin;
       ASSERT_EQ(problem.output_offset(block),
                 (output * layer.ofm.height + row) * layer.ofm.width + column);
       ASSERT_LT(problem.input_offset(block), layer.ifm.num_elements());

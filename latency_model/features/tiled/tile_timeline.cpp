@@ -39,7 +39,8 @@ class Timeline {
     std::vector<LayerCycles> cycles(program_.layers.size());
     for (std::size_t i = 0; i < program_.layers.size(); ++i) run_layer(i, cycles[i]);
     serve_all_stores();
-    if (!cycles.empty()) cycles.back().write_wait += std::max(0.0, std::max(bus_free_, port_free_) - now_);
+    if (!cycles.empty())
+      cycles.back().write_wait += std::max(0.0, std::max(bus_free_, port_free_) - now_);
     return cycles;
   }
 
@@ -73,7 +74,8 @@ class Timeline {
   void serve_store() {
     const Store store = stores_.front();
     stores_.pop_front();
-    const double end = store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0, store.on_chip);
+    const double end =
+        store.is_empty ? store.issued : transfer(store.issued, store.bytes, 0.0, store.on_chip);
     part_end_ = std::max(part_end_, end);
     if (store.closes_output) {
       output_.free(part_end_);
@@ -133,12 +135,10 @@ class Timeline {
     }
     if (problem.has_second() && step.context.ends_depth)
       features_at = std::max(
-          features_at,
-          load(loader_, problem.second_bytes(step.block), problem.on_chip().second));
+          features_at, load(loader_, problem.second_bytes(step.block), problem.on_chip().second));
     if (step.loads_sums)
-      features_at = std::max(
-          features_at,
-          load(loader_, program_.memory.accumulator_bytes * step.block.extent().num_outputs()));
+      features_at = std::max(features_at, load(loader_, program_.memory.accumulator_bytes *
+                                                            step.block.extent().num_outputs()));
     wait_for(weights_at, features_at, slot_at, cycles);
     const auto duration =
         static_cast<double>(program_.cost->cycles(problem, step.block.extent(), step.context));
@@ -167,10 +167,11 @@ class Timeline {
     if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
     const std::int64_t outputs = step.block.extent().num_outputs();
     if (step.context.ends_depth) {
-      stores_.push_back({now_, outputs, index, step.closes_output, false, l.problem.on_chip().output});
-    } else if (step.spills_sums) {
       stores_.push_back(
-          {now_, outputs * program_.memory.accumulator_bytes, index, step.closes_output, false, false});
+          {now_, outputs, index, step.closes_output, false, l.problem.on_chip().output});
+    } else if (step.spills_sums) {
+      stores_.push_back({now_, outputs * program_.memory.accumulator_bytes, index,
+                         step.closes_output, false, false});
     } else if (step.closes_output) {
       stores_.push_back({now_, 0, index, true, true, false});
     }

@@ -17,9 +17,9 @@ struct LayerCycles {
 };
 
 /// Evaluates `program` as a recursion over its steps: loads start when slots become free, and one
-/// bus serves all requests in order, another one those of the memory of feature maps. There are no events and no bursts; a step costs some tens of
-/// nanoseconds. DRAM effects beyond latency and bandwidth are left to the coefficients. Returns one
-/// entry per TiledProgram layer.
+/// bus serves all requests in order, another one those of the memory of feature maps. There are no
+/// events and no bursts; a step costs some tens of nanoseconds. DRAM effects beyond latency and
+/// bandwidth are left to the coefficients. Returns one entry per TiledProgram layer.
 std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram);
 
 }  // namespace tilewake::tiled

@@ -13,13 +13,15 @@ namespace {
 struct StoredMap {
   int root = -1;  // the layer whose output it is
   std::int64_t bytes = 0;
-  int first = 0;                 // the layer that first writes to it
-  int last = -1;                 // the last layer that reads it; -1: none
-  std::int64_t transfers = 0;    // of all its bytes: writes and reads
-  bool is_output = false;        // of the network
+  int first = 0;               // the layer that first writes to it
+  int last = -1;               // the last layer that reads it; -1: none
+  std::int64_t transfers = 0;  // of all its bytes: writes and reads
+  bool is_output = false;      // of the network
 
   /// Transfers saved per layer that it occupies memory for.
-  double value() const { return static_cast<double>(transfers) / static_cast<double>(last - first + 1); }
+  double value() const {
+    return static_cast<double>(transfers) / static_cast<double>(last - first + 1);
+  }
 };
 
 class Placement {
@@ -43,8 +45,9 @@ class Placement {
       else
         candidates.push_back(&map);
     }
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [](const StoredMap* a, const StoredMap* b) { return a->value() > b->value(); });
+    std::stable_sort(
+        candidates.begin(), candidates.end(),
+        [](const StoredMap* a, const StoredMap* b) { return a->value() > b->value(); });
     std::vector<std::int64_t> used(network_.layers.size());  // bytes, while a layer runs
     for (const StoredMap* map : candidates) {
       const auto begin = used.begin() + map->first;
@@ -52,8 +55,8 @@ class Placement {
       const std::int64_t most = *std::max_element(begin, end);
       OutputPlace& place = by_root[static_cast<std::size_t>(map->root)];
       if (most + map->bytes > memory.bytes) {
-        place.spill_reason = fmt::format("{} bytes do not fit beside {} of other maps", map->bytes,
-                                         most);
+        place.spill_reason =
+            fmt::format("{} bytes do not fit beside {} of other maps", map->bytes, most);
         continue;
       }
       place.on_chip = true;
@@ -96,14 +99,17 @@ class Placement {
     }
     for (int i = 0; i < num_layers; ++i)
       for (const int input : network_.layers[static_cast<std::size_t>(i)].inputs)
-        if (input != kNetworkInput) add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
+        if (input != kNetworkInput)
+          add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
     for (StoredMap& map : by_root)
       if (map.root >= 0) maps_.push_back(map);
   }
 
   void add_reader(StoredMap& map, int reader, int input) {
     // A concat reads nothing that is stored in its place, and a layer not what it was fused into.
-    if (root_of(reader) == map.root && (network_.layers[static_cast<std::size_t>(reader)].op == Op::kConcat || worker_of(reader) == input)) {
+    if (root_of(reader) == map.root &&
+        (network_.layers[static_cast<std::size_t>(reader)].op == Op::kConcat ||
+         worker_of(reader) == input)) {
       return;
     }
     map.last = std::max(map.last, worker_of(reader));

@@ -18,7 +18,8 @@ struct OutputPlace {
   std::string spill_reason;  // why it is in DRAM; empty on chip
 };
 
-/// The feature maps that stay in `memory`, one entry per network layer; empty without such a memory.
+/// The feature maps that stay in `memory`, one entry per network layer; empty without such a
+/// memory.
 ///
 /// A map occupies its bytes from the layer that computes it to the last one that reads it; the
 /// inputs of a concat are parts of the concat's map. Of the maps that fit, those with the most DRAM

@@ -168,10 +168,9 @@ std::int64_t TileProblem::input_offset(const TileBlock& block) const {
   if (op_ == Op::kFullyConnected) return block.depth.begin;
   const std::int64_t plane = ifm_.height * ifm_.width;
   if (op_ == Op::kGlobalAvgPool) return block.groups.begin * plane + block.depth.begin;
-  const std::int64_t channel = op_ == Op::kConv2d
-                                   ? block.groups.begin * (extent_.depth / taps_) +
-                                         block.depth.begin / taps_
-                                   : block.groups.begin;
+  const std::int64_t channel =
+      op_ == Op::kConv2d ? block.groups.begin * (extent_.depth / taps_) + block.depth.begin / taps_
+                         : block.groups.begin;
   if (!has_window_) return channel * plane + first_pixel(block);
   const MapBox box = input_box(pixel_box(block.order, block.pixels), tap_box(block.depth));
   // A block that reads nothing but padding has no address of its own.

@@ -59,12 +59,12 @@ struct TileBlock {
 /// | add, mul, copy of a concat's input | channels | oh ow | 1 | 1 |
 /// | channel_split, channel_shuffle | output channels | oh ow | 1 | 1 |
 ///
-/// A block loads the rectangle of the input that its pixels and taps reach, without the padding; the
-/// overlap of neighbouring blocks is loaded twice. Of this rectangle, the buffer keeps the rows and
-/// columns that a window reads (a stride can skip some), or the windows one after another (im2col)
-/// if these are smaller. Taps of several channels are those of the whole
-/// window. Ops without a window, and 1x1 convolutions of stride 1, load one element per pixel. An
-/// element is one byte.
+/// A block loads the rectangle of the input that its pixels and taps reach, without the padding;
+/// the overlap of neighbouring blocks is loaded twice. Of this rectangle, the buffer keeps the rows
+/// and columns that a window reads (a stride can skip some), or the windows one after another
+/// (im2col) if these are smaller. Taps of several channels are those of the whole window. Ops
+/// without a window, and 1x1 convolutions of stride 1, load one element per pixel. An element is
+/// one byte.
 class TileProblem {
  public:
   TileProblem(const Layer& layer, std::int64_t bias_bytes);
@@ -78,8 +78,8 @@ class TileProblem {
   /// Tiles of `tile` pixels. In strips, `tile` is a multiple of the strip's width: a tile has as
   /// many lines in each strip.
   LoopCut cut_pixels(const PixelOrder& order, std::int64_t tile) const;
-  /// Whether the input of a tile depends on its position in the map and on its taps: otherwise it is
-  /// one element for each pixel, or for each product.
+  /// Whether the input of a tile depends on its position in the map and on its taps: otherwise it
+  /// is one element for each pixel, or for each product.
   bool has_window() const { return has_window_; }
   const Shape& ofm() const { return ofm_; }
   /// Whether the window is square, so that rows and columns can be swapped.

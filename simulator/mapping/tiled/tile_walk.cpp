@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-
 namespace tilewake {
 namespace {
 
@@ -123,8 +122,9 @@ std::string to_string(const TileProblem& problem, const Tiling& tiling) {
   if (tile == problem.extent()) return text;
   const PixelOrder& pixels = tiling.pixels;
   if (pixels.strip > 0)
-    text += pixels.by_columns ? fmt::format(", {}x{} pixels", pixels.strip, tile.pixels / pixels.strip)
-                              : fmt::format(", {}x{} pixels", tile.pixels / pixels.strip, pixels.strip);
+    text += pixels.by_columns
+                ? fmt::format(", {}x{} pixels", pixels.strip, tile.pixels / pixels.strip)
+                : fmt::format(", {}x{} pixels", tile.pixels / pixels.strip, pixels.strip);
   else if (pixels.by_columns)
     text += ", pixels by columns";
   text += ", order";

@@ -95,9 +95,8 @@ class TiledMapper {
       const bool is_map = network_.shape_of(second) == l.ofm;
       tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
     }
-    tiled.problem.set_on_chip({is_on_chip(first),
-                               tiled.problem.has_second() && is_on_chip(second),
-                               is_on_chip(index)});
+    tiled.problem.set_on_chip(
+        {is_on_chip(first), tiled.problem.has_second() && is_on_chip(second), is_on_chip(index)});
     const Shape& map = network_.shape_of(first);
     tiled.input_address = graph_.address_of(first) + l.first_channel * map.height * map.width;
     add_reads(tiled, first);

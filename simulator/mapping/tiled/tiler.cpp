@@ -88,8 +88,8 @@ const std::vector<Order>& orders_of(const LoopCuts& cuts) {
 }
 
 TileExtent trips_of(const TileProblem& problem, const LoopCuts& cuts) {
-  return {ceil_div(problem.extent().groups, cuts.groups), cuts.pixels.trips(),
-          cuts.outputs.trips(), cuts.depth.trips()};
+  return {ceil_div(problem.extent().groups, cuts.groups), cuts.pixels.trips(), cuts.outputs.trips(),
+          cuts.depth.trips()};
 }
 
 double num_steps(const TileExtent& trips) {
@@ -257,7 +257,8 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
     for (const std::int64_t groups : group_sizes) {
       // A tile of several groups contains whole groups only.
       if (groups > 1 && depth.cut.tile < whole.depth && problem.has_weights()) continue;
-      for (const PixelSizes& pixels : pixel_sizes) add_sizes(groups, pixels, output_sizes, depth, choice, heap);
+      for (const PixelSizes& pixels : pixel_sizes)
+        add_sizes(groups, pixels, output_sizes, depth, choice, heap);
     }
   };
   // A good choice to begin with excludes most of the others at once.
@@ -309,10 +310,9 @@ double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double
   if (trips.pixels > 1 && trips.outputs > 1)
     bytes += std::min(from_dram * static_cast<double>(trips.outputs - 1),
                       choice.weights * static_cast<double>(trips.pixels - 1));
-  double exposed =
-      static_cast<double>(tile.input) / (on_chip.input ? port : bandwidth) +
-      static_cast<double>(tile.weight) / bandwidth +
-      static_cast<double>(tile.output) / (on_chip.output ? port : bandwidth);
+  double exposed = static_cast<double>(tile.input) / (on_chip.input ? port : bandwidth) +
+                   static_cast<double>(tile.weight) / bandwidth +
+                   static_cast<double>(tile.output) / (on_chip.output ? port : bandwidth);
   if (memory_.input.num_slots == 1) exposed += from_dram / bandwidth;
   if (memory_.weight.num_slots == 1) exposed += choice.weights / bandwidth;
   if (memory_.output.num_slots == 1) exposed += choice.others / bandwidth;
@@ -448,9 +448,10 @@ void Tiler::refuse(const TileProblem& problem) const {
         "weights and {} of output a slot",
         m.shared_bytes, closest.input, closest.weight, closest.output));
   const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
-    return InputError(fmt::format("does not fit the {} buffer of {} bytes: the closest tiling "
-                                  "needs {}",
-                                  name, bytes, needed));
+    return InputError(
+        fmt::format("does not fit the {} buffer of {} bytes: the closest tiling "
+                    "needs {}",
+                    name, bytes, needed));
   };
   if (closest.input > m.input.bytes) throw too_large("input", closest.input, m.input.bytes);
   if (closest.weight > m.weight.bytes) throw too_large("weight", closest.weight, m.weight.bytes);

@@ -99,8 +99,7 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   if (cut.tile % strip != 0) {  // tiles that end within a line
     for (std::int64_t i = 0; i < cut.trips(); ++i) {
       const MapBox pixels = problem.pixel_box(order, cut.range(i));
-      totals.largest =
-          std::max(totals.largest, problem.kept_elements(order, cut.range(i), taps));
+      totals.largest = std::max(totals.largest, problem.kept_elements(order, cut.range(i), taps));
       totals.sum += static_cast<double>(problem.input_box(pixels, taps).size());
     }
     return totals;
@@ -130,8 +129,9 @@ PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::in
   return {order, cut, pixel_totals(problem, order, cut, problem.tap_box(whole_window))};
 }
 
-/// A channel counts in every tile that it is in. Tiles that start at the same tap of a window have as
-/// many channels, so all sizes are among the first tiles up to the first one that starts a window.
+/// A channel counts in every tile that it is in. Tiles that start at the same tap of a window have
+/// as many channels, so all sizes are among the first tiles up to the first one that starts a
+/// window.
 DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
   DepthCut depth{LoopCut::even(problem.extent().depth, tile), {}};
   const std::int64_t trips = depth.cut.trips();
@@ -162,9 +162,9 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
   const auto of_tile = [&](std::int64_t tile) {
     const TileRange range = depth.range(tile);
     const auto channels = problem.input_channels({0, 1}, range);
-    const InputTotals part =
-        channels == 1 ? pixel_totals(problem, order, pixels, problem.tap_box(range))
-                      : pixel_cut.input;
+    const InputTotals part = channels == 1
+                                 ? pixel_totals(problem, order, pixels, problem.tap_box(range))
+                                 : pixel_cut.input;
     return InputTotals{channels * part.largest, static_cast<double>(channels) * part.sum};
   };
   const std::int64_t num_full = depth.trips() - 1;
@@ -223,8 +223,8 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
   const TileExtent& whole = problem.extent();
   const auto groups = static_cast<double>(whole.groups);
   TilingTraffic traffic;
-  traffic.input_bytes = groups * cuts.input.sum *
-                        times(TileLoop::kOutputs, {TileLoop::kPixels, TileLoop::kDepth});
+  traffic.input_bytes =
+      groups * cuts.input.sum * times(TileLoop::kOutputs, {TileLoop::kPixels, TileLoop::kDepth});
   if (problem.has_weights())
     traffic.weight_bytes = groups * static_cast<double>(whole.outputs) *
                            static_cast<double>(whole.depth + problem.bias_bytes()) *
@@ -303,8 +303,8 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const double second_rate = on_chip.second ? port : bandwidth;
   const double output_rate = on_chip.output ? port : bandwidth;
   const auto first_input = static_cast<double>(cuts.input.largest * tile.groups);
-  const auto first_weights = static_cast<double>(
-      problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
+  const auto first_weights =
+      static_cast<double>(problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
   const auto last_output = static_cast<double>(tile.num_outputs());
   double waited_for = 0.0;  // cycles
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;
@@ -315,8 +315,7 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const double ends_on_chip =
       (on_chip.input ? first_input : 0.0) + (on_chip.output ? last_output : 0.0);
   const double ends = first_input + first_weights + last_output;
-  const double rest =
-      std::max(0.0, traffic.total() - on_chip_bytes - (ends - ends_on_chip));
+  const double rest = std::max(0.0, traffic.total() - on_chip_bytes - (ends - ends_on_chip));
   const double rest_on_chip = std::max(0.0, on_chip_bytes - ends_on_chip);
   return 2.0 * dram.latency_cycles(1) + (ends - ends_on_chip) / bandwidth + ends_on_chip / port +
          std::max({static_cast<double>(compute_cycles) + waited_for, rest / bandwidth,

@@ -102,7 +102,8 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost);
 
 /// Cycles of an isolated layer: first loads, then the maximum of computing, DRAM and memory of
-/// feature maps, then the last store. Loads into a single-slot buffer add to computing, which waits for them.
+/// feature maps, then the last store. Loads into a single-slot buffer add to computing, which waits
+/// for them.
 double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram);
