@@ -74,10 +74,10 @@ TEST_P(MovedChannelsTest, EachByteIsReadOnceAndWrittenOnce) {
     const TraceRow part = split(first, count, channels, 1, pixels);
     const TraceRow all = shuffle(3, channels, 1, pixels);
     if (is_tiled()) {
-      EXPECT_EQ(part.dram_read_bytes, count * pixels);
-      EXPECT_EQ(part.dram_write_bytes, count * pixels);
-      EXPECT_EQ(all.dram_read_bytes, channels * pixels);
-      EXPECT_EQ(all.dram_write_bytes, channels * pixels);
+      EXPECT_EQ(part.dram_read_bytes + part.chip_read_bytes, count * pixels);
+      EXPECT_EQ(part.dram_write_bytes + part.chip_write_bytes, count * pixels);
+      EXPECT_EQ(all.dram_read_bytes + all.chip_read_bytes, channels * pixels);
+      EXPECT_EQ(all.dram_write_bytes + all.chip_write_bytes, channels * pixels);
     } else {
       const std::int64_t row = std::get<MidapConfig>(machine_.hardware().core).system_width;
       EXPECT_EQ(part.dram_write_bytes, (count + row - 1) / row * row * pixels);

@@ -2,7 +2,9 @@
 // Laws of machines that work in tiles: they hold whatever the tiler chooses.
 #include <cmath>
 #include <cstdint>
+#include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "simulator/api/simulation.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/trace/summary.hpp"
+#include "tests/support/mapped_networks.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/shipped.hpp"
 #include "tests/support/transposed.hpp"
@@ -120,6 +123,27 @@ TEST(TiledLawsTest, FeatureMapsThatStayOnChipMakeNoNetworkSlower) {
                   1.005 * static_cast<double>(before.total_cycles));
         EXPECT_LE(dram_bytes(after), dram_bytes(before));
       }
+    }
+  }
+}
+
+// Memory enough for all maps: what no layer reads leaves it.
+TEST(TiledLawsTest, OutputsOfTheNetworkAreInDram) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    set_feature_memory(machine, std::int64_t{1} << 30);
+    NetworkSimulator simulator(machine);
+    for (int seed = 0; seed < 30; ++seed) {
+      const Network network = random_network(seed);
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      std::set<int> read;
+      for (const Layer& layer : network.layers)
+        read.insert(layer.inputs.begin(), layer.inputs.end());
+      std::int64_t outputs = 0;
+      for (std::size_t i = 0; i < network.layers.size(); ++i)
+        if (!read.contains(static_cast<int>(i))) outputs += network.layers[i].ofm.num_elements();
+      std::int64_t written = 0;
+      for (const TraceRow& row : simulator.run(network).rows) written += row.dram_write_bytes;
+      EXPECT_GE(written, outputs);
     }
   }
 }

@@ -93,14 +93,20 @@ class Placement {
         map.bytes = network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
         map.first = worker;
         map.transfers = 1;
-        map.is_output = true;  // until a reader is found
       }
       map.first = std::min(map.first, worker);
     }
+    std::vector<bool> is_read(network_.layers.size());
     for (int i = 0; i < num_layers; ++i)
-      for (const int input : network_.layers[static_cast<std::size_t>(i)].inputs)
-        if (input != kNetworkInput)
-          add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
+      for (const int input : network_.layers[static_cast<std::size_t>(i)].inputs) {
+        if (input == kNetworkInput) continue;
+        is_read[static_cast<std::size_t>(input)] = true;
+        add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
+      }
+    // Also a concat of which another layer reads a part.
+    for (int i = 0; i < num_layers; ++i)
+      if (!is_read[static_cast<std::size_t>(i)])
+        by_root[static_cast<std::size_t>(root_of(i))].is_output = true;
     for (StoredMap& map : by_root)
       if (map.root >= 0) maps_.push_back(map);
   }
@@ -113,7 +119,6 @@ class Placement {
       return;
     }
     map.last = std::max(map.last, worker_of(reader));
-    map.is_output = false;
     ++map.transfers;
   }
 
