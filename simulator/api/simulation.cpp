@@ -67,13 +67,15 @@ void check_topology(const Machine& machine, const Workload& workload, const Netw
 }  // namespace
 
 NetworkSimulator::NetworkSimulator(HardwareConfig hardware)
-    : hardware_(std::move(hardware)), mapper_(hardware_), machine_(machine_id(hardware_)) {}
+    : hardware_(std::move(hardware)),
+      mapper_(std::make_unique<NetworkMapper>(hardware_)),
+      machine_(machine_id(hardware_)) {}
 NetworkSimulator::~NetworkSimulator() = default;
 NetworkSimulator::NetworkSimulator(NetworkSimulator&&) noexcept = default;
 
 SimulatedNetwork NetworkSimulator::run(const Network& network, const SimulationCallback& on_layer) {
   const Stopwatch mapping;
-  const Program program = mapper_.map(network);
+  const Program program = mapper_->map(network);
   const double mapping_seconds = mapping.cpu_seconds();
   SimulatedNetwork result = run(network, program, on_layer);
   result.mapping_seconds = mapping_seconds;

@@ -10,7 +10,6 @@
 
 #include "simulator/api/inputs.hpp"
 #include "simulator/hardware/hardware_config.hpp"
-#include "simulator/mapping/mapper.hpp"
 #include "simulator/mapping/step_budget.hpp"
 #include "simulator/network/network.hpp"
 #include "simulator/trace/summary.hpp"
@@ -19,6 +18,7 @@
 namespace tilewake {
 
 class EventSink;
+class NetworkMapper;
 class Simulator;
 struct Program;
 
@@ -67,7 +67,7 @@ class NetworkSimulator {
 
  private:
   HardwareConfig hardware_;
-  NetworkMapper mapper_;
+  std::unique_ptr<const NetworkMapper> mapper_;
   std::string machine_;                   // machine_id()
   std::unique_ptr<Simulator> simulator_;  // elaborated for the first network
 };

@@ -80,7 +80,7 @@ class HostileNamesTest(CliTest):
                 self.expect_one_line("simulate", "--hw", "machine.yaml", "--net", "tiny.yaml",
                                      "--out", b"tiny.yaml/" + name)
                 self.expect_one_line("convert", "--net", "tiny.yaml", "--out",
-                                     b"missing/" + name + b".yaml")
+                                     b"tiny.yaml/" + name + b".yaml")
 
     def test_files_with_such_names_and_bad_contents(self):
         for name in NAMES[:-1]:

@@ -69,7 +69,8 @@ class LimitsTest(CliTest):
     def test_small_buffers_are_refused_by_their_estimate(self):
         resnet = SOURCE / "networks/resnet50.yaml"
         for command in ("check", "simulate"):
-            result = self.run_tilewake(command, "--hw", "small.yaml", "--net", resnet, "-q")
+            result = self.run_tilewake(command, "--hw", "small.yaml", "--net", resnet, "-q",
+                                       "--max-steps", "1000000")
             self.assertEqual(result.returncode, 3, result.stderr)
 
     def test_max_steps_bounds_the_work_and_names_the_layer(self):

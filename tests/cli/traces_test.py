@@ -113,7 +113,7 @@ class TracesTest(CliTest):
                 for points in flows.values():
                     self.assertEqual([p["ph"] for p in points], ["s", "t", "f"])
                     load, compute, store = (drawn[p["tid"], p["ts"]] for p in points)
-                    self.assertTrue(tracks[load["tid"]].startswith("DMA requests"))
+                    self.assertRegex(tracks[load["tid"]], r"\A(DMA requests|feature memory)")
                     self.assertIn(load["name"], ("features", "weights", "bias"))
                     self.assertEqual(tracks[compute["tid"]], "PE array")
                     self.assertEqual(compute["name"], compute["args"]["layer"])
@@ -207,7 +207,7 @@ class TracesTest(CliTest):
                     self.assertRegex(line, r"\A(LD|ST) 0x[0-9a-f]+\Z")
 
     def test_lines_times_burst_bytes_are_the_bytes_of_the_rows_in_each_direction(self):
-        # A row of a map is a burst of 64 bytes, and so are tiles of weights; there is no bias.
+        # A tile can begin and end within a burst of 64 bytes; there is no bias.
         self.write("aligned.yaml", """\
 name: aligned
 input: {channels: 64, height: 8, width: 64}
@@ -218,8 +218,9 @@ layers:
         rows = self.run_on("tpu_like_128", "--dram-trace", "dram.trace", net="aligned.yaml")
         lines = (self.dir / "dram.trace").read_text().splitlines()
         for name, column in (("LD", "dram_read_bytes"), ("ST", "dram_write_bytes")):
-            self.assertEqual(64 * sum(line.startswith(name) for line in lines),
-                             self.total(rows, column), name)
+            moved = 64 * sum(line.startswith(name) for line in lines)
+            self.assertGreaterEqual(moved, self.total(rows, column), name)
+            self.assertLess(moved, 1.01 * self.total(rows, column), name)
 
     def test_the_format_of_dramsys_has_times_in_order(self):
         rows = self.run_on("midap_lpddr4", "--dram-trace", "t.stl", "--dram-trace-format",
