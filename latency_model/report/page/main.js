@@ -18,9 +18,10 @@
   function prepare(section, index) {
     section.index = index;
     section.layerRows = rowsOf(section.layers);
+    const cycles = d3.sum(section.layerRows, row => row.total_cycles);
     for (const row of section.layerRows) {
       row.dram_bytes = row.dram_read_bytes + row.dram_write_bytes;
-      row.share = row.total_cycles / (section.summary?.total_cycles || 1);
+      row.share = row.total_cycles / (cycles || 1);
       if (row.predicted_cycles !== undefined && row.total_cycles > 0) row.error = row.predicted_cycles / row.total_cycles - 1;
     }
     return section;

@@ -46,7 +46,7 @@
     title: 'The network after each step',
     help: 'Simulated latency of the network that each step leaves; the dashed line is the limit. The figure in a bar is the validation accuracy, ' +
       'where it was trained.',
-    rows: section => rowsOf(section.steps).map(row => ({...row, ms: row.simulated_ms ?? row.estimated_ms})).filter(row => row.ms !== null),
+    rows: section => rowsOf(section.steps).map(row => ({...row, ms: row.simulated_ms ?? row.estimated_ms})).filter(row => Number.isFinite(row.ms)),
     columns: [['step', 'step', format.text], ['simulated_ms', 'simulated', format.ms], ['estimated_ms', 'estimated', format.ms],
               ['validation_accuracy', 'validation accuracy', format.percent], ['params', 'parameters', format.count], ['macs', 'MACs', format.short],
               ['architecture', 'network', format.text]],
