@@ -203,7 +203,7 @@ std::size_t TileProblem::hash() const {
        {static_cast<std::int64_t>(op_), extent_.groups, extent_.outputs, extent_.depth,
         kernel_height_, kernel_width_, stride_, dilation_, pad_top_, pad_left_, ifm_.height,
         ifm_.width, ofm_.height, ofm_.width, bias_bytes_, static_cast<std::int64_t>(second_),
-        std::int64_t{on_chip_.input} + 2 * on_chip_.second + 4 * on_chip_.output})
+        std::int64_t{on_chip_.input}, std::int64_t{on_chip_.second}, std::int64_t{on_chip_.output}})
     hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
   return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }

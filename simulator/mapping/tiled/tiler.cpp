@@ -77,13 +77,13 @@ std::vector<Order> orders_of(const std::array<bool, 3>& is_cut) {
 }
 
 const std::vector<Order>& orders_of(const LoopCuts& cuts) {
-  static const std::array<std::vector<Order>, 8> kAll = [] {
+  static const std::array<std::vector<Order>, 8> by_loops = [] {
     std::array<std::vector<Order>, 8> all;
     for (std::size_t i = 0; i < all.size(); ++i)
       all[i] = orders_of({(i & 1U) != 0, (i & 2U) != 0, (i & 4U) != 0});
     return all;
   }();
-  return kAll[(cuts.pixels.trips() > 1 ? 1U : 0U) + (cuts.outputs.trips() > 1 ? 2U : 0U) +
+  return by_loops[(cuts.pixels.trips() > 1 ? 1U : 0U) + (cuts.outputs.trips() > 1 ? 2U : 0U) +
               (cuts.depth.trips() > 1 ? 4U : 0U)];
 }
 
