@@ -152,8 +152,8 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 42 fields, expected 41"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 41"));
+              HasSubstr("layers.csv:3: 46 fields, expected 45"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 45"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {
