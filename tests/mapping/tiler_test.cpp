@@ -111,8 +111,8 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
   EXPECT_GT(num_compared, 10 * kNumProblems);
 }
 
-// Rows are contiguous in DRAM and columns are not, but an estimate knows bytes only. The search
-// improves one loop at a time: on tiny maps it can end elsewhere, rarely and not far off.
+// Windows that are not square are searched as they are, one loop at a time: on tiny maps, a few
+// searches end with another tiling.
 TEST(TilerTest, ATransposedLayerTakesAsLong) {
   int num_farther = 0;
   for (int seed = 0; seed < kNumProblems; ++seed) {

@@ -173,7 +173,7 @@ std::int64_t TileProblem::input_offset(const TileBlock& block) const {
                          : block.groups.begin;
   if (!has_window_) return channel * plane + first_pixel(block);
   const MapBox box = input_box(pixel_box(block.order, block.pixels), tap_box(block.depth));
-  // A block that reads nothing but padding has no address of its own.
+  // A block that reads only padding begins after the map: keep its address inside.
   return channel * plane + std::min(box.rows.begin, ifm_.height - 1) * ifm_.width +
          std::min(box.columns.begin, ifm_.width - 1);
 }

@@ -84,7 +84,7 @@ const std::vector<Order>& orders_of(const LoopCuts& cuts) {
     return all;
   }();
   return by_loops[(cuts.pixels.trips() > 1 ? 1U : 0U) + (cuts.outputs.trips() > 1 ? 2U : 0U) +
-              (cuts.depth.trips() > 1 ? 4U : 0U)];
+                  (cuts.depth.trips() > 1 ? 4U : 0U)];
 }
 
 TileExtent trips_of(const TileProblem& problem, const LoopCuts& cuts) {
@@ -220,7 +220,8 @@ double Tiler::exposed_cycles() const {
   return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
 }
 
-/// Lying maps are searched as standing ones, so that a transposed network has the same tiles.
+/// A map that is wider than high is tiled as its transpose, so a transposed network has the same
+/// tiles.
 Tiling Tiler::best(const TileProblem& problem) const {
   const Shape& map = problem.ofm();
   if (map.width <= map.height || !problem.has_window() || !problem.has_square_window())
