@@ -42,7 +42,9 @@ Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_
     workload.warnings = std::move(model.warnings);
     workload.networks.push_back(std::move(model.network));
   } else if (path.ends_with(".csv")) {
-    workload.networks = read_scalesim_topology(text, path);
+    ScalesimTopology topology = read_scalesim_topology(text, path);
+    workload.networks = std::move(topology.networks);
+    workload.warnings = std::move(topology.warnings);
     workload.name = plain_name(std::filesystem::path(path).stem().string());
     return workload;
   } else {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/network/scalesim_csv.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
@@ -24,23 +27,167 @@ namespace {
 constexpr std::size_t kMaxHalf = kMaxNameLength / 2 - 1;  // of "topology/layer"
 constexpr std::string_view kBlanks = " \t\r";
 
+using Fields = std::vector<std::string_view>;
+
+bool is_blank(char c) { return kBlanks.find(c) != std::string_view::npos; }
+
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 
-/// Fields without blanks; a trailing comma does not start a field.
-std::vector<std::string_view> fields_of(std::string_view line) {
-  std::vector<std::string_view> fields;
+/// The text without a comment: from a `#` at the start, or behind a blank or comma.
+std::string_view without_comment(std::string_view line) {
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (line[i] == '#' && (i == 0 || line[i - 1] == ',' || is_blank(line[i - 1])))
+      return line.substr(0, i);
+  return line;
+}
+
+/// Fields without blanks around them, separated by `separator`; none for empty ends of a line.
+Fields fields_of(std::string_view line, char separator) {
+  Fields fields;
   while (true) {
-    const std::size_t comma = line.find(',');
-    fields.push_back(trimmed(line.substr(0, comma)));
-    if (comma == std::string_view::npos) break;
-    line.remove_prefix(comma + 1);
+    const std::size_t end = line.find(separator);
+    fields.push_back(trimmed(line.substr(0, end)));
+    if (end == std::string_view::npos) break;
+    line.remove_prefix(end + 1);
   }
-  if (fields.size() > 1 && fields.back().empty()) fields.pop_back();
+  while (!fields.empty() && fields.back().empty()) fields.pop_back();
   return fields;
+}
+
+/// Fields of a line separated by commas, or, without any, by tabs.
+Fields fields_of(std::string_view line) {
+  line = without_comment(line);
+  return fields_of(line, line.find(',') == std::string_view::npos ? '\t' : ',');
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+enum class Column {
+  kName,
+  kMapHeight,
+  kMapWidth,
+  kFilterHeight,
+  kFilterWidth,
+  kChannels,
+  kFilters,
+  kStride,
+  kColumnStride,
+  kM,
+  kN,
+  kK,
+  kBatch,
+  kSparsity,
+  kOther
+};
+
+struct ColumnRule {
+  std::string_view name;  // in error messages
+  std::int64_t max = 0;
+};
+
+ColumnRule rule_of(Column column) {
+  switch (column) {
+    case Column::kMapHeight:
+      return {"ifmap height", kMaxDimension};
+    case Column::kMapWidth:
+      return {"ifmap width", kMaxDimension};
+    case Column::kFilterHeight:
+      return {"filter height", kMaxDimension};
+    case Column::kFilterWidth:
+      return {"filter width", kMaxDimension};
+    case Column::kChannels:
+      return {"channels", kMaxDimension};
+    case Column::kFilters:
+      return {"filters", kMaxDimension};
+    case Column::kStride:
+      return {"stride", kMaxStride};
+    case Column::kColumnStride:
+      return {"stride of columns", kMaxStride};
+    case Column::kM:
+      return {"M", kMaxDimension};
+    case Column::kN:
+      return {"N", kMaxDimension};
+    case Column::kK:
+      return {"K", kMaxDimension};
+    case Column::kBatch:
+      return {"batch", kMaxDimension};
+    case Column::kSparsity:
+      return {"sparsity", 0};
+    case Column::kName:
+    case Column::kOther:
+      break;
+  }
+  return {};
+}
+
+/// Letters and digits of a column's name in lower case: "Filter Height" and "filter_height" are
+/// equal.
+std::string plain(std::string_view name) {
+  std::string result;
+  for (const char c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+/// What a column of this name holds, as SCALE-Sim's files and those made for it name them.
+Column column_of(std::string_view name) {
+  static constexpr auto kNames = std::to_array<std::pair<std::string_view, Column>>({
+      {"layer", Column::kName},
+      {"layername", Column::kName},
+      {"name", Column::kName},
+      {"ifmapheight", Column::kMapHeight},
+      {"ifmaph", Column::kMapHeight},
+      {"ifmapwidth", Column::kMapWidth},
+      {"ifmapw", Column::kMapWidth},
+      {"filterheight", Column::kFilterHeight},
+      {"filterh", Column::kFilterHeight},
+      {"filterwidth", Column::kFilterWidth},
+      {"filterw", Column::kFilterWidth},
+      {"channels", Column::kChannels},
+      {"channel", Column::kChannels},
+      {"numfilter", Column::kFilters},
+      {"numfilters", Column::kFilters},
+      {"numoffilters", Column::kFilters},
+      {"filters", Column::kFilters},
+      {"stride", Column::kStride},
+      {"strides", Column::kStride},
+      {"strideheight", Column::kStride},
+      {"strideh", Column::kStride},
+      {"stridewidth", Column::kColumnStride},
+      {"stridew", Column::kColumnStride},
+      {"m", Column::kM},
+      {"n", Column::kN},
+      {"k", Column::kK},
+      {"batch", Column::kBatch},
+      {"batchsize", Column::kBatch},
+      {"sparsity", Column::kSparsity},
+      {"sparsityratio", Column::kSparsity},
+  });
+  const std::string text = plain(name);
+  for (const auto& [known, column] : kNames)
+    if (known == text) return column;
+  return Column::kOther;
+}
+
+using Columns = std::vector<Column>;
+
+constexpr auto kConvolution =
+    std::to_array({Column::kName, Column::kMapHeight, Column::kMapWidth, Column::kFilterHeight,
+                   Column::kFilterWidth, Column::kChannels, Column::kFilters, Column::kStride});
+constexpr auto kProduct = std::to_array({Column::kName, Column::kM, Column::kN, Column::kK});
+
+template <typename Wanted>
+bool has_all(const Columns& columns, const Wanted& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](Column column) {
+    return std::count(columns.begin(), columns.end(), column) == 1;
+  });
 }
 
 class TopologyReader {
@@ -48,102 +195,204 @@ class TopologyReader {
   explicit TopologyReader(const std::string& path)
       : path_(path), stem_(plain_name(std::filesystem::path(path).stem().string(), kMaxHalf)) {}
 
-  std::vector<Network> read(std::string_view text) {
-    bool has_header = false;
+  ScalesimTopology read(std::string_view text) {
     while (!text.empty()) {
       ++line_;
       const std::size_t end = text.find('\n');
-      const std::vector<std::string_view> fields = fields_of(text.substr(0, end));
+      const Fields fields = fields_of(text.substr(0, end));
       text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-      if (fields.size() == 1 && fields[0].empty()) continue;
-      if (has_header) {
-        read_layer(fields);
-      } else {
+      if (fields.empty()) continue;
+      if (columns_.empty()) {
         read_header(fields);
-        has_header = true;
+      } else {
+        read_line(fields);
       }
     }
-    if (networks_.empty()) throw InputError(fmt::format("{}: has no layers", path_));
-    return std::move(networks_);
+    if (topology_.networks.empty()) throw InputError(fmt::format("{}: has no layers", path_));
+    return std::move(topology_);
   }
 
  private:
-  using Fields = std::vector<std::string_view>;
-
   [[noreturn]] void fail(std::string_view column, const std::string& what) const {
     const bool has_column = !column.empty();
     throw InputError(
         fmt::format("{}:{}: {}{}{}", path_, line_, column, has_column ? ": " : "", what));
   }
 
+  /// Where the header does not name all columns, they are in SCALE-Sim's order; what comes behind
+  /// them is found by its name, or is the stride of columns.
   void read_header(const Fields& fields) {
     if (fields.size() < 4) fail("", "is not a header of a SCALE-Sim topology (layer, sizes ...)");
-    if (fields[1].find_first_not_of("0123456789") == std::string_view::npos) {
+    if (is_number(fields[1]))
       fail("", "must be a header; SCALE-Sim ignores a layer on the first line");
-    }
-    is_product_ = fields[1] == "M" || fields[1] == "m";
+    for (const std::string_view field : fields) columns_.push_back(column_of(field));
+    const auto name = std::find(columns_.begin(), columns_.end(), Column::kName);
+    name_column_ = name == columns_.end() ? 0 : static_cast<std::size_t>(name - columns_.begin());
+    columns_[name_column_] = Column::kName;
+    is_product_ = has_all(columns_, kProduct);
+    if (is_product_) return;
+    if (!has_all(columns_, kConvolution)) take_usual_order(fields);
+    const bool is_usual = std::equal(kConvolution.begin(), kConvolution.end(), columns_.begin());
+    if (is_usual && columns_.size() == kConvolution.size())
+      columns_.push_back(Column::kColumnStride);
+    if (is_usual && columns_[kConvolution.size()] == Column::kOther)
+      columns_[kConvolution.size()] = Column::kColumnStride;
   }
 
-  std::int64_t integer(const Fields& fields, std::size_t index, std::string_view column,
-                       std::int64_t max) const {
-    const std::string_view text = fields[index];
+  void take_usual_order(const Fields& fields) {
+    if (fields.size() < kConvolution.size())
+      fail("", fmt::format("names {} columns; expected are layer, ifmap height, ifmap width, "
+                           "filter height, filter width, channels, filters, stride, or layer, M, "
+                           "N, K, in any order",
+                           fields.size()));
+    std::copy(kConvolution.begin(), kConvolution.end(), columns_.begin());
+    name_column_ = 0;
+  }
+
+  void read_line(Fields fields) {
+    const std::size_t num_needed = is_product_ ? kProduct.size() : kConvolution.size();
+    split_at_blanks(fields);
+    // A name with commas.
+    while (name_column_ == 0 && fields.size() > num_needed && !is_number(fields[1])) {
+      const char* const begin = fields[0].data();
+      const char* const end = fields[1].data() + fields[1].size();
+      fields[1] = {begin, static_cast<std::size_t>(end - begin)};
+      fields.erase(fields.begin());
+    }
+    if (std::none_of(fields.begin() + (fields.size() > 1 ? 1 : 0), fields.end(), is_number)) {
+      topology_.warnings.push_back(fmt::format("line {} has no sizes and is passed over: {}", line_,
+                                               printable(std::string(fields.front()))));
+      return;
+    }
+    read_layer(fields);
+  }
+
+  /// Separates sizes between which a comma is missing: "56 56".
+  static void split_at_blanks(Fields& fields) {
+    for (std::size_t i = 1; i < fields.size(); ++i) {
+      const std::size_t blank = fields[i].find_first_of(kBlanks);
+      if (blank == std::string_view::npos || !is_number(fields[i].substr(0, blank))) continue;
+      const std::string_view rest = trimmed(fields[i].substr(blank));
+      if (rest.find_first_not_of("0123456789 \t") != std::string_view::npos) continue;
+      fields[i] = fields[i].substr(0, blank);
+      fields.insert(fields.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
+    }
+  }
+
+  std::int64_t integer(Column column, std::string_view text) const {
+    const ColumnRule rule = rule_of(column);
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > max) {
-      fail(column, fmt::format("must be an integer from 1 to {}, not '{}'", max,
-                               printable(std::string(text))));
+    if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > rule.max) {
+      fail(rule.name, fmt::format("must be an integer from 1 to {}, not '{}'", rule.max,
+                                  printable(std::string(text))));
     }
     return value;
   }
 
-  void read_layer(const Fields& fields) {
-    if (networks_.size() >= static_cast<std::size_t>(kMaxLayers)) {
-      fail("", fmt::format("more than {} layers", kMaxLayers));
-    }
-    if (is_product_) return read_product(fields);
-    if (fields.size() != 8 && fields.size() != 9) {
-      fail("", fmt::format("has {} fields, expected 8 (name, ifmap height, ifmap width, filter "
-                           "height, filter width, channels, filters, stride)",
-                           fields.size()));
-    }
-    constexpr std::array kSizes = std::to_array<std::pair<std::string_view, std::int64_t>>({
-        {"ifmap height", kMaxDimension},
-        {"ifmap width", kMaxDimension},
-        {"filter height", kMaxKernel},
-        {"filter width", kMaxKernel},
-        {"channels", kMaxDimension},
-        {"filters", kMaxDimension},
-        {"stride", kMaxStride},
-        {"stride of columns", kMaxStride},
-    });
-    std::array<std::int64_t, kSizes.size()> sizes{};
-    for (std::size_t i = 0; i + 1 < fields.size(); ++i) {
-      sizes[i] = integer(fields, i + 1, kSizes[i].first, kSizes[i].second);
-    }
-    const std::int64_t stride = sizes[6];
-    if (fields.size() == 9 && sizes[7] != stride) {
-      fail("stride of columns", fmt::format("is {}, but the stride of rows is {}; they must be "
-                                            "equal",
-                                            sizes[7], stride));
-    }
-    Layer layer;
-    layer.kernel_height = sizes[2];
-    layer.kernel_width = sizes[3];
-    layer.stride = stride;
-    layer.ofm.channels = sizes[5];
-    const Shape input = {sizes[4], reach(sizes[0], sizes[2], stride, "filter height"),
-                         reach(sizes[1], sizes[3], stride, "filter width")};
-    add(fields[0], input, std::move(layer));
+  /// N weights of M are not zero, "2:4"; 1:1 and the like say that none is.
+  void check_sparsity(std::string_view text) const {
+    const std::size_t colon = text.find(':');
+    const std::string_view first = trimmed(text.substr(0, colon));
+    const bool is_ratio = colon != std::string_view::npos;
+    if (is_ratio && is_number(first) && first == trimmed(text.substr(colon + 1))) return;
+    fail("sparsity", fmt::format("sparse weights ('{}') are not modelled; only 1:1 is, for weights "
+                                 "without a pattern of zeros",
+                                 printable(std::string(text))));
   }
 
-  void read_product(const Fields& fields) {
-    if (fields.size() != 4) {
-      fail("", fmt::format("has {} fields, expected 4 (name, M, N, K)", fields.size()));
+  struct Sizes {
+    std::array<std::int64_t, static_cast<std::size_t>(Column::kOther)> values{};
+
+    std::int64_t& operator[](Column column) { return values[static_cast<std::size_t>(column)]; }
+    std::int64_t operator[](Column column) const {
+      return values[static_cast<std::size_t>(column)];
+    }
+  };
+
+  Sizes sizes_of(const Fields& fields) const {
+    Sizes sizes;
+    for (std::size_t i = 0; i < fields.size() && i < columns_.size(); ++i) {
+      const Column column = columns_[i];
+      if (column == Column::kSparsity) {
+        if (!fields[i].empty()) check_sparsity(fields[i]);
+      } else if (column != Column::kOther && column != Column::kName && !fields[i].empty()) {
+        sizes[column] = integer(column, fields[i]);
+      }
+    }
+    return sizes;
+  }
+
+  std::string_view name_in(const Fields& fields) const {
+    return name_column_ < fields.size() ? fields[name_column_] : std::string_view{};
+  }
+
+  void read_layer(const Fields& fields) {
+    if (topology_.networks.size() >= static_cast<std::size_t>(kMaxLayers)) {
+      fail("", fmt::format("more than {} layers", kMaxLayers));
+    }
+    const Sizes sizes = sizes_of(fields);
+    const auto need = [&](const auto& wanted) {
+      for (std::size_t i = 1; i < wanted.size(); ++i)
+        if (sizes[wanted[i]] == 0) fail(rule_of(wanted[i]).name, "missing");
+    };
+    if (is_product_) {
+      need(kProduct);
+      Layer layer;
+      layer.ofm.channels = sizes[Column::kN];
+      add(name_in(fields), {sizes[Column::kK], sizes[Column::kM], 1}, std::move(layer), sizes);
+    } else {
+      need(kConvolution);
+      read_convolution(name_in(fields), sizes);
+    }
+  }
+
+  void read_convolution(std::string_view name, const Sizes& sizes) {
+    const std::int64_t stride = sizes[Column::kStride];
+    const std::int64_t column_stride = sizes[Column::kColumnStride];
+    if (column_stride != 0 && column_stride != stride) {
+      fail("stride of columns", fmt::format("is {}, but the stride of rows is {}; they must be "
+                                            "equal",
+                                            column_stride, stride));
     }
     Layer layer;
-    const std::int64_t rows = integer(fields, 1, "M", kMaxDimension);
-    layer.ofm.channels = integer(fields, 2, "N", kMaxDimension);
-    add(fields[0], {integer(fields, 3, "K", kMaxDimension), rows, 1}, std::move(layer));
+    layer.kernel_height = sizes[Column::kFilterHeight];
+    layer.kernel_width = sizes[Column::kFilterWidth];
+    layer.stride = stride;
+    layer.ofm.channels = sizes[Column::kFilters];
+    Shape map = {sizes[Column::kChannels],
+                 reach(sizes[Column::kMapHeight], layer.kernel_height, stride, "filter height"),
+                 reach(sizes[Column::kMapWidth], layer.kernel_width, stride, "filter width")};
+    if (name.find("DP") != std::string_view::npos && map.channels > 1) {
+      // SCALE-Sim computes such a layer channel by channel, each with all filters.
+      layer.groups = map.channels;
+      layer.ofm.channels *= map.channels;
+      if (sizes[Column::kFilters] == 1 || sizes[Column::kFilters] == map.channels) {
+        layer.op = Op::kDepthwiseConv2d;
+        layer.groups = 1;
+        layer.ofm.channels = map.channels;
+      }
+    } else {
+      fold_window(map, layer);
+    }
+    for (const auto& [size, column] :
+         {std::pair(layer.kernel_height, "filter height"), {layer.kernel_width, "filter width"}})
+      if (size > kMaxKernel)
+        fail(column, fmt::format("{} is larger than {} and moved over the map", size, kMaxKernel));
+    add(name, map, std::move(layer), sizes);
+  }
+
+  /// A window as wide as the map, or as high, is moved in one direction only: its taps are
+  /// channels. So matrix products are written as convolutions.
+  static void fold_window(Shape& map, Layer& layer) {
+    if (layer.kernel_width > kMaxKernel && layer.kernel_width == map.width) {
+      map.channels *= std::exchange(map.width, 1);
+      layer.kernel_width = 1;
+    }
+    if (layer.kernel_height > kMaxKernel && layer.kernel_height == map.height) {
+      map.channels *= std::exchange(map.height, 1);
+      layer.kernel_height = 1;
+    }
   }
 
   /// Rows covered by ceil((map - window) / stride) + 1 windows.
@@ -153,14 +402,16 @@ class TopologyReader {
     return ceil_div(map - window, stride) * stride + window;
   }
 
-  void add(std::string_view given, const Shape& input, Layer layer) {
+  void add(std::string_view given, const Shape& input, Layer layer, const Sizes& sizes) {
+    if (sizes[Column::kBatch] > 1)
+      fail("batch", fmt::format("is {}; a batch is not modelled", sizes[Column::kBatch]));
     layer.name = names_.next(given);
     layer.inputs = {kNetworkInput};
     layer.bias = false;
     try {
       NetworkBuilder builder(fmt::format("{}/{}", stem_, layer.name), input);
       builder.add(std::move(layer), PaddingRule::valid());
-      networks_.push_back(builder.build());
+      topology_.networks.push_back(builder.build());
     } catch (const LayerError& e) {
       fail(e.key(), e.what());
     }
@@ -169,14 +420,16 @@ class TopologyReader {
   const std::string& path_;
   std::string stem_;
   int line_ = 0;
+  Columns columns_;  // of the header; empty before it
+  std::size_t name_column_ = 0;
   bool is_product_ = false;
-  std::vector<Network> networks_;
+  ScalesimTopology topology_;
   PlainNames names_{kMaxHalf};
 };
 
 }  // namespace
 
-std::vector<Network> read_scalesim_topology(const std::string& text, const std::string& path) {
+ScalesimTopology read_scalesim_topology(const std::string& text, const std::string& path) {
   return TopologyReader(path).read(text);
 }
 

@@ -64,7 +64,7 @@ Network topology_layer(const ReferenceRow& row) {
              "Num Filter, Strides,\n" +
                  line + "\n",
              "layer.csv")
-      .at(0);
+      .networks.at(0);
 }
 
 struct Table {

@@ -146,7 +146,7 @@ void run_onnx(const std::string& input) {
 }
 
 void run_scalesim(const std::string& input) {
-  for (const Network& network : read_scalesim_topology(input, "t.csv")) {
+  for (const Network& network : read_scalesim_topology(input, "t.csv").networks) {
     const std::string text = text_of(network);
     require(text_of(read_network_text(text, "n.yaml")) == text,
             "a layer of a topology reads back equal");

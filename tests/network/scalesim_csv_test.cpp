@@ -22,7 +22,7 @@ const std::string kHeader =
     "Strides,\n";
 
 std::vector<Network> read_csv(const std::string& text) {
-  return read_scalesim_topology(text, "dir/alex net.csv");
+  return read_scalesim_topology(text, "dir/alex net.csv").networks;
 }
 
 std::string csv_error(const std::string& text) {
@@ -81,6 +81,69 @@ TEST(ScalesimCsv, MatrixProductsArePointwiseConvolutions) {
   EXPECT_EQ(layer.num_macs(), std::int64_t{197} * 2304 * 768);
 }
 
+TEST(ScalesimCsv, TheHeaderSaysTheOrderOfTheColumns) {
+  const std::string usual = text_of(read_csv("Layer, M, N, K,\ng, 64, 16, 1024,\n")[0]);
+  for (const char* other :
+       {"Layer, M, K, N,\ng, 64, 1024, 16,\n", "layer,n,k,m\ng,16,1024,64\n",
+        "Layer\tM\tN\tK\ng\t64\t16\t1024\n", "Layer, M, N, K,\ng, 64 16, 1024\n",
+        "Layer, M, N, K, Sparsity,\ng, 64, 16, 1024, 1:1,\n"})
+    EXPECT_EQ(text_of(read_csv(other)[0]), usual) << other;
+  EXPECT_EQ(text_of(read_csv("Num Filter,IFMAP Height,IFMAP Width,Channels,Filter Height,Filter "
+                             "Width,Strides,Layer name\n8,9,10,3,5,4,1,a\n")[0]),
+            text_of(read_csv(kHeader + "a,9,10,5,4,3,8,1,\n")[0]));
+}
+
+TEST(ScalesimCsv, BlankLinesCommentsAndSectionsArePassedOver) {
+  const std::string first = "a, 8,8,3,3,3,8,1,";
+  const std::string second = "b, 9,9,3,3,3,8,1,\n";
+  const auto plain = read_csv(kHeader + first + "\n" + second);
+  for (const std::string& between : {"\n,,,,,,,,\n", " #dw\n", " # a, 1\n# comment\n",
+                                     "\nConv layers\n", "\nConv layers,,,,\n", "\n , \t ,\n"}) {
+    const auto networks = read_csv("# my net\n" + kHeader + first + between + second);
+    ASSERT_EQ(networks.size(), 2U) << between;
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(text_of(networks[i]), text_of(plain[i]));
+  }
+  EXPECT_EQ(read_csv(kHeader + "conv1 3x3, relu, 8,8,3,3,3,8,1,\n")[0].layers[0].name,
+            "conv1 3x3_ relu");
+  const ScalesimTopology topology =
+      read_scalesim_topology(kHeader + first + "\nConv layers\n", "t.csv");
+  ASSERT_EQ(topology.warnings.size(), 1U);
+  EXPECT_THAT(topology.warnings[0], StartsWith("line 3 "));
+}
+
+TEST(ScalesimCsv, AProductWrittenAsAConvolutionIsTheProduct) {
+  const Layer product = read_csv("Layer,M,N,K,\nfc,128,1024,2560,\n")[0].layers[0];
+  for (const char* line :
+       {"fc, 128, 2560, 1, 2560, 1, 1024, 1,\n", "fc, 128, 1280, 1, 1280, 2, 1024, 1,\n"}) {
+    const Layer layer = read_csv(kHeader + line)[0].layers[0];
+    EXPECT_EQ(layer.ifm, product.ifm);
+    EXPECT_EQ(layer.ofm, product.ofm);
+    EXPECT_EQ(layer.num_macs(), product.num_macs());
+  }
+  EXPECT_THAT(csv_error(kHeader + "a,4,4096,1,2000,1,8,1,\n"),
+              StartsWith("dir/alex net.csv:2: filter width: "));
+}
+
+TEST(ScalesimCsv, DepthwiseLayersAreNamedSo) {
+  const Layer layer = read_csv(kHeader + "Conv2_DP,8,8,3,3,32,1,1,\n")[0].layers[0];
+  EXPECT_EQ(layer.op, Op::kDepthwiseConv2d);
+  EXPECT_EQ(layer.ofm, (Shape{32, 6, 6}));
+  const Layer several = read_csv(kHeader + "Conv2_DP,8,8,3,3,32,2,1,\n")[0].layers[0];
+  EXPECT_EQ(several.groups, 32);
+  EXPECT_EQ(several.num_macs(), 2 * layer.num_macs());
+}
+
+TEST(ScalesimCsv, WhatAColumnMeansIsToldWhereItIsNotModelled) {
+  const std::string header = kHeader.substr(0, kHeader.size() - 1);
+  const std::string at = "dir/alex net.csv:2: ";
+  EXPECT_THAT(csv_error(header + " Sparsity,\na,8,8,3,3,3,8,1,2:4,\n"),
+              StartsWith(at + "sparsity: "));
+  EXPECT_THAT(csv_error(header + " Stride W,\na,8,8,3,3,3,8,2,1,\n"),
+              StartsWith(at + "stride of columns: "));
+  EXPECT_EQ(text_of(read_csv(header + " Batch Size, Note,\na,8,8,3,3,3,8,1,1,x,\n")[0]),
+            text_of(read_csv(kHeader + "a,8,8,3,3,3,8,1,\n")[0]));
+}
+
 TEST(ScalesimCsv, RepeatedAndInvalidNamesBecomeValidAndUnique) {
   const auto networks =
       read_csv(kHeader + "a;b,8,8,3,3,3,8,1,\na;b,8,8,3,3,3,8,1,\ninput,8,8,3,3,3,8,1,\n");
@@ -95,7 +158,7 @@ TEST(ScalesimCsv, ErrorsNameLineAndColumn) {
   EXPECT_THAT(csv_error(kHeader), StartsWith("dir/alex net.csv: "));
   EXPECT_THAT(csv_error("Conv1,227,227,11,11,3,96,4,\n"), StartsWith(at + "1: "));
   EXPECT_THAT(csv_error("name: net\n"), StartsWith(at + "1: "));
-  EXPECT_THAT(csv_error(kHeader + "a,8,8,3,3,3,8,\n"), StartsWith(at + "2: has 7 fields"));
+  EXPECT_THAT(csv_error(kHeader + "a,8,8,3,3,3,8,\n"), StartsWith(at + "2: stride: missing"));
   EXPECT_EQ(csv_error(kHeader + "a,8,8,3,3,3,8,x,\n"),
             at + "2: stride: must be an integer from 1 to 1024, not 'x'");
   EXPECT_EQ(csv_error(kHeader + "a,8,8,3,3,0,8,1,\n"),
@@ -105,7 +168,7 @@ TEST(ScalesimCsv, ErrorsNameLineAndColumn) {
             at + "2: stride of columns: must be an integer from 1 to 1024, not '2:4'");
   EXPECT_THAT(csv_error(kHeader + "a,1048576,1048576,1,1,1048576,8,1,\n"),
               StartsWith(at + "2: input: "));
-  EXPECT_THAT(csv_error("Layer, M, N, K,\na,1,2\n"), StartsWith(at + "2: has 3 fields"));
+  EXPECT_THAT(csv_error("Layer, M, N, K,\na,1,2\n"), StartsWith(at + "2: K: missing"));
 }
 
 TEST(ScalesimCsv, DamagedTopologiesAreReadOrExplained) {
