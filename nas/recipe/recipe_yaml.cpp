@@ -38,7 +38,7 @@ Recipe read_recipe_text(const std::string& text, const std::string& name,
   yaml.check(!yaml.required<std::string>("name").empty(), "name", "must not be empty");
   YamlFieldReader fields(yaml);
   visit_fields(fields, recipe);
-  yaml.finish();
+  fields.finish();
   check_together(recipe, name);
   return recipe;
 }

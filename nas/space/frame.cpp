@@ -47,6 +47,7 @@ Frame read_frame(YamlReader& root) {
   Frame frame;
   YamlFieldReader fields(root);
   visit_fields(fields, frame);
+  fields.throw_errors();
   check_frame(root, frame);
   return frame;
 }

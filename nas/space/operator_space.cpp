@@ -172,7 +172,7 @@ OperatorSpace read_operator_document(YamlReader root) {
   OperatorSpaceFile file;
   YamlFieldReader fields(root);
   visit_fields(fields, file);
-  root.finish();
+  fields.finish();
   OperatorSpace space = file.space;
   check_frame(root, space);
   const std::vector<Operator> operators = operators_of(root, file.operators, operator_pool());

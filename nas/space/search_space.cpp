@@ -111,7 +111,7 @@ SearchSpace read_search_document(YamlReader root) {
   SearchSpace space;
   YamlFieldReader fields(root);
   visit_fields(fields, space);
-  root.finish();
+  fields.finish();
   check_frame(root, space);
   check_branches(root, space.branches);
   check_stages(root, space);

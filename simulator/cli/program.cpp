@@ -104,7 +104,11 @@ ExitCode run(const Executable& program, const Arguments& arguments) {
     return program.dispatch(arguments);
   } catch (const std::exception& e) {
     const Failure failure = failure_of(e);
-    print_error(failure.text);
+    if (const auto* errors = dynamic_cast<const InputErrors*>(&e)) {
+      for (const std::string& message : errors->messages()) print_error(message);
+    } else {
+      print_error(failure.text);
+    }
     return failure.code;
   }
 }

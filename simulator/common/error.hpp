@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tilewake {
 
@@ -35,6 +37,25 @@ class Error : public std::runtime_error {
 class InputError : public Error {
  public:
   explicit InputError(const std::string& what) : Error(what, ExitCode::kBadInput) {}
+};
+
+/// Several errors of one file, in file order; what() has all of them.
+class InputErrors : public InputError {
+ public:
+  /// @param messages  at least one
+  explicit InputErrors(std::vector<std::string> messages)
+      : InputError(joined(messages)), messages_(std::move(messages)) {}
+
+  const std::vector<std::string>& messages() const { return messages_; }
+
+ private:
+  static std::string joined(const std::vector<std::string>& messages) {
+    std::string text;
+    for (const std::string& message : messages) text += (text.empty() ? "" : "; ") + message;
+    return text;
+  }
+
+  std::vector<std::string> messages_;
 };
 
 /// The system cannot read or write a file: it is missing, permissions, a full disk. It has the exit

@@ -118,28 +118,61 @@ std::string YamlFields::value_text(const Field& field) { return FieldText::value
 
 std::string YamlFields::range_text(const Field& field) { return FieldText::range(field); }
 
+void YamlFieldReader::collect(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const InputError& e) {
+    if (errors_.size() < kMaxListedErrors) {
+      errors_.emplace_back(e.what());
+    } else {
+      ++num_unlisted_;
+    }
+  }
+}
+
+void YamlFieldReader::finish() {
+  collect([&] { yaml_->finish(); });
+  throw_errors();
+}
+
+void YamlFieldReader::throw_errors() {
+  if (errors_.empty()) return;
+  if (num_unlisted_ > 0)
+    errors_.push_back(fmt::format("{}: and {} more errors", yaml_->file(), num_unlisted_));
+  std::vector<std::string> errors = std::exchange(errors_, {});
+  if (errors.size() == 1) throw InputError(errors.front());
+  throw InputErrors(std::move(errors));
+}
+
 void YamlFieldReader::read_mapping(YamlReader inner, const std::function<void()>& visit) {
   YamlReader* const outer = std::exchange(yaml_, &inner);
-  visit();
-  inner.finish();
+  const Missing missing = missing_;
+  collect([&] {
+    visit();
+    inner.finish();
+  });
   yaml_ = outer;
+  missing_ = missing;
 }
 
 void YamlFieldReader::visit_section(std::string_view key, const std::function<void()>& visit,
                                     const FieldDoc& /*doc*/) {
   const std::string name(key);
-  if (!keeps(name)) read_mapping(yaml_->section(name), visit);
+  if (!keeps(name)) collect([&] { read_mapping(yaml_->section(name), visit); });
 }
 
 void YamlFieldReader::visit_items(std::string_view key, const Items& items,
                                   const FieldDoc& /*doc*/) {
   const std::string name(key);
   if (keeps(name)) return;
-  const std::vector<YamlReader> readers = yaml_->items(name);
-  yaml_->check(!readers.empty(), name, "must not be empty");
-  yaml_->check(readers.size() <= items.max_count, name,
-               fmt::format("must be at most {}", items.max_count));
-  items.resize(readers.size());
+  std::vector<YamlReader> readers;
+  collect([&] {
+    readers = yaml_->items(name);
+    yaml_->check(!readers.empty(), name, "must not be empty");
+    yaml_->check(readers.size() <= items.max_count, name,
+                 fmt::format("must be at most {}", items.max_count));
+    items.resize(readers.size());
+  });
   // Whether keys may be missing is decided in the list of the items.
   const Missing outer = std::exchange(missing_, Missing::kError);
   for (std::size_t i = 0; i < readers.size(); ++i)
@@ -156,7 +189,12 @@ void YamlFieldReader::visit_optional(const std::function<void()>& visit) {
 void YamlFieldReader::visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) {
   const std::string name(key);
   if (keeps(name)) return;
-  std::visit([&](const auto& f) { read(name, f); }, field);
+  const auto read_value = [&] { std::visit([&](const auto& f) { read(name, f); }, field); };
+  if (std::holds_alternative<Selector>(field)) {
+    read_value();  // an error ends the mapping: what else is in it is not known
+  } else {
+    collect(read_value);
+  }
 }
 
 void YamlFieldReader::visit_preset(std::string_view key, const Presets& presets,

@@ -276,16 +276,28 @@ class YamlFields {
   }
 };
 
-/// Reads fields from a mapping. Errors name file, line and key.
+/// Reads fields from a mapping. Errors name file, line and key; those of all fields are collected
+/// and thrown together, except that a wrong selector ends the reading: it decides what follows.
 class YamlFieldReader final : public YamlFields {
  public:
   enum class Missing { kError, kKeepValue };
 
-  /// Sections are finished here; the caller finishes `yaml` itself.
   explicit YamlFieldReader(YamlReader& yaml, Missing missing = Missing::kError)
       : yaml_(&yaml), missing_(missing) {}
 
+  /// To be called after the last field: throws InputError, or InputErrors, if there was an error,
+  /// or a key that no field reads.
+  void finish();
+
+  /// Same, for a mapping of which others read further keys.
+  void throw_errors();
+
  private:
+  /// More errors are counted, not listed.
+  static constexpr std::size_t kMaxListedErrors = 20;
+
+  void collect(const std::function<void()>& action);
+
   void visit(std::string_view key, const Field& field, const FieldDoc& doc) override;
   void visit_section(std::string_view key, const std::function<void()>& visit,
                      const FieldDoc& doc) override;
@@ -294,7 +306,7 @@ class YamlFieldReader final : public YamlFields {
   void visit_preset(std::string_view key, const Presets& presets,
                     const std::function<void()>& visit, const FieldDoc& doc) override;
 
-  /// Reads the fields visited by `visit` from `inner`, and finishes it.
+  /// Reads the fields visited by `visit` from `inner`, and finishes it; collects errors.
   void read_mapping(YamlReader inner, const std::function<void()>& visit);
 
   /// Whether `key` is missing in the file, and may be.
@@ -311,6 +323,8 @@ class YamlFieldReader final : public YamlFields {
 
   YamlReader* yaml_;  // of the current section
   Missing missing_;
+  std::vector<std::string> errors_;
+  std::size_t num_unlisted_ = 0;
 };
 
 /// Writes fields as YAML, one per line; reading them restores equal values.

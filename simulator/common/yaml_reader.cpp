@@ -185,7 +185,7 @@ void YamlReader::fail(const std::string& key, const std::string& what) const {
 void YamlReader::finish() const {
   std::vector<const YamlNode::Key*> unknown;
   for (const YamlNode::Key& key : node_->keys) {
-    if (!seen_.contains(key.name)) unknown.push_back(&key);
+    if (!seen_.contains(key.name) && !told_.contains(key.name)) unknown.push_back(&key);
   }
   if (unknown.empty()) return;
   const std::string& first = unknown.front()->name;
@@ -214,13 +214,14 @@ const YamlNode* YamlReader::lookup(const std::string& key) {
   return node_->find(key);
 }
 
-std::string YamlReader::misspelled(const std::string& key) const {
+std::string YamlReader::misspelled(const std::string& key) {
   std::vector<std::string_view> unread;
   for (const YamlNode::Key& other : node_->keys) {
     if (!seen_.contains(other.name)) unread.push_back(other.name);
   }
   const std::string near(nearest_name(key, unread));
   if (near.empty()) return "";
+  told_.insert(near);
   return fmt::format("; line {} has '{}', did you mean '{}'?", line(near), printable(near), key);
 }
 

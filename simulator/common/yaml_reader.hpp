@@ -123,8 +123,8 @@ class YamlReader {
 
   const YamlNode* lookup(const std::string& key);
   const YamlNode& value_of(const std::string& key);
-  /// The key that may be a misspelled `key`, which is missing; or "".
-  std::string misspelled(const std::string& key) const;
+  /// Names the key that may be a misspelled `key`, which is missing; or "".
+  std::string misspelled(const std::string& key);
   std::string path_of(const std::string& key) const;
 
   template <typename T>
@@ -164,6 +164,7 @@ class YamlReader {
   std::string path_;
   const YamlNode* node_;  // owned by document_
   std::set<std::string> seen_;
+  std::set<std::string> told_;  // named as misspelled: finish() does not repeat them
 };
 
 }  // namespace tilewake

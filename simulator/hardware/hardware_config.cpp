@@ -66,7 +66,7 @@ HardwareConfig read_hardware(YamlReader yaml) {
   HardwareConfig config;
   YamlFieldReader fields(yaml);
   visit_fields(fields, config);
-  yaml.finish();
+  fields.finish();
 
   yaml.check(is_plain_word(config.name), "name",
              "must be 1 to 64 letters, digits, '_', '.' or '-'");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -200,7 +202,20 @@ class EntriesBuilder {
 
   void build() {
     for (std::size_t i = 0; i < entries_.size(); ++i) check_entry_name(i);
-    for (std::size_t i = 0; i < entries_.size(); ++i) outputs_[names_[i]] = add_entry(i);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (reads_refused(i)) {
+        refused_.insert(names_[i]);
+        continue;
+      }
+      try {
+        outputs_[names_[i]] = add_entry(i);
+      } catch (const InputError& e) {
+        refused_.insert(names_[i]);
+        if (errors_.size() < kMaxListedErrors) errors_.emplace_back(e.what());
+      }
+    }
+    if (errors_.size() == 1) throw InputError(errors_.front());
+    if (!errors_.empty()) throw InputErrors(std::move(errors_));
   }
 
  private:
@@ -234,6 +249,16 @@ class EntriesBuilder {
     entry.layer.name = entry.name;
     entry.layer.inputs = inputs;
     return located(reader, [&] { return builder_.add(std::move(entry.layer), padding_of(entry)); });
+  }
+
+  /// Whether the entry reads the output of a refused one, whose shape is not known.
+  bool reads_refused(std::size_t index) const {
+    if (refused_.empty()) return false;
+    const std::vector<std::string> inputs = input_names(index);
+    return std::any_of(inputs.begin(), inputs.end(), [&](const std::string& name) {
+      // The layers of a block are named after it: "block.expand".
+      return refused_.contains(name) || refused_.contains(name.substr(0, name.rfind('.')));
+    });
   }
 
   std::vector<std::string> input_names(std::size_t index) const {
@@ -295,19 +320,23 @@ class EntriesBuilder {
                          fmt::format("the graph has a cycle: {}", fmt::join(path, " -> ")));
   }
 
+  static constexpr std::size_t kMaxListedErrors = 20;
+
   NetworkBuilder& builder_;
   std::vector<Entry> entries_;
   std::vector<YamlReader> readers_;
   std::vector<std::string> names_;                         // of the entries
   std::unordered_map<std::string, std::size_t> index_of_;  // name to entry
   std::unordered_map<std::string, int> outputs_;           // entry name to its output layer
+  std::set<std::string> refused_;  // entries with errors, or with an input that has
+  std::vector<std::string> errors_;
 };
 
 Network read_document(YamlReader root) {
   NetworkFile file;
   YamlFieldReader fields(root);
   visit_fields(fields, file);
-  root.finish();
+  fields.finish();
   NetworkBuilder builder = located(root, [&] { return NetworkBuilder(file.name, file.input); });
   EntriesBuilder(std::move(file.entries), root.items("layers"), builder).build();
   return located(root, [&] { return builder.build(); });

@@ -58,11 +58,12 @@ class CliTest(unittest.TestCase):
         return result.stdout
 
     def expect_error(self, code, pattern, *arguments, **options):
-        """Exit code `code`, nothing on standard output, one line that matches on standard error."""
+        """Exit code `code`, nothing on standard output, on standard error a line for each error, of
+        which one matches."""
         result = self.run_tilewake(*arguments, **options)
         self.assertEqual(result.returncode, code, (arguments, result.stderr[-2000:]))
         self.assertFalse(result.stdout)
-        self.assertRegex(result.stderr, r"\Atilewake: [^\n]+\n\Z")
+        self.assertRegex(result.stderr, r"\A(tilewake: [^\n]+\n)+\Z")
         self.assertRegex(result.stderr, pattern)
         return result.stderr
 

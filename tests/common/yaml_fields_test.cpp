@@ -71,7 +71,7 @@ Drawing read(const std::string& text,
   YamlReader yaml = YamlReader::from_text(text, "d.yaml");
   YamlFieldReader fields(yaml, missing);
   visit_fields(fields, drawing);
-  yaml.finish();
+  fields.finish();
   return drawing;
 }
 
@@ -105,6 +105,36 @@ TEST(YamlFieldsTest, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(error_with("radius", "radios"), HasSubstr(": shape.radius: missing"));
   EXPECT_THAT(error_with("color", "colour: red\n  color"),
               StartsWith("d.yaml:6: look.colour: unknown key"));
+}
+
+std::vector<std::string> errors_of(const std::string& text) {
+  try {
+    read(text);
+  } catch (const InputErrors& e) {
+    return e.messages();
+  }
+  return {};
+}
+
+TEST(YamlFieldsTest, AllErrorsOfAFileAreTold) {
+  std::string text = written({});
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"count: 3", "count: 5"}, {"color: blue", "colour: blue"}, {"radius: 1", "radius: 0"}})
+    text.replace(text.find(from), from.size(), to);
+  text += "extra: 1\n";
+  EXPECT_THAT(errors_of(text),
+              ::testing::ElementsAre(StartsWith("d.yaml:2: count: "),
+                                     HasSubstr(": look.color: missing; line 6 has 'colour'"),
+                                     StartsWith("d.yaml:10: shape.radius: "),
+                                     HasSubstr(": extra: unknown key")));
+}
+
+TEST(YamlFieldsTest, AWrongSelectorIsTheOnlyErrorOfItsMapping) {
+  std::string text = written({});
+  text.replace(text.find("kind: circle"), 12, "kind: circel");
+  text.replace(text.find("count: 3"), 8, "count: 5");
+  EXPECT_THAT(errors_of(text),
+              ::testing::ElementsAre(StartsWith("d.yaml:2: count: "), HasSubstr(": shape.kind: ")));
 }
 
 TEST(YamlFieldsTest, MissingKeysAreErrorsOrKeepTheirValue) {

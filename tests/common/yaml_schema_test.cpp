@@ -93,7 +93,7 @@ House read_house(const std::string& text, const std::string& name) {
   YamlReader yaml = YamlReader::from_text(text, name);
   YamlFieldReader fields(yaml);
   visit_fields(fields, house);
-  yaml.finish();
+  fields.finish();
   return house;
 }
 

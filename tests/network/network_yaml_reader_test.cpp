@@ -119,8 +119,9 @@ TEST(NetworkReaderTest, ActivationMayFollowAnyOp) {
 }
 
 TEST(NetworkReaderTest, MissingAndUnknownKeysNameLineAndPath) {
-  EXPECT_EQ(error_of_text("name: n\nlayers: []\n"), "n.yaml:1: input: missing");
-  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 3, height: 4}\nlayers: []\n"),
+  const std::string layers = "layers:\n  - {name: a, op: global_avg_pool}\n";
+  EXPECT_EQ(error_of_text("name: n\n" + layers), "n.yaml:1: input: missing");
+  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 3, height: 4}\n" + layers),
             "n.yaml:2: input.width: missing");
   EXPECT_EQ(error_of_entries({"op: add"}), "n.yaml:4: layers[0].name: missing");
   EXPECT_EQ(error_of_entries({"name: a"}), "n.yaml:4: layers[0].op: missing");
@@ -131,6 +132,24 @@ TEST(NetworkReaderTest, MissingAndUnknownKeysNameLineAndPath) {
               HasSubstr("n.yaml:4: layers[0].strides: unknown key; known here: activation, bias"));
   EXPECT_THAT(error_of_text(std::string(kHead) + "  - {name: a, op: global_avg_pool}\nx: 1\n"),
               HasSubstr("n.yaml:5: x: unknown key"));
+}
+
+TEST(NetworkReaderTest, ErrorsOfAllEntriesAreTold) {
+  EXPECT_EQ(
+      error_of_entries({"name: a, op: max_pool", "name: b, op: add, kernel: 2"}),
+      "n.yaml:4: layers[0].kernel: missing; " +
+          error_of_entries({"name: a, op: max_pool, kernel: 1", "name: b, op: add, kernel: 2"}));
+  // Shapes are checked when all keys are right; users of a wrong entry are passed over.
+  const std::string wide = "name: b, op: conv2d, out_channels: 4, kernel: 99, padding: valid";
+  const std::string error =
+      error_of_entries({"name: a, op: conv2d, out_channels: 4, kernel: 1, groups: 3",
+                        "name: u, op: max_pool, kernel: 1", wide + ", inputs: input",
+                        "name: c, op: add, inputs: [u, b]", "name: d, op: add, inputs: [x, x]"});
+  EXPECT_THAT(error, StartsWith("n.yaml:4: layers[0].groups: "));
+  EXPECT_THAT(error, HasSubstr("; n.yaml:6: layers[2]."));
+  EXPECT_THAT(error, HasSubstr("; n.yaml:8: layers[4]."));
+  EXPECT_THAT(error, ::testing::Not(HasSubstr("layers[1]")));
+  EXPECT_THAT(error, ::testing::Not(HasSubstr("layers[3]")));
 }
 
 TEST(NetworkReaderTest, KeysOfOtherOpsAreRefused) {
@@ -217,7 +236,9 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
             "n.yaml:4: layers[0].out_channels: must be from 1 to 1048576, not -4");
   EXPECT_EQ(error_of_entries({conv + "groups: 3"}),
             "n.yaml:4: layers[0].groups: must divide the 8 input channels, not 3");
-  EXPECT_EQ(error_of_text("name: n\ninput: {channels: 0, height: 4, width: 4}\nlayers: []\n"),
+  EXPECT_EQ(error_of_text(
+                "name: n\ninput: {channels: 0, height: 4, width: 4}\nlayers:\n  - {name: a, op: "
+                "global_avg_pool}\n"),
             "n.yaml:2: input.channels: must be from 1 to 1048576, not 0");
   EXPECT_EQ(error_of_entries({"name: b, op: mbconv, kernels: [3, 4], expansion_ratios: [1, 2], "
                               "out_channels: 8"}),
