@@ -31,6 +31,33 @@ class OnnxTest(CliTest):
                 self.convert(path, f"{path.stem}.onnx")
                 self.assertEqual(self.csv_of(f"{path.stem}.onnx"), self.csv_of(path))
 
+    def test_a_configuration_of_scalesim_becomes_a_machine_with_its_cycles(self):
+        config = ("[general]\nrun_name = my run\n\n# a comment\n[architecture_presets]\n"
+                  "ArrayHeight:    {side}\nArrayWidth : {side}\nIfmapSramSzkB: 64 \n"
+                  "FilterSramSzkB: 64\nOfmapSramSzkB: 64\nIfmapOffset: 0\nDataflow : {dataflow}\n"
+                  "Bandwidth : 10\n[run_presets]\nInterfaceBandwidth: {bandwidth}\n")
+        self.write("net.csv", "Layer,M,N,K,\na,100,50,70,\n")
+        folds = {"os": (100, 50, 70 + 16 + 16 - 2), "ws": (70, 50, 100 + 32 + 16 - 2),
+                 "is": (70, 100, 50 + 32 + 16 - 2)}
+        for dataflow, (rows, columns, cycles) in folds.items():
+            self.write("s.cfg", config.format(side=16, dataflow=dataflow, bandwidth="CALC"))
+            self.expect_ok("convert", "--hw", "s.cfg", "--out", "s.yaml", "--force", "-q")
+            summary = json.loads(self.expect_ok("simulate", "--hw", "s.yaml", "--net", "net.csv",
+                                                "--format", "json"))
+            self.assertEqual(summary["machine"].split("@")[0], "my_run")
+            self.assertEqual(summary["total_cycles"], -(-rows // 16) * -(-columns // 16) * cycles)
+        self.write("s.cfg", config.format(side=16, dataflow="ws", bandwidth="USER"))
+        self.assertIn("  bus_bytes: 10 ", self.expect_ok("convert", "--hw", "s.cfg"))
+        for wrong, pattern in (({"side": 0}, r"s\.cfg:6: ArrayHeight: "),
+                               ({"dataflow": "rs"}, r"s\.cfg:12: Dataflow: ")):
+            self.write("s.cfg", config.format(**{"side": 16, "dataflow": "ws", "bandwidth": "CALC",
+                                                 **wrong}))
+            self.expect_error(3, pattern, "convert", "--hw", "s.cfg", "--out", "new.yaml")
+        self.write("s.cfg", "[general]\n")
+        self.expect_error(3, r"s\.cfg:1: ArrayHeight: missing", "convert", "--hw", "s.cfg")
+        self.expect_error(2, "either --net FILE or --hw", "convert")
+        self.assertNotIn("new.yaml", self.names_in())
+
     def test_convert_shows_what_was_read(self):
         self.convert()
         text = self.expect_ok("convert", "--net", "tiny.onnx")
