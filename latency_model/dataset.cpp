@@ -21,25 +21,27 @@ namespace {
   throw InputError(fmt::format("{}: layer '{}' {}", network.name, layer, what));
 }
 
-bool is_row_of(const TraceRow& row, const Layer& layer) {
+bool is_row_of(const TraceRow& row, const Network& network, const Layer& layer) {
   return row.op == layer.op && Shape{row.ic, row.ih, row.iw} == layer.ifm &&
          Shape{row.oc, row.oh, row.ow} == layer.ofm &&
          row.kernel == KernelSize{layer.kernel_height, layer.kernel_width} &&
          row.stride == layer.stride && row.groups == layer.groups &&
-         row.first_channel == layer.first_channel && row.macs == layer.num_macs() &&
-         row.effective_macs == layer.num_effective_macs();
+         row.first_channel == layer.first_channel && row.batch == network.batch &&
+         row.macs == network.batch * layer.num_macs() &&
+         row.effective_macs == network.batch * layer.num_effective_macs();
 }
 
 }  // namespace
 
 void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
                      const HardwareConfig& hardware, const Network& network,
-                     const std::vector<TraceRow>& rows) {
+                     const std::vector<TraceRow>& rows, const Program* program) {
   std::unordered_map<std::string, const TraceRow*> row_by_name;
   for (const TraceRow& row : rows) {
     if (!row_by_name.emplace(row.layer, &row).second) fail(network, row.layer, "has two rows");
   }
-  const std::vector<LayerFeatures> features = extractor.extract(network);
+  const std::vector<LayerFeatures> features =
+      program == nullptr ? extractor.extract(network) : extractor.extract_mapped(network, *program);
   std::vector<Sample> samples;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
@@ -47,7 +49,7 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
     if (found == row_by_name.end()) fail(network, layer.name, "has no row in the trace");
     const TraceRow& row = *found->second;
     row_by_name.erase(found);
-    if (!is_row_of(row, layer)) {
+    if (!is_row_of(row, network, layer)) {
       fail(network, layer.name, "has another op or other shapes in the trace");
     }
     const bool is_fused = features[i].op_class == kFusedLayer;
@@ -73,12 +75,13 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
 }
 
 double roofline_cycles(const HardwareConfig& hardware, const Network& network, const Layer& layer) {
-  std::int64_t bytes = layer.weight_bytes() + layer.ofm.num_elements();
+  std::int64_t features = layer.ofm.num_elements();
   for (const int input : layer.inputs) {
-    bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()  // its output only
-                                           : network.shape_of(input).num_elements();
+    features += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()  // its output only
+                                              : network.shape_of(input).num_elements();
   }
-  return std::max(static_cast<double>(layer.num_effective_macs()) /
+  const std::int64_t bytes = layer.weight_bytes() + network.batch * features;
+  return std::max(static_cast<double>(network.batch * layer.num_effective_macs()) /
                       static_cast<double>(hardware.peak_macs_per_cycle()),
                   static_cast<double>(bytes) / peak_bytes_per_cycle(hardware.dram));
 }

@@ -31,9 +31,10 @@ struct Dataset {
 /// cycles are skipped. Throws InputError, and appends nothing, unless each layer has exactly one
 /// row with the same op, shapes and fusion: otherwise the trace is of another network, machine or
 /// tool.
+///   @param program  of the network on this machine, if it is known: saves mapping it again
 void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
                      const HardwareConfig& hardware, const Network& network,
-                     const std::vector<TraceRow>& rows);
+                     const std::vector<TraceRow>& rows, const Program* program = nullptr);
 
 /// Cycles of a layer by peak figures only: the baseline that the model must beat.
 ///

@@ -270,7 +270,9 @@ void add_inputs(py::module_& module) {
           [sum](const Workload& w) {
             return sum(w, [](const Network& network) { return network.num_macs(); });
           },
-          "Multiply-accumulates of one inference (1 MAC = 2 FLOPs).")
+          "Multiply-accumulates of one inference, of all its images (1 MAC = 2 FLOPs).")
+      .def_property_readonly(
+          "batch", [](const Workload& w) { return w.batch(); }, "Images of one inference.")
       .def_property_readonly(
           "params",
           [sum](const Workload& w) {
@@ -285,6 +287,7 @@ void add_inputs(py::module_& module) {
   module.def("read_network", [](const std::string& name, const std::vector<std::int64_t>& shape) {
     return read_workload(name, shape);
   });
+  module.def("with_batch", with_batch);
   module.def("read_network_text", [](const std::string& text, const std::string& path,
                                      const std::vector<std::int64_t>& shape) {
     return read_workload_text(text, path, shape);

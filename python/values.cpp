@@ -139,7 +139,9 @@ py::dict summary_of(const NetworkPrediction& prediction) {
   values["hardware"] = text_of(prediction.hardware);
   values["machine"] = text_of(prediction.machine);
   values["total_cycles"] = prediction.total_cycles;
+  values["batch"] = prediction.batch;
   values["latency_ms"] = prediction.latency_ms;
+  values["latency_ms_per_image"] = prediction.ms_per_image();
   values["error_band"] = prediction.error_band;
   values["warnings"] = column(prediction.warnings, text_of);
   return values;

@@ -74,8 +74,9 @@ class Measurements {
     return fmt::format("{}:{}", trace.name, kFirstRowLine + trace.rows.size() - 1);
   }
 
-  void add(const Network& network, const std::vector<TraceRow>& rows) {
-    add_measurement(dataset_, extractor_, hardware_, network, rows);
+  void add(const Network& network, const std::vector<TraceRow>& rows,
+           const Program* program = nullptr) {
+    add_measurement(dataset_, extractor_, hardware_, network, rows, program);
   }
 
   const Dataset& dataset() const { return dataset_; }
@@ -104,7 +105,7 @@ void add_designed(Measurements& measurements, const HardwareConfig& hardware,
       result.left_out.push_back(fmt::format("{}: {}", network.name, e.what()));
       continue;
     }
-    measurements.add(network, simulator.run(network, *program).rows);
+    measurements.add(network, simulator.run(network, *program).rows, &*program);
   }
 }
 

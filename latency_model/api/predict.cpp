@@ -43,6 +43,7 @@ NetworkPrediction predict_layers(const LatencyModel& model, const Workload& work
   const Predictor predictor(model);
   NetworkPrediction result;
   result.network = workload.name;
+  result.batch = workload.batch();
   result.hardware = model.hardware.name;
   result.machine = model.provenance.machine;
   std::vector<Prediction> predictions;
@@ -59,7 +60,7 @@ NetworkPrediction predict_layers(const LatencyModel& model, const Workload& work
     result.error_band = predictions[n].band;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const Layer& layer = network.layers[i];
-      result.layers.push_back({layer.name, layer.block, layer.op, layer.num_macs(),
+      result.layers.push_back({layer.name, layer.block, layer.op, network.batch * layer.num_macs(),
                                rounding.next(predictions[n].layer_cycles[i]),
                                band_of(model, features[i], untested)});
       result.total_cycles += result.layers.back().cycles;

@@ -16,7 +16,7 @@ struct PredictedLayer {
   std::string layer;
   std::string block;  // empty outside of a block
   Op op = Op::kConv2d;
-  std::int64_t macs = 0;
+  std::int64_t macs = 0;  // of all images
   std::int64_t cycles = 0;
   /// 95 % of the held-out layers of the same class were within this share of the simulator (0.01 =
   /// 1 %); nothing where none was held out.
@@ -29,11 +29,14 @@ struct NetworkPrediction {
   std::string hardware;                // the name of the machine
   std::string machine;                 // machine_id()
   std::vector<PredictedLayer> layers;  // in the network's order; their cycles add up to the total
+  std::int64_t batch = 1;              // images of one inference
   std::int64_t total_cycles = 0;
-  double latency_ms = 0.0;
+  double latency_ms = 0.0;            // of the batch
   double error_band = 0.0;            // of whole networks
   std::vector<std::string> warnings;  // classes of layers that the model was not tested on
   double seconds = 0.0;               // wall time
+
+  double ms_per_image() const { return latency_ms / static_cast<double>(batch); }
 };
 
 /// Predicts what the simulator would report, in microseconds a layer.

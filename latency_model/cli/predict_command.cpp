@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/text_table.hpp"
+#include "simulator/network/limits.hpp"
 
 namespace tilewake {
 namespace {
@@ -34,6 +37,7 @@ struct PredictOptions {
   std::string model;
   std::string network;
   std::string input_shape;
+  std::optional<std::int64_t> batch;
   std::string format = "table";
   bool verbose = false;
   bool quiet = false;
@@ -42,7 +46,7 @@ struct PredictOptions {
 bool parse(const Arguments& arguments, PredictOptions& values) {
   Options options(
       "predict",
-      "predict --model FILE --net FILE [--input-shape N,C,H,W]\n"
+      "predict --model FILE --net FILE [--input-shape N,C,H,W] [--batch N]\n"
       "                        [--format table|csv|json] [-v | -q]",
       "Predicts the simulated latency of a network with a model of `tilewake calibrate`.\n"
       "csv and json list the layers in the network's order, `tilewake simulate` in the\n"
@@ -50,6 +54,7 @@ bool parse(const Arguments& arguments, PredictOptions& values) {
   options.required("model", values.model, "FILE", "latency model of 'tilewake calibrate'");
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
+  options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kPredictionFormats));
   options.flag("verbose,v", values.verbose, "log what the prediction cost");
@@ -66,7 +71,7 @@ ExitCode predict_command(const Arguments& arguments) {
   const PredictionFormatter format = formatter_of(kPredictionFormats, options.format);
 
   const LatencyModel model = read_latency_model(options.model);
-  const Workload workload = load_workload(options.network, options.input_shape);
+  const Workload workload = load_workload(options.network, options.input_shape, options.batch);
   const NetworkPrediction prediction = predict(model, workload);
   log().debug("predicted {} layers in {:.1f} us", prediction.layers.size(),
               1e6 * prediction.seconds);

@@ -73,10 +73,12 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color,
                 Emphasis::kBold);
   return slowest_text(prediction) +
          fmt::format(
-             "{}\n{} on {}: {} ms predicted; 95 % of the held-out networks were within {} of the "
+             "{}\n{} on {}: {} ms predicted{}; 95 % of the held-out networks were within {} of the "
              "simulator\n",
              table.to_string(color, max_columns), prediction.network, prediction.hardware,
-             with_decimals(prediction.latency_ms), error_bound(prediction.error_band));
+             with_decimals(prediction.latency_ms),
+             batch_text(prediction.batch, prediction.ms_per_image()),
+             error_bound(prediction.error_band));
 }
 
 std::string prediction_csv(const NetworkPrediction& prediction) {
@@ -95,12 +97,14 @@ std::string prediction_json(const NetworkPrediction& prediction) {
       "  \"hardware\": {},\n"
       "  \"machine\": {},\n"
       "  \"total_cycles\": {},\n"
+      "  \"batch\": {},\n"
       "  \"latency_ms\": {},\n"
+      "  \"latency_ms_per_image\": {},\n"
       "  \"error_band\": {},\n"
       "  \"layers\": [",
       json_string(prediction.network), json_string(prediction.hardware),
-      json_string(prediction.machine), prediction.total_cycles, prediction.latency_ms,
-      prediction.error_band);
+      json_string(prediction.machine), prediction.total_cycles, prediction.batch,
+      prediction.latency_ms, prediction.ms_per_image(), prediction.error_band);
   std::string_view separator;
   for (const PredictedLayer& layer : prediction.layers) {
     text += fmt::format(

@@ -6,6 +6,7 @@
 
 #include "latency_model/features/feature_set.hpp"
 #include "simulator/hardware/hardware_config.hpp"
+#include "simulator/mapping/program.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -23,6 +24,12 @@ class FeatureExtractor {
   /// prefetch) are included in the values. Throws InputError naming the layer if the machine cannot
   /// hold it, as map_network does.
   virtual std::vector<LayerFeatures> extract(const Network& network) const = 0;
+
+  /// The same of a network that is mapped already: `program` is its program on this machine.
+  virtual std::vector<LayerFeatures> extract_mapped(const Network& network,
+                                                    const Program& /*program*/) const {
+    return extract(network);
+  }
 };
 
 /// Creates the extractor for the machine's core kind.

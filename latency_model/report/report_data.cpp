@@ -155,9 +155,9 @@ Json column_values(const std::vector<TraceRow>& rows, const TraceColumn& column)
 
 /// The columns of layers.csv, and `bound`.
 Json layers_json(const std::vector<TraceRow>& rows) {
-  // Equal in all rows: `machine` and `network` are in the summary.
-  static const std::set<std::string_view> left_out = {"network", "machine", "version",
-                                                      "num_layers"};
+  // Equal in all rows: `machine`, `network` and `batch` are in the summary.
+  static const std::set<std::string_view> left_out = {"network", "machine", "version", "num_layers",
+                                                      "batch"};
   Json layers = Json::object();
   for (const TraceColumn& column : kTraceColumns) {
     if (!left_out.contains(column.name)) {

@@ -48,7 +48,7 @@ class _Result:
 
     @property
     def latency_ms(self):
-        """Latency of the whole network, ms."""
+        """Latency of the whole network, of all images of the batch, ms."""
         return self.summary["latency_ms"]
 
     @property
@@ -73,8 +73,9 @@ class Simulation(_Result):
 class Prediction(_Result):
     """The result of predict().
 
-    summary: network, hardware, machine, total_cycles, latency_ms, warnings, and error_band: 95 %
-      of held-out networks were within this share of the simulator (0.01 = 1 %)
+    summary: network, hardware, machine, total_cycles, batch, latency_ms, latency_ms_per_image,
+      warnings, and error_band: 95 % of held-out networks were within this share of the simulator
+      (0.01 = 1 %)
     layers: columns layer, block, op, macs, total_cycles, error_band (None if no such layer was held
       out), in the network's order; cycles add up to the total
     """

@@ -9,7 +9,7 @@ from ._tilewake import Network
 __all__ = ["Network", "from_torch", "read"]
 
 
-def read(source, *, input_shape=None):
+def read(source, *, input_shape=None, batch=None):
     """Reads a network.
 
     source: one of
@@ -19,11 +19,18 @@ def read(source, *, input_shape=None):
       - a dict with the structure of such a file
       - bytes: an ONNX model
       - a Network
-    input_shape: of an ONNX model that leaves sizes free: (1, channels, height, width)
+    input_shape: of an ONNX model that leaves sizes free: (images, channels, height, width)
+    batch: images of one inference, in place of the network's own number
 
     Raises InputError "file:line: key: what", IoError if a file cannot be read.
     """
-    shape = _sources.shape(input_shape)
+    network = _read(source, _sources.shape(input_shape))
+    if batch is None:
+        return network
+    return _tilewake.with_batch(network, _sources.integer("batch", batch, 1, 1 << 16))
+
+
+def _read(source, shape):
     if isinstance(source, Network):
         if shape:
             raise _tilewake.UsageError("input_shape: the network is read already")
@@ -40,7 +47,7 @@ def read(source, *, input_shape=None):
 def from_torch(module, input_shape):
     """Reads a torch.nn.Module, which torch.onnx exports to memory.
 
-    input_shape: (1, channels, height, width) of its only input
+    input_shape: (images, channels, height, width) of its only input
 
     Raises ImportError without PyTorch, InputError if the model has an operator that Tilewake does
     not read, and what torch.onnx.export raises.

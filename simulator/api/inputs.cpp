@@ -9,6 +9,7 @@
 
 #include "simulator/api/data_files.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "simulator/network/onnx/onnx_reader.hpp"
@@ -63,6 +64,24 @@ const Network& Workload::network() const {
     throw InputError(fmt::format("{}: a topology is a list of layers and no network", file.path));
   }
   return networks.front();
+}
+
+std::uint64_t Workload::hash() const {
+  if (has_own_batch) return fnv1a64(file.text);
+  return fnv1a64(fmt::format("{}\nbatch: {}\n", file.text, batch()));
+}
+
+Workload with_batch(Workload workload, std::int64_t batch) {
+  if (batch == workload.batch()) return workload;
+  for (Network& network : workload.networks) {
+    try {
+      set_batch(network, batch);
+    } catch (const InputError& e) {
+      throw InputError(fmt::format("{}: batch: {}", workload.file.path, e.what()));
+    }
+  }
+  workload.has_own_batch = false;
+  return workload;
 }
 
 Machine read_machine(const std::string& name, const std::vector<YamlOverride>& overrides) {

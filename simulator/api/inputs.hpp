@@ -34,7 +34,16 @@ struct Workload {
   bool is_topology() const;
   /// The only network. Throws InputError if this is a topology.
   const Network& network() const;
+  /// Images of one inference, equal in all networks.
+  std::int64_t batch() const { return networks.front().batch; }
+  /// Identifies the text of the file, and a batch set by with_batch().
+  std::uint64_t hash() const;
+  bool has_own_batch = true;  // the batch is that of the file
 };
+
+/// The workload with another batch than that of its file. Throws InputError if the batch is out of
+/// range, or feature maps or MACs are too large.
+Workload with_batch(Workload workload, std::int64_t batch);
 
 /// Reads a machine by name or path. What has a '/' or ends in .yaml or .yml is a path. A bare name
 /// is NAME.yaml in hw_configs/, looked for

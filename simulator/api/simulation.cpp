@@ -155,7 +155,8 @@ RunInfo run_info(const Machine& machine, const Workload& workload) {
   info.network = workload.name;
   info.hardware = hardware.name;
   info.machine = machine_id(hardware);
-  info.network_hash = fnv1a64(workload.file.text);
+  info.network_hash = workload.hash();
+  info.batch = workload.batch();
   info.hardware_hash = fnv1a64(machine.file.text);
   info.clock_mhz = hardware.clock_mhz;
   info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();

@@ -32,17 +32,19 @@ std::vector<SweepInput<T>> read_all(const std::vector<std::string>& names, Read 
   return inputs;
 }
 
-Workload read_one_network(const std::string& name) {
+Workload read_one_network(const std::string& name, std::optional<std::int64_t> batch) {
   Workload workload = read_workload(name);
   static_cast<void>(workload.network());  // throws for a topology
-  return workload;
+  return batch ? with_batch(std::move(workload), *batch) : workload;
 }
 
 }  // namespace
 
-Sweep::Sweep(const SweepPlan& plan)
+Sweep::Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch)
     : Sweep(plan, read_all<InputFile>(plan.hardware(), read_hardware_file),
-            read_all<Workload>(plan.networks(), read_one_network)) {}
+            read_all<Workload>(plan.networks(), [batch](const std::string& name) {
+              return read_one_network(name, batch);
+            })) {}
 
 Sweep::Sweep(SweepPlan plan, std::vector<SweepInput<InputFile>> machines,
              std::vector<SweepInput<Workload>> workloads)
@@ -83,8 +85,7 @@ void Sweep::begin(std::int64_t index, WorkerPool& pool, const SweepOptions& opti
     return set(index, {nullptr, ExitCode::kBadInput, e.what()});
   }
   if (options.find) {
-    const Summary* found =
-        options.find(machine_id(machine->config), fnv1a64(workload.value->file.text));
+    const Summary* found = options.find(machine_id(machine->config), workload.value->hash());
     if (found != nullptr) {
       ++num_found_;
       return set(index, {std::make_unique<Summary>(*found), ExitCode::kOk, ""});
@@ -109,7 +110,7 @@ void Sweep::wait(WorkerPool& pool, const SweepOptions& options) {
     }
     Summary summary = figures_of(nlohmann::ordered_json::parse(result.text));
     const Workload& workload = *workloads_[plan_.point(result.id).network].value;
-    summary.info.network_hash = fnv1a64(workload.file.text);
+    summary.info.network_hash = workload.hash();
     if (options.on_simulated) options.on_simulated(summary);
     set(result.id, {std::make_unique<Summary>(std::move(summary)), ExitCode::kOk, ""});
   }

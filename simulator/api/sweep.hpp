@@ -60,7 +60,8 @@ struct SweepOptions {
 class Sweep {
  public:
   /// Reads every file once.
-  explicit Sweep(const SweepPlan& plan);
+  ///   @param batch  images of one inference, in place of those of the files
+  explicit Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch = std::nullopt);
 
   /// The same with inputs that are in memory: one for each name of the plan, in its order. The
   /// names are labels then.

@@ -30,6 +30,7 @@ inline constexpr std::array kSweepColumns = std::to_array<SweepColumn>({
     {"schedule", &RunInfo::schedule},
     {"num_layers", &Summary::num_layers},
     {"params", &RunInfo::num_params},
+    {"batch", &RunInfo::batch},
     {"macs", &Summary::macs},
     {"effective_macs", &Summary::effective_macs},
     {"total_cycles", &Summary::total_cycles},

@@ -46,12 +46,13 @@ std::string network_section(const Network& network, const std::string& path, con
       "\nnetwork {} ({}): ok\n"
       "  input           {}x{}x{} (channels x height x width)\n"
       "  layers          {}\n"
+      "  batch           {}\n"
       "  parameters      {}\n"
       "  GMACs           {}\n"
       "  schedule        {}\n",
       network.name, path, network.input.channels, network.input.height, network.input.width,
       with_separators(static_cast<std::int64_t>(network.layers.size())),
-      with_separators(network.num_params()),
+      with_separators(network.batch), with_separators(network.num_params()),
       with_decimals(static_cast<double>(network.num_macs()) / 1e9), program.schedule);
   if (verbose) text += "\n" + network_table(network, use_color(), output_columns());
   return text;

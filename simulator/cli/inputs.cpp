@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -46,12 +47,13 @@ Machine load_machine(const std::string& name, const std::vector<YamlOverride>& o
   return machine;
 }
 
-Workload load_workload(const std::string& name, const std::string& input_shape) {
+Workload load_workload(const std::string& name, const std::string& input_shape,
+                       std::optional<std::int64_t> batch) {
   Workload workload = read_workload(name, parse_input_shape(input_shape));
   for (const std::string& warning : workload.warnings) {
     log().warn("{}: {}", workload.file.path, warning);
   }
-  return workload;
+  return batch ? with_batch(std::move(workload), *batch) : workload;
 }
 
 MappingOptions mapping_options(std::int64_t max_steps) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ inline constexpr const char* kNetHelp =
     "network: a name in networks/, or the path of a .yaml, .onnx or SCALE-Sim .csv file";
 inline constexpr const char* kInputShapeHelp =
     "input sizes of an ONNX model that leaves them free, as in 1,3,224,224";
+
+/// Help text of --batch.
+inline constexpr const char* kBatchHelp =
+    "images of one inference (default: `batch` of the network, or 1)";
 
 /// Help text of --max-steps.
 inline constexpr const char* kMaxStepsHelp =
@@ -30,7 +35,9 @@ Machine load_machine(const std::string& name, const std::vector<YamlOverride>& o
 
 /// Reads what --net names and logs its warnings.
 ///   @param input_shape  the text of --input-shape, "1,3,224,224"; may be empty
+///   @param batch        the value of --batch
 /// Throws UsageError for a malformed shape, InputError as read_workload does.
-Workload load_workload(const std::string& name, const std::string& input_shape);
+Workload load_workload(const std::string& name, const std::string& input_shape,
+                       std::optional<std::int64_t> batch = std::nullopt);
 
 }  // namespace tilewake

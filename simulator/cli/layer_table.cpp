@@ -61,12 +61,12 @@ void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles)
 
 std::string last_line(const Summary& s) {
   std::string line = fmt::format(
-      "{} on {}: {} ms, {} GMACs, average PE utilization {}, DRAM traffic {} MB ({} read, {} "
+      "{} on {}: {} ms{}, {} GMACs, average PE utilization {}, DRAM traffic {} MB ({} read, {} "
       "written)",
       s.info.network, s.info.hardware, with_decimals(s.latency_ms),
-      with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
-      megabytes(s.dram_read_bytes + s.dram_write_bytes), megabytes(s.dram_read_bytes),
-      megabytes(s.dram_write_bytes));
+      batch_text(s.info.batch, s.ms_per_image()), with_decimals(static_cast<double>(s.macs) / 1e9),
+      percent(s.pe_utilization), megabytes(s.dram_read_bytes + s.dram_write_bytes),
+      megabytes(s.dram_read_bytes), megabytes(s.dram_write_bytes));
   if (s.chip_write_bytes > 0)
     line += fmt::format(", {} MB to and from feature maps on chip",
                         megabytes(s.chip_read_bytes + s.chip_write_bytes));

@@ -77,11 +77,13 @@ ListedFile read_listed_network(const DataFile& file) {
   const Workload workload = read_workload(file.path);
   const Network& network = workload.network();
   const std::string layers = fmt::format("{}", network.layers.size());
+  const std::string batch = fmt::format("{}", network.batch);
   const std::int64_t macs = network.num_macs();
   const std::int64_t params = network.num_params();
   return {file,
           description_in(workload.file.text),
           {{"layers", layers, layers},
+           {"batch", batch, batch},
            {"macs", with_decimals(static_cast<double>(macs) / 1e9), fmt::format("{}", macs)},
            {"params", with_prefix(params), fmt::format("{}", params)}}};
 }
@@ -121,7 +123,8 @@ const std::array<std::pair<std::string_view, ListedKind>, 4>& listed_kinds() {
   static const std::array<std::pair<std::string_view, ListedKind>, 4> kinds = {{
       {"machines",
        {DataKind::kMachine, read_listed_machine, {{"core", Alignment::kLeft}, {"peak TMAC/s"}}}},
-      {"networks", {DataKind::kNetwork, read_listed_network, {{"layers"}, {"GMACs"}, {"params"}}}},
+      {"networks",
+       {DataKind::kNetwork, read_listed_network, {{"layers"}, {"batch"}, {"GMACs"}, {"params"}}}},
       {"spaces", {DataKind::kSpace, read_listed_space, {{"input", Alignment::kLeft}, {"classes"}}}},
       {"recipes", {DataKind::kRecipe, read_listed_recipe, {}}},
   }};

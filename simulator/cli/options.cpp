@@ -127,13 +127,28 @@ void Options::flag(const std::string& name, bool& value, const std::string& help
   add(name, po::bool_switch(&value), "", help + " (default: off)");
 }
 
+std::int64_t Options::integer_in(const std::string& name, const std::string& text, std::int64_t min,
+                                 std::int64_t max) const {
+  std::int64_t value = 0;
+  if (!parse_whole(text, value) || value < min || value > max) {
+    fail(fmt::format("option '{}' must be an integer from {} to {}, not '{}'", long_name(name), min,
+                     max, printable(text)));
+  }
+  return value;
+}
+
+void Options::integer(const std::string& name, std::optional<std::int64_t>& value, std::int64_t min,
+                      std::int64_t max, const std::string& placeholder, const std::string& help) {
+  const auto read = [this, name, &value, min, max](const std::string& text) {
+    value = integer_in(name, text, min, max);
+  };
+  add(name, po::value<std::string>()->notifier(read), placeholder, help);
+}
+
 void Options::integer(const std::string& name, std::int64_t& value, std::int64_t min,
                       std::int64_t max, const std::string& placeholder, const std::string& help) {
   const auto read = [this, name, &value, min, max](const std::string& text) {
-    if (!parse_whole(text, value) || value < min || value > max) {
-      fail(fmt::format("option '{}' must be an integer from {} to {}, not '{}'", long_name(name),
-                       min, max, printable(text)));
-    }
+    value = integer_in(name, text, min, max);
   };
   add(name, po::value<std::string>()->notifier(read), placeholder,
       fmt::format("{} (default: {})", help, value));

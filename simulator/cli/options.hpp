@@ -31,6 +31,8 @@ class Options {
   /// A decimal integer from `min` to `max`.
   void integer(const std::string& name, std::int64_t& value, std::int64_t min, std::int64_t max,
                const std::string& placeholder, const std::string& help);
+  void integer(const std::string& name, std::optional<std::int64_t>& value, std::int64_t min,
+               std::int64_t max, const std::string& placeholder, const std::string& help);
   /// A finite number of at least 0.
   void number(const std::string& name, std::optional<double>& value, const std::string& placeholder,
               const std::string& help);
@@ -54,6 +56,8 @@ class Options {
  private:
   void add(const std::string& name, const boost::program_options::value_semantic* semantic,
            const std::string& placeholder, const std::string& help);
+  std::int64_t integer_in(const std::string& name, const std::string& text, std::int64_t min,
+                          std::int64_t max) const;
   void check(const boost::program_options::option& option) const;
   std::string suggested(const std::string& unknown) const;
   [[noreturn]] void fail(const std::string& what) const;

@@ -26,6 +26,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/text_table.hpp"
+#include "simulator/network/limits.hpp"
 #include "simulator/trace/summary.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
@@ -57,6 +58,7 @@ struct CommandOptions {
   std::string network;
   std::vector<std::string> settings;
   std::string input_shape;
+  std::optional<std::int64_t> batch;
   std::string out;
   std::string format = "table";
   std::int64_t max_steps = kDefaultMaxSteps;
@@ -70,8 +72,9 @@ struct CommandOptions {
 bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
-      "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
-      "                         [--max-steps N] [--out DIR [--timeline]] [--force]\n"
+      "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--batch N]\n"
+      "                         [--set KEY=VALUE...] [--max-steps N] [--out DIR [--timeline]] "
+      "[--force]\n"
       "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
       "                         [--dram-trace-format ramulator|dramsys]]\n"
       "                         [--format table|csv|json] [-v | -q]\n"
@@ -82,6 +85,7 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("net", values.network, "FILE", kNetHelp);
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
+  options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.list("set", values.settings, "KEY=VALUE...",
                "override a value of the machine, as in dram.num_channels=4");
   options.flag("sweep", values.sweep,
@@ -169,7 +173,7 @@ ExitCode simulate_command(const Arguments& arguments) {
   options.traces.check_places(options.out, options.force);
 
   const Machine machine = load_machine(options.hardware, settings);
-  const Workload workload = load_workload(options.network, options.input_shape);
+  const Workload workload = load_workload(options.network, options.input_shape, options.batch);
   RunTraces traces(options.traces, machine, workload);
   const Run run = run_of(machine, workload, options, traces);
   if (directory) {

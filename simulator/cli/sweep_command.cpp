@@ -31,6 +31,7 @@
 #include "simulator/cli/sweep_report.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/stopwatch.hpp"
+#include "simulator/network/limits.hpp"
 
 namespace tilewake {
 namespace {
@@ -50,6 +51,7 @@ struct SweepCommandOptions {
   std::vector<std::string> hardware;
   std::vector<std::string> networks;
   std::vector<std::string> settings;
+  std::optional<std::int64_t> batch;
   std::string out;
   std::string format = "table";
   std::int64_t num_jobs = std::max(1U, std::thread::hardware_concurrency());
@@ -65,8 +67,9 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   Options options(
       "simulate --sweep",
       "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
-      "                         [--jobs N] [--max-steps N] [--out DIR [--resume | --force]]\n"
-      "                         [--format table|csv|json] [-v | -q]",
+      "                         [--batch N] [--jobs N] [--max-steps N]\n"
+      "                         [--out DIR [--resume | --force]] [--format table|csv|json] [-v | "
+      "-q]",
       "Simulates every machine with every network with every combination of values, each\n"
       "point in a separate process, and prints one line per point. Failed points are\n"
       "reported; the rest continue. With --out, --resume continues an interrupted sweep.");
@@ -77,6 +80,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
                         "networks: names in networks/, or paths");
   options.list("set", values.settings, "KEY=VALUE,...",
                "values of a key of the machine, as in dram.num_channels=1,2,4");
+  options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.integer("jobs", values.num_jobs, 1, kMaxJobs, "N",
                   "processes at a time, by default one per core");
   options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
@@ -239,7 +243,7 @@ ExitCode sweep_command(const Arguments& arguments) {
   if (!options.out.empty()) output.emplace(options);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
 
-  Sweep sweep(plan);
+  Sweep sweep(plan, options.batch);
   report_inputs(sweep);
   {
     // An interrupt ends the process at the end of the block, or after a second. Every finished

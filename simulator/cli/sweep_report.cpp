@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/sweep_report.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -46,17 +47,25 @@ std::vector<std::string> coordinates(const Sweep& sweep, const SweepPoint& point
   return words;
 }
 
-std::vector<std::string> figure_cells(const Summary& s) {
+bool has_batches(const Sweep& sweep) {
+  return std::any_of(sweep.workloads().begin(), sweep.workloads().end(), [](const auto& workload) {
+    return workload.value && workload.value->batch() > 1;
+  });
+}
+
+std::vector<std::string> figure_cells(const Summary& s, bool shows_batch) {
   const std::int64_t stalls = s.stall_dram_cycles + s.stall_write_cycles;
   const double share =
       s.total_cycles == 0 ? 0.0 : static_cast<double>(stalls) / static_cast<double>(s.total_cycles);
-  return {with_separators(s.total_cycles),
-          with_decimals(s.latency_ms),
-          with_decimals(static_cast<double>(s.macs) / 1e9),
-          percent(s.pe_utilization),
-          megabytes(s.dram_read_bytes + s.dram_write_bytes),
-          percent(share),
-          s.info.schedule};
+  std::vector<std::string> cells = {with_separators(s.total_cycles), with_decimals(s.latency_ms)};
+  if (shows_batch) {
+    cells.insert(cells.end(), {with_separators(s.info.batch), with_decimals(s.ms_per_image())});
+  }
+  cells.insert(
+      cells.end(),
+      {with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
+       megabytes(s.dram_read_bytes + s.dram_write_bytes), percent(share), s.info.schedule});
+  return cells;
 }
 
 /// "midap, dram.num_channels=2"
@@ -114,9 +123,10 @@ TextTable points_table(const Sweep& sweep, bool has_short_titles) {
   for (const std::string& title : setting_titles(sweep, has_short_titles)) {
     columns.push_back({shortened(printable(title))});
   }
-  columns.insert(columns.end(), {{"cycles"},
-                                 {"ms"},
-                                 {"GMACs", Alignment::kRight, 5},
+  columns.insert(columns.end(), {{"cycles"}, {"ms"}});
+  const bool batches = has_batches(sweep);
+  if (batches) columns.insert(columns.end(), {{"batch"}, {"ms/image"}});
+  columns.insert(columns.end(), {{"GMACs", Alignment::kRight, 5},
                                  {"PE util", Alignment::kRight, 2},
                                  {"DRAM MB", Alignment::kRight, 4},
                                  {"stalls", Alignment::kRight, 1},
@@ -132,7 +142,8 @@ TextTable points_table(const Sweep& sweep, bool has_short_titles) {
       table.add_row(std::move(cells), TextTable::Emphasis::kDim);
       return;
     }
-    for (std::string& cell : figure_cells(*result.summary)) cells.push_back(std::move(cell));
+    for (std::string& cell : figure_cells(*result.summary, batches))
+      cells.push_back(std::move(cell));
     table.add_row(std::move(cells));
   });
   return table;

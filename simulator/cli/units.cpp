@@ -41,6 +41,12 @@ std::string error_bound(double ratio) {
   return percents >= 9.95 ? fmt::format("{:.0f} %", percents) : fmt::format("{:#.2g} %", percents);
 }
 
+std::string batch_text(std::int64_t batch, double ms_per_image) {
+  if (batch == 1) return {};
+  return fmt::format(" for {} images ({} ms per image)", with_separators(batch),
+                     with_decimals(ms_per_image));
+}
+
 std::string megabytes(std::int64_t bytes) {
   return fmt::format("{:.3f}", static_cast<double>(bytes) / 1e6);
 }

@@ -22,6 +22,9 @@ std::string percent(double ratio);
 /// 0.00123 -> "0.12 %", 0.123 -> "12 %".
 std::string error_bound(double ratio);
 
+/// " for 8 images (1.234 ms per image)"; nothing for one image.
+std::string batch_text(std::int64_t batch, double ms_per_image);
+
 /// Megabytes of 10^6 bytes, without the unit: 949000 -> "0.949".
 std::string megabytes(std::int64_t bytes);
 

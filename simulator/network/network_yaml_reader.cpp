@@ -67,6 +67,7 @@ struct Entry {
 struct NetworkFile {
   std::string name;
   Shape input;
+  std::int64_t batch = 1;
   std::vector<Entry> entries;
 };
 
@@ -180,6 +181,9 @@ void visit_fields(YamlFields& fields, NetworkFile& file) {
                    fields.integer("width", file.input.width, 1, kMaxDimension, {"pixels", ""});
                  },
                  {"", "shape of the input feature map"});
+  fields.optional([&] {
+    fields.integer("batch", file.batch, 1, kMaxBatch, {"images", "of one inference"});
+  });
   fields.items("layers", file.entries, kMaxLayers,
                [&](Entry& entry) { visit_fields(fields, entry); },
                {"", "in the order of computation"});
@@ -339,7 +343,11 @@ Network read_document(YamlReader root) {
   fields.finish();
   NetworkBuilder builder = located(root, [&] { return NetworkBuilder(file.name, file.input); });
   EntriesBuilder(std::move(file.entries), root.items("layers"), builder).build();
-  return located(root, [&] { return builder.build(); });
+  return located(root, [&] {
+    Network network = builder.build();
+    set_batch(network, file.batch);
+    return network;
+  });
 }
 
 }  // namespace

@@ -72,8 +72,9 @@ void write_network(std::ostream& os, const Network& network) {
   const Shape& input = network.input;
   os << "name: " << quoted_if_needed(network.name) << "\n"
      << fmt::format("input: {{channels: {}, height: {}, width: {}}}\n", input.channels,
-                    input.height, input.width)
-     << "layers:\n";
+                    input.height, input.width);
+  if (network.batch != 1) os << fmt::format("batch: {}\n", network.batch);
+  os << "layers:\n";
   for (const Layer& layer : network.layers) {
     os << fmt::format("  - {{{}}}  # {}x{}x{}\n", entry_of(network, layer), layer.ofm.channels,
                       layer.ofm.height, layer.ofm.width);

@@ -116,7 +116,7 @@ ColumnRule rule_of(Column column) {
     case Column::kK:
       return {"K", kMaxDimension};
     case Column::kBatch:
-      return {"batch", kMaxDimension};
+      return {"batch", kMaxBatch};
     case Column::kSparsity:
       return {"sparsity", 0};
     case Column::kName:
@@ -403,8 +403,11 @@ class TopologyReader {
   }
 
   void add(std::string_view given, const Shape& input, Layer layer, const Sizes& sizes) {
-    if (sizes[Column::kBatch] > 1)
-      fail("batch", fmt::format("is {}; a batch is not modelled", sizes[Column::kBatch]));
+    const std::int64_t batch = std::max<std::int64_t>(sizes[Column::kBatch], 1);
+    if (!topology_.networks.empty() && batch != topology_.networks.front().batch) {
+      fail("batch", fmt::format("is {}, but {} in the first layer; all layers have one batch",
+                                batch, topology_.networks.front().batch));
+    }
     layer.name = names_.next(given);
     layer.inputs = {kNetworkInput};
     layer.bias = false;
@@ -412,6 +415,7 @@ class TopologyReader {
       NetworkBuilder builder(fmt::format("{}/{}", stem_, layer.name), input);
       builder.add(std::move(layer), PaddingRule::valid());
       topology_.networks.push_back(builder.build());
+      set_batch(topology_.networks.back(), batch);
     } catch (const LayerError& e) {
       fail(e.key(), e.what());
     }

@@ -20,7 +20,7 @@ struct ScalesimTopology {
 ///   name, M, N, K
 ///
 /// The header says the order of the columns, and which of these are there too: stride of columns
-/// (unnamed ones behind a convolution are it), batch, sparsity ("1:1" only). Columns of other names
+/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" only). Columns of other names
 /// are not read. Blank lines and comments (`#`) are passed over, and, with a warning, lines without
 /// numbers. Separators are commas or tabs.
 ///

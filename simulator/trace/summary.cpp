@@ -46,10 +46,12 @@ Json json_of(const Summary& s) {
   json["warnings"] = s.info.warnings;
   json["num_layers"] = s.num_layers;
   json["params"] = s.info.num_params;
+  json["batch"] = s.info.batch;
   json["macs"] = s.macs;
   json["effective_macs"] = s.effective_macs;
   json["total_cycles"] = s.total_cycles;
   json["latency_ms"] = s.latency_ms;
+  json["latency_ms_per_image"] = s.ms_per_image();
   json["compute_cycles"] = s.compute_cycles;
   json["setup_cycles"] = s.setup_cycles;
   json["stall_dram_cycles"] = s.stall_dram_cycles;

@@ -19,6 +19,7 @@ struct RunInfo {
   std::uint64_t network_hash = 0;     // fnv1a64 of the text of the files
   std::uint64_t hardware_hash = 0;
   std::int64_t num_params = 0;
+  std::int64_t batch = 1;  // images of one inference
   double clock_mhz = 0.0;
   std::int64_t peak_macs_per_cycle = 0;
 };
@@ -28,7 +29,7 @@ struct Summary {
   RunInfo info;
   std::int64_t num_layers = 0;  // rows, including fused ones
   std::int64_t total_cycles = 0;
-  double latency_ms = 0.0;
+  double latency_ms = 0.0;  // of the batch
   std::int64_t macs = 0;
   std::int64_t effective_macs = 0;
   std::int64_t dram_read_bytes = 0;
@@ -46,6 +47,8 @@ struct Summary {
   std::int64_t stall_weight_cycles = 0;
   std::int64_t stall_bias_cycles = 0;
   std::int64_t stall_write_cycles = 0;
+
+  double ms_per_image() const { return latency_ms / static_cast<double>(info.batch); }
 };
 
 Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows);

@@ -59,6 +59,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"fused_into", &TraceRow::fused_into},
     {"index", &TraceRow::index},
     {"num_layers", &TraceRow::num_layers},
+    {"batch", &TraceRow::batch},
     {"inputs", &TraceRow::inputs},
     {"dilation", &TraceRow::dilation},
     {"padding", &TraceRow::padding},

@@ -77,6 +77,12 @@ class Rebuilder {
       }
     }
     Network network = builder.build();
+    const std::size_t first = row_of_layer_.front();
+    try {
+      set_batch(network, at(first).batch);
+    } catch (const LayerError& e) {
+      trace_.fail(first, e.key(), e.what());
+    }
     check_descriptions(network);
     return network;
   }
@@ -213,10 +219,11 @@ void describe_layer(const Network& network, int index, TraceRow& row) {
   row.kernel = {layer.kernel_height, layer.kernel_width};
   row.stride = layer.stride;
   row.groups = layer.groups;
-  row.macs = layer.num_macs();
-  row.effective_macs = layer.num_effective_macs();
+  row.macs = network.batch * layer.num_macs();
+  row.effective_macs = network.batch * layer.num_effective_macs();
   row.index = index;
   row.num_layers = static_cast<std::int64_t>(network.layers.size());
+  row.batch = network.batch;
   row.inputs = inputs_text(network, layer);
   row.dilation = layer.dilation;
   row.padding = layer.padding;

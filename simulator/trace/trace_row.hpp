@@ -52,6 +52,7 @@ struct TraceRow {
   std::string fused_into;       // the layers that it is fused into, joined by '+'; otherwise empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers
+  std::int64_t batch = 1;       // images; shapes are of one, MACs, cycles and bytes of all
   std::string inputs;           // names joined by ';', "input" is the network input
   std::int64_t dilation = 1;
   Padding padding;

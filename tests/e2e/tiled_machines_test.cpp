@@ -62,7 +62,10 @@ class TiledMachineTest : public ::testing::TestWithParam<Kind> {
  protected:
   std::vector<MappedNetwork> networks_that_keep_channels() const {
     std::vector<Network> random;
-    for (int seed = 0; seed < 60; ++seed) random.push_back(random_network(seed));
+    for (int seed = 0; seed < 60; ++seed) {
+      random.push_back(random_network(seed));
+      random.back().batch = 1 + seed % 3;
+    }
     std::vector<MappedNetwork> mapped;
     map_those_that_fit(machine_, std::move(random), mapped);
     EXPECT_GT(mapped.size(), 30u);

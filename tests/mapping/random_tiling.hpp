@@ -93,6 +93,10 @@ inline Tiling random_tiling(Random& random, const TileProblem& problem) {
       tiling.tile.pixels = tiling.pixels.strip * random.between(1, lines);
     }
   }
+  if (problem.keeps_images_apart() && tiling.pixels.strip == 0)
+    tiling.tile.pixels = random.one_in(2)
+                             ? size(problem.image_pixels())
+                             : problem.image_pixels() * random.between(1, problem.batch());
   tiling.order = random.pick(all_orders());
   tiling.keeps_sums = random.one_in(2);
   return tiling;

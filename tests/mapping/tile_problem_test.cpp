@@ -107,6 +107,42 @@ TEST(TileProblemTest, ABlockLoadsTheRectangleThatItsProductsReach) {
   EXPECT_GT(num_parts_of_windows, 100);
 }
 
+// A tile of several images loads what it loads of each of them.
+TEST(TileProblemTest, ABlockOfABatchLoadsWhatItLoadsOfEachImage) {
+  int num_of_several = 0;
+  for (int seed = 0; seed < kNumLayers; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    const Layer layer = random_layer(random, Op::kConv2d, 9, 8);
+    const std::int64_t batch = random.between(2, 5);
+    const TileProblem one(layer, 4);
+    const TileProblem problem(layer, 4, batch);
+    const Tiling tiling = random_tiling(random, problem);
+    SCOPED_TRACE(fmt::format("seed {}: batch {}, {}", seed, batch, to_string(problem, tiling)));
+    const std::int64_t image = one.extent().pixels;
+    ASSERT_EQ(problem.extent().pixels, batch * image);
+    for (TileWalk walk(problem, tiling, Stationary::kNone); !walk.done(); walk.next()) {
+      TileBlock block = walk.step().block;
+      const std::int64_t bytes = problem.input_bytes(block);
+      const std::int64_t offset = problem.output_offset(block);
+      const std::int64_t outputs = block.groups.begin * one.extent().outputs + block.outputs.begin;
+      ASSERT_EQ(offset / (batch * image), outputs);
+      ASSERT_EQ(offset % (batch * image) / image, block.pixels.begin / image);
+      ASSERT_LT(problem.input_offset(block), batch * layer.ifm.num_elements());
+      std::int64_t expected = 0;
+      const TileRange all = block.pixels;
+      for (std::int64_t i = all.begin / image; i * image < all.end; ++i) {
+        block.pixels = {std::max(all.begin - i * image, std::int64_t{0}),
+                        std::min(all.end - i * image, image)};
+        expected += one.input_bytes(block);
+        ASSERT_EQ(one.weight_bytes(block), problem.weight_bytes(block));
+      }
+      ASSERT_EQ(bytes, expected);
+      if (all.begin / image != (all.end - 1) / image) ++num_of_several;
+    }
+  }
+  EXPECT_GT(num_of_several, 500);
+}
+
 TEST(TileProblemTest, ATransposedLayerLoadsAsMuchInTransposedTiles) {
   for (int seed = 0; seed < kNumLayers; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));

@@ -48,12 +48,16 @@ std::vector<TileBlock> blocks_of(const WalkCase& c) {
   const TileExtent& tile = c.tiling.tile;
   std::vector<TileBlock> blocks;
   TileBlock block;
-  const auto go_through = [](TileRange& range, std::int64_t size, std::int64_t end,
-                             const std::function<void()>& body) {
-    for (range.begin = 0; range.begin < end; range.begin += size) {
+  const auto go_from = [](std::int64_t begin, TileRange& range, std::int64_t size, std::int64_t end,
+                          const std::function<void()>& body) {
+    for (range.begin = begin; range.begin < end; range.begin += size) {
       range.end = std::min(range.begin + size, end);
       body();
     }
+  };
+  const auto go_through = [&](TileRange& range, std::int64_t size, std::int64_t end,
+                              const std::function<void()>& body) {
+    go_from(0, range, size, end, body);
   };
   const std::function<void(std::size_t)> nest = [&](std::size_t depth) {
     if (depth == 3) return blocks.push_back(block);
@@ -62,18 +66,23 @@ std::vector<TileBlock> blocks_of(const WalkCase& c) {
       case TileLoop::kPixels: {
         const Shape& map = c.problem.ofm();
         const std::int64_t strip = c.tiling.pixels.strip;
-        if (strip == 0) return go_through(block.pixels, tile.pixels, whole.pixels, body);
+        const std::int64_t image = c.problem.image_pixels();
+        if (strip == 0) {
+          const bool is_part = c.problem.keeps_images_apart() && tile.pixels < image;
+          const std::int64_t part = is_part ? image : whole.pixels;
+          for (std::int64_t first = 0; first < whole.pixels; first += part)
+            go_from(first, block.pixels, tile.pixels, first + part, body);
+          return;
+        }
         const bool by_columns = c.tiling.pixels.by_columns;
         const std::int64_t line = by_columns ? map.height : map.width;
         const std::int64_t lines = by_columns ? map.width : map.height;
-        for (std::int64_t begin = 0; begin < line; begin += strip) {
-          const std::int64_t width = std::min(strip, line - begin);
-          const std::int64_t end = (begin + width) * lines;
-          for (std::int64_t p = begin * lines; p < end; p = block.pixels.end) {
-            block.pixels = {p, std::min(p + tile.pixels / strip * width, end)};
-            body();
+        for (std::int64_t first = 0; first < whole.pixels; first += image)
+          for (std::int64_t begin = 0; begin < line; begin += strip) {
+            const std::int64_t width = std::min(strip, line - begin);
+            go_from(first + begin * lines, block.pixels, tile.pixels / strip * width,
+                    first + (begin + width) * lines, body);
           }
-        }
         return;
       }
       case TileLoop::kOutputs:

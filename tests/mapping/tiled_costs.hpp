@@ -78,7 +78,7 @@ inline DramEstimate dram_of(std::int64_t latency_cycles, std::int64_t bytes_per_
   return DramEstimate(dram);
 }
 
-/// A small layer of any op, sometimes with something fused into it.
+/// A small layer of any op, sometimes of several images or with something fused into it.
 inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
   static const std::vector<Op> kOps = {Op::kConv2d,
                                        Op::kConv2d,
@@ -91,7 +91,8 @@ inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
                                        Op::kMul};
   const Op op = random.pick(kOps);
   const bool is_dense = op == Op::kFullyConnected;
-  TileProblem problem(random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8), bias_bytes);
+  const Layer layer = random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8);
+  TileProblem problem(layer, bias_bytes, random.one_in(3) ? random.between(2, 5) : 1);
   using Second = TileProblem::Second;
   if (op == Op::kAdd || op == Op::kMul || random.one_in(3))
     problem.set_second(random.one_in(2) ? Second::kMap : Second::kVector);

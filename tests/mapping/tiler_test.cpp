@@ -94,6 +94,10 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
       Tiling other = random_tiling(random, c.problem);
       other.pixels.strip = 0;
       other.tile.pixels = random_halves(random, whole.pixels, unit.pixels);
+      const std::int64_t image = c.problem.image_pixels();
+      if (c.problem.keeps_images_apart())
+        other.tile.pixels = random.one_in(2) ? random_halves(random, image, unit.pixels)
+                                             : image * random_halves(random, c.problem.batch(), 1);
       if (other.tile.groups > 1)
         other.tile.groups = random_halves(random, whole.groups, unit.groups);
       if (other.tile.outputs < whole.outputs)

@@ -62,6 +62,28 @@ TEST(NetworkReaderTest, ExampleOfTheFormatReads) {
   EXPECT_EQ(layer_of(network, "classifier").ofm, (Shape{1000, 1, 1}));
 }
 
+TEST(NetworkReaderTest, ABatchMultipliesMacsAndLeavesShapesAndParameters) {
+  const auto of_batch = [](const std::string& batch) {
+    return "name: n\ninput: {channels: 8, height: 16, width: 12}\n" + batch +
+           "layers:\n  - {name: a, op: conv2d, out_channels: 4, kernel: 3}\n";
+  };
+  const Network one = read_network_text(of_batch(""), "n.yaml");
+  const Network all = read_network_text(of_batch("batch: 5\n"), "n.yaml");
+  EXPECT_EQ(one.batch, 1);
+  EXPECT_EQ(all.batch, 5);
+  EXPECT_EQ(all.num_macs(), 5 * one.num_macs());
+  EXPECT_EQ(all.num_params(), one.num_params());
+  EXPECT_EQ(text_of(all.layers[0]), text_of(one.layers[0]));
+  for (const char* batch : {"0", "-1", "65537", "1.5", "two", "[1]"}) {
+    EXPECT_THAT(error_of_text(of_batch(fmt::format("batch: {}\n", batch))),
+                StartsWith("n.yaml:3: batch: "))
+        << batch;
+  }
+  EXPECT_THAT(error_of_text("name: n\ninput: {channels: 1, height: 65536, width: 4096}\n"
+                            "batch: 20\nlayers:\n  - {name: a, op: max_pool, kernel: 1}\n"),
+              StartsWith("n.yaml:3: batch: "));
+}
+
 TEST(NetworkReaderTest, DefaultsAreStrideOneSamePaddingBiasAndNoActivation) {
   const Network network = parse({"name: c, op: conv2d, out_channels: 4, kernel: 3"});
   EXPECT_EQ(text_of(network.layers[0]),

@@ -46,6 +46,13 @@ TEST(NetworkWriterTest, EntryNamesOnlyWhatDiffersFromTheDefault) {
             "kernel: 1, stride: 1, padding: [0, 0, 0, 0]}  # 6x16x12\n");
 }
 
+TEST(NetworkWriterTest, TheBatchIsWrittenUnlessItIsOneImage) {
+  Network network = RandomNetwork(1).make(5);
+  EXPECT_EQ(written(network).find("batch"), std::string::npos);
+  network.batch = 7;
+  EXPECT_EQ(read_network_text(written(network), "written.yaml").batch, 7);
+}
+
 TEST(NetworkWriterTest, ShippedNetworksReadBackEqual) {
   const auto files = yaml_files_in("networks");
   ASSERT_FALSE(files.empty());

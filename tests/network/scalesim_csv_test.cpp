@@ -45,6 +45,22 @@ TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
             "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
 }
 
+TEST(ScalesimCsv, AColumnCanBeTheBatch) {
+  const std::string header = "Layer, M, N, K, Batch Size,\n";
+  const auto products = read_csv(header + "a, 5, 6, 7, 4,\nb, 8, 9, 1, 4\n");
+  EXPECT_EQ(products[0].batch, 4);
+  EXPECT_EQ(products[0].num_macs(), 4 * 5 * 6 * 7);
+  std::string with_batch = kHeader;
+  with_batch.insert(with_batch.size() - 1, " batch size");
+  EXPECT_EQ(read_csv(with_batch + "a,9,9,3,3,3,8,1,16\n")[0].batch, 16);
+  EXPECT_EQ(read_csv(kHeader + "a,9,9,3,3,3,8,1\n")[0].batch, 1);
+  EXPECT_THAT(csv_error(header + "a,5,6,7,4\nb,5,6,7,5\n"),
+              StartsWith("dir/alex net.csv:3: batch: "));
+  EXPECT_THAT(csv_error(header + "a,5,6,7,4\nb,5,6,7\n"),
+              StartsWith("dir/alex net.csv:3: batch: "));
+  EXPECT_THAT(csv_error(header + "a,5,6,7,0\n"), StartsWith("dir/alex net.csv:2: batch: "));
+}
+
 TEST(ScalesimCsv, TheNumberOfWindowsIsRoundedUp) {
   // M of the layer as SCALE-Sim v2 counts it: ceil((map - window + stride) / stride) a side.
   const auto side_of = [](int map, int window, int stride) {

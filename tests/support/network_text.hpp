@@ -31,6 +31,7 @@ inline std::string text_of(const Layer& layer) {
 inline std::string text_of(const Network& network) {
   std::string text = fmt::format("{} {}x{}x{}\n", network.name, network.input.channels,
                                  network.input.height, network.input.width);
+  if (network.batch != 1) text += fmt::format("batch {}\n", network.batch);
   for (const Layer& layer : network.layers) text += text_of(layer);
   return text;
 }

@@ -60,7 +60,11 @@ class TiledFeatures : public FeatureExtractor {
   }
 
   std::vector<LayerFeatures> extract(const Network& network) const override {
-    const Program program = map_tiled(network, machine_);
+    return TiledFeatures::extract_mapped(network, map_tiled(network, machine_));
+  }
+
+  std::vector<LayerFeatures> extract_mapped(const Network& network,
+                                            const Program& program) const override {
     const auto& tiled = std::get<TiledProgram>(program.core);
     const std::vector<tiled::LayerCycles> cycles = tiled::tile_timeline(tiled, machine_.dram);
     std::vector<LayerFeatures> features(network.layers.size());

@@ -288,6 +288,11 @@ std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config) {
 }
 
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule) {
+  if (network.batch != 1) {
+    throw InputError(fmt::format(
+        "a batch of {} images: the schedule of MIDAP is for one image; use a batch of 1",
+        network.batch));
+  }
   Graph graph{&network, &config, {}};
   Node input;
   input.name = "input";

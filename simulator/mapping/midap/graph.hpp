@@ -117,7 +117,8 @@ enum class Schedule { kReference, kPlain };
 
 /// Fuses global pools, lays out the first convolution as a matrix, pads channels, assigns slices of
 /// concats to their producers, and counts banks. Throws InputError naming the layer whose weights
-/// or columns fit no buffer, and PlanFailure if they fit only in the other schedule.
+/// or columns fit no buffer, or the batch if it is not one image, and PlanFailure if they fit only
+/// in the other schedule.
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule);
 
 }  // namespace tilewake::midap

@@ -90,7 +90,8 @@ class Placement {
       const int worker = worker_of(i);
       if (map.root < 0) {
         map.root = root_of(i);
-        map.bytes = network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
+        map.bytes =
+            network_.batch * network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
         map.first = worker;
         map.transfers = 1;
       }

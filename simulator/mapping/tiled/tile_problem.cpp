@@ -9,17 +9,17 @@
 namespace tilewake {
 namespace {
 
-TileExtent extent_of(const Layer& layer) {
-  const std::int64_t pixels = layer.ofm.height * layer.ofm.width;
+TileExtent extent_of(const Layer& layer, std::int64_t batch) {
+  const std::int64_t pixels = batch * layer.ofm.height * layer.ofm.width;
   const std::int64_t taps = layer.kernel_height * layer.kernel_width;
   switch (layer.op) {
     case Op::kConv2d:
       return {layer.groups, pixels, layer.ofm.channels / layer.groups,
               layer.ifm.channels / layer.groups * taps};
     case Op::kFullyConnected:
-      return {1, 1, layer.ofm.channels, layer.ifm.num_elements()};
+      return {1, batch, layer.ofm.channels, layer.ifm.num_elements()};
     case Op::kGlobalAvgPool:
-      return {layer.ofm.channels, 1, 1, layer.ifm.height * layer.ifm.width};
+      return {layer.ofm.channels, batch, 1, layer.ifm.height * layer.ifm.width};
     case Op::kDepthwiseConv2d:
     case Op::kMaxPool:
     case Op::kAvgPool:
@@ -36,9 +36,11 @@ TileExtent extent_of(const Layer& layer) {
 
 }  // namespace
 
-TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes)
+TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch)
     : op_(layer.op),
-      extent_(extent_of(layer)),
+      batch_(batch),
+      extent_(extent_of(layer, batch)),
+      image_pixels_(extent_.pixels / batch),
       kernel_height_(layer.kernel_height),
       kernel_width_(layer.kernel_width),
       stride_(layer.stride),
@@ -70,16 +72,26 @@ TileProblem TileProblem::transposed() const {
   return other;
 }
 
+std::int64_t TileProblem::num_images(TileRange pixels) const {
+  if (batch_ == 1) return 1;
+  return ceil_div(pixels.end, image_pixels_) - pixels.begin / image_pixels_;
+}
+
 LoopCut TileProblem::cut_pixels(const PixelOrder& order, std::int64_t tile) const {
+  if (batch_ > 1 && (!keeps_images_apart() || tile >= image_pixels_))
+    return LoopCut::even(extent_.pixels, tile);
   const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
   const std::int64_t lines = order.by_columns ? ofm_.width : ofm_.height;
-  if (order.strip == 0 || order.strip >= line) return LoopCut::even(extent_.pixels, tile);
-  LoopCut cut{extent_.pixels, tile, order.strip * lines, tile};
+  LoopCut cut{extent_.pixels, tile, image_pixels_, tile, batch_};
+  if (order.strip == 0 || order.strip >= line) return cut;
+  cut.strip = order.strip * lines;
   cut.last_tile = tile / order.strip * (cut.last_strip() / lines);
   return cut;
 }
 
 MapBox TileProblem::pixel_box(const PixelOrder& order, TileRange pixels) const {
+  if (pixels.size() >= image_pixels_) return {{0, ofm_.height}, {0, ofm_.width}};
+  if (batch_ > 1) pixels = {pixels.begin % image_pixels_, (pixels.end - 1) % image_pixels_ + 1};
   const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
   const std::int64_t lines = order.by_columns ? ofm_.width : ofm_.height;
   const std::int64_t width = order.strip == 0 ? line : std::min(order.strip, line);
@@ -129,9 +141,9 @@ std::int64_t TileProblem::input_channels(TileRange groups, TileRange depth) cons
 }
 
 std::int64_t TileProblem::input_elements(const TileBlock& block) const {
-  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return 1;
   if (!has_window_) return block.pixels.size();
-  return input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
+  return num_images(block.pixels) *
+         input_box(pixel_box(block.order, block.pixels), tap_box(block.depth)).size();
 }
 
 /// Rows and columns are at most as many as those of the windows.
@@ -140,7 +152,7 @@ std::int64_t TileProblem::kept_elements(const PixelOrder& order, TileRange pixel
   const MapBox outputs = pixel_box(order, pixels);
   const MapBox inputs = input_box(outputs, taps);
   const std::int64_t in_map =
-      std::min(inputs.rows.size(), outputs.rows.size() * taps.rows.size()) *
+      num_images(pixels) * std::min(inputs.rows.size(), outputs.rows.size() * taps.rows.size()) *
       std::min(inputs.columns.size(), outputs.columns.size() * taps.columns.size());
   return std::min(in_map, pixels.size() * taps.size());
 }
@@ -165,23 +177,27 @@ std::int64_t TileProblem::weight_bytes(const TileBlock& block) const {
 }
 
 std::int64_t TileProblem::input_offset(const TileBlock& block) const {
-  if (op_ == Op::kFullyConnected) return block.depth.begin;
-  const std::int64_t plane = ifm_.height * ifm_.width;
-  if (op_ == Op::kGlobalAvgPool) return block.groups.begin * plane + block.depth.begin;
+  if (op_ == Op::kFullyConnected) return block.depth.begin * batch_ + block.pixels.begin;
+  const std::int64_t plane = batch_ * ifm_.height * ifm_.width;
+  if (op_ == Op::kGlobalAvgPool)
+    return block.groups.begin * plane + block.depth.begin * batch_ + block.pixels.begin;
   const std::int64_t channel =
       op_ == Op::kConv2d ? block.groups.begin * (extent_.depth / taps_) + block.depth.begin / taps_
                          : block.groups.begin;
   if (!has_window_) return channel * plane + first_pixel(block);
   const MapBox box = input_box(pixel_box(block.order, block.pixels), tap_box(block.depth));
   // A block that reads only padding begins after the map: keep its address inside.
-  return channel * plane + std::min(box.rows.begin, ifm_.height - 1) * ifm_.width +
+  const std::int64_t image = block.pixels.begin / image_pixels_;
+  return channel * plane + image * ifm_.height * ifm_.width +
+         std::min(box.rows.begin, ifm_.height - 1) * ifm_.width +
          std::min(box.columns.begin, ifm_.width - 1);
 }
 
-/// The number of the block's first pixel, row by row.
+/// The number of the block's first pixel: image by image, and row by row.
 std::int64_t TileProblem::first_pixel(const TileBlock& block) const {
   const MapBox box = pixel_box(block.order, {block.pixels.begin, block.pixels.begin + 1});
-  return box.rows.begin * ofm_.width + box.columns.begin;
+  const std::int64_t image = block.pixels.begin / image_pixels_;
+  return (image * ofm_.height + box.rows.begin) * ofm_.width + box.columns.begin;
 }
 
 std::int64_t TileProblem::output_offset(const TileBlock& block) const {
@@ -199,11 +215,26 @@ std::int64_t TileProblem::weight_offset(const TileBlock& block) const {
 
 std::size_t TileProblem::hash() const {
   std::uint64_t hash = 0;
-  for (const std::int64_t value :
-       {static_cast<std::int64_t>(op_), extent_.groups, extent_.outputs, extent_.depth,
-        kernel_height_, kernel_width_, stride_, dilation_, pad_top_, pad_left_, ifm_.height,
-        ifm_.width, ofm_.height, ofm_.width, bias_bytes_, static_cast<std::int64_t>(second_),
-        std::int64_t{on_chip_.input}, std::int64_t{on_chip_.second}, std::int64_t{on_chip_.output}})
+  for (const std::int64_t value : {static_cast<std::int64_t>(op_),
+                                   batch_,
+                                   extent_.groups,
+                                   extent_.outputs,
+                                   extent_.depth,
+                                   kernel_height_,
+                                   kernel_width_,
+                                   stride_,
+                                   dilation_,
+                                   pad_top_,
+                                   pad_left_,
+                                   ifm_.height,
+                                   ifm_.width,
+                                   ofm_.height,
+                                   ofm_.width,
+                                   bias_bytes_,
+                                   static_cast<std::int64_t>(second_),
+                                   std::int64_t{on_chip_.input},
+                                   std::int64_t{on_chip_.second},
+                                   std::int64_t{on_chip_.output}})
     hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
   return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }
@@ -211,12 +242,13 @@ std::size_t TileProblem::hash() const {
 std::int64_t TileProblem::second_bytes(const TileBlock& block) const {
   if (second_ == Second::kNone) return 0;
   const std::int64_t channels = block.groups.size() * block.outputs.size();
-  return second_ == Second::kVector ? channels : channels * block.pixels.size();
+  return channels * (second_ == Second::kVector ? num_images(block.pixels) : block.pixels.size());
 }
 
 std::int64_t TileProblem::second_offset(const TileBlock& block) const {
   if (second_ == Second::kMap) return output_offset(block);
-  return block.groups.begin * extent_.outputs + block.outputs.begin;
+  const std::int64_t channel = block.groups.begin * extent_.outputs + block.outputs.begin;
+  return channel * batch_ + block.pixels.begin / image_pixels_;
 }
 
 }  // namespace tilewake

@@ -29,7 +29,7 @@ struct MapBox {
 /// Extents of the four loops of a layer, or of a tile of it.
 struct TileExtent {
   std::int64_t groups = 1;   // of independent channels
-  std::int64_t pixels = 1;   // of the output map
+  std::int64_t pixels = 1;   // of the output maps of all images
   std::int64_t outputs = 1;  // output channels of a group
   std::int64_t depth = 1;    // products of one output: input channel, then tap of the window
 
@@ -50,7 +50,7 @@ struct TileBlock {
 
 /// A layer as loops over groups, pixels, outputs and depth, and the sizes of its blocks.
 ///
-/// | op | groups | pixels | outputs | depth |
+/// | op | groups | pixels of an image | outputs | depth |
 /// |---|---|---|---|---|
 /// | conv2d | groups | oh ow | oc / groups | ic / groups x kh kw |
 /// | depthwise_conv2d, pools | channels | oh ow | 1 | kh kw |
@@ -65,18 +65,28 @@ struct TileBlock {
 /// (im2col) if these are smaller. Taps of several channels are those of the whole window. Ops
 /// without a window, and 1x1 convolutions of stride 1, load one element per pixel. An element is
 /// one byte.
+///
+/// The pixels of a batch are one loop, image after image, and tensors are stored channel by
+/// channel, each with the pixels of all images. Where the input of a tile depends on its place in
+/// the map, a tile is a part of one image, or several whole ones; otherwise it is any range.
 class TileProblem {
  public:
-  TileProblem(const Layer& layer, std::int64_t bias_bytes);
+  TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch = 1);
 
   const TileExtent& extent() const { return extent_; }
+  std::int64_t batch() const { return batch_; }
+  std::int64_t image_pixels() const { return image_pixels_; }
+  /// Whether a tile of less than an image must not contain pixels of two.
+  bool keeps_images_apart() const {
+    return batch_ > 1 && (has_window_ || second_ == Second::kVector);
+  }
   Op op() const { return op_; }
   /// Products of depth per input channel: the taps of the window.
   std::int64_t taps() const { return taps_; }
   std::int64_t kernel_width() const { return kernel_width_; }
 
   /// Tiles of `tile` pixels. In strips, `tile` is a multiple of the strip's width: a tile has as
-  /// many lines in each strip.
+  /// many lines in each strip. If images are kept apart, `tile` is at most an image, or a multiple.
   LoopCut cut_pixels(const PixelOrder& order, std::int64_t tile) const;
   /// Whether the input of a tile depends on its position in the map and on its taps: otherwise it
   /// is one element for each pixel, or for each product.
@@ -92,7 +102,7 @@ class TileProblem {
            kernel_height_ == kernel_width_ && pad_top_ == pad_left_;
   }
 
-  /// The smallest rectangle that contains these pixels.
+  /// The smallest rectangle of the map that contains these pixels of one image, or of several.
   MapBox pixel_box(const PixelOrder& order, TileRange pixels) const;
   /// The smallest rectangle that contains the taps of these products.
   MapBox tap_box(TileRange depth) const;
@@ -143,10 +153,13 @@ class TileProblem {
 
  private:
   bool moves_window() const;
+  std::int64_t num_images(TileRange pixels) const;
   std::int64_t first_pixel(const TileBlock& block) const;
 
   Op op_;
+  std::int64_t batch_ = 1;
   TileExtent extent_;
+  std::int64_t image_pixels_ = 1;
   std::int64_t taps_ = 1;
   std::int64_t kernel_height_ = 1;
   std::int64_t kernel_width_ = 1;

@@ -60,7 +60,7 @@ class GraphMaker {
 
   std::int64_t allocate(const Shape& shape) {
     const std::int64_t address = end_;
-    end_ += round_up(shape.num_elements(), kAlignment);
+    end_ += round_up(network_.batch * shape.num_elements(), kAlignment);
     return address;
   }
 
@@ -84,7 +84,7 @@ class GraphMaker {
           node(input).stored_in = i;
           placed[static_cast<std::size_t>(input)] = true;
         }
-        address += network_.shape_of(input).num_elements();
+        address += network_.batch * network_.shape_of(input).num_elements();
       }
     }
     for (int i = 0; i < num_layers(); ++i)

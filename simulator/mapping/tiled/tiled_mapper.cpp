@@ -84,7 +84,8 @@ class TiledMapper {
 
   void map_node(int index) {
     const Layer& l = layer(index);
-    TiledLayer tiled{index, TileProblem(l, machine_.memory.accumulator_bytes), {}, {}};
+    TiledLayer tiled{
+        index, TileProblem(l, machine_.memory.accumulator_bytes, network_.batch), {}, {}};
     int first = l.inputs[0];
     int second = node(index).second;
     if (l.is_elementwise()) {
@@ -98,7 +99,8 @@ class TiledMapper {
     tiled.problem.set_on_chip(
         {is_on_chip(first), tiled.problem.has_second() && is_on_chip(second), is_on_chip(index)});
     const Shape& map = network_.shape_of(first);
-    tiled.input_address = graph_.address_of(first) + l.first_channel * map.height * map.width;
+    tiled.input_address =
+        graph_.address_of(first) + network_.batch * l.first_channel * map.height * map.width;
     add_reads(tiled, first);
     if (tiled.problem.has_second()) {
       tiled.second_address = graph_.address_of(second);
@@ -128,7 +130,7 @@ class TiledMapper {
         producers.add(layer(host >= 0 ? host : input).name);
         for (const int writer : writers_of(input)) writers.push_back(writer);
       }
-      address += shape.num_elements();
+      address += network_.batch * shape.num_elements();
     }
     if (node(index).copies.empty()) program_.layers.back().fused_into = producers.text();
     budget_.spend(l.name, static_cast<double>(writers.size()));  // nested ones repeat them
@@ -139,7 +141,7 @@ class TiledMapper {
     Layer l;
     l.op = Op::kConcat;
     l.ifm = l.ofm = network_.shape_of(input);
-    TiledLayer tiled{concat, TileProblem(l, 0), {}, {}};
+    TiledLayer tiled{concat, TileProblem(l, 0, network_.batch), {}, {}};
     tiled.input_address = graph_.address_of(input);
     tiled.output_address = address;
     tiled.problem.set_on_chip({is_on_chip(input), false, is_on_chip(concat)});
@@ -163,13 +165,13 @@ class TiledMapper {
   }
 
   void add(TiledLayer tiled, const std::string& name) {
-    const TilingPlan plan = plan_of(tiled.problem, name);
+    TilingPlan plan = plan_of(tiled.problem, name);
     tiled.tiling = plan.tiling;
     tiled.sums_address = graph_.end_address;
     budget_.spend(name, plan.steps);
     program_.layers.back().steps += plan.steps;
     program_.layers.back().milestones += plan.num_tiles;
-    program_.layers.back().plan = to_string(tiled.problem, tiled.tiling);
+    program_.layers.back().plan = std::move(plan.text);
     tiled_.layers.push_back(std::move(tiled));
   }
 
@@ -194,6 +196,7 @@ class TiledMapper {
     const double bytes =
         traffic_of(problem, cuts, plan.tiling, machine_.memory.accumulator_bytes).total();
     plan.steps = static_cast<double>(plan.num_tiles) + bytes / machine_.dram.step_bytes();
+    plan.text = to_string(problem, plan.tiling);
     return plan;
   }
 

@@ -124,11 +124,20 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
   std::vector<PixelSizes> all;
   const auto add = [&](const PixelOrder& order, std::int64_t size) {
     const LoopCut cut = problem.cut_pixels(order, size);
-    if (cut.trips() > kMaxTrips) return;
+    if (cut.tiles_per_image() > kMaxTrips) return;
     TileBlock middle{{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, problem.taps()}, order};
     all.push_back({order, cut, problem.kept_elements(middle)});
   };
-  const std::vector<std::int64_t> sizes = sizes_of(problem.extent().pixels, unit);
+  const std::int64_t image = problem.image_pixels();
+  const std::vector<std::int64_t> sizes = sizes_of(image, unit);
+  if (problem.keeps_images_apart()) {
+    for (const std::int64_t images : sizes_of(problem.batch(), 1))
+      if (images > 1) add({}, images * image);
+  } else if (problem.batch() > 1) {
+    // A tile of less than an image can still be the best one.
+    for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
+      if (std::find(sizes.begin(), sizes.end(), size) == sizes.end()) add({}, size);
+  }
   for (const std::int64_t size : sizes) add({}, size);
   const Shape& map = problem.ofm();
   if (!problem.has_window() || map.height == 1 || map.width == 1) return all;
@@ -160,15 +169,16 @@ struct Tiler::Choice {
     weights = static_cast<double>(p.weight_bytes(all));
     all_input = static_cast<double>(p.input_bytes(all));
     const TileProblem::OnChip& on_chip = p.on_chip();
-    others = static_cast<double>((on_chip.output ? 0 : e.num_outputs()) +
-                                 (on_chip.second ? 0 : p.second_bytes(all)));
+    (on_chip.output ? others_on_chip : others) += static_cast<double>(e.num_outputs());
+    (on_chip.second ? others_on_chip : others) += static_cast<double>(p.second_bytes(all));
   }
 
   const TileProblem& problem;
   double least_compute;  // cycles
-  double weights;        // bytes, each once
-  double others;         // bytes of outputs and second operands in DRAM
-  double all_input;      // bytes, each once
+  double weights = 0.0;  // bytes, each once
+  double others = 0.0;   // bytes of outputs and second operands in DRAM
+  double others_on_chip = 0.0;
+  double all_input = 0.0;  // bytes, each once
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
 
@@ -307,20 +317,35 @@ double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double
   const double bandwidth = dram_.bytes_per_cycle();
   const auto port = static_cast<double>(memory_.features.bytes_per_cycle);
   const double from_dram = on_chip.input ? 0.0 : input_bytes;
-  double bytes = from_dram + choice.weights + choice.others;
-  if (trips.pixels > 1 && trips.outputs > 1)
-    bytes += std::min(from_dram * static_cast<double>(trips.outputs - 1),
-                      choice.weights * static_cast<double>(trips.pixels - 1));
-  double exposed = static_cast<double>(tile.input) / (on_chip.input ? port : bandwidth) +
-                   static_cast<double>(tile.weight) / bandwidth +
-                   static_cast<double>(tile.output) / (on_chip.output ? port : bandwidth);
-  if (memory_.input.num_slots == 1) exposed += from_dram / bandwidth;
-  if (memory_.weight.num_slots == 1) exposed += choice.weights / bandwidth;
-  if (memory_.output.num_slots == 1) exposed += choice.others / bandwidth;
-  const double compute =
-      choice.least_compute + steps * static_cast<double>(cost_.least_step_cycles());
-  return std::floor(2.0 * latency_cycles_ + std::max(compute + exposed, bytes / bandwidth) +
-                    steps * step_cycles_);
+  const double from_chip = on_chip.input ? input_bytes : 0.0;
+  const auto input = static_cast<double>(tile.input);
+  const auto output = static_cast<double>(tile.output);
+  const double ends_on_chip =
+      ((on_chip.input ? input : 0.0) + (on_chip.output ? output : 0.0)) / port;
+  const double ends_in_dram = ((on_chip.input ? 0.0 : input) + static_cast<double>(tile.weight) +
+                               (on_chip.output ? 0.0 : output)) /
+                              bandwidth;
+  double waits = 0.0;
+  if (memory_.input.num_slots == 1) waits += from_dram / bandwidth + from_chip / port;
+  if (memory_.weight.num_slots == 1) waits += choice.weights / bandwidth;
+  if (memory_.output.num_slots == 1)
+    waits += choice.others / bandwidth + choice.others_on_chip / port;
+  const double compute = choice.least_compute +
+                         steps * static_cast<double>(cost_.least_step_cycles()) + waits +
+                         ends_on_chip + ends_in_dram;
+  // Times of both memories if each byte is moved once.
+  const double dram = (from_dram + choice.weights + choice.others) / bandwidth + ends_on_chip;
+  const double chip = (from_chip + choice.others_on_chip) / port + ends_in_dram;
+  double moving = std::max(dram, chip);
+  if (trips.pixels > 1 && trips.outputs > 1) {
+    const auto again = static_cast<double>(trips.outputs - 1);
+    const double with_input =
+        std::max(dram + from_dram * again / bandwidth, chip + from_chip * again / port);
+    const double with_weights =
+        std::max(dram + choice.weights * static_cast<double>(trips.pixels - 1) / bandwidth, chip);
+    moving = std::min(with_input, with_weights);
+  }
+  return std::floor(2.0 * latency_cycles_ + std::max(compute, moving) + steps * step_cycles_);
 }
 
 void Tiler::consider(const Sizes& sizes, Choice& choice) const {
@@ -350,12 +375,14 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
       if (!fits(footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes))) continue;
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
       const double latency = steps * step_cycles_;
-      // The data movement alone takes longer than the best tiling so far: skip the rest.
-      if (std::floor(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_) + latency) >
-          std::get<0>(choice.rank))
-        continue;
       auto& compute = compute_cycles[keeps_stationary(cuts, tiling, stationary) ? 1 : 0];
-      if (!compute) compute = compute_cycles_of(problem, cuts, tiling, cost_);
+      if (!compute) {
+        // The data movement alone takes longer than the best tiling so far: skip the rest.
+        if (std::floor(estimated_cycles(problem, cuts, traffic, 0, memory_, dram_) + latency) >
+            std::get<0>(choice.rank))
+          continue;
+        compute = compute_cycles_of(problem, cuts, tiling, cost_);
+      }
       const Choice::Rank rank{
           std::round(estimated_cycles(problem, cuts, traffic, *compute, memory_, dram_) + latency),
           traffic.total() + kStepBytes * steps};
@@ -369,6 +396,14 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
 
 void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
   const TileExtent& tile = sizes.tile;
+  const TileExtent& whole = choice.problem.extent();
+  const TileExtent trips{
+      ceil_div(whole.groups, tile.groups),
+      choice.problem.cut_pixels(sizes.pixels, tile.pixels).trips(),
+      ceil_div(whole.outputs, tile.outputs),
+      ceil_div(whole.depth, tile.depth),
+  };
+  if (least_time(choice, {}, choice.all_input, trips) > std::get<0>(choice.rank)) return;
   consider({choice.problem, tile.groups, choice.pixels(sizes.pixels, tile.pixels), tile.outputs,
             cut_depth(choice.problem, tile.depth)},
            choice);
@@ -380,20 +415,32 @@ void Tiler::refine(const TileExtent& unit, Choice& choice) const {
   const TileExtent& whole = problem.extent();
   for (bool better = true; better;) {
     const Choice::Rank before = choice.rank;
-    const auto try_sizes = [&](std::int64_t TileExtent::*loop) {
+    // Sizes of `extent` in multiples of `least`, and of `multiple`.
+    const auto try_near = [&](std::int64_t TileExtent::*loop, std::int64_t extent,
+                              std::int64_t least, std::int64_t multiple) {
       const Tiling best = *choice.tiling;
-      for (const std::int64_t trips : trips_near(ceil_div(whole.*loop, best.tile.*loop))) {
-        const std::int64_t even = ceil_div(whole.*loop, trips);
+      for (const std::int64_t trips : trips_near(ceil_div(extent, best.tile.*loop))) {
+        const std::int64_t even = round_up(ceil_div(extent, trips), least);
         Tiling tiling = best;
         tiling.tile.*loop = even;
         try_tiling(tiling, choice);
-        tiling.tile.*loop = std::min(round_up(even, unit.*loop), whole.*loop);
+        tiling.tile.*loop = std::min(round_up(even, multiple), extent);
         if (tiling.tile.*loop != even) try_tiling(tiling, choice);
       }
     };
+    const auto try_sizes = [&](std::int64_t TileExtent::*loop) {
+      try_near(loop, whole.*loop, 1, unit.*loop);
+    };
+    const auto try_pixels = [&] {
+      const std::int64_t image = problem.image_pixels();
+      const std::int64_t size = choice.tiling->tile.pixels;
+      if (!problem.keeps_images_apart()) return try_sizes(&TileExtent::pixels);
+      if (size >= image) try_near(&TileExtent::pixels, whole.pixels, image, image);
+      if (size <= image) try_near(&TileExtent::pixels, image, 1, unit.pixels);
+    };
     if (cuts_no_group(problem, *choice.tiling)) try_sizes(&TileExtent::groups);
     if (choice.tiling->pixels.strip == 0)
-      try_sizes(&TileExtent::pixels);
+      try_pixels();
     else
       refine_rectangle(choice);
     if (choice.tiling->tile.groups == 1 || !problem.has_weights()) {

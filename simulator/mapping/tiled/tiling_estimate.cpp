@@ -44,35 +44,46 @@ struct TileClass {
   bool last = false;  // of the loop
 };
 
-/// The first tile, those between, and the last one of a loop, as far as they exist. Those between
-/// have three sizes: of full strips, of their ends, and of the last strip.
+/// At most the first tile, those between, and the last one of a loop. Those between have up to four
+/// sizes: of full strips, of their ends, of the last strip of an image, and of its end.
 struct TileClasses {
-  std::array<TileClass, 5> classes;
+  std::array<TileClass, 6> classes;
   std::size_t size = 0;
 
   const TileClass* begin() const { return classes.data(); }
   const TileClass* end() const { return classes.data() + size; }
-  const TileClass& front() const { return classes[0]; }
-  const TileClass& back() const { return classes[size - 1]; }
 };
 
-TileClasses classes_of(const LoopCut& cut, bool stays) {
+/// @param stays    the stationary operand stays from tile to tile: first and last tile differ
+/// @param is_depth  the last tile differs: it completes the sums
+TileClasses classes_of(const LoopCut& cut, bool stays, bool is_depth) {
   const std::int64_t strips = cut.num_strips();
   const std::int64_t per_strip = cut.tiles_per_strip();
+  const bool has_first = stays && cut.trips() > 1;
+  const bool has_last = stays || is_depth;
+  std::array<TileClass, 4> between = {
+      TileClass{cut.tile, cut.images * (strips - 1) * (per_strip - 1), stays, stays, false},
+      TileClass{cut.end_of_strip(), cut.images * (strips - 1), stays, stays, false},
+      TileClass{cut.last_tile, cut.images * (per_strip - 1), stays, stays, false},
+      TileClass{cut.last(), cut.images - (has_last ? 1 : 0), stays, stays, false}};
   TileClasses all;
-  std::array<TileClass, 3> between = {
-      TileClass{cut.tile, (strips - 1) * (per_strip - 1), stays, stays, false},
-      TileClass{cut.end_of_strip(), strips - 1, stays, stays, false},
-      TileClass{cut.last_tile, per_strip - 1, stays, stays, false}};
-  if (strips * per_strip > 1) {
-    // A strip of one tile is its own end.
-    const std::size_t first = strips == 1 ? 2 : per_strip == 1 ? 1 : 0;
+  if (has_first) {
+    // A strip of one tile is its own end, and an image of one tile the end of its strip.
+    const std::size_t first = strips > 1 ? (per_strip > 1 ? 0 : 1) : (per_strip > 1 ? 2 : 3);
     --between[first].count;
     all.classes[all.size++] = {between[first].size, 1, false, stays, false};
   }
-  for (const TileClass& c : between)
-    if (c.count > 0) all.classes[all.size++] = c;
-  all.classes[all.size++] = {cut.last(), 1, stays && strips * per_strip > 1, false, true};
+  const std::size_t begin = all.size;
+  for (const TileClass& c : between) {
+    if (c.count == 0) continue;
+    std::size_t same = begin;
+    while (same < all.size && all.classes[same].size != c.size) ++same;
+    if (same < all.size)
+      all.classes[same].count += c.count;
+    else
+      all.classes[all.size++] = c;
+  }
+  if (has_last) all.classes[all.size++] = {cut.last(), 1, has_first, false, true};
   return all;
 }
 
@@ -92,15 +103,21 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
                          const MapBox& taps) {
   InputTotals totals;
   if (!problem.has_window()) return {cut.tile, static_cast<double>(cut.whole)};
+  const auto images = static_cast<double>(problem.batch());
+  if (cut.tile >= problem.image_pixels()) {  // whole images
+    const MapBox all = problem.pixel_box(order, {0, cut.tile});
+    return {problem.kept_elements(order, {0, cut.tile}, taps),
+            images * static_cast<double>(problem.input_box(all, taps).size())};
+  }
   const Shape& map = problem.ofm();
   const std::int64_t line = order.by_columns ? map.height : map.width;
   const std::int64_t lines = order.by_columns ? map.width : map.height;
   const std::int64_t strip = order.strip == 0 ? line : std::min(order.strip, line);
   if (cut.tile % strip != 0) {  // tiles that end within a line
-    for (std::int64_t i = 0; i < cut.trips(); ++i) {
+    for (std::int64_t i = 0; i < cut.tiles_per_image(); ++i) {
       const MapBox pixels = problem.pixel_box(order, cut.range(i));
       totals.largest = std::max(totals.largest, problem.kept_elements(order, cut.range(i), taps));
-      totals.sum += static_cast<double>(problem.input_box(pixels, taps).size());
+      totals.sum += images * static_cast<double>(problem.input_box(pixels, taps).size());
     }
     return totals;
   }
@@ -118,7 +135,7 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   };
   const InputTotals across = sizes(lines, cut.tile / strip, order.by_columns);
   const InputTotals along = sizes(line, strip, !order.by_columns);
-  return {across.largest * along.largest, across.sum * along.sum};
+  return {across.largest * along.largest, images * across.sum * along.sum};
 }
 
 }  // namespace
@@ -235,8 +252,11 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
                             traffic.output_bytes * static_cast<double>(accumulator_bytes);
   const TileBlock all{{0, whole.groups}, {0, whole.pixels}, {0, whole.outputs}, {0, whole.depth}};
   const bool by_channel = problem.second_bytes(all) < whole.num_outputs();
+  // Each tile of an image loads the image's values again.
+  const std::int64_t tiles_of_image =
+      std::max<std::int64_t>(1, cuts.pixels.trips() / problem.batch());
   traffic.second_bytes = static_cast<double>(problem.second_bytes(all)) *
-                         (by_channel ? static_cast<double>(cuts.pixels.trips()) : 1.0);
+                         (by_channel ? static_cast<double>(tiles_of_image) : 1.0);
   return traffic;
 }
 
@@ -252,10 +272,11 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   const Stationary stationary = cost.stationary(problem);
   const bool stays = keeps_stationary(cuts, tiling, stationary);
   const auto classes = [&](TileLoop loop) {
-    return classes_of(cuts.of(loop), stays && loop == free_loop_of(stationary));
+    return classes_of(cuts.of(loop), stays && loop == free_loop_of(stationary),
+                      loop == TileLoop::kDepth);
   };
   const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
-  const TileClasses group_classes = classes_of(groups, false);
+  const TileClasses group_classes = classes_of(groups, false, false);
   const TileClasses pixel_classes = classes(TileLoop::kPixels);
   const TileClasses output_classes = classes(TileLoop::kOutputs);
   const TileClasses depth_classes = classes(TileLoop::kDepth);
@@ -282,13 +303,9 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     (first ? context.first : context.last) = true;
     sum += cost.cycles(problem, extent, context);
   };
-  const bool head_stays =
-      pixel_classes.front().stays || output_classes.front().stays || depth_classes.front().stays;
-  add(cuts.tile(), {false, false, false, cuts.depth.trips() == 1, head_stays}, true);
-  const bool tail_continues = pixel_classes.back().continues || output_classes.back().continues ||
-                              depth_classes.back().continues;
+  add(cuts.tile(), {false, false, false, cuts.depth.trips() == 1, stays}, true);
   add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
-      {false, false, tail_continues, true, false}, false);
+      {false, false, stays, true, false}, false);
   return sum;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 #include "simulator/mapping/tiled/tile_walk.hpp"
@@ -16,6 +17,7 @@ struct TilingPlan {
   Tiling tiling;
   std::int64_t num_tiles = 0;
   double steps = 0.0;  // of a StepBudget
+  std::string text;    // the tiling in words
 };
 
 /// The plans of the layers that a machine has seen: networks repeat layers. May be used by several

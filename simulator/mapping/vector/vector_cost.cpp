@@ -35,8 +35,8 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       break;
     }
     case Op::kFullyConnected:
-      cycles += loop_nest_cycles(vectors_of(extent.outputs), ceil_div(extent.depth, c_.dot_length),
-                                 efficiency.fully_connected);
+      cycles += loop_nest_cycles(vectors_of(extent.outputs) * extent.pixels,
+                                 ceil_div(extent.depth, c_.dot_length), efficiency.fully_connected);
       break;
     case Op::kDepthwiseConv2d:
       cycles += loop_nest_cycles(channel_vectors, extent.depth, efficiency.depthwise_conv2d);
@@ -46,7 +46,8 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       cycles += loop_nest_cycles(channel_vectors, extent.depth, efficiency.pool);
       break;
     case Op::kGlobalAvgPool:
-      cycles += loop_nest_cycles(vectors_of(extent.groups), extent.depth, efficiency.pool);
+      cycles += loop_nest_cycles(vectors_of(extent.groups) * extent.pixels, extent.depth,
+                                 efficiency.pool);
       break;
     case Op::kAdd:
     case Op::kMul:

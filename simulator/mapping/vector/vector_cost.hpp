@@ -12,10 +12,10 @@ namespace tilewake::vector {
 /// |---|---|---|
 /// | conv2d, lanes over channels | pixels x ceil(outputs / L) a group | kh ceil(kw ic / d) |
 /// | conv2d, lanes over pixels | ceil(pixels / L) x outputs a group | the same |
-/// | fully_connected | ceil(outputs / L) | ceil(depth / d) |
+/// | fully_connected | images x ceil(outputs / L) | ceil(depth / d) |
 /// | depthwise_conv2d, pools | results / L, as above | taps of the window |
 /// | add, mul, copies (concat, channel_split, channel_shuffle) | ceil(results / L) | 1 |
-/// | global_avg_pool | ceil(channels / L) | pixels of the map |
+/// | global_avg_pool | images x ceil(channels / L) | pixels of the map |
 ///
 /// Dot products do not help a depthwise convolution: neighbours in its window are not adjacent in
 /// memory.

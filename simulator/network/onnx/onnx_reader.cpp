@@ -54,9 +54,10 @@ class Reader {
     check_opset();
     find_live_nodes();
     const OnnxInput& input = find_input();
-    const Dims dims = bound_dims(input, input_shape);
+    Dims dims = bound_dims(input, input_shape);
+    const std::int64_t batch = std::exchange(dims[0], 1);  // nodes are read for one image
     const bool channels_last = is_channels_last(input, dims);
-    OnnxValues values(shape_of(input, dims, channels_last), std::move(num_uses_));
+    OnnxValues values(shape_of(input, dims, channels_last), batch, std::move(num_uses_));
     OnnxValue image;
     image.dims = dims;
     image.is_channels_last = channels_last;
@@ -65,7 +66,7 @@ class Reader {
     define_initializers(values);
     for (const OnnxNode* node : live_nodes_) at_node(*node, [&] { read_node(values, *node); });
     check_outputs(values);
-    return {build(values), std::move(warnings_)};
+    return {build(values, batch), std::move(warnings_)};
   }
 
  private:
@@ -170,12 +171,6 @@ class Reader {
       if (dims[i] > kMaxDimension) {
         fail(fmt::format("input '{}': dimension {} is larger than {}", name, i, kMaxDimension));
       }
-    }
-    if (dims[0] != 1) {
-      fail(
-          fmt::format("input '{}' is a batch of {}; export the model for one image, or with a "
-                      "free batch",
-                      name, dims[0]));
     }
     return dims;
   }
@@ -282,7 +277,7 @@ class Reader {
     }
   }
 
-  Network build(const OnnxValues& values) const {
+  Network build(const OnnxValues& values, std::int64_t batch) const {
     const LayerDrafts& drafts = values.layers();
     std::optional<NetworkBuilder> builder;
     located("graph", model_.name, [&] { builder.emplace(network_name(), drafts.input()); });
@@ -290,7 +285,10 @@ class Reader {
       at_node(*draft.node, [&] { builder->add(draft.layer, draft.padding); });
     }
     std::optional<Network> network;
-    located("graph", model_.name, [&] { network = builder->build(); });
+    located("graph", model_.name, [&] {
+      network = builder->build();
+      set_batch(*network, batch);
+    });
     return std::move(*network);
   }
 

@@ -91,11 +91,14 @@ void read_reshape(OnnxValues& values, const OnnxNode& node) {
   const Dims from = input_dims(values, node);
   const auto target = integers_of_node(values, node, "shape", 1);
   if (!target) throw InputError("has no shape");
+  const bool is_map = !values.is_constant(node, 0);
   const bool keeps_zeros = integer_attribute(node, "allowzero", 0) != 0;
   Dims dims;
   std::size_t free = target->size();
   for (std::size_t i = 0; i < target->size(); ++i) {
     std::int64_t dim = (*target)[i];
+    // The constants of a model for a fixed batch have its number of images.
+    if (i == 0 && is_map && dim == values.batch()) dim = 1;
     if (dim == 0 && !keeps_zeros) {
       if (i >= from.size()) throw InputError(fmt::format("keeps dimension {}, which is none", i));
       dim = from[i];
@@ -117,7 +120,8 @@ void read_squeeze(OnnxValues& values, const OnnxNode& node) {
   const Dims from = input_dims(values, node);
   std::vector<bool> goes(from.size(), false);
   const auto axes = integers_of_node(values, node, "axes", 1);
-  for (std::size_t i = 0; i < from.size(); ++i) goes[i] = !axes && from[i] == 1;
+  const bool is_batch = values.batch() > 1 && !values.is_constant(node, 0);
+  for (std::size_t i = is_batch ? 1 : 0; i < from.size(); ++i) goes[i] = !axes && from[i] == 1;
   for (const std::int64_t axis : axes.value_or(std::vector<std::int64_t>{})) {
     const std::size_t at = axis_of(axis, from.size());
     if (from[at] != 1) throw InputError(fmt::format("drops axis {} of {}", axis, text_of(from)));

@@ -56,9 +56,11 @@ struct OnnxValue {
 /// The values of a graph while it is read, and the layers made so far.
 class OnnxValues {
  public:
-  /// `num_uses`: how many inputs of nodes and outputs of the graph bear each name.
-  OnnxValues(const Shape& input, std::unordered_map<std::string_view, int> num_uses)
-      : drafts_(input), num_uses_(std::move(num_uses)) {}
+  /// `num_uses`: how many inputs of nodes and outputs of the graph bear each name. The dims of maps
+  /// are those of one of `batch` images.
+  OnnxValues(const Shape& input, std::int64_t batch,
+             std::unordered_map<std::string_view, int> num_uses)
+      : drafts_(input), batch_(batch), num_uses_(std::move(num_uses)) {}
 
   // --- What a node reads. All throw InputError.
 
@@ -99,6 +101,7 @@ class OnnxValues {
   /// What an output of the graph stands for, nothing pending; null where no node gives it.
   const OnnxValue* output(std::string_view name);
   int num_uses(std::string_view name) const;
+  std::int64_t batch() const { return batch_; }
   const LayerDrafts& layers() const { return drafts_; }
 
  private:
@@ -111,6 +114,7 @@ class OnnxValues {
                 const PaddingRule& padding, std::size_t output = 0);
 
   LayerDrafts drafts_;
+  std::int64_t batch_ = 1;
   std::unordered_map<std::string_view, OnnxValue> values_;
   std::unordered_map<std::string_view, int> num_uses_;
   PlainNames names_;

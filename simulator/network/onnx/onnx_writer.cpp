@@ -412,11 +412,14 @@ std::string GraphWriter::take_name(const Layer& layer, const std::string& name) 
 }
 
 void set_feature_map(onnx::ValueInfoProto& value, const std::string& name, const Shape& shape,
-                     bool is_vector) {
+                     std::int64_t batch, bool is_vector) {
   value.set_name(name);
   onnx::TypeProto::Tensor& type = *value.mutable_type()->mutable_tensor_type();
   type.set_elem_type(onnx::TensorProto::FLOAT);
-  type.mutable_shape()->add_dim()->set_dim_param(kOnnxBatch);
+  if (batch == 1)
+    type.mutable_shape()->add_dim()->set_dim_param(kOnnxBatch);
+  else
+    type.mutable_shape()->add_dim()->set_dim_value(batch);
   Dims sizes = {shape.channels};
   if (!is_vector) sizes.insert(sizes.end(), {shape.height, shape.width});
   for (const std::int64_t size : sizes) type.mutable_shape()->add_dim()->set_dim_value(size);
@@ -433,7 +436,7 @@ void add_outputs(onnx::GraphProto& graph, const Network& network) {
     const bool is_vector = i == last && shape.height == 1 && shape.width == 1;
     set_feature_map(*graph.add_output(),
                     i == last ? kOnnxOutput : network.layers[static_cast<std::size_t>(i)].name,
-                    shape, is_vector);
+                    shape, network.batch, is_vector);
   }
 }
 
@@ -447,7 +450,8 @@ std::string write_onnx(const Network& network, const OnnxWeightSource& source) {
   for (std::size_t i = 0; i < network.layers.size(); ++i) writer.add_layer(static_cast<int>(i));
   if (ends_flattened(network)) writer.add_flatten_at_end();
   graph.set_name(network.name);
-  set_feature_map(*graph.add_input(), kOnnxInput, network.input, /*is_vector=*/false);
+  set_feature_map(*graph.add_input(), kOnnxInput, network.input, network.batch,
+                  /*is_vector=*/false);
   add_outputs(graph, network);
 
   model.set_ir_version(kOnnxIrVersion);

@@ -19,8 +19,8 @@ struct OnnxWeights {
 using OnnxWeightSource = std::function<OnnxWeights(const Layer& layer)>;
 
 /// The bytes of an ONNX model (opset 13, IR version 7) of `network`, with one float input "image"
-/// (N x C x H x W, N free); the last layer's output is "logits", and others that nobody reads bear
-/// their layer's name. read_onnx gives an equal network.
+/// (N x C x H x W; N is free, or a batch of several images); the last layer's output is "logits",
+/// and others that nobody reads bear their layer's name. read_onnx gives an equal network.
 ///
 /// Without a source the model has no weights but their shapes: zeros, by ConstantOfShape, so that
 /// it is small whatever the network's size and still a model that runs.

@@ -36,6 +36,14 @@ TEST(OnnxRoundTrip, RandomNetworksThatMoveChannelsComeBackEqual) {
   }
 }
 
+TEST(OnnxRoundTrip, TheBatchComesBack) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Network network = RandomNetwork(seed, RandomNetwork::Channels::kMove).make(12);
+    network.batch = 3;
+    EXPECT_EQ(text_after_onnx(network), text_of(network)) << "seed " << seed;
+  }
+}
+
 TEST(OnnxRoundTrip, WeightsChangeNothing) {
   std::vector<float> values;
   const OnnxWeightSource source = [&](const Layer& layer) -> OnnxWeights {

@@ -120,7 +120,40 @@ TEST(OnnxShapes, FreeSizesAreBoundByTheInputShape) {
             "m.onnx: --input-shape has 4 where input 'x' is fixed at 3 (dimension 1)");
   EXPECT_EQ(graph.error({1, 3, 8}),
             "m.onnx: --input-shape has 3 sizes, input 'x' has 4 dimensions");
-  EXPECT_THAT(graph.error({2, 3, 8, 8}), HasSubstr("is a batch of 2"));
+}
+
+TEST(OnnxShapes, TheBatchIsThatOfTheInputOrOfTheModel) {
+  OnnxGraph free_batch({-1, 3, 8, 8});
+  free_batch.conv("x", "c", {8, 3, 1, 1});
+  const Network two = free_batch.read({2, 3, 8, 8}).network;
+  EXPECT_EQ(two.batch, 2);
+  EXPECT_EQ(two.input, (Shape{3, 8, 8}));
+  EXPECT_EQ(two.num_macs(), 2 * 3 * 8 * 64);
+  EXPECT_THAT(free_batch.error({100'000, 3, 8, 8}), HasSubstr("must be from 1 to 65536"));
+  OnnxGraph fixed({4, 3, 8, 8});
+  fixed.conv("x", "c", {8, 3, 1, 1});
+  EXPECT_EQ(fixed.read().network.batch, 4);
+  EXPECT_THAT(fixed.error({2, 3, 8, 8}), HasSubstr("is fixed at 4"));
+}
+
+// As exporters write x.view(4, -1) and x.view(4, 2, 4, 8, 8) of a model for four images.
+TEST(OnnxShapes, ReshapesOfAModelForABatchHaveTheBatch) {
+  for (const std::vector<std::int64_t>& shape :
+       std::vector<std::vector<std::int64_t>>{{4, -1}, {4, 8 * 64}, {-1, 8 * 64}, {0, -1}}) {
+    OnnxGraph graph({4, 3, 8, 8});
+    graph.conv("x", "c", {8, 3, 1, 1});
+    graph.add("Reshape", {"c", graph.integers("s", shape)}, "r");
+    graph.add("MatMul", {"r", graph.weights("w", {8 * 64, 10}).name()}, "y");
+    const Network network = graph.read().network;
+    EXPECT_EQ(network.batch, 4);
+    EXPECT_EQ(network.layers.back().op, Op::kFullyConnected);
+    EXPECT_EQ(network.layers.back().ofm, (Shape{10, 1, 1}));
+  }
+  OnnxGraph graph({4, 3, 8, 8});
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("Reshape", {"c", graph.integers("s", {2, -1})}, "r");  // images in one vector
+  graph.add("MatMul", {"r", graph.weights("w", {2 * 8 * 64, 10}).name()}, "y");
+  EXPECT_THAT(graph.error(), HasSubstr("m.onnx: node"));
 }
 
 TEST(OnnxShapes, AFreeBatchIsOneImage) {

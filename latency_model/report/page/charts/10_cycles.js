@@ -26,7 +26,8 @@
       .sort((a, b) => b[0] - a[0]);
     const stall = shares.slice(1).find(([, label]) => label !== 'compute');
     const names = slowest(rows).slice(0, 3).map(row => `${row.layer} (${format.percent(row.share)})`);
-    return `${format.count(summary.total_cycles)} cycles, ${format.ms(summary.latency_ms)}: ` +
+    return `${format.count(summary.total_cycles)} cycles, ${format.ms(summary.latency_ms)}` +
+      `${summary.batch > 1 ? ` for ${summary.batch} images` : ''}: ` +
       `${format.percent(shares[0][0])} ${shares[0][1]}` +
       `${stall && stall[0] > 0 ? `, then ${stall[1]} (${format.percent(stall[0])})` : ''}. ` +
       `Slowest layers: ${names.join(', ')}. PE utilization: ${format.percent(summary.pe_utilization)}.`;
