@@ -85,6 +85,12 @@ struct BankedDramConfig {
   DramScheduling scheduling = DramScheduling::kInOrder;
   double npu_clock_mhz = 0.0;  // copied from the machine
 
+  /// Bytes of the largest request to one channel: transfers are split into such requests.
+  /// `in_order` is valid from this size on.
+  static constexpr std::int64_t kChannelRequestBytes = 4096;
+  /// Largest requests that a controller accepts before the first of them has ended.
+  std::int64_t requests_in_flight() const { return scheduling == DramScheduling::kInOrder ? 2 : 4; }
+
   std::int64_t burst_bytes() const { return device.burst_length * device.bus_bytes; }
   /// DRAM cycles of a burst on the data bus.
   std::int64_t burst_cycles() const;

@@ -50,6 +50,12 @@ std::int64_t access_bytes_of(const LatencyBandwidthDramConfig& /*c*/) { return k
 std::int64_t access_bytes_of(const BankedDramConfig& c) { return c.burst_bytes(); }
 std::int64_t access_bytes_of(const IdealDramConfig& /*config*/) { return kCacheLineBytes; }
 
+std::int64_t backlog_of(const LatencyBandwidthDramConfig& /*c*/) { return 0; }
+std::int64_t backlog_of(const BankedDramConfig& c) {
+  return c.requests_in_flight() * c.num_channels * BankedDramConfig::kChannelRequestBytes;
+}
+std::int64_t backlog_of(const IdealDramConfig& /*config*/) { return 0; }
+
 std::int64_t capacity_of(const LatencyBandwidthDramConfig& /*c*/) { return 0; }
 std::int64_t capacity_of(const BankedDramConfig& c) { return c.num_channels * c.channel_bytes(); }
 std::int64_t capacity_of(const IdealDramConfig& /*config*/) { return 0; }
@@ -129,6 +135,10 @@ double sustained_bytes_per_cycle(const DramConfig& dram) {
 
 std::int64_t access_bytes(const DramConfig& dram) {
   return std::visit([](const auto& model) { return access_bytes_of(model); }, dram);
+}
+
+std::int64_t backlog_bytes(const DramConfig& dram) {
+  return std::visit([](const auto& model) { return backlog_of(model); }, dram);
 }
 
 std::int64_t capacity_bytes(const DramConfig& dram) {

@@ -69,6 +69,10 @@ double sustained_bytes_per_cycle(const DramConfig& dram);
 /// Bytes of one access: a burst of a memory with banks, otherwise 64.
 std::int64_t access_bytes(const DramConfig& dram);
 
+/// Bytes of transfers that a memory with banks accepts in advance, which no request overtakes; 0
+/// for other models.
+std::int64_t backlog_bytes(const DramConfig& dram);
+
 /// Bytes of the whole memory; 0 if the model has no limit.
 std::int64_t capacity_bytes(const DramConfig& dram);
 

@@ -40,10 +40,13 @@ struct LayerWalk::Work {
   double bias = kLongAgo;           // arrival of its biases; initially without overtaking weights
   double first_arrival = kLongAgo;  // arrival of the first features
   bool loads = false;               // features come from DRAM
-  double store_cycles = 0.0;        // on the bus, for outputs that FMEM does not keep
+  double store_cycles = 0.0;        // on the bus, for outputs that go to DRAM
+  double busy_until = 0.0;          // earlier stores and loads are on the bus
+  double backlog = 0.0;             // latency of a request until then
   LayerCycles cycles;
 
   PassCosts costs() const { return {slots.pass_slots, own.latency, own.transfer}; }
+  PassTimes advanced(const PassTimes& from, double count) const;
   double total_slots() const { return slots.passes * slots.pass_slots; }
   /// Slots from the first slot of the layer to the read of the bias.
   double bias_slots() const { return slots.first_window_slots + kBiasStage; }
@@ -58,6 +61,26 @@ struct LayerWalk::Work {
   End run_passes(double features, double biases) const;
 };
 
+/// Passes whose requests wait for the backlog of the bus, then the others.
+PassTimes LayerWalk::Work::advanced(const PassTimes& from, double count) const {
+  double left = busy_until - from.begin;
+  if (backlog <= own.latency || left <= own.latency) return advance(from, costs(), count);
+  PassTimes at = from;
+  if (left > backlog) {
+    const PassCosts slow{slots.pass_slots, backlog, own.transfer};
+    const double gain = cycles_per_pass(slow) - own.transfer;  // of the queue, in a pass
+    const double num_slow = std::min(count, std::ceil((left - backlog) / gain));
+    at = advance(at, slow, num_slow);
+    count -= num_slow;
+    left -= num_slow * gain;
+  }
+  if (count > 0.0 && left > own.latency) {  // the rest of the queue
+    at = advance(at, {slots.pass_slots, left, own.transfer}, 1.0);
+    count -= 1.0;
+  }
+  return advance(at, costs(), count);
+}
+
 LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases) const {
   const double pass = slots.pass_slots;
   if (pass == 0.0) return {kBegin, {kBegin, first_ready}};  // windows in the padding only
@@ -69,38 +92,39 @@ LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases)
   }
   const PassTimes first{kBegin, first_ready};
   // The second pass may begin later than its weights alone would allow.
-  PassTimes at = advance(first, costs(), 1.0);
+  PassTimes at = advanced(first, 1.0);
   at.begin = std::max(at.begin, features + pass - 1.0);
   double index = 1.0;
   if (biases > kLongAgo) {
     const double reads_bias = std::floor((bias_slots() - 1.0) / pass);  // the pass that reads it
     if (reads_bias >= slots.passes) {
-      const double computed = advance(at, costs(), slots.passes - 1.0).begin;
+      const double computed = advanced(at, slots.passes - 1.0).begin;
       return {std::max(computed, biases - bias_slots() + total_slots()),
-              advance(first, costs(), slots.passes - 1.0)};
+              advanced(first, slots.passes - 1.0)};
     }
-    at = advance(at, costs(), reads_bias);
+    at = advanced(at, reads_bias);
     index += reads_bias;
     at.begin = std::max(at.begin, biases + index * pass - bias_slots());
   }
   End end;
-  end.last = slots.passes > index ? advance(at, costs(), slots.passes - 1.0 - index)
-                                  : advance(first, costs(), slots.passes - 1.0);
-  end.computed = advance(at, costs(), slots.passes - index).begin;
+  end.last = slots.passes > index ? advanced(at, slots.passes - 1.0 - index)
+                                  : advanced(first, slots.passes - 1.0);
+  end.computed = advanced(at, slots.passes - index).begin;
   return end;
 }
 
-LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time,
+LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, double backlog,
                      Schedule schedule)
     : graph_(graph),
       c_(*graph.config),
       dram_(dram),
-      stores_take_time_(stores_take_time),
       schedule_(schedule),
       prefetches_(graph.nodes.size(), -1),
       prepared_(graph.nodes.size(), false),
       next_(graph.nodes.size(), -1),
-      residency_(graph) {}
+      residency_(graph) {
+  bus_.backlog = backlog;
+}
 
 /// A request for weights, or for a column of the second operand. If the filters of a layer are
 /// split, its parts differ: `first` is the prefetched one; otherwise the average is returned.
@@ -164,6 +188,8 @@ LayerCycles LayerWalk::layer(const Node& node) {
   }
   work.streams_weights = node.type == NodeType::kConv || node.type == NodeType::kElementwise;
   work.cycles.slots = work.total_slots();
+  work.busy_until = bus_.behind;
+  work.backlog = bus_.backlog;
 
   request_at_start(work);
   work.cycles.weight_wait =
@@ -188,7 +214,8 @@ LayerCycles LayerWalk::layer(const Node& node) {
   bus_.advance(cycles.slots + cycles.setup + cycles.weight_wait + cycles.feature_wait +
                cycles.bias_wait + cycles.write_wait);
   // Stored in one piece when the layer ends, after the features that it requested.
-  if (stores_take_time_) bus_.queue = std::max(bus_.queue, 0.0) + work.store_cycles;
+  if (bus_.backlog > 0.0 && work.store_cycles > 0.0)
+    bus_.behind = bus_.queue = std::max(bus_.queue, 0.0) + work.store_cycles;
   return cycles;
 }
 
@@ -366,9 +393,7 @@ void LayerWalk::stream_features(Work& work) {
   }
   const std::int64_t kept_columns =
       plain ? (keeps_output ? node.width : 0) : times.kept * node.bank_columns;
-  work.store_cycles = static_cast<double>(std::max<std::int64_t>(node.width - kept_columns, 0) *
-                                          node.height * round_up(node.op_channels, c_.num_cims)) /
-                      static_cast<double>(dram_.bytes_per_cycle);
+  work.store_cycles = stored_bytes(node, kept_columns) / static_cast<double>(dram_.bytes_per_cycle);
   last_pass_ = 0.0;
   if (node.type != NodeType::kElementwise) {
     last_pass_ = times.last_share * work.slots.pass_slots;
@@ -379,7 +404,7 @@ void LayerWalk::stream_features(Work& work) {
   if (times.loads == 0) return;
   work.cycles.setup += static_cast<double>(times.bubbles);
   work.loads = true;
-  bus_.queue = times.bus_free;
+  bus_.behind = bus_.queue = times.bus_free;
   if (times.first_arrival > 0.0) work.first_arrival = times.first_arrival;
   const double computed = kBegin + work.total_slots() + work.cycles.weight_wait;
   // A single fragment is waited for once, while weights for the second pass arrive.
@@ -397,8 +422,10 @@ void LayerWalk::wait_for_biases(Work& work) {
            work.own.transfer * passing_requests(bias - work.second_request(), work.costs(), count);
   };
   if (work.next != nullptr && work.next->has_bias) bus_.bias = passed(bus_.bias, requests);
-  if (!work.loads)
-    bus_.queue += requests * work.own.transfer;  // otherwise counted in the stream of features
+  if (!work.loads) {  // otherwise counted in the stream of features
+    bus_.queue += requests * work.own.transfer;
+    if (bus_.behind > 0.0) bus_.behind += requests * work.own.transfer;
+  }
   if (!work.node.has_bias || work.slots.pass_slots == 0.0) return;
   double bias = work.bias;
   bool passed_by_next = work.next != nullptr;
@@ -416,6 +443,23 @@ void LayerWalk::wait_for_biases(Work& work) {
   const double without = work.run_passes(work.first_arrival, kLongAgo).computed;
   const double with = work.run_passes(work.first_arrival, bias).computed;
   work.cycles.bias_wait = std::max(0.0, with - without);
+}
+
+/// The whole output if it must be in DRAM, otherwise the columns that FMEM does not keep; copies
+/// for concats as a whole.
+double LayerWalk::stored_bytes(const Node& node, std::int64_t kept_columns) const {
+  const Node& tensor = graph_.tensor_of(node.id);
+  const auto column_bytes =
+      static_cast<double>(node.height * round_up(node.op_channels, c_.num_cims));
+  double columns = 0.0;
+  if (node.fused_pool < 0 || node.dram) {
+    columns = static_cast<double>(node.dram || tensor.dram
+                                      ? node.width
+                                      : std::max<std::int64_t>(node.width - kept_columns, 0));
+  }
+  std::size_t copies = node.copies.size();
+  if (tensor.id != node.id) copies += tensor.copies.size();
+  return column_bytes * (columns + static_cast<double>(copies) * static_cast<double>(node.width));
 }
 
 /// An output is written in one cycle, except the second operand of a concat and slices of a concat

@@ -29,8 +29,9 @@ struct LayerCycles {
 class LayerWalk {
  public:
   /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
-  /// @param stores_take_time  stores queue on the bus with features; in the reference they are free
-  LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time, Schedule schedule);
+  /// @param backlog  cycles of transfers that a memory with banks has accepted in advance, where
+  ///   stores queue on the bus with features; 0: stores are free, as in the reference
+  LayerWalk(const Graph& graph, const PlanningDram& dram, double backlog, Schedule schedule);
 
   /// `order`: every node after its inputs, fused pools where the schedule has them. result[i]
   /// belongs to order[i]; all zeros for a fused layer.
@@ -51,13 +52,13 @@ class LayerWalk {
   bool is_read_next(const Node& node) const;
   void wait_for_biases(Work& work);
   void request_next_weights(const Work& work);
+  double stored_bytes(const Node& node, std::int64_t kept_columns) const;
   double write_wait(const Work& work) const;
   Bus::Request weight_request(const Node& node, bool first) const;
 
   const Graph& graph_;
   const MidapConfig& c_;
   const PlanningDram& dram_;
-  bool stores_take_time_;
   Schedule schedule_;
   std::vector<int> prefetches_;  // by node: the node whose first weights it requests, or -1
   std::vector<bool> prepared_;   // by node: the previous layer requested its first weights

@@ -75,7 +75,8 @@ class MidapFeatures : public FeatureExtractor {
   MidapFeatures(const MidapConfig& core, const DramConfig& dram)
       : core_(core),
         dram_(planning_dram(dram)),
-        stores_take_time_(!std::holds_alternative<LatencyBandwidthDramConfig>(dram)) {}
+        backlog_(static_cast<double>(backlog_bytes(dram)) /
+                 static_cast<double>(dram_.bytes_per_cycle)) {}
 
   const FeatureSet& set() const override {
     static constexpr FeatureSet kSet{kOpClasses, kFeatures};
@@ -98,7 +99,7 @@ class MidapFeatures : public FeatureExtractor {
   std::vector<LayerFeatures> walk(const Graph& graph, const std::vector<int>& order,
                                   midap::Schedule schedule) const {
     const std::vector<midap::LayerCycles> cycles =
-        midap::LayerWalk(graph, dram_, stores_take_time_, schedule).run(order);
+        midap::LayerWalk(graph, dram_, backlog_, schedule).run(order);
     std::vector<LayerFeatures> features(graph.network->layers.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       const Node& node = graph.at(order[i]);
@@ -113,7 +114,7 @@ class MidapFeatures : public FeatureExtractor {
 
   MidapConfig core_;
   PlanningDram dram_;
-  bool stores_take_time_;
+  double backlog_;  // cycles
 };
 
 }  // namespace

@@ -109,7 +109,7 @@ class BankedController : public MemoryController {
         to_npu_(config.device.clock_mhz, config.npu_clock_mhz),
         channels_(static_cast<std::size_t>(config.num_channels), Channel(config)),
         interleave_(config),
-        max_request_bytes_(interleave_.stripe_bytes(kChannelRequestBytes)) {}
+        max_request_bytes_(interleave_.stripe_bytes(BankedDramConfig::kChannelRequestBytes)) {}
 
   /// Calls `serve(channel, first burst, number of bursts)` for every channel with bytes of the
   /// request.
@@ -127,9 +127,6 @@ class BankedController : public MemoryController {
   std::vector<Channel> channels_;
 
  private:
-  /// Per channel: InOrderController is valid from this size on.
-  static constexpr std::int64_t kChannelRequestBytes = 4096;
-
   const ChannelInterleave interleave_;
   const std::int64_t max_request_bytes_;
 };
