@@ -175,9 +175,10 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   return request;
 }
 
-std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed) {
+std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed, int num_networks) {
   CalibrateOptions options;
   options.seed = seed;
+  options.num_networks = num_networks;
   std::optional<Progress> progress;
   options.keep_going = [&progress](int done, int total) {
     if (!progress) progress.emplace("simulated", "networks", total);

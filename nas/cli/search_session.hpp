@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "latency_model/calibration_set.hpp"
 #include "latency_model/latency_model.hpp"
 #include "nas/cli/nas_options.hpp"
 #include "nas/cli/search_report.hpp"
@@ -34,7 +35,8 @@ class SearchSession {
   SearchResult run(const SearchRequest& request, Step last);
 
   /// A latency model calibrated now; none after an interrupt.
-  std::optional<LatencyModel> calibrate(std::uint64_t seed);
+  std::optional<LatencyModel> calibrate(std::uint64_t seed,
+                                        int num_networks = CalibrationSet::kDefaultSize);
 
  private:
   Machine machine_;
