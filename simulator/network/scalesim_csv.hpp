@@ -20,9 +20,9 @@ struct ScalesimTopology {
 ///   name, M, N, K
 ///
 /// The header says the order of the columns, and which of these are there too: stride of columns
-/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" only). Columns of other names
-/// are not read. Blank lines and comments (`#`) are passed over, and, with a warning, lines without
-/// numbers. Separators are commas or tabs.
+/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" only).
+/// Columns of other names are not read. Blank lines and comments (`#`) are passed over, and, with a
+/// warning, lines without numbers. Separators are commas or tabs.
 ///
 /// The layers of a topology are not connected, so each becomes a network "<stem of path>/<layer>"
 /// of one conv2d without bias and padding. A product is a 1 x 1 convolution from K to N channels on

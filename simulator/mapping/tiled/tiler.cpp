@@ -168,6 +168,8 @@ struct Tiler::Choice {
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
     weights = static_cast<double>(p.weight_bytes(all));
     all_input = static_cast<double>(p.input_bytes(all));
+    // Tiles leave out what is between windows.
+    least_input = p.kept_bytes(all) < p.input_bytes(all) ? 0.0 : all_input;
     const TileProblem::OnChip& on_chip = p.on_chip();
     (on_chip.output ? others_on_chip : others) += static_cast<double>(e.num_outputs());
     (on_chip.second ? others_on_chip : others) += static_cast<double>(p.second_bytes(all));
@@ -178,7 +180,8 @@ struct Tiler::Choice {
   double weights = 0.0;  // bytes, each once
   double others = 0.0;   // bytes of outputs and second operands in DRAM
   double others_on_chip = 0.0;
-  double all_input = 0.0;  // bytes, each once
+  double all_input = 0.0;    // bytes, each once
+  double least_input = 0.0;  // bytes that any tiling loads
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
 
@@ -195,17 +198,17 @@ struct Tiler::Choice {
 
 /// Tile sizes of all loops, not yet examined.
 struct Tiler::Sizes {
-  double least_time = 0.0;
+  LeastTime least;
   double steps = 0.0;
   std::int64_t groups = 1;
   std::int64_t outputs = 1;
   const PixelSizes* pixels = nullptr;
   const DepthCut* depth = nullptr;
 
-  std::tuple<double, double> bound() const { return {least_time, kStepBytes * steps}; }
-  /// Of a heap: the least time and the fewest steps come first.
+  Choice::Rank bound(double cycles) const { return {cycles, kStepBytes * steps}; }
+  /// Of a heap: the least time without the feature memory and the fewest steps come first.
   friend bool operator<(const Sizes& a, const Sizes& b) {
-    return std::tie(b.least_time, b.steps) < std::tie(a.least_time, a.steps);
+    return std::tie(b.least.by_dram, b.steps) < std::tie(a.least.by_dram, a.steps);
   }
 };
 
@@ -277,9 +280,9 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   if (!heap.empty()) consider(*std::max_element(heap.begin(), heap.end()), choice);
   for (auto depth = depths.begin() + 1; depth < depths.end(); ++depth) add_all(*depth);
   std::make_heap(heap.begin(), heap.end());
-  while (!heap.empty() && heap.front().bound() <= choice.rank) {
+  while (!heap.empty() && heap.front().bound(heap.front().least.by_dram) <= choice.rank) {
     std::pop_heap(heap.begin(), heap.end());
-    consider(heap.back(), choice);
+    if (heap.back().bound(heap.back().least.cycles) <= choice.rank) consider(heap.back(), choice);
     heap.pop_back();
   }
 }
@@ -291,7 +294,7 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
   TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(), 1, depth.cut.trips()};
-  if (least_time(choice, {}, choice.all_input, trips) > std::get<0>(choice.rank)) return;
+  if (least_time(choice, {}, choice.all_input, trips).cycles > std::get<0>(choice.rank)) return;
   TileFootprint least;
   if (depth.cut.tile >= problem.taps())
     least.input = groups * pixels.least_largest_input * depth.input.largest;
@@ -301,8 +304,8 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
     least.output = groups * outputs * pixels.cut.tile;
     if (!fits(least)) continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
-    const double time = least_time(choice, least, choice.all_input, trips);
-    if (time <= std::get<0>(choice.rank))
+    const LeastTime time = least_time(choice, least, choice.all_input, trips);
+    if (time.cycles <= std::get<0>(choice.rank))
       heap.push_back({time, num_steps(trips), groups, outputs, &pixels, &depth});
   }
 }
@@ -310,8 +313,8 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
 /// No tiling with these tiles takes less, rounded down. `tile` has the least that the largest tile
 /// loads and stores. If both pixels and outputs are cut, features are loaded for every tile of
 /// outputs, or weights for every tile of pixels.
-double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
-                         const TileExtent& trips) const {
+Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& tile,
+                                   double input_bytes, const TileExtent& trips) const {
   const double steps = num_steps(trips);
   const TileProblem::OnChip& on_chip = choice.problem.on_chip();
   const double bandwidth = dram_.bytes_per_cycle();
@@ -334,18 +337,21 @@ double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double
                          steps * static_cast<double>(cost_.least_step_cycles()) + waits +
                          ends_on_chip + ends_in_dram;
   // Times of both memories if each byte is moved once.
-  const double dram = (from_dram + choice.weights + choice.others) / bandwidth + ends_on_chip;
+  double by_dram = (from_dram + choice.weights + choice.others) / bandwidth;
   const double chip = (from_chip + choice.others_on_chip) / port + ends_in_dram;
-  double moving = std::max(dram, chip);
+  double by_both = std::max(by_dram + ends_on_chip, chip);
   if (trips.pixels > 1 && trips.outputs > 1) {
     const auto again = static_cast<double>(trips.outputs - 1);
-    const double with_input =
-        std::max(dram + from_dram * again / bandwidth, chip + from_chip * again / port);
+    const double with_input = by_dram + from_dram * again / bandwidth;
     const double with_weights =
-        std::max(dram + choice.weights * static_cast<double>(trips.pixels - 1) / bandwidth, chip);
-    moving = std::min(with_input, with_weights);
+        by_dram + choice.weights * static_cast<double>(trips.pixels - 1) / bandwidth;
+    by_dram = std::min(with_input, with_weights);
+    by_both = std::min(std::max(with_input + ends_on_chip, chip + from_chip * again / port),
+                       std::max(with_weights + ends_on_chip, chip));
   }
-  return std::floor(2.0 * latency_cycles_ + std::max(compute, moving) + steps * step_cycles_);
+  const double others = 2.0 * latency_cycles_ + steps * step_cycles_;
+  return {std::floor(others + std::max(compute, by_both)),
+          std::floor(others + std::max(compute, by_dram))};
 }
 
 void Tiler::consider(const Sizes& sizes, Choice& choice) const {
@@ -364,8 +370,8 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
   const TileFootprint moved{cuts.input.largest * tile.groups,
                             problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
                             tile.num_outputs()};
-  if (Choice::Rank{least_time(choice, moved, input_bytes, trips), kStepBytes * steps} > choice.rank)
-    return;
+  const LeastTime least = least_time(choice, moved, input_bytes, trips);
+  if (Choice::Rank{least.cycles, kStepBytes * steps} > choice.rank) return;
   const Stationary stationary = cost_.stationary(problem);
   std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
   for (const Order& order : orders_of(cuts)) {
@@ -403,7 +409,7 @@ void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
       ceil_div(whole.outputs, tile.outputs),
       ceil_div(whole.depth, tile.depth),
   };
-  if (least_time(choice, {}, choice.all_input, trips) > std::get<0>(choice.rank)) return;
+  if (least_time(choice, {}, choice.least_input, trips).cycles > std::get<0>(choice.rank)) return;
   consider({choice.problem, tile.groups, choice.pixels(sizes.pixels, tile.pixels), tile.outputs,
             cut_depth(choice.problem, tile.depth)},
            choice);

@@ -30,6 +30,10 @@ class Tiler {
 
  private:
   struct Choice;
+  struct LeastTime {
+    double cycles = 0.0;
+    double by_dram = 0.0;  // without the transfers of the feature memory
+  };
   struct PixelSizes;
   struct Sizes;
 
@@ -44,8 +48,8 @@ class Tiler {
                  const Choice& choice, std::vector<Sizes>& heap) const;
   void consider(const Sizes& sizes, Choice& choice) const;
   void consider(const LoopCuts& cuts, Choice& choice) const;
-  double least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
-                    const TileExtent& trips) const;
+  LeastTime least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
+                       const TileExtent& trips) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.
   double fullness(const TileFootprint& footprint) const;
   double exposed_cycles() const;
