@@ -92,7 +92,8 @@ inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
   const Op op = random.pick(kOps);
   const bool is_dense = op == Op::kFullyConnected;
   const Layer layer = random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8);
-  TileProblem problem(layer, bias_bytes, random.one_in(3) ? random.between(2, 5) : 1);
+  const std::int64_t batch = layer.ofm.channels % 3 == 0 ? 2 + layer.ofm.height % 4 : 1;
+  TileProblem problem(layer, bias_bytes, batch);
   using Second = TileProblem::Second;
   if (op == Op::kAdd || op == Op::kMul || random.one_in(3))
     problem.set_second(random.one_in(2) ? Second::kMap : Second::kVector);

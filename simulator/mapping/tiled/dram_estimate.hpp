@@ -16,7 +16,8 @@ class DramEstimate {
   explicit DramEstimate(const DramConfig& dram)
       : plan_(planning_dram(dram)),
         bytes_per_cycle_(sustained_bytes_per_cycle(dram)),
-        step_bytes_(dram_step_bytes(dram)) {}
+        step_bytes_(dram_step_bytes(dram)),
+        least_latency_cycles_(latency_cycles(1)) {}
 
   bool is_ideal() const { return std::isinf(bytes_per_cycle_); }
   double bytes_per_cycle() const { return bytes_per_cycle_; }
@@ -26,6 +27,8 @@ class DramEstimate {
   double latency_cycles(std::int64_t bytes) const {
     return static_cast<double>(plan_.latency_cycles(bytes));
   }
+  /// Of the smallest request.
+  double least_latency_cycles() const { return least_latency_cycles_; }
   /// Cycles on the bus; rounded up for a model with whole cycles.
   double transfer_cycles(std::int64_t bytes) const {
     const bool in_whole_cycles = bytes_per_cycle_ == static_cast<double>(plan_.bytes_per_cycle);
@@ -37,6 +40,7 @@ class DramEstimate {
   PlanningDram plan_;
   double bytes_per_cycle_;
   double step_bytes_;
+  double least_latency_cycles_;
 };
 
 }  // namespace tilewake

@@ -83,13 +83,8 @@ const std::vector<Order>& orders_of(const LoopCuts& cuts) {
       all[i] = orders_of({(i & 1U) != 0, (i & 2U) != 0, (i & 4U) != 0});
     return all;
   }();
-  return by_loops[(cuts.pixels.trips() > 1 ? 1U : 0U) + (cuts.outputs.trips() > 1 ? 2U : 0U) +
-                  (cuts.depth.trips() > 1 ? 4U : 0U)];
-}
-
-TileExtent trips_of(const TileProblem& problem, const LoopCuts& cuts) {
-  return {ceil_div(problem.extent().groups, cuts.groups), cuts.pixels.trips(), cuts.outputs.trips(),
-          cuts.depth.trips()};
+  return by_loops[(cuts.trips.pixels > 1 ? 1U : 0U) + (cuts.trips.outputs > 1 ? 2U : 0U) +
+                  (cuts.trips.depth > 1 ? 4U : 0U)];
 }
 
 double num_steps(const TileExtent& trips) {
@@ -230,7 +225,7 @@ double Tiler::fullness(const TileFootprint& f) const {
 /// Cost of a step besides computation and data movement.
 double Tiler::exposed_cycles() const {
   if (dram_.is_ideal()) return 0.0;
-  return std::max(dram_.latency_cycles(1) * kExposedLatency, kLeastExposedCycles);
+  return std::max(dram_.least_latency_cycles() * kExposedLatency, kLeastExposedCycles);
 }
 
 /// A map that is wider than high is tiled as its transpose, so a transposed network has the same
@@ -363,7 +358,7 @@ void Tiler::consider(const Sizes& sizes, Choice& choice) const {
 
 void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
   const TileProblem& problem = choice.problem;
-  const TileExtent trips = trips_of(problem, cuts);
+  const TileExtent& trips = cuts.trips;
   const double steps = num_steps(trips);
   const double input_bytes = static_cast<double>(problem.extent().groups) * cuts.input.sum;
   const TileExtent tile = cuts.tile();

@@ -19,7 +19,7 @@ class Tiler {
  public:
   Tiler(const TileMemory& memory, const StepCost& cost, const DramEstimate& dram)
       : memory_(memory), cost_(cost), dram_(dram) {
-    latency_cycles_ = dram.latency_cycles(1);
+    latency_cycles_ = dram.least_latency_cycles();
     step_cycles_ = exposed_cycles();
   }
 

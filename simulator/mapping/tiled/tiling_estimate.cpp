@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <initializer_list>
 #include <numeric>
 
 #include "simulator/common/math.hpp"
@@ -12,26 +11,22 @@
 namespace tilewake {
 namespace {
 
-/// Whether `loop` encloses a loop of `tiling` that has several tiles and is one of `indexed`: then
-/// the operand with these indices is revisited each time.
-bool surrounds(const Tiling& tiling, const LoopCuts& cuts, TileLoop loop,
-               std::initializer_list<TileLoop> indexed) {
+/// Whether `loop` encloses a loop of `tiling` that has several tiles: then the operand that does
+/// not depend on `loop` is revisited each time.
+bool surrounds(const Tiling& tiling, const LoopCuts& cuts, TileLoop loop) {
   bool inside = false;
   for (const TileLoop l : tiling.order) {
-    if (l == loop) {
+    if (l == loop)
       inside = true;
-    } else if (inside && cuts.of(l).trips() > 1 &&
-               std::find(indexed.begin(), indexed.end(), l) != indexed.end()) {
+    else if (inside && cuts.trips_of(l) > 1)
       return true;
-    }
   }
   return false;
 }
 
 /// Whether partial sums are revisited after other tiles were computed.
 bool revisits_sums(const Tiling& tiling, const LoopCuts& cuts) {
-  return cuts.depth.trips() > 1 &&
-         surrounds(tiling, cuts, TileLoop::kDepth, {TileLoop::kPixels, TileLoop::kOutputs});
+  return cuts.trips.depth > 1 && surrounds(tiling, cuts, TileLoop::kDepth);
 }
 
 /// Tiles of one loop with equal time.
@@ -54,12 +49,19 @@ struct TileClasses {
   const TileClass* end() const { return classes.data() + size; }
 };
 
-/// @param stays    the stationary operand stays from tile to tile: first and last tile differ
+/// @param trips     of the cut
+/// @param stays     the stationary operand stays from tile to tile: first and last tile differ
 /// @param is_depth  the last tile differs: it completes the sums
-TileClasses classes_of(const LoopCut& cut, bool stays, bool is_depth) {
+TileClasses classes_of(const LoopCut& cut, std::int64_t trips, bool stays, bool is_depth) {
+  if (!stays && cut.strip == cut.whole) {  // tiles of one size, and the last one
+    const std::int64_t last = cut.whole - (trips - 1) * cut.tile;
+    if (last == cut.tile && !is_depth) return {{{{cut.tile, trips, false, false, false}}}, 1};
+    if (trips == 1) return {{{{last, 1, false, false, is_depth}}}, 1};
+    return {{{{cut.tile, trips - 1, false, false, false}, {last, 1, false, false, is_depth}}}, 2};
+  }
   const std::int64_t strips = cut.num_strips();
   const std::int64_t per_strip = cut.tiles_per_strip();
-  const bool has_first = stays && cut.trips() > 1;
+  const bool has_first = stays && trips > 1;
   const bool has_last = stays || is_depth;
   std::array<TileClass, 4> between = {
       TileClass{cut.tile, cut.images * (strips - 1) * (per_strip - 1), stays, stays, false},
@@ -175,6 +177,8 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
       depth(depth_cut.cut) {
   input = {pixel_cut.input.largest * depth_cut.input.largest,
            pixel_cut.input.sum * depth_cut.input.sum};
+  trips = {ceil_div(problem.extent().groups, groups), pixels.trips(), outputs.trips(),
+           depth.trips()};
   const std::int64_t taps = problem.taps();
   const auto of_tile = [&](std::int64_t tile) {
     const TileRange range = depth.range(tile);
@@ -184,7 +188,7 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
                                  : pixel_cut.input;
     return InputTotals{channels * part.largest, static_cast<double>(channels) * part.sum};
   };
-  const std::int64_t num_full = depth.trips() - 1;
+  const std::int64_t num_full = trips.depth - 1;
   if (depth.tile >= taps) {
     // The last tile can be a part of the last channel's window.
     if (num_full > 0 && depth.last() < taps)
@@ -215,7 +219,7 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
   footprint.input = cuts.input.largest * tile.groups;
   if (problem.has_weights())
     footprint.weight = tile.groups * tile.outputs * (tile.depth + problem.bias_bytes());
-  const bool sums = cuts.depth.trips() > 1 || cost.accumulates(problem, tile);
+  const bool sums = cuts.trips.depth > 1 || cost.accumulates(problem, tile);
   std::int64_t outputs = tile.num_outputs();
   std::int64_t seconds = 1;  // second operands on chip at a time
   if (tiling.keeps_sums && revisits_sums(tiling, cuts)) {
@@ -233,28 +237,26 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
 
 TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                          std::int64_t accumulator_bytes) {
-  const auto times = [&](TileLoop loop, std::initializer_list<TileLoop> indexed) {
-    return surrounds(tiling, cuts, loop, indexed) ? static_cast<double>(cuts.of(loop).trips())
-                                                  : 1.0;
+  const auto times = [&](TileLoop loop) {
+    return surrounds(tiling, cuts, loop) ? static_cast<double>(cuts.trips_of(loop)) : 1.0;
   };
   const TileExtent& whole = problem.extent();
   const auto groups = static_cast<double>(whole.groups);
   TilingTraffic traffic;
-  traffic.input_bytes =
-      groups * cuts.input.sum * times(TileLoop::kOutputs, {TileLoop::kPixels, TileLoop::kDepth});
+  traffic.input_bytes = groups * cuts.input.sum * times(TileLoop::kOutputs);
   if (problem.has_weights())
     traffic.weight_bytes = groups * static_cast<double>(whole.outputs) *
                            static_cast<double>(whole.depth + problem.bias_bytes()) *
-                           times(TileLoop::kPixels, {TileLoop::kOutputs, TileLoop::kDepth});
+                           times(TileLoop::kPixels);
   traffic.output_bytes = static_cast<double>(whole.num_outputs());
   if (!tiling.keeps_sums && revisits_sums(tiling, cuts))
-    traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.depth.trips() - 1) *
-                            traffic.output_bytes * static_cast<double>(accumulator_bytes);
+    traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.trips.depth - 1) * traffic.output_bytes *
+                            static_cast<double>(accumulator_bytes);
   const TileBlock all{{0, whole.groups}, {0, whole.pixels}, {0, whole.outputs}, {0, whole.depth}};
   const bool by_channel = problem.second_bytes(all) < whole.num_outputs();
   // Each tile of an image loads the image's values again.
   const std::int64_t tiles_of_image =
-      std::max<std::int64_t>(1, cuts.pixels.trips() / problem.batch());
+      std::max<std::int64_t>(1, cuts.trips.pixels / problem.batch());
   traffic.second_bytes = static_cast<double>(problem.second_bytes(all)) *
                          (by_channel ? static_cast<double>(tiles_of_image) : 1.0);
   return traffic;
@@ -263,7 +265,7 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
 bool keeps_stationary(const LoopCuts& cuts, const Tiling& tiling, Stationary stationary) {
   if (stationary == Stationary::kNone) return false;
   for (std::size_t i = 3; i-- > 0;)
-    if (cuts.of(tiling.order[i]).trips() > 1) return tiling.order[i] == free_loop_of(stationary);
+    if (cuts.trips_of(tiling.order[i]) > 1) return tiling.order[i] == free_loop_of(stationary);
   return false;
 }
 
@@ -272,11 +274,11 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   const Stationary stationary = cost.stationary(problem);
   const bool stays = keeps_stationary(cuts, tiling, stationary);
   const auto classes = [&](TileLoop loop) {
-    return classes_of(cuts.of(loop), stays && loop == free_loop_of(stationary),
+    return classes_of(cuts.of(loop), cuts.trips_of(loop), stays && loop == free_loop_of(stationary),
                       loop == TileLoop::kDepth);
   };
   const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
-  const TileClasses group_classes = classes_of(groups, false, false);
+  const TileClasses group_classes = classes_of(groups, cuts.trips.groups, false, false);
   const TileClasses pixel_classes = classes(TileLoop::kPixels);
   const TileClasses output_classes = classes(TileLoop::kOutputs);
   const TileClasses depth_classes = classes(TileLoop::kDepth);
@@ -303,7 +305,7 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     (first ? context.first : context.last) = true;
     sum += cost.cycles(problem, extent, context);
   };
-  add(cuts.tile(), {false, false, false, cuts.depth.trips() == 1, stays}, true);
+  add(cuts.tile(), {false, false, false, cuts.trips.depth == 1, stays}, true);
   add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
       {false, false, stays, true, false}, false);
   return sum;
@@ -334,7 +336,8 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const double ends = first_input + first_weights + last_output;
   const double rest = std::max(0.0, traffic.total() - on_chip_bytes - (ends - ends_on_chip));
   const double rest_on_chip = std::max(0.0, on_chip_bytes - ends_on_chip);
-  return 2.0 * dram.latency_cycles(1) + (ends - ends_on_chip) / bandwidth + ends_on_chip / port +
+  return 2.0 * dram.least_latency_cycles() + (ends - ends_on_chip) / bandwidth +
+         ends_on_chip / port +
          std::max({static_cast<double>(compute_cycles) + waited_for, rest / bandwidth,
                    rest_on_chip / port});
 }

@@ -49,9 +49,15 @@ struct LoopCuts {
   LoopCut outputs;
   LoopCut depth;
   InputTotals input;  // of one group
+  TileExtent trips;   // numbers of tiles
 
   const LoopCut& of(TileLoop loop) const {
     return loop == TileLoop::kPixels ? pixels : loop == TileLoop::kOutputs ? outputs : depth;
+  }
+  std::int64_t trips_of(TileLoop loop) const {
+    return loop == TileLoop::kPixels    ? trips.pixels
+           : loop == TileLoop::kOutputs ? trips.outputs
+                                        : trips.depth;
   }
   TileExtent tile() const { return {groups, pixels.tile, outputs.tile, depth.tile}; }
 };
