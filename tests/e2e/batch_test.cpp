@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws of several images in one inference, on all machines that work in tiles.
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -53,6 +54,13 @@ std::int64_t macs_of(const SimulatedNetwork& run) {
   return macs;
 }
 
+/// Partial sums that leave the chip are written like outputs.
+bool spills(const SimulatedNetwork& run) {
+  return std::any_of(run.plans.begin(), run.plans.end(), [](const auto& plan) {
+    return plan.second.find("through DRAM") != std::string::npos;
+  });
+}
+
 Network with_images(Network network, std::int64_t batch) {
   set_batch(network, batch);
   return network;
@@ -95,7 +103,8 @@ TEST(BatchTest, ABatchTakesAtMostAsLongAsItsImagesOneByOne) {
 }
 
 TEST(BatchTest, OutputsAndMacsGrowWithTheImagesAndWeightsAreReadAtMostAsOften) {
-  for_each_tiled_machine([](const HardwareConfig& machine) {
+  int num_without_spills = 0;
+  for_each_tiled_machine([&](const HardwareConfig& machine) {
     NetworkSimulator simulator(machine);
     for (const std::string& name : networks()) {
       const Network network = shipped_network(name);
@@ -106,7 +115,10 @@ TEST(BatchTest, OutputsAndMacsGrowWithTheImagesAndWeightsAreReadAtMostAsOften) {
       const Traffic one(single);
       const Traffic all(run);
       EXPECT_EQ(macs_of(run), batch * macs_of(single));
-      EXPECT_EQ(all.outputs, batch * one.outputs);
+      if (!spills(single) && !spills(run)) {
+        EXPECT_EQ(all.outputs, batch * one.outputs);
+        ++num_without_spills;
+      }
       std::int64_t weights = 0;
       for (const Layer& layer : network.layers) weights += layer.weight_bytes();
       EXPECT_GE(all.weights, weights);
@@ -114,6 +126,7 @@ TEST(BatchTest, OutputsAndMacsGrowWithTheImagesAndWeightsAreReadAtMostAsOften) {
       EXPECT_LE(all.weights + all.features, batch * (one.weights + one.features));
     }
   });
+  EXPECT_GT(num_without_spills, 15);
 }
 
 // Every op, also with second operands of one value per channel.
