@@ -19,7 +19,7 @@ inline constexpr const char* kInputShapeHelp =
 
 /// Help text of --batch.
 inline constexpr const char* kBatchHelp =
-    "images of one inference (default: `batch` of the network, or 1)";
+    "images of one inference, in place of `batch` of the network";
 
 /// Help text of --max-steps.
 inline constexpr const char* kMaxStepsHelp =

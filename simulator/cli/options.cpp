@@ -142,7 +142,7 @@ void Options::integer(const std::string& name, std::optional<std::int64_t>& valu
   const auto read = [this, name, &value, min, max](const std::string& text) {
     value = integer_in(name, text, min, max);
   };
-  add(name, po::value<std::string>()->notifier(read), placeholder, help);
+  add(name, po::value<std::string>()->notifier(read), placeholder, help + " (default: none)");
 }
 
 void Options::integer(const std::string& name, std::int64_t& value, std::int64_t min,
