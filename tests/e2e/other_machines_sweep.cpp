@@ -28,10 +28,8 @@ constexpr double kNetworkError = 0.03;
 
 /// Maximum error of a network. The 107 layers of shufflenet_v2_x1 take some hundred cycles each on
 /// tpu_like_128, so that every refresh that they meet counts: measured 5.3 %, on edge_systolic_32
-/// 2.2 %, on the others less than 0.9 % (latency_model/README.md). On midap_lpddr4, layers between
-/// stores wait for urgent requests: measured 4.2 %.
-double error_allowed(const std::string& machine, const Network& network) {
-  if (machine == "midap_lpddr4") return 0.05;
+/// 2.2 %, on the others less than 0.9 % (latency_model/README.md).
+double error_allowed(const Network& network) {
   return network.name == "shufflenet_v2_x1" ? 0.06 : kNetworkError;
 }
 
@@ -51,7 +49,7 @@ std::map<std::string, std::pair<double, double>> blocks_of(const Network& networ
 
 class OtherMachineSweep : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(OtherMachineSweep, NetworksArePredictedTo2PercentWithFewExceptionsAndNineOfTenBlocksTo10) {
+TEST_P(OtherMachineSweep, NetworksButOneArePredictedTo2PercentAndNineOfTenBlocksTo10) {
   CalibratedMachine machine(shipped_machine(GetParam()));
   double worst = 0.0;
   int num_blocks = 0;
@@ -60,7 +58,7 @@ TEST_P(OtherMachineSweep, NetworksArePredictedTo2PercentWithFewExceptionsAndNine
     const SimulatedNetwork run = machine.run(network);
     const Prediction prediction = machine.predict(network);
     const double error = prediction.total_cycles / static_cast<double>(run.total_cycles) - 1.0;
-    EXPECT_NEAR(error, 0.0, error_allowed(GetParam(), network)) << network.name;
+    EXPECT_NEAR(error, 0.0, error_allowed(network)) << network.name;
     worst = std::max(worst, std::abs(error));
     for (const auto& [name, cycles] : blocks_of(network, run, prediction)) {
       if (cycles.first == 0.0) continue;

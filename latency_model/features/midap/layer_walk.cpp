@@ -449,8 +449,10 @@ void LayerWalk::wait_for_biases(Work& work) {
 /// for concats as a whole.
 double LayerWalk::stored_bytes(const Node& node, std::int64_t kept_columns) const {
   const Node& tensor = graph_.tensor_of(node.id);
-  const auto column_bytes =
-      static_cast<double>(node.height * round_up(node.op_channels, c_.num_cims));
+  const std::int64_t lanes = node.type == NodeType::kConv ? c_.num_cims : c_.system_width;
+  const auto column_bytes = static_cast<double>(node.height * round_up(node.op_channels, lanes));
+  if (tensor.id != node.id && schedule_ == Schedule::kReference)  // part of a concat
+    kept_columns = residency_.num_fragments(tensor.id) * tensor.bank_columns;
   double columns = 0.0;
   if (node.fused_pool < 0 || node.dram) {
     columns = static_cast<double>(node.dram || tensor.dram

@@ -31,6 +31,10 @@ class Residency {
   /// A global pool fused into its producer claims banks and releases its input in its own turn,
   /// which may be after other layers.
   void fused_pool(const Node& node);
+  /// Fragments of a tensor that have a bank.
+  std::int64_t num_fragments(int tensor) const {
+    return fragments_[static_cast<std::size_t>(tensor)];
+  }
 
  private:
   std::int64_t& fragments_of(int tensor) { return fragments_[static_cast<std::size_t>(tensor)]; }
