@@ -132,9 +132,9 @@ TEST(TraceCsvTest, UtilizationSurvivesToTheLastBit) {
 TEST(TraceCsvTest, EqualRowsGiveEqualBytes) { EXPECT_EQ(small_csv(), small_csv()); }
 
 TEST(TraceCsvTest, AnotherVersionIsRefused) {
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v3", "trace v1")),
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v4", "trace v1")),
               HasSubstr("layers.csv:1: trace format version 'v1'"));
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v3", "trace v10")), HasSubstr("version 'v10'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v4", "trace v10")), HasSubstr("version 'v10'"));
   EXPECT_THAT(error_of("layer,cycles\n"), HasSubstr("layers.csv:1: not a trace"));
   EXPECT_THAT(error_of(""), HasSubstr("layers.csv:1: the file is empty"));
 }
@@ -144,7 +144,7 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 45 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 46 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
   EXPECT_THAT(error_of("# tilewake-trace v4\n"), HasSubstr("no header"));
@@ -152,8 +152,8 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 46 fields, expected 45"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 45"));
+              HasSubstr("layers.csv:3: 47 fields, expected 46"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 46"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {

@@ -143,7 +143,7 @@ TEST(OnnxShapes, ReshapesOfAModelForABatchHaveTheBatch) {
     OnnxGraph graph({4, 3, 8, 8});
     graph.conv("x", "c", {8, 3, 1, 1});
     graph.add("Reshape", {"c", graph.integers("s", shape)}, "r");
-    graph.add("MatMul", {"r", graph.weights("w", {8 * 64, 10}).name()}, "y");
+    graph.add("MatMul", {"r", graph.weights("w", {8 * 64, 10})}, "y");
     const Network network = graph.read().network;
     EXPECT_EQ(network.batch, 4);
     EXPECT_EQ(network.layers.back().op, Op::kFullyConnected);
@@ -152,7 +152,7 @@ TEST(OnnxShapes, ReshapesOfAModelForABatchHaveTheBatch) {
   OnnxGraph graph({4, 3, 8, 8});
   graph.conv("x", "c", {8, 3, 1, 1});
   graph.add("Reshape", {"c", graph.integers("s", {2, -1})}, "r");  // images in one vector
-  graph.add("MatMul", {"r", graph.weights("w", {2 * 8 * 64, 10}).name()}, "y");
+  graph.add("MatMul", {"r", graph.weights("w", {2 * 8 * 64, 10})}, "y");
   EXPECT_THAT(graph.error(), HasSubstr("m.onnx: node"));
 }
 
