@@ -37,6 +37,7 @@ struct LoopCut {
   std::int64_t last() const { return last_strip() - (tiles_per_strip() - 1) * last_tile; }
 
   TileRange range(std::int64_t index) const {
+    if (strip == whole) return {index * last_tile, std::min((index + 1) * last_tile, whole)};
     const std::int64_t first = index / tiles_per_strip() * strip;
     const bool is_last_strip = first + strip >= whole;
     const std::int64_t size = is_last_strip ? last_tile : tile;
