@@ -35,11 +35,11 @@ using SimulationCallback = std::function<bool(const LayerProgress& progress)>;
 
 /// One network after its simulation.
 struct SimulatedNetwork {
-  std::vector<TraceRow> rows;         // one a layer, in execution order
-  std::int64_t total_cycles = 0;      // NPU cycles, of the whole network
-  std::uint64_t kernel_steps = 0;     // of the SystemC kernel: what the wall time consists of
-  std::string schedule;               // "reference", or "plain" and why
-  std::vector<std::string> warnings;  // about the schedule
+  std::vector<TraceRow> rows;                              // one a layer, in execution order
+  std::int64_t total_cycles = 0;                           // NPU cycles, of the whole network
+  std::uint64_t kernel_steps = 0;                          // of the SystemC kernel
+  std::string schedule;                                    // "reference", or "plain" and why
+  std::vector<std::string> warnings;                       // about the schedule
   std::vector<std::pair<std::string, std::string>> plans;  // layer, how it was tiled in words
   double mapping_seconds = 0.0;                            // CPU time
   double engine_seconds = 0.0;

@@ -64,7 +64,8 @@ struct DramRequest {
   std::int64_t bytes = 0;
 };
 
-/// Receives events. Called in order of completion, not of begin_cycle.
+/// Receives events. Called in order of completion, not of begin_cycle; a sink that does not want
+/// details may receive a transfer when it is requested.
 class EventSink {
  public:
   virtual ~EventSink() = default;

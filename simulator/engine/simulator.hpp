@@ -13,7 +13,7 @@ namespace tilewake {
 
 struct RunResult {
   std::int64_t total_cycles = 0;
-  /// Kernel steps of the run, proportional to its wall time.
+  /// Kernel steps of the run: few if a tiled core runs ahead of the kernel.
   std::uint64_t kernel_steps = 0;
 };
 

@@ -34,22 +34,24 @@ std::int64_t TransferDma::submit(const Transfer& transfer) {
   assert(!transfer.urgent || urgency_ == Urgency::kSome);
   const std::int64_t id = next_id_++;
   flights_.push_back({transfer, now_cycles()});
-  if (submit_whole(id, flights_.back())) return id;
   (transfer.urgent ? urgent_queue_ : queue_).push_back(id);
   wake_.notify(sc_core::SC_ZERO_TIME);
   return id;
 }
 
-bool TransferDma::submit_whole(std::int64_t id, Flight& flight) {
-  if (urgency_ == Urgency::kSome || wants_details_) return false;
-  const Transfer& t = flight.transfer;
-  const std::int64_t now = now_cycles() - origin_;
-  const std::int64_t end = memory_->submit_transfer({id, t.write, t.address, t.bytes}, now);
-  if (end == MemoryController::kNever) return false;
-  flight.num_pieces = 1;
-  flight.bytes_handed_over = t.bytes;
-  wake_.notify(cycles(end - now));  // a pending earlier one remains
-  return true;
+bool TransferDma::can_move() const {
+  return urgency_ == Urgency::kNever && !sink_->wants_details() && memory_->can_serve_transfers();
+}
+
+std::int64_t TransferDma::move(const Transfer& transfer, std::int64_t now) {
+  const MemoryRequest request{next_id_++, transfer.write, transfer.address, transfer.bytes};
+  const MemoryCompletion done = memory_->serve_transfer(request, now - origin_);
+  Flight flight{transfer, now};
+  flight.begin = done.begin + origin_;
+  flight.row_hits = done.row_hits;
+  flight.row_misses = done.row_misses;
+  tell(flight, done.end + origin_);
+  return done.end + origin_;
 }
 
 void TransferDma::serve() {

@@ -40,8 +40,8 @@ class TransferListener {
 /// it accepts them; the transfer ends with its last piece. A transfer of no bytes ends when its
 /// turn comes. Event-driven: the process wakes up when a piece ends or can be submitted.
 ///
-/// A DMA without urgent transfers passes a whole transfer to a controller that computes the same
-/// times in advance, and wakes up at its end; not if its sink wants to see the pieces.
+/// If the end of a transfer does not depend on later ones, a core may ask for it at once instead
+/// (move), without any event of the kernel.
 class TransferDma : public sc_core::sc_module {
  public:
   /// Whether some transfers are urgent.
@@ -59,6 +59,14 @@ class TransferDma : public sc_core::sc_module {
   /// Returns an id, which is passed to the listener later, never during this call.
   std::int64_t submit(const Transfer& transfer);
 
+  /// Whether move() can be used: the controller can serve whole transfers, and the sink does not
+  /// want details.
+  bool can_move() const;
+  /// Serves a transfer that is requested in cycle `now`: not before earlier ones, but maybe later
+  /// than the kernel's time. Reports it, and returns the cycle of its end, which is the same as
+  /// with submit(). The listener is not notified. Not to be mixed with submit() in a run.
+  std::int64_t move(const Transfer& transfer, std::int64_t now);
+
  private:
   struct Flight {
     Transfer transfer;
@@ -74,7 +82,6 @@ class TransferDma : public sc_core::sc_module {
   Flight& flight_of(std::int64_t id) {
     return flights_[static_cast<std::size_t>(id - next_id_) + flights_.size()];
   }
-  bool submit_whole(std::int64_t id, Flight& flight);
   void serve();
   bool hand_over(std::int64_t now);
   void on_piece_done(const MemoryCompletion& piece);

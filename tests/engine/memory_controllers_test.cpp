@@ -11,11 +11,13 @@
 #include "simulator/engine/memory/banked_controller.hpp"
 #include "simulator/engine/memory/measure_stream.hpp"
 #include "simulator/engine/memory/memory_controller.hpp"
+#include "simulator/engine/memory/simple_controllers.hpp"
 #include "simulator/engine/memory/stream_channel.hpp"
 #include "simulator/hardware/banked_dram_config.hpp"
 #include "tests/engine/random_dram.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/sanitizer.hpp"
+#include "tests/support/shipped.hpp"
 
 namespace tilewake {
 namespace {
@@ -186,20 +188,33 @@ std::vector<MemoryCompletion> serve_in_pieces(MemoryController& memory,
       next = std::min(next, arrivals[front].time);
     if (next != MemoryController::kNever) now = next;
   }
+  std::sort(done.begin(), done.end(),
+            [](const MemoryCompletion& a, const MemoryCompletion& b) { return a.id < b.id; });
   return done;
 }
 
 std::vector<MemoryCompletion> serve_whole(MemoryController& memory,
                                           const std::vector<Arrival>& arrivals) {
+  EXPECT_TRUE(memory.can_serve_transfers());
   std::vector<MemoryCompletion> done;
-  std::map<std::int64_t, std::int64_t> ends;
-  for (const Arrival& arrival : arrivals) {
-    if (arrival.time > 0) memory.advance(arrival.time - 1, done);
-    ends[arrival.transfer.id] = memory.submit_transfer(arrival.transfer, arrival.time);
-  }
+  for (const Arrival& arrival : arrivals)
+    done.push_back(memory.serve_transfer(arrival.transfer, arrival.time));
   EXPECT_EQ(memory.advance(std::int64_t{1} << 60, done), MemoryController::kNever);
-  for (const MemoryCompletion& c : done) EXPECT_EQ(c.end, ends.at(c.id));
   return done;
+}
+
+void expect_cycles_of_pieces(MemoryController& memory, const std::vector<Arrival>& transfers) {
+  const auto slow = serve_in_pieces(memory, transfers);
+  memory.reset();
+  const auto fast = serve_whole(memory, transfers);
+  ASSERT_EQ(fast.size(), slow.size());
+  for (std::size_t i = 0; i < slow.size(); ++i) {
+    ASSERT_EQ(fast[i].id, slow[i].id) << i;
+    ASSERT_EQ(fast[i].begin, slow[i].begin) << i;
+    ASSERT_EQ(fast[i].end, slow[i].end) << i;
+    ASSERT_EQ(fast[i].row_hits, slow[i].row_hits) << i;
+    ASSERT_EQ(fast[i].row_misses, slow[i].row_misses) << i;
+  }
 }
 
 TEST(MemoryControllersTest, ATransferTakesTheCyclesOfItsPieces) {
@@ -218,18 +233,21 @@ TEST(MemoryControllersTest, ATransferTakesTheCyclesOfItsPieces) {
     if (random.one_in(4)) config.device.timings.t_cl = random.between(50, 1500);
     const auto memory = make_memory_controller(config);
     const auto transfers = random_transfers(random, config, memory->max_request_bytes());
-    const auto slow = serve_in_pieces(*memory, transfers);
-    memory->reset();
-    const auto fast = serve_whole(*memory, transfers);
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    ASSERT_EQ(fast.size(), slow.size());
-    for (std::size_t i = 0; i < slow.size(); ++i) {
-      ASSERT_EQ(fast[i].id, slow[i].id) << i;
-      ASSERT_EQ(fast[i].begin, slow[i].begin) << i;
-      ASSERT_EQ(fast[i].end, slow[i].end) << i;
-      ASSERT_EQ(fast[i].row_hits, slow[i].row_hits) << i;
-      ASSERT_EQ(fast[i].row_misses, slow[i].row_misses) << i;
-    }
+    expect_cycles_of_pieces(*memory, transfers);
+  }
+}
+
+TEST(MemoryControllersTest, ATransferTakesTheCyclesOfItsPiecesWithoutBanks) {
+  const DramConfig dram = shipped_machine("midap").dram;
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Random random(seed);
+    const auto transfers = random_transfers(random, random_dram(random), 64);
+    expect_cycles_of_pieces(*make_memory_controller(dram), transfers);
+    expect_cycles_of_pieces(*make_memory_controller(IdealDramConfig{}), transfers);
+    PortController port(random.between(1, 64));
+    expect_cycles_of_pieces(port, transfers);
   }
 }
 

@@ -32,28 +32,15 @@ AddressMap::AddressMap(const BankedDramConfig& config)
 }
 
 RowPlace AddressMap::place_of(std::int64_t index) const {
-  RowPlace place;
+  std::array<std::int64_t, 5> values{};  // by DramField
   for (const Digit& digit : digits_) {
-    const std::int64_t value = digit.extent.remainder(index);
-    index = digit.extent.quotient(index);
-    switch (digit.field) {
-      case DramField::kRow:
-        place.row = value;
-        break;
-      case DramField::kRank:
-        place.rank = static_cast<int>(value);
-        break;
-      case DramField::kBankGroup:
-        place.group = static_cast<int>(value);
-        break;
-      case DramField::kBank:
-        place.bank = static_cast<int>(value);
-        break;
-      case DramField::kColumn:
-        break;
-    }
+    const std::int64_t rest = digit.extent.quotient(index);
+    values[static_cast<std::size_t>(digit.field)] = index - rest * digit.extent.value();
+    index = rest;
   }
-  return place;
+  const auto value = [&](DramField field) { return values[static_cast<std::size_t>(field)]; };
+  return {static_cast<int>(value(DramField::kRank)), static_cast<int>(value(DramField::kBankGroup)),
+          static_cast<int>(value(DramField::kBank)), value(DramField::kRow)};
 }
 
 }  // namespace tilewake

@@ -18,7 +18,7 @@ struct RowPlace {
   std::int64_t row = 0;
 };
 
-/// Divides by a number that is often a power of two; operands are not negative.
+/// Divides by a number that is often a power of two, without a division; operands are not negative.
 class Divisor {
  public:
   Divisor() = default;
@@ -26,16 +26,28 @@ class Divisor {
       : value_(value),
         shift_(std::has_single_bit(static_cast<std::uint64_t>(value))
                    ? std::countr_zero(static_cast<std::uint64_t>(value))
-                   : -1) {}
+                   : -1),
+        reciprocal_(~std::uint64_t{0} / static_cast<std::uint64_t>(value)) {}
   std::int64_t value() const { return value_; }
-  std::int64_t quotient(std::int64_t n) const { return shift_ >= 0 ? n >> shift_ : n / value_; }
-  std::int64_t remainder(std::int64_t n) const {
-    return shift_ >= 0 ? n & (value_ - 1) : n % value_;
+  std::int64_t quotient(std::int64_t n) const {
+    if (shift_ >= 0) return n >> shift_;
+    // At most one less than the quotient.
+    const auto q =
+        static_cast<std::int64_t>((Wide{static_cast<std::uint64_t>(n)} * reciprocal_) >> 64);
+    return n - q * value_ >= value_ ? q + 1 : q;
   }
+  std::int64_t remainder(std::int64_t n) const {
+    return shift_ >= 0 ? n & (value_ - 1) : n - quotient(n) * value_;
+  }
+  /// The quotient, rounded up.
+  std::int64_t ceil(std::int64_t n) const { return quotient(n + value_ - 1); }
 
  private:
+  __extension__ using Wide = unsigned __int128;
+
   std::int64_t value_ = 1;
   int shift_ = 0;
+  std::uint64_t reciprocal_ = 0;  // 2^64 / value, rounded down; unused for powers of two
 };
 
 /// Maps the bursts of a channel, in order of addresses, to banks and rows.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "simulator/common/math.hpp"
+#include "simulator/engine/memory/address_map.hpp"
 #include "simulator/engine/memory/memory_controller.hpp"
 #include "simulator/hardware/banked_dram_config.hpp"
 
@@ -23,26 +24,26 @@ class ClockRatio {
     const auto hz = [](double mhz) { return std::llround(mhz * 1e6); };
     const std::int64_t divisor = std::gcd(hz(from_mhz), hz(to_mhz));
     num_ = hz(to_mhz) / divisor;
-    den_ = hz(from_mhz) / divisor;
-    max_narrow_ = (std::numeric_limits<std::int64_t>::max() - den_) / num_;
+    den_ = Divisor(hz(from_mhz) / divisor);
+    max_narrow_ = (std::numeric_limits<std::int64_t>::max() - den_.value()) / num_;
   }
 
   /// The last cycle of the other clock that begins at or before `cycle`.
   std::int64_t floor(std::int64_t cycle) const {
-    if (cycle <= max_narrow_) return cycle * num_ / den_;
-    return static_cast<std::int64_t>(Wide{cycle} * num_ / den_);
+    if (cycle <= max_narrow_) return den_.quotient(cycle * num_);
+    return static_cast<std::int64_t>(Wide{cycle} * num_ / den_.value());
   }
   /// The first cycle that begins at or after `cycle`.
   std::int64_t ceil(std::int64_t cycle) const {
-    if (cycle <= max_narrow_) return (cycle * num_ + den_ - 1) / den_;
-    return static_cast<std::int64_t>((Wide{cycle} * num_ + den_ - 1) / den_);
+    if (cycle <= max_narrow_) return den_.ceil(cycle * num_);
+    return static_cast<std::int64_t>((Wide{cycle} * num_ + den_.value() - 1) / den_.value());
   }
 
  private:
   __extension__ using Wide = __int128;
 
   std::int64_t num_ = 1;
-  std::int64_t den_ = 1;
+  Divisor den_;
   std::int64_t max_narrow_ = 0;  // cycles whose products fit 64 bits, which divide faster
 };
 
@@ -54,6 +55,7 @@ class ChannelInterleave {
   explicit ChannelInterleave(const BankedDramConfig& config)
       : num_channels_(config.num_channels),
         piece_(config.interleave_bytes),
+        stripe_(piece_ * num_channels_),
         burst_bytes_(config.burst_bytes()),
         capacity_(config.num_channels * config.channel_bytes()) {}
 
@@ -63,12 +65,12 @@ class ChannelInterleave {
   };
   /// The part of the bytes [address, address + bytes) in `channel`.
   Bursts bursts_in(std::int64_t channel, std::int64_t address, std::int64_t bytes) const {
-    const std::int64_t from = address % capacity_;
+    const std::int64_t from = capacity_.remainder(address);
     const std::int64_t begin = bytes_below(channel, from);
     const std::int64_t end = bytes_below(channel, from + bytes);
     if (begin == end) return {};
-    const std::int64_t first = begin / burst_bytes_;
-    return {first, ceil_div(end, burst_bytes_) - first};
+    const std::int64_t first = burst_bytes_.quotient(begin);
+    return {first, burst_bytes_.ceil(end) - first};
   }
 
   /// Bytes of a request with at least `channel_bytes` for every channel.
@@ -79,15 +81,16 @@ class ChannelInterleave {
  private:
   /// Number of bytes below `address` in the channel.
   std::int64_t bytes_below(std::int64_t channel, std::int64_t address) const {
-    const std::int64_t stripe = piece_ * num_channels_;
-    return address / stripe * piece_ +
-           std::clamp<std::int64_t>(address % stripe - channel * piece_, 0, piece_);
+    const std::int64_t stripes = stripe_.quotient(address);
+    const std::int64_t rest = address - stripes * stripe_.value();
+    return stripes * piece_ + std::clamp<std::int64_t>(rest - channel * piece_, 0, piece_);
   }
 
   std::int64_t num_channels_;
   std::int64_t piece_;
-  std::int64_t burst_bytes_;
-  std::int64_t capacity_;
+  Divisor stripe_;
+  Divisor burst_bytes_;
+  Divisor capacity_;
 };
 
 /// Common part of the controllers of banked memory: identical channels, interleaving of bytes, and

@@ -12,6 +12,13 @@
 
 namespace tilewake {
 
+/// The latest of several times. A std::max of a list would keep the list in memory.
+template <typename... Times>
+std::int64_t latest(std::int64_t time, Times... times) {
+  ((time = std::max(time, times)), ...);
+  return time;
+}
+
 /// The banks of one channel, its data bus and its refresh: the earliest time of each command by
 /// JEDEC timings. The controller decides on commands and their times. All times are memory clock
 /// cycles since reset().
@@ -57,32 +64,24 @@ class ChannelTiming {
     const std::int64_t latency = write ? t_.t_cwl : t_.t_cl;
     const bool gap = b.rank != last_rank_ || (write && !last_write_);
     std::int64_t time =
-        std::max({b.column_ok, last_column_ + 1, data_end_ + (gap ? t_.t_rtrs : 0) - latency,
-                  rank.last_column + t_.t_ccd_s, group.last_column + t_.t_ccd_l});
-    if (!write) time = std::max({time, rank.write_end + t_.t_wtr_s, group.write_end + t_.t_wtr_l});
+        latest(b.column_ok, last_column_ + 1, data_end_ + (gap ? t_.t_rtrs : 0) - latency,
+               rank.last_column + t_.t_ccd_s, group.last_column + t_.t_ccd_l);
+    if (!write) time = latest(time, rank.write_end + t_.t_wtr_s, group.write_end + t_.t_wtr_l);
     return time;
   }
   std::int64_t act_time(int index) const {
     const Bank& b = bank(index);
     const Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
     const Group& group = groups_[static_cast<std::size_t>(b.group)];
-    return std::max({b.act_ok, rank.acts[rank.last_act] + t_.t_rrd_s, group.last_act + t_.t_rrd_l,
-                     rank.acts[(rank.last_act + 1) % 4] + t_.t_faw});
+    return latest(b.act_ok, rank.acts[rank.last_act] + t_.t_rrd_s, group.last_act + t_.t_rrd_l,
+                  rank.acts[(rank.last_act + 1) % 4] + t_.t_faw);
   }
   std::int64_t pre_time(int index) const { return bank(index).pre_ok; }
 
   void activate(int index, std::int64_t row, std::int64_t time) {
     assert(time >= act_time(index) && time < refresh_due(index));
     Bank& b = banks_[static_cast<std::size_t>(index)];
-    Rank& rank = ranks_[static_cast<std::size_t>(b.rank)];
-    b.row = row;
-    b.act_ok = time + t_.t_rc;
-    b.column_ok = time + t_.t_rcd;
-    b.pre_ok = time + t_.t_ras;
-    groups_[static_cast<std::size_t>(b.group)].last_act = time;
-    rank.last_act = (rank.last_act + 1) % 4;
-    rank.acts[rank.last_act] = time;
-    ++num_activates_;
+    set_open(b, ranks_[static_cast<std::size_t>(b.rank)], row, time);
   }
   void precharge(int index, std::int64_t time) {
     assert(time >= pre_time(index) && time < refresh_due(index));
@@ -113,6 +112,26 @@ class ChannelTiming {
     note_column(index, write, time);
     return time;
   }
+  /// Successive bursts of one row of several banks, and their columns.
+  static constexpr int kMaxHeads = 8;
+  struct Heads {
+    int count = 0;
+    std::array<std::int64_t, kMaxHeads> enter{};  // as in serve()
+    std::array<std::int64_t, kMaxHeads> column{};
+    int num_opened = 0;  // whose row was not open
+  };
+  /// serve() for several banks: `first`, first + stride, ..., `num_banks` of them, from number
+  /// `next` on, rotating. Reduces `heads.count` to the bursts before a refresh is due; of the
+  /// others, no command was issued.
+  void serve(int first, int stride, int num_banks, int next, std::int64_t row, bool write,
+             Heads& heads);
+  /// Opens `row` in `count` banks of the last rank, first, first + stride, ..., each in another
+  /// bank group, while columns continue with equal steps: bank i has its column `step` * (i + 1)
+  /// after the last one, and its commands may be issued from max(arrive, head + step * i + 1) + 1
+  /// on, as by serve(). Returns how many were not open; -1 without effect if one would be late, or
+  /// a refresh is due. The columns are left to columns().
+  int open_ahead(int first, int stride, int count, std::int64_t row, bool write,
+                 std::int64_t arrive, std::int64_t head, std::int64_t step);
   /// Returns the end of its data.
   std::int64_t column(int index, bool write, std::int64_t time) {
     note_column(index, write, time);
@@ -122,6 +141,31 @@ class ChannelTiming {
   /// first + stride, ..., `num_banks` of them; `next` is the number of the next bank.
   void columns(int first, int stride, int num_banks, int next, bool write, std::int64_t count,
                std::int64_t step);
+
+  // For streams: columns with equal steps that last so long that no earlier command delays a later
+  // one. Only rows, the last columns and refreshes are kept up to date.
+
+  /// Issues `count` columns whose effect on banks is left to a later columns().
+  void skip_columns(std::int64_t count, std::int64_t step) {
+    last_column_ += count * step;
+    data_end_ += count * step;
+  }
+  /// The same after a pause: the last column is at `time`.
+  void skip_to(std::int64_t time) { skip_columns(1, time - last_column_); }
+  /// Opens `row` in `count` banks. Returns how many were not open.
+  int open_rows(int first, int stride, int count, std::int64_t row) {
+    int num_opened = 0;
+    for (int i = 0; i < count; ++i) {
+      std::int64_t& open = banks_[static_cast<std::size_t>(first + i * stride)].row;
+      if (open != row) ++num_opened;
+      open = row;
+    }
+    num_activates_ += num_opened;
+    return num_opened;
+  }
+  /// Executes the refresh of all banks that is due after the last column; the last `num_active`
+  /// columns were `step` apart, each in another bank. Returns when banks can be activated.
+  std::int64_t refresh_in_stream(int num_active, std::int64_t step);
 
   std::int64_t last_column() const { return last_column_; }
   std::int64_t data_end() const { return data_end_; }
@@ -157,6 +201,16 @@ class ChannelTiming {
   };
 
   std::int64_t due_time(std::int64_t rank, std::int64_t number) const;
+  void set_open(Bank& b, Rank& rank, std::int64_t row, std::int64_t time) {
+    b.row = row;
+    b.act_ok = time + t_.t_rc;
+    b.column_ok = time + t_.t_rcd;
+    b.pre_ok = time + t_.t_ras;
+    groups_[static_cast<std::size_t>(b.group)].last_act = time;
+    rank.last_act = (rank.last_act + 1) % 4;
+    rank.acts[rank.last_act] = time;
+    ++num_activates_;
+  }
   void refresh_all(Rank& rank, int first_bank);
   void refresh_one(Rank& rank, int first_bank, int wanted);
   void note_column(int index, bool write, std::int64_t time) {

@@ -5,23 +5,18 @@
 #include <cassert>
 
 namespace tilewake {
-namespace {
-
-// Before all completions of the same cycle.
-constexpr std::int64_t kFirst = std::int64_t{1} << 62;
-
-}  // namespace
-
 // A transfer through one channel is one run of bursts if no piece but the first arrives too late to
 // be served as early as it would be in a run. Piece k arrives when piece k-2 has ended (the second
 // one: when all earlier requests have), at the next NPU cycle. It must arrive by
 // column(i - kWindow) + 1, where i is its first burst; columns are at least a burst apart.
 InOrderController::InOrderController(const BankedDramConfig& config)
-    : BankedController(config), burst_bytes_(config.burst_bytes()) {
-  const std::int64_t bursts = max_request_bytes() / burst_bytes_;
+    : BankedController(config),
+      burst_bytes_(config.burst_bytes()),
+      piece_bytes_(max_request_bytes()) {
+  const std::int64_t bursts = burst_bytes_.quotient(max_request_bytes());
   const std::int64_t latency = std::max(config.device.timings.t_cl, config.device.timings.t_cwl);
   const std::int64_t npu_cycle = to_dram_.ceil(1);
-  if (config.num_channels == 1 && max_request_bytes() % burst_bytes_ == 0 &&
+  if (config.num_channels == 1 && burst_bytes_.remainder(max_request_bytes()) == 0 &&
       latency + config.burst_cycles() + npu_cycle <=
           (bursts + 1 - StreamChannel::kWindow) * config.burst_cycles() + 1)
     bursts_per_piece_ = bursts;
@@ -76,16 +71,13 @@ void InOrderController::submit(const MemoryRequest& request, std::int64_t now) {
   endings_.push({serve(request, now), num_endings_++});
 }
 
-std::int64_t InOrderController::submit_transfer(const MemoryRequest& transfer, std::int64_t now) {
+MemoryCompletion InOrderController::serve_transfer(const MemoryRequest& transfer,
+                                                   std::int64_t now) {
   if (transfer.bytes == 0) {  // ends when its turn comes
     const std::int64_t turn = std::max(now, submitted_);
-    endings_.push({{transfer.id, turn, turn}, num_endings_++ - kFirst});
-    return turn;
+    return {transfer.id, turn, turn};
   }
-  const MemoryCompletion whole =
-      bursts_per_piece_ > 0 ? serve_runs(transfer, now) : serve_pieces(transfer, now);
-  endings_.push({whole, num_endings_++});
-  return whole.end;
+  return bursts_per_piece_ > 0 ? serve_runs(transfer, now) : serve_pieces(transfer, now);
 }
 
 MemoryCompletion InOrderController::serve_pieces(const MemoryRequest& transfer, std::int64_t now) {
@@ -111,10 +103,10 @@ MemoryCompletion InOrderController::serve_runs(const MemoryRequest& transfer, st
   StreamChannel& channel = channels_.front();
   const std::int64_t begin = std::max(now, accept_at_);
   const std::int64_t arrive = to_dram_.ceil(begin);
-  const std::int64_t offset = transfer.address % burst_bytes_;
-  const std::int64_t first = transfer.address / burst_bytes_;
-  const std::int64_t num_bursts = ceil_div(offset + transfer.bytes, burst_bytes_);
-  const std::int64_t num_pieces = ceil_div(transfer.bytes, max_request_bytes());
+  const std::int64_t offset = burst_bytes_.remainder(transfer.address);
+  const std::int64_t first = burst_bytes_.quotient(transfer.address);
+  const std::int64_t num_bursts = burst_bytes_.ceil(offset + transfer.bytes);
+  const std::int64_t num_pieces = piece_bytes_.ceil(transfer.bytes);
   // The ends of the last three pieces say when the next request is accepted.
   RunMarks marks;
   ChannelRun whole;

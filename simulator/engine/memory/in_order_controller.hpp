@@ -27,7 +27,8 @@ class InOrderController final : public BankedController<StreamChannel> {
   /// rows are being opened.
   bool can_accept(std::int64_t now) const override { return now >= accept_at_; }
   void submit(const MemoryRequest& request, std::int64_t now) override;
-  std::int64_t submit_transfer(const MemoryRequest& transfer, std::int64_t now) override;
+  bool can_serve_transfers() const override { return true; }
+  MemoryCompletion serve_transfer(const MemoryRequest& transfer, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
 
  private:
@@ -54,7 +55,8 @@ class InOrderController final : public BankedController<StreamChannel> {
 
   // Bursts of a piece if a transfer can be served as runs, otherwise 0.
   std::int64_t bursts_per_piece_ = 0;
-  std::int64_t burst_bytes_ = 1;
+  Divisor burst_bytes_;
+  Divisor piece_bytes_;
   MinHeap<InFlight> in_flight_;  // at the last submission, or at accept_at_ if that is later
   std::int64_t bytes_in_flight_ = 0;
   std::int64_t accept_at_ = 0;  // the next request

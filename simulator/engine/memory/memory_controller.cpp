@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/memory/memory_controller.hpp"
 
+#include <stdexcept>
 #include <variant>
 
 #include "simulator/engine/memory/frfcfs_controller.hpp"
@@ -29,6 +30,11 @@ std::unique_ptr<MemoryController> make(const IdealDramConfig& /*config*/) {
 }
 
 }  // namespace
+
+MemoryCompletion MemoryController::serve_transfer(const MemoryRequest& /*transfer*/,
+                                                  std::int64_t /*now*/) {
+  throw std::logic_error("completions of this memory controller depend on later requests");
+}
 
 std::unique_ptr<MemoryController> make_memory_controller(const DramConfig& config) {
   return std::visit([](const auto& model) { return make(model); }, config);

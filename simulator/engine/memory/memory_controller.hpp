@@ -46,15 +46,14 @@ class MemoryController {
   /// DMA, where urgent ones may overtake them.
   virtual bool can_accept(std::int64_t now) const = 0;
   virtual void submit(const MemoryRequest& request, std::int64_t now) = 0;
-  /// Submits a transfer of any size, whether another request is accepted now or not. It is served
-  /// as pieces of max_request_bytes(), each submitted as soon as it is accepted and all pieces of
-  /// earlier transfers were submitted, and completes with its last piece; without bytes, when its
-  /// turn comes. The rows of the completion are sums; its begin is that of the piece that ends
-  /// first. Returns the cycle of the completion; kNever, without effect, if it depends on later
-  /// requests. Not to be mixed with submit().
-  virtual std::int64_t submit_transfer(const MemoryRequest& /*transfer*/, std::int64_t /*now*/) {
-    return kNever;
-  }
+  /// Whether completions never depend on later requests, so that serve_transfer() exists.
+  virtual bool can_serve_transfers() const { return false; }
+  /// Serves a transfer of any size at once, whether another request is accepted now or not; cycles
+  /// are those of pieces of max_request_bytes(), each submitted as soon as it is accepted and all
+  /// pieces of earlier transfers were submitted. It completes with its last piece; without bytes,
+  /// when its turn comes. The rows of the completion are sums; its begin is that of the piece that
+  /// ends first. advance() does not report it. Not to be mixed with submit().
+  virtual MemoryCompletion serve_transfer(const MemoryRequest& transfer, std::int64_t now);
   /// Appends the requests completed by cycle `now` to `completed`, and returns the next cycle at
   /// which a request completes or can be accepted, without further submissions; kNever if idle.
   virtual std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) = 0;

@@ -18,6 +18,10 @@ class IdealController final : public MemoryController {
   void submit(const MemoryRequest& request, std::int64_t now) override {
     served_.push_back({request.id, now, now});
   }
+  bool can_serve_transfers() const override { return true; }
+  MemoryCompletion serve_transfer(const MemoryRequest& transfer, std::int64_t now) override {
+    return {transfer.id, now, now};
+  }
   std::int64_t advance(std::int64_t /*now*/, std::vector<MemoryCompletion>& completed) override {
     completed.insert(completed.end(), served_.begin(), served_.end());
     served_.clear();
@@ -37,6 +41,8 @@ class PortController final : public MemoryController {
   std::int64_t max_request_bytes() const override { return std::int64_t{1} << 40; }
   bool can_accept(std::int64_t /*now*/) const override { return true; }
   void submit(const MemoryRequest& request, std::int64_t now) override;
+  bool can_serve_transfers() const override { return true; }
+  MemoryCompletion serve_transfer(const MemoryRequest& transfer, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
 
  private:
@@ -63,12 +69,19 @@ class LatencyBandwidthController final : public MemoryController {
   std::int64_t max_request_bytes() const override { return std::int64_t{1} << 40; }
   bool can_accept(std::int64_t now) const override;
   void submit(const MemoryRequest& request, std::int64_t now) override;
+  bool can_serve_transfers() const override { return true; }
+  MemoryCompletion serve_transfer(const MemoryRequest& transfer, std::int64_t now) override;
   std::int64_t advance(std::int64_t now, std::vector<MemoryCompletion>& completed) override;
 
  private:
+  MemoryCompletion serve(const MemoryRequest& request, std::int64_t now);
+
   const LatencyBandwidthDramConfig config_;
   std::int64_t bus_end_ = 0;
   std::deque<MemoryCompletion> outstanding_;  // in order of completion
+  // Of serve_transfer(): when the last one was submitted, and the ends of the latest ones.
+  std::int64_t submitted_ = 0;
+  std::deque<std::int64_t> latest_ends_;
 };
 
 }  // namespace tilewake

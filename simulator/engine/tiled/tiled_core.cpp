@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/engine/tiled/tiled_core.hpp"
 
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -14,6 +15,13 @@ namespace {
 // Maximum look-ahead of the loader in steps; the slots of the buffers allow fewer, except for steps
 // without loads.
 constexpr std::size_t kMaxAhead = 16;
+
+// A core that runs ahead lets the kernel catch up after so many steps, so that a run can be
+// stopped.
+constexpr std::int64_t kMaxStepsAhead = 1024;
+
+// Different durations of a layer's steps that are kept.
+constexpr std::size_t kMaxDurations = 8;
 
 // Transfers of the feature port have ids above those of the DRAM's.
 constexpr std::int64_t kFirstPortId = std::int64_t{1} << 62;
@@ -44,6 +52,8 @@ void TiledCore::start(const Program& program, EventSink& sink) {
   computing_part_ = -1;
   layers_.assign(program_->layers.size(), {});
   owners_.clear();
+  endings_.clear();
+  runs_ahead_ = dma_.can_move() && feature_port_.can_move();
   shares_memory_ = program_->memory.shared_bytes > 0;
   for (Occupancy& buffer : occupancy_) buffer.reset(sink);
   for (auto& tiles : tile_bytes_) tiles.clear();
@@ -56,17 +66,18 @@ void TiledCore::serve() {
     if (program_ == nullptr) wait(started_);  // may be set before the first start
     if (program_ == nullptr) continue;
     const int num_layers = static_cast<int>(program_->layers.size());
-    std::int64_t begin = now_cycles();
+    now_ = now_cycles();
+    std::int64_t begin = now_;
     for (int i = 0; i < num_layers; ++i) {
       run_layer(i);
       // The copies of a concat are one layer for other modules.
       const int id = layer(i).program_layer;
       if (i + 1 < num_layers && layer(i + 1).program_layer == id) continue;
       if (i + 1 == num_layers)
-        while (!owners_.empty()) stall_until_progress(Cause::kWrite, id);
-      sink_->on_event(
-          {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, id, begin, now_cycles(), 0});
-      begin = now_cycles();
+        while (!owners_.empty() || !endings_.empty()) stall_until_progress(Cause::kWrite, id);
+      catch_up();
+      sink_->on_event({Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, id, begin, now_, 0});
+      begin = now_;
     }
     program_ = nullptr;
   }
@@ -75,18 +86,19 @@ void TiledCore::serve() {
 void TiledCore::run_layer(int index) {
   const TiledLayer& l = layer(index);
   bool last = false;
+  durations_.clear();
   while (!last) {
+    if (first_ahead_ % kMaxStepsAhead == 0) catch_up();
     wait_for_step(l.program_layer);
     const Ahead& current = ahead_.front();
     const TileStep& step = current.step;
     last = step.context.last;
     if (step.opens_output) ++computing_part_;
-    const std::int64_t duration =
-        program_->cost->cycles(l.problem, step.block.extent(), step.context);
-    const std::int64_t begin = now_cycles();
-    wait(cycles(duration));
-    Event event{Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, l.program_layer,
-                begin,          now_cycles(),        duration};
+    const std::int64_t duration = duration_of(l, step);
+    const std::int64_t begin = now_;
+    pass(duration);
+    Event event{Unit::kPeArray, EventKind::kCompute, Cause::kNone, 0, l.program_layer, begin, now_,
+                duration};
     event.step = first_ahead_;
     sink_->on_event(event);
     if (occupancy_[0].is_wanted()) report_vector_unit(l, step);
@@ -95,6 +107,15 @@ void TiledCore::run_layer(int index) {
     ++first_ahead_;
     load_ahead();
   }
+}
+
+std::int64_t TiledCore::duration_of(const TiledLayer& layer, const TileStep& step) {
+  const TileExtent extent = step.block.extent();
+  for (const Duration& known : durations_)
+    if (known.extent == extent && known.context == step.context) return known.cycles;
+  const std::int64_t cycles = program_->cost->cycles(layer.problem, extent, step.context);
+  if (durations_.size() < kMaxDurations) durations_.push_back({extent, step.context, cycles});
+  return cycles;
 }
 
 void TiledCore::wait_for_step(int program_layer) {
@@ -108,9 +129,8 @@ void TiledCore::report_vector_unit(const TiledLayer& layer, const TileStep& step
   const std::int64_t duration =
       program_->cost->vector_unit_cycles(layer.problem, step.block.extent(), step.context);
   if (duration == 0) return;
-  const std::int64_t end = now_cycles();
   sink_->on_event({Unit::kVectorUnit, EventKind::kVector, Cause::kNone, 0, layer.program_layer,
-                   end - duration, end, duration});
+                   now_ - duration, now_, duration});
 }
 
 /// A slot is as large as the largest part of its layer, with partial sums and second operands.
@@ -134,11 +154,37 @@ Cause TiledCore::what_is_missing() const {
 }
 
 void TiledCore::stall_until_progress(Cause cause, int program_layer) {
-  const std::int64_t begin = now_cycles();
-  wait(progress_);
-  if (now_cycles() > begin)
-    sink_->on_event(
-        {Unit::kPeArray, EventKind::kStall, cause, 0, program_layer, begin, now_cycles(), 0});
+  const std::int64_t begin = now_;
+  if (!endings_.empty()) {
+    run_ahead(endings_.front().time);
+  } else {
+    wait(progress_);
+    now_ = now_cycles();
+  }
+  if (now_ > begin)
+    sink_->on_event({Unit::kPeArray, EventKind::kStall, cause, 0, program_layer, begin, now_, 0});
+}
+
+void TiledCore::pass(std::int64_t duration) {
+  if (runs_ahead_) return run_ahead(now_ + duration);
+  wait(cycles(duration));
+  now_ = now_cycles();
+}
+
+/// Completes all transfers that end by `time`, as the kernel would before it resumes the core.
+void TiledCore::run_ahead(std::int64_t time) {
+  while (!endings_.empty() && endings_.front().time <= time) {
+    const Ending ending = endings_.front();
+    endings_.pop_front();
+    now_ = ending.time;
+    complete(ending.owner);
+  }
+  now_ = time;
+}
+
+/// Lets the kernel reach the time of the core.
+void TiledCore::catch_up() {
+  if (now_ > now_cycles()) wait(cycles(now_ - now_cycles()));
 }
 
 void TiledCore::finish_step(const Ahead& done) {
@@ -183,10 +229,21 @@ void TiledCore::free_tile(Buffer buffer) {
 void TiledCore::store(int index, std::int64_t address, std::int64_t bytes, bool on_chip) {
   Transfer transfer{true, address, bytes, layer(index).program_layer, Cause::kWrite};
   transfer.step = first_ahead_;
-  const std::int64_t id = (on_chip ? feature_port_ : dma_).submit(transfer);
-  owners_[id] = {false, false, computing_part_, index};
+  request(transfer, on_chip, {false, false, computing_part_, index});
   ++parts_[static_cast<std::size_t>(computing_part_ - first_part_)].stores_under_way;
   ++layers_[static_cast<std::size_t>(index)].stores_under_way;
+}
+
+void TiledCore::request(const Transfer& transfer, bool on_chip, const Owner& owner) {
+  TransferDma& dma = on_chip ? feature_port_ : dma_;
+  if (!runs_ahead_) {
+    owners_[dma.submit(transfer)] = owner;
+    return;
+  }
+  const std::int64_t end = dma.move(transfer, now_);
+  auto after = endings_.end();  // almost always here
+  while (after != endings_.begin() && std::prev(after)->time > end) --after;
+  endings_.insert(after, {end, owner});
 }
 
 void TiledCore::release_parts() {
@@ -284,8 +341,7 @@ void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_
                      std::int64_t bytes, bool on_chip) {
   Transfer transfer{false, address, bytes, layer(ahead.layer).program_layer, cause};
   transfer.step = number;
-  const std::int64_t id = (on_chip ? feature_port_ : dma_).submit(transfer);
-  owners_[id] = {true, cause == Cause::kWeights, number, ahead.layer};
+  request(transfer, on_chip, {true, cause == Cause::kWeights, number, ahead.layer});
   ++ahead.loads_under_way;
   if (cause == Cause::kWeights) ++ahead.weights_under_way;
 }
@@ -302,6 +358,12 @@ void TiledCore::on_transfer_done(std::int64_t id) {
   const auto found = owners_.find(id);
   const Owner owner = found->second;
   owners_.erase(found);
+  now_ = now_cycles();
+  complete(owner);
+  progress_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void TiledCore::complete(const Owner& owner) {
   if (owner.is_load) {
     Ahead& ahead = ahead_[static_cast<std::size_t>(owner.number - first_ahead_)];
     --ahead.loads_under_way;
@@ -312,7 +374,6 @@ void TiledCore::on_transfer_done(std::int64_t id) {
     release_parts();
   }
   load_ahead();
-  progress_.notify(sc_core::SC_ZERO_TIME);
 }
 
 }  // namespace tilewake::tiled

@@ -29,6 +29,11 @@ namespace tilewake::tiled {
 /// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
 /// with the last store. Maps in the memory of feature maps are moved through its port, in order of
 /// request, at the same time as DRAM serves others.
+///
+/// If the end of a transfer is known when it is requested, and the sink does not want details, the
+/// core runs ahead of the kernel's time: it takes the ends of transfers from a list, in order of
+/// time, and waits for the kernel once a layer. Otherwise transfers wake it up. Both take the same
+/// cycles.
 class TiledCore : public sc_core::sc_module, public Core, private TransferListener {
  public:
   SC_HAS_PROCESS(TiledCore);
@@ -74,8 +79,23 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
     int layer = 0;
   };
 
+  struct Duration {
+    TileExtent extent;
+    TileContext context;
+    std::int64_t cycles = 0;
+  };
+
+  struct Ending {
+    std::int64_t time = 0;
+    Owner owner;
+  };
+
   void serve();
   void run_layer(int index);
+  std::int64_t duration_of(const TiledLayer& layer, const TileStep& step);
+  void pass(std::int64_t duration);
+  void run_ahead(std::int64_t time);
+  void catch_up();
   void wait_for_step(int program_layer);
   Cause what_is_missing() const;
   void stall_until_progress(Cause cause, int program_layer);
@@ -83,6 +103,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   void hold_tile(Buffer buffer, std::int64_t bytes);
   void free_tile(Buffer buffer);
   void store(int layer, std::int64_t address, std::int64_t bytes, bool on_chip);
+  void request(const Transfer& transfer, bool on_chip, const Owner& owner);
   void release_parts();
 
   void load_ahead();
@@ -95,6 +116,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::int64_t output_slot_bytes(int layer);
   void report_vector_unit(const TiledLayer& layer, const TileStep& step);
   void on_transfer_done(std::int64_t id) override;
+  void complete(const Owner& owner);
 
   const TiledLayer& layer(int index) const {
     return program_->layers[static_cast<std::size_t>(index)];
@@ -106,6 +128,8 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   EventSink* sink_ = nullptr;
   sc_core::sc_event started_;
   sc_core::sc_event progress_;
+  std::int64_t now_ = 0;     // the kernel's time, or later if the core runs ahead
+  bool runs_ahead_ = false;  // of the kernel
 
   // The loader.
   int loader_layer_ = 0;
@@ -120,6 +144,8 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::int64_t first_part_ = 0;
   std::int64_t computing_part_ = -1;
 
+  std::vector<Duration> durations_;  // of the steps of the current layer
+
   // What the buffers hold, for sinks that want it; the tiles in use, in order of their loads.
   std::array<Occupancy, 3> occupancy_ = {Occupancy(kInput), Occupancy(kWeight), Occupancy(kOutput)};
   bool shares_memory_ = false;
@@ -127,7 +153,9 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   std::vector<std::int64_t> output_slot_bytes_;         // by layer; 0: not yet computed
 
   std::vector<LayerState> layers_;
-  std::unordered_map<std::int64_t, Owner> owners_;  // of transfers in flight
+  // Transfers in flight: by id, or in order of their ends if the core runs ahead.
+  std::unordered_map<std::int64_t, Owner> owners_;
+  std::deque<Ending> endings_;
 };
 
 }  // namespace tilewake::tiled

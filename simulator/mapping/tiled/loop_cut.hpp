@@ -41,6 +41,7 @@ struct LoopCut {
   std::int64_t last() const { return last_strip() - (tiles_per_strip() - 1) * last_tile; }
 
   TileRange range(std::int64_t index) const {
+    if (strip == whole) return {index * last_tile, std::min((index + 1) * last_tile, whole)};
     const std::int64_t first_of_image = images == 1 ? 0 : index / tiles_per_image() * image();
     if (images > 1) index %= tiles_per_image();
     const std::int64_t first = first_of_image + index / tiles_per_strip() * strip;

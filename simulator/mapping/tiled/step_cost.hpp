@@ -17,6 +17,8 @@ struct TileContext {
   bool continues = false;  // the stationary operand is that of the previous step
   bool ends_depth = true;  // its outputs are complete: fused operations run now
   bool stays = false;      // the stationary operand is that of the next step, too
+
+  friend bool operator==(const TileContext&, const TileContext&) = default;
 };
 
 /// Compute time of one step of a layer with all operands on chip; one implementation per core kind.

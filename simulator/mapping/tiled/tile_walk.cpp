@@ -24,6 +24,7 @@ TileWalk::TileWalk(const TileProblem& problem, const Tiling& tiling, Stationary 
              LoopCut::even(problem.extent().outputs, tiling.tile.outputs),
              LoopCut::even(problem.extent().depth, tiling.tile.depth)}) {
   for (std::size_t i = 0; i < cuts_.size(); ++i) trips_[i] = cuts_[i].trips();
+  step_.block.order = tiling.pixels;
   following_ = position_;
   has_following_ = advance(following_);
   describe();
@@ -55,10 +56,18 @@ bool TileWalk::advance(Position& position) const {
   return ++position.group < groups_.trips();
 }
 
-TileBlock TileWalk::block_at(const Position& position) const {
-  const auto range = [&](TileLoop loop) { return cut(loop).range(at(position, loop)); };
-  return {groups_.range(position.group), range(TileLoop::kPixels), range(TileLoop::kOutputs),
-          range(TileLoop::kDepth), tiling_.pixels};
+/// Computes the ranges of the loops that have moved.
+void TileWalk::update_block() {
+  const auto update = [&](TileLoop loop, TileRange& range) {
+    if (!has_previous_ || at(position_, loop) != at(previous_, loop))
+      range = cut(loop).range(at(position_, loop));
+  };
+  TileBlock& block = step_.block;
+  if (!has_previous_ || position_.group != previous_.group)
+    block.groups = groups_.range(position_.group);
+  update(TileLoop::kPixels, block.pixels);
+  update(TileLoop::kOutputs, block.outputs);
+  update(TileLoop::kDepth, block.depth);
 }
 
 bool TileWalk::same_input(const Position& a, const Position& b) const {
@@ -89,7 +98,7 @@ bool TileWalk::same_outputs_in_buffer(const Position& a, const Position& b) cons
 void TileWalk::describe() {
   const std::int64_t depth = at(position_, TileLoop::kDepth);
   const bool ends_depth = depth + 1 == trips(TileLoop::kDepth);
-  step_.block = block_at(position_);
+  update_block();
   step_.loads_input = !has_previous_ || !same_input(previous_, position_);
   step_.loads_weights = !has_previous_ || !same_weights(previous_, position_);
   step_.opens_output = !has_previous_ || !same_outputs_in_buffer(previous_, position_);

@@ -65,7 +65,7 @@ class TileWalk {
     return position.tile[static_cast<std::size_t>(loop)];
   }
   bool advance(Position& position) const;
-  TileBlock block_at(const Position& position) const;
+  void update_block();
   bool same_input(const Position& a, const Position& b) const;
   bool same_weights(const Position& a, const Position& b) const;
   bool same_tile_of_outputs(const Position& a, const Position& b) const;
