@@ -36,6 +36,7 @@ inline constexpr std::array kSweepColumns = std::to_array<SweepColumn>({
     {"latency_ms", &Summary::latency_ms},
     {"compute_cycles", &Summary::compute_cycles},
     {"setup_cycles", &Summary::setup_cycles},
+    {"dispatch_cycles", &Summary::dispatch_cycles},
     {"stall_dram_cycles", &Summary::stall_dram_cycles},
     {"stall_feature_cycles", &Summary::stall_feature_cycles},
     {"stall_weight_cycles", &Summary::stall_weight_cycles},

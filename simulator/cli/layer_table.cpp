@@ -91,6 +91,7 @@ std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
       {compute, "compute"},
       {summary.stall_dram_cycles, "waiting for DRAM"},
       {setup, "set-up"},
+      {summary.dispatch_cycles, "dispatch"},
       {summary.stall_write_cycles, "waiting for writes"},
   };
   std::stable_sort(parts.begin(), parts.end(),
@@ -119,9 +120,8 @@ std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
 std::string bound_of(const TraceRow& row) {
   // Of equal parts the first is returned.
   const std::pair<std::int64_t, std::string_view> parts[] = {
-      {row.compute_cycles, "compute"},
-      {row.stall_dram_cycles, "DRAM"},
-      {row.setup_cycles, "set-up"},
+      {row.compute_cycles, "compute"},   {row.stall_dram_cycles, "DRAM"},
+      {row.setup_cycles, "set-up"},      {row.dispatch_cycles, "dispatch"},
       {row.stall_write_cycles, "write"},
   };
   const auto* largest =

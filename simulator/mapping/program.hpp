@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/midap/midap_program.hpp"
 #include "simulator/mapping/tiled/tiled_program.hpp"
 
@@ -29,6 +30,7 @@ struct Program {
   std::vector<ProgramLayer> layers;
   std::string schedule;               // "reference", or "plain" and the reason of the fallback
   std::vector<std::string> warnings;  // deviations of the schedule that affect the results
+  DispatchConfig dispatch;            // of the machine
   std::variant<MidapProgram, TiledProgram> core;
 };
 

@@ -52,6 +52,7 @@ Json json_of(const Summary& s) {
   json["latency_ms"] = s.latency_ms;
   json["compute_cycles"] = s.compute_cycles;
   json["setup_cycles"] = s.setup_cycles;
+  json["dispatch_cycles"] = s.dispatch_cycles;
   json["stall_dram_cycles"] = s.stall_dram_cycles;
   json["stall_feature_cycles"] = s.stall_feature_cycles;
   json["stall_weight_cycles"] = s.stall_weight_cycles;
@@ -87,6 +88,7 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     s.chip_write_bytes += row.chip_write_bytes;
     s.compute_cycles += row.compute_cycles;
     s.setup_cycles += row.setup_cycles;
+    s.dispatch_cycles += row.dispatch_cycles;
     s.stall_dram_cycles += row.stall_dram_cycles;
     s.stall_feature_cycles += row.stall_feature_cycles;
     s.stall_weight_cycles += row.stall_weight_cycles;

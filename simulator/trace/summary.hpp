@@ -41,6 +41,7 @@ struct Summary {
   double pe_utilization = 0.0;  // of the whole run, not the mean of the layers
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;
+  std::int64_t dispatch_cycles = 0;
   std::int64_t stall_dram_cycles = 0;
   std::int64_t stall_feature_cycles = 0;
   std::int64_t stall_weight_cycles = 0;

@@ -39,6 +39,7 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"total_cycles", &TraceRow::total_cycles},
     {"compute_cycles", &TraceRow::compute_cycles},
     {"setup_cycles", &TraceRow::setup_cycles},
+    {"dispatch_cycles", &TraceRow::dispatch_cycles},
     {"stall_dram_cycles", &TraceRow::stall_dram_cycles},
     {"stall_feature_cycles", &TraceRow::stall_feature_cycles},
     {"stall_weight_cycles", &TraceRow::stall_weight_cycles},

@@ -71,6 +71,9 @@ void TraceRecorder::on_event(const Event& event) {
     case EventKind::kSetup:
       row.setup_cycles += event.end_cycle - event.begin_cycle;
       break;
+    case EventKind::kDispatch:
+      row.dispatch_cycles += event.end_cycle - event.begin_cycle;
+      break;
     case EventKind::kStall:
       add_stall(row, event);
       break;

@@ -21,9 +21,9 @@ struct TraceLayer {
 
 /// Sums up the events of a run to one row per layer, in execution order.
 ///
-/// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup and kStall (its
-/// parts), bytes from kRequest and kStore; each counts for the layer of the event. kTransfer has
-/// only the time of service and is ignored, like the details.
+/// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup, kDispatch and
+/// kStall (its parts), bytes from kRequest and kStore; each counts for the layer of the event.
+/// kTransfer has only the time of service and is ignored, like the details.
 class TraceRecorder : public EventSink {
  public:
   /// @param peak_macs_per_cycle  of the machine; the base of utilization

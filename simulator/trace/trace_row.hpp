@@ -32,6 +32,7 @@ struct TraceRow {
   std::int64_t total_cycles = 0;
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;
+  std::int64_t dispatch_cycles = 0;
   std::int64_t stall_dram_cycles = 0;
   std::int64_t stall_feature_cycles = 0;
   std::int64_t stall_weight_cycles = 0;
@@ -70,7 +71,8 @@ std::string to_string(const KernelSize& kernel);
 std::string to_string(const Padding& padding);
 
 /// The first inconsistency of `row` ("total_cycles: ..."), or empty. Checked:
-///   total_cycles = compute_cycles + setup_cycles + stall_dram_cycles + stall_write_cycles
+///   total_cycles = compute_cycles + setup_cycles + dispatch_cycles + stall_dram_cycles +
+///                  stall_write_cycles
 ///   stall_dram_cycles and dram_read_bytes are the sums of their parts; a fused row takes 0 cycles
 std::string contradiction_in(const TraceRow& row);
 

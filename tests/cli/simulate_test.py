@@ -22,7 +22,7 @@ class SimulateTest(CliTest):
     def rows(self):
         text = self.expect_ok(*self.simulate, "--format", "csv")
         version, rest = text.split("\n", 1)
-        self.assertEqual(version, "# tilewake-trace v3")
+        self.assertEqual(version, "# tilewake-trace v4")
         return list(csv.DictReader(io.StringIO(rest)))
 
     def summary(self):
@@ -30,7 +30,8 @@ class SimulateTest(CliTest):
 
     def test_csv_adds_up_to_the_summary(self):
         rows, summary = self.rows(), self.summary()
-        for column in ("total_cycles", "compute_cycles", "setup_cycles", "stall_dram_cycles",
+        for column in ("total_cycles", "compute_cycles", "setup_cycles", "dispatch_cycles",
+                       "stall_dram_cycles",
                        "stall_write_cycles", "dram_read_bytes", "dram_write_bytes", "macs"):
             self.assertEqual(sum(int(row[column]) for row in rows), summary[column], column)
         self.assertEqual(len(rows), summary["num_layers"])

@@ -43,10 +43,11 @@ struct Kind {
   std::string kind;
   std::string variant;
   int feature_bytes = 0;  // memory of feature maps
+  DispatchConfig dispatch = {};
 };
 
 HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
-  return read_hardware_text(
+  HardwareConfig machine = read_hardware_text(
       fmt::format("name: small\nclock_mhz: 1000\ncore:\n  kind: {}\n{}"
                   "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: 16\n"
                   "dram:\n  model: latency_bandwidth\n  num_channels: {}\n  bus_bytes: 2\n"
@@ -56,6 +57,8 @@ HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
                   "  first_refresh_bytes: 1073741824\n",
                   kind.kind, core_text(kind.kind, kind.variant), kind.feature_bytes, num_channels),
       "small.yaml");
+  machine.dispatch = kind.dispatch;
+  return machine;
 }
 
 class TiledMachineTest : public ::testing::TestWithParam<Kind> {
@@ -86,8 +89,10 @@ class TiledMachineTest : public ::testing::TestWithParam<Kind> {
     for (const auto& [network, program] : mapped) {
       SCOPED_TRACE(network.name);
       double expected = 0.0;
-      for (const LayerFeatures& layer : features->extract(network))
+      for (const LayerFeatures& layer : features->extract(network)) {
+        expected += layer.dispatch_cycles;
         for (const double cycles : layer.values) expected += cycles;
+      }
       const auto total = static_cast<double>(machine.run(network, program).total_cycles);
       EXPECT_NEAR(total, expected, tolerance * total);
     }
@@ -175,10 +180,13 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TiledMachineTest,
                                            Kind{"systolic", "input_stationary"},
                                            Kind{"vector", "channels"}, Kind{"vector", "pixels"},
                                            Kind{"systolic", "weight_stationary", 10'000},
-                                           Kind{"vector", "channels", 30'000}),
+                                           Kind{"vector", "channels", 30'000},
+                                           Kind{"systolic", "output_stationary", 0, {5000, 300}},
+                                           Kind{"vector", "pixels", 0, {5000, 300}}),
                          [](const auto& param) {
                            return param.param.kind + "_" + param.param.variant +
-                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "");
+                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "") +
+                                  (param.param.dispatch.layer_cycles > 0 ? "_dispatched" : "");
                          });
 
 }  // namespace

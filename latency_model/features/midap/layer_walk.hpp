@@ -9,7 +9,7 @@
 #include "latency_model/features/midap/issue_slots.hpp"
 #include "latency_model/features/midap/pass_timing.hpp"
 #include "latency_model/features/midap/residency.hpp"
-#include "simulator/hardware/dram_config.hpp"
+#include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/midap/graph.hpp"
 
 namespace tilewake::midap {
@@ -22,6 +22,7 @@ struct LayerCycles {
   double feature_wait = 0.0;  // beyond that, for features that come from DRAM
   double bias_wait = 0.0;     // beyond both, for the biases of the first output
   double write_wait = 0.0;    // for earlier outputs to be written
+  double dispatch = 0.0;      // before all of these
 };
 
 /// Visits the layers in processing order and carries the state from one to the next: fragments in
@@ -30,7 +31,8 @@ class LayerWalk {
  public:
   /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
   /// @param stores_take_time  stores queue on the bus with features; in the reference they are free
-  LayerWalk(const Graph& graph, const PlanningDram& dram, bool stores_take_time, Schedule schedule);
+  LayerWalk(const Graph& graph, const PlanningDram& dram, const DispatchConfig& dispatch,
+            bool stores_take_time, Schedule schedule);
 
   /// `order`: every node after its inputs, fused pools where the schedule has them. result[i]
   /// belongs to order[i]; all zeros for a fused layer.
@@ -57,6 +59,7 @@ class LayerWalk {
   const Graph& graph_;
   const MidapConfig& c_;
   const PlanningDram& dram_;
+  DispatchConfig dispatch_;
   bool stores_take_time_;
   Schedule schedule_;
   std::vector<int> prefetches_;  // by node: the node whose first weights it requests, or -1

@@ -31,6 +31,7 @@ TiledCore::TiledCore(const sc_core::sc_module_name& name, const FeatureMemory& f
 
 void TiledCore::start(const Program& program, EventSink& sink) {
   program_ = &std::get<TiledProgram>(program.core);
+  dispatch_ = program.dispatch;
   sink_ = &sink;
   dma_.reset(sink, *this);
   feature_port_.reset(sink, *this, kFirstPortId);
@@ -58,9 +59,12 @@ void TiledCore::serve() {
     const int num_layers = static_cast<int>(program_->layers.size());
     std::int64_t begin = now_cycles();
     for (int i = 0; i < num_layers; ++i) {
-      run_layer(i);
       // The copies of a concat are one layer for other modules.
       const int id = layer(i).program_layer;
+      if (i == 0) dispatch(id, dispatch_.inference_cycles);
+      load_ahead();
+      if (i == 0 || layer(i - 1).program_layer != id) dispatch(id, dispatch_.layer_cycles);
+      run_layer(i);
       if (i + 1 < num_layers && layer(i + 1).program_layer == id) continue;
       if (i + 1 == num_layers)
         while (!owners_.empty()) stall_until_progress(Cause::kWrite, id);
@@ -70,6 +74,14 @@ void TiledCore::serve() {
     }
     program_ = nullptr;
   }
+}
+
+void TiledCore::dispatch(int program_layer, std::int64_t duration) {
+  if (duration == 0) return;
+  const std::int64_t begin = now_cycles();
+  wait(cycles(duration));
+  sink_->on_event({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin,
+                   now_cycles(), duration});
 }
 
 void TiledCore::run_layer(int index) {

@@ -8,6 +8,7 @@
   const parts = [
     ['compute_cycles', 'compute', 'var(--compute)'],
     ['setup_cycles', 'set-up', 'var(--setup)'],
+    ['dispatch_cycles', 'dispatch', 'var(--dispatch)'],
     ['stall_feature_cycles', 'wait for features', 'var(--features)'],
     ['stall_weight_cycles', 'wait for weights', 'var(--weights)'],
     ['stall_bias_cycles', 'wait for biases', 'var(--bias)'],
