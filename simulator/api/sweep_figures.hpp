@@ -48,6 +48,7 @@ inline constexpr std::array kSweepColumns = std::to_array<SweepColumn>({
     {"dram_read_bias_bytes", &Summary::dram_read_bias_bytes},
     {"dram_write_bytes", &Summary::dram_write_bytes},
     {"chip_read_bytes", &Summary::chip_read_bytes},
+    {"chip_read_weight_bytes", &Summary::chip_read_weight_bytes},
     {"chip_write_bytes", &Summary::chip_write_bytes},
     {"pe_utilization", &Summary::pe_utilization},
     {"warnings", &RunInfo::warnings},

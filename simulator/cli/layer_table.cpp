@@ -67,8 +67,8 @@ std::string last_line(const Summary& s) {
       with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
       megabytes(s.dram_read_bytes + s.dram_write_bytes), megabytes(s.dram_read_bytes),
       megabytes(s.dram_write_bytes));
-  if (s.chip_write_bytes > 0)
-    line += fmt::format(", {} MB to and from feature maps on chip",
+  if (s.chip_read_bytes + s.chip_write_bytes > 0)
+    line += fmt::format(", {} MB to and from memory on chip",
                         megabytes(s.chip_read_bytes + s.chip_write_bytes));
   if (s.info.schedule != "reference") line += ", schedule: " + s.info.schedule;
   return line + "\n";

@@ -61,6 +61,7 @@ struct CommandOptions {
   std::string format = "table";
   std::int64_t max_steps = kDefaultMaxSteps;
   TraceOptions traces;
+  bool cold = false;
   bool sweep = false;
   bool force = false;
   bool verbose = false;
@@ -71,7 +72,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--set KEY=VALUE...]\n"
-      "                         [--max-steps N] [--out DIR [--timeline]] [--force]\n"
+      "                         [--cold] [--max-steps N] [--out DIR [--timeline]]\n"
+      "                         [--force]\n"
       "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
       "                         [--dram-trace-format ramulator|dramsys]]\n"
       "                         [--format table|csv|json] [-v | -q]\n"
@@ -84,6 +86,9 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
   options.list("set", values.settings, "KEY=VALUE...",
                "override a value of the machine, as in dram.num_channels=4");
+  options.flag("cold", values.cold,
+               "the first inference: weights that stay on chip between inferences "
+               "(core.resident_weights) are loaded from DRAM; without it they are there");
   options.flag("sweep", values.sweep,
                "simulate many configurations in parallel: see 'simulate --sweep --help'");
   options.optional("out", values.out, "DIR",
@@ -121,6 +126,7 @@ Run run_of(const Machine& machine, const Workload& workload, const CommandOption
   SimulationProgress progress;
   SimulateOptions simulate_options;
   simulate_options.mapping = mapping_options(options.max_steps);
+  simulate_options.mapping.cold = options.cold;
   simulate_options.mapping.on_layer = [&](const std::string& layer, std::size_t index,
                                           std::size_t num_layers) {
     if (InterruptDelay::is_pending()) throw Interrupted();

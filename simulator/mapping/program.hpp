@@ -23,6 +23,8 @@ struct ProgramLayer {
   /// why; otherwise empty.
   std::string output_in = {};
   std::string spill_reason = {};
+  std::string weights_in = {};  // the same for its weights, where weights stay on chip
+  std::string weights_reason = {};
 };
 
 /// The execution of one network on one machine: layers in order, and core-specific instructions.

@@ -64,6 +64,7 @@ Json json_of(const Summary& s) {
   json["dram_read_bias_bytes"] = s.dram_read_bias_bytes;
   json["dram_write_bytes"] = s.dram_write_bytes;
   json["chip_read_bytes"] = s.chip_read_bytes;
+  json["chip_read_weight_bytes"] = s.chip_read_weight_bytes;
   json["chip_write_bytes"] = s.chip_write_bytes;
   json["pe_utilization"] = s.pe_utilization;
   return json;
@@ -85,6 +86,7 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     s.dram_read_bias_bytes += row.dram_read_bias_bytes;
     s.dram_write_bytes += row.dram_write_bytes;
     s.chip_read_bytes += row.chip_read_bytes;
+    s.chip_read_weight_bytes += row.chip_read_weight_bytes;
     s.chip_write_bytes += row.chip_write_bytes;
     s.compute_cycles += row.compute_cycles;
     s.setup_cycles += row.setup_cycles;

@@ -17,6 +17,8 @@ struct TraceLayer {
   std::string fused_into;         // the layer that it is fused into; empty if it runs by itself
   std::string output_in = {};     // as in TraceRow
   std::string spill_reason = {};  // as in TraceRow
+  std::string weights_in = {};    // as in TraceRow
+  std::string weights_reason = {};
 };
 
 /// Sums up the events of a run to one row per layer, in execution order.

@@ -43,13 +43,16 @@ struct TraceRow {
   std::int64_t dram_read_weight_bytes = 0;
   std::int64_t dram_read_bias_bytes = 0;
   std::int64_t dram_write_bytes = 0;
-  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps
+  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps and weights
+  std::int64_t chip_read_weight_bytes = 0;
   std::int64_t chip_write_bytes = 0;
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
-  std::string output_in;        // "chip" or "dram"; empty without a memory of feature maps
-  std::string spill_reason;     // why it is in DRAM
+  std::string output_in;     // "chip" or "dram"; empty without a memory of feature maps
+  std::string spill_reason;  // why it is in DRAM
+  std::string weights_in;    // the same for the weights; empty unless weights stay on chip
+  std::string weights_reason;
   std::string fused_into;       // the layers that it is fused into, joined by '+'; otherwise empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers

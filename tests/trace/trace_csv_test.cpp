@@ -74,11 +74,12 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
           "compute_cycles,setup_cycles,dispatch_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
-          "dram_write_bytes,chip_read_bytes,chip_write_bytes,pe_utilization,row_hits,row_misses,"
-          "output_in,spill_reason,fused_into,index,num_layers,"
+          "dram_write_bytes,chip_read_bytes,chip_read_weight_bytes,chip_write_bytes,pe_utilization,"
+          "row_hits,row_misses,output_in,spill_reason,weights_in,weights_reason,fused_into,index,"
+          "num_layers,"
           "inputs,dilation,padding,first_channel,bias,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,0,39,36,0,3,2,732,500,200,32,"
-          "512,0,0,0.935,0,0,,,,0,3,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
+          "512,0,0,0,0.935,0,0,,,,,,0,3,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 

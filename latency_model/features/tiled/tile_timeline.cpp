@@ -133,7 +133,8 @@ class Timeline {
     if (problem.has_weights() && step.loads_weights) {
       loader_ = std::max(loader_, weight_.next_free());
       weight_.take();
-      weights_at = load(loader_, problem.weight_bytes(step.block));
+      weights_at =
+          load(loader_, problem.weight_bytes(step.block), program_.loads_weights_on_chip(l, step));
     }
     if (step.loads_input) {
       if (step.context.first) loader_ = std::max(loader_, inputs_stored(l));

@@ -246,7 +246,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         ++weights_in_use_;
         hold_tile(kWeight, problem.weight_bytes(step.block));
         load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
-             problem.weight_bytes(step.block), false);
+             problem.weight_bytes(step.block), program_->loads_weights_on_chip(l, step));
       }
       ahead.phase = Phase::kInput;
       return true;

@@ -28,8 +28,9 @@ namespace tilewake::tiled {
 /// output buffer after its last store. Features are requested after the stores of the layers that
 /// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
 /// with the last store. The dispatch of a layer takes its cycles before the layer's first step,
-/// while loads go on; nothing is loaded before that of the inference. Maps in the memory of feature
-/// maps are moved through its port, in order of request, at the same time as DRAM serves others.
+/// while loads go on; nothing is loaded before that of the inference. Maps and weights in the
+/// memory on chip are moved through its port, in order of request, at the same time as DRAM serves
+/// others.
 class TiledCore : public sc_core::sc_module, public Core, private TransferListener {
  public:
   SC_HAS_PROCESS(TiledCore);

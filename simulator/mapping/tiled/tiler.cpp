@@ -157,16 +157,16 @@ struct Tiler::Choice {
       : problem(p), least_compute(static_cast<double>(cost.least_cycles(p))) {
     const TileExtent& e = p.extent();
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
-    weights = static_cast<double>(p.weight_bytes(all));
-    all_input = static_cast<double>(p.input_bytes(all));
     const TileProblem::OnChip& on_chip = p.on_chip();
+    weights = static_cast<double>(on_chip.weights ? 0 : p.weight_bytes(all));
+    all_input = static_cast<double>(p.input_bytes(all));
     others = static_cast<double>((on_chip.output ? 0 : e.num_outputs()) +
                                  (on_chip.second ? 0 : p.second_bytes(all)));
   }
 
   const TileProblem& problem;
   double least_compute;  // cycles
-  double weights;        // bytes, each once
+  double weights;        // bytes in DRAM, each once
   double others;         // bytes of outputs and second operands in DRAM
   double all_input;      // bytes, each once
   std::optional<Tiling> tiling;
@@ -312,7 +312,7 @@ double Tiler::least_time(const Choice& choice, const TileFootprint& tile, double
     bytes += std::min(from_dram * static_cast<double>(trips.outputs - 1),
                       choice.weights * static_cast<double>(trips.pixels - 1));
   double exposed = static_cast<double>(tile.input) / (on_chip.input ? port : bandwidth) +
-                   static_cast<double>(tile.weight) / bandwidth +
+                   static_cast<double>(tile.weight) / (on_chip.weights ? port : bandwidth) +
                    static_cast<double>(tile.output) / (on_chip.output ? port : bandwidth);
   if (memory_.input.num_slots == 1) exposed += from_dram / bandwidth;
   if (memory_.weight.num_slots == 1) exposed += choice.weights / bandwidth;

@@ -23,7 +23,7 @@
     const {summary} = section;
     const rows = timed(section);
     if (!summary || rows.length === 0) return '';
-    const shares = parts.map(([key, label]) => [summary[key] / summary.total_cycles, label])
+    const shares = parts.map(([key, label]) => [(summary[key] ?? 0) / summary.total_cycles, label])
       .sort((a, b) => b[0] - a[0]);
     const stall = shares.slice(1).find(([, label]) => label !== 'compute');
     const names = slowest(rows).slice(0, 3).map(row => `${row.layer} (${format.percent(row.share)})`);
