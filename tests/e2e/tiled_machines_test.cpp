@@ -51,7 +51,7 @@ struct Kind {
 HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
   HardwareConfig machine = read_hardware_text(
       fmt::format("name: small\nclock_mhz: 1000\ncore:\n  kind: {}\n{}"
-                  "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: 16\n"
+                  "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: {}\n"
                   "  resident_weights: {}\n"
                   "dram:\n  model: latency_bandwidth\n  num_channels: {}\n  bus_bytes: 2\n"
                   "  clock_mhz: 1000\n  beats_per_clock: 2\n  first_access_cycles: 30\n"
@@ -59,6 +59,7 @@ HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
                   "  refresh_cycles: 0\n  refresh_bytes: 1073741824\n"
                   "  first_refresh_bytes: 1073741824\n",
                   kind.kind, core_text(kind.kind, kind.variant), kind.feature_bytes,
+                  kind.keeps_weights ? 64 : 16,  // more is moved through it
                   kind.keeps_weights, num_channels),
       "small.yaml");
   machine.dispatch = kind.dispatch;
