@@ -239,7 +239,9 @@ TEST(TiledLawsTest, TheFirstInferenceReadsEachResidentWeightOnceFromDram) {
                 sum(warm, &TraceRow::dram_read_bytes) + sum(warm, &TraceRow::chip_read_bytes));
       EXPECT_EQ(sum(cold, &TraceRow::dram_write_bytes), sum(warm, &TraceRow::dram_write_bytes));
       EXPECT_EQ(sum(cold, &TraceRow::chip_write_bytes), sum(warm, &TraceRow::chip_write_bytes));
-      EXPECT_GE(cold.total_cycles, warm.total_cycles);
+      // Fewer requests of the DRAM can meet its refreshes at worse times.
+      EXPECT_GE(1.001 * static_cast<double>(cold.total_cycles),
+                static_cast<double>(warm.total_cycles));
     }
     EXPECT_GT(resident_in_all, 0) << machine.name;
   }
