@@ -38,7 +38,7 @@ std::vector<double> expected_coefficients(const FeatureSet& set) {
 }
 
 double expected_cycles(const std::vector<double>& expected, const Sample& sample) {
-  double cycles = 0.0;
+  double cycles = sample.features.dispatch_cycles;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     cycles += expected[i] * sample.features.values[i];
   }
@@ -71,7 +71,7 @@ class Fitter {
       if (fold_of(sample) == held_out) continue;
       const auto op_class = static_cast<std::size_t>(sample.features.op_class);
       const double whole = std::max(sample.cycles, expected_cycles(expected, sample));
-      double target = sample.cycles / whole;
+      double target = (sample.cycles - sample.features.dispatch_cycles) / whole;
       for (std::size_t i = 0; i < row.size(); ++i) {
         row[i] = sample.features.values[i] / whole;
         if (seen[op_class][i]) continue;

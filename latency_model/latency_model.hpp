@@ -61,7 +61,7 @@ class Coefficients {
   double cycles(const LayerFeatures& features) const {
     if (features.op_class == kFusedLayer) return 0.0;
     const auto& row = rows_[static_cast<std::size_t>(features.op_class)];
-    double sum = 0.0;
+    double sum = features.dispatch_cycles;
     for (std::size_t i = 0; i < kMaxFeatures; ++i) sum += row[i] * features.values[i];
     return sum;
   }

@@ -10,7 +10,7 @@ namespace tilewake {
 
 /// One term of the latency model, which is linear in its coefficients:
 ///
-///   cycles(layer) = sum over features of coefficient[class of the layer][feature] x value
+///   cycles(layer) = dispatch cycles + sum over features of coefficient[class][feature] x value
 ///
 /// A value is in cycles, computed by a closed form, so a coefficient is "measured cycles per
 /// expected cycle": 1 where the formula is exact.
@@ -37,6 +37,7 @@ inline constexpr int kFusedLayer = -1;
 struct LayerFeatures {
   int op_class = kFusedLayer;                 // index into FeatureSet::op_classes
   std::array<double, kMaxFeatures> values{};  // [i] belongs to FeatureSet::features[i], rest 0
+  double dispatch_cycles = 0.0;  // known exactly: their coefficient is 1 and is not fitted
 };
 
 }  // namespace tilewake

@@ -31,7 +31,8 @@ void add_once(const std::string& schedule, std::string& schedules) {
 std::vector<TraceLayer> trace_layers(const Program& program) {
   std::vector<TraceLayer> layers;
   for (const ProgramLayer& layer : program.layers) {
-    layers.push_back({layer.network_layer, layer.fused_into, layer.output_in, layer.spill_reason});
+    layers.push_back({layer.network_layer, layer.fused_into, layer.output_in, layer.spill_reason,
+                      layer.weights_in, layer.weights_reason});
   }
   return layers;
 }

@@ -67,8 +67,8 @@ std::string last_line(const Summary& s) {
       batch_text(s.info.batch, s.ms_per_image()), with_decimals(static_cast<double>(s.macs) / 1e9),
       percent(s.pe_utilization), megabytes(s.dram_read_bytes + s.dram_write_bytes),
       megabytes(s.dram_read_bytes), megabytes(s.dram_write_bytes));
-  if (s.chip_write_bytes > 0)
-    line += fmt::format(", {} MB to and from feature maps on chip",
+  if (s.chip_read_bytes + s.chip_write_bytes > 0)
+    line += fmt::format(", {} MB to and from memory on chip",
                         megabytes(s.chip_read_bytes + s.chip_write_bytes));
   if (s.info.schedule != "reference") line += ", schedule: " + s.info.schedule;
   return line + "\n";
@@ -91,6 +91,7 @@ std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
       {compute, "compute"},
       {summary.stall_dram_cycles, "waiting for DRAM"},
       {setup, "set-up"},
+      {summary.dispatch_cycles, "dispatch"},
       {summary.stall_write_cycles, "waiting for writes"},
   };
   std::stable_sort(parts.begin(), parts.end(),
@@ -119,9 +120,8 @@ std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
 std::string bound_of(const TraceRow& row) {
   // Of equal parts the first is returned.
   const std::pair<std::int64_t, std::string_view> parts[] = {
-      {row.compute_cycles, "compute"},
-      {row.stall_dram_cycles, "DRAM"},
-      {row.setup_cycles, "set-up"},
+      {row.compute_cycles, "compute"},   {row.stall_dram_cycles, "DRAM"},
+      {row.setup_cycles, "set-up"},      {row.dispatch_cycles, "dispatch"},
       {row.stall_write_cycles, "write"},
   };
   const auto* largest =

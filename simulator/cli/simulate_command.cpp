@@ -63,6 +63,7 @@ struct CommandOptions {
   std::string format = "table";
   std::int64_t max_steps = kDefaultMaxSteps;
   TraceOptions traces;
+  bool cold = false;
   bool sweep = false;
   bool force = false;
   bool verbose = false;
@@ -73,8 +74,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
       "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--batch N]\n"
-      "                         [--set KEY=VALUE...] [--max-steps N] [--out DIR [--timeline]] "
-      "[--force]\n"
+      "                         [--set KEY=VALUE...] [--cold] [--max-steps N]\n"
+      "                         [--out DIR [--timeline]] [--force]\n"
       "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
       "                         [--dram-trace-format ramulator|dramsys]]\n"
       "                         [--format table|csv|json] [-v | -q]\n"
@@ -88,6 +89,9 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.list("set", values.settings, "KEY=VALUE...",
                "override a value of the machine, as in dram.num_channels=4");
+  options.flag("cold", values.cold,
+               "the first inference: weights that stay on chip between inferences "
+               "(core.resident_weights) are loaded from DRAM; without it they are there");
   options.flag("sweep", values.sweep,
                "simulate many configurations in parallel: see 'simulate --sweep --help'");
   options.optional("out", values.out, "DIR",
@@ -125,6 +129,7 @@ Run run_of(const Machine& machine, const Workload& workload, const CommandOption
   SimulationProgress progress;
   SimulateOptions simulate_options;
   simulate_options.mapping = mapping_options(options.max_steps);
+  simulate_options.mapping.cold = options.cold;
   simulate_options.mapping.on_layer = [&](const std::string& layer, std::size_t index,
                                           std::size_t num_layers) {
     if (InterruptDelay::is_pending()) throw Interrupted();

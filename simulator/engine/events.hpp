@@ -23,7 +23,8 @@ enum class EventKind {
   kLayer,    // kSequencer: one layer from its first to its last cycle
   kCompute,  // kPeArray: a run of issue slots; `amount` = slots, without stalls
   kSetup,  // kPeArray: cycles that neither compute nor wait: bubbles, filling and emptying the pipe
-  kStall,  // kPeArray: waiting; `cause` is the reason
+  kDispatch,  // kPeArray: waits for commands (DispatchConfig)
+  kStall,     // kPeArray: waiting; `cause` is the reason
   kRequest,   // kDma, kFeatureMemory: a read request from its issue to its last byte; `amount` =
               // bytes, `cause` = its target
   kTransfer,  // kDram: `amount` bytes on the data bus; also kFmem/kWmem/kBmmem: a slot being filled

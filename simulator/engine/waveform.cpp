@@ -30,6 +30,7 @@ enum Fixed : std::size_t {
   kRow,
   kCompute,
   kSetup,
+  kDispatch,
   kStallFeatures,
   kStallWeights,
   kStallBias,
@@ -171,6 +172,7 @@ Waveform::Waveform(const HardwareConfig& hardware, Window window)
   signals_ = {{"row", Kind::kCount},
               {"pe_array.compute", Kind::kFlag},
               {"pe_array.setup", Kind::kFlag},
+              {"pe_array.dispatch", Kind::kFlag},
               {"pe_array.stall_features", Kind::kFlag},
               {"pe_array.stall_weights", Kind::kFlag},
               {"pe_array.stall_bias", Kind::kFlag},
@@ -215,6 +217,8 @@ void Waveform::on_event(const Event& event) {
       return add_interval(kCompute, begin, end);
     case EventKind::kSetup:
       return add_interval(kSetup, begin, end);
+    case EventKind::kDispatch:
+      return add_interval(kDispatch, begin, end);
     case EventKind::kStall:
       return add_interval(stall_of(event.cause), begin, end);
     case EventKind::kVector:

@@ -36,7 +36,7 @@ double peak_of(const IdealDramConfig& /*config*/) {
   return std::numeric_limits<double>::infinity();
 }
 
-double sustained_of(const LatencyBandwidthDramConfig& c) { return peak_of(c); }
+double sustained_of(const LatencyBandwidthDramConfig& c) { return peak_of(c) * c.efficiency; }
 double sustained_of(const BankedDramConfig& c) { return c.sustained_bytes_per_cycle(); }
 double sustained_of(const IdealDramConfig& c) { return peak_of(c); }
 
@@ -61,7 +61,7 @@ std::int64_t capacity_of(const BankedDramConfig& c) { return c.num_channels * c.
 std::int64_t capacity_of(const IdealDramConfig& /*config*/) { return 0; }
 
 PlanningDram plan_of(const LatencyBandwidthDramConfig& c) {
-  return {static_cast<const DramLatency&>(c), c.bytes_per_cycle()};
+  return {static_cast<const DramLatency&>(c), whole_bytes(std::max(sustained_of(c), 1.0))};
 }
 PlanningDram plan_of(const BankedDramConfig& c) {
   DramLatency latency;
@@ -91,7 +91,8 @@ std::int64_t DramLatency::latency_cycles(std::int64_t bytes) const {
 
 std::int64_t LatencyBandwidthDramConfig::transfer_cycles(std::int64_t bytes) const {
   assert(bytes >= 0);
-  return ceil_div(bytes, bytes_per_cycle());
+  if (efficiency == 1.0) return ceil_div(bytes, bytes_per_cycle());
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(bytes) / sustained_of(*this)));
 }
 
 std::int64_t PlanningDram::transfer_cycles(std::int64_t bytes) const {
@@ -105,6 +106,10 @@ void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
   fields.integer("bus_bytes", c.bus_bytes, 1, kMaxCount, {"bytes", "width of one channel"});
   fields.number("clock_mhz", c.clock_mhz, {1, kMaxDramClockMhz}, {"MHz", "clock of the data bus"});
   fields.integer("beats_per_clock", c.beats_per_clock, 1, 16, {"", "2 for DDR"});
+  fields.optional([&] {
+    fields.number("efficiency", c.efficiency, {0.001, 1.0},
+                  {"", "share of the bandwidth that transfers reach"});
+  });
   fields.number("first_access_cycles", c.first_access_cycles, kDelay,
                 {"cycles", "latency of every request"});
   fields.number("row_cycles", c.row_cycles, kDelay, {"cycles", "latency of each further row"});

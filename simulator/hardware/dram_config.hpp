@@ -31,17 +31,18 @@ struct DramLatency {
   std::int64_t latency_cycles(std::int64_t bytes) const;
 };
 
-/// DRAM as a latency and a bandwidth: no banks, no scheduling. Writes are counted but take no time.
+/// DRAM, or the link to a host that has it, as a latency and a bandwidth: no banks, no scheduling.
 ///
-///   transfer(n) = ceil(n / bytes_per_cycle())
+///   transfer(n) = ceil(n / (bytes_per_cycle() * efficiency))
 struct LatencyBandwidthDramConfig : DramLatency {
   std::int64_t num_channels = 0;
   std::int64_t bus_bytes = 0;  // width of one channel
   double clock_mhz = 0.0;      // of the data bus
   std::int64_t beats_per_clock = 0;
+  double efficiency = 1.0;     // share of the bandwidth that transfers reach
   double npu_clock_mhz = 0.0;  // copied from the machine: the unit of cycles
 
-  /// Bytes per NPU cycle, rounded down as in the reference simulator.
+  /// Peak bytes per NPU cycle, rounded down as in the reference simulator.
   std::int64_t bytes_per_cycle() const;
   std::int64_t transfer_cycles(std::int64_t bytes) const;
 };
@@ -83,9 +84,10 @@ std::int64_t row_bytes(const DramConfig& dram);
 std::vector<std::string> dram_warnings(const DramConfig& dram);
 
 /// The memory for analytical mappers and the latency model: a latency and a bandwidth.
-/// `latency_bandwidth` is unchanged. `banked` has the latency of a request that finds another row
-/// open, and the sustained bandwidth, which includes refresh and further rows. `ideal` has no
-/// latency; a transfer of up to 1 TiB takes one cycle, the minimum of this form.
+/// `latency_bandwidth` is unchanged, but its bandwidth is in whole bytes. `banked` has the latency
+/// of a request that finds another row open, and the sustained bandwidth, which includes refresh
+/// and further rows. `ideal` has no latency; a transfer of up to 1 TiB takes one cycle, the minimum
+/// of this form.
 struct PlanningDram : DramLatency {
   std::int64_t bytes_per_cycle = 1;
 

@@ -10,12 +10,27 @@ namespace tilewake {
 namespace {
 
 constexpr std::size_t kMaxNameLength = 64;
+constexpr std::int64_t kMaxDispatchCycles = 1'000'000'000;
 
 // To add a core kind or a DRAM model: one alternative of CoreConfig or DramConfig with its fields
 // and rules in separate files, one name in kCoreKinds or kDramModels, one section in
 // hw_configs/README.md. CONTRIBUTING.md lists the parts in other modules.
 
 void visit_fields(YamlFields& /*fields*/, IdealDramConfig& /*config*/) {}
+
+void visit_fields(YamlFields& fields, DispatchConfig& c) {
+  fields.optional([&] {
+    fields.section("dispatch", [&] {
+      fields.integer("inference_cycles", c.inference_cycles, 0, kMaxDispatchCycles,
+                     {"cycles", "of an inference, before anything else: host, driver"});
+      fields.integer("layer_cycles", c.layer_cycles, 0, kMaxDispatchCycles,
+                     {"cycles",
+                      "of each executed layer, before its first step: commands, descriptors; loads "
+                      "that were requested go on"});
+    });
+  });
+}
+
 void check_fields(const YamlReader& /*core*/, const SystolicConfig& /*config*/) {}
 void check_fields(const YamlReader& /*core*/, const VectorConfig& /*config*/) {}
 void check_fields(const YamlReader& /*dram*/, const IdealDramConfig& /*config*/) {}
@@ -60,6 +75,7 @@ void visit_fields(YamlFields& fields, HardwareConfig& c) {
     fields.alternative("model", c.dram, kDramModels, {"", "selects the DRAM model"});
     std::visit([&](auto& dram) { visit_fields(fields, dram); }, c.dram);
   });
+  visit_fields(fields, c.dispatch);
 }
 
 HardwareConfig read_hardware(YamlReader yaml) {

@@ -34,12 +34,19 @@ struct MachineScale {
   std::int64_t filter_bytes = 0;          // weights of one output channel that fit on chip
 };
 
+/// Cycles of command dispatch: descriptors of the DMA, set-up of the core, the host.
+struct DispatchConfig {
+  std::int64_t inference_cycles = 0;  // before anything else
+  std::int64_t layer_cycles = 0;      // before the first step of each layer; loads go on meanwhile
+};
+
 /// A machine as resolved from its YAML file: all values are checked.
 struct HardwareConfig {
   std::string name;
   double clock_mhz = 0.0;
   CoreConfig core;
   DramConfig dram;
+  DispatchConfig dispatch;
 
   std::int64_t peak_macs_per_cycle() const;
   MachineScale scale() const;

@@ -9,6 +9,7 @@ namespace tilewake {
 namespace {
 
 constexpr std::int64_t kMaxSide = 4096;
+constexpr std::int64_t kMaxFoldCycles = 100'000;
 constexpr std::int64_t kMaxSystolicBytes = std::int64_t{1} << 30;
 
 constexpr std::pair<std::string_view, Dataflow> kDataflows[] = {
@@ -55,6 +56,12 @@ void visit_fields(YamlFields& fields, SystolicConfig& c) {
   fields.flag(
       "overlap_folds", c.overlap_folds,
       {"", "while a fold streams, the next one is loaded, or the sums of the last one leave"});
+  fields.optional([&] {
+    fields.integer("fold_cycles", c.fold_cycles, 0, kMaxFoldCycles,
+                   {"cycles",
+                    "of each fold, never hidden: loading its configuration, filling the "
+                    "array"});
+  });
   fields.word("depthwise", c.depthwise_on_vector, kDepthwiseUnits,
               {"", "unit for depthwise convolutions; on the array a channel takes one column"});
   visit_buffer(fields, "input_buffer", c.input,

@@ -31,6 +31,7 @@ struct SystolicConfig {
   std::int64_t cols = 0;
   Dataflow dataflow = Dataflow::kOutputStationary;
   bool overlap_folds = false;        // the next fold is loaded while this one streams
+  std::int64_t fold_cycles = 0;      // of each fold, besides the cycles of the array
   bool depthwise_on_vector = false;  // otherwise on the array, one column per channel
   SystolicBuffer input;
   SystolicBuffer weight;

@@ -17,6 +17,10 @@ void visit_fields(YamlFields& fields, FeatureMemory& m) {
                    {"bytes", "memory in which feature maps stay on chip between layers; 0: none"});
     fields.integer("feature_memory_bytes_per_cycle", m.bytes_per_cycle, 1, kMaxFeatureBytesPerCycle,
                    {"bytes", "of its port per cycle, for reads and writes together"});
+    fields.flag("resident_weights", m.keeps_weights,
+                {"",
+                 "weights stay in it from one inference to the next, as far as they fit beside "
+                 "the feature maps"});
   });
 }
 

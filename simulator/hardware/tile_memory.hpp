@@ -8,10 +8,11 @@ namespace tilewake {
 class YamlFields;
 
 /// A memory between DRAM and the buffers of tiles, in which whole feature maps stay from the layer
-/// that computes them to the last one that reads them.
+/// that computes them to the last one that reads them, and weights from one inference to the next.
 struct FeatureMemory {
   std::int64_t bytes = 0;             // 0: there is none
   std::int64_t bytes_per_cycle = 64;  // of its port, for reads and writes together
+  bool keeps_weights = false;
 };
 
 /// Its fields; all have defaults.

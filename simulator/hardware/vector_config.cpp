@@ -12,6 +12,8 @@ constexpr std::int64_t kMaxLanes = 4096;
 constexpr std::int64_t kMaxVectorBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxOverheadCycles = 1'000'000;
 constexpr NumberRange kEfficiency = {0.001, 1.0};
+constexpr NumberRange kWinogradSpeedup = {1.0, 9.0};  // products per output of a direct convolution
+constexpr std::int64_t kMaxWinogradChannels = 65536;
 
 constexpr std::pair<std::string_view, LaneAxis> kLaneAxes[] = {{"channels", LaneAxis::kChannels},
                                                                {"pixels", LaneAxis::kPixels}};
@@ -47,6 +49,16 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
     fields.number("fully_connected", c.efficiency.fully_connected, kEfficiency, doc);
     fields.number("pool", c.efficiency.pool, kEfficiency, doc);
     fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
+  });
+  fields.optional([&] {
+    fields.section("winograd", [&] {
+      fields.number("speedup", c.winograd.speedup, kWinogradSpeedup,
+                    {"",
+                     "3x3 convolutions of stride 1 take their inner loops divided by this; 1: "
+                     "direct convolution"});
+      fields.integer("min_channels", c.winograd.min_channels, 1, kMaxWinogradChannels,
+                     {"", "only with at least so many input and output channels"});
+    });
   });
   fields.integer("loop_cycles", c.loop_cycles, 0, kMaxOverheadCycles,
                  {"cycles", "per inner loop: set-up, and storing the vector of results"});

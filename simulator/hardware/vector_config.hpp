@@ -36,6 +36,13 @@ struct VectorConfig {
     double elementwise = 0.0;
   };
   Efficiency efficiency;
+
+  /// Minimal filtering of 3 x 3 convolutions (Winograd).
+  struct Winograd {
+    double speedup = 1.0;           // of the inner loops; 1: direct
+    std::int64_t min_channels = 1;  // of input and output
+  };
+  Winograd winograd;
   std::int64_t loop_cycles = 0;   // per inner loop: set-up, and storing the result vector
   std::int64_t issue_cycles = 0;  // per tile: descriptors, starting the cores, waiting for all
 

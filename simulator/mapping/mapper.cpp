@@ -50,7 +50,14 @@ TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
 
 NetworkMapper::NetworkMapper(const HardwareConfig& hardware)
     : map_(std::visit([&](const auto& core) { return mapper_of(core, hardware.dram); },
-                      hardware.core)) {}
+                      hardware.core)),
+      dispatch_(hardware.dispatch) {}
+
+Program NetworkMapper::map(const Network& network, const MappingOptions& options) const {
+  Program program = map_(network, options);
+  program.dispatch = dispatch_;
+  return program;
+}
 
 Program map_network(const Network& network, const HardwareConfig& hardware,
                     const MappingOptions& options) {

@@ -19,12 +19,11 @@ class NetworkMapper {
 
   /// Throws InputError naming layer and buffer if something does not fit or is not supported, or if
   /// the simulation would take more than `options.max_steps`.
-  Program map(const Network& network, const MappingOptions& options = {}) const {
-    return map_(network, options);
-  }
+  Program map(const Network& network, const MappingOptions& options = {}) const;
 
  private:
   std::function<Program(const Network& network, const MappingOptions& options)> map_;
+  DispatchConfig dispatch_;
 };
 
 /// Maps one network. A pure function; it throws as NetworkMapper::map does.

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/midap/midap_program.hpp"
 #include "simulator/mapping/tiled/tiled_program.hpp"
 
@@ -22,6 +23,8 @@ struct ProgramLayer {
   /// why; otherwise empty.
   std::string output_in = {};
   std::string spill_reason = {};
+  std::string weights_in = {};  // the same for its weights, where weights stay on chip
+  std::string weights_reason = {};
 };
 
 /// The execution of one network on one machine: layers in order, and core-specific instructions.
@@ -29,6 +32,7 @@ struct Program {
   std::vector<ProgramLayer> layers;
   std::string schedule;               // "reference", or "plain" and the reason of the fallback
   std::vector<std::string> warnings;  // deviations of the schedule that affect the results
+  DispatchConfig dispatch;            // of the machine
   std::variant<MidapProgram, TiledProgram> core;
 };
 

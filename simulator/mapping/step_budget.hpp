@@ -14,12 +14,14 @@ namespace tilewake {
 /// `tpu_like_128`) takes a third of it, ResNet-50 some thousands.
 inline constexpr std::int64_t kDefaultMaxSteps = 100'000'000;
 
-/// Bounds of the work on one network, and who watches it.
+/// Bounds of the work on one network, who watches it, and which inference it is.
 struct MappingOptions {
   std::int64_t max_steps = kDefaultMaxSteps;
   std::string hint;  // ends the error message of a network that exceeds them
   /// Called before each layer is mapped.
   std::function<void(const std::string& layer, std::size_t index, std::size_t num_layers)> on_layer;
+  /// The first inference, in which weights that stay on chip come from DRAM.
+  bool cold = false;
 };
 
 /// Estimates what a simulation costs, layer by layer while it is planned, and refuses what would

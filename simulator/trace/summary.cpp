@@ -54,6 +54,7 @@ Json json_of(const Summary& s) {
   json["latency_ms_per_image"] = s.ms_per_image();
   json["compute_cycles"] = s.compute_cycles;
   json["setup_cycles"] = s.setup_cycles;
+  json["dispatch_cycles"] = s.dispatch_cycles;
   json["stall_dram_cycles"] = s.stall_dram_cycles;
   json["stall_feature_cycles"] = s.stall_feature_cycles;
   json["stall_weight_cycles"] = s.stall_weight_cycles;
@@ -65,6 +66,7 @@ Json json_of(const Summary& s) {
   json["dram_read_bias_bytes"] = s.dram_read_bias_bytes;
   json["dram_write_bytes"] = s.dram_write_bytes;
   json["chip_read_bytes"] = s.chip_read_bytes;
+  json["chip_read_weight_bytes"] = s.chip_read_weight_bytes;
   json["chip_write_bytes"] = s.chip_write_bytes;
   json["pe_utilization"] = s.pe_utilization;
   return json;
@@ -86,9 +88,11 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     s.dram_read_bias_bytes += row.dram_read_bias_bytes;
     s.dram_write_bytes += row.dram_write_bytes;
     s.chip_read_bytes += row.chip_read_bytes;
+    s.chip_read_weight_bytes += row.chip_read_weight_bytes;
     s.chip_write_bytes += row.chip_write_bytes;
     s.compute_cycles += row.compute_cycles;
     s.setup_cycles += row.setup_cycles;
+    s.dispatch_cycles += row.dispatch_cycles;
     s.stall_dram_cycles += row.stall_dram_cycles;
     s.stall_feature_cycles += row.stall_feature_cycles;
     s.stall_weight_cycles += row.stall_weight_cycles;

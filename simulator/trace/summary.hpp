@@ -37,11 +37,13 @@ struct Summary {
   std::int64_t dram_read_weight_bytes = 0;
   std::int64_t dram_read_bias_bytes = 0;
   std::int64_t dram_write_bytes = 0;
-  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps
+  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps and weights
+  std::int64_t chip_read_weight_bytes = 0;
   std::int64_t chip_write_bytes = 0;
   double pe_utilization = 0.0;  // of the whole run, not the mean of the layers
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;
+  std::int64_t dispatch_cycles = 0;
   std::int64_t stall_dram_cycles = 0;
   std::int64_t stall_feature_cycles = 0;
   std::int64_t stall_weight_cycles = 0;

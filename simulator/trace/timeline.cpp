@@ -362,6 +362,8 @@ class Writer {
         return append("{}", layer_name(event));
       case EventKind::kSetup:
         return append("\"setup\"");
+      case EventKind::kDispatch:
+        return append("\"dispatch\"");
       case EventKind::kStall:
         return append("\"stall: {}\"", cause_name(event.cause));
       case EventKind::kRequest:

@@ -35,6 +35,8 @@ TraceRecorder::TraceRecorder(const Network& network, const std::vector<TraceLaye
     row.fused_into = layer.fused_into;
     row.output_in = layer.output_in;
     row.spill_reason = layer.spill_reason;
+    row.weights_in = layer.weights_in;
+    row.weights_reason = layer.weights_reason;
     row.machine = machine;
     row.version = kVersion;
   }
@@ -58,6 +60,7 @@ void TraceRecorder::on_event(const Event& event) {
   TraceRow& row = rows_[index];
   if (event.unit == Unit::kFeatureMemory) {
     (event.kind == EventKind::kStore ? row.chip_write_bytes : row.chip_read_bytes) += event.amount;
+    if (event.cause == Cause::kWeights) row.chip_read_weight_bytes += event.amount;
     return;
   }
   switch (event.kind) {
@@ -70,6 +73,9 @@ void TraceRecorder::on_event(const Event& event) {
       break;
     case EventKind::kSetup:
       row.setup_cycles += event.end_cycle - event.begin_cycle;
+      break;
+    case EventKind::kDispatch:
+      row.dispatch_cycles += event.end_cycle - event.begin_cycle;
       break;
     case EventKind::kStall:
       add_stall(row, event);

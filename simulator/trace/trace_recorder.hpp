@@ -17,13 +17,15 @@ struct TraceLayer {
   std::string fused_into;         // the layer that it is fused into; empty if it runs by itself
   std::string output_in = {};     // as in TraceRow
   std::string spill_reason = {};  // as in TraceRow
+  std::string weights_in = {};    // as in TraceRow
+  std::string weights_reason = {};
 };
 
 /// Sums up the events of a run to one row per layer, in execution order.
 ///
-/// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup and kStall (its
-/// parts), bytes from kRequest and kStore; each counts for the layer of the event. kTransfer has
-/// only the time of service and is ignored, like the details.
+/// Cycles are taken from kLayer (total) and from the PE array's kCompute, kSetup, kDispatch and
+/// kStall (its parts), bytes from kRequest and kStore; each counts for the layer of the event.
+/// kTransfer has only the time of service and is ignored, like the details.
 class TraceRecorder : public EventSink {
  public:
   /// @param peak_macs_per_cycle  of the machine; the base of utilization

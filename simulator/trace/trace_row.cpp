@@ -19,9 +19,10 @@ std::string contradiction_in(const TraceRow& row) {
     return value == sum ? ""
                         : fmt::format("{}: is {}, but {} add up to {}", name, value, parts, sum);
   };
-  std::string text = differs(
-      "total_cycles", row.total_cycles, "compute, setup and stall cycles",
-      row.compute_cycles + row.setup_cycles + row.stall_dram_cycles + row.stall_write_cycles);
+  std::string text =
+      differs("total_cycles", row.total_cycles, "compute, setup, dispatch and stall cycles",
+              row.compute_cycles + row.setup_cycles + row.dispatch_cycles + row.stall_dram_cycles +
+                  row.stall_write_cycles);
   if (text.empty()) {
     text = differs("stall_dram_cycles", row.stall_dram_cycles, "its three causes",
                    row.stall_feature_cycles + row.stall_weight_cycles + row.stall_bias_cycles);

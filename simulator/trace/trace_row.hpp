@@ -32,6 +32,7 @@ struct TraceRow {
   std::int64_t total_cycles = 0;
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;
+  std::int64_t dispatch_cycles = 0;
   std::int64_t stall_dram_cycles = 0;
   std::int64_t stall_feature_cycles = 0;
   std::int64_t stall_weight_cycles = 0;
@@ -42,13 +43,16 @@ struct TraceRow {
   std::int64_t dram_read_weight_bytes = 0;
   std::int64_t dram_read_bias_bytes = 0;
   std::int64_t dram_write_bytes = 0;
-  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps
+  std::int64_t chip_read_bytes = 0;  // of the memory of feature maps and weights
+  std::int64_t chip_read_weight_bytes = 0;
   std::int64_t chip_write_bytes = 0;
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
-  std::string output_in;        // "chip" or "dram"; empty without a memory of feature maps
-  std::string spill_reason;     // why it is in DRAM
+  std::string output_in;     // "chip" or "dram"; empty without a memory of feature maps
+  std::string spill_reason;  // why it is in DRAM
+  std::string weights_in;    // the same for the weights; empty unless weights stay on chip
+  std::string weights_reason;
   std::string fused_into;       // the layers that it is fused into, joined by '+'; otherwise empty
   std::int64_t index = 0;       // into Network::layers
   std::int64_t num_layers = 0;  // Network::layers
@@ -71,7 +75,8 @@ std::string to_string(const KernelSize& kernel);
 std::string to_string(const Padding& padding);
 
 /// The first inconsistency of `row` ("total_cycles: ..."), or empty. Checked:
-///   total_cycles = compute_cycles + setup_cycles + stall_dram_cycles + stall_write_cycles
+///   total_cycles = compute_cycles + setup_cycles + dispatch_cycles + stall_dram_cycles +
+///                  stall_write_cycles
 ///   stall_dram_cycles and dram_read_bytes are the sums of their parts; a fused row takes 0 cycles
 std::string contradiction_in(const TraceRow& row);
 

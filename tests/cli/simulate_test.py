@@ -30,7 +30,8 @@ class SimulateTest(CliTest):
 
     def test_csv_adds_up_to_the_summary(self):
         rows, summary = self.rows(), self.summary()
-        for column in ("total_cycles", "compute_cycles", "setup_cycles", "stall_dram_cycles",
+        for column in ("total_cycles", "compute_cycles", "setup_cycles", "dispatch_cycles",
+                       "stall_dram_cycles",
                        "stall_write_cycles", "dram_read_bytes", "dram_write_bytes", "macs"):
             self.assertEqual(sum(int(row[column]) for row in rows), summary[column], column)
         self.assertEqual(len(rows), summary["num_layers"])
@@ -50,6 +51,30 @@ class SimulateTest(CliTest):
             for column, value in layer.items():
                 self.assertEqual(type(value)(row[column]), value, column)
         self.assertAlmostEqual(summary["latency_ms"], summary["total_cycles"] / 1e6)
+
+    def test_dispatch_is_in_every_format_and_waits_for_no_one(self):
+        constants = ("--set", "dispatch.inference_cycles=1000000",
+                     "--set", "dispatch.layer_cycles=5000")
+        before = self.summary()
+        after = json.loads(self.expect_ok(*self.simulate, "--format", "json", *constants))
+        executed = sum(not layer["fused_into"] for layer in after["layers"])
+        self.assertEqual(after["dispatch_cycles"], 1000000 + 5000 * executed)
+        self.assertGreater(after["total_cycles"], before["total_cycles"] + 1000000)
+        self.assertIn("dispatch", self.expect_ok(*self.simulate, *constants).splitlines()[0])
+
+    def test_the_first_inference_loads_weights_that_stay_from_dram(self):
+        simulate = ["simulate", "--hw", "edge_systolic_32", "--net", "tiny.yaml", "--format",
+                    "json", "--set", "core.feature_memory_bytes=1048576"]
+        resident = ["--set", "core.resident_weights=true"]
+        without = json.loads(self.expect_ok(*simulate))
+        self.assertEqual(without["chip_read_weight_bytes"], 0)
+        self.assertEqual(json.loads(self.expect_ok(*simulate, "--cold")), without)
+        warm = json.loads(self.expect_ok(*simulate, *resident))
+        cold = json.loads(self.expect_ok(*simulate, *resident, "--cold"))
+        self.assertEqual({layer["weights_in"] for layer in warm["layers"]}, {"", "chip"})
+        self.assertEqual(warm["dram_read_weight_bytes"], 0)
+        self.assertGreater(cold["dram_read_weight_bytes"], warm["params"] - 1)
+        self.assertLess(warm["total_cycles"], cold["total_cycles"])
 
     def test_the_table_has_a_line_a_layer_and_the_run_in_the_last(self):
         text = self.expect_ok(*self.simulate)

@@ -12,7 +12,7 @@ import unittest
 
 from cli_support import CliTest, EXE, SOURCE
 
-COUNT_COLUMNS = ("total_cycles", "compute_cycles", "setup_cycles", "stall_feature_cycles",
+COUNT_COLUMNS = ("total_cycles", "compute_cycles", "setup_cycles", "dispatch_cycles", "stall_feature_cycles",
                  "stall_weight_cycles", "stall_bias_cycles", "stall_write_cycles",
                  "dram_read_bytes", "dram_write_bytes", "row_hits", "row_misses")
 MACHINES = ("midap", "midap_lpddr4", "tpu_like_128", "dsp_like")
@@ -167,6 +167,7 @@ class TracesTest(CliTest):
                 self.assertEqual(vcd.times, sorted(vcd.times))
                 for signal_name, column in (("compute", "compute_cycles"),
                                             ("setup", "setup_cycles"),
+                                            ("dispatch", "dispatch_cycles"),
                                             ("stall_features", "stall_feature_cycles"),
                                             ("stall_weights", "stall_weight_cycles"),
                                             ("stall_bias", "stall_bias_cycles"),

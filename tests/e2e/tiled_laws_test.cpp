@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/api/simulation.hpp"
+#include "simulator/mapping/mapper.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/trace/summary.hpp"
 #include "tests/support/mapped_networks.hpp"
@@ -31,8 +32,8 @@ std::vector<HardwareConfig> tiled_machines() {
   return machines;
 }
 
-void set_feature_memory(HardwareConfig& machine, std::int64_t bytes) {
-  const FeatureMemory memory{bytes, 1024};
+void set_feature_memory(HardwareConfig& machine, std::int64_t bytes, bool keeps_weights = false) {
+  const FeatureMemory memory{bytes, 1024, keeps_weights};
   if (auto* systolic = std::get_if<SystolicConfig>(&machine.core))
     systolic->feature_memory = memory;
   else
@@ -167,6 +168,107 @@ TEST(TiledLawsTest, EveryOutputIsStoredOnceInOneMemory) {
           EXPECT_EQ(row.chip_write_bytes, row.oc * row.oh * row.ow) << row.layer;
         else
           EXPECT_EQ(row.chip_write_bytes, 0) << row.layer;
+      }
+    }
+  }
+}
+
+TEST(TiledLawsTest, WeightsThatStayOnChipMakeNoNetworkSlower) {
+  constexpr std::int64_t kBytes = std::int64_t{4} << 20;
+  int num_with_less_traffic = 0;
+  int num_runs = 0;
+  for (HardwareConfig& machine : tiled_machines()) {
+    set_feature_memory(machine, kBytes);
+    NetworkSimulator without(machine);
+    set_feature_memory(machine, kBytes, true);
+    NetworkSimulator with(machine);
+    for (const Network& network : shipped_networks()) {
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      const SimulatedNetwork before = without.run(network);
+      const SimulatedNetwork after = with.run(network);
+      EXPECT_LE(static_cast<double>(after.total_cycles),
+                1.005 * static_cast<double>(before.total_cycles));
+      EXPECT_LE(dram_bytes(after), dram_bytes(before));
+      if (dram_bytes(after) < dram_bytes(before)) ++num_with_less_traffic;
+      ++num_runs;
+    }
+  }
+  EXPECT_GT(num_with_less_traffic, num_runs / 2);
+}
+
+/// Bytes of the weights and biases that stay on chip.
+std::int64_t resident_bytes(const Network& network, const SimulatedNetwork& run,
+                            std::int64_t bias_bytes) {
+  std::int64_t bytes = 0;
+  for (const TraceRow& row : run.rows) {
+    if (row.weights_in != "chip") continue;
+    const Layer& layer = network.layers[static_cast<std::size_t>(row.index)];
+    bytes += layer.weight_bytes() + (layer.bias ? layer.ofm.channels * bias_bytes : 0);
+  }
+  return bytes;
+}
+
+std::int64_t sum(const SimulatedNetwork& run, std::int64_t TraceRow::*field) {
+  std::int64_t total = 0;
+  for (const TraceRow& row : run.rows) total += row.*field;
+  return total;
+}
+
+TEST(TiledLawsTest, TheFirstInferenceReadsEachResidentWeightOnceFromDram) {
+  MappingOptions first;
+  first.cold = true;
+  for (HardwareConfig& machine : tiled_machines()) {
+    set_feature_memory(machine, std::int64_t{3} << 20, true);
+    const std::int64_t bias_bytes = std::visit(
+        [](const auto& core) -> std::int64_t {
+          if constexpr (requires { core.accumulator_bytes; }) return core.accumulator_bytes;
+          return 0;
+        },
+        machine.core);
+    NetworkSimulator simulator(machine);
+    std::int64_t resident_in_all = 0;
+    for (const Network& network : shipped_networks()) {
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      const SimulatedNetwork warm = simulator.run(network);
+      const SimulatedNetwork cold = simulator.run(network, map_network(network, machine, first));
+      const std::int64_t resident = resident_bytes(network, warm, bias_bytes);
+      resident_in_all += resident;
+      EXPECT_EQ(sum(cold, &TraceRow::dram_read_bytes),
+                sum(warm, &TraceRow::dram_read_bytes) + resident);
+      EXPECT_EQ(sum(cold, &TraceRow::dram_read_bytes) + sum(cold, &TraceRow::chip_read_bytes),
+                sum(warm, &TraceRow::dram_read_bytes) + sum(warm, &TraceRow::chip_read_bytes));
+      EXPECT_EQ(sum(cold, &TraceRow::dram_write_bytes), sum(warm, &TraceRow::dram_write_bytes));
+      EXPECT_EQ(sum(cold, &TraceRow::chip_write_bytes), sum(warm, &TraceRow::chip_write_bytes));
+      // Fewer requests of the DRAM can meet its refreshes at worse times.
+      EXPECT_GE(1.001 * static_cast<double>(cold.total_cycles),
+                static_cast<double>(warm.total_cycles));
+    }
+    EXPECT_GT(resident_in_all, 0) << machine.name;
+  }
+}
+
+TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    for (const std::int64_t bytes : {std::int64_t{1} << 20, std::int64_t{1} << 30}) {
+      set_feature_memory(machine, bytes, true);
+      NetworkSimulator simulator(machine);
+      for (const Network& network : shipped_networks()) {
+        SCOPED_TRACE(fmt::format("{} on {} with {} bytes", network.name, machine.name, bytes));
+        const SimulatedNetwork run = simulator.run(network);
+        EXPECT_LE(resident_bytes(network, run, 0), bytes);
+        for (const TraceRow& row : run.rows) {
+          const Layer& layer = network.layers[static_cast<std::size_t>(row.index)];
+          EXPECT_EQ(row.weights_in.empty(), !layer.has_weights()) << row.layer;
+          EXPECT_EQ(row.weights_in == "dram", !row.weights_reason.empty()) << row.layer;
+          if (row.weights_in == "chip") {
+            EXPECT_EQ(row.dram_read_weight_bytes, 0) << row.layer;
+            EXPECT_GE(row.chip_read_weight_bytes, layer.weight_bytes()) << row.layer;
+          } else {
+            EXPECT_EQ(row.chip_read_weight_bytes, 0) << row.layer;
+            EXPECT_GE(row.dram_read_weight_bytes, layer.weight_bytes()) << row.layer;
+          }
+          if (bytes == std::int64_t{1} << 30) EXPECT_NE(row.weights_in, "dram") << row.layer;
+        }
       }
     }
   }

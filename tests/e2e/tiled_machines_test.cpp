@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "latency_model/features/feature_extractor.hpp"
+#include "latency_model/features/tiled/tile_timeline.hpp"
 #include "simulator/api/simulation.hpp"
 #include "simulator/engine/simulator.hpp"
 #include "simulator/mapping/mapper.hpp"
@@ -43,19 +44,26 @@ struct Kind {
   std::string kind;
   std::string variant;
   int feature_bytes = 0;  // memory of feature maps
+  DispatchConfig dispatch = {};
+  bool keeps_weights = false;
 };
 
 HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
-  return read_hardware_text(
+  HardwareConfig machine = read_hardware_text(
       fmt::format("name: small\nclock_mhz: 1000\ncore:\n  kind: {}\n{}"
-                  "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: 16\n"
+                  "  feature_memory_bytes: {}\n  feature_memory_bytes_per_cycle: {}\n"
+                  "  resident_weights: {}\n"
                   "dram:\n  model: latency_bandwidth\n  num_channels: {}\n  bus_bytes: 2\n"
                   "  clock_mhz: 1000\n  beats_per_clock: 2\n  first_access_cycles: 30\n"
                   "  row_cycles: 0\n  row_bytes: 1073741824\n  first_row_bytes: 1073741824\n"
                   "  refresh_cycles: 0\n  refresh_bytes: 1073741824\n"
                   "  first_refresh_bytes: 1073741824\n",
-                  kind.kind, core_text(kind.kind, kind.variant), kind.feature_bytes, num_channels),
+                  kind.kind, core_text(kind.kind, kind.variant), kind.feature_bytes,
+                  kind.keeps_weights ? 64 : 16,  // more is moved through it
+                  kind.keeps_weights, num_channels),
       "small.yaml");
+  machine.dispatch = kind.dispatch;
+  return machine;
 }
 
 class TiledMachineTest : public ::testing::TestWithParam<Kind> {
@@ -89,8 +97,10 @@ class TiledMachineTest : public ::testing::TestWithParam<Kind> {
     for (const auto& [network, program] : mapped) {
       SCOPED_TRACE(network.name);
       double expected = 0.0;
-      for (const LayerFeatures& layer : features->extract(network))
+      for (const LayerFeatures& layer : features->extract(network)) {
+        expected += layer.dispatch_cycles;
         for (const double cycles : layer.values) expected += cycles;
+      }
       const auto total = static_cast<double>(machine.run(network, program).total_cycles);
       EXPECT_NEAR(total, expected, tolerance * total);
     }
@@ -159,6 +169,22 @@ TEST_P(TiledMachineTest, EngineAgreesWithTheRecursionOverSteps) {
   expect_engine_agrees(networks_that_move_channels(), 0.015);
 }
 
+TEST_P(TiledMachineTest, TheFirstInferenceAgreesWithTheRecursionOverSteps) {
+  MappingOptions options;
+  options.cold = true;
+  NetworkSimulator machine(machine_);
+  for (const MappedNetwork& mapped : networks_that_keep_channels()) {
+    SCOPED_TRACE(mapped.network.name);
+    const Program program = map_network(mapped.network, machine_, options);
+    double expected = 0.0;
+    for (const tiled::LayerCycles& c : tiled::tile_timeline(
+             std::get<TiledProgram>(program.core), DramEstimate(machine_.dram), machine_.dispatch))
+      expected += c.compute + c.weight_wait + c.feature_wait + c.write_wait + c.dispatch;
+    const auto total = static_cast<double>(machine.run(mapped.network, program).total_cycles);
+    EXPECT_NEAR(total, expected, 0.01 * total);
+  }
+}
+
 TEST_P(TiledMachineTest, MoreBandwidthIsNotSlower) {
   const HardwareConfig faster = small_machine(GetParam(), 4);
   NetworkSimulator slow(machine_);
@@ -178,10 +204,16 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TiledMachineTest,
                                            Kind{"systolic", "input_stationary"},
                                            Kind{"vector", "channels"}, Kind{"vector", "pixels"},
                                            Kind{"systolic", "weight_stationary", 10'000},
-                                           Kind{"vector", "channels", 30'000}),
+                                           Kind{"vector", "channels", 30'000},
+                                           Kind{"systolic", "output_stationary", 0, {5000, 300}},
+                                           Kind{"vector", "pixels", 0, {5000, 300}},
+                                           Kind{"systolic", "input_stationary", 60'000, {}, true},
+                                           Kind{"vector", "channels", 100'000, {900, 40}, true}),
                          [](const auto& param) {
                            return param.param.kind + "_" + param.param.variant +
-                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "");
+                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "") +
+                                  (param.param.keeps_weights ? "_and_weights" : "") +
+                                  (param.param.dispatch.layer_cycles > 0 ? "_dispatched" : "");
                          });
 
 }  // namespace

@@ -30,6 +30,7 @@ inline HardwareConfig random_midap(Random& random) {
   core.fmem_bank_bytes = std::int64_t{32768} << random.below(4);
   core.wmem_bank_bytes = std::int64_t{8192} << random.below(3);
   dram.num_channels = random.pick(std::vector<std::int64_t>{1, 2, 4});
+  if (random.one_in(2)) hardware.dispatch = {random.between(0, 5000), random.between(0, 500)};
   return hardware;
 }
 

@@ -37,13 +37,18 @@ class SlowMidap {
  public:
   explicit SlowMidap(const HardwareConfig& hardware)
       : config_(std::get<MidapConfig>(hardware.core)),
+        dispatch_(hardware.dispatch),
         bus_(std::get<LatencyBandwidthDramConfig>(hardware.dram), config_.fmem_num_banks) {}
 
   /// Runs an empty machine through the program; the cost of each of its layers.
   std::vector<LayerCost> run(const MidapProgram& program) {
     std::vector<LayerCost> costs;
+    int before = kNone;
     for (const MidapLayer& layer : program.layers) {
       const std::int64_t begin = now_;
+      if (before == kNone) now_ += dispatch_.inference_cycles;
+      if (layer.program_layer != before) now_ += dispatch_.layer_cycles;
+      before = layer.program_layer;
       cost_ = {};
       run_layer(layer);
       cost_.cycles = now_ - begin;
@@ -285,6 +290,7 @@ class SlowMidap {
   }
 
   const MidapConfig config_;
+  const DispatchConfig dispatch_;
   SlowBus bus_;
   const MidapLayer* layer_ = nullptr;
   std::int64_t now_ = 0;

@@ -102,6 +102,7 @@ TEST(WaveformTest, SignalsAreHighAsLongAsTheirUnitsWork) {
   EXPECT_EQ(dump.integral("pe_array.compute"), 800);
   EXPECT_EQ(dump.integral("pe_array.setup"), 100);
   EXPECT_EQ(dump.integral("pe_array.stall_features"), 100);
+  EXPECT_EQ(dump.integral("pe_array.dispatch"), 0);
   EXPECT_EQ(dump.integral("pe_array.stall_write"), 0);
   EXPECT_EQ(dump.integral("vector_unit.busy"), 50);
   EXPECT_EQ(dump.integral("dram.read"), 60);

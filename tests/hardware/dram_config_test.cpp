@@ -73,6 +73,19 @@ TEST(DramConfigTest, PartialCycleOfTransferCostsAFullOne) {
   EXPECT_EQ(dram.transfer_cycles(26), 2);
 }
 
+TEST(DramConfigTest, ALinkThatReachesAShareOfItsBandwidthTakesAsMuchLonger) {
+  const auto whole = dram_of(MidapYaml());
+  const MidapYaml all_keys(hardware_yaml(MidapYaml().read()));
+  const HardwareConfig machine = all_keys.with("dram.efficiency", "0.32").read();
+  const auto& share = std::get<LatencyBandwidthDramConfig>(machine.dram);
+  EXPECT_EQ(share.transfer_cycles(8000), 1000);  // of 8 bytes instead of 25
+  EXPECT_EQ(share.transfer_cycles(8001), 1001);
+  EXPECT_EQ(share.latency_cycles(8000), whole.latency_cycles(8000));
+  EXPECT_EQ(sustained_bytes_per_cycle(machine.dram), 8.0);
+  EXPECT_EQ(peak_bytes_per_cycle(machine.dram), 25.0);
+  EXPECT_EQ(planning_dram(machine.dram).bytes_per_cycle, 8);
+}
+
 TEST(DramConfigTest, MoreBytesNeverArriveEarlier) {
   const auto dram = dram_of(MidapYaml());
   std::int64_t previous = 0;

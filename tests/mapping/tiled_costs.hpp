@@ -57,11 +57,14 @@ struct TiledCosts {
 
 inline TiledCosts random_costs(Random& random) {
   if (random.one_in(3)) {
-    const VectorConfig c = random_vector(random);
+    VectorConfig c = random_vector(random);
+    if (random.one_in(2))
+      c.winograd = {static_cast<double>(random.between(10, 40)) / 10.0, random.between(1, 8)};
     return {fmt::format("vector {}", to_string(c.lane_axis)), c.tile_memory(),
             std::make_shared<vector::VectorCost>(c)};
   }
-  const SystolicConfig c = random_systolic(random);
+  SystolicConfig c = random_systolic(random);
+  if (random.one_in(2)) c.fold_cycles = random.between(0, 50);
   return {fmt::format("{}x{} {}{}", c.rows, c.cols, to_string(c.dataflow),
                       c.overlap_folds ? " overlapped" : ""),
           c.tile_memory(), std::make_shared<systolic::SystolicCost>(c)};

@@ -33,7 +33,8 @@ TEST(SummaryTest, FiguresAreTheSumsOfTheRows) {
   EXPECT_EQ(s.macs, small_network().num_macs());
   EXPECT_EQ(s.dram_read_bytes, 500 + 200 + 32 + 64);
   EXPECT_EQ(s.dram_write_bytes, 512 + 64);
-  EXPECT_EQ(s.compute_cycles + s.setup_cycles + s.stall_dram_cycles + s.stall_write_cycles,
+  EXPECT_EQ(s.compute_cycles + s.setup_cycles + s.dispatch_cycles + s.stall_dram_cycles +
+                s.stall_write_cycles,
             s.total_cycles);
   EXPECT_EQ(s.stall_feature_cycles + s.stall_weight_cycles + s.stall_bias_cycles,
             s.stall_dram_cycles);

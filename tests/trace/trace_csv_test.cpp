@@ -71,14 +71,15 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
       StartsWith(
           "# tilewake-trace v4\n"
           "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,effective_macs,total_cycles,"
-          "compute_cycles,setup_cycles,stall_dram_cycles,stall_feature_cycles,"
+          "compute_cycles,setup_cycles,dispatch_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
-          "dram_write_bytes,chip_read_bytes,chip_write_bytes,pe_utilization,row_hits,row_misses,"
-          "output_in,spill_reason,fused_into,index,num_layers,batch,"
+          "dram_write_bytes,chip_read_bytes,chip_read_weight_bytes,chip_write_bytes,pe_utilization,"
+          "row_hits,row_misses,output_in,spill_reason,weights_in,weights_reason,fused_into,index,"
+          "num_layers,batch,"
           "inputs,dilation,padding,first_channel,bias,network,machine,version\n"
-          "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,39,36,0,3,2,732,500,200,32,"
-          "512,0,0,0.935,0,0,,,,0,3,1,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
+          "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,0,39,36,0,3,2,732,500,200,32,"
+          "512,0,0,0,0.935,0,0,,,,,,0,3,1,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 
@@ -115,7 +116,8 @@ TEST(TraceCsvTest, EveryColumnSurvives) {
   for (const TraceColumn& column : kTraceColumns)
     std::visit([&](const auto field) { change(row.*field); }, column.field);
   row.total_cycles = 0;  // as a fused row's
-  row.compute_cycles = row.setup_cycles = row.stall_dram_cycles = row.stall_write_cycles = 0;
+  row.compute_cycles = row.setup_cycles = row.dispatch_cycles = row.stall_dram_cycles =
+      row.stall_write_cycles = 0;
   row.stall_feature_cycles = row.stall_weight_cycles = row.stall_bias_cycles = 0;
   row.dram_read_bytes =
       row.dram_read_feature_bytes + row.dram_read_weight_bytes + row.dram_read_bias_bytes;
@@ -144,7 +146,7 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 46 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 50 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
   EXPECT_THAT(error_of("# tilewake-trace v4\n"), HasSubstr("no header"));
@@ -152,8 +154,8 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 47 fields, expected 46"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 46"));
+              HasSubstr("layers.csv:3: 51 fields, expected 50"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 50"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {

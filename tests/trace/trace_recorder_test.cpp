@@ -145,6 +145,20 @@ TEST(TraceRecorderTest, RowsAreInExecutionOrderNotInThatOfTheNetwork) {
   EXPECT_EQ(rows[1].layer, "a");
 }
 
+TEST(TraceRecorderTest, DispatchIsPartOfItsLayer) {
+  std::vector<Event> events;
+  for (Event event : small_run()) {  // 7 cycles later, which the first layer waits for
+    event.begin_cycle += event.kind == EventKind::kLayer && event.layer == 0 ? 0 : 7;
+    event.end_cycle += 7;
+    events.push_back(event);
+  }
+  events.push_back({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, 0, 0, 7, 7});
+  const std::vector<TraceRow> rows = rows_of(events, kSmallCycles + 7);
+  EXPECT_EQ(rows[0].dispatch_cycles, 7);
+  EXPECT_EQ(rows[0].total_cycles, small_rows()[0].total_cycles + 7);
+  EXPECT_EQ(rows[1], small_rows()[1]);
+}
+
 TEST(TraceRecorderTest, TransfersAreNotCountedInAdditionToRequests) {
   auto events = run_without(EventKind::kTransfer);
   EXPECT_EQ(rows_of(events, kSmallCycles), small_rows());
@@ -152,8 +166,8 @@ TEST(TraceRecorderTest, TransfersAreNotCountedInAdditionToRequests) {
 
 TEST(TraceRecorderTest, UnattributedCyclesAreAnInternalError) {
   EXPECT_THAT(simulation_error_of(run_without(EventKind::kSetup), kSmallCycles),
-              HasSubstr("'conv': total_cycles: is 100, but compute, setup and stall cycles add up "
-                        "to 91"));
+              HasSubstr("'conv': total_cycles: is 100, but compute, setup, dispatch and stall "
+                        "cycles add up to 91"));
   EXPECT_THAT(simulation_error_of(small_run(), kSmallCycles + 1),
               HasSubstr("the layers take 150 cycles, the run took 151"));
 }

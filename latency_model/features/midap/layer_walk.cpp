@@ -113,11 +113,12 @@ LayerWalk::Work::End LayerWalk::Work::run_passes(double features, double biases)
   return end;
 }
 
-LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, double backlog,
-                     Schedule schedule)
+LayerWalk::LayerWalk(const Graph& graph, const PlanningDram& dram, const DispatchConfig& dispatch,
+                     double backlog, Schedule schedule)
     : graph_(graph),
       c_(*graph.config),
       dram_(dram),
+      dispatch_(dispatch),
       schedule_(schedule),
       prefetches_(graph.nodes.size(), -1),
       prepared_(graph.nodes.size(), false),
@@ -167,10 +168,14 @@ void LayerWalk::link_weights(const std::vector<int>& order) {
 std::vector<LayerCycles> LayerWalk::run(const std::vector<int>& order) {
   link_weights(order);
   std::vector<LayerCycles> all(order.size());
+  auto dispatch = static_cast<double>(dispatch_.inference_cycles + dispatch_.layer_cycles);
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Node& node = graph_.at(order[i]);
     if (node.runs()) {
+      bus_.advance(dispatch);  // what the layer before requested arrives meanwhile
       all[i] = layer(node);
+      all[i].dispatch = dispatch;
+      dispatch = static_cast<double>(dispatch_.layer_cycles);
     } else if (node.type == NodeType::kFusedPool && schedule_ == Schedule::kReference) {
       residency_.fused_pool(node);
     }

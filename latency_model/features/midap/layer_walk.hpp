@@ -9,7 +9,7 @@
 #include "latency_model/features/midap/issue_slots.hpp"
 #include "latency_model/features/midap/pass_timing.hpp"
 #include "latency_model/features/midap/residency.hpp"
-#include "simulator/hardware/dram_config.hpp"
+#include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/midap/graph.hpp"
 
 namespace tilewake::midap {
@@ -22,6 +22,7 @@ struct LayerCycles {
   double feature_wait = 0.0;  // beyond that, for features that come from DRAM
   double bias_wait = 0.0;     // beyond both, for the biases of the first output
   double write_wait = 0.0;    // for earlier outputs to be written
+  double dispatch = 0.0;      // before all of these
 };
 
 /// Visits the layers in processing order and carries the state from one to the next: fragments in
@@ -31,7 +32,8 @@ class LayerWalk {
   /// @param graph     from prepare_graph; with the stationarity of order_layers for kReference
   /// @param backlog  cycles of transfers that a memory with banks has accepted in advance, where
   ///   stores queue on the bus with features; 0: stores are free, as in the reference
-  LayerWalk(const Graph& graph, const PlanningDram& dram, double backlog, Schedule schedule);
+  LayerWalk(const Graph& graph, const PlanningDram& dram, const DispatchConfig& dispatch,
+            double backlog, Schedule schedule);
 
   /// `order`: every node after its inputs, fused pools where the schedule has them. result[i]
   /// belongs to order[i]; all zeros for a fused layer.
@@ -59,6 +61,7 @@ class LayerWalk {
   const Graph& graph_;
   const MidapConfig& c_;
   const PlanningDram& dram_;
+  DispatchConfig dispatch_;
   Schedule schedule_;
   std::vector<int> prefetches_;  // by node: the node whose first weights it requests, or -1
   std::vector<bool> prepared_;   // by node: the previous layer requested its first weights

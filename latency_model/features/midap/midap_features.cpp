@@ -72,9 +72,10 @@ int class_of(const Node& node, const Layer& layer) {
 
 class MidapFeatures : public FeatureExtractor {
  public:
-  MidapFeatures(const MidapConfig& core, const DramConfig& dram)
+  MidapFeatures(const MidapConfig& core, const DramConfig& dram, const DispatchConfig& dispatch)
       : core_(core),
         dram_(planning_dram(dram)),
+        dispatch_(dispatch),
         backlog_(static_cast<double>(backlog_bytes(dram)) /
                  static_cast<double>(dram_.bytes_per_cycle)) {}
 
@@ -99,7 +100,7 @@ class MidapFeatures : public FeatureExtractor {
   std::vector<LayerFeatures> walk(const Graph& graph, const std::vector<int>& order,
                                   midap::Schedule schedule) const {
     const std::vector<midap::LayerCycles> cycles =
-        midap::LayerWalk(graph, dram_, backlog_, schedule).run(order);
+        midap::LayerWalk(graph, dram_, dispatch_, backlog_, schedule).run(order);
     std::vector<LayerFeatures> features(graph.network->layers.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       const Node& node = graph.at(order[i]);
@@ -108,20 +109,23 @@ class MidapFeatures : public FeatureExtractor {
       features[layer].op_class = class_of(node, graph.network->layers[layer]);
       features[layer].values = {c.slots,        c.setup,     c.weight_wait,
                                 c.feature_wait, c.bias_wait, c.write_wait};
+      features[layer].dispatch_cycles = c.dispatch;
     }
     return features;
   }
 
   MidapConfig core_;
   PlanningDram dram_;
+  DispatchConfig dispatch_;
   double backlog_;  // cycles
 };
 
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_midap_features(const MidapConfig& core,
-                                                      const DramConfig& dram) {
-  return std::make_unique<MidapFeatures>(core, dram);
+                                                      const DramConfig& dram,
+                                                      const DispatchConfig& dispatch) {
+  return std::make_unique<MidapFeatures>(core, dram, dispatch);
 }
 
 }  // namespace tilewake

@@ -27,9 +27,10 @@ class Slots {
 
 class Timeline {
  public:
-  Timeline(const TiledProgram& program, const DramEstimate& dram)
+  Timeline(const TiledProgram& program, const DramEstimate& dram, const DispatchConfig& dispatch)
       : program_(program),
         dram_(dram),
+        dispatch_(dispatch),
         input_(program.memory.input.num_slots),
         weight_(program.memory.weight.num_slots),
         output_(program.memory.output.num_slots),
@@ -91,9 +92,22 @@ class Timeline {
 
   void run_layer(std::size_t index, LayerCycles& cycles) {
     const TiledLayer& l = program_.layers[index];
+    wait_for_dispatch(index, cycles);
     for (TileWalk walk(l.problem, l.tiling, program_.cost->stationary(l.problem)); !walk.done();
          walk.next())
       run_step(index, walk.step(), cycles);
+  }
+
+  /// The copies of a concat are one layer. Loads go on, except before the first layer.
+  void wait_for_dispatch(std::size_t index, LayerCycles& cycles) {
+    if (index == 0) {
+      cycles.dispatch = static_cast<double>(dispatch_.inference_cycles);
+      now_ = loader_ = cycles.dispatch;
+    } else if (program_.layers[index - 1].program_layer == program_.layers[index].program_layer) {
+      return;
+    }
+    cycles.dispatch += static_cast<double>(dispatch_.layer_cycles);
+    now_ += static_cast<double>(dispatch_.layer_cycles);
   }
 
   bool is_storing(std::size_t layer) const {
@@ -119,7 +133,8 @@ class Timeline {
     if (problem.has_weights() && step.loads_weights) {
       loader_ = std::max(loader_, weight_.next_free());
       weight_.take();
-      weights_at = load(loader_, problem.weight_bytes(step.block));
+      weights_at =
+          load(loader_, problem.weight_bytes(step.block), program_.loads_weights_on_chip(l, step));
     }
     if (step.loads_input) {
       if (step.context.first) loader_ = std::max(loader_, inputs_stored(l));
@@ -179,6 +194,7 @@ class Timeline {
 
   const TiledProgram& program_;
   const DramEstimate dram_;
+  const DispatchConfig dispatch_;
   Slots input_;
   Slots weight_;
   Slots output_;
@@ -193,8 +209,9 @@ class Timeline {
 
 }  // namespace
 
-std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram) {
-  return Timeline(program, dram).run();
+std::vector<LayerCycles> tile_timeline(const TiledProgram& program, const DramEstimate& dram,
+                                       const DispatchConfig& dispatch) {
+  return Timeline(program, dram, dispatch).run();
 }
 
 }  // namespace tilewake::tiled

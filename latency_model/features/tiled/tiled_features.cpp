@@ -52,7 +52,8 @@ int class_of(Op op) {
 
 class TiledFeatures : public FeatureExtractor {
  public:
-  explicit TiledFeatures(TiledMachine machine) : machine_(std::move(machine)) {}
+  TiledFeatures(TiledMachine machine, const DispatchConfig& dispatch)
+      : machine_(std::move(machine)), dispatch_(dispatch) {}
 
   const FeatureSet& set() const override {
     static constexpr FeatureSet kSet{kTiledClasses, kTiledFeatures};
@@ -66,7 +67,8 @@ class TiledFeatures : public FeatureExtractor {
   std::vector<LayerFeatures> extract_mapped(const Network& network,
                                             const Program& program) const override {
     const auto& tiled = std::get<TiledProgram>(program.core);
-    const std::vector<tiled::LayerCycles> cycles = tiled::tile_timeline(tiled, machine_.dram);
+    const std::vector<tiled::LayerCycles> cycles =
+        tiled::tile_timeline(tiled, machine_.dram, dispatch_);
     std::vector<LayerFeatures> features(network.layers.size());
     for (std::size_t i = 0; i < cycles.size(); ++i) {
       const int row = tiled.layers[i].program_layer;
@@ -79,18 +81,21 @@ class TiledFeatures : public FeatureExtractor {
       f.values[1] += c.weight_wait;
       f.values[2] += c.feature_wait;
       f.values[3] += c.write_wait;
+      f.dispatch_cycles += c.dispatch;
     }
     return features;
   }
 
  private:
   TiledMachine machine_;
+  DispatchConfig dispatch_;
 };
 
 }  // namespace
 
-std::unique_ptr<FeatureExtractor> make_tiled_features(TiledMachine machine) {
-  return std::make_unique<TiledFeatures>(std::move(machine));
+std::unique_ptr<FeatureExtractor> make_tiled_features(TiledMachine machine,
+                                                      const DispatchConfig& dispatch) {
+  return std::make_unique<TiledFeatures>(std::move(machine), dispatch);
 }
 
 }  // namespace tilewake

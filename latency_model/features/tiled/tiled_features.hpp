@@ -9,6 +9,7 @@
 namespace tilewake {
 
 /// Features of cores that work in tiles; README.md of the module has the formulas.
-std::unique_ptr<FeatureExtractor> make_tiled_features(TiledMachine machine);
+std::unique_ptr<FeatureExtractor> make_tiled_features(TiledMachine machine,
+                                                      const DispatchConfig& dispatch);
 
 }  // namespace tilewake

@@ -84,6 +84,7 @@ const report = (() => {
     of: values => new Map(values.map((value, i) => [value, palette[i % palette.length]])),
     ofOperator: name => palette[Math.max(0, operators.indexOf(name))],
     bound: {compute: 'var(--compute)', DRAM: 'var(--dram)', 'set-up': 'var(--setup)',
+            dispatch: 'var(--dispatch)',
             write: 'var(--write)', fused: 'var(--fused)'},
   };
 

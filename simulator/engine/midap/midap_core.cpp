@@ -36,7 +36,7 @@ void MidapCore::start(const Program& program, EventSink& sink) {
   bmmem_.reset();
   weights_.reset(sink);
   array_.reset(sink);
-  sequencer_.start(std::get<MidapProgram>(program.core), sink);
+  sequencer_.start(std::get<MidapProgram>(program.core), program.dispatch, sink);
 }
 
 }  // namespace tilewake::midap

@@ -12,8 +12,10 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, int fmem_buffer)
   SC_THREAD(serve);
 }
 
-void Sequencer::start(const MidapProgram& program, EventSink& sink) {
+void Sequencer::start(const MidapProgram& program, const DispatchConfig& dispatch,
+                      EventSink& sink) {
   program_ = &program;
+  dispatch_ = dispatch;
   sink_ = &sink;
   banks_.reset(program, sink);
   started_.notify(sc_core::SC_ZERO_TIME);
@@ -26,9 +28,11 @@ void Sequencer::serve() {
     const std::vector<MidapLayer>& layers = program_->layers;
     std::int64_t begin = now_cycles();
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      run_layer(i);
       // The parts of a split layer are one layer for other modules.
       const int id = layers[i].program_layer;
+      if (i == 0) dispatch(id, dispatch_.inference_cycles);
+      if (i == 0 || layers[i - 1].program_layer != id) dispatch(id, dispatch_.layer_cycles);
+      run_layer(i);
       if (i + 1 < layers.size() && layers[i + 1].program_layer == id) continue;
       sink_->on_event(
           {Unit::kSequencer, EventKind::kLayer, Cause::kNone, 0, id, begin, now_cycles(), 0});
@@ -36,6 +40,14 @@ void Sequencer::serve() {
     }
     program_ = nullptr;
   }
+}
+
+void Sequencer::dispatch(int program_layer, std::int64_t duration) {
+  if (duration == 0) return;
+  const std::int64_t begin = now_cycles();
+  wait(cycles(duration));
+  sink_->on_event({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin,
+                   now_cycles(), duration});
 }
 
 void Sequencer::run_layer(std::size_t index) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <systemc>
 
@@ -9,6 +10,7 @@
 #include "simulator/engine/events.hpp"
 #include "simulator/engine/midap/bank_contents.hpp"
 #include "simulator/engine/midap/cim_array.hpp"
+#include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/midap/midap_program.hpp"
 
 namespace tilewake::midap {
@@ -17,7 +19,8 @@ namespace tilewake::midap {
 /// array. It has the only process of the core; the array's calls block it.
 ///
 /// Timing: decisions take no cycle. A load always waits for the end of the computation before it,
-/// even without a dependence.
+/// even without a dependence. The dispatch of a layer takes its cycles before the layer's first
+/// behaviour; weights that the layer before requested arrive meanwhile.
 class Sequencer : public sc_core::sc_module {
  public:
   sc_core::sc_port<DmaIf> dma{"dma"};
@@ -27,16 +30,18 @@ class Sequencer : public sc_core::sc_module {
   Sequencer(const sc_core::sc_module_name& name, int fmem_buffer);
 
   /// Sets the program, which starts with the next sc_start() and must outlive the run.
-  void start(const MidapProgram& program, EventSink& sink);
+  void start(const MidapProgram& program, const DispatchConfig& dispatch, EventSink& sink);
   bool done() const { return program_ == nullptr; }
 
  private:
   void serve();  // SC_THREAD
+  void dispatch(int program_layer, std::int64_t duration);
   void run_layer(std::size_t index);
   void load(const MidapLayer& layer, int fragment);
 
   const int fmem_buffer_;
   const MidapProgram* program_ = nullptr;
+  DispatchConfig dispatch_;
   EventSink* sink_ = nullptr;
   sc_core::sc_event started_;
   BankContents banks_;

@@ -39,6 +39,7 @@ TiledCore::TiledCore(const sc_core::sc_module_name& name, const FeatureMemory& f
 
 void TiledCore::start(const Program& program, EventSink& sink) {
   program_ = &std::get<TiledProgram>(program.core);
+  dispatch_ = program.dispatch;
   sink_ = &sink;
   dma_.reset(sink, *this);
   feature_port_.reset(sink, *this, kFirstPortId);
@@ -69,9 +70,12 @@ void TiledCore::serve() {
     now_ = now_cycles();
     std::int64_t begin = now_;
     for (int i = 0; i < num_layers; ++i) {
-      run_layer(i);
       // The copies of a concat are one layer for other modules.
       const int id = layer(i).program_layer;
+      if (i == 0) dispatch(id, dispatch_.inference_cycles);
+      load_ahead();
+      if (i == 0 || layer(i - 1).program_layer != id) dispatch(id, dispatch_.layer_cycles);
+      run_layer(i);
       if (i + 1 < num_layers && layer(i + 1).program_layer == id) continue;
       if (i + 1 == num_layers)
         while (!owners_.empty() || !endings_.empty()) stall_until_progress(Cause::kWrite, id);
@@ -81,6 +85,14 @@ void TiledCore::serve() {
     }
     program_ = nullptr;
   }
+}
+
+void TiledCore::dispatch(int program_layer, std::int64_t duration) {
+  if (duration == 0) return;
+  const std::int64_t begin = now_cycles();
+  wait(cycles(duration));
+  sink_->on_event({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin,
+                   now_cycles(), duration});
 }
 
 void TiledCore::run_layer(int index) {
@@ -291,7 +303,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
         ++weights_in_use_;
         hold_tile(kWeight, problem.weight_bytes(step.block));
         load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
-             problem.weight_bytes(step.block), false);
+             problem.weight_bytes(step.block), program_->loads_weights_on_chip(l, step));
       }
       ahead.phase = Phase::kInput;
       return true;

@@ -27,8 +27,10 @@ namespace tilewake::tiled {
 /// the input or weight buffer becomes free after the last step that uses its content, a slot of the
 /// output buffer after its last store. Features are requested after the stores of the layers that
 /// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
-/// with the last store. Maps in the memory of feature maps are moved through its port, in order of
-/// request, at the same time as DRAM serves others.
+/// with the last store. The dispatch of a layer takes its cycles before the layer's first step,
+/// while loads go on; nothing is loaded before that of the inference. Maps and weights in the
+/// memory on chip are moved through its port, in order of request, at the same time as DRAM serves
+/// others.
 ///
 /// If the end of a transfer is known when it is requested, and the sink does not want details, the
 /// core runs ahead of the kernel's time: it takes the ends of transfers from a list, in order of
@@ -91,6 +93,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   };
 
   void serve();
+  void dispatch(int program_layer, std::int64_t duration);
   void run_layer(int index);
   std::int64_t duration_of(const TiledLayer& layer, const TileStep& step);
   void pass(std::int64_t duration);
@@ -125,6 +128,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   TransferDma dma_;
   TransferDma feature_port_;
   const TiledProgram* program_ = nullptr;
+  DispatchConfig dispatch_;
   EventSink* sink_ = nullptr;
   sc_core::sc_event started_;
   sc_core::sc_event progress_;

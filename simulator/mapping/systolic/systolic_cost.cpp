@@ -77,16 +77,19 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
   const bool shares_fold = f.folds == 1 && (context.continues || context.stays);
   const std::int64_t hides = shares_fold ? f.whole_stream_cycles : f.stream_cycles;
   const std::int64_t exchange = exchange_cycles(problem, hides == f.whole_stream_cycles);
+  // A step that continues the fold of the previous one begins none.
+  const std::int64_t set_up = shares_fold && context.continues ? 0 : f.folds * c_.fold_cycles;
   const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
   if (!c_.overlap_folds)
-    return f.folds * f.stream_cycles + (shares_fold && context.continues ? 0 : f.folds * around);
+    return set_up + f.folds * f.stream_cycles +
+           (shares_fold && context.continues ? 0 : f.folds * around);
   // An operand is loaded while the previous fold streams, so the layer's last fold hides none. Sums
   // leave while the next fold streams, so the first fold hides none.
   std::int64_t num_hiding = f.folds;
   if (sums_stay ? context.first : context.last) --num_hiding;
   // Of the steps that share a fold, one waits: the last one, or for sums the first.
   if (shares_fold && (sums_stay ? context.continues : context.stays)) num_hiding = 0;
-  return (context.first ? around : 0) + f.folds * f.stream_cycles +
+  return set_up + (context.first ? around : 0) + f.folds * f.stream_cycles +
          num_hiding * std::max<std::int64_t>(0, exchange - hides);
 }
 
@@ -102,16 +105,17 @@ std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
   const TileContext alone;
   const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, e, alone);
   if (!runs_on_array(problem)) return vector;
-  const auto folds = [&](std::int64_t on_rows, std::int64_t on_cols) {
-    return e.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols);
+  const auto least = [&](std::int64_t on_rows, std::int64_t on_cols, std::int64_t stream) {
+    const std::int64_t folds = e.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols);
+    return folds * (stream + c_.fold_cycles) + vector;
   };
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
-      return folds(e.pixels, e.outputs) * e.depth + vector;
+      return least(e.pixels, e.outputs, e.depth);
     case Dataflow::kWeightStationary:
-      return folds(e.depth, e.outputs) * e.pixels + vector;
+      return least(e.depth, e.outputs, e.pixels);
     case Dataflow::kInputStationary:
-      return folds(e.depth, e.pixels) * e.outputs + vector;
+      return least(e.depth, e.pixels, e.outputs);
   }
   return vector;
 }

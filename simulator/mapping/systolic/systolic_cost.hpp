@@ -19,7 +19,8 @@ namespace tilewake::systolic {
 /// fold streams. The exchange takes R cycles, so folds follow each other every max(T, R) cycles,
 /// and fill and skew count once per layer. No operand follows a layer's last fold; no sums precede
 /// its first one. A step whose single fold equals that of the previous step continues streaming.
-/// Partial sums are accumulated in the output buffer as they leave. SCALE-Sim v2 (commit 22f88b1)
+/// `fold_cycles` count for every fold that a step begins, also with `overlap_folds`. Partial sums
+/// are accumulated in the output buffer as they leave. SCALE-Sim v2 (commit 22f88b1)
 /// has the closed forms of the table, less 1 (the index of the last cycle). As there, stationary
 /// sums are done when the last one is complete: unloading them counts only if it delays the next
 /// fold.

@@ -9,6 +9,8 @@
 namespace tilewake {
 namespace {
 
+constexpr const char* kSlowerReason = "DRAM is faster than the feature memory";
+
 /// A feature map in one piece of memory, by the position of layers in the network.
 struct StoredMap {
   int root = -1;  // the layer whose output it is
@@ -26,45 +28,69 @@ struct StoredMap {
 
 class Placement {
  public:
-  Placement(const Network& network, const TiledGraph& graph) : network_(network), graph_(graph) {
+  Placement(const Network& network, const TiledGraph& graph, const FeatureMemory& memory,
+            const DramEstimate& dram)
+      : network_(network),
+        graph_(graph),
+        memory_(memory),
+        is_slower_(static_cast<double>(memory.bytes_per_cycle) < dram.bytes_per_cycle()),
+        used_(network.layers.size()) {
     find_maps();
   }
 
-  std::vector<OutputPlace> choose(const FeatureMemory& memory, const DramEstimate& dram) {
-    std::vector<OutputPlace> by_root(network_.layers.size());
+  std::vector<Place> choose_outputs() {
+    std::vector<Place> by_root(network_.layers.size());
     std::vector<const StoredMap*> candidates;
-    const bool is_slower = static_cast<double>(memory.bytes_per_cycle) < dram.bytes_per_cycle();
     for (const StoredMap& map : maps_) {
-      std::string& reason = by_root[static_cast<std::size_t>(map.root)].spill_reason;
+      std::string& reason = by_root[static_cast<std::size_t>(map.root)].reason;
       if (map.is_output)
         reason = "an output of the network";
-      else if (is_slower)
-        reason = "DRAM is faster than the feature memory";
-      else if (map.bytes > memory.bytes)
-        reason = fmt::format("{} bytes do not fit {}", map.bytes, memory.bytes);
+      else if (is_slower_)
+        reason = kSlowerReason;
+      else if (map.bytes > memory_.bytes)
+        reason = fmt::format("{} bytes do not fit {}", map.bytes, memory_.bytes);
       else
         candidates.push_back(&map);
     }
     std::stable_sort(
         candidates.begin(), candidates.end(),
         [](const StoredMap* a, const StoredMap* b) { return a->value() > b->value(); });
-    std::vector<std::int64_t> used(network_.layers.size());  // bytes, while a layer runs
     for (const StoredMap* map : candidates) {
-      const auto begin = used.begin() + map->first;
-      const auto end = used.begin() + map->last + 1;
+      const auto begin = used_.begin() + map->first;
+      const auto end = used_.begin() + map->last + 1;
       const std::int64_t most = *std::max_element(begin, end);
-      OutputPlace& place = by_root[static_cast<std::size_t>(map->root)];
-      if (most + map->bytes > memory.bytes) {
-        place.spill_reason =
-            fmt::format("{} bytes do not fit beside {} of other maps", map->bytes, most);
+      Place& place = by_root[static_cast<std::size_t>(map->root)];
+      if (most + map->bytes > memory_.bytes) {
+        place.reason = fmt::format("{} bytes do not fit beside {} of other maps", map->bytes, most);
         continue;
       }
       place.on_chip = true;
       std::for_each(begin, end, [&](std::int64_t& bytes) { bytes += map->bytes; });
     }
-    std::vector<OutputPlace> places(network_.layers.size());
+    std::vector<Place> places(network_.layers.size());
     for (std::size_t i = 0; i < places.size(); ++i)
       places[i] = by_root[static_cast<std::size_t>(root_of(static_cast<int>(i)))];
+    return places;
+  }
+
+  /// After the outputs.
+  std::vector<Place> choose_weights(const std::vector<std::int64_t>& bytes) const {
+    std::vector<Place> places(bytes.size());
+    const std::int64_t maps = used_.empty() ? 0 : *std::max_element(used_.begin(), used_.end());
+    std::int64_t weights = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      Place& place = places[i];
+      if (bytes[i] == 0) continue;
+      if (is_slower_) {
+        place.reason = kSlowerReason;
+      } else if (maps + weights + bytes[i] > memory_.bytes) {
+        place.reason = fmt::format("{} bytes do not fit beside {} of maps and {} of other weights",
+                                   bytes[i], maps, weights);
+      } else {
+        place.on_chip = true;
+        weights += bytes[i];
+      }
+    }
     return places;
   }
 
@@ -125,15 +151,23 @@ class Placement {
 
   const Network& network_;
   const TiledGraph& graph_;
+  const FeatureMemory memory_;
+  const bool is_slower_;  // than DRAM
   std::vector<StoredMap> maps_;
+  std::vector<std::int64_t> used_;  // bytes of maps while a layer runs
 };
 
 }  // namespace
 
-std::vector<OutputPlace> place_outputs(const Network& network, const TiledGraph& graph,
-                                       const FeatureMemory& memory, const DramEstimate& dram) {
-  if (memory.bytes == 0) return {};
-  return Placement(network, graph).choose(memory, dram);
+Places place_on_chip(const Network& network, const TiledGraph& graph,
+                     const std::vector<std::int64_t>& weight_bytes, const FeatureMemory& memory,
+                     const DramEstimate& dram) {
+  Places places;
+  if (memory.bytes == 0) return places;
+  Placement placement(network, graph, memory, dram);
+  places.outputs = placement.choose_outputs();
+  if (memory.keeps_weights) places.weights = placement.choose_weights(weight_bytes);
+  return places;
 }
 
 }  // namespace tilewake

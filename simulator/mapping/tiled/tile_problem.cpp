@@ -63,6 +63,11 @@ bool TileProblem::moves_window() const {
          op_ == Op::kAvgPool;
 }
 
+bool TileProblem::is_3x3_of_stride_1() const {
+  return op_ == Op::kConv2d && kernel_height_ == 3 && kernel_width_ == 3 && stride_ == 1 &&
+         dilation_ == 1 && extent_.groups == 1;
+}
+
 TileProblem TileProblem::transposed() const {
   TileProblem other = *this;
   std::swap(other.kernel_height_, other.kernel_width_);
@@ -234,7 +239,8 @@ std::size_t TileProblem::hash() const {
                                    static_cast<std::int64_t>(second_),
                                    std::int64_t{on_chip_.input},
                                    std::int64_t{on_chip_.second},
-                                   std::int64_t{on_chip_.output}})
+                                   std::int64_t{on_chip_.output},
+                                   std::int64_t{on_chip_.weights}})
     hash = (hash ^ static_cast<std::uint64_t>(value)) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
   return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }

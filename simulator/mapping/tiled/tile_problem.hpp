@@ -102,6 +102,10 @@ class TileProblem {
            kernel_height_ == kernel_width_ && pad_top_ == pad_left_;
   }
 
+  /// Whether it is a convolution whose windows overlap as minimal filtering needs it: 3 x 3 taps,
+  /// stride 1, not dilated, one group.
+  bool is_3x3_of_stride_1() const;
+
   /// The smallest rectangle of the map that contains these pixels of one image, or of several.
   MapBox pixel_box(const PixelOrder& order, TileRange pixels) const;
   /// The smallest rectangle that contains the taps of these products.
@@ -137,11 +141,12 @@ class TileProblem {
   std::int64_t second_bytes(const TileBlock& block) const;
   std::int64_t second_offset(const TileBlock& block) const;
 
-  /// Which feature maps are in the machine's memory of feature maps; the others are in DRAM.
+  /// What is in the machine's memory of feature maps and weights; the rest is in DRAM.
   struct OnChip {
     bool input = false;
     bool second = false;
     bool output = false;
+    bool weights = false;
     friend bool operator==(const OnChip&, const OnChip&) = default;
   };
   void set_on_chip(const OnChip& on_chip) { on_chip_ = on_chip; }

@@ -31,8 +31,11 @@ class TiledMapper {
         budget_(options),
         tiler_(machine.memory, *machine.cost, machine.dram),
         graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
-    places_ = place_outputs(network, graph_, machine.memory.features, machine.dram);
+    std::vector<std::int64_t> weight_bytes;
+    for (const Layer& l : network.layers) weight_bytes.push_back(stored_weight_bytes(l));
+    places_ = place_on_chip(network, graph_, weight_bytes, machine.memory.features, machine.dram);
     tiled_.memory = machine.memory;
+    tiled_.cold = options.cold;
     tiled_.cost = machine.cost;
   }
 
@@ -67,10 +70,16 @@ class TiledMapper {
     const TiledGraph::Node& n = node(index);
     writers_.emplace_back();
     program_.layers.push_back({index, "", ""});
-    if (!places_.empty()) {
-      const OutputPlace& place = places_[static_cast<std::size_t>(index)];
-      program_.layers.back().output_in = place.on_chip ? "chip" : "dram";
-      program_.layers.back().spill_reason = place.spill_reason;
+    ProgramLayer& row = program_.layers.back();
+    if (!places_.outputs.empty()) {
+      const Place& place = places_.outputs[static_cast<std::size_t>(index)];
+      row.output_in = place.on_chip ? "chip" : "dram";
+      row.spill_reason = place.reason;
+    }
+    if (!places_.weights.empty() && layer(index).has_weights()) {
+      const Place& place = places_.weights[static_cast<std::size_t>(index)];
+      row.weights_in = place.on_chip ? "chip" : "dram";
+      row.weights_reason = place.reason;
     }
     if (n.host >= 0) {
       program_.layers.back().fused_into = layer(n.host).name;
@@ -96,8 +105,10 @@ class TiledMapper {
       const bool is_map = network_.shape_of(second) == l.ofm;
       tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
     }
-    tiled.problem.set_on_chip(
-        {is_on_chip(first), tiled.problem.has_second() && is_on_chip(second), is_on_chip(index)});
+    const bool has_resident_weights =
+        !places_.weights.empty() && places_.weights[static_cast<std::size_t>(index)].on_chip;
+    tiled.problem.set_on_chip({is_on_chip(first), tiled.problem.has_second() && is_on_chip(second),
+                               is_on_chip(index), has_resident_weights});
     const Shape& map = network_.shape_of(first);
     tiled.input_address =
         graph_.address_of(first) + network_.batch * l.first_channel * map.height * map.width;
@@ -151,8 +162,8 @@ class TiledMapper {
 
   /// Whether the output of a layer, or the network's input, is in the memory of feature maps.
   bool is_on_chip(int index) const {
-    return index != kNetworkInput && !places_.empty() &&
-           places_[static_cast<std::size_t>(index)].on_chip;
+    return index != kNetworkInput && !places_.outputs.empty() &&
+           places_.outputs[static_cast<std::size_t>(index)].on_chip;
   }
 
   std::vector<int> writers_of(int index) const {
@@ -206,7 +217,7 @@ class TiledMapper {
   StepBudget budget_;
   Tiler tiler_;
   TiledGraph graph_;
-  std::vector<OutputPlace> places_;  // by network layer; empty without a memory of feature maps
+  Places places_;
   Program program_;
   TiledProgram tiled_;
   std::vector<std::vector<int>> writers_;  // by network layer: tiled layers that write its output

@@ -32,6 +32,13 @@ struct TiledProgram {
   TileMemory memory;
   std::shared_ptr<const StepCost> cost;
   std::vector<TiledLayer> layers;
+  /// The first inference: each resident weight is loaded from DRAM where it is first used, and is
+  /// in the memory from then on.
+  bool cold = false;
+
+  bool loads_weights_on_chip(const TiledLayer& layer, const TileStep& step) const {
+    return layer.problem.on_chip().weights && !(cold && step.block.pixels.begin == 0);
+  }
 };
 
 }  // namespace tilewake

@@ -161,19 +161,20 @@ struct Tiler::Choice {
       : problem(p), least_compute(static_cast<double>(cost.least_cycles(p))) {
     const TileExtent& e = p.extent();
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
-    weights = static_cast<double>(p.weight_bytes(all));
+    const TileProblem::OnChip& on_chip = p.on_chip();
+    (on_chip.weights ? weights_on_chip : weights) = static_cast<double>(p.weight_bytes(all));
     all_input = static_cast<double>(p.input_bytes(all));
     // Tiles leave out what is between windows.
     least_input = p.kept_bytes(all) < p.input_bytes(all) ? 0.0 : all_input;
-    const TileProblem::OnChip& on_chip = p.on_chip();
     (on_chip.output ? others_on_chip : others) += static_cast<double>(e.num_outputs());
     (on_chip.second ? others_on_chip : others) += static_cast<double>(p.second_bytes(all));
   }
 
   const TileProblem& problem;
   double least_compute;  // cycles
-  double weights = 0.0;  // bytes, each once
-  double others = 0.0;   // bytes of outputs and second operands in DRAM
+  double weights = 0.0;  // bytes in DRAM, each once
+  double weights_on_chip = 0.0;
+  double others = 0.0;  // bytes of outputs and second operands in DRAM
   double others_on_chip = 0.0;
   double all_input = 0.0;    // bytes, each once
   double least_input = 0.0;  // bytes that any tiling loads
@@ -316,16 +317,19 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
   const auto port = static_cast<double>(memory_.features.bytes_per_cycle);
   const double from_dram = on_chip.input ? 0.0 : input_bytes;
   const double from_chip = on_chip.input ? input_bytes : 0.0;
-  const auto input = static_cast<double>(tile.input);
-  const auto output = static_cast<double>(tile.output);
-  const double ends_on_chip =
-      ((on_chip.input ? input : 0.0) + (on_chip.output ? output : 0.0)) / port;
-  const double ends_in_dram = ((on_chip.input ? 0.0 : input) + static_cast<double>(tile.weight) +
-                               (on_chip.output ? 0.0 : output)) /
-                              bandwidth;
+  double ends_on_chip = 0.0;
+  double ends_in_dram = 0.0;
+  const auto add_end = [&](std::int64_t bytes, bool is_on_chip) {
+    (is_on_chip ? ends_on_chip : ends_in_dram) +=
+        static_cast<double>(bytes) / (is_on_chip ? port : bandwidth);
+  };
+  add_end(tile.input, on_chip.input);
+  add_end(tile.weight, on_chip.weights);
+  add_end(tile.output, on_chip.output);
   double waits = 0.0;
   if (memory_.input.num_slots == 1) waits += from_dram / bandwidth + from_chip / port;
-  if (memory_.weight.num_slots == 1) waits += choice.weights / bandwidth;
+  if (memory_.weight.num_slots == 1)
+    waits += choice.weights / bandwidth + choice.weights_on_chip / port;
   if (memory_.output.num_slots == 1)
     waits += choice.others / bandwidth + choice.others_on_chip / port;
   const double compute = choice.least_compute +
@@ -333,16 +337,18 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
                          ends_on_chip + ends_in_dram;
   // Times of both memories if each byte is moved once.
   double by_dram = (from_dram + choice.weights + choice.others) / bandwidth;
-  const double chip = (from_chip + choice.others_on_chip) / port + ends_in_dram;
+  const double chip =
+      (from_chip + choice.weights_on_chip + choice.others_on_chip) / port + ends_in_dram;
   double by_both = std::max(by_dram + ends_on_chip, chip);
   if (trips.pixels > 1 && trips.outputs > 1) {
     const auto again = static_cast<double>(trips.outputs - 1);
+    const auto weights_again = static_cast<double>(trips.pixels - 1);
     const double with_input = by_dram + from_dram * again / bandwidth;
-    const double with_weights =
-        by_dram + choice.weights * static_cast<double>(trips.pixels - 1) / bandwidth;
+    const double with_weights = by_dram + choice.weights * weights_again / bandwidth;
     by_dram = std::min(with_input, with_weights);
     by_both = std::min(std::max(with_input + ends_on_chip, chip + from_chip * again / port),
-                       std::max(with_weights + ends_on_chip, chip));
+                       std::max(with_weights + ends_on_chip,
+                                chip + choice.weights_on_chip * weights_again / port));
   }
   const double others = 2.0 * latency_cycles_ + steps * step_cycles_;
   return {std::floor(others + std::max(compute, by_both)),

@@ -321,18 +321,20 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const double input_rate = on_chip.input ? port : bandwidth;
   const double second_rate = on_chip.second ? port : bandwidth;
   const double output_rate = on_chip.output ? port : bandwidth;
+  const double weight_rate = on_chip.weights ? port : bandwidth;
   const auto first_input = static_cast<double>(cuts.input.largest * tile.groups);
   const auto first_weights =
       static_cast<double>(problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
   const auto last_output = static_cast<double>(tile.num_outputs());
   double waited_for = 0.0;  // cycles
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;
-  if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes / bandwidth;
+  if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes / weight_rate;
   if (memory.output.num_slots == 1)
     waited_for += traffic.output_bytes / output_rate + traffic.second_bytes / second_rate;
   const double on_chip_bytes = traffic.on_chip(on_chip);
-  const double ends_on_chip =
-      (on_chip.input ? first_input : 0.0) + (on_chip.output ? last_output : 0.0);
+  const double ends_on_chip = (on_chip.input ? first_input : 0.0) +
+                              (on_chip.weights ? first_weights : 0.0) +
+                              (on_chip.output ? last_output : 0.0);
   const double ends = first_input + first_weights + last_output;
   const double rest = std::max(0.0, traffic.total() - on_chip_bytes - (ends - ends_on_chip));
   const double rest_on_chip = std::max(0.0, on_chip_bytes - ends_on_chip);

@@ -85,10 +85,10 @@ struct TilingTraffic {
   double total() const {
     return input_bytes + weight_bytes + second_bytes + spilled_bytes + output_bytes;
   }
-  /// The part that the memory of feature maps serves; DRAM serves the rest.
-  double on_chip(const TileProblem::OnChip& maps) const {
-    return (maps.input ? input_bytes : 0.0) + (maps.second ? second_bytes : 0.0) +
-           (maps.output ? output_bytes : 0.0);
+  /// The part that the memory of feature maps and weights serves; DRAM serves the rest.
+  double on_chip(const TileProblem::OnChip& from) const {
+    return (from.input ? input_bytes : 0.0) + (from.second ? second_bytes : 0.0) +
+           (from.output ? output_bytes : 0.0) + (from.weights ? weight_bytes : 0.0);
   }
 };
 

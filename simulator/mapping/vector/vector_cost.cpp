@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/mapping/vector/vector_cost.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "simulator/common/math.hpp"
@@ -12,6 +13,13 @@ std::int64_t VectorCost::loop_nest_cycles(std::int64_t num_vectors, std::int64_t
   const auto inner =
       static_cast<std::int64_t>(std::ceil(static_cast<double>(instructions) / efficiency));
   return ceil_div(num_vectors, c_.num_cores) * (inner + c_.loop_cycles);
+}
+
+double VectorCost::conv_efficiency(const TileProblem& problem) const {
+  const TileExtent& e = problem.extent();
+  const bool is_reduced = problem.is_3x3_of_stride_1() &&
+                          std::min(e.depth / problem.taps(), e.outputs) >= c_.winograd.min_channels;
+  return c_.efficiency.conv2d * (is_reduced ? c_.winograd.speedup : 1.0);
 }
 
 std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& extent,
@@ -31,7 +39,7 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       const std::int64_t rows = problem.taps() / problem.kernel_width();
       const std::int64_t instructions =
           rows * ceil_div(ceil_div(extent.depth, rows), c_.dot_length);
-      cycles += loop_nest_cycles(extent.groups * vectors, instructions, efficiency.conv2d);
+      cycles += loop_nest_cycles(extent.groups * vectors, instructions, conv_efficiency(problem));
       break;
     }
     case Op::kFullyConnected:

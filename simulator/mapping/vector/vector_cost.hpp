@@ -20,6 +20,11 @@ namespace tilewake::vector {
 /// Dot products do not help a depthwise convolution: neighbours in its window are not adjacent in
 /// memory.
 ///
+/// With `winograd`, the inner loops of a 3 x 3 convolution of stride 1 take 1 / speedup of their
+/// cycles (2.25 for F(2x2, 3x3): Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
+/// 2016); the transforms are part of the speedup, and weights that grow to 4 x 4 taps are not
+/// modelled.
+///
 /// The vectors are distributed over the cores; the core with the most vectors determines the time.
 /// A vector takes instructions / efficiency + loop_cycles; a step takes issue_cycles more. This is
 /// our own model: published figures of such processors are peaks; efficiencies state how close to
@@ -37,6 +42,9 @@ class VectorCost : public StepCost {
   bool accumulates(const TileProblem&, const TileExtent&) const override { return false; }
 
  private:
+  /// Of the inner loop of a convolution, relative to a direct one at the peak; above 1 for
+  /// Winograd.
+  double conv_efficiency(const TileProblem& problem) const;
   std::int64_t loop_nest_cycles(std::int64_t num_vectors, std::int64_t instructions,
                                 double efficiency) const;
 

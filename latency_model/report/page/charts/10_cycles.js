@@ -8,6 +8,7 @@
   const parts = [
     ['compute_cycles', 'compute', 'var(--compute)'],
     ['setup_cycles', 'set-up', 'var(--setup)'],
+    ['dispatch_cycles', 'dispatch', 'var(--dispatch)'],
     ['stall_feature_cycles', 'wait for features', 'var(--features)'],
     ['stall_weight_cycles', 'wait for weights', 'var(--weights)'],
     ['stall_bias_cycles', 'wait for biases', 'var(--bias)'],
@@ -22,7 +23,7 @@
     const {summary} = section;
     const rows = timed(section);
     if (!summary || rows.length === 0) return '';
-    const shares = parts.map(([key, label]) => [summary[key] / summary.total_cycles, label])
+    const shares = parts.map(([key, label]) => [(summary[key] ?? 0) / summary.total_cycles, label])
       .sort((a, b) => b[0] - a[0]);
     const stall = shares.slice(1).find(([, label]) => label !== 'compute');
     const names = slowest(rows).slice(0, 3).map(row => `${row.layer} (${format.percent(row.share)})`);

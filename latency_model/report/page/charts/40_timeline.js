@@ -5,7 +5,7 @@
 (() => {
   const {format, colour, shortened, unique} = report;
 
-  const colours = {compute: 'var(--compute)', setup: 'var(--setup)', features: 'var(--features)', weights: 'var(--weights)',
+  const colours = {compute: 'var(--compute)', setup: 'var(--setup)', dispatch: 'var(--dispatch)', features: 'var(--features)', weights: 'var(--weights)',
                    bias: 'var(--bias)', write: 'var(--write)', store: 'var(--write)'};
   const kindOf = name => name.replace('stall: ', '');  // waiting for data has the colour of the data
   const colourOf = name => colours[kindOf(name)] ?? 'var(--c4)';

@@ -6,9 +6,9 @@
   const {format, colour, rowsOf, unique} = report;
 
   const figures = new Set(['status', 'network_hash', 'machine', 'schedule', 'num_layers', 'params', 'macs', 'effective_macs', 'total_cycles',
-    'latency_ms', 'compute_cycles', 'setup_cycles', 'stall_dram_cycles', 'stall_feature_cycles', 'stall_weight_cycles', 'stall_bias_cycles',
+    'latency_ms', 'compute_cycles', 'setup_cycles', 'dispatch_cycles', 'stall_dram_cycles', 'stall_feature_cycles', 'stall_weight_cycles', 'stall_bias_cycles',
     'stall_write_cycles', 'dram_read_bytes', 'dram_read_feature_bytes', 'dram_read_weight_bytes', 'dram_read_bias_bytes', 'dram_write_bytes',
-    'pe_utilization', 'warnings', 'version', 'error']);
+    'chip_read_bytes', 'chip_read_weight_bytes', 'chip_write_bytes', 'pe_utilization', 'warnings', 'version', 'error']);
   const coordinates = section => Object.keys(section.points).filter(name => !figures.has(name));
   const varied = section => {
     const names = coordinates(section).filter(name => unique(section.points[name]).length > 1);
