@@ -89,10 +89,10 @@ void TiledCore::serve() {
 
 void TiledCore::dispatch(int program_layer, std::int64_t duration) {
   if (duration == 0) return;
-  const std::int64_t begin = now_cycles();
-  wait(cycles(duration));
-  sink_->on_event({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin,
-                   now_cycles(), duration});
+  const std::int64_t begin = now_;
+  pass(duration);
+  sink_->on_event(
+      {Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin, now_, duration});
 }
 
 void TiledCore::run_layer(int index) {
