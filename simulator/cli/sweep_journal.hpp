@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "simulator/cli/journal_file.hpp"
 #include "simulator/trace/summary.hpp"
 
 namespace tilewake {
@@ -26,9 +27,6 @@ class SweepJournal {
   /// InputError if it cannot be read.
   ///   @param build  of the tool, build_id()
   SweepJournal(const std::string& path, const std::string& build, bool resume);
-  ~SweepJournal();
-  SweepJournal(const SweepJournal&) = delete;
-  SweepJournal& operator=(const SweepJournal&) = delete;
 
   /// Why lines of the file are not used; empty if all are used.
   const std::string& warning() const { return warning_; }
@@ -45,16 +43,9 @@ class SweepJournal {
  private:
   using Key = std::pair<std::string, std::uint64_t>;
 
-  void read(const std::string& text);
-  bool read_line(const std::string& line);
-  std::string line_of(const Summary& point) const;
-  void open();
-
-  std::string path_;
-  std::string build_;
+  JournalFile file_;
   std::string warning_;
   std::map<Key, Summary> points_;  // as read
-  int file_ = -1;
 };
 
 }  // namespace tilewake
