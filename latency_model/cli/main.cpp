@@ -69,6 +69,8 @@ const std::vector<Command>& commands() {
        "--sweep"},
       {"calibrate", "fit a latency model to a machine, or to its traces", calibrate_command},
       {"predict", "predict the latency of a network with a calibrated model", predict_command},
+      {"fit", "fit a machine to latencies that were measured on a device", fit_command,
+       "--evaluate"},
       {"report", "show results as charts, in one HTML file", report_command},
       {"dram", "measure the memory of a machine", dram_command},
       {"convert", "write a network as plain layers, YAML or ONNX", convert_command},

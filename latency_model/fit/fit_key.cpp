@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_model/fit/fit_key.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "latency_model/fit/measured_table.hpp"
+#include "simulator/common/error.hpp"
+#include "simulator/common/nearest_name.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/common/yaml_fields.hpp"
+
+namespace tilewake {
+namespace {
+
+const double kFactorOf2 = std::log(2.0);
+const double kFactorOf3 = std::log(3.0);
+
+/// A number, flag or word of a machine, with its valid values.
+struct Leaf {
+  FitKey::Kind kind = FitKey::Kind::kReal;
+  double low = 0.0;
+  double high = 0.0;
+  double value = 0.0;
+  std::vector<std::string> choices;  // of a flag or a word
+  std::string text;
+};
+
+/// Collects the numbers, flags and words of a machine.
+class LeafCollector final : public YamlFields {
+ public:
+  std::vector<std::pair<std::string, Leaf>> leaves;
+  std::vector<std::string> others;  // keys of sequences and texts
+
+  const Leaf* find(std::string_view path) const {
+    for (const auto& [name, leaf] : leaves) {
+      if (name == path) return &leaf;
+    }
+    return nullptr;
+  }
+
+ private:
+  void visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) override {
+    std::string path = path_ + std::string(key);
+    Leaf leaf;
+    if (const auto* number = std::get_if<Number>(&field)) {
+      leaf = {FitKey::Kind::kReal, number->range.min, number->range.max, number->value, {}, ""};
+    } else if (const auto* integer = std::get_if<Integer>(&field)) {
+      leaf = {FitKey::Kind::kInteger,
+              static_cast<double>(integer->min),
+              static_cast<double>(integer->max),
+              static_cast<double>(integer->value),
+              {},
+              ""};
+    } else if (std::holds_alternative<Flag>(field)) {
+      leaf.kind = FitKey::Kind::kChoice;
+      leaf.choices = {"true", "false"};
+    } else if (const auto* word = std::get_if<Word>(&field)) {
+      leaf.kind = FitKey::Kind::kChoice;
+      leaf.choices.assign(word->names.begin(), word->names.end());
+    } else {
+      others.push_back(std::move(path));
+      return;
+    }
+    leaf.text = value_text(field);
+    leaves.emplace_back(std::move(path), std::move(leaf));
+  }
+
+  void visit_section(std::string_view key, const std::function<void()>& visit,
+                     const FieldDoc& /*doc*/) override {
+    const std::string outer = path_;
+    path_ += std::string(key) + ".";
+    visit();
+    path_ = outer;
+  }
+
+  void visit_items(std::string_view key, const Items& /*items*/, const FieldDoc& /*doc*/) override {
+    others.push_back(path_ + std::string(key));
+  }
+
+  std::string path_;
+};
+
+LeafCollector leaves_of(const HardwareConfig& machine) {
+  HardwareConfig copy = machine;  // visitors may change it
+  LeafCollector collector;
+  visit_fields(collector, copy);
+  return collector;
+}
+
+/// A key that is fitted by default: its range, and its prior as in FitKey.
+struct DefaultKey {
+  std::string_view path;
+  double low = 0.0;
+  double high = 0.0;
+  double spread = 0.0;
+  double offset = 0.0;
+};
+
+// Usual sizes of overheads: the offsets of their scales.
+constexpr double kCyclesOfALoop = 4.0;
+constexpr double kCyclesOfATile = 200.0;
+constexpr double kCyclesOfALayer = 1000.0;
+
+/// The default keys of all core kinds and DRAM models; a machine has some of them. Ranges are wide:
+/// the priors decide.
+std::vector<DefaultKey> default_keys(const HardwareConfig& start, const MeasuredTable& table) {
+  std::vector<double> latencies;
+  for (const MeasuredRow& row : table.rows) latencies.push_back(row.latency_ms);
+  std::nth_element(latencies.begin(),
+                   latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() / 2),
+                   latencies.end());
+  const double median_cycles = latencies[latencies.size() / 2] * 1e3 * start.clock_mhz;
+  std::set<Op> ops;
+  for (const MeasuredRow& row : table.rows) {
+    for (const Network& network : row.workload.networks) {
+      for (const Layer& layer : network.layers) ops.insert(layer.op);
+    }
+  }
+  const auto any = [&](std::initializer_list<Op> of) {
+    return std::any_of(of.begin(), of.end(), [&](Op op) { return ops.contains(op); });
+  };
+  std::vector<DefaultKey> keys;
+  const auto efficiency = [&](std::string_view path, bool is_used) {
+    if (is_used) keys.push_back({path, 0.01, 1.0, kFactorOf2, 0.0});
+  };
+  efficiency("core.efficiency.conv2d", any({Op::kConv2d}));
+  efficiency("core.efficiency.depthwise_conv2d", any({Op::kDepthwiseConv2d}));
+  efficiency("core.efficiency.fully_connected", any({Op::kFullyConnected}));
+  efficiency("core.efficiency.pool", any({Op::kMaxPool, Op::kAvgPool, Op::kGlobalAvgPool}));
+  efficiency("core.efficiency.elementwise",
+             any({Op::kAdd, Op::kMul, Op::kConcat, Op::kChannelSplit, Op::kChannelShuffle}));
+  keys.push_back({"core.loop_cycles", 0.0, 1000.0, 1.0, kCyclesOfALoop});
+  keys.push_back({"core.issue_cycles", 0.0, 100'000.0, 1.0, kCyclesOfATile});
+  keys.push_back({"core.fold_cycles", 0.0, 100'000.0, 1.0, kCyclesOfATile});
+  keys.push_back({"dispatch.layer_cycles", 0.0, median_cycles, 1.0, kCyclesOfALayer});
+  keys.push_back({"dispatch.inference_cycles", 0.0, 10.0 * median_cycles, 1.0,
+                  std::max(1.0, 0.02 * median_cycles)});
+  // The clock of the DRAM scales its bandwidth; timings of banks are in its clocks.
+  const double dram_mhz = leaves_of(start).find("dram.clock_mhz") != nullptr
+                              ? leaves_of(start).find("dram.clock_mhz")->value
+                              : 0.0;
+  keys.push_back({"dram.clock_mhz", 0.02 * dram_mhz, 2.0 * dram_mhz, kFactorOf2, 0.0});
+  keys.push_back({"dram.first_access_cycles", 0.0, 100'000.0, 1.0, 50.0});
+  return keys;
+}
+
+FitKey key_of(const std::string& path, const Leaf& leaf) {
+  FitKey key;
+  key.path = path;
+  key.kind = leaf.kind;
+  key.low = leaf.low;
+  key.high = leaf.high;
+  key.start = leaf.value;
+  key.start_text = leaf.text;
+  if (!key.is_number()) {
+    key.choices = {leaf.text};
+    for (const std::string& choice : leaf.choices) {
+      if (choice != leaf.text) key.choices.push_back(choice);
+    }
+  }
+  return key;
+}
+
+/// Ranges and prior of a number that --vary names without a range, and of one with a range.
+void set_scale(FitKey& key, const std::optional<DefaultKey>& known, bool has_range) {
+  if (known) {
+    if (!has_range) {
+      key.low = std::max(key.low, known->low);
+      key.high = std::min(key.high, known->high);
+    }
+    key.spread = known->spread;
+    key.offset = known->offset;
+  } else if (!has_range) {
+    // A factor of 10 in both directions; from 0, up to 10,000.
+    key.low = std::max(key.low, key.start / 10.0);
+    key.high = std::min(key.high, key.start > 0.0 ? key.start * 10.0 : 1e4);
+    key.spread = kFactorOf3;
+  }
+  key.low = std::min(key.low, key.start);
+  key.high = std::max(key.high, key.start);
+  if (key.low > 0.0) {
+    key.offset = 0.0;
+  } else if (key.offset <= 0.0) {
+    key.offset = std::max(key.start, 1e-3 * key.high);
+  }
+  if (!known && has_range) {
+    key.spread = 1.0;
+    key.spread = std::max(kFactorOf2, (key.position_of(key.high) - key.position_of(key.low)) / 4.0);
+  }
+}
+
+double number_in(const std::string& path, std::string_view text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() ||
+      !std::isfinite(value)) {
+    throw UsageError(fmt::format("--vary {}: '{}' is not a number", printable(path),
+                                 printable(std::string(text))));
+  }
+  return value;
+}
+
+void set_range(FitKey& key, std::string_view low, std::string_view high) {
+  if (!key.is_number()) {
+    throw InputError(fmt::format("--vary {}: is no number, so it has no range; expected some of {}",
+                                 key.path, fmt::join(key.choices, ", ")));
+  }
+  const double min = number_in(key.path, low);
+  const double max = number_in(key.path, high);
+  if (min >= max || min < key.low || max > key.high) {
+    throw InputError(fmt::format("--vary {}: {}..{} is not a range within {}..{}", key.path, min,
+                                 max, key.low, key.high));
+  }
+  if (key.kind == FitKey::Kind::kInteger && (min != std::floor(min) || max != std::floor(max))) {
+    throw InputError(fmt::format("--vary {}: is an integer; {}..{} is not", key.path, min, max));
+  }
+  if (key.start < min || key.start > max) {
+    throw InputError(fmt::format("--vary {}: {}..{} does not contain {}, the value of the machine",
+                                 key.path, min, max, key.start));
+  }
+  key.low = min;
+  key.high = max;
+}
+
+/// A number becomes a choice, too, if values are listed.
+void set_choices(FitKey& key, std::string_view values) {
+  std::vector<std::string> choices = {key.start_text};
+  for (std::size_t begin = 0; begin <= values.size();) {
+    const std::size_t end = std::min(values.find(',', begin), values.size());
+    std::string value(values.substr(begin, end - begin));
+    if (value.empty()) {
+      throw UsageError(fmt::format("--vary {}: an empty value", key.path));
+    }
+    if (!key.is_number() &&
+        std::find(key.choices.begin(), key.choices.end(), value) == key.choices.end()) {
+      throw InputError(fmt::format("--vary {}: {} is none of {}", key.path, printable(value),
+                                   fmt::join(key.choices, ", ")));
+    }
+    if (key.is_number()) {
+      const double number = number_in(key.path, value);
+      if (number < key.low || number > key.high ||
+          (key.kind == FitKey::Kind::kInteger && number != std::floor(number))) {
+        throw InputError(fmt::format("--vary {}: {} is no value from {} to {}", key.path, value,
+                                     key.low, key.high));
+      }
+    }
+    if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
+      choices.push_back(std::move(value));
+    }
+    begin = end + 1;
+  }
+  key.kind = FitKey::Kind::kChoice;
+  key.choices = std::move(choices);
+}
+
+double scale(const FitKey& key, double value) {
+  return key.offset > 0.0 ? std::log1p(value / key.offset) : std::log(value);
+}
+
+}  // namespace
+
+double FitKey::position_of(double value) const {
+  return (scale(*this, value) - scale(*this, start)) / spread;
+}
+
+std::string FitKey::text_at(double position) const {
+  const double at = scale(*this, start) + position * spread;
+  const double exact = offset > 0.0 ? offset * std::expm1(at) : std::exp(at);
+  const double value = std::clamp(exact, low, high);
+  if (kind == Kind::kInteger) return fmt::format("{}", std::llround(value));
+  // Rounding must not leave the range.
+  std::string text = fmt::format("{:.6g}", value);
+  double rounded = 0.0;
+  std::from_chars(text.data(), text.data() + text.size(), rounded);
+  if (rounded < low || rounded > high) text = fmt::format("{}", value);
+  return text;
+}
+
+std::vector<FitKey> default_fit_keys(const HardwareConfig& start, const MeasuredTable& table) {
+  const LeafCollector leaves = leaves_of(start);
+  std::vector<FitKey> keys;
+  for (const DefaultKey& known : default_keys(start, table)) {
+    const Leaf* leaf = leaves.find(known.path);
+    if (leaf == nullptr) continue;
+    FitKey key = key_of(std::string(known.path), *leaf);
+    set_scale(key, known, /*has_range=*/false);
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
+                                   const HardwareConfig& start, const MeasuredTable& table) {
+  const LeafCollector leaves = leaves_of(start);
+  const std::vector<DefaultKey> known_keys = default_keys(start, table);
+  std::vector<FitKey> keys;
+  const auto add = [&keys](FitKey key) {
+    for (const FitKey& other : keys) {
+      if (other.path == key.path) {
+        throw UsageError(fmt::format("--vary {}: is given twice", key.path));
+      }
+    }
+    keys.push_back(std::move(key));
+  };
+  for (const std::string& text : texts) {
+    if (text == "default") {
+      for (FitKey& key : default_fit_keys(start, table)) add(std::move(key));
+      continue;
+    }
+    const std::size_t equals = text.find('=');
+    const std::string path = text.substr(0, equals);
+    const Leaf* leaf = leaves.find(path);
+    if (leaf == nullptr) {
+      std::vector<std::string_view> names = {"default"};
+      for (const auto& [name, value] : leaves.leaves) names.emplace_back(name);
+      const bool is_other =
+          std::find(leaves.others.begin(), leaves.others.end(), path) != leaves.others.end();
+      throw InputError(fmt::format("--vary {}: {} {}{}", printable(path),
+                                   is_other ? "cannot be varied: it is neither a number, a flag "
+                                              "nor a word of"
+                                            : "is no key of",
+                                   start.name, is_other ? "" : suggestion(path, names)));
+    }
+    FitKey key = key_of(path, *leaf);
+    bool has_range = false;
+    if (equals != std::string::npos) {
+      const std::string_view values = std::string_view(text).substr(equals + 1);
+      const std::size_t dots = values.find("..");
+      has_range = dots != std::string_view::npos;
+      if (has_range) {
+        set_range(key, values.substr(0, dots), values.substr(dots + 2));
+      } else {
+        set_choices(key, values);
+      }
+    }
+    if (key.is_number()) {
+      const auto known = std::find_if(known_keys.begin(), known_keys.end(),
+                                      [&](const DefaultKey& k) { return k.path == path; });
+      set_scale(key, known == known_keys.end() ? std::nullopt : std::optional(*known), has_range);
+    }
+    add(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace tilewake
