@@ -21,6 +21,7 @@
 #include "latency_model/evaluation_report.hpp"
 #include "latency_model/features/feature_extractor.hpp"
 #include "latency_model/features/feature_set.hpp"
+#include "latency_model/fit/fitted_file.hpp"
 #include "latency_model/holdout_csv.hpp"
 #include "latency_model/latency_model.hpp"
 #include "latency_model/model_yaml.hpp"
@@ -66,6 +67,10 @@ constexpr CsvFormat kDecisionsFormat = {"# tilewake-decisions v1", {"step"}};
 constexpr CsvFormat kCostsFormat = {"# tilewake-costs v1", {"step", "seconds"}};
 constexpr CsvFormat kStepsFormat = {"# tilewake-steps v1",
                                     {"step", "estimated_ms", "simulated_ms"}};
+
+constexpr CsvFormat kFitFormat = {kFitRowsFirstLine,
+                                  {"network", "machine", "measured_ms", "simulated_ms", "macs"}};
+constexpr std::string_view kFitRowsEnding = ".fit.csv";
 
 /// Also true for a link to nothing: reading it fails, instead of leaving its part of the page out.
 bool is_there(const fs::path& path) {
@@ -182,7 +187,9 @@ class ReportReader {
     if (status.type() == fs::file_type::none) {
       throw InputError(fmt::format("{}: {}", path, error.message()));
     }
-    if (!fs::is_directory(status)) return add_model(path, path);
+    if (!fs::is_directory(status)) {
+      return path.ends_with(kFitRowsEnding) ? add_fit(path) : add_model(path, path);
+    }
     for (const Kind& kind : kKinds) {
       if (kind.matches(path)) return (this->*kind.add)(path);
     }
@@ -211,7 +218,7 @@ class ReportReader {
 
   // The first that matches: a search has the files of a simulation and of a calibration as well.
   // To add a result: one line here.
-  static const std::array<Kind, 6> kKinds;
+  static const std::array<Kind, 7> kKinds;
 
   /// The section of a path, with what run.yaml says about it.
   Json& begin_section(const std::string& kind, const std::string& path) {
@@ -282,6 +289,17 @@ class ReportReader {
     section["model"] = model_json(model);
     const std::string layers = holdout_path(file);
     if (take(layers)) section["holdout"] = holdout_data(layers, model.holdout);
+  }
+
+  /// The rows of a fit, or of a machine that was compared with measurements.
+  void add_fit(const std::string& path) {
+    begin_section("fit", path)["fit_rows"] = read_table(path, kFitFormat);
+  }
+
+  void add_fits(const std::string& path) {
+    for (const std::string& name : names_like(path, "", kFitRowsEnding)) {
+      add_fit((fs::path(path) / name).string());
+    }
   }
 
   void add_search(const std::string& path) {
@@ -420,7 +438,7 @@ class ReportReader {
   std::map<std::string, LatencyModel> models_;
 };
 
-const std::array<ReportReader::Kind, 6> ReportReader::kKinds = {{
+const std::array<ReportReader::Kind, 7> ReportReader::kKinds = {{
     {[](const fs::path& directory) { return is_there(directory / "sweep.csv"); },
      &ReportReader::add_sweep},
     {[](const fs::path& directory) { return is_there(directory / "compare.csv"); },
@@ -437,6 +455,8 @@ const std::array<ReportReader::Kind, 6> ReportReader::kKinds = {{
      &ReportReader::add_simulation},
     {[](const fs::path& directory) { return is_there(directory / "model.yaml"); },
      &ReportReader::add_calibration},
+    {[](const fs::path& directory) { return !names_like(directory, "", kFitRowsEnding).empty(); },
+     &ReportReader::add_fits},
 }};
 
 }  // namespace

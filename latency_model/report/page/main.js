@@ -11,7 +11,7 @@
 
   const kinds = {
     simulation: 'Simulation', sweep: 'Sweep', calibration: 'Calibration', search: 'Search', target: 'Search, one limit',
-    comparison: 'Comparison of methods', space: 'Search space', overview: 'All simulations',
+    comparison: 'Comparison of methods', space: 'Search space', overview: 'All simulations', fit: 'Measured latencies',
   };
 
   // Derived once: the rows of layers.csv as objects.
@@ -32,6 +32,7 @@
     const machine = section.machine?.name;
     if (section.kind === 'overview') return kinds.overview;
     if (section.kind === 'simulation') return `${network} on ${machine}`;
+    if (section.kind === 'fit') return `${section.fit_rows.machine?.[0]} against measured latencies`;
     if (section.kind === 'calibration') return `Latency model of ${machine}`;
     if (section.kind === 'search') return `Search for ${machine} by ${section.run?.method ?? 'an unknown method'}`;
     if (section.kind === 'target') return `Network for ${format.ms(section.summary?.target_ms)} on ${machine}`;
