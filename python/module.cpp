@@ -15,6 +15,11 @@
 #include <pybind11/stl.h>
 
 #include "latency_model/api/tilewake.hpp"
+#include "latency_model/fit/fit_json.hpp"
+#include "latency_model/fit/fit_key.hpp"
+#include "latency_model/fit/fitted_file.hpp"
+#include "latency_model/fit/machine_fit.hpp"
+#include "latency_model/fit/measured_table.hpp"
 #include "python/errors.hpp"
 #include "python/interruptible.hpp"
 #include "python/values.hpp"
@@ -135,6 +140,49 @@ PyLatencyModel calibrate_machine(const PyMachine& machine, const std::vector<std
           std::move(calibration.warnings), std::move(result.left_out)};
 }
 
+/// Points are set from the text of the machine: with overrides it is that of all its values.
+InputFile file_of(const PyMachine& machine) {
+  if (machine.overrides.empty()) return machine.machine.file;
+  return {machine.machine.file.path, hardware_yaml(machine.machine.config)};
+}
+
+/// The fitted machine, the text of its file, and the figures of the fit as JSON.
+py::tuple fit_to_measurements(const PyMachine& machine, const std::string& table_path,
+                              const std::string& net_dir, const std::vector<std::string>& vary,
+                              int num_folds, int num_starts, std::uint64_t seed,
+                              std::size_t num_jobs, const py::object& progress) {
+  const Machine start = {file_of(machine), machine.machine.config};
+  ProgressReporter reporter(progress);
+  MeasuredTable table;
+  MachineFit fit;
+  {
+    const py::gil_scoped_release no_gil;
+    std::unique_lock lock(simulation_mutex(), std::defer_lock);
+    const auto report = [&](int done, int total) {
+      const py::gil_scoped_acquire gil;
+      reporter.report(done, total);
+    };
+    while (!lock.try_lock_for(kLookInterval)) report(0, 1);
+    table = read_measured_table(table_path, net_dir);
+    FitOptions options;
+    options.num_folds = num_folds;
+    options.num_starts = num_starts;
+    options.seed = seed;
+    options.num_jobs = num_jobs;
+    options.keep_going = [&](int done, int total) {
+      lock.unlock();
+      report(done, total);  // an exception ends the fit
+      lock.lock();
+      return true;
+    };
+    fit = fit_machine(start, table, parse_fit_keys(vary, start.config, table), options);
+  }
+  if (!fit.is_complete) throw Interrupted();
+  return py::make_tuple(PyMachine{fit.machine, fit.values},
+                        text_of(fitted_machine_yaml(fit, table)),
+                        text_of(fit_json(fit, table, "").dump()));
+}
+
 py::tuple predict_network(const PyLatencyModel& model, const Workload& workload) {
   std::optional<NetworkPrediction> prediction;
   {
@@ -160,12 +208,6 @@ SweepInput<Input> sweep_input(const py::handle& source, Read read, Convert conve
 Workload with_one_network(Workload workload) {
   static_cast<void>(workload.network());  // throws for a topology
   return workload;
-}
-
-/// Points are set from the text of the machine: with overrides it is that of all its values.
-InputFile file_of(const PyMachine& machine) {
-  if (machine.overrides.empty()) return machine.machine.file;
-  return {machine.machine.file.path, hardware_yaml(machine.machine.config)};
 }
 
 py::dict run_sweep(const py::list& machines, const py::list& networks,
@@ -359,5 +401,10 @@ PYBIND11_MODULE(_tilewake, module) {
   module.def("simulate", simulate_network);
   module.def("calibrate", calibrate_machine);
   module.def("predict", predict_network);
+  module.def("fit", fit_to_measurements);
+  module.def("write_text", [](const std::string& text, const std::string& path) {
+    make_directory_of(path);
+    write_file_atomically(path, text);
+  });
   module.def("sweep", run_sweep);
 }

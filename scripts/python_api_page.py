@@ -10,12 +10,12 @@ import tilewake
 
 FUNCTIONS = [(tilewake.simulate, "tilewake.simulate"), (tilewake.sweep, "tilewake.sweep"),
              (tilewake.calibrate, "tilewake.calibrate"), (tilewake.predict, "tilewake.predict"),
-             (tilewake.load_model, "tilewake.load_model"),
+             (tilewake.load_model, "tilewake.load_model"), (tilewake.fit, "tilewake.fit"),
              (tilewake.machines.read, "tilewake.machines.read"),
              (tilewake.networks.read, "tilewake.networks.read"),
              (tilewake.networks.from_torch, "tilewake.networks.from_torch")]
 CLASSES = [tilewake.Simulation, tilewake.Prediction, tilewake.Machine, tilewake.Network,
-           tilewake.LatencyModel]
+           tilewake.LatencyModel, tilewake.Fit]
 
 
 def signature_of(function, name):

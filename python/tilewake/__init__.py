@@ -28,10 +28,10 @@ from . import _sources, _tilewake, machines, networks
 from ._tilewake import (DEFAULT_MAX_STEPS, Error, InputError, Interrupted, IoError, LatencyModel,
                         Machine, Network, SimulationError, UsageError, __version__)
 
-__all__ = ["DEFAULT_MAX_STEPS", "Error", "InputError", "Interrupted", "IoError", "LatencyModel",
-           "Machine", "Network", "Prediction", "Simulation", "SimulationError", "UsageError",
-           "__version__", "calibrate", "load_model", "machines", "networks", "predict",
-           "simulate", "sweep"]
+__all__ = ["DEFAULT_MAX_STEPS", "Error", "Fit", "InputError", "Interrupted", "IoError",
+           "LatencyModel", "Machine", "Network", "Prediction", "Simulation", "SimulationError",
+           "UsageError", "__version__", "calibrate", "fit", "load_model", "machines", "networks",
+           "predict", "simulate", "sweep"]
 
 _LARGEST_MAX_STEPS = 1 << 50
 
@@ -126,6 +126,60 @@ def calibrate(machine, *, set=None, traces=(), designed=False,
         bool(designed), _sources.integer("num_networks", num_networks, 1, 100_000),
         _sources.integer("num_folds", num_folds, 2, 100),
         _sources.integer("seed", seed, 0, (1 << 63) - 1), progress)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Fit:
+    """The result of fit().
+
+    machine: the fitted Machine
+    yaml: the text of its file: the start file with the fitted values, and comments about the fit
+    figures: what `tilewake fit --format json` prints: `keys` with their values and whether the data
+      determine them; errors `start`, `train` and `holdout` (0.01 = 1 % of the measured latency);
+      `baselines` with the errors of simple estimates; `no_better_than` is None, or the baseline
+      that the fit does not beat; `warnings`
+    """
+    machine: Machine
+    yaml: str
+    figures: dict
+
+    def save(self, path):
+        """Writes the machine file. An existing file is replaced atomically. Raises IoError."""
+        _tilewake.write_text(self.yaml, _sources.path_bytes(path))
+
+    def __repr__(self):
+        return f"<tilewake.Fit of {self.machine.id} to {self.figures['num_rows']} rows>"
+
+
+def fit(machine, measured, *, set=None, net_dir=None, vary=("default",), num_folds=5,
+        num_starts=3, seed=1, jobs=0, progress=None):
+    """Fits values of a machine to latencies that were measured on a device, so that simulate()
+    reports them. docs/fit.md describes the table, the keys and the method.
+
+    machine, set: the start, as in simulate()
+    measured: path of a CSV file with the columns network, latency_ms, and optionally batch, std_ms
+      and weight
+    net_dir: where its networks are, by default beside it
+    vary: keys of the machine: "default", "KEY", "KEY=LOW..HIGH" or "KEY=CHOICE,CHOICE"
+    num_folds: of the hold-out, up to 100; 0: none
+    num_starts: local searches, 1 to 100
+    seed: of the search and the folds, 0 to 2^63 - 1; equal seeds give equal machines
+    jobs: processes at a time, at most 1024; 0: as many as there are cores
+    progress: called with the numbers of simulated machines and of all that are expected
+
+    Returns a Fit. Raises InputError "file:line: column: what" for a wrong table, and for wrong keys;
+    UsageError; Interrupted, KeyboardInterrupt.
+    """
+    if isinstance(vary, (str, bytes)):
+        raise UsageError("vary must be a list of keys")
+    directory = b"" if net_dir is None else _sources.path_bytes(net_dir)
+    result, yaml, figures = _tilewake.fit(
+        machines.read(machine, set=set), _sources.path_bytes(measured), directory,
+        [str(key) for key in vary], _sources.integer("num_folds", num_folds, 0, 100),
+        _sources.integer("num_starts", num_starts, 1, 100),
+        _sources.integer("seed", seed, 0, (1 << 63) - 1), _sources.integer("jobs", jobs, 0, 1024),
+        progress)
+    return Fit(result, yaml, json.loads(figures))
 
 
 def load_model(path):

@@ -90,6 +90,16 @@ def calibrate(machine: _MachineSource, *, set: Optional[Mapping[str, _Scalar]] =
               traces: Sequence[_Path] = ..., designed: bool = False, num_networks: int = ...,
               num_folds: int = 5, seed: int = 1,
               progress: Optional[_Progress] = None) -> LatencyModel: ...
+class Fit:
+    machine: Machine
+    yaml: str
+    figures: dict[str, Any]
+    def save(self, path: _Path) -> None: ...
+
+def fit(machine: _MachineSource, measured: _Path, *,
+        set: Optional[Mapping[str, _Scalar]] = None, net_dir: Optional[_Path] = None,
+        vary: Sequence[str] = ..., num_folds: int = 5, num_starts: int = 3, seed: int = 1,
+        jobs: int = 0, progress: Optional[_Progress] = None) -> Fit: ...
 def load_model(path: _Path) -> LatencyModel: ...
 def predict(model: Union[LatencyModel, _Path], network: _NetworkSource) -> Prediction: ...
 def sweep(machines: Iterable[_MachineSource], networks: Iterable[_NetworkSource], *,
