@@ -378,7 +378,6 @@ class Fitter {
 
   /// The point with one number moved up (or down), by at least one unit of an integer.
   Point moved(const Point& from, std::size_t number, double sign) const {
-    const FitKey& key = keys_[numbers_[number]];
     Point point = from;
     for (double step = kDifferenceStep; step <= 4.0; step *= 2.0) {
       point.positions[number] = from.positions[number] + sign * step;
