@@ -85,8 +85,8 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "report", "dram", "convert",
-                              "list", "new", "schema", "nas"])
+                             ["check", "simulate", "calibrate", "predict", "fit", "report", "dram",
+                              "convert", "list", "new", "schema", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
         for command, count in (("check", 9), ("simulate", 17), ("convert", 7)):

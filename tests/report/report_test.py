@@ -154,6 +154,18 @@ class DataTest(ReportTest):
         alone, = self.report("run")
         self.assertNotIn("predicted_cycles", alone["layers"])
 
+    def test_rows_of_a_fit_are_a_section(self):
+        header = "network,machine,batch,measured_ms,start_ms,simulated_ms,holdout_ms,macs"
+        self.write("fits/a.fit.csv", f"# tilewake-fit v1\n{header}\n"
+                                     f"n0,box,1,2.0,3.0,2.1,2.2,1000\n{HOSTILE},box,1,4.0,5.0,3.9,,2000\n")
+        for path in ("fits", "fits/a.fit.csv"):
+            section, = self.report(path)
+            self.assertEqual((section["kind"], section["path"]), ("fit", "fits/a.fit.csv"))
+            self.assertEqual(section["fit_rows"]["network"], ["n0", HOSTILE])
+            self.assertEqual(section["fit_rows"]["holdout_ms"], [2.2, None])
+        self.write("fits/a.fit.csv", "# tilewake-fit v1\nnetwork,machine\nn0,box\n")
+        self.expect_error(3, r"a\.fit\.csv", "report", "fits")
+
     def test_holdout_of_another_calibration_is_refused(self):
         calibrate = ["calibrate", "--hw", "machine.yaml", "--out", "model.yaml", "-q", "--networks"]
         self.expect_ok(*calibrate, "60", "--holdout")
