@@ -14,6 +14,7 @@
 #include "simulator/api/simulation.hpp"
 #include "simulator/api/worker_pool.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/mapping/mapper.hpp"
 
 namespace tilewake {
 namespace {
@@ -29,9 +30,10 @@ struct RowCycles {
 
 RowCycles cycles_of(const HardwareConfig& machine, const MeasuredRow& row) {
   NetworkSimulator simulator(machine);
+  const NetworkMapper mapper(machine);
   RowCycles cycles;
   for (const Network& network : row.workload.networks) {
-    const SimulatedNetwork result = simulator.run(network);
+    const SimulatedNetwork result = simulator.run(network, mapper.map(network, {}));
     cycles.total += result.total_cycles;
     for (const TraceRow& layer : result.rows) {
       cycles.by_op[std::string(to_string(layer.op))] += layer.total_cycles;

@@ -85,9 +85,9 @@ struct MachineFit {
 /// ICIP 1994), and sigma^2 = 0.03^2 + (std_ms / latency_ms)^2. The second sum is the prior: without
 /// evidence in the data, a key keeps its value. The search starts at the best points of a random
 /// design around the start values, for each combination of choices, and repeats: take the log
-/// errors as linear in z, minimize the loss of these within a region of trust, simulate. Each fold is
-/// fitted again from the same design, without its rows. Equal inputs and seeds give equal results,
-/// for any number of processes.
+/// errors as linear in z, minimize the loss of these within a region of trust, simulate. Each fold
+/// is fitted again from the same design, without its rows. Equal inputs and seeds give equal
+/// results, for any number of processes.
 ///
 /// Throws InputError if the machine of the start file cannot hold a network of the table,
 /// Interrupted if it was ended before all of the design is simulated.

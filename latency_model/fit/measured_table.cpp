@@ -100,7 +100,10 @@ class TableParser {
     } catch (const InputError& e) {
       fail(fmt::format("network: {}", e.what()));
     }
-    const auto [first, is_new] = lines_.try_emplace({row.workload.file.path, row.batch}, line_);
+    std::error_code error;
+    const fs::path place = fs::weakly_canonical(row.workload.file.path, error);
+    const auto [first, is_new] =
+        lines_.try_emplace({error ? row.workload.file.path : place.string(), row.batch}, line_);
     if (!is_new) {
       fail(fmt::format("network: {} is given twice, first in line {}", printable(row.network),
                        first->second));

@@ -17,11 +17,13 @@
 #include "simulator/api/worker_pool.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/mapping/mapper.hpp"
 
 namespace tilewake {
 namespace {
 
 constexpr int kMillisecondsBetweenLooks = 200;
+constexpr std::int64_t kMaxStepsOfANetwork = 10'000'000;  // a few seconds
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 /// The work of one process: rows of one request.
@@ -31,13 +33,15 @@ struct Part {
   double cost = 0.0;
 };
 
-/// Latency in ms of a row; infinite if the machine cannot hold it.
-double latency_of(NetworkSimulator& simulator, const HardwareConfig& machine,
-                  const MeasuredRow& row) {
+/// Latency in ms of a row; infinite if the machine cannot hold it, or takes too many steps.
+double latency_of(NetworkSimulator& simulator, const NetworkMapper& mapper,
+                  const HardwareConfig& machine, const MeasuredRow& row) {
   try {
+    MappingOptions limits;
+    limits.max_steps = kMaxStepsOfANetwork;
     std::int64_t cycles = 0;
     for (const Network& network : row.workload.networks) {
-      cycles += simulator.run(network).total_cycles;
+      cycles += simulator.run(network, mapper.map(network, limits)).total_cycles;
     }
     return machine.cycles_to_ms(cycles);
   } catch (const InputError&) {
@@ -48,9 +52,10 @@ double latency_of(NetworkSimulator& simulator, const HardwareConfig& machine,
 std::string latencies_text(const MeasuredTable& table, const HardwareConfig& machine,
                            const std::vector<std::size_t>& rows) {
   NetworkSimulator simulator(machine);
+  const NetworkMapper mapper(machine);
   std::string text;
   for (const std::size_t row : rows) {
-    text += fmt::format("{}\n", latency_of(simulator, machine, table.rows[row]));
+    text += fmt::format("{}\n", latency_of(simulator, mapper, machine, table.rows[row]));
   }
   return text;
 }

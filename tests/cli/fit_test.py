@@ -155,7 +155,8 @@ class ResultTest(FitTest):
     def test_choices_and_integers_are_found(self):
         settings = {"core.lanes": 4, "core.lane_axis": "pixels"}
         self.write_table(self.latencies("start.yaml", settings.items()))
-        result = self.fit("--vary", "core.lanes=2..16", "core.lane_axis=channels,pixels", "--folds", "0")
+        result = json.loads(self.expect_ok(*self.command, "-q", "--format", "json", "--folds", "0", "--vary",
+                                           "core.lanes=2..16", "core.lane_axis=channels,pixels"))
         self.assertEqual({key: value["value"] for key, value in result["keys"].items()}, settings)
         self.assertLess(result["train"]["mape"], 1e-6)
         self.assertIsNone(result["holdout"])
@@ -230,7 +231,7 @@ class RefusalTest(FitTest):
         self.assertFalse((self.dir / "new.yaml").exists())
 
     def test_a_network_that_does_not_fit_is_refused(self):
-        self.write("start.yaml", VECTOR.replace("local_memory_bytes: 65536", "local_memory_bytes: 64"))
+        self.write("start.yaml", VECTOR.replace("local_memory_bytes: 65536", "local_memory_bytes: 4"))
         self.expect_refused("network,latency_ms\nn0.yaml,1\nn1.yaml,2\n", 2)
 
 
