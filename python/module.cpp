@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -403,8 +404,8 @@ PYBIND11_MODULE(_tilewake, module) {
   module.def("predict", predict_network);
   module.def("fit", fit_to_measurements);
   module.def("write_text", [](const std::string& text, const std::string& path) {
-    make_directory_of(path);
-    write_file_atomically(path, text);
+    tilewake::make_directory_of(path);
+    tilewake::write_file_atomically(path, text);
   });
   module.def("sweep", run_sweep);
 }
