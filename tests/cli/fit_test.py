@@ -162,6 +162,14 @@ class ResultTest(FitTest):
         self.assertIsNone(result["holdout"])
 
 
+    def test_the_latency_of_a_batch_is_that_of_its_images(self):
+        rows = "".join(f"n{i}.yaml,{3 * ms!r},3\n" for i, ms in enumerate(self.latencies("start.yaml")))
+        self.write("nets/table.csv", "network,latency_ms,batch\n" + rows)
+        errors = json.loads(self.expect_ok("fit", "--evaluate", "--hw", "start.yaml", "--measured",
+                                           "nets/table.csv", "--format", "json"))["errors"]
+        self.assertLess(errors["max"], 1e-12)
+
+
 class InterruptTest(FitTest):
     def test_an_interrupted_fit_keeps_the_best_machine_and_resumes_to_the_same_result(self):
         self.write_table(self.latencies("start.yaml", VALUES.items()))
