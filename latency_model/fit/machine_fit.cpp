@@ -573,9 +573,8 @@ class Fitter {
       if (!key.is_identified) unclear.push_back(key.key.path);
     }
     if (!unclear.empty()) {
-      result.warnings.push_back(fmt::format("the data do not determine {}: {} near the start value",
-                                            fmt::join(unclear, ", "),
-                                            unclear.size() == 1 ? "it stays" : "they stay"));
+      result.warnings.push_back(fmt::format("the data do not determine {}: other values fit as well",
+                                            fmt::join(unclear, ", ")));
     }
     std::vector<std::string> at_limit;
     for (const FittedKey& key : result.keys) {
