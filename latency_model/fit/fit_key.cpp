@@ -144,11 +144,13 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
   keys.push_back({"dispatch.layer_cycles", 0.0, median_cycles, 1.0, kCyclesOfALayer});
   keys.push_back({"dispatch.inference_cycles", 0.0, 10.0 * median_cycles, 1.0,
                   std::max(1.0, 0.02 * median_cycles)});
-  // The clock of the DRAM scales its bandwidth; timings of banks are in its clocks.
-  const double dram_mhz = leaves_of(start).find("dram.clock_mhz") != nullptr
-                              ? leaves_of(start).find("dram.clock_mhz")->value
-                              : 0.0;
-  keys.push_back({"dram.clock_mhz", 0.02 * dram_mhz, 2.0 * dram_mhz, kFactorOf2, 0.0});
+  const LeafCollector leaves = leaves_of(start);
+  if (leaves.find("dram.efficiency") != nullptr) {
+    keys.push_back({"dram.efficiency", 0.02, 1.0, kFactorOf2, 0.0});
+  } else if (const Leaf* clock = leaves.find("dram.clock_mhz"); clock != nullptr) {
+    // It scales the bandwidth; timings of banks are in its clocks.
+    keys.push_back({"dram.clock_mhz", 0.02 * clock->value, 2.0 * clock->value, kFactorOf2, 0.0});
+  }
   keys.push_back({"dram.first_access_cycles", 0.0, 100'000.0, 1.0, 50.0});
   return keys;
 }

@@ -208,7 +208,7 @@ std::string fit_rows_csv(const MeasuredTable& table, const std::string& machine,
     for (const Network& network : row.workload.networks) macs += network.num_macs();
     text += fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(row.workload.name),
                         csv_field(machine), row.batch, row.latency_ms, number(start_ms, i),
-                        number(simulated_ms, i), number(holdout_ms, i), row.batch * macs);
+                        number(simulated_ms, i), number(holdout_ms, i), macs);
   }
   return text;
 }

@@ -34,9 +34,9 @@ RowCycles cycles_of(const HardwareConfig& machine, const MeasuredRow& row) {
   RowCycles cycles;
   for (const Network& network : row.workload.networks) {
     const SimulatedNetwork result = simulator.run(network, mapper.map(network, {}));
-    cycles.total += row.batch * result.total_cycles;
+    cycles.total += result.total_cycles;
     for (const TraceRow& layer : result.rows) {
-      cycles.by_op[std::string(to_string(layer.op))] += row.batch * layer.total_cycles;
+      cycles.by_op[std::string(to_string(layer.op))] += layer.total_cycles;
     }
   }
   return cycles;

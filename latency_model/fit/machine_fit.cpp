@@ -573,8 +573,8 @@ class Fitter {
       if (!key.is_identified) unclear.push_back(key.key.path);
     }
     if (!unclear.empty()) {
-      result.warnings.push_back(fmt::format("the data do not determine {}: other values fit as well",
-                                            fmt::join(unclear, ", ")));
+      result.warnings.push_back(fmt::format(
+          "the data do not determine {}: other values fit as well", fmt::join(unclear, ", ")));
     }
     std::vector<std::string> at_limit;
     for (const FittedKey& key : result.keys) {

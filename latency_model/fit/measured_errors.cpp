@@ -34,12 +34,12 @@ double best_factor(const std::vector<double>& estimates, const std::vector<doubl
 
 /// Bytes that a layer reads and writes if nothing stays on chip.
 double moved_bytes(const Network& network, const Layer& layer) {
-  std::int64_t bytes = layer.weight_bytes() + layer.ofm.num_elements();
+  std::int64_t bytes = layer.ofm.num_elements();
   for (const int input : layer.inputs) {
     bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()
                                            : network.shape_of(input).num_elements();
   }
-  return static_cast<double>(bytes);
+  return static_cast<double>(layer.weight_bytes() + network.batch * bytes);
 }
 
 }  // namespace
@@ -115,11 +115,10 @@ std::vector<Baseline> baselines(const MeasuredTable& table, const HardwareConfig
         cycles += roofline_cycles(machine, network, layer);
       }
     }
-    const auto batch = static_cast<double>(row.batch);
     constant.push_back({1.0});
-    macs.push_back({batch * num_macs});
-    macs_and_bytes.push_back({batch * num_macs, batch * num_bytes});
-    roofline.push_back({batch * cycles});
+    macs.push_back({num_macs});
+    macs_and_bytes.push_back({num_macs, num_bytes});
+    roofline.push_back({cycles});
   }
   return {{"constant", std::move(constant)},
           {"MACs", std::move(macs)},

@@ -93,10 +93,13 @@ class TableParser {
     row.latency_ms = number(fields, "latency_ms", 0.0, false, kMaxLatencyMs);
     if (has(fields, "std_ms")) row.std_ms = number(fields, "std_ms", 0.0, true, kMaxLatencyMs);
     if (has(fields, "weight")) row.weight = number(fields, "weight", 0.0, false, kMaxWeight);
-    if (has(fields, "batch")) row.batch = integer(fields, "batch");
     const std::string file = place_of(row.network);
     try {
       row.workload = read_workload(file);
+      if (has(fields, "batch")) {
+        row.workload = with_batch(std::move(row.workload), integer(fields, "batch"));
+      }
+      row.batch = row.workload.batch();
     } catch (const InputError& e) {
       fail(fmt::format("network: {}", e.what()));
     }

@@ -14,7 +14,7 @@ struct MeasuredRow {
   int line = 0;         // in the table, counted from 1
   std::string network;  // as in the table
   Workload workload;
-  std::int64_t batch = 1;
+  std::int64_t batch = 1;   // images, also in `workload`
   double latency_ms = 0.0;  // of the whole batch, > 0
   double std_ms = 0.0;      // standard deviation of the measurement; 0: unknown
   double weight = 1.0;      // of the row in the fit, > 0

@@ -33,7 +33,7 @@ struct Part {
   double cost = 0.0;
 };
 
-/// Latency in ms of a row, whose images are processed one after another; infinite if the machine
+/// Latency in ms of a row; infinite if the machine
 /// cannot hold it, or takes too many steps.
 double latency_of(NetworkSimulator& simulator, const NetworkMapper& mapper,
                   const HardwareConfig& machine, const MeasuredRow& row) {
@@ -44,7 +44,7 @@ double latency_of(NetworkSimulator& simulator, const NetworkMapper& mapper,
     for (const Network& network : row.workload.networks) {
       cycles += simulator.run(network, mapper.map(network, limits)).total_cycles;
     }
-    return machine.cycles_to_ms(row.batch * cycles);
+    return machine.cycles_to_ms(cycles);
   } catch (const InputError&) {
     return std::numeric_limits<double>::infinity();
   }
