@@ -41,10 +41,10 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kMaxFolds = 100;
-constexpr std::int64_t kMaxStarts = 100;
-constexpr std::int64_t kMaxJobs = 1024;
+constexpr std::int64_t kMaxFitSeed = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMaxFitFolds = 100;
+constexpr std::int64_t kMaxFitStarts = 100;
+constexpr std::int64_t kMaxFitJobs = 1024;
 
 using FitFormatter = std::string (*)(const FitReport& report);
 using EvaluationFormatter = std::string (*)(const EvaluationReport& report);
@@ -60,7 +60,7 @@ constexpr std::array<std::pair<std::string_view, EvaluationFormatter>, 3> kEvalu
     {"json", measured_evaluation_json},
 }};
 
-struct CommandOptions {
+struct FitCommandOptions {
   std::string hardware;
   std::string measured;
   std::string net_dir;
@@ -78,7 +78,7 @@ struct CommandOptions {
   bool quiet = false;
 };
 
-void add_inputs(Options& options, CommandOptions& values) {
+void add_inputs(Options& options, FitCommandOptions& values) {
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("measured", values.measured, "TABLE",
                    "CSV file with the columns network,latency_ms (and batch, std_ms, weight)");
@@ -86,15 +86,15 @@ void add_inputs(Options& options, CommandOptions& values) {
                    "where the networks of TABLE are, by default beside it");
 }
 
-void add_common(Options& options, CommandOptions& values, const std::string& formats) {
-  options.integer("jobs", values.num_jobs, 1, kMaxJobs, "N",
+void add_common(Options& options, FitCommandOptions& values, const std::string& formats) {
+  options.integer("jobs", values.num_jobs, 1, kMaxFitJobs, "N",
                   "processes at a time, by default one per core");
   options.optional("format", values.format, "FORMAT", "what is printed: " + formats);
   options.flag("verbose,v", values.verbose, "log what the work cost");
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
 }
 
-bool parse_fit(const Arguments& arguments, CommandOptions& values) {
+bool parse_fit(const Arguments& arguments, FitCommandOptions& values) {
   Options options(
       "fit",
       "fit --hw FILE --measured TABLE [--net-dir DIR] [--vary KEY...]\n"
@@ -111,10 +111,10 @@ bool parse_fit(const Arguments& arguments, CommandOptions& values) {
                "KEY=CHOICE,...");
   options.optional("out", values.out, "FILE",
                    "the fitted machine; a file of 'tilewake fit' is replaced");
-  options.integer("seed", values.seed, 0, kMaxSeed, "N", "seed of the search and the folds");
-  options.integer("folds", values.num_folds, 0, kMaxFolds, "K",
+  options.integer("seed", values.seed, 0, kMaxFitSeed, "N", "seed of the search and the folds");
+  options.integer("folds", values.num_folds, 0, kMaxFitFolds, "K",
                   "number of folds for the held-out error, at most one per network; 0: none");
-  options.integer("starts", values.num_starts, 1, kMaxStarts, "N", "number of local searches");
+  options.integer("starts", values.num_starts, 1, kMaxFitStarts, "N", "number of local searches");
   options.flag("resume", values.resume, "continue an interrupted fit");
   options.flag("force", values.force, "start again where an interrupted fit is");
   options.flag("evaluate", values.evaluate,
@@ -125,7 +125,7 @@ bool parse_fit(const Arguments& arguments, CommandOptions& values) {
   return true;
 }
 
-bool parse_evaluate(const Arguments& arguments, CommandOptions& values) {
+bool parse_evaluate(const Arguments& arguments, FitCommandOptions& values) {
   Options options(
       "fit --evaluate",
       "fit --evaluate --hw FILE --measured TABLE [--net-dir DIR]\n"
@@ -160,7 +160,7 @@ std::uint64_t hash_of_networks(const MeasuredTable& table) {
 /// when the fit is complete.
 class FitJournal {
  public:
-  FitJournal(std::string path, const MeasuredTable& table, const CommandOptions& options)
+  FitJournal(std::string path, const MeasuredTable& table, const FitCommandOptions& options)
       : path_(std::move(path)), file_(path_, build_id()), networks_(hash_of_networks(table)) {
     std::error_code error;
     const bool is_there = std::filesystem::exists(path_, error);
@@ -240,7 +240,7 @@ void write_fit(const MachineFit& fit, const MeasuredTable& table, const std::str
 }
 
 ExitCode evaluate_command(const Arguments& arguments) {
-  CommandOptions options;
+  FitCommandOptions options;
   if (!parse_evaluate(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const EvaluationFormatter format = formatter_of(kEvaluationFormats, options.format);
@@ -275,7 +275,7 @@ ExitCode fit_command(const Arguments& arguments) {
   if (std::find(arguments.begin(), arguments.end(), "--evaluate") != arguments.end()) {
     return evaluate_command(arguments);
   }
-  CommandOptions options;
+  FitCommandOptions options;
   if (!parse_fit(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const FitFormatter format = formatter_of(kFitFormats, options.format);

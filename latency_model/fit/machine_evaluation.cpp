@@ -19,7 +19,7 @@
 namespace tilewake {
 namespace {
 
-constexpr int kMillisecondsBetweenLooks = 200;
+constexpr int kEvaluationLookMilliseconds = 200;
 constexpr double kFactorWeight = 0.1;  // of the expectation that a factor is 1, in rows
 
 /// Cycles of a row: of the whole, and of the layers of each operator.
@@ -50,7 +50,7 @@ std::vector<RowCycles> simulate_rows(const HardwareConfig& machine, const Measur
   int num_done = 0;
   WorkerPool pool(num_jobs > 0 ? num_jobs : std::max(1U, std::thread::hardware_concurrency()));
   const auto wait = [&] {
-    for (const WorkerPool::Result& result : pool.wait(kMillisecondsBetweenLooks)) {
+    for (const WorkerPool::Result& result : pool.wait(kEvaluationLookMilliseconds)) {
       if (result.was_killed && keep_going && !keep_going(num_done, total)) throw Interrupted();
       const auto row = static_cast<std::size_t>(result.id);
       if (result.code == ExitCode::kBadInput) {

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMaxBatch = 1'000'000;
+constexpr std::int64_t kLargestBatch = 1'000'000;
 constexpr double kMaxLatencyMs = 1e9;
 constexpr double kMaxWeight = 1e6;
 
@@ -153,9 +153,9 @@ class TableParser {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1 ||
-        value > kMaxBatch) {
-      fail(
-          fmt::format("{}: {} is not an integer from 1 to {}", column, printable(text), kMaxBatch));
+        value > kLargestBatch) {
+      fail(fmt::format("{}: {} is not an integer from 1 to {}", column, printable(text),
+                       kLargestBatch));
     }
     return value;
   }
