@@ -207,8 +207,6 @@ std::string_view TfliteGraph::new_integers(const std::vector<std::int64_t>& valu
   return onnx_.initializers.back().name;
 }
 
-/// Operators have no names, so a layer is named after the tensor that it gives. Converters join the
-/// names of what they folded with ';'.
 OnnxNode& TfliteGraph::add(const TfliteOperator& op, std::string_view onnx_op,
                            std::vector<std::string_view> inputs,
                            std::vector<std::string_view> outputs) {
@@ -232,21 +230,29 @@ OnnxNode& TfliteGraph::add_layer(const TfliteOperator& op, std::string_view onnx
   if (activation == tfl::FusedActivation::NONE) {
     return add(op, onnx_op, std::move(inputs), {given});
   }
-  const bool is_relu6 = activation == tfl::FusedActivation::RELU6;
-  if (!is_relu6 && activation != tfl::FusedActivation::RELU) {
-    throw InputError(fmt::format(
-        "has the fused activation {}; RELU and RELU6 are known: put one of them in its place",
-        tfl::EnumNameFusedActivation(activation)));
-  }
   const std::string_view linear = new_name(output(op));
   const std::size_t at = onnx_.nodes.size();
   add(op, onnx_op, std::move(inputs), {linear});
-  OnnxNode& after = add(op, is_relu6 ? "Clip" : "Relu", {linear}, {given});
-  if (is_relu6) {
-    set_real(after, "min", 0.0);
-    set_real(after, "max", 6.0);
-  }
+  add_clip(op, linear, given, activation);
   return onnx_.nodes[at];
+}
+
+void TfliteGraph::add_clip(const TfliteOperator& op, std::string_view from, std::string_view to,
+                           tfl::FusedActivation activation) {
+  using Fused = tfl::FusedActivation;
+  if (activation == Fused::RELU || activation == Fused::TANH) {
+    add(op, activation == Fused::RELU ? "Relu" : "Tanh", {from}, {to});
+    return;
+  }
+  if (activation != Fused::RELU6 && activation != Fused::RELU_N1_TO_1) {
+    throw InputError(
+        fmt::format("has the fused activation {}, which is not known; put RELU in its place",
+                    static_cast<int>(activation)));
+  }
+  const bool is_relu6 = activation == Fused::RELU6;
+  OnnxNode& node = add(op, "Clip", {from}, {to});
+  set_real(node, "min", is_relu6 ? 0.0 : -1.0);
+  set_real(node, "max", is_relu6 ? 6.0 : 1.0);
 }
 
 void TfliteGraph::define_constant(const TfliteOperator& op, std::size_t from, bool keeps_values) {

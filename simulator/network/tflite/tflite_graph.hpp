@@ -72,6 +72,9 @@ class TfliteGraph {
   /// A node whose output is that of `op`, after the activation that is fused into it.
   OnnxNode& add_layer(const TfliteOperator& op, std::string_view onnx_op,
                       std::vector<std::string_view> inputs, tfl::FusedActivation activation);
+  /// A fused activation as a node.
+  void add_clip(const TfliteOperator& op, std::string_view from, std::string_view to,
+                tfl::FusedActivation activation);
   /// The output of `op` is a constant: its input in another type, or in other dims.
   void define_constant(const TfliteOperator& op, std::size_t from, bool keeps_values);
   /// The output of `op` is a shape or computed from shapes.

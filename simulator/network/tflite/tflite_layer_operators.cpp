@@ -184,21 +184,37 @@ void read_tflite_add_n(TfliteGraph& graph, const TfliteOperator& op) {
 void read_tflite_activation(TfliteGraph& graph, const TfliteOperator& op) {
   constexpr auto kNames = std::to_array<std::pair<Code, std::string_view>>({
       {Code::RELU, "Relu"},
-      {Code::RELU6, "Clip"},
       {Code::LOGISTIC, "Sigmoid"},
       {Code::HARD_SWISH, "HardSwish"},
       {Code::LEAKY_RELU, "LeakyRelu"},
       {Code::PRELU, "LeakyRelu"},
+      {Code::TANH, "Tanh"},
+      {Code::ELU, "Elu"},
   });
   const auto* name = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const auto& entry) { return entry.first == op.code; });
   if (op.code == Code::PRELU) graph.constant_dims(op, 1);  // refuses computed slopes
-  OnnxNode& node =
-      graph.add(op, name->second, {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
-  if (op.code == Code::RELU6) {
-    set_real(node, "min", 0.0);
-    set_real(node, "max", 6.0);
+  graph.add(op, name->second, {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
+}
+
+void read_tflite_clip(TfliteGraph& graph, const TfliteOperator& op) {
+  const std::string_view from = graph.map(op, 0);
+  graph.add_clip(
+      op, from, graph.name_of(graph.output(op)),
+      op.code == Code::RELU6 ? tfl::FusedActivation::RELU6 : tfl::FusedActivation::RELU_N1_TO_1);
+}
+
+/// The larger or smaller of a map and a constant is a Clip.
+void read_tflite_bound(TfliteGraph& graph, const TfliteOperator& op) {
+  const std::size_t constant = graph.is_constant(op, 0) ? 0 : 1;
+  if (!graph.is_constant(op, constant)) {
+    throw InputError("compares two computed maps; only a map and a constant are understood");
   }
+  const std::string_view bound = graph.constant(op, constant, graph.constant_dims(op, constant));
+  std::vector<std::string_view> inputs = {graph.map(op, 1 - constant)};
+  if (op.code == Code::MINIMUM) inputs.emplace_back();  // no lower bound
+  inputs.push_back(bound);
+  graph.add(op, "Clip", std::move(inputs), {graph.name_of(graph.output(op))});
 }
 
 void read_tflite_concatenation(TfliteGraph& graph, const TfliteOperator& op) {
@@ -243,6 +259,11 @@ void read_tflite_pad(TfliteGraph& graph, const TfliteOperator& op) {
     throw InputError("pads with a given value, only the zeros of PAD are known");
   }
   const std::vector<std::int64_t> table = graph.integers(op, 1);
+  if (table[0] != 0 || table[1] != 0 || table[6] != 0 || table[7] != 0) {
+    throw InputError(
+        "adds zeros to the batch or channels, which no layer here does; train the model with a "
+        "convolution of one tap there");
+  }
   std::vector<std::int64_t> pads;
   for (const std::size_t side : {0U, 1U}) {
     for (const std::size_t axis : TfliteGraph::order_of(rank))
@@ -265,7 +286,12 @@ constexpr auto kTfliteLayerOperators = std::to_array<std::pair<Code, TfliteOpera
     {Code::DIV, read_tflite_arithmetic},
     {Code::ADD_N, read_tflite_add_n},
     {Code::RELU, read_tflite_activation},
-    {Code::RELU6, read_tflite_activation},
+    {Code::RELU6, read_tflite_clip},
+    {Code::RELU_N1_TO_1, read_tflite_clip},
+    {Code::MAXIMUM, read_tflite_bound},
+    {Code::MINIMUM, read_tflite_bound},
+    {Code::TANH, read_tflite_activation},
+    {Code::ELU, read_tflite_activation},
     {Code::LOGISTIC, read_tflite_activation},
     {Code::HARD_SWISH, read_tflite_activation},
     {Code::LEAKY_RELU, read_tflite_activation},
@@ -309,10 +335,20 @@ std::string_view tflite_advice(const TfliteOperator& op) {
     case Code::READ_VARIABLE:
     case Code::ASSIGN_VARIABLE:
       return "control flow and variables are not modelled; convert a model without them";
-    case Code::TANH:
-    case Code::ELU:
+    case Code::DEPTH_TO_SPACE:
+    case Code::SPACE_TO_DEPTH:
+    case Code::SPACE_TO_BATCH_ND:
+    case Code::BATCH_TO_SPACE_ND:
+      return "moving pixels between rows, columns and channels is not modelled; cut the model "
+             "before "
+             "this operator";
+    case Code::RSQRT:
+    case Code::SQUARED_DIFFERENCE:
+    case Code::L2_NORMALIZATION:
+    case Code::LOCAL_RESPONSE_NORMALIZATION:
+      return "normalisation over computed values is not modelled; use batch normalisation, which "
+             "converters fold into convolutions";
     case Code::GELU:
-    case Code::RELU_N1_TO_1:
     case Code::RELU_0_TO_1:
       return "put another activation in its place";
     case Code::CUSTOM:

@@ -146,6 +146,16 @@ class TfliteParser {
 
 }  // namespace
 
+std::string_view TfliteModel::name_of(const TfliteOperator& op) const {
+  if (op.outputs.empty() || op.outputs[0] < 0) return {};
+  const std::string_view name = tensors[static_cast<std::size_t>(op.outputs[0])].name;
+  return name.substr(0, name.find(';'));
+}
+
+std::string TfliteModel::text_of(const TfliteOperator& op) const {
+  return fmt::format("operator {} {} '{}'", op.index, op.name, printable(std::string(name_of(op))));
+}
+
 void TfliteModel::refuse_options(const TfliteOperator& op, tfl::OptionsType type) {
   throw InputError(fmt::format("has damaged options, or those of another operator (type {} for {})",
                                static_cast<int>(op.options_type), static_cast<int>(type)));

@@ -53,6 +53,12 @@ struct TfliteModel {
   std::vector<int> inputs;
   std::vector<int> outputs;
 
+  /// Operators have no names: that of the tensor which it gives, up to the ';' with which
+  /// converters join the names of what they folded. May be empty.
+  std::string_view name_of(const TfliteOperator& op) const;
+  /// For error messages: "operator 5 CONV_2D 'conv1'".
+  std::string text_of(const TfliteOperator& op) const;
+
   /// Options as the table `T`. Defaults where the operator has none; throws InputError if they are
   /// another table or damaged.
   template <typename T>

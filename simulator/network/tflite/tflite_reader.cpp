@@ -80,14 +80,6 @@ class TfliteReader {
     return model_.tensors[static_cast<std::size_t>(index)];
   }
 
-  /// "operator 5 CONV_2D 'conv1'"
-  std::string text_of(const TfliteOperator& op) const {
-    const int output = op.outputs.empty() ? -1 : op.outputs[0];
-    const std::string_view name = output < 0 ? std::string_view() : tensor(output).name;
-    return fmt::format("operator {} {} '{}'", op.index, op.name,
-                       printable(std::string(name.substr(0, name.find(';')))));
-  }
-
   void find_live_operators() {
     if (model_.outputs.empty())
       throw InputError(fmt::format("{}: the graph has no outputs", path_));
@@ -141,7 +133,8 @@ class TfliteReader {
       case Code::NON_MAX_SUPPRESSION_V5:
         return true;
       case Code::CUSTOM:
-        return op.custom_name == "TFLite_Detection_PostProcess";
+        return op.custom_name == "TFLite_Detection_PostProcess" ||
+               op.custom_name == "Landmarks2TransformMatrix";
       default:
         return false;
     }
@@ -187,8 +180,11 @@ class TfliteReader {
       }
     }
     if (!tail.empty()) {
-      warnings_.push_back(fmt::format("{} operators after the last layers are left out, from {} on",
-                                      tail.size(), text_of(at(tail.front()))));
+      const std::string first = model_.text_of(at(tail.front()));
+      warnings_.push_back(
+          tail.size() == 1
+              ? fmt::format("{} is left out", first)
+              : fmt::format("{} and {} operators after it are left out", first, tail.size() - 1));
     }
   }
 
@@ -198,7 +194,7 @@ class TfliteReader {
     }
   }
 
-  /// An input that is reshaped or transposed to a map first: that map is the input.
+  /// An input that is reshaped or transposed to a map or vector first: that is the input.
   void drop_head() {
     for (int& input : inputs_) {
       int last = input;
@@ -212,8 +208,12 @@ class TfliteReader {
         }
         passed.push_back(op.index);
         next = op.outputs[0];
-        const bool moves = op.code == Code::TRANSPOSE || tensor(input).dims.size() != 4;
-        if (next >= 0 && moves && tensor(next).dims.size() == 4) {
+        if (next < 0) break;
+        const std::size_t from = tensor(input).dims.size();
+        const std::size_t to = tensor(next).dims.size();
+        const bool is_better =
+            to == 4 ? op.code == Code::TRANSPOSE || from != 4 : to == 2 && from != 2 && from != 4;
+        if (is_better) {
           last = next;
           for (const std::size_t index : passed) runs_[index] = false;
         }
@@ -231,7 +231,7 @@ class TfliteReader {
       }
       throw InputError(fmt::format("is not supported: {}", tflite_advice(op)));
     } catch (const InputError& e) {
-      throw InputError(fmt::format("{}: {}: {}", path_, text_of(op), e.what()));
+      throw InputError(fmt::format("{}: {}: {}", path_, model_.text_of(op), e.what()));
     }
   }
 
