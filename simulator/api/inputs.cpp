@@ -39,7 +39,7 @@ Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_
   const FileFormat format = network_format(path);
   if (!input_shape.empty() && format == FileFormat::kText) {
     throw InputError(fmt::format(
-        "{}: an input shape is for ONNX and TensorFlow Lite files, which may leave sizes free",
+        "{}: an input shape is for TensorFlow Lite and ONNX files, which may leave sizes free",
         path));
   }
   if (format != FileFormat::kText) {

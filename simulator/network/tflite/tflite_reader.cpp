@@ -51,11 +51,7 @@ bool is_one_of(const List& list, Code code) {
 class TfliteReader {
  public:
   TfliteReader(const TfliteModel& model, const std::string& path)
-      : model_(model),
-        path_(path),
-        graph_(model, "main"),
-        readers_(model.tensors.size()),
-        runs_(model.operators.size(), false) {}
+      : model_(model), path_(path), graph_(model, "main"), runs_(model.operators.size(), false) {}
 
   OnnxNetwork read(const std::vector<std::int64_t>& input_shape) {
     find_live_operators();
@@ -73,43 +69,49 @@ class TfliteReader {
   }
 
  private:
-  using Indices = std::vector<std::size_t>;
-
-  const TfliteOperator& at(std::size_t index) const { return model_.operators[index]; }
   const TfliteTensor& tensor(int index) const {
     return model_.tensors[static_cast<std::size_t>(index)];
   }
 
-  void find_live_operators() {
-    if (model_.outputs.empty())
-      throw InputError(fmt::format("{}: the graph has no outputs", path_));
-    std::vector<bool> is_needed(model_.tensors.size(), false);
-    const auto need = [&](int tensor) {
-      if (tensor >= 0) is_needed[static_cast<std::size_t>(tensor)] = true;
-    };
-    for (const int output : model_.outputs) need(output);
-    std::size_t num_dead = 0;
+  static bool is_set(const std::vector<bool>& flags, int tensor) {
+    return tensor >= 0 && flags[static_cast<std::size_t>(tensor)];
+  }
+  static void set(std::vector<bool>& flags, int tensor) {
+    if (tensor >= 0) flags[static_cast<std::size_t>(tensor)] = true;
+  }
+  std::vector<bool> no_tensors() const { return std::vector<bool>(model_.tensors.size(), false); }
+
+  /// Lets the operators run that `outputs` need. Returns how many do.
+  std::size_t run_what_needs(const std::vector<int>& outputs) {
+    std::vector<bool> is_needed = no_tensors();
+    for (const int output : outputs) set(is_needed, output);
+    std::size_t num_running = 0;
     for (auto op = model_.operators.rbegin(); op != model_.operators.rend(); ++op) {
-      for (const int output : op->outputs) {
-        runs_[op->index] =
-            runs_[op->index] || (output >= 0 && is_needed[static_cast<std::size_t>(output)]);
-      }
-      if (!runs_[op->index]) ++num_dead;
-      if (!runs_[op->index]) continue;
-      for (const int input : op->inputs) {
-        need(input);
-        if (input >= 0) readers_[static_cast<std::size_t>(input)].push_back(op->index);
-      }
+      const bool runs = std::any_of(op->outputs.begin(), op->outputs.end(),
+                                    [&](int output) { return is_set(is_needed, output); });
+      runs_[op->index] = runs;
+      if (!runs) continue;
+      ++num_running;
+      for (const int input : op->inputs) set(is_needed, input);
     }
+    inputs_.clear();
+    for (const int input : model_.inputs) {
+      if (is_set(is_needed, input)) inputs_.push_back(input);
+    }
+    return num_running;
+  }
+
+  void find_live_operators() {
+    if (model_.outputs.empty()) {
+      throw InputError(fmt::format("{}: the graph has no outputs", path_));
+    }
+    const std::size_t num_dead = model_.operators.size() - run_what_needs(model_.outputs);
     if (num_dead > 0) {
       warnings_.push_back(fmt::format("{} operators give nothing to an output", num_dead));
     }
     if (model_.num_subgraphs > 1) {
       warnings_.push_back(
           fmt::format("only the first of {} subgraphs is read", model_.num_subgraphs));
-    }
-    for (const int input : model_.inputs) {
-      if (input >= 0 && is_needed[static_cast<std::size_t>(input)]) inputs_.push_back(input);
     }
   }
 
@@ -140,85 +142,109 @@ class TfliteReader {
     }
   }
 
-  /// The operators after the last feature maps, where only such lead to the outputs. They become
-  /// the outputs; what follows is left out with a warning.
-  void find_tail() {
+  /// The operators that lead to the outputs through kTailOperators only.
+  std::vector<bool> find_ends() const {
     std::vector<bool> may_end(model_.operators.size(), false);
-    for (std::size_t i = model_.operators.size(); i-- > 0;) {
-      may_end[i] = runs_[i] && is_one_of(kTailOperators, at(i).code);
-      for (const int output : at(i).outputs) {
-        if (output < 0) continue;
-        for (const std::size_t reader : readers_[static_cast<std::size_t>(output)]) {
-          may_end[i] = may_end[i] && may_end[reader];
-        }
-      }
+    std::vector<bool> is_layer_input = no_tensors();
+    for (auto op = model_.operators.rbegin(); op != model_.operators.rend(); ++op) {
+      if (!runs_[op->index]) continue;
+      may_end[op->index] = is_one_of(kTailOperators, op->code) &&
+                           std::none_of(op->outputs.begin(), op->outputs.end(),
+                                        [&](int output) { return is_set(is_layer_input, output); });
+      if (may_end[op->index]) continue;
+      for (const int input : op->inputs) set(is_layer_input, input);
     }
-    std::vector<bool> is_of_tail(model_.tensors.size(), false);
-    Indices tail;
-    for (const TfliteOperator& op : model_.operators) {
-      if (!may_end[op.index]) continue;
-      bool joins = begins_tail(op);
-      for (const int input : op.inputs) {
-        joins = joins || (input >= 0 && is_of_tail[static_cast<std::size_t>(input)]);
-      }
-      if (!joins) continue;
-      tail.push_back(op.index);
-      for (const int output : op.outputs) {
-        if (output >= 0) is_of_tail[static_cast<std::size_t>(output)] = true;
-      }
-    }
-    for (const int output : model_.outputs) {
-      if (output >= 0 && !is_of_tail[static_cast<std::size_t>(output)]) add_output(output);
-    }
-    for (const std::size_t index : tail) {
-      runs_[index] = false;
-      for (const int input : at(index).inputs) {
-        if (input >= 0 && !tensor(input).is_constant &&
-            !is_of_tail[static_cast<std::size_t>(input)]) {
-          add_output(input);
-        }
-      }
-    }
-    if (!tail.empty()) {
-      const std::string first = model_.text_of(at(tail.front()));
-      warnings_.push_back(
-          tail.size() == 1
-              ? fmt::format("{} is left out", first)
-              : fmt::format("{} and {} operators after it are left out", first, tail.size() - 1));
-    }
+    return may_end;
   }
 
-  void add_output(int tensor) {
-    if (std::find(outputs_.begin(), outputs_.end(), tensor) == outputs_.end()) {
-      outputs_.push_back(tensor);
+  /// Constants, shapes, and what is computed from them.
+  std::vector<bool> find_known_tensors() const {
+    std::vector<bool> is_known = no_tensors();
+    for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
+      is_known[i] = model_.tensors[i].is_constant;
     }
+    for (const TfliteOperator& op : model_.operators) {
+      const bool all = std::all_of(op.inputs.begin(), op.inputs.end(),
+                                   [&](int input) { return input < 0 || is_set(is_known, input); });
+      if (op.code != Code::SHAPE && !all) continue;
+      for (const int output : op.outputs) set(is_known, output);
+    }
+    return is_known;
+  }
+
+  /// The maps before the operators that only decode boxes and classes become the outputs; what
+  /// follows is left out with a warning.
+  void find_tail() {
+    const std::vector<bool> may_end = find_ends();
+    std::vector<bool> is_left_out = no_tensors();
+    const TfliteOperator* first = nullptr;
+    std::size_t num_after = 0;
+    std::vector<bool> is_output = find_known_tensors();  // which are none
+    const auto add_output = [&](int output) {
+      if (output < 0 || is_set(is_output, output)) return;
+      set(is_output, output);
+      outputs_.push_back(output);
+    };
+    for (const TfliteOperator& op : model_.operators) {
+      if (!may_end[op.index]) continue;
+      const bool follows = std::any_of(op.inputs.begin(), op.inputs.end(),
+                                       [&](int input) { return is_set(is_left_out, input); });
+      if (!follows && !begins_tail(op)) continue;
+      if (first != nullptr) ++num_after;
+      if (first == nullptr) first = &op;
+      for (const int output : op.outputs) set(is_left_out, output);
+      for (const int input : op.inputs) {
+        if (!is_set(is_left_out, input)) add_output(input);
+      }
+    }
+    if (first == nullptr) {
+      outputs_ = model_.outputs;
+      return;
+    }
+    for (const int output : model_.outputs) {
+      if (!is_set(is_left_out, output)) add_output(output);
+    }
+    warnings_.push_back(fmt::format(
+        "{}{} left out", model_.text_of(*first),
+        num_after == 0 ? " is" : fmt::format(" and {} operators after it are", num_after)));
+    run_what_needs(outputs_);
   }
 
   /// An input that is reshaped or transposed to a map or vector first: that is the input.
   void drop_head() {
+    std::vector<int> num_readers(model_.tensors.size(), 0);
+    std::vector<const TfliteOperator*> reader(model_.tensors.size(), nullptr);
+    for (const TfliteOperator& op : model_.operators) {
+      for (const int input : op.inputs) {
+        if (!runs_[op.index] || input < 0) continue;
+        ++num_readers[static_cast<std::size_t>(input)];
+        reader[static_cast<std::size_t>(input)] = &op;
+      }
+    }
+    for (const int output : outputs_) {
+      if (output >= 0) ++num_readers[static_cast<std::size_t>(output)];
+    }
     for (int& input : inputs_) {
-      int last = input;
-      Indices passed;
-      for (int next = input; next >= 0;) {
-        const Indices& readers = readers_[static_cast<std::size_t>(next)];
-        if (readers.size() != 1 || !runs_[readers[0]]) break;
-        const TfliteOperator& op = at(readers[0]);
-        if (!is_one_of(kHeadOperators, op.code) || op.inputs[0] != next || op.outputs.size() != 1) {
+      const std::size_t from = tensor(input).dims.size();
+      std::vector<std::size_t> passed;
+      std::size_t num_dropped = 0;
+      for (int next = input; num_readers[static_cast<std::size_t>(next)] == 1;) {
+        const TfliteOperator* op = reader[static_cast<std::size_t>(next)];
+        if (op == nullptr || !is_one_of(kHeadOperators, op->code) || op->inputs[0] != next ||
+            op->outputs.size() != 1 || op->outputs[0] < 0 ||
+            (!passed.empty() && op->index <= passed.back())) {
           break;
         }
-        passed.push_back(op.index);
-        next = op.outputs[0];
-        if (next < 0) break;
-        const std::size_t from = tensor(input).dims.size();
+        next = op->outputs[0];
+        passed.push_back(op->index);
         const std::size_t to = tensor(next).dims.size();
-        const bool is_better =
-            to == 4 ? op.code == Code::TRANSPOSE || from != 4 : to == 2 && from != 2 && from != 4;
-        if (is_better) {
-          last = next;
-          for (const std::size_t index : passed) runs_[index] = false;
+        if (to == 4 ? op->code == Code::TRANSPOSE || from != 4
+                    : to == 2 && from != 2 && from != 4) {
+          input = next;
+          num_dropped = passed.size();
         }
       }
-      input = last;
+      for (std::size_t i = 0; i < num_dropped; ++i) runs_[passed[i]] = false;
     }
   }
 
@@ -238,7 +264,6 @@ class TfliteReader {
   const TfliteModel& model_;
   const std::string& path_;
   TfliteGraph graph_;
-  std::vector<Indices> readers_;  // of each tensor, among the operators that run
   std::vector<bool> runs_;
   std::vector<int> inputs_;
   std::vector<int> outputs_;

@@ -95,10 +95,10 @@ TEST(TfliteRefusals, BytesThatAreNoModelAreRefused) {
 /// Vectors may share their bytes, so a small file can stand for many objects.
 TEST(TfliteRefusals, AFileThatStandsForMoreThanItHoldsIsRefusedQuickly) {
   flatbuffers::FlatBufferBuilder builder;
-  const std::vector<std::int32_t> many(2000, 0);
+  const std::vector<std::int32_t> many(3000, 0);
   const auto vector = builder.CreateVector(many);
   const auto op = tfl::CreateOperator(builder, 0, vector, vector);
-  const std::vector<flatbuffers::Offset<tfl::Operator>> operators(2000, op);
+  const std::vector<flatbuffers::Offset<tfl::Operator>> operators(3000, op);
   const std::vector<flatbuffers::Offset<tfl::OperatorCode>> codes = {
       tfl::CreateOperatorCode(builder)};
   const std::vector<flatbuffers::Offset<tfl::Tensor>> tensors = {tfl::CreateTensor(builder)};

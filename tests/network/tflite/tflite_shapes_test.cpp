@@ -130,6 +130,24 @@ TEST(TfliteShapes, BoxesAfterTheLastMapsAreLeftOutWithOneWarning) {
   EXPECT_EQ(result.warnings.size(), 1U);
 }
 
+/// The sizes of a list of boxes may be computed; they are no output.
+TEST(TfliteShapes, ShapesOfWhatIsLeftOutAreLeftOut) {
+  TfliteFile f({-1, 8, 8, 4});
+  f.conv("x", "a", {-1, 8, 8, 12}, {12, 3, 3, 4});
+  f.add(Code::SHAPE, {"a"}, "sizes", {4});
+  f.add(Code::STRIDED_SLICE,
+        {"sizes", f.integers("b", {0}), f.integers("e", {1}), f.integers("s", {1})}, "batch", {},
+        Type::STRIDED_SLICE, tfl::CreateStridedSlice(f.builder, 0, 0, 0, 0, 1));
+  f.values("four", std::vector<std::int32_t>{4}, {}, tfl::ElementType::INT32);
+  f.values("rest", std::vector<std::int32_t>{-1}, {}, tfl::ElementType::INT32);
+  f.add(Code::PACK, {"batch", "rest", "four"}, "shape", {3}, Type::PACK,
+        tfl::CreatePack(f.builder, 3, 0));
+  f.add(Code::RESHAPE, {"a", "shape"}, "list", {-1, 192, 4});
+  const OnnxNetwork result = f.read();
+  EXPECT_EQ(result.network.layers.size(), 1U);
+  EXPECT_EQ(result.warnings.size(), 1U);
+}
+
 TEST(TfliteShapes, ALogisticOnALastMapIsItsActivation) {
   TfliteFile f;
   f.conv("x", "c", {1, 16, 16, 1}, {1, 3, 3, 3});
