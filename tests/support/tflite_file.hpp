@@ -148,7 +148,7 @@ class TfliteFile {
   /// Ends the file; only once.
   std::string bytes() {
     std::vector<std::int32_t> ends;
-    for (const std::string& name : outputs) ends.push_back(index_of_.at(name));
+    for (const std::string& name : outputs) ends.push_back(name.empty() ? -1 : index_of_.at(name));
     if (ends.empty()) ends.push_back(last_);
     const auto graph = tfl::CreateSubGraphDirect(builder, &tensors_, &inputs, &ends, &operators_);
     const std::vector<flatbuffers::Offset<tfl::SubGraph>> graphs = {graph};

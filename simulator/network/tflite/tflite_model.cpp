@@ -44,8 +44,8 @@ class TfliteParser {
     for (std::size_t i = 0; i < size_of(graph.tensors()); ++i) {
       read_tensor(*graph.tensors()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
     }
-    model_.inputs = indices(graph.inputs(), "the graph's inputs", 0);
-    model_.outputs = indices(graph.outputs(), "the graph's outputs", 0);
+    model_.inputs = indices(graph.inputs(), "the graph's inputs", /*first=*/0);
+    model_.outputs = indices(graph.outputs(), "the graph's outputs", /*first=*/0);
     for (std::size_t i = 0; i < size_of(graph.operators()); ++i) {
       read_operator(*graph.operators()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
     }
@@ -100,15 +100,16 @@ class TfliteParser {
     model_.tensors.push_back(std::move(tensor));
   }
 
-  std::vector<int> indices(const flatbuffers::Vector<std::int32_t>* given, const char* what,
-                           std::size_t op) {
+  /// Indices of tensors from `first` on, which is -1 where tensors may be left out.
+  std::vector<int> indices(const flatbuffers::Vector<std::int32_t>* given, const std::string& what,
+                           int first) {
     count(size_of(given));
     std::vector<int> result;
     for (std::size_t i = 0; i < size_of(given); ++i) {
       const int index = given->Get(static_cast<flatbuffers::uoffset_t>(i));
-      if (index < -1 || (index >= 0 && static_cast<std::size_t>(index) >= model_.tensors.size())) {
-        fail(fmt::format("operator {}: {} have tensor {} of {}", op, what, index,
-                         model_.tensors.size()));
+      if (index < first ||
+          (index >= 0 && static_cast<std::size_t>(index) >= model_.tensors.size())) {
+        fail(fmt::format("{} have tensor {} of {}", what, index, model_.tensors.size()));
       }
       result.push_back(index);
     }
@@ -131,8 +132,8 @@ class TfliteParser {
       op.custom_name = text_in(code.custom_name());
       op.name = fmt::format("CUSTOM '{}'", printable(std::string(op.custom_name)));
     }
-    op.inputs = indices(from.inputs(), "inputs", index);
-    op.outputs = indices(from.outputs(), "outputs", index);
+    op.inputs = indices(from.inputs(), fmt::format("operator {}: inputs", index), /*first=*/-1);
+    op.outputs = indices(from.outputs(), fmt::format("operator {}: outputs", index), /*first=*/-1);
     op.options_type = from.options_type();
     op.options = from.options();
     model_.operators.push_back(std::move(op));

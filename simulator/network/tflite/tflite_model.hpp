@@ -32,7 +32,7 @@ struct TfliteTensor {
   double zero_point = 0.0;
 };
 
-/// An operator of the main subgraph. All indices are those of tensors; -1: left out.
+/// An operator of the main subgraph. Inputs and outputs are indices of tensors; -1: left out.
 struct TfliteOperator {
   std::size_t index = 0;
   tfl::BuiltinOperator code = tfl::BuiltinOperator::ADD;

@@ -92,6 +92,17 @@ TEST(TfliteRefusals, BytesThatAreNoModelAreRefused) {
   }
 }
 
+TEST(TfliteRefusals, AnInputOrOutputOfTheGraphThatIsLeftOutIsRefused) {
+  expect_refused("the graph's inputs have tensor -1", [](TfliteFile& f) {
+    f.inputs.push_back(-1);
+    f.conv("x", "c", {1, 16, 16, 8}, {8, 3, 3, 3});
+  });
+  expect_refused("the graph's outputs have tensor -1", [](TfliteFile& f) {
+    f.conv("x", "c", {1, 16, 16, 8}, {8, 3, 3, 3});
+    f.outputs = {"c", ""};
+  });
+}
+
 /// Vectors may share their bytes, so a small file can stand for many objects.
 TEST(TfliteRefusals, AFileThatStandsForMoreThanItHoldsIsRefusedQuickly) {
   flatbuffers::FlatBufferBuilder builder;
