@@ -91,8 +91,8 @@ void TiledCore::dispatch(int program_layer, std::int64_t duration) {
   if (duration == 0) return;
   const std::int64_t begin = now_;
   pass(duration);
-  sink_->on_event(
-      {Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin, now_, duration});
+  sink_->on_event({Unit::kPeArray, EventKind::kDispatch, Cause::kNone, 0, program_layer, begin,
+                   now_, duration});
 }
 
 void TiledCore::run_layer(int index) {

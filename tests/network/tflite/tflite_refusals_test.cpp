@@ -78,12 +78,6 @@ TEST(TfliteRefusals, WhatALayerCannotDoIsNamed) {
   });
 }
 
-TEST(TfliteRefusals, ABatchIsRefused) {
-  TfliteFile f({4, 16, 16, 3});
-  f.conv("x", "c", {4, 16, 16, 8}, {8, 3, 3, 3});
-  EXPECT_THAT(f.error(), HasSubstr("batch of 4"));
-}
-
 TEST(TfliteRefusals, BytesThatAreNoModelAreRefused) {
   for (const std::string& bytes :
        {std::string(), std::string("TFL3"), std::string(100, '\0'),

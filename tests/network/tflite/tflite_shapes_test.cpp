@@ -38,6 +38,19 @@ TEST(TfliteShapes, FreeSizesAreBoundByTheCallerAsChannelsRowsColumns) {
   EXPECT_EQ(f.read({1, 3, 20, 30}).network.layers.at(0).ofm, (Shape{8, 20, 30}));
 }
 
+TEST(TfliteShapes, ABatchIsThatOfTheNetworkAndLayersAreThoseOfOneImage) {
+  const auto network = [](std::int32_t batch) {
+    TfliteFile f({batch, 8, 8, 4});
+    f.conv("x", "c", {batch, 8, 8, 4}, {4, 3, 3, 4});
+    f.add(Code::RESHAPE, {"c", f.integers("to", {batch, 256})}, "flat", {batch, 256});
+    f.dense("flat", "fc", 256, 10);
+    return f.read().network;
+  };
+  const Network four = network(4);
+  EXPECT_EQ(four.batch, 4);
+  EXPECT_EQ(text_of(four.layers.at(1)), text_of(network(1).layers.at(1)));
+}
+
 TEST(TfliteShapes, AnInputReshapedToAMapIsThatMap) {
   TfliteFile f({1, 1960});
   f.add(Code::RESHAPE, {"x", f.integers("to", {-1, 49, 40, 1})}, "map", {1, 49, 40, 1});
