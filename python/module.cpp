@@ -324,7 +324,7 @@ void add_inputs(py::module_& module) {
           "Number of weights and biases.")
       .def_property_readonly(
           "warnings", [](const Workload& w) { return w.warnings; },
-          "Parts of an ONNX model that are left out.")
+          "Parts of a model that are left out.")
       .def("__repr__",
            [](const Workload& w) { return text_of("<tilewake.Network " + w.name + ">"); });
   module.def("read_network", [](const std::string& name, const std::vector<std::int64_t>& shape) {

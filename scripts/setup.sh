@@ -10,8 +10,8 @@ set -eu
 
 simulator="g++ cmake ninja-build pkg-config
   libsystemc-dev libyaml-cpp-dev libboost-program-options-dev libfmt-dev libspdlog-dev
-  libonnx-dev libprotobuf-dev protobuf-compiler nlohmann-json3-dev libeigen3-dev
-  libnlopt-dev"
+  libonnx-dev libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler
+  nlohmann-json3-dev libeigen3-dev libnlopt-dev"
 python="pybind11-dev python3-dev"
 search="ccache $simulator libtorch-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev
   zlib1g-dev dataset-fashion-mnist"

@@ -14,12 +14,13 @@ def read(source, *, input_shape=None, batch=None):
 
     source: one of
       - a shipped name ("resnet50") or a path, a str or os.PathLike, whose ending is the format:
-        .yaml, .onnx, .csv (a topology of SCALE-Sim); names are found as those of machines
+        .yaml, .onnx, .tflite, .csv (a topology of SCALE-Sim); names are found as those of machines
       - YAML text: a str with a newline, or that begins with "{"
       - a dict with the structure of such a file
-      - bytes: an ONNX model
+      - bytes: an ONNX or TensorFlow Lite model
       - a Network
-    input_shape: of an ONNX model that leaves sizes free: (images, channels, height, width)
+    input_shape: of an ONNX or TensorFlow Lite model that leaves sizes free:
+      (images, channels, height, width)
     batch: images of one inference, in place of the network's own number
 
     Raises InputError "file:line: key: what", IoError if a file cannot be read.
@@ -38,7 +39,9 @@ def _read(source, shape):
     if isinstance(source, dict):
         return _tilewake.read_network_text(_sources.text_of_dict(source, "dict"), "<dict>", shape)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _tilewake.read_network_text(bytes(source), "<bytes>.onnx", shape)
+        model = bytes(source)
+        name = "<bytes>.tflite" if model[4:8] == b"TFL3" else "<bytes>.onnx"
+        return _tilewake.read_network_text(model, name, shape)
     if _sources.is_text(source):
         return _tilewake.read_network_text(source, "<text>", shape)
     return _tilewake.read_network(_sources.path_bytes(source), shape)

@@ -13,10 +13,12 @@
 
 #include "simulator/api/own_files.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/onnx/onnx_model.hpp"
+#include "simulator/network/tflite/tflite_reader.hpp"
 
 namespace tilewake {
 namespace {
@@ -37,10 +39,13 @@ constexpr Kind kSpace = {"nas/spaces", "search space"};
 constexpr Kind kRecipe = {"nas/recipes", "recipe"};
 
 bool is_path(const std::string& name) {
-  for (const std::string_view ending : {".yaml", ".yml", ".onnx", ".csv"}) {
-    if (name.ends_with(ending)) return true;
+  for (const std::string_view ending : {".yaml", ".yml", ".onnx", ".tflite", ".csv"}) {
+    if (has_ending(name, ending)) return true;
   }
-  return name.find('/') != std::string::npos;
+  std::error_code error;  // model.pt is no name, though it is nothing that is read either
+  const bool is_other_file =
+      name.find('.') != std::string::npos && fs::is_regular_file(name, error);
+  return is_other_file || name.find('/') != std::string::npos;
 }
 
 /// Where a directory may be above this program, existing or not, and in TILEWAKE_DATA_DIR.
@@ -102,9 +107,14 @@ std::string find(const Kind& kind, const std::string& name) {
                                suggestion(name, known)));
 }
 
-InputFile read(const Kind& kind, const std::string& name, std::size_t max_bytes = kMaxYamlBytes) {
+/// A file of another format is refused by its first bytes, however large it is.
+InputFile read(const Kind& kind, const std::string& name, std::size_t max_bytes = kMaxYamlBytes,
+               FileFormat format = FileFormat::kText) {
   InputFile file;
   file.path = find(kind, name);
+  std::string first_bytes(kFormatBytes, '\0');
+  first_bytes.resize(RegularFile(file.path).read(first_bytes.data(), first_bytes.size()));
+  refuse_foreign_format(first_bytes, file.path, format);
   file.text = read_text_file(file.path, max_bytes);
   return file;
 }
@@ -114,7 +124,16 @@ InputFile read(const Kind& kind, const std::string& name, std::size_t max_bytes 
 InputFile read_hardware_file(const std::string& name) { return read(kHardware, name); }
 
 InputFile read_network_file(const std::string& name) {
-  return read(kNetwork, name, name.ends_with(".onnx") ? kMaxOnnxBytes : kMaxYamlBytes);
+  const FileFormat format = network_format(name);
+  switch (format) {
+    case FileFormat::kOnnx:
+      return read(kNetwork, name, kMaxOnnxBytes, format);
+    case FileFormat::kTflite:
+      return read(kNetwork, name, kMaxTfliteBytes, format);
+    case FileFormat::kText:
+      break;
+  }
+  return read(kNetwork, name);
 }
 
 InputFile read_space_file(const std::string& name) { return read(kSpace, name); }

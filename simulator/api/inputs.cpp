@@ -9,12 +9,14 @@
 
 #include "simulator/api/data_files.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "simulator/network/onnx/onnx_reader.hpp"
 #include "simulator/network/plain_names.hpp"
 #include "simulator/network/scalesim_csv.hpp"
+#include "simulator/network/tflite/tflite_reader.hpp"
 
 namespace tilewake {
 namespace {
@@ -34,15 +36,18 @@ Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_
   workload.file = std::move(input);
   const std::string& path = workload.file.path;
   const std::string& text = workload.file.text;
-  if (!input_shape.empty() && !path.ends_with(".onnx")) {
-    throw InputError(
-        fmt::format("{}: an input shape is for ONNX files, which may leave sizes free", path));
+  const FileFormat format = network_format(path);
+  if (!input_shape.empty() && format == FileFormat::kText) {
+    throw InputError(fmt::format(
+        "{}: an input shape is for TensorFlow Lite and ONNX files, which may leave sizes free",
+        path));
   }
-  if (path.ends_with(".onnx")) {
-    OnnxNetwork model = read_onnx(text, path, input_shape);
+  if (format != FileFormat::kText) {
+    OnnxNetwork model = format == FileFormat::kOnnx ? read_onnx(text, path, input_shape)
+                                                    : read_tflite(text, path, input_shape);
     workload.warnings = std::move(model.warnings);
     workload.networks.push_back(std::move(model.network));
-  } else if (path.ends_with(".csv")) {
+  } else if (has_ending(path, ".csv")) {
     ScalesimTopology topology = read_scalesim_topology(text, path);
     workload.networks = std::move(topology.networks);
     workload.warnings = std::move(topology.warnings);
@@ -57,7 +62,7 @@ Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_
 
 }  // namespace
 
-bool Workload::is_topology() const { return file.path.ends_with(".csv"); }
+bool Workload::is_topology() const { return has_ending(file.path, ".csv"); }
 
 const Network& Workload::network() const {
   if (is_topology()) {
@@ -90,6 +95,7 @@ Machine read_machine(const std::string& name, const std::vector<YamlOverride>& o
 
 Machine read_machine_text(const std::string& text, const std::string& path,
                           const std::vector<YamlOverride>& overrides) {
+  refuse_foreign_format(text, path, FileFormat::kText);
   return machine_of({path, text}, overrides);
 }
 
@@ -99,6 +105,7 @@ Workload read_workload(const std::string& name, const std::vector<std::int64_t>&
 
 Workload read_workload_text(const std::string& text, const std::string& path,
                             const std::vector<std::int64_t>& input_shape) {
+  refuse_foreign_format(text, path, network_format(path));
   return parse_workload(InputFile{path, text}, input_shape);
 }
 

@@ -29,7 +29,7 @@ struct Workload {
   InputFile file;
   std::string name;
   std::vector<Network> networks;      // at least one
-  std::vector<std::string> warnings;  // parts of an ONNX model that are left out
+  std::vector<std::string> warnings;  // parts of a model that are left out
 
   bool is_topology() const;
   /// The only network. Throws InputError if this is a topology.
@@ -60,12 +60,14 @@ Machine read_machine_text(const std::string& text, const std::string& path,
                           const std::vector<YamlOverride>& overrides = {});
 
 /// Reads a network, likewise: a name in networks/, or a path, whose ending names the format: .yaml
-/// (networks/README.md), .onnx, or .csv (a topology of SCALE-Sim).
-///   @param input_shape  of an ONNX model that leaves sizes free: 1, channels, height, width
+/// (networks/README.md), .onnx, .tflite, or .csv (a topology of SCALE-Sim), in small or capital
+/// letters. Files of other formats are refused by their first bytes, with what to do.
+///   @param input_shape  of an ONNX or TensorFlow Lite model that leaves sizes free: 1, channels,
+///                       height, width
 /// Throws InputError.
 Workload read_workload(const std::string& name, const std::vector<std::int64_t>& input_shape = {});
 
-/// The same from text (or the bytes of an ONNX model) in memory. The ending of `path` names the
+/// The same from text (or the bytes of a model) in memory. The ending of `path` names the
 /// format.
 Workload read_workload_text(const std::string& text, const std::string& path,
                             const std::vector<std::int64_t>& input_shape = {});

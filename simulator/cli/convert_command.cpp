@@ -54,7 +54,7 @@ ExitCode convert_command(const Arguments& arguments) {
       "network file, to FILE.onnx as an ONNX model whose weights are zeros. Or reads a\n"
       "configuration of SCALE-Sim and writes the machine as a YAML file.");
   options.optional("net", network_name, "FILE",
-                   "network: a name in networks/, or the path of a .yaml or .onnx file");
+                   "network: a name in networks/, or the path of a .yaml, .onnx or .tflite file");
   options.optional("hw", machine_name, "FILE.cfg", "machine: a configuration of SCALE-Sim");
   options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
   options.optional("out", out, "FILE", "what is written: FILE.yaml or FILE.onnx");

@@ -13,9 +13,9 @@ namespace tilewake {
 
 /// Help texts of --net and --input-shape.
 inline constexpr const char* kNetHelp =
-    "network: a name in networks/, or the path of a .yaml, .onnx or SCALE-Sim .csv file";
+    "network: a name in networks/, or the path of a .yaml, .onnx, .tflite or SCALE-Sim .csv file";
 inline constexpr const char* kInputShapeHelp =
-    "input sizes of an ONNX model that leaves them free, as in 1,3,224,224";
+    "input sizes of a .onnx or .tflite model that leaves them free, as in 1,3,224,224";
 
 /// Help text of --batch.
 inline constexpr const char* kBatchHelp =

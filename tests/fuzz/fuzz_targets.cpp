@@ -34,6 +34,7 @@
 #include "simulator/network/onnx/onnx_reader.hpp"
 #include "simulator/network/onnx/onnx_writer.hpp"
 #include "simulator/network/scalesim_csv.hpp"
+#include "simulator/network/tflite/tflite_reader.hpp"
 #include "simulator/trace/trace_csv.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -143,6 +144,12 @@ void run_onnx(const std::string& input) {
   const std::string bytes = write_onnx(network);  // refuses layers whose names would meet
   require(text_of(read_onnx(bytes, "m.onnx").network) == text_of(network),
           "a network reads back equal from ONNX");
+}
+
+void run_tflite(const std::string& input) {
+  const std::string text = text_of(read_tflite(input, "m.tflite").network);
+  require(text_of(read_network_text(text, "n.yaml")) == text,
+          "a network from TensorFlow Lite reads back equal");
 }
 
 void run_scalesim(const std::string& input) {
@@ -327,6 +334,7 @@ constexpr auto kTargets = std::to_array<FuzzTarget>({
     {"scalesim", run_scalesim},
     {"search_space", run_search_space},
     {"step_record", run_step_record},
+    {"tflite", run_tflite},
     {"trace", run_trace},
 });
 

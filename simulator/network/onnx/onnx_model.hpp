@@ -69,6 +69,7 @@ struct OnnxAttribute {
 
 struct OnnxNode {
   std::string_view name;
+  std::string_view label;  // in error messages; empty: name and op
   std::string_view op;
   std::string_view domain;  // empty: ONNX's own operators
   std::string_view doc;

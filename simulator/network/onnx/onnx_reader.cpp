@@ -89,11 +89,14 @@ class Reader {
       action();
     } catch (const LayerError& e) {
       const bool has_key = !e.key().empty();
-      fail(fmt::format("node {}: {}{}{}", text_of(node), e.key(), has_key ? ": " : "", e.what()));
+      fail(fmt::format("{}{}: {}{}{}", what_of(node), text_of(node), e.key(), has_key ? ": " : "",
+                       e.what()));
     } catch (const InputError& e) {
-      fail(fmt::format("node {}: {}", text_of(node), e.what()));
+      fail(fmt::format("{}{}: {}", what_of(node), text_of(node), e.what()));
     }
   }
+
+  static const char* what_of(const OnnxNode& node) { return node.label.empty() ? "node " : ""; }
 
   void check_opset() const {
     if (model_.opset < kMinOnnxOpset || model_.opset > kMaxOnnxOpset) {
@@ -309,7 +312,11 @@ class Reader {
 
 OnnxNetwork read_onnx(const std::string& text, const std::string& path,
                       const std::vector<std::int64_t>& input_shape) {
-  const OnnxModel model = parse_onnx(text, path);
+  return read_onnx_model(parse_onnx(text, path), path, input_shape);
+}
+
+OnnxNetwork read_onnx_model(const OnnxModel& model, const std::string& path,
+                            const std::vector<std::int64_t>& input_shape) {
   return Reader(model, path).read(input_shape);
 }
 

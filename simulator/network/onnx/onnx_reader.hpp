@@ -13,6 +13,8 @@ namespace tilewake {
 inline constexpr std::int64_t kMinOnnxOpset = 7;
 inline constexpr std::int64_t kMaxOnnxOpset = 17;
 
+struct OnnxModel;
+
 struct OnnxNetwork {
   Network network;
   std::vector<std::string> warnings;  // what of the model is left out, for people
@@ -27,5 +29,9 @@ struct OnnxNetwork {
 ///   @param input_shape  binds the free dimensions of the model's input; empty: a free batch is 1
 OnnxNetwork read_onnx(const std::string& text, const std::string& path,
                       const std::vector<std::int64_t>& input_shape = {});
+
+/// The same from a model in memory, which may come from another format.
+OnnxNetwork read_onnx_model(const OnnxModel& model, const std::string& path,
+                            const std::vector<std::int64_t>& input_shape);
 
 }  // namespace tilewake

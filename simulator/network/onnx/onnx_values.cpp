@@ -48,6 +48,7 @@ bool is_image(const Dims& dims, const Shape& shape) { return dims == dims_of(sha
 }  // namespace
 
 std::string text_of(const OnnxNode& node) {
+  if (!node.label.empty()) return std::string(node.label);
   const std::string_view name = !node.name.empty()      ? node.name
                                 : !node.outputs.empty() ? node.outputs[0]
                                                         : std::string_view("?");
