@@ -35,8 +35,8 @@
 namespace tilewake {
 namespace {
 
-// A design compares layers of one machine: on the 19 shipped networks, a model of 100 networks is
-// as accurate as one of 1500.
+// A design compares layers of one machine. Models of 100 networks err by 0.01 to 1.06 % (mean over
+// the 19 shipped networks, nine machines), those of 1500 by 0.01 to 0.93 %.
 constexpr int kNumCalibrationNetworks = 100;
 
 constexpr const char* kSpaceMark = "# Search spaces of tilewake.";

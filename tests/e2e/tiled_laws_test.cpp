@@ -267,7 +267,9 @@ TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
             EXPECT_EQ(row.chip_read_weight_bytes, 0) << row.layer;
             EXPECT_GE(row.dram_read_weight_bytes, layer.weight_bytes()) << row.layer;
           }
-          if (bytes == std::int64_t{1} << 30) EXPECT_NE(row.weights_in, "dram") << row.layer;
+          if (bytes == std::int64_t{1} << 30) {
+            EXPECT_NE(row.weights_in, "dram") << row.layer;
+          }
         }
       }
     }
