@@ -89,6 +89,7 @@ void write_target(const TargetResult& target, const Machine& machine, NetworkSim
   const SimulatedNetwork simulated = simulator.run(network);
   Workload workload;
   workload.name = network.name;
+  workload.networks = {network};
   workload.file.text = architecture_text(*target.steps.back().architecture);
   RunInfo info = run_info(machine, workload);
   info.schedule = simulated.schedule;
