@@ -118,9 +118,7 @@ class TableParser {
   std::string place_of(const std::string& name) const {
     if (name.empty()) fail("network: is empty");
     const fs::path path(name);
-    const std::string ending = path.extension().string();
-    const bool is_path = name.find('/') != std::string::npos || ending == ".yaml" ||
-                         ending == ".yml" || ending == ".onnx" || ending == ".csv";
+    const bool is_path = name.find('/') != std::string::npos || path.has_extension();
     const fs::path candidate = directory_ / (is_path ? path : fs::path(name + ".yaml"));
     std::error_code error;
     if (!is_path && !fs::exists(candidate, error)) return name;  // a shipped network

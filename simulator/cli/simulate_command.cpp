@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "simulator/api/simulation.hpp"
@@ -124,12 +125,27 @@ void log_network(const SimulatedNetwork& network) {
               1e-6 * static_cast<double>(network.total_cycles) / network.engine_seconds);
 }
 
+bool keeps_weights(const HardwareConfig& hardware) {
+  return std::visit(
+      [](const auto& core) {
+        if constexpr (requires { core.feature_memory; }) {
+          return core.feature_memory.keeps_weights;
+        } else {
+          return false;
+        }
+      },
+      hardware.core);
+}
+
 Run run_of(const Machine& machine, const Workload& workload, const CommandOptions& options,
            RunTraces& traces) {
   SimulationProgress progress;
   SimulateOptions simulate_options;
   simulate_options.mapping = mapping_options(options.max_steps);
   simulate_options.mapping.cold = options.cold;
+  if (options.cold && !keeps_weights(machine.config))
+    log().warn("--cold changes nothing: no weights stay on {} (core.resident_weights)",
+               machine.config.name);
   simulate_options.mapping.on_layer = [&](const std::string& layer, std::size_t index,
                                           std::size_t num_layers) {
     if (InterruptDelay::is_pending()) throw Interrupted();

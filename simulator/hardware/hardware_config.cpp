@@ -31,8 +31,16 @@ void visit_fields(YamlFields& fields, DispatchConfig& c) {
   });
 }
 
-void check_fields(const YamlReader& /*core*/, const SystolicConfig& /*config*/) {}
-void check_fields(const YamlReader& /*core*/, const VectorConfig& /*config*/) {}
+void check_memory(const YamlReader& core, const FeatureMemory& memory) {
+  core.check(!memory.keeps_weights || memory.bytes > 0, "resident_weights",
+             "needs a memory to stay in: set feature_memory_bytes, too");
+}
+void check_fields(const YamlReader& core, const SystolicConfig& config) {
+  check_memory(core, config.feature_memory);
+}
+void check_fields(const YamlReader& core, const VectorConfig& config) {
+  check_memory(core, config.feature_memory);
+}
 void check_fields(const YamlReader& /*dram*/, const IdealDramConfig& /*config*/) {}
 
 void set_npu_clock(LatencyBandwidthDramConfig& c, double mhz) { c.npu_clock_mhz = mhz; }

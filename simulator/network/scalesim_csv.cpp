@@ -222,10 +222,14 @@ class TopologyReader {
   /// Where the header does not name all columns, they are in SCALE-Sim's order; what comes behind
   /// them is found by its name, or is the stride of columns.
   void read_header(const Fields& fields) {
+    columns_.clear();
     if (fields.size() < 4) fail("", "is not a header of a SCALE-Sim topology (layer, sizes ...)");
     if (is_number(fields[1]))
       fail("", "must be a header; SCALE-Sim ignores a layer on the first line");
     for (const std::string_view field : fields) columns_.push_back(column_of(field));
+    for (const Column column : columns_)
+      if (column != Column::kOther && std::count(columns_.begin(), columns_.end(), column) > 1)
+        fail(rule_of(column).name, "is in the header twice");
     const auto name = std::find(columns_.begin(), columns_.end(), Column::kName);
     name_column_ = name == columns_.end() ? 0 : static_cast<std::size_t>(name - columns_.begin());
     columns_[name_column_] = Column::kName;
@@ -237,6 +241,13 @@ class TopologyReader {
       columns_.push_back(Column::kColumnStride);
     if (is_usual && columns_[kConvolution.size()] == Column::kOther)
       columns_[kConvolution.size()] = Column::kColumnStride;
+  }
+
+  /// A section may begin with a header of its own.
+  static bool is_header(const Fields& fields) {
+    Columns columns;
+    for (const std::string_view field : fields) columns.push_back(column_of(field));
+    return has_all(columns, kConvolution) || has_all(columns, kProduct);
   }
 
   void take_usual_order(const Fields& fields) {
@@ -260,6 +271,7 @@ class TopologyReader {
       fields.erase(fields.begin());
     }
     if (std::none_of(fields.begin() + (fields.size() > 1 ? 1 : 0), fields.end(), is_number)) {
+      if (is_header(fields)) return read_header(fields);
       topology_.warnings.push_back(fmt::format("line {} has no sizes and is passed over: {}", line_,
                                                printable(std::string(fields.front()))));
       return;
@@ -367,7 +379,7 @@ class TopologyReader {
       // SCALE-Sim computes such a layer channel by channel, each with all filters.
       layer.groups = map.channels;
       layer.ofm.channels *= map.channels;
-      if (sizes[Column::kFilters] == 1 || sizes[Column::kFilters] == map.channels) {
+      if (sizes[Column::kFilters] == 1) {
         layer.op = Op::kDepthwiseConv2d;
         layer.groups = 1;
         layer.ofm.channels = map.channels;

@@ -140,6 +140,14 @@ TEST(ScalesimCsv, AProductWrittenAsAConvolutionIsTheProduct) {
               StartsWith("dir/alex net.csv:2: filter width: "));
 }
 
+TEST(ScalesimCsv, ASectionMayHaveAHeaderOfItsOwn) {
+  const auto networks = read_csv(kHeader + "a,8,9,3,3,3,8,1,\nLayer,M,N,K,\ng,64,16,1024,\n");
+  ASSERT_EQ(networks.size(), 2U);
+  EXPECT_EQ(networks[1].layers[0].ifm, (Shape{1024, 64, 1}));
+  EXPECT_THAT(csv_error("Layer,M,N,K,M,\ng,64,16,1024,64,\n"),
+              StartsWith("dir/alex net.csv:1: M: "));
+}
+
 TEST(ScalesimCsv, DepthwiseLayersAreNamedSo) {
   const Layer layer = read_csv(kHeader + "Conv2_DP,8,8,3,3,32,1,1,\n")[0].layers[0];
   EXPECT_EQ(layer.op, Op::kDepthwiseConv2d);
