@@ -35,14 +35,14 @@ void for_each_tiled_machine(const std::function<void(const HardwareConfig&)>& ac
 
 /// Sums over the layers.
 struct Traffic {
-  std::int64_t weights = 0;   // read
+  std::int64_t weights = 0;   // read, from any memory
   std::int64_t features = 0;  // read, from any memory
   std::int64_t outputs = 0;   // written, to any memory
 
   explicit Traffic(const SimulatedNetwork& run) {
     for (const TraceRow& row : run.rows) {
-      weights += row.dram_read_weight_bytes;
-      features += row.dram_read_feature_bytes + row.chip_read_bytes;
+      weights += row.dram_read_weight_bytes + row.chip_read_weight_bytes;
+      features += row.dram_read_feature_bytes + row.chip_read_bytes - row.chip_read_weight_bytes;
       outputs += row.dram_write_bytes + row.chip_write_bytes;
     }
   }

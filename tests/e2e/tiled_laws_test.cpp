@@ -188,7 +188,9 @@ TEST(TiledLawsTest, WeightsThatStayOnChipMakeNoNetworkSlower) {
       const SimulatedNetwork after = with.run(network);
       EXPECT_LE(static_cast<double>(after.total_cycles),
                 1.005 * static_cast<double>(before.total_cycles));
-      EXPECT_LE(dram_bytes(after), dram_bytes(before));
+      // Buffers without weights can make larger tiles possible, which are faster but spill sums.
+      EXPECT_TRUE(dram_bytes(after) <= dram_bytes(before) ||
+                  after.total_cycles < before.total_cycles);
       if (dram_bytes(after) < dram_bytes(before)) ++num_with_less_traffic;
       ++num_runs;
     }
