@@ -6,10 +6,11 @@
 
 #include "latency_model/features/feature_set.hpp"
 #include "simulator/hardware/hardware_config.hpp"
-#include "simulator/mapping/program.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
+
+struct Program;
 
 /// Computes the features of layers on one machine. Each core kind has an implementation
 /// (feature_extractor.cpp maps kinds to implementations); fit and prediction use this interface

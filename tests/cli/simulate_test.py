@@ -68,7 +68,7 @@ class SimulateTest(CliTest):
         resident = ["--set", "core.resident_weights=true"]
         without = json.loads(self.expect_ok(*simulate))
         self.assertEqual(without["chip_read_weight_bytes"], 0)
-        self.assertEqual(json.loads(self.expect_ok(*simulate, "--cold")), without)
+        self.assertEqual(json.loads(self.expect_ok(*simulate, "--cold", "-q")), without)
         warm = json.loads(self.expect_ok(*simulate, *resident))
         cold = json.loads(self.expect_ok(*simulate, *resident, "--cold"))
         self.assertEqual({layer["weights_in"] for layer in warm["layers"]}, {"", "chip"})
