@@ -165,13 +165,14 @@ void YamlFieldReader::visit_items(std::string_view key, const Items& items,
                                   const FieldDoc& /*doc*/) {
   const std::string name(key);
   if (keeps(name)) return;
-  std::vector<YamlReader> readers;
+  std::vector<YamlReader> readers;  // none if they are refused
   collect([&] {
-    readers = yaml_->items(name);
-    yaml_->check(!readers.empty(), name, "must not be empty");
-    yaml_->check(readers.size() <= items.max_count, name,
+    std::vector<YamlReader> found = yaml_->items(name);
+    yaml_->check(!found.empty(), name, "must not be empty");
+    yaml_->check(found.size() <= items.max_count, name,
                  fmt::format("must be at most {}", items.max_count));
-    items.resize(readers.size());
+    items.resize(found.size());
+    readers = std::move(found);
   });
   // Whether keys may be missing is decided in the list of the items.
   const Missing outer = std::exchange(missing_, Missing::kError);

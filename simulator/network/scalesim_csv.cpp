@@ -336,7 +336,8 @@ class TopologyReader {
   }
 
   std::string_view name_in(const Fields& fields) const {
-    return name_column_ < fields.size() ? fields[name_column_] : std::string_view{};
+    const bool has_name = name_column_ < fields.size() && !fields[name_column_].empty();
+    return has_name ? fields[name_column_] : std::string_view("layer");
   }
 
   void read_layer(const Fields& fields) {
