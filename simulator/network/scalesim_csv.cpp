@@ -33,7 +33,7 @@ bool is_blank(char c) { return kBlanks.find(c) != std::string_view::npos; }
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
+  if (begin == std::string_view::npos) return text.substr(0, 0);  // where it is counts
   return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
 }
 

