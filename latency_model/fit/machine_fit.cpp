@@ -588,6 +588,12 @@ class Fitter {
           "file may be wrong",
           fmt::join(at_limit, ", ")));
     }
+    if (result.train.mape > result.start.mape) {
+      result.warnings.push_back(fmt::format(
+          "the mean error grew from {:.2f} to {:.2f} %: few rows agree with one another; "
+          "are latencies assigned to the right networks?",
+          100.0 * result.start.mape, 100.0 * result.train.mape));
+    }
     const bool is_held_out = !result.holdout_ms.empty();
     const double mape = (is_held_out ? result.holdout : result.train).mape;
     for (const BaselineErrors& baseline : result.baselines) {

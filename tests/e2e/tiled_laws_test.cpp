@@ -278,5 +278,23 @@ TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
   }
 }
 
+// With one slot, partial sums are waited for: tiles that spill them must not look cheap.
+TEST(TiledLawsTest, OneSlotWithLessOverheadIsNotSlower) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    auto* vector = std::get_if<VectorConfig>(&machine.core);
+    if (vector == nullptr) continue;
+    vector->num_slots = 1;
+    vector->loop_cycles = 4;
+    NetworkSimulator with(machine);
+    vector->loop_cycles = 0;
+    NetworkSimulator without(machine);
+    for (const Network& network : shipped_networks()) {
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      EXPECT_LE(static_cast<double>(without.run(network).total_cycles),
+                1.04 * static_cast<double>(with.run(network).total_cycles));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tilewake

@@ -330,7 +330,8 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;
   if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes / weight_rate;
   if (memory.output.num_slots == 1)
-    waited_for += traffic.output_bytes / output_rate + traffic.second_bytes / second_rate;
+    waited_for += traffic.output_bytes / output_rate + traffic.second_bytes / second_rate +
+                  traffic.spilled_bytes / bandwidth;
   const double on_chip_bytes = traffic.on_chip(on_chip);
   const double ends_on_chip = (on_chip.input ? first_input : 0.0) +
                               (on_chip.weights ? first_weights : 0.0) +
