@@ -379,8 +379,10 @@ class Fitter {
   /// The point with one number moved up (or down), by at least one unit of an integer.
   Point moved(const Point& from, std::size_t number, double sign) const {
     Point point = from;
-    for (double step = kDifferenceStep; step <= 4.0; step *= 2.0) {
+    double step = kDifferenceStep;
+    while (step <= 4.0) {
       point.positions[number] = from.positions[number] + sign * step;
+      step *= 2.0;
       point = snapped(std::move(point));
       if (point.positions[number] != from.positions[number]) break;
     }
