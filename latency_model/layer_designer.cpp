@@ -94,8 +94,8 @@ PaddingRule LayerDesigner::any_padding() {
 
 void LayerDesigner::add(Layer layer, PaddingRule padding) {
   const Shape& shape = builder_->shape_of(layer.inputs[0]);
-  const std::int64_t rows = layer.dilation * (layer.kernel_height - 1) + 1;
-  const std::int64_t columns = layer.dilation * (layer.kernel_width - 1) + 1;
+  const std::int64_t rows = layer.dilation.height * (layer.kernel_height - 1) + 1;
+  const std::int64_t columns = layer.dilation.width * (layer.kernel_width - 1) + 1;
   if (rows > shape.height || columns > shape.width) padding = PaddingRule::same();
   last_ = builder_->add(std::move(layer), padding);
 }

@@ -35,11 +35,9 @@ std::string shape_cell(const Shape& shape) {
 
 /// "3x3", "3x3/2" with a stride, "-" where no window moves.
 std::string window_cell(const Layer& layer) {
-  const bool has_window = layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d ||
-                          layer.op == Op::kMaxPool || layer.op == Op::kAvgPool;
-  if (!has_window) return "-";
+  if (!layer.has_window()) return "-";
   const std::string size = fmt::format("{}x{}", layer.kernel_height, layer.kernel_width);
-  return layer.stride == 1 ? size : fmt::format("{}/{}", size, layer.stride);
+  return layer.stride == Steps(1) ? size : fmt::format("{}/{}", size, to_string(layer.stride));
 }
 
 void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles) {

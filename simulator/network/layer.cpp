@@ -23,6 +23,8 @@ std::string_view to_string(Op op) { return name_in(kOpNames, op); }
 
 std::string_view to_string(Activation activation) { return name_in(kActivationNames, activation); }
 
+std::string_view to_string(Axis axis) { return name_in(kAxisNames, axis); }
+
 std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::int64_t kernel,
                            std::int64_t stride, std::int64_t dilation, std::int64_t pad) {
   std::int64_t taps = 0;
@@ -40,40 +42,49 @@ std::int64_t Layer::weight_bytes() const {
   const std::int64_t window = kernel_height * kernel_width;
   switch (op) {
     case Op::kConv2d:
+    case Op::kConvTranspose2d:
       return ofm.channels * (ifm.channels / groups) * window;
     case Op::kDepthwiseConv2d:
       return ofm.channels * window;
     case Op::kFullyConnected:
       return ofm.channels * ifm.num_elements();
-    case Op::kMaxPool:
-    case Op::kAvgPool:
-    case Op::kGlobalAvgPool:
-    case Op::kAdd:
-    case Op::kMul:
-    case Op::kConcat:
-    case Op::kChannelSplit:
-    case Op::kChannelShuffle:
+    default:
       return 0;
   }
-  return 0;
 }
 
 std::int64_t Layer::num_macs() const {
-  // Every weight is used once per output position (fully_connected has one position).
-  return weight_bytes() * ofm.height * ofm.width;
+  if (op == Op::kMatmul) return ofm.num_elements() * depth();
+  // Every weight is used once per output position (fully_connected has one position), of
+  // conv_transpose2d once per input position.
+  const Shape& positions = op == Op::kConvTranspose2d ? ifm : ofm;
+  return weight_bytes() * positions.height * positions.width;
 }
 
 std::int64_t Layer::num_effective_macs() const {
+  if (op == Op::kConvTranspose2d) {
+    // The transpose of a convolution from ofm to ifm.
+    const std::int64_t rows = taps_on_input(ifm.height, ofm.height, kernel_height, stride.height,
+                                            dilation.height, padding.top);
+    const std::int64_t columns = taps_on_input(ifm.width, ofm.width, kernel_width, stride.width,
+                                               dilation.width, padding.left);
+    return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
+  }
   if (op != Op::kConv2d && op != Op::kDepthwiseConv2d) return num_macs();
-  const std::int64_t rows =
-      taps_on_input(ofm.height, ifm.height, kernel_height, stride, dilation, padding.top);
-  const std::int64_t columns =
-      taps_on_input(ofm.width, ifm.width, kernel_width, stride, dilation, padding.left);
+  const std::int64_t rows = taps_on_input(ofm.height, ifm.height, kernel_height, stride.height,
+                                          dilation.height, padding.top);
+  const std::int64_t columns = taps_on_input(ofm.width, ifm.width, kernel_width, stride.width,
+                                             dilation.width, padding.left);
   return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
 }
 
 std::int64_t Layer::num_params() const {
-  return weight_bytes() + (has_weights() && bias ? ofm.channels : 0);
+  const std::int64_t slopes = activation == Activation::kPrelu ? ofm.channels : 0;
+  if (is_norm()) return slopes + (bias ? 2 * ofm.channels : 0);
+  if (op == Op::kConstant) return ofm.num_elements();
+  if (op == Op::kEmbedding) return extent * ofm.channels;
+  if (!has_weights() || weights_of >= 0) return slopes;
+  return slopes + weight_bytes() + (bias ? ofm.channels : 0);
 }
 
 }  // namespace tilewake

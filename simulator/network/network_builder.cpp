@@ -49,8 +49,23 @@ void NetworkBuilder::check_inputs(const Layer& layer) const {
       throw LayerError("inputs", "an input is not an earlier layer");
     }
   }
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+  const bool may_repeat = layer.is_elementwise() || layer.op == Op::kConcat ||
+                          layer.op == Op::kMatmul || layer.op == Op::kHost;
+  if (!may_repeat && std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
     throw LayerError("inputs", "lists the same input twice");
+  }
+}
+
+void NetworkBuilder::check_weights_of(const Layer& layer) const {
+  if (layer.weights_of < 0) return;
+  const auto index = static_cast<std::size_t>(layer.weights_of);
+  const bool is_earlier = index < network_.layers.size();
+  const Layer* owner = is_earlier ? &network_.layers[index] : nullptr;
+  if (owner == nullptr || owner->weights_of >= 0 || !layer.has_weights() ||
+      owner->op != layer.op || owner->weight_bytes() != layer.weight_bytes() ||
+      owner->bias != layer.bias) {
+    throw LayerError("weights_of",
+                     "must be an earlier layer of the same op with as many weights of its own");
   }
 }
 
@@ -65,6 +80,7 @@ int NetworkBuilder::add(Layer layer, const PaddingRule& padding) {
   std::vector<Shape> shapes;
   for (const int input : layer.inputs) shapes.push_back(shape_of(input));
   infer_shapes(layer, padding, shapes);
+  check_weights_of(layer);
   num_macs_ += layer.num_macs();  // at most twice kMaxMacs
   if (num_macs_ > kMaxMacs) {
     throw LayerError("", fmt::format("the network needs more than {} MACs", kMaxMacs));

@@ -18,8 +18,7 @@ class NetworkBuilder {
   NetworkBuilder(const std::string& name, const Shape& input);
 
   /// Appends a layer and returns its index. The caller sets name, block, op, activation, inputs,
-  /// window fields, groups, first_channel, bias and, for conv2d, fully_connected and channel_split,
-  /// ofm.channels; ifm, ofm and padding are inferred.
+  /// window fields and what else infer_shapes() needs; ifm, ofm and padding are inferred.
   int add(Layer layer, const PaddingRule& padding = PaddingRule::same());
 
   const Shape& shape_of(int index) const { return network_.shape_of(index); }
@@ -33,6 +32,7 @@ class NetworkBuilder {
 
  private:
   void check_inputs(const Layer& layer) const;
+  void check_weights_of(const Layer& layer) const;
 
   Network network_;
   std::unordered_map<std::string, int> index_of_;

@@ -61,6 +61,14 @@ struct Entry {
   std::vector<std::int64_t> kernel;
   PaddingRule::Kind padding = PaddingRule::Kind::kSame;
   std::vector<std::int64_t> padding_zeros;
+  // One number, or height and width.
+  std::vector<std::int64_t> stride = {1};
+  std::vector<std::int64_t> dilation = {1};
+  std::vector<std::int64_t> output_padding = {0};
+  std::vector<std::int64_t> out_size;
+  std::vector<std::int64_t> first = {0, 0};  // row and column of a slice
+  std::int64_t taps = 1;                     // of resize
+  std::string weights_of;
   Block block;
 };
 
@@ -88,47 +96,149 @@ void visit_stride(YamlFields& fields, std::int64_t& stride) {
   fields.integer("stride", stride, 1, kMaxStride, {"elements", "in both directions"});
 }
 
-bool is_windowed(Op op) {
-  return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kMaxPool ||
-         op == Op::kAvgPool;
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> kResizeModes = {
+    {{"nearest", 1}, {"linear", 2}, {"cubic", 4}}};
+
+constexpr const char* kOneOrTwo = "one number or [height, width]";
+
+bool gives_channels(Op op) {
+  return op == Op::kConv2d || op == Op::kConvTranspose2d || op == Op::kFullyConnected ||
+         op == Op::kChannelSplit || op == Op::kEmbedding;
+}
+
+bool gives_shape(Op op) {
+  return op == Op::kReduce || op == Op::kSlice || op == Op::kTranspose || op == Op::kInput ||
+         op == Op::kConstant || op == Op::kHost;
+}
+
+void visit_out_size(YamlFields& fields, Entry& entry) {
+  fields.integers("out_size", entry.out_size, 1, kMaxDimension,
+                  {"elements", "rows and columns of the output"}, 2, "[height, width]");
+}
+
+void visit_strides(YamlFields& fields, Entry& entry, std::int64_t most) {
+  fields.integers("stride", entry.stride, 1, most, {"elements", "distance of windows"}, 2,
+                  kOneOrTwo);
+}
+
+void visit_window(YamlFields& fields, Entry& entry) {
+  visit_strides(fields, entry, kMaxStride);
+  fields.integers("dilation", entry.dilation, 1, kMaxDilation,
+                  {"elements", "distance of the taps"}, 2, kOneOrTwo);
+  const bool is_transposed = entry.layer.op == Op::kConvTranspose2d;
+  fields.word_or_integers("padding", entry.padding, kPaddingNames, entry.padding_zeros, 0,
+                          kMaxDimension, 4, "[top, left, bottom, right]",
+                          {"elements", is_transposed ? "cut off the output"
+                                                     : "zeros around the input"});
+  if (is_transposed) {
+    fields.integers("output_padding", entry.output_padding, 0, kMaxDimension,
+                    {"elements", "rows and columns added at the far end of the output"}, 2,
+                    kOneOrTwo);
+  }
+}
+
+/// Keys that an op must have besides `name` and `op`.
+void visit_required(YamlFields& fields, Entry& entry) {
+  Layer& layer = entry.layer;
+  if (gives_channels(layer.op) || gives_shape(layer.op))
+    visit_out_channels(fields, layer.ofm.channels);
+  if (gives_shape(layer.op) || layer.op == Op::kResize) visit_out_size(fields, entry);
+  if (layer.has_window()) {
+    fields.integers("kernel", entry.kernel, 1, kMaxKernel, {"elements", "size of the window"}, 2,
+                    "one size or [height, width]");
+  }
+  switch (layer.op) {
+    case Op::kChannelShuffle:
+      fields.integer("groups", layer.groups, 2, kMaxDimension, {"", "divides the channels"});
+      break;
+    case Op::kDepthToSpace:
+    case Op::kSpaceToDepth:
+      fields.integer("extent", layer.extent, 1, kMaxKernel, {"elements", "side of a block"});
+      break;
+    case Op::kLrn:
+      fields.integer("extent", layer.extent, 1, kMaxDimension, {"", "channels of a window"});
+      break;
+    case Op::kEmbedding:
+      fields.integer("extent", layer.extent, 1, kMaxWeights, {"", "rows of the table"});
+      break;
+    case Op::kPad:
+      fields.integers("padding", entry.padding_zeros, 0, kMaxDimension,
+                      {"elements", "zeros around the input"}, 4, "[top, left, bottom, right]");
+      break;
+    case Op::kTranspose:
+      fields.integers("view", layer.view, 1, kMaxFeatureMap,
+                      {"elements", "channels, rows and columns of the input, factored"});
+      fields.integers("order", layer.order, 0, 15,
+                      {"", "of these factors in the output: [1, 0] swaps two"});
+      break;
+    default:
+      break;
+  }
+}
+
+void visit_optional(YamlFields& fields, Entry& entry) {
+  Layer& layer = entry.layer;
+  if (layer.has_window()) visit_window(fields, entry);
+  switch (layer.op) {
+    case Op::kConv2d:
+    case Op::kConvTranspose2d:
+      fields.integer("groups", layer.groups, 1, kMaxDimension,
+                     {"", "divides input and output channels"});
+      break;
+    case Op::kMatmul:
+      fields.integer("groups", layer.groups, 1, kMaxDimension,
+                     {"", "independent products, such as the heads of attention"});
+      fields.flag("transposed", layer.transposed,
+                  {"", "the second operand has the products of an output along its channels, not "
+                       "its pixels"});
+      break;
+    case Op::kSoftmax:
+    case Op::kLayerNorm:
+    case Op::kGroupNorm:
+      fields.integer("groups", layer.groups, 1, kMaxDimension,
+                     {"", "of channels, each normalised by itself"});
+      if (layer.is_norm()) fields.flag("bias", layer.bias, {"", "has factors and shifts"});
+      break;
+    case Op::kConcat:
+      fields.word("axis", layer.axis, kAxisNames, {"", "along which maps are joined"});
+      break;
+    case Op::kResize:
+      fields.word("mode", entry.taps, kResizeModes, {"", "how pixels between others are made"});
+      break;
+    case Op::kChannelSplit:
+      fields.integer("first_channel", layer.first_channel, 0, kMaxDimension - 1,
+                     {"", "first channel of the input that is copied"});
+      break;
+    case Op::kSlice:
+      fields.integer("first_channel", layer.first_channel, 0, kMaxDimension - 1,
+                     {"", "first channel of the input that is copied"});
+      fields.integers("first", entry.first, 0, kMaxDimension - 1,
+                      {"elements", "row and column that is copied first"}, 2, "[row, column]");
+      visit_strides(fields, entry, kMaxDimension);
+      break;
+    case Op::kPad:
+      fields.integer("out_channels", layer.ofm.channels, 0, kMaxDimension,
+                     {"", "channels of the output; 0: those of the input"});
+      break;
+    default:
+      break;
+  }
+  if (!layer.moves_data() && !layer.is_source()) visit_activation(fields, layer.activation);
+  if (layer.has_weights()) {
+    fields.flag("bias", layer.bias, {"", "folded batch normalisation is a bias"});
+    fields.text("weights_of", entry.weights_of,
+                {"", "an earlier entry whose weights it uses; default: its own"});
+  }
+  if (!layer.is_source()) visit_inputs(fields, entry);
 }
 
 /// Keys of entries that are one layer; an op that lacks a key rejects it.
 void visit_layer(YamlFields& fields, Entry& entry) {
-  Layer& layer = entry.layer;
   fields.optional([&] {
-    fields.text("block", layer.block, {"", "a label that groups layers in traces"});
+    fields.text("block", entry.layer.block, {"", "a label that groups layers in traces"});
   });
-  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit)
-    visit_out_channels(fields, layer.ofm.channels);
-  if (is_windowed(layer.op)) {
-    fields.integers("kernel", entry.kernel, 1, kMaxKernel, {"elements", "size of the window"}, 2,
-                    "one size or [height, width]");
-  }
-  if (layer.op == Op::kChannelShuffle)
-    fields.integer("groups", layer.groups, 2, kMaxDimension, {"", "divides the channels"});
-  fields.optional([&] {
-    if (is_windowed(layer.op)) {
-      visit_stride(fields, layer.stride);
-      fields.integer("dilation", layer.dilation, 1, kMaxDilation,
-                     {"elements", "distance of the taps, in both directions"});
-      fields.word_or_integers("padding", entry.padding, kPaddingNames, entry.padding_zeros, 0,
-                              kMaxDimension, 4, "[top, left, bottom, right]",
-                              {"elements", "zeros around the input"});
-    }
-    if (layer.op == Op::kConv2d) {
-      fields.integer("groups", layer.groups, 1, kMaxDimension,
-                     {"", "divides input and output channels"});
-    }
-    if (layer.op == Op::kChannelSplit) {
-      fields.integer("first_channel", layer.first_channel, 0, kMaxDimension - 1,
-                     {"", "first channel of the input that is copied"});
-    }
-    if (!layer.moves_channels()) visit_activation(fields, layer.activation);
-    if (layer.has_weights())
-      fields.flag("bias", layer.bias, {"", "folded batch normalisation is a bias"});
-    visit_inputs(fields, entry);
-  });
+  visit_required(fields, entry);
+  fields.optional([&] { visit_optional(fields, entry); });
 }
 
 /// Keys of entries that are a block of several layers.
@@ -190,10 +300,29 @@ void visit_fields(YamlFields& fields, NetworkFile& file) {
 }
 
 PaddingRule padding_of(const Entry& entry) {
-  if (!is_windowed(entry.layer.op)) return PaddingRule::valid();
+  if (!entry.layer.has_window() && entry.layer.op != Op::kPad) return PaddingRule::valid();
   const std::vector<std::int64_t>& zeros = entry.padding_zeros;
   if (zeros.empty()) return {entry.padding, {}};
-  return PaddingRule::explicit_zeros({zeros[0], zeros[1], zeros[2], zeros[3]});
+  return PaddingRule::explicit_zeros({zeros[0], zeros[1], zeros[2] - entry.output_padding.front(),
+                                      zeros[3] - entry.output_padding.back()});
+}
+
+/// What of the entry's layer does not need other entries.
+void finish_layer(Entry& entry) {
+  Layer& layer = entry.layer;
+  if (!entry.kernel.empty()) {
+    layer.kernel_height = entry.kernel.front();
+    layer.kernel_width = entry.kernel.back();
+  }
+  layer.stride = {entry.stride.front(), entry.stride.back()};
+  layer.dilation = {entry.dilation.front(), entry.dilation.back()};
+  if (!entry.out_size.empty()) {
+    layer.ofm.height = entry.out_size.front();
+    layer.ofm.width = entry.out_size.back();
+  }
+  if (layer.op == Op::kResize) layer.kernel_height = layer.kernel_width = entry.taps;
+  if (layer.op == Op::kSlice)
+    layer.padding = {-entry.first.front(), -entry.first.back(), 0, 0};
 }
 
 /// Adds the entries in order; the inputs of an entry must precede it.
@@ -246,12 +375,17 @@ class EntriesBuilder {
       reader.check(inputs.size() == 1, "inputs", "a block takes one input");
       return located(reader, [&] { return expand_block(builder_, entry.block, inputs[0]); });
     }
-    if (!entry.kernel.empty()) {
-      entry.layer.kernel_height = entry.kernel.front();
-      entry.layer.kernel_width = entry.kernel.back();
-    }
+    finish_layer(entry);
     entry.layer.name = entry.name;
     entry.layer.inputs = inputs;
+    if (!entry.weights_of.empty()) {
+      entry.layer.weights_of = builder_.find(entry.weights_of);
+      reader.check(entry.layer.weights_of >= 0, "weights_of",
+                   fmt::format("'{}' is not an earlier layer", printable(entry.weights_of)));
+    }
+    const bool adds_rows = entry.output_padding.front() > 0 || entry.output_padding.back() > 0;
+    reader.check(!adds_rows || !entry.padding_zeros.empty(), "output_padding",
+                 "needs padding of four numbers");
     return located(reader, [&] { return builder_.add(std::move(entry.layer), padding_of(entry)); });
   }
 
@@ -266,8 +400,10 @@ class EntriesBuilder {
   }
 
   std::vector<std::string> input_names(std::size_t index) const {
-    const std::vector<std::string>& inputs = entries_[index].inputs;
+    const Entry& entry = entries_[index];
+    const std::vector<std::string>& inputs = entry.inputs;
     if (!inputs.empty()) return inputs;
+    if (std::holds_alternative<Op>(entry.op) && entry.layer.is_source()) return {};
     return {index == 0 ? "input" : names_[index - 1]};
   }
 

@@ -23,23 +23,73 @@ std::string quoted_if_needed(const std::string& name) {
   return is_word && !is_null ? name : '"' + name + '"';
 }
 
-bool has_window(const Layer& layer) {
-  return layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
-         layer.op == Op::kAvgPool;
+/// ", stride: 2" or ", stride: [2, 1]".
+std::string pair_key(const char* key, std::int64_t height, std::int64_t width) {
+  return height == width ? fmt::format(", {}: {}", key, height)
+                         : fmt::format(", {}: [{}, {}]", key, height, width);
 }
 
 std::string window_keys(const Layer& layer) {
-  std::string text =
-      layer.kernel_height == layer.kernel_width
-          ? fmt::format(", kernel: {}", layer.kernel_height)
-          : fmt::format(", kernel: [{}, {}]", layer.kernel_height, layer.kernel_width);
-  text += fmt::format(", stride: {}", layer.stride);
-  if (layer.dilation != 1) text += fmt::format(", dilation: {}", layer.dilation);
+  std::string text = pair_key("kernel", layer.kernel_height, layer.kernel_width);
+  text += pair_key("stride", layer.stride.height, layer.stride.width);
+  if (layer.dilation != Steps(1))
+    text += pair_key("dilation", layer.dilation.height, layer.dilation.width);
   // Negative padding (rows that no window reads) is written as 0; the reader recomputes it.
   const Padding& p = layer.padding;
   const std::vector<std::int64_t> zeros = {p.top, p.left, std::max<std::int64_t>(p.bottom, 0),
                                            std::max<std::int64_t>(p.right, 0)};
-  return text + fmt::format(", padding: [{}]", fmt::join(zeros, ", "));
+  text += fmt::format(", padding: [{}]", fmt::join(zeros, ", "));
+  if (layer.op == Op::kConvTranspose2d && (p.bottom < 0 || p.right < 0)) {
+    text += pair_key("output_padding", std::max<std::int64_t>(-p.bottom, 0),
+                     std::max<std::int64_t>(-p.right, 0));
+  }
+  return text;
+}
+
+std::string shape_keys(const Layer& layer) {
+  const std::string size = fmt::format(", out_size: [{}, {}]", layer.ofm.height, layer.ofm.width);
+  switch (layer.op) {
+    case Op::kConv2d:
+    case Op::kConvTranspose2d:
+    case Op::kFullyConnected:
+    case Op::kChannelSplit:
+    case Op::kEmbedding:
+    case Op::kPad:
+      return fmt::format(", out_channels: {}", layer.ofm.channels);
+    case Op::kReduce:
+    case Op::kSlice:
+    case Op::kTranspose:
+    case Op::kInput:
+    case Op::kConstant:
+    case Op::kHost:
+      return fmt::format(", out_channels: {}", layer.ofm.channels) + size;
+    case Op::kResize:
+      return size;
+    default:
+      return {};
+  }
+}
+
+/// Keys of one op only.
+std::string special_keys(const Layer& layer) {
+  const Padding& p = layer.padding;
+  switch (layer.op) {
+    case Op::kResize: {
+      constexpr const char* kModes[] = {"", "nearest", "linear", "", "cubic"};
+      return fmt::format(", mode: {}", kModes[layer.kernel_height]);
+    }
+    case Op::kSlice:
+      return fmt::format(", first: [{}, {}]", -p.top, -p.left) +
+             (layer.stride == Steps(1) ? ""
+                                       : pair_key("stride", layer.stride.height, layer.stride.width));
+    case Op::kPad:
+      return fmt::format(", padding: [{}, {}, {}, {}]", p.top, p.left, p.bottom, p.right);
+    case Op::kTranspose:
+      return fmt::format(", view: [{}], order: [{}]", fmt::join(layer.view, ", "),
+                         fmt::join(layer.order, ", "));
+    default:
+      return {};
+  }
 }
 
 std::string entry_of(const Network& network, const Layer& layer) {
@@ -52,14 +102,23 @@ std::string entry_of(const Network& network, const Layer& layer) {
                          ? "input"
                          : quoted_if_needed(network.layers[static_cast<std::size_t>(input)].name));
   }
-  text += fmt::format(", inputs: [{}]", fmt::join(inputs, ", "));
-  if (layer.op == Op::kConv2d || layer.op == Op::kFullyConnected || layer.op == Op::kChannelSplit) {
-    text += fmt::format(", out_channels: {}", layer.ofm.channels);
+  if (!layer.is_source()) text += fmt::format(", inputs: [{}]", fmt::join(inputs, ", "));
+  text += shape_keys(layer);
+  if (layer.has_window()) text += window_keys(layer);
+  text += special_keys(layer);
+  if (layer.extent != 1 || layer.op == Op::kDepthToSpace || layer.op == Op::kSpaceToDepth ||
+      layer.op == Op::kLrn || layer.op == Op::kEmbedding) {
+    text += fmt::format(", extent: {}", layer.extent);
   }
-  if (has_window(layer)) text += window_keys(layer);
+  if (layer.transposed) text += ", transposed: true";
+  if (layer.axis != Axis::kChannels) text += fmt::format(", axis: {}", to_string(layer.axis));
   if (layer.first_channel != 0) text += fmt::format(", first_channel: {}", layer.first_channel);
   if (layer.groups != 1) text += fmt::format(", groups: {}", layer.groups);
-  if (layer.has_weights() && !layer.bias) text += ", bias: false";
+  if ((layer.has_weights() || layer.is_norm()) && !layer.bias) text += ", bias: false";
+  if (layer.weights_of >= 0) {
+    const Layer& owner = network.layers[static_cast<std::size_t>(layer.weights_of)];
+    text += ", weights_of: " + quoted_if_needed(owner.name);
+  }
   if (layer.activation != Activation::kNone) {
     text += fmt::format(", activation: {}", to_string(layer.activation));
   }

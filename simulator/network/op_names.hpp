@@ -10,7 +10,7 @@
 namespace tilewake {
 
 /// The names of ops and activations in network files and traces.
-inline constexpr std::array<std::pair<std::string_view, Op>, 11> kOpNames = {{
+inline constexpr std::array<std::pair<std::string_view, Op>, 31> kOpNames = {{
     {"conv2d", Op::kConv2d},
     {"depthwise_conv2d", Op::kDepthwiseConv2d},
     {"fully_connected", Op::kFullyConnected},
@@ -22,9 +22,29 @@ inline constexpr std::array<std::pair<std::string_view, Op>, 11> kOpNames = {{
     {"concat", Op::kConcat},
     {"channel_split", Op::kChannelSplit},
     {"channel_shuffle", Op::kChannelShuffle},
+    {"conv_transpose2d", Op::kConvTranspose2d},
+    {"matmul", Op::kMatmul},
+    {"sub", Op::kSub},
+    {"div", Op::kDiv},
+    {"maximum", Op::kMaximum},
+    {"resize", Op::kResize},
+    {"reduce", Op::kReduce},
+    {"softmax", Op::kSoftmax},
+    {"layer_norm", Op::kLayerNorm},
+    {"group_norm", Op::kGroupNorm},
+    {"lrn", Op::kLrn},
+    {"slice", Op::kSlice},
+    {"pad", Op::kPad},
+    {"transpose", Op::kTranspose},
+    {"depth_to_space", Op::kDepthToSpace},
+    {"space_to_depth", Op::kSpaceToDepth},
+    {"input", Op::kInput},
+    {"constant", Op::kConstant},
+    {"embedding", Op::kEmbedding},
+    {"host", Op::kHost},
 }};
 
-inline constexpr std::array<std::pair<std::string_view, Activation>, 8> kActivationNames = {{
+inline constexpr std::array<std::pair<std::string_view, Activation>, 18> kActivationNames = {{
     {"none", Activation::kNone},
     {"relu", Activation::kRelu},
     {"relu6", Activation::kRelu6},
@@ -33,6 +53,22 @@ inline constexpr std::array<std::pair<std::string_view, Activation>, 8> kActivat
     {"sigmoid", Activation::kSigmoid},
     {"hsigmoid", Activation::kHsigmoid},
     {"leaky_relu", Activation::kLeakyRelu},
+    {"prelu", Activation::kPrelu},
+    {"clip", Activation::kClip},
+    {"tanh", Activation::kTanh},
+    {"elu", Activation::kElu},
+    {"gelu", Activation::kGelu},
+    {"mish", Activation::kMish},
+    {"softplus", Activation::kSoftplus},
+    {"exp", Activation::kExp},
+    {"sqrt", Activation::kSqrt},
+    {"erf", Activation::kErf},
+}};
+
+inline constexpr std::array<std::pair<std::string_view, Axis>, 3> kAxisNames = {{
+    {"channels", Axis::kChannels},
+    {"rows", Axis::kRows},
+    {"columns", Axis::kColumns},
 }};
 
 }  // namespace tilewake

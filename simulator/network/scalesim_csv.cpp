@@ -362,20 +362,16 @@ class TopologyReader {
 
   void read_convolution(std::string_view name, const Sizes& sizes) {
     const std::int64_t stride = sizes[Column::kStride];
-    const std::int64_t column_stride = sizes[Column::kColumnStride];
-    if (column_stride != 0 && column_stride != stride) {
-      fail("stride of columns", fmt::format("is {}, but the stride of rows is {}; they must be "
-                                            "equal",
-                                            column_stride, stride));
-    }
+    const std::int64_t given = sizes[Column::kColumnStride];
+    const std::int64_t column_stride = given != 0 ? given : stride;
     Layer layer;
     layer.kernel_height = sizes[Column::kFilterHeight];
     layer.kernel_width = sizes[Column::kFilterWidth];
-    layer.stride = stride;
+    layer.stride = {stride, column_stride};
     layer.ofm.channels = sizes[Column::kFilters];
     Shape map = {sizes[Column::kChannels],
                  reach(sizes[Column::kMapHeight], layer.kernel_height, stride, "filter height"),
-                 reach(sizes[Column::kMapWidth], layer.kernel_width, stride, "filter width")};
+                 reach(sizes[Column::kMapWidth], layer.kernel_width, column_stride, "filter width")};
     if (name.find("DP") != std::string_view::npos && map.channels > 1) {
       // SCALE-Sim computes such a layer channel by channel, each with all filters.
       layer.groups = map.channels;

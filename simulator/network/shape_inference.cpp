@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/network/shape_inference.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "simulator/network/limits.hpp"
@@ -21,17 +26,17 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& key) {
 }
 
 /// One axis of a window: start, end, and number of positions.
-struct Axis {
+struct WindowAxis {
   std::int64_t begin = 0;  // zeros before the map
   std::int64_t end = 0;  // zeros after it that a window reads; negative: rows that no window reads
   std::int64_t num_outputs = 0;
 };
 
-Axis infer_axis(const char* side, const PaddingRule& padding, std::int64_t explicit_begin,
+WindowAxis infer_axis(const char* side, const PaddingRule& padding, std::int64_t explicit_begin,
                 std::int64_t explicit_end, std::int64_t in, std::int64_t kernel,
                 std::int64_t dilation, std::int64_t stride) {
   const std::int64_t extent = dilation * (kernel - 1) + 1;
-  Axis axis;
+  WindowAxis axis;
   if (padding.kind == PaddingRule::Kind::kSame) {
     axis.begin = (extent - 1) / 2;
     axis.end = extent - 1 - axis.begin;
@@ -54,55 +59,133 @@ Axis infer_axis(const char* side, const PaddingRule& padding, std::int64_t expli
   return axis;
 }
 
+/// One axis of a transposed convolution: what is cut off its output, and the size that is left.
+WindowAxis infer_transposed_axis(const char* side, const PaddingRule& padding,
+                                 std::int64_t explicit_begin, std::int64_t explicit_end,
+                                 std::int64_t in, std::int64_t kernel, std::int64_t dilation,
+                                 std::int64_t stride) {
+  const std::int64_t extent = dilation * (kernel - 1) + 1;
+  WindowAxis axis;
+  if (padding.kind == PaddingRule::Kind::kSame) {
+    axis.begin = std::max<std::int64_t>(extent - stride, 0) / 2;
+    axis.end = extent - stride - axis.begin;
+  } else if (padding.kind == PaddingRule::Kind::kExplicit) {
+    axis.begin = explicit_begin;
+    axis.end = explicit_end;
+    const std::int64_t most_added = std::max(stride, dilation) - 1;
+    check(axis.begin >= 0 && axis.begin < extent, "padding",
+          fmt::format("must be from 0 to {} for a window of {} {}, not {}", extent - 1, extent,
+                      side, axis.begin));
+    check(axis.end >= -most_added && axis.end < extent, "padding",
+          fmt::format("must be from {} to {} at the far end of a window of {} {}, not {}",
+                      -most_added, extent - 1, extent, side, axis.end));
+  }
+  axis.num_outputs = (in - 1) * stride + extent - axis.begin - axis.end;
+  check(axis.num_outputs >= 1, "padding", fmt::format("leaves no {} of the output", side));
+  return axis;
+}
+
 void infer_window(Layer& layer, const PaddingRule& padding) {
   check_range(layer.kernel_height, kMaxKernel, "kernel");
   check_range(layer.kernel_width, kMaxKernel, "kernel");
-  check_range(layer.stride, kMaxStride, "stride");
-  check_range(layer.dilation, kMaxDilation, "dilation");
-  const Axis rows = infer_axis("rows", padding, padding.zeros.top, padding.zeros.bottom,
-                               layer.ifm.height, layer.kernel_height, layer.dilation, layer.stride);
-  const Axis columns =
-      infer_axis("columns", padding, padding.zeros.left, padding.zeros.right, layer.ifm.width,
-                 layer.kernel_width, layer.dilation, layer.stride);
+  for (const std::int64_t stride : {layer.stride.height, layer.stride.width})
+    check_range(stride, kMaxStride, "stride");
+  for (const std::int64_t dilation : {layer.dilation.height, layer.dilation.width})
+    check_range(dilation, kMaxDilation, "dilation");
+  const auto infer = layer.op == Op::kConvTranspose2d ? infer_transposed_axis : infer_axis;
+  const WindowAxis rows =
+      infer("rows", padding, padding.zeros.top, padding.zeros.bottom, layer.ifm.height,
+            layer.kernel_height, layer.dilation.height, layer.stride.height);
+  const WindowAxis columns =
+      infer("columns", padding, padding.zeros.left, padding.zeros.right, layer.ifm.width,
+            layer.kernel_width, layer.dilation.width, layer.stride.width);
   layer.padding = {rows.begin, columns.begin, rows.end, columns.end};
   layer.ofm.height = rows.num_outputs;
   layer.ofm.width = columns.num_outputs;
 }
 
-void infer_conv2d(Layer& layer, const PaddingRule& padding) {
-  check_range(layer.ofm.channels, kMaxDimension, "out_channels");
+void check_groups(const Layer& layer) {
   check_range(layer.groups, kMaxDimension, "groups");
   check(layer.ifm.channels % layer.groups == 0, "groups",
         fmt::format("must divide the {} input channels, not {}", layer.ifm.channels, layer.groups));
+}
+
+void infer_conv2d(Layer& layer, const PaddingRule& padding) {
+  check_range(layer.ofm.channels, kMaxDimension, "out_channels");
+  check_groups(layer);
   check(
       layer.ofm.channels % layer.groups == 0, "groups",
       fmt::format("must divide the {} output channels, not {}", layer.ofm.channels, layer.groups));
   infer_window(layer, padding);
 }
 
-void infer_elementwise(Layer& layer, const std::vector<Shape>& inputs) {
+void check_two_inputs(const Layer& layer, const std::vector<Shape>& inputs) {
   check(inputs.size() == 2, "inputs",
         fmt::format("{} takes two inputs, not {}", to_string(layer.op), inputs.size()));
-  const Shape& a = inputs[0];
+}
+
+/// Whether `small` meets `large` by being repeated: along rows, along columns, or as a whole along
+/// channels.
+bool broadcasts_to(const Shape& small, const Shape& large) {
+  return large.channels % small.channels == 0 &&
+         (small.height == large.height || small.height == 1) &&
+         (small.width == large.width || small.width == 1);
+}
+
+void infer_elementwise(Layer& layer, const std::vector<Shape>& inputs) {
+  check_two_inputs(layer, inputs);
+  const bool is_first = inputs[0].num_elements() >= inputs[1].num_elements();
+  const Shape& large = inputs[is_first ? 0 : 1];
+  const Shape& small = inputs[is_first ? 1 : 0];
+  check(broadcasts_to(small, large), "inputs",
+        fmt::format("shapes {} and {} differ (sizes of one may be 1)", text_of(inputs[0]),
+                    text_of(inputs[1])));
+  layer.ifm = large;
+  layer.ofm = large;
+}
+
+void infer_matmul(Layer& layer, const std::vector<Shape>& inputs) {
+  check_two_inputs(layer, inputs);
+  check_groups(layer);
   const Shape& b = inputs[1];
-  const auto is_vector = [](const Shape& s) { return s.height == 1 && s.width == 1; };
-  const bool broadcasts = a.channels == b.channels && (is_vector(a) || is_vector(b));
-  check(a == b || broadcasts, "inputs",
-        fmt::format("shapes {} and {} differ (one may be C x 1 x 1)", text_of(a), text_of(b)));
-  layer.ifm = a.num_elements() >= b.num_elements() ? a : b;
-  layer.ofm = layer.ifm;
+  const std::int64_t pixels = b.height * b.width;
+  std::int64_t outputs = 0;  // of a group
+  if (layer.transposed) {
+    check(b.channels == layer.ifm.channels, "inputs",
+          fmt::format("the second operand has {} channels, the first {}", b.channels,
+                      layer.ifm.channels));
+    outputs = pixels;
+  } else {
+    check(pixels == layer.depth() && b.channels % layer.groups == 0, "inputs",
+          fmt::format("the second operand must have {} pixels and channels that {} groups divide, "
+                      "and is {}",
+                      layer.depth(), layer.groups, text_of(b)));
+    outputs = b.channels / layer.groups;
+  }
+  check(outputs <= kMaxDimension / layer.groups, "inputs",
+        fmt::format("{} groups of {} outputs are more than {} channels", layer.groups, outputs,
+                    kMaxDimension));
+  layer.ofm = {layer.groups * outputs, layer.ifm.height, layer.ifm.width};
 }
 
 void infer_concat(Layer& layer, const std::vector<Shape>& inputs) {
   check(inputs.size() >= 2, "inputs", "concat takes at least two inputs");
+  const auto joined = [&](Shape& shape) -> std::int64_t& {
+    if (layer.axis == Axis::kChannels) return shape.channels;
+    return layer.axis == Axis::kRows ? shape.height : shape.width;
+  };
   layer.ofm = inputs[0];
-  layer.ofm.channels = 0;
+  joined(layer.ofm) = 0;
+  std::int64_t sum = 0;  // bounded: at most kMaxLayers of kMaxDimension
   for (const Shape& input : inputs) {
-    check(input.height == layer.ofm.height && input.width == layer.ofm.width, "inputs",
-          fmt::format("shapes {} and {} differ in height or width", text_of(inputs[0]),
-                      text_of(input)));
-    layer.ofm.channels += input.channels;  // bounded: at most kMaxLayers of kMaxDimension
+    Shape others = input;
+    sum += joined(others);
+    joined(others) = 0;
+    check(others == layer.ofm, "inputs",
+          fmt::format("shapes {} and {} differ in more than {}", text_of(inputs[0]), text_of(input),
+                      to_string(layer.axis)));
   }
+  joined(layer.ofm) = sum;
 }
 
 void infer_channel_split(Layer& layer) {
@@ -120,6 +203,109 @@ void infer_channel_shuffle(Layer& layer) {
   layer.ofm = layer.ifm;
 }
 
+void infer_resize(Layer& layer) {
+  for (const std::int64_t taps : {layer.kernel_height, layer.kernel_width}) {
+    check(taps == 1 || taps == 2 || taps == 4, "mode",
+          fmt::format("an output depends on 1, 2 or 4 pixels in a direction, not {}", taps));
+  }
+  layer.ofm.channels = layer.ifm.channels;
+}
+
+/// `ofm` as given: every size is that of the input, or the channels are a divisor, or it is 1.
+void check_reduction(const Layer& layer) {
+  const Shape& from = layer.ifm;
+  const Shape& to = layer.ofm;
+  check(to.channels >= 1 && from.channels % to.channels == 0, "out_channels",
+        fmt::format("must divide the {} input channels, not {}", from.channels, to.channels));
+  check((to.height == from.height || to.height == 1) && (to.width == from.width || to.width == 1),
+        "out_size", fmt::format("sizes must be 1 or those of the input {}", text_of(from)));
+}
+
+void check_slice_axis(const char* key, std::int64_t first, std::int64_t count, std::int64_t step,
+                      std::int64_t available) {
+  check(first >= 0 && count >= 1 && first < available && (available - 1 - first) / step + 1 >= count,
+        key,
+        fmt::format("{} from {} in steps of {} are not among the {} of the input", count, first,
+                    step, available));
+}
+
+/// `ofm`, `stride`, `first_channel` and the near end of `padding` as given.
+void infer_slice(Layer& layer) {
+  check_slice_axis("out_channels", layer.first_channel, layer.ofm.channels, 1, layer.ifm.channels);
+  for (const std::int64_t stride : {layer.stride.height, layer.stride.width})
+    check_range(stride, kMaxDimension, "stride");
+  Padding& p = layer.padding;
+  check_slice_axis("out_size", -p.top, layer.ofm.height, layer.stride.height, layer.ifm.height);
+  check_slice_axis("out_size", -p.left, layer.ofm.width, layer.stride.width, layer.ifm.width);
+  p.bottom = (layer.ofm.height - 1) * layer.stride.height + 1 - p.top - layer.ifm.height;
+  p.right = (layer.ofm.width - 1) * layer.stride.width + 1 - p.left - layer.ifm.width;
+}
+
+/// `ofm.channels` as given, or 0 for those of the input.
+void infer_pad(Layer& layer, const PaddingRule& padding) {
+  const Padding& p = padding.zeros;
+  check(padding.kind == PaddingRule::Kind::kExplicit, "padding", "must be given");
+  for (const std::int64_t side : {p.top, p.left, p.bottom, p.right})
+    check(side >= 0 && side <= kMaxDimension, "padding",
+          fmt::format("must be from 0 to {}, not {}", kMaxDimension, side));
+  if (layer.ofm.channels == 0) layer.ofm.channels = layer.ifm.channels;
+  check(layer.ofm.channels >= layer.ifm.channels, "out_channels",
+        fmt::format("must be at least the {} of the input", layer.ifm.channels));
+  layer.padding = p;
+  layer.ofm.height = layer.ifm.height + p.top + p.bottom;
+  layer.ofm.width = layer.ifm.width + p.left + p.right;
+}
+
+/// `ofm`, `view` and `order` as given.
+void check_transpose(const Layer& layer) {
+  constexpr std::size_t kMaxFactors = 16;
+  check(!layer.view.empty() && layer.view.size() <= kMaxFactors, "view",
+        fmt::format("must have 1 to {} sizes", kMaxFactors));
+  std::int64_t product = 1;
+  for (const std::int64_t size : layer.view) {
+    check(size >= 1 && size <= kMaxFeatureMap / product, "view",
+          fmt::format("must be the {} elements of the input", layer.ifm.num_elements()));
+    product *= size;
+  }
+  check(product == layer.ifm.num_elements(), "view",
+        fmt::format("holds {} elements, the input {}", product, layer.ifm.num_elements()));
+  std::vector<int> sorted = layer.order;
+  std::sort(sorted.begin(), sorted.end());
+  bool is_order = sorted.size() == layer.view.size();
+  for (std::size_t i = 0; is_order && i < sorted.size(); ++i)
+    is_order = sorted[i] == static_cast<int>(i);
+  check(is_order, "order",
+        fmt::format("must hold each number from 0 to {} once", layer.view.size() - 1));
+  for (const std::int64_t size : {layer.ofm.channels, layer.ofm.height, layer.ofm.width})
+    check_range(size, kMaxDimension, "out_size");
+  check(layer.ofm.num_elements() == product, "out_size",
+        fmt::format("an output of {} is not as large as the input", text_of(layer.ofm)));
+}
+
+void infer_block_move(Layer& layer) {
+  check_range(layer.extent, kMaxKernel, "extent");
+  const std::int64_t side = layer.extent;
+  const Shape& in = layer.ifm;
+  if (layer.op == Op::kDepthToSpace) {
+    check(in.channels % (side * side) == 0, "extent",
+          fmt::format("blocks of {} x {} do not divide {} channels", side, side, in.channels));
+    layer.ofm = {in.channels / (side * side), in.height * side, in.width * side};
+  } else {
+    check(in.height % side == 0 && in.width % side == 0, "extent",
+          fmt::format("blocks of {} x {} do not divide a map of {}", side, side, text_of(in)));
+    layer.ofm = {in.channels * side * side, in.height / side, in.width / side};
+  }
+}
+
+void infer_embedding(Layer& layer) {
+  check_range(layer.ofm.channels, kMaxDimension, "out_channels");
+  check(layer.extent >= 1 && layer.extent <= kMaxWeights / layer.ofm.channels, "extent",
+        fmt::format("a table of {} rows has no parameters, or more than {}", layer.extent,
+                    kMaxWeights));
+  layer.ofm.height = layer.ifm.num_elements();
+  layer.ofm.width = 1;
+}
+
 void check_sizes(const Layer& layer) {
   const Shape& ofm = layer.ofm;
   for (const std::int64_t size : {ofm.channels, ofm.height, ofm.width}) {
@@ -131,21 +317,30 @@ void check_sizes(const Layer& layer) {
   // No factor exceeds 2^32 and no product 2^62 (kernels: 2^10 each, channels: 2^20, maps: 2^32).
   check(layer.weight_bytes() <= kMaxWeights, "",
         fmt::format("has {} weights, more than {}", layer.weight_bytes(), kMaxWeights));
-  check(layer.weight_bytes() <= kMaxMacs / (ofm.height * ofm.width), "",
-        fmt::format("needs more than {} MACs", kMaxMacs));
+  const Shape& positions = layer.op == Op::kConvTranspose2d ? layer.ifm : ofm;
+  const bool has_too_many =
+      layer.op == Op::kMatmul
+          ? layer.depth() > kMaxMacs / ofm.num_elements()
+          : layer.weight_bytes() > kMaxMacs / (positions.height * positions.width);
+  check(!has_too_many, "", fmt::format("needs more than {} MACs", kMaxMacs));
 }
 
 }  // namespace
 
 void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Shape>& inputs) {
-  check(!inputs.empty(), "inputs", "must not be empty");
-  check(inputs.size() == 1 || layer.is_elementwise() || layer.op == Op::kConcat, "inputs",
+  check(inputs.empty() == layer.is_source(), "inputs",
+        layer.is_source() ? fmt::format("{} reads nothing", to_string(layer.op))
+                          : "must not be empty");
+  const bool takes_several = layer.is_elementwise() || layer.op == Op::kConcat ||
+                             layer.op == Op::kMatmul || layer.op == Op::kHost;
+  check(inputs.size() <= 1 || takes_several, "inputs",
         fmt::format("{} takes one input, not {}", to_string(layer.op), inputs.size()));
-  check(!layer.moves_channels() || layer.activation == Activation::kNone, "activation",
-        fmt::format("{} has no activation", to_string(layer.op)));
-  layer.ifm = inputs[0];
+  check(layer.activation == Activation::kNone || !(layer.moves_data() || layer.is_source()),
+        "activation", fmt::format("{} has no activation", to_string(layer.op)));
+  layer.ifm = inputs.empty() ? layer.ofm : inputs[0];
   switch (layer.op) {
     case Op::kConv2d:
+    case Op::kConvTranspose2d:
       infer_conv2d(layer, padding);
       break;
     case Op::kDepthwiseConv2d:
@@ -163,7 +358,13 @@ void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Sh
       break;
     case Op::kAdd:
     case Op::kMul:
+    case Op::kSub:
+    case Op::kDiv:
+    case Op::kMaximum:
       infer_elementwise(layer, inputs);
+      break;
+    case Op::kMatmul:
+      infer_matmul(layer, inputs);
       break;
     case Op::kConcat:
       infer_concat(layer, inputs);
@@ -174,6 +375,42 @@ void infer_shapes(Layer& layer, const PaddingRule& padding, const std::vector<Sh
     case Op::kChannelShuffle:
       infer_channel_shuffle(layer);
       break;
+    case Op::kResize:
+      infer_resize(layer);
+      break;
+    case Op::kReduce:
+      check_reduction(layer);
+      break;
+    case Op::kSoftmax:
+    case Op::kLayerNorm:
+    case Op::kGroupNorm:
+      check_groups(layer);
+      layer.ofm = layer.ifm;
+      break;
+    case Op::kLrn:
+      check_range(layer.extent, kMaxDimension, "extent");
+      layer.ofm = layer.ifm;
+      break;
+    case Op::kSlice:
+      infer_slice(layer);
+      break;
+    case Op::kPad:
+      infer_pad(layer, padding);
+      break;
+    case Op::kTranspose:
+      check_transpose(layer);
+      break;
+    case Op::kDepthToSpace:
+    case Op::kSpaceToDepth:
+      infer_block_move(layer);
+      break;
+    case Op::kEmbedding:
+      infer_embedding(layer);
+      break;
+    case Op::kInput:
+    case Op::kConstant:
+    case Op::kHost:
+      break;  // as given
   }
   check_sizes(layer);
 }

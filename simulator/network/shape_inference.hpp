@@ -24,7 +24,7 @@ struct PaddingRule {
   enum class Kind { kSame, kValid, kExplicit };
 
   Kind kind = Kind::kSame;
-  Padding zeros;  // of kExplicit
+  Padding zeros;  // of kExplicit; the far end of conv_transpose2d may be negative
 
   static PaddingRule same() { return {}; }
   static PaddingRule valid() { return {Kind::kValid, {}}; }
@@ -33,11 +33,15 @@ struct PaddingRule {
 
 /// Infers ifm, ofm and the effective padding of `layer` from the shapes of its inputs.
 ///
-/// On entry op, window fields, groups and first_channel are set, and ofm.channels for conv2d,
-/// fully_connected and channel_split.
+/// On entry op, window fields, groups, axis, extent, view, order, transposed and first_channel are
+/// set, and of the output what the op does not determine: its channels (conv2d, conv_transpose2d,
+/// fully_connected, channel_split, embedding; pad, where 0 is as many as the input has), its rows
+/// and columns (resize), or all (reduce, slice, transpose, input, constant, host). A slice has its
+/// first row and column as negative `layer.padding`.
 ///   output size  floor((in + begin + end - extent) / stride) + 1, extent = dilation (kernel-1) + 1
 ///   same         zeros of extent - 1 in all, the smaller half at the beginning: (k-1)/2 dilation
 ///                on both sides of an odd kernel, the output is ceil(in / stride)
+/// of conv_transpose2d  (in - 1) stride + extent - begin - end; same: in x stride
 /// Afterwards the padding at the end is reduced by (in + begin + end - extent) mod stride.
 ///
 /// Throws LayerError for sizes that do not match, or exceed network/limits.hpp.

@@ -23,7 +23,11 @@ Json json_of(double value) { return value; }
 Json json_of(Op value) { return std::string(to_string(value)); }
 Json json_of(bool value) { return value ? 1 : 0; }  // as in layers.csv
 Json json_of(const KernelSize& value) { return to_string(value); }
+Json json_of(const Steps& value) {
+  return value.are_equal() ? Json(value.height) : Json(to_string(value));
+}
 Json json_of(const Padding& value) { return to_string(value); }
+Json json_of(Activation value) { return std::string(to_string(value)); }
 
 Json json_of(const TraceRow& row) {
   Json json;

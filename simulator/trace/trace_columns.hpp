@@ -12,7 +12,8 @@ namespace tilewake {
 
 using TraceField =
     std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
-                 double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*, Padding TraceRow::*>;
+                 double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*, Steps TraceRow::*,
+                 Padding TraceRow::*, Activation TraceRow::*>;
 
 struct TraceColumn {
   std::string_view name;
@@ -69,6 +70,8 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"padding", &TraceRow::padding},
     {"first_channel", &TraceRow::first_channel},
     {"bias", &TraceRow::bias},
+    {"activation", &TraceRow::activation},
+    {"detail", &TraceRow::detail},
     {"network", &TraceRow::network},
     {"machine", &TraceRow::machine},
     {"version", &TraceRow::version},

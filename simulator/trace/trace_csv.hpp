@@ -12,7 +12,7 @@
 namespace tilewake {
 
 /// Incremented whenever a column is added, removed or changes meaning.
-inline constexpr int kTraceVersion = 4;
+inline constexpr int kTraceVersion = 5;
 
 /// The text of layers.csv: `# tilewake-trace v4`, a header line and one CSV line per row.
 std::string trace_csv(const std::vector<TraceRow>& rows);

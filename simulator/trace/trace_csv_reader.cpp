@@ -197,6 +197,13 @@ class Reader {
     value = found->second;
   }
 
+  void parse(const std::string& text, Activation& value) const {
+    const auto* found = std::find_if(kActivationNames.begin(), kActivationNames.end(),
+                                     [&](const auto& entry) { return entry.first == text; });
+    if (found == kActivationNames.end()) refuse(text, "an activation");
+    value = found->second;
+  }
+
   void parse(const std::string& text, std::int64_t& value) const {
     if (!parse_whole(text, value) || value < 0 || value > kMaxValue) {
       refuse(text, fmt::format("an integer from 0 to {}", kMaxValue));
@@ -210,6 +217,17 @@ class Reader {
         !parse_whole(std::string_view(text).substr(cross + 1), value.width) || value.height < 1 ||
         value.width < 1) {
       refuse(text, "HEIGHTxWIDTH");
+    }
+  }
+
+  void parse(const std::string& text, Steps& value) const {
+    const std::string_view all = text;
+    const std::size_t cross = all.find('x');
+    const bool is_one = cross == std::string::npos;
+    if (!parse_whole(all.substr(0, cross), value.height) ||
+        !parse_whole(is_one ? all : all.substr(cross + 1), value.width) || value.height < 1 ||
+        value.width < 1) {
+      refuse(text, "a number or HEIGHTxWIDTH");
     }
   }
 

@@ -30,7 +30,9 @@ class RowWriter {
   void append(const std::string& value) { append_text(csv_field(value)); }
   void append(Op value) { append_text(to_string(value)); }
   void append(const KernelSize& value) { append_text(to_string(value)); }
+  void append(const Steps& value) { append_text(to_string(value)); }
   void append(const Padding& value) { append_text(to_string(value)); }
+  void append(Activation value) { append_text(to_string(value)); }
   void append(bool value) { text_.push_back(value ? '1' : '0'); }
   void append(std::int64_t value) { append_number(value); }
   void append(double value) { append_number(value); }  // shortest text that round-trips

@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <numeric>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/network/limits.hpp"
 #include "simulator/network/network_builder.hpp"
+#include "simulator/network/op_names.hpp"
 #include "simulator/trace/trace_columns.hpp"
 
 namespace tilewake {
@@ -19,6 +23,7 @@ namespace {
 
 // Not allowed in names (check_name); reserved name (NetworkBuilder::add).
 constexpr char kInputSeparator = ';';
+constexpr char kDetailSeparator = ';';
 constexpr std::string_view kNetworkInputName = "input";
 
 // Keys of NetworkBuilder::add with another name in the trace.
@@ -49,10 +54,58 @@ std::string inputs_text(const Network& network, const Layer& layer) {
 }
 
 /// The explicit zeros of a network file for an effective padding: a negative side had zero.
-PaddingRule rule_of(Padding padding) {
-  padding.bottom = std::max<std::int64_t>(padding.bottom, 0);
-  padding.right = std::max<std::int64_t>(padding.right, 0);
+PaddingRule rule_of(Op op, Padding padding) {
+  if (op != Op::kConvTranspose2d) {
+    padding.bottom = std::max<std::int64_t>(padding.bottom, 0);
+    padding.right = std::max<std::int64_t>(padding.right, 0);
+  }
   return PaddingRule::explicit_zeros(padding);
+}
+
+/// `TraceRow::detail`: "key=value" by ';', where a value differs from its default.
+std::string detail_text(const Network& network, const Layer& layer) {
+  std::vector<std::string> words;
+  if (layer.axis != Axis::kChannels) words.push_back(fmt::format("axis={}", to_string(layer.axis)));
+  if (layer.extent != 1) words.push_back(fmt::format("extent={}", layer.extent));
+  if (layer.transposed) words.emplace_back("transposed=1");
+  if (!layer.view.empty()) words.push_back(fmt::format("view={}", fmt::join(layer.view, "x")));
+  if (!layer.order.empty()) words.push_back(fmt::format("order={}", fmt::join(layer.order, "/")));
+  if (layer.weights_of >= 0) words.push_back(fmt::format("weights_of={}", layer.weights_of));
+  // Where the first layer does not tell.
+  const Layer& first = network.layers.front();
+  if (&layer == &first && (first.inputs.empty() || first.inputs[0] != kNetworkInput ||
+                           first.ifm != network.input)) {
+    const Shape& shape = network.input;
+    words.push_back(fmt::format("input={}x{}x{}", shape.channels, shape.height, shape.width));
+  }
+  return fmt::format("{}", fmt::join(words, std::string(1, kDetailSeparator)));
+}
+
+/// The integers of "3x4x5"; empty where it is none, or has too many.
+std::vector<std::int64_t> integers_of(std::string_view text, char separator) {
+  constexpr std::size_t kMaxCount = 16;
+  std::vector<std::int64_t> values;
+  while (values.size() < kMaxCount) {
+    const std::size_t end = std::min(text.find(separator), text.size());
+    std::int64_t value = 0;
+    const auto [last, error] = std::from_chars(text.data(), text.data() + end, value);
+    if (error != std::errc() || last != text.data() + end) return {};
+    values.push_back(value);
+    if (end == text.size()) return values;
+    text.remove_prefix(end + 1);
+  }
+  return {};
+}
+
+/// The value of `key` in a detail; empty without.
+std::string_view detail_of(std::string_view detail, std::string_view key) {
+  while (!detail.empty()) {
+    const std::string_view word = detail.substr(0, detail.find(kDetailSeparator));
+    if (word.size() > key.size() && word.starts_with(key) && word[key.size()] == '=')
+      return word.substr(key.size() + 1);
+    detail.remove_prefix(std::min(word.size() + 1, detail.size()));
+  }
+  return {};
 }
 
 /// Rebuilds the network of the rows `begin` to `end` of a trace.
@@ -71,7 +124,7 @@ class Rebuilder {
     NetworkBuilder builder = begin_network();
     for (const std::size_t row : row_of_layer_) {
       try {
-        builder.add(layer_of(builder, row), rule_of(at(row).padding));
+        builder.add(layer_of(builder, row), rule_of(at(row).op, at(row).padding));
       } catch (const LayerError& e) {
         trace_.fail(row, column_of(e.key()), e.what());
       }
@@ -118,8 +171,11 @@ class Rebuilder {
   NetworkBuilder begin_network() const {
     const std::size_t row = row_of_layer_.front();
     const TraceRow& first = at(row);
+    const std::vector<std::int64_t> given = integers_of(detail_of(first.detail, "input"), 'x');
+    const Shape input = given.size() == 3 ? Shape{given[0], given[1], given[2]}
+                                          : Shape{first.ic, first.ih, first.iw};
     try {
-      return {first.network, {first.ic, first.ih, first.iw}};
+      return {first.network, input};
     } catch (const LayerError& e) {
       trace_.fail(row, e.key() == "input" ? "ic" : "network", e.what());
     }
@@ -134,23 +190,41 @@ class Rebuilder {
     layer.block = measured.block;
     layer.op = measured.op;
     layer.inputs = inputs_of(builder, row);
-    layer.ofm.channels = measured.oc;
-    if (layer.op == Op::kConv2d || layer.op == Op::kChannelShuffle) layer.groups = measured.groups;
-    if (layer.op == Op::kChannelSplit) layer.first_channel = measured.first_channel;
-    if (layer.has_weights()) layer.bias = measured.bias;
-    if (layer.op == Op::kConv2d || layer.op == Op::kDepthwiseConv2d || layer.op == Op::kMaxPool ||
-        layer.op == Op::kAvgPool) {
-      layer.kernel_height = measured.kernel.height;
-      layer.kernel_width = measured.kernel.width;
-      layer.stride = measured.stride;
-      layer.dilation = measured.dilation;
-    }
+    layer.ofm = {measured.oc, measured.oh, measured.ow};
+    layer.groups = measured.groups;
+    layer.first_channel = measured.first_channel;
+    if (layer.has_weights() || layer.is_norm()) layer.bias = measured.bias;
+    layer.activation = measured.activation;
+    layer.kernel_height = measured.kernel.height;
+    layer.kernel_width = measured.kernel.width;
+    layer.stride = measured.stride;
+    layer.dilation = measured.dilation;
+    if (layer.op == Op::kSlice) layer.padding = {measured.padding.top, measured.padding.left, 0, 0};
+    read_detail(measured.detail, layer);
     return layer;
+  }
+
+  /// What cannot be read keeps its default, and check_descriptions() tells.
+  static void read_detail(std::string_view detail, Layer& layer) {
+    for (const auto& [name, axis] : kAxisNames) {
+      if (detail_of(detail, "axis") == name) layer.axis = axis;
+    }
+    const auto number = [&](std::string_view key, std::int64_t fallback) {
+      const std::vector<std::int64_t> values = integers_of(detail_of(detail, key), kDetailSeparator);
+      return values.size() == 1 ? values[0] : fallback;
+    };
+    layer.extent = number("extent", 1);
+    layer.transposed = number("transposed", 0) == 1;
+    layer.view = integers_of(detail_of(detail, "view"), 'x');
+    for (const std::int64_t factor : integers_of(detail_of(detail, "order"), '/'))
+      layer.order.push_back(static_cast<int>(std::clamp<std::int64_t>(factor, -1, 99)));
+    layer.weights_of = static_cast<int>(std::clamp<std::int64_t>(number("weights_of", -1), -1, kMaxLayers));
   }
 
   std::vector<int> inputs_of(const NetworkBuilder& builder, std::size_t row) const {
     std::vector<int> inputs;
     const std::string& text = at(row).inputs;
+    if (text.empty()) return inputs;
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(kInputSeparator, begin), text.size());
       const std::string name = text.substr(begin, end - begin);
@@ -228,7 +302,9 @@ void describe_layer(const Network& network, int index, TraceRow& row) {
   row.dilation = layer.dilation;
   row.padding = layer.padding;
   row.first_channel = layer.first_channel;
-  row.bias = layer.has_weights() && layer.bias;
+  row.bias = (layer.has_weights() || layer.is_norm()) && layer.bias;
+  row.activation = layer.activation;
+  row.detail = detail_text(network, layer);
   row.network = network.name;
 }
 

@@ -9,6 +9,11 @@ std::string to_string(const KernelSize& kernel) {
   return fmt::format("{}x{}", kernel.height, kernel.width);
 }
 
+std::string to_string(const Steps& steps) {
+  return steps.are_equal() ? fmt::format("{}", steps.height)
+                           : fmt::format("{}x{}", steps.height, steps.width);
+}
+
 std::string to_string(const Padding& padding) {
   return fmt::format("{}/{}/{}/{}", padding.top, padding.left, padding.bottom, padding.right);
 }

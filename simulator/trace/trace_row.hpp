@@ -25,7 +25,7 @@ struct TraceRow {
   std::int64_t ic = 0, ih = 0, iw = 0;
   std::int64_t oc = 0, oh = 0, ow = 0;
   KernelSize kernel;
-  std::int64_t stride = 1;
+  Steps stride;
   std::int64_t groups = 1;
   std::int64_t macs = 0;
   std::int64_t effective_macs = 0;
@@ -58,10 +58,12 @@ struct TraceRow {
   std::int64_t num_layers = 0;  // Network::layers
   std::int64_t batch = 1;       // images; shapes are of one, MACs, cycles and bytes of all
   std::string inputs;           // names joined by ';', "input" is the network input
-  std::int64_t dilation = 1;
+  Steps dilation;
   Padding padding;
   std::int64_t first_channel = 0;
   bool bias = false;  // always false for an op without weights
+  Activation activation = Activation::kNone;
+  std::string detail;  // what only some ops have: "axis=rows", "view=2x8x49;order=1/0/2"
   std::string network;
   std::string machine;  // machine_id()
   std::string version;  // of the tool that simulated it
@@ -70,8 +72,9 @@ struct TraceRow {
   friend bool operator==(const TraceRow&, const TraceRow&) = default;
 };
 
-/// As in layers.csv: `3x3`, and `1/1/0/1` for top, left, bottom and right.
+/// As in layers.csv: `3x3`, `2` (or `2x1` where they differ), and `1/1/0/1` for top, left, bottom and right.
 std::string to_string(const KernelSize& kernel);
+std::string to_string(const Steps& steps);
 std::string to_string(const Padding& padding);
 
 /// The first inconsistency of `row` ("total_cycles: ..."), or empty. Checked:

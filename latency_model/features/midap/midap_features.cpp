@@ -64,8 +64,8 @@ int class_of(const Node& node, const Layer& layer) {
       return kAdd;
     case Op::kMul:
       return kMul;
-    case Op::kConcat:
-      return kFusedLayer;
+    default:
+      return kFusedLayer;  // concat; MIDAP has no other ops
   }
   return kFusedLayer;
 }

@@ -40,14 +40,9 @@ int class_of(Op op) {
     case Op::kAvgPool:
     case Op::kGlobalAvgPool:
       return kTiledPool;
-    case Op::kAdd:
-    case Op::kMul:
-    case Op::kConcat:
-    case Op::kChannelSplit:
-    case Op::kChannelShuffle:
-      break;
+    default:
+      return kTiledElementwise;
   }
-  return kTiledElementwise;
 }
 
 class TiledFeatures : public FeatureExtractor {

@@ -39,11 +39,28 @@ NodeType type_of(const Layer& layer) {
       return NodeType::kElementwise;
     case Op::kConcat:
       return NodeType::kConcat;
+    default:
+      throw InputError(fmt::format("layer {}: MIDAP has no {}", layer.name, to_string(layer.op)));
   }
-  throw InputError(layer.name + ": unknown op");
+}
+
+/// What the published compiler and simulator have no rule for.
+void check_supported(const Layer& layer) {
+  const auto refuse = [&](const char* what) {
+    throw InputError(fmt::format("layer {}: MIDAP has no {}", layer.name, what));
+  };
+  if (!layer.stride.are_equal()) refuse("strides that differ between rows and columns");
+  const bool is_line = layer.kernel_height == 1 || layer.kernel_width == 1;
+  if (!is_line && !layer.dilation.are_equal()) refuse("dilations that differ between rows and columns");
+  if (layer.axis != Axis::kChannels) refuse("concat of rows or columns");
+  if (layer.weights_of >= 0) refuse("weights that two layers share");
+  for (std::size_t i = 1; i < layer.inputs.size(); ++i) {
+    if (layer.inputs[i] == layer.inputs[0]) refuse("layer that reads the same map twice");
+  }
 }
 
 Node make_node(int id, const Layer& layer) {
+  check_supported(layer);
   Node node;
   node.id = id;
   node.tensor = id;
@@ -56,8 +73,8 @@ Node make_node(int id, const Layer& layer) {
   node.op_channels = node.channels = layer.ofm.channels;
   node.kernel_width = layer.kernel_width;
   node.kernel_height = layer.kernel_height;
-  node.stride = layer.stride;
-  node.dilation = layer.dilation;
+  node.stride = layer.stride.height;
+  node.dilation = layer.kernel_height > 1 ? layer.dilation.height : layer.dilation.width;
   node.padding = layer.padding;
   node.first_channel = layer.first_channel;
   node.has_bias = layer.has_weights() && layer.bias;

@@ -24,14 +24,9 @@ TileExtent extent_of(const Layer& layer, std::int64_t batch) {
     case Op::kMaxPool:
     case Op::kAvgPool:
       return {layer.ofm.channels, pixels, 1, taps};
-    case Op::kAdd:
-    case Op::kMul:
-    case Op::kConcat:
-    case Op::kChannelSplit:
-    case Op::kChannelShuffle:
-      break;
+    default:
+      return {layer.ofm.channels, pixels, 1, 1};
   }
-  return {layer.ofm.channels, pixels, 1, 1};
 }
 
 }  // namespace
@@ -53,7 +48,7 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64
       bias_bytes_(layer.has_weights() && layer.bias ? bias_bytes : 0) {
   if (moves_window()) {
     taps_ = kernel_height_ * kernel_width_;
-    has_window_ = taps_ > 1 || stride_ > 1 || ifm_.height != ofm_.height ||
+    has_window_ = taps_ > 1 || stride_ != Steps(1) || ifm_.height != ofm_.height ||
                   ifm_.width != ofm_.width || pad_top_ != 0 || pad_left_ != 0;
   }
 }
@@ -64,13 +59,15 @@ bool TileProblem::moves_window() const {
 }
 
 bool TileProblem::is_3x3_of_stride_1() const {
-  return op_ == Op::kConv2d && kernel_height_ == 3 && kernel_width_ == 3 && stride_ == 1 &&
-         dilation_ == 1 && extent_.groups == 1;
+  return op_ == Op::kConv2d && kernel_height_ == 3 && kernel_width_ == 3 && stride_ == Steps(1) &&
+         dilation_ == Steps(1) && extent_.groups == 1;
 }
 
 TileProblem TileProblem::transposed() const {
   TileProblem other = *this;
   std::swap(other.kernel_height_, other.kernel_width_);
+  std::swap(other.stride_.height, other.stride_.width);
+  std::swap(other.dilation_.height, other.dilation_.width);
   std::swap(other.pad_top_, other.pad_left_);
   std::swap(other.ifm_.height, other.ifm_.width);
   std::swap(other.ofm_.height, other.ofm_.width);
@@ -122,15 +119,15 @@ MapBox TileProblem::tap_box(TileRange depth) const {
 }
 
 TileRange TileProblem::input_rows(TileRange rows, TileRange taps) const {
-  const std::int64_t first = rows.begin * stride_ - pad_top_ + taps.begin * dilation_;
-  const std::int64_t end = (rows.end - 1) * stride_ - pad_top_ + (taps.end - 1) * dilation_ + 1;
+  const std::int64_t first = rows.begin * stride_.height - pad_top_ + taps.begin * dilation_.height;
+  const std::int64_t end = (rows.end - 1) * stride_.height - pad_top_ + (taps.end - 1) * dilation_.height + 1;
   const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.height);
   return {begin, std::clamp(end, begin, ifm_.height)};
 }
 
 TileRange TileProblem::input_columns(TileRange columns, TileRange taps) const {
-  const std::int64_t first = columns.begin * stride_ - pad_left_ + taps.begin * dilation_;
-  const std::int64_t end = (columns.end - 1) * stride_ - pad_left_ + (taps.end - 1) * dilation_ + 1;
+  const std::int64_t first = columns.begin * stride_.width - pad_left_ + taps.begin * dilation_.width;
+  const std::int64_t end = (columns.end - 1) * stride_.width - pad_left_ + (taps.end - 1) * dilation_.width + 1;
   const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.width);
   return {begin, std::clamp(end, begin, ifm_.width)};
 }
@@ -227,8 +224,10 @@ std::size_t TileProblem::hash() const {
                                    extent_.depth,
                                    kernel_height_,
                                    kernel_width_,
-                                   stride_,
-                                   dilation_,
+                                   stride_.height,
+                                   stride_.width,
+                                   dilation_.height,
+                                   dilation_.width,
                                    pad_top_,
                                    pad_left_,
                                    ifm_.height,

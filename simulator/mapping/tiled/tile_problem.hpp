@@ -93,13 +93,15 @@ class TileProblem {
   bool has_window() const { return has_window_; }
   const Shape& ofm() const { return ofm_; }
   /// Whether the window is square, so that rows and columns can be swapped.
-  bool has_square_window() const { return kernel_height_ == kernel_width_; }
+  bool has_square_window() const {
+    return kernel_height_ == kernel_width_ && stride_.are_equal() && dilation_.are_equal();
+  }
   /// The problem with rows and columns swapped.
   TileProblem transposed() const;
   /// Whether rows and columns are alike: then no order of pixels is better by columns.
   bool is_symmetric() const {
     return ifm_.height == ifm_.width && ofm_.height == ofm_.width &&
-           kernel_height_ == kernel_width_ && pad_top_ == pad_left_;
+           has_square_window() && pad_top_ == pad_left_;
   }
 
   /// Whether it is a convolution whose windows overlap as minimal filtering needs it: 3 x 3 taps,
@@ -168,8 +170,8 @@ class TileProblem {
   std::int64_t taps_ = 1;
   std::int64_t kernel_height_ = 1;
   std::int64_t kernel_width_ = 1;
-  std::int64_t stride_ = 1;
-  std::int64_t dilation_ = 1;
+  Steps stride_;
+  Steps dilation_;
   std::int64_t pad_top_ = 0;
   std::int64_t pad_left_ = 0;
   bool has_window_ = false;

@@ -93,6 +93,9 @@ class TiledMapper {
 
   void map_node(int index) {
     const Layer& l = layer(index);
+    if (static_cast<int>(l.op) > static_cast<int>(Op::kChannelShuffle)) {
+      throw InputError(fmt::format("layer {}: {} is not modelled yet", l.name, to_string(l.op)));
+    }
     TiledLayer tiled{
         index, TileProblem(l, machine_.memory.accumulator_bytes, network_.batch), {}, {}};
     int first = l.inputs[0];

@@ -57,11 +57,7 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       cycles += loop_nest_cycles(vectors_of(extent.groups) * extent.pixels, extent.depth,
                                  efficiency.pool);
       break;
-    case Op::kAdd:
-    case Op::kMul:
-    case Op::kConcat:
-    case Op::kChannelSplit:
-    case Op::kChannelShuffle:
+    default:
       cycles += loop_nest_cycles(vectors_of(extent.num_outputs()), 1, efficiency.elementwise);
       return cycles;
   }

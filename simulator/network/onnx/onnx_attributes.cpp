@@ -42,17 +42,6 @@ std::vector<std::int64_t> sizes_attribute(const OnnxNode& node, std::string_view
   return *given;
 }
 
-/// The one value for both directions; a direction in which a window has one place only, or one tap,
-/// has no say.
-std::int64_t common(const char* name, const std::vector<std::int64_t>& values, bool rows_matter,
-                    bool columns_matter) {
-  if (values[0] != values[1] && rows_matter && columns_matter) {
-    throw InputError(fmt::format("{} {} x {} differ; a layer here has one for both directions",
-                                 name, values[0], values[1]));
-  }
-  return rows_matter ? values[0] : values[1];
-}
-
 struct Side {
   std::int64_t begin = 0;
   std::int64_t end = 0;
@@ -119,20 +108,22 @@ PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
     layer.kernel_height = kernel[0];
     layer.kernel_width = kernel[1];
   }
-  layer.dilation = common("dilations", dilations, layer.kernel_height > 1, layer.kernel_width > 1);
-  layer.stride = common("strides", strides, true, true);
+  // A window of one tap has none to set apart.
+  layer.dilation = {layer.kernel_height > 1 ? dilations[0] : 1,
+                    layer.kernel_width > 1 ? dilations[1] : 1};
+  layer.stride = {strides[0], strides[1]};
 
   const std::int64_t height = shape.height + around.top + around.bottom;
   const std::int64_t width = shape.width + around.left + around.right;
-  const std::int64_t extent_rows = layer.dilation * (layer.kernel_height - 1) + 1;
-  const std::int64_t extent_columns = layer.dilation * (layer.kernel_width - 1) + 1;
+  const std::int64_t extent_rows = layer.dilation.height * (layer.kernel_height - 1) + 1;
+  const std::int64_t extent_columns = layer.dilation.width * (layer.kernel_width - 1) + 1;
   const std::string_view mode = text_attribute(node, "auto_pad", "NOTSET");
   Side rows;
   Side columns;
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
     const bool upper = mode == "SAME_UPPER";
-    rows = same_zeros(height, extent_rows, layer.stride, upper);
-    columns = same_zeros(width, extent_columns, layer.stride, upper);
+    rows = same_zeros(height, extent_rows, layer.stride.height, upper);
+    columns = same_zeros(width, extent_columns, layer.stride.width, upper);
   } else if (mode == "NOTSET" || mode.empty()) {
     const auto pads = sizes_attribute(node, "pads", 4, 0, 0, kMaxDimension);
     rows = {pads[0], pads[2]};
@@ -141,8 +132,8 @@ PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
     throw InputError("auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
   }
   if (integer_attribute(node, "ceil_mode", 0) != 0) {
-    rows.end = ceil_zeros(height, rows, extent_rows, layer.stride);
-    columns.end = ceil_zeros(width, columns, extent_columns, layer.stride);
+    rows.end = ceil_zeros(height, rows, extent_rows, layer.stride.height);
+    columns.end = ceil_zeros(width, columns, extent_columns, layer.stride.width);
   }
   return PaddingRule::explicit_zeros({rows.begin + around.top, columns.begin + around.left,
                                       rows.end + around.bottom, columns.end + around.right});

@@ -49,7 +49,7 @@ void add_attribute(onnx::NodeProto& node, std::string_view name, const Dims& val
 void add_window_attributes(onnx::NodeProto& node, const Layer& layer) {
   const Padding& p = layer.padding;
   add_attribute(node, "kernel_shape", Dims{layer.kernel_height, layer.kernel_width});
-  add_attribute(node, "strides", Dims{layer.stride, layer.stride});
+  add_attribute(node, "strides", Dims{layer.stride.height, layer.stride.width});
   // Negative padding stands for rows that no window reads; ONNX leaves them out by itself.
   add_attribute(
       node, "pads",
@@ -145,7 +145,7 @@ void GraphWriter::add_linear(const Layer& layer, const std::string& output) {
     case Op::kMaxPool:
       return add_max_pool(layer, output);
     case Op::kAvgPool:
-      return layer.dilation == 1 ? add_avg_pool(layer, output)
+      return layer.dilation == Steps(1) ? add_avg_pool(layer, output)
                                  : add_dilated_avg_pool(layer, output);
     case Op::kGlobalAvgPool:
       add_main(layer, "GlobalAveragePool", inputs, output);
@@ -165,6 +165,9 @@ void GraphWriter::add_linear(const Layer& layer, const std::string& output) {
       return add_channel_split(layer, output);
     case Op::kChannelShuffle:
       return add_channel_shuffle(layer, output);
+    default:
+      throw InputError(fmt::format("layer {}: {} cannot be written as ONNX", layer.name,
+                                   to_string(layer.op)));
   }
 }
 
@@ -174,7 +177,7 @@ void GraphWriter::add_convolution(const Layer& layer, const std::string& output,
   inputs.insert(inputs.begin(), input_of(layer));
   onnx::NodeProto& node = add_main(layer, "Conv", inputs, output);
   add_window_attributes(node, layer);
-  add_attribute(node, "dilations", Dims{layer.dilation, layer.dilation});
+  add_attribute(node, "dilations", Dims{layer.dilation.height, layer.dilation.width});
   add_attribute(node, "group", groups);
 }
 
@@ -202,7 +205,7 @@ void GraphWriter::add_dense_as_convolution(const Layer& layer, const std::string
 void GraphWriter::add_max_pool(const Layer& layer, const std::string& output) {
   onnx::NodeProto& node = add_main(layer, "MaxPool", {input_of(layer)}, output);
   add_window_attributes(node, layer);
-  add_attribute(node, "dilations", Dims{layer.dilation, layer.dilation});
+  add_attribute(node, "dilations", Dims{layer.dilation.height, layer.dilation.width});
 }
 
 void GraphWriter::add_avg_pool(const Layer& layer, const std::string& output) {
@@ -223,7 +226,7 @@ void GraphWriter::add_dilated_avg_pool(const Layer& layer, const std::string& ou
       layer, "weight", {layer.ifm.channels, 1, layer.kernel_height, layer.kernel_width}, shares);
   onnx::NodeProto& node = add_main(layer, "Conv", {input_of(layer), weight}, output);
   add_window_attributes(node, layer);
-  add_attribute(node, "dilations", Dims{layer.dilation, layer.dilation});
+  add_attribute(node, "dilations", Dims{layer.dilation.height, layer.dilation.width});
   add_attribute(node, "group", layer.ifm.channels);
 }
 
@@ -295,6 +298,9 @@ void GraphWriter::add_activation(const Layer& layer, const std::string& input,
       add_attribute(node, "alpha", kLeakyReluSlope);
       return;
     }
+    default:
+      throw InputError(fmt::format("layer {}: {} cannot be written as ONNX", layer.name,
+                                   to_string(layer.activation)));
   }
 }
 
