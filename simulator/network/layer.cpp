@@ -73,8 +73,8 @@ std::int64_t Layer::num_effective_macs() const {
   if (op != Op::kConv2d && op != Op::kDepthwiseConv2d) return num_macs();
   const std::int64_t rows = taps_on_input(ofm.height, ifm.height, kernel_height, stride.height,
                                           dilation.height, padding.top);
-  const std::int64_t columns = taps_on_input(ofm.width, ifm.width, kernel_width, stride.width,
-                                             dilation.width, padding.left);
+  const std::int64_t columns =
+      taps_on_input(ofm.width, ifm.width, kernel_width, stride.width, dilation.width, padding.left);
   return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
 }
 

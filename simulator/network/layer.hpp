@@ -116,9 +116,9 @@ inline constexpr int kNetworkInput = -1;
 /// (cubic) in each direction.
 ///
 /// A sequence of tokens is a map of as many rows and one column, with the features of a token as
-/// channels. A matmul has operands a and b. With g groups, output channels o of a group and depth d:
-/// a has g d channels; b has g d channels and o pixels if `transposed`, otherwise g o channels and d
-/// pixels. Its output has g o channels and the pixels of a.
+/// channels. A matmul has operands a and b. With g groups, output channels o of a group and depth
+/// d: a has g d channels; b has g d channels and o pixels if `transposed`, otherwise g o channels
+/// and d pixels. Its output has g o channels and the pixels of a.
 struct Layer {
   std::string name;
   std::string block;  // the block entry that it was expanded from, otherwise empty
@@ -138,14 +138,14 @@ struct Layer {
   /// channel_split and slice: the first channel of the input that is read.
   std::int64_t first_channel = 0;
   Padding padding;
-  bool bias = true;         // of an op with weights; of a norm: it has factors and shifts
-  bool transposed = false;  // matmul: how its second operand lies
+  bool bias = true;             // of an op with weights; of a norm: it has factors and shifts
+  bool transposed = false;      // matmul: how its second operand lies
   Axis axis = Axis::kChannels;  // concat
   /// depth_to_space, space_to_depth: side of a block; lrn: channels of its window; embedding: rows
   /// of its table.
   std::int64_t extent = 1;
-  /// transpose: the input's channels, rows and columns, factored into `view`, and the order of these
-  /// factors in the output.
+  /// transpose: the input's channels, rows and columns, factored into `view`, and the order of
+  /// these factors in the output.
   std::vector<std::int64_t> view;
   std::vector<int> order;
   int weights_of = -1;  // an earlier layer whose weights it uses; -1: it has its own

@@ -61,9 +61,8 @@ void NetworkBuilder::check_weights_of(const Layer& layer) const {
   const auto index = static_cast<std::size_t>(layer.weights_of);
   const bool is_earlier = index < network_.layers.size();
   const Layer* owner = is_earlier ? &network_.layers[index] : nullptr;
-  if (owner == nullptr || owner->weights_of >= 0 || !layer.has_weights() ||
-      owner->op != layer.op || owner->weight_bytes() != layer.weight_bytes() ||
-      owner->bias != layer.bias) {
+  if (owner == nullptr || owner->weights_of >= 0 || !layer.has_weights() || owner->op != layer.op ||
+      owner->weight_bytes() != layer.weight_bytes() || owner->bias != layer.bias) {
     throw LayerError("weights_of",
                      "must be an earlier layer of the same op with as many weights of its own");
   }

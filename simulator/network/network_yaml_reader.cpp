@@ -123,13 +123,13 @@ void visit_strides(YamlFields& fields, Entry& entry, std::int64_t most) {
 
 void visit_window(YamlFields& fields, Entry& entry) {
   visit_strides(fields, entry, kMaxStride);
-  fields.integers("dilation", entry.dilation, 1, kMaxDilation,
-                  {"elements", "distance of the taps"}, 2, kOneOrTwo);
+  fields.integers("dilation", entry.dilation, 1, kMaxDilation, {"elements", "distance of the taps"},
+                  2, kOneOrTwo);
   const bool is_transposed = entry.layer.op == Op::kConvTranspose2d;
-  fields.word_or_integers("padding", entry.padding, kPaddingNames, entry.padding_zeros, 0,
-                          kMaxDimension, 4, "[top, left, bottom, right]",
-                          {"elements", is_transposed ? "cut off the output"
-                                                     : "zeros around the input"});
+  fields.word_or_integers(
+      "padding", entry.padding, kPaddingNames, entry.padding_zeros, 0, kMaxDimension, 4,
+      "[top, left, bottom, right]",
+      {"elements", is_transposed ? "cut off the output" : "zeros around the input"});
   if (is_transposed) {
     fields.integers("output_padding", entry.output_padding, 0, kMaxDimension,
                     {"elements", "rows and columns added at the far end of the output"}, 2,
@@ -189,8 +189,9 @@ void visit_optional(YamlFields& fields, Entry& entry) {
       fields.integer("groups", layer.groups, 1, kMaxDimension,
                      {"", "independent products, such as the heads of attention"});
       fields.flag("transposed", layer.transposed,
-                  {"", "the second operand has the products of an output along its channels, not "
-                       "its pixels"});
+                  {"",
+                   "the second operand has the products of an output along its channels, not "
+                   "its pixels"});
       break;
     case Op::kSoftmax:
     case Op::kLayerNorm:
@@ -321,8 +322,7 @@ void finish_layer(Entry& entry) {
     layer.ofm.width = entry.out_size.back();
   }
   if (layer.op == Op::kResize) layer.kernel_height = layer.kernel_width = entry.taps;
-  if (layer.op == Op::kSlice)
-    layer.padding = {-entry.first.front(), -entry.first.back(), 0, 0};
+  if (layer.op == Op::kSlice) layer.padding = {-entry.first.front(), -entry.first.back(), 0, 0};
 }
 
 /// Adds the entries in order; the inputs of an entry must precede it.

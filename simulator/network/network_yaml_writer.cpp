@@ -80,8 +80,9 @@ std::string special_keys(const Layer& layer) {
     }
     case Op::kSlice:
       return fmt::format(", first: [{}, {}]", -p.top, -p.left) +
-             (layer.stride == Steps(1) ? ""
-                                       : pair_key("stride", layer.stride.height, layer.stride.width));
+             (layer.stride == Steps(1)
+                  ? ""
+                  : pair_key("stride", layer.stride.height, layer.stride.width));
     case Op::kPad:
       return fmt::format(", padding: [{}, {}, {}, {}]", p.top, p.left, p.bottom, p.right);
     case Op::kTranspose:

@@ -369,9 +369,10 @@ class TopologyReader {
     layer.kernel_width = sizes[Column::kFilterWidth];
     layer.stride = {stride, column_stride};
     layer.ofm.channels = sizes[Column::kFilters];
-    Shape map = {sizes[Column::kChannels],
-                 reach(sizes[Column::kMapHeight], layer.kernel_height, stride, "filter height"),
-                 reach(sizes[Column::kMapWidth], layer.kernel_width, column_stride, "filter width")};
+    Shape map = {
+        sizes[Column::kChannels],
+        reach(sizes[Column::kMapHeight], layer.kernel_height, stride, "filter height"),
+        reach(sizes[Column::kMapWidth], layer.kernel_width, column_stride, "filter width")};
     if (name.find("DP") != std::string_view::npos && map.channels > 1) {
       // SCALE-Sim computes such a layer channel by channel, each with all filters.
       layer.groups = map.channels;

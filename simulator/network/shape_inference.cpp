@@ -33,8 +33,8 @@ struct WindowAxis {
 };
 
 WindowAxis infer_axis(const char* side, const PaddingRule& padding, std::int64_t explicit_begin,
-                std::int64_t explicit_end, std::int64_t in, std::int64_t kernel,
-                std::int64_t dilation, std::int64_t stride) {
+                      std::int64_t explicit_end, std::int64_t in, std::int64_t kernel,
+                      std::int64_t dilation, std::int64_t stride) {
   const std::int64_t extent = dilation * (kernel - 1) + 1;
   WindowAxis axis;
   if (padding.kind == PaddingRule::Kind::kSame) {
@@ -223,10 +223,11 @@ void check_reduction(const Layer& layer) {
 
 void check_slice_axis(const char* key, std::int64_t first, std::int64_t count, std::int64_t step,
                       std::int64_t available) {
-  check(first >= 0 && count >= 1 && first < available && (available - 1 - first) / step + 1 >= count,
-        key,
-        fmt::format("{} from {} in steps of {} are not among the {} of the input", count, first,
-                    step, available));
+  check(
+      first >= 0 && count >= 1 && first < available && (available - 1 - first) / step + 1 >= count,
+      key,
+      fmt::format("{} from {} in steps of {} are not among the {} of the input", count, first, step,
+                  available));
 }
 
 /// `ofm`, `stride`, `first_channel` and the near end of `padding` as given.

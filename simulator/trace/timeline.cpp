@@ -347,7 +347,8 @@ class Writer {
         ",\"dram_read_bytes\":{},\"dram_write_bytes\":{},\"op\":\"{}\",\"input\":\"{}x{}x{}\","
         "\"kernel\":\"{}\",\"stride\":{},\"groups\":{},\"output\":\"{}x{}x{}\",\"macs\":{}",
         row.dram_read_bytes, row.dram_write_bytes, to_string(row.op), row.ic, row.ih, row.iw,
-        to_string(row.kernel), stride_json(row.stride), row.groups, row.oc, row.oh, row.ow, row.macs);
+        to_string(row.kernel), stride_json(row.stride), row.groups, row.oc, row.oh, row.ow,
+        row.macs);
   }
 
   // Valid: to_json rejects events of unknown layers.

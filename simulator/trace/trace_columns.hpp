@@ -10,10 +10,9 @@
 
 namespace tilewake {
 
-using TraceField =
-    std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
-                 double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*, Steps TraceRow::*,
-                 Padding TraceRow::*, Activation TraceRow::*>;
+using TraceField = std::variant<std::string TraceRow::*, Op TraceRow::*, std::int64_t TraceRow::*,
+                                double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*,
+                                Steps TraceRow::*, Padding TraceRow::*, Activation TraceRow::*>;
 
 struct TraceColumn {
   std::string_view name;

@@ -73,8 +73,8 @@ std::string detail_text(const Network& network, const Layer& layer) {
   if (layer.weights_of >= 0) words.push_back(fmt::format("weights_of={}", layer.weights_of));
   // Where the first layer does not tell.
   const Layer& first = network.layers.front();
-  if (&layer == &first && (first.inputs.empty() || first.inputs[0] != kNetworkInput ||
-                           first.ifm != network.input)) {
+  if (&layer == &first &&
+      (first.inputs.empty() || first.inputs[0] != kNetworkInput || first.ifm != network.input)) {
     const Shape& shape = network.input;
     words.push_back(fmt::format("input={}x{}x{}", shape.channels, shape.height, shape.width));
   }
@@ -210,7 +210,8 @@ class Rebuilder {
       if (detail_of(detail, "axis") == name) layer.axis = axis;
     }
     const auto number = [&](std::string_view key, std::int64_t fallback) {
-      const std::vector<std::int64_t> values = integers_of(detail_of(detail, key), kDetailSeparator);
+      const std::vector<std::int64_t> values =
+          integers_of(detail_of(detail, key), kDetailSeparator);
       return values.size() == 1 ? values[0] : fallback;
     };
     layer.extent = number("extent", 1);
@@ -218,7 +219,8 @@ class Rebuilder {
     layer.view = integers_of(detail_of(detail, "view"), 'x');
     for (const std::int64_t factor : integers_of(detail_of(detail, "order"), '/'))
       layer.order.push_back(static_cast<int>(std::clamp<std::int64_t>(factor, -1, 99)));
-    layer.weights_of = static_cast<int>(std::clamp<std::int64_t>(number("weights_of", -1), -1, kMaxLayers));
+    layer.weights_of =
+        static_cast<int>(std::clamp<std::int64_t>(number("weights_of", -1), -1, kMaxLayers));
   }
 
   std::vector<int> inputs_of(const NetworkBuilder& builder, std::size_t row) const {

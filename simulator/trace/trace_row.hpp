@@ -72,7 +72,8 @@ struct TraceRow {
   friend bool operator==(const TraceRow&, const TraceRow&) = default;
 };
 
-/// As in layers.csv: `3x3`, `2` (or `2x1` where they differ), and `1/1/0/1` for top, left, bottom and right.
+/// As in layers.csv: `3x3`, `2` (or `2x1` where they differ), and `1/1/0/1` for top, left, bottom
+/// and right.
 std::string to_string(const KernelSize& kernel);
 std::string to_string(const Steps& steps);
 std::string to_string(const Padding& padding);

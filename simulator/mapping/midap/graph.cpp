@@ -51,7 +51,8 @@ void check_supported(const Layer& layer) {
   };
   if (!layer.stride.are_equal()) refuse("strides that differ between rows and columns");
   const bool is_line = layer.kernel_height == 1 || layer.kernel_width == 1;
-  if (!is_line && !layer.dilation.are_equal()) refuse("dilations that differ between rows and columns");
+  if (!is_line && !layer.dilation.are_equal())
+    refuse("dilations that differ between rows and columns");
   if (layer.axis != Axis::kChannels) refuse("concat of rows or columns");
   if (layer.weights_of >= 0) refuse("weights that two layers share");
   for (std::size_t i = 1; i < layer.inputs.size(); ++i) {

@@ -120,14 +120,17 @@ MapBox TileProblem::tap_box(TileRange depth) const {
 
 TileRange TileProblem::input_rows(TileRange rows, TileRange taps) const {
   const std::int64_t first = rows.begin * stride_.height - pad_top_ + taps.begin * dilation_.height;
-  const std::int64_t end = (rows.end - 1) * stride_.height - pad_top_ + (taps.end - 1) * dilation_.height + 1;
+  const std::int64_t end =
+      (rows.end - 1) * stride_.height - pad_top_ + (taps.end - 1) * dilation_.height + 1;
   const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.height);
   return {begin, std::clamp(end, begin, ifm_.height)};
 }
 
 TileRange TileProblem::input_columns(TileRange columns, TileRange taps) const {
-  const std::int64_t first = columns.begin * stride_.width - pad_left_ + taps.begin * dilation_.width;
-  const std::int64_t end = (columns.end - 1) * stride_.width - pad_left_ + (taps.end - 1) * dilation_.width + 1;
+  const std::int64_t first =
+      columns.begin * stride_.width - pad_left_ + taps.begin * dilation_.width;
+  const std::int64_t end =
+      (columns.end - 1) * stride_.width - pad_left_ + (taps.end - 1) * dilation_.width + 1;
   const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.width);
   return {begin, std::clamp(end, begin, ifm_.width)};
 }

@@ -100,8 +100,8 @@ class TileProblem {
   TileProblem transposed() const;
   /// Whether rows and columns are alike: then no order of pixels is better by columns.
   bool is_symmetric() const {
-    return ifm_.height == ifm_.width && ofm_.height == ofm_.width &&
-           has_square_window() && pad_top_ == pad_left_;
+    return ifm_.height == ifm_.width && ofm_.height == ofm_.width && has_square_window() &&
+           pad_top_ == pad_left_;
   }
 
   /// Whether it is a convolution whose windows overlap as minimal filtering needs it: 3 x 3 taps,

@@ -16,7 +16,7 @@ namespace tilewake {
 namespace {
 
 using Kind = ElementwiseStep::Kind;
-using Steps = std::vector<ElementwiseStep>;
+using Chain = std::vector<ElementwiseStep>;
 
 /// Longer chains are settled on the way, so that a file of nothing else takes no quadratic time.
 constexpr std::size_t kMaxSteps = 8;
@@ -26,13 +26,13 @@ bool is_activation(const ElementwiseStep& step, Activation activation) {
 }
 
 /// relu6(x + 3): six times the hard sigmoid of x.
-bool begins_like_hsigmoid(const Steps& steps) {
+bool begins_like_hsigmoid(const Chain& steps) {
   return steps.size() >= 2 && steps[0].kind == Kind::kShift &&
          std::abs(steps[0].amount - 3.0) < 1e-3 && is_activation(steps[1], Activation::kRelu6);
 }
 
 /// What x * steps(x) is; none where it is no activation.
-Activation gated_activation(const Steps& steps) {
+Activation gated_activation(const Chain& steps) {
   const bool is_scaled = !steps.empty() && steps.back().kind == Kind::kScale;
   const std::size_t size = steps.size() - (is_scaled ? 1 : 0);
   if (size == 1 && is_activation(steps[0], Activation::kSigmoid)) return Activation::kSwish;
@@ -202,7 +202,7 @@ int OnnxValues::num_uses(std::string_view name) const {
 
 OnnxValue OnnxValues::settled(const OnnxValue& value, int num_readers) {
   OnnxValue map = value;
-  Steps steps = std::exchange(map.steps, {});
+  Chain steps = std::exchange(map.steps, {});
   map.is_exclusive = value.is_exclusive && num_uses(value.base) == num_readers;
   if (begins_like_hsigmoid(steps)) {
     steps.erase(steps.begin());

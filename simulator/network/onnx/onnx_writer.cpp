@@ -146,7 +146,7 @@ void GraphWriter::add_linear(const Layer& layer, const std::string& output) {
       return add_max_pool(layer, output);
     case Op::kAvgPool:
       return layer.dilation == Steps(1) ? add_avg_pool(layer, output)
-                                 : add_dilated_avg_pool(layer, output);
+                                        : add_dilated_avg_pool(layer, output);
     case Op::kGlobalAvgPool:
       add_main(layer, "GlobalAveragePool", inputs, output);
       return;
@@ -166,8 +166,8 @@ void GraphWriter::add_linear(const Layer& layer, const std::string& output) {
     case Op::kChannelShuffle:
       return add_channel_shuffle(layer, output);
     default:
-      throw InputError(fmt::format("layer {}: {} cannot be written as ONNX", layer.name,
-                                   to_string(layer.op)));
+      throw InputError(
+          fmt::format("layer {}: {} cannot be written as ONNX", layer.name, to_string(layer.op)));
   }
 }
 
