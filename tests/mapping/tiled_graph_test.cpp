@@ -155,19 +155,57 @@ TEST_F(TiledGraphTest, InputsStoredElsewhereAreCopied) {
   EXPECT_THAT(node(first).copies, ElementsAre(1));
 }
 
-/// Whether the bytes of `part` are in `whole`, directly or indirectly.
-bool holds(const Network& network, const TiledGraph& graph, int whole, int part) {
-  if (whole == part) return true;
-  const auto& node = graph.nodes[static_cast<std::size_t>(whole)];
-  if (node.host == part || (node.host >= 0 && holds(network, graph, node.host, part))) return true;
-  const Layer& l = network.layers[static_cast<std::size_t>(whole)];
-  if (l.op != Op::kConcat) return false;
-  for (std::size_t k = 0; k < l.inputs.size(); ++k) {
-    const bool is_copied =
-        std::find(node.copies.begin(), node.copies.end(), static_cast<int>(k)) != node.copies.end();
-    if (!is_copied && holds(network, graph, l.inputs[k], part)) return true;
-  }
-  return false;
+TEST_F(TiledGraphTest, ConcatOfTheFirstPartsIsTheBeginningOfALargerOne) {
+  const int a = conv(kNetworkInput, 2);
+  const int b = conv(a, 3);
+  const int first = join(Op::kConcat, {a, b});
+  const int c = conv(first, 5);
+  const int middle = join(Op::kConcat, {b, c});
+  const int all = join(Op::kConcat, {a, b, c});
+  make();
+  for (const int concat : {first, middle, all}) EXPECT_THAT(node(concat).copies, IsEmpty());
+  EXPECT_EQ(node(first).address, node(all).address);
+  EXPECT_EQ(node(middle).address, node(b).address);
+}
+
+TEST_F(TiledGraphTest, ConcatInAnotherOrderIsCopied) {
+  const int a = conv(kNetworkInput, 2);
+  const int b = conv(a, 3);
+  const int other = join(Op::kConcat, {b, a});
+  join(Op::kConcat, {a, b});
+  make();
+  EXPECT_THAT(node(other).copies, ElementsAre(0, 1));
+}
+
+TEST_F(TiledGraphTest, ConcatOfOneMapTwiceCopiesItOnce) {
+  const int a = conv(kNetworkInput, 2);
+  const int twice = join(Op::kConcat, {a, a});
+  make();
+  EXPECT_THAT(node(twice).copies, ElementsAre(1));
+}
+
+TEST_F(TiledGraphTest, SplitIsAPartOfItsInput) {
+  Layer split;
+  split.name = "split";
+  split.op = Op::kChannelSplit;
+  split.inputs = {conv(kNetworkInput, 8)};
+  split.first_channel = 3;
+  split.ofm.channels = 4;
+  const int source = split.inputs[0];
+  const int part = builder_.add(std::move(split));
+  const int both = join(Op::kConcat, {part, conv(part, 2)});
+  make();
+  EXPECT_TRUE(node(part).is_view);
+  EXPECT_EQ(node(part).address, node(source).address + 3 * 8 * 8);
+  EXPECT_THAT(node(both).copies, ElementsAre(0));
+}
+
+/// The layer whose tensor holds that of `index`; kNetworkInput for a part of it.
+int root_of(const TiledGraph& graph, int index) {
+  if (index == kNetworkInput) return index;
+  const auto& node = graph.nodes[static_cast<std::size_t>(index)];
+  if (node.fused >= 0) return root_of(graph, node.fused);
+  return node.stored_in >= 0 || node.is_view ? root_of(graph, node.stored_in) : index;
 }
 
 TEST(TiledGraphLawsTest, TensorsOverlapOnlyWhereOneHoldsTheOther) {
@@ -183,22 +221,25 @@ TEST(TiledGraphLawsTest, TensorsOverlapOnlyWhereOneHoldsTheOther) {
       EXPECT_LE(end, graph.end_address);
       for (int j = kNetworkInput; j < i; ++j) {
         const std::int64_t other = graph.address_of(j);
-        if (other >= end || other + network.shape_of(j).num_elements() <= begin) continue;
-        ASSERT_TRUE(j != kNetworkInput &&
-                    (holds(network, graph, i, j) || holds(network, graph, j, i)))
+        const std::int64_t other_end = other + network.shape_of(j).num_elements();
+        if (other >= end || other_end <= begin) continue;
+        const bool is_in_other = other <= begin && end <= other_end;
+        const bool is_around_other = begin <= other && other_end <= end;
+        ASSERT_TRUE(root_of(graph, i) == root_of(graph, j) && (is_in_other || is_around_other))
             << "layers " << i << " and " << j;
       }
     }
   }
 }
 
-TEST(TiledGraphLawsTest, TensorsBeginAtARowOfDramSaveForPartsOfConcats) {
+TEST(TiledGraphLawsTest, TensorsBeginAtARowOfDramSaveForPartsOfOthers) {
   for (int seed = 0; seed < kNumNetworks; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Network network = network_of_seed(seed);
     const TiledGraph graph = make_tiled_graph(network, true, 12345);
     std::set<int> parts;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      if (graph.nodes[i].is_view) parts.insert(static_cast<int>(i));
       if (network.layers[i].op != Op::kConcat) continue;
       for (const int input : network.layers[i].inputs) {
         parts.insert(input);
@@ -215,7 +256,7 @@ TEST(TiledGraphLawsTest, TensorsBeginAtARowOfDramSaveForPartsOfConcats) {
   }
 }
 
-TEST(TiledGraphLawsTest, EachTensorIsCopiedToAllConcatsButOne) {
+TEST(TiledGraphLawsTest, EachTensorIsCopiedToAllConcatsButOneUnlessItIsAView) {
   for (int seed = 0; seed < kNumNetworks; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Network network = network_of_seed(seed);
@@ -234,9 +275,9 @@ TEST(TiledGraphLawsTest, EachTensorIsCopiedToAllConcatsButOne) {
         const int input = l.inputs[k];
         const bool is_copied =
             std::find(copies.begin(), copies.end(), static_cast<int>(k)) != copies.end();
-        if (input == kNetworkInput) {
-          EXPECT_TRUE(is_copied);
-        } else {
+        if (input == kNetworkInput || graph.nodes[static_cast<std::size_t>(input)].is_view) {
+          EXPECT_EQ(is_copied, !graph.nodes[i].is_view);
+        } else if (!graph.nodes[i].is_view) {
           ++num_reads[static_cast<std::size_t>(input)];
           num_copies[static_cast<std::size_t>(input)] += is_copied ? 1 : 0;
         }

@@ -9,6 +9,7 @@
 namespace tilewake {
 namespace {
 
+constexpr int kUnknown = -2;  // root of a layer; kNetworkInput is -1
 constexpr const char* kSlowerReason = "DRAM is faster than the feature memory";
 
 /// A feature map in one piece of memory, by the position of layers in the network.
@@ -35,6 +36,7 @@ class Placement {
         memory_(memory),
         is_slower_(static_cast<double>(memory.bytes_per_cycle) < dram.bytes_per_cycle()),
         used_(network.layers.size()) {
+    find_roots();
     find_maps();
   }
 
@@ -45,6 +47,10 @@ class Placement {
       std::string& reason = by_root[static_cast<std::size_t>(map.root)].reason;
       if (map.is_output)
         reason = "an output of the network";
+      else if (layer(map.root).op == Op::kInput)
+        reason = "an input of the network";
+      else if (layer(map.root).op == Op::kConstant)
+        reason = "parameters";
       else if (is_slower_)
         reason = kSlowerReason;
       else if (map.bytes > memory_.bytes)
@@ -68,8 +74,11 @@ class Placement {
       std::for_each(begin, end, [&](std::int64_t& bytes) { bytes += map->bytes; });
     }
     std::vector<Place> places(network_.layers.size());
-    for (std::size_t i = 0; i < places.size(); ++i)
-      places[i] = by_root[static_cast<std::size_t>(root_of(static_cast<int>(i)))];
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const int root = root_of(static_cast<int>(i));
+      places[i] = root == kNetworkInput ? Place{false, "an input of the network"}
+                                        : by_root[static_cast<std::size_t>(root)];
+    }
     return places;
   }
 
@@ -95,23 +104,46 @@ class Placement {
   }
 
  private:
-  const TiledGraph::Node& node(int layer) const {
-    return graph_.nodes[static_cast<std::size_t>(layer)];
+  const TiledGraph::Node& node(int index) const {
+    return graph_.nodes[static_cast<std::size_t>(index)];
   }
 
-  /// The layer whose output contains that of `layer`.
-  int root_of(int layer) const {
-    if (node(layer).fused >= 0) return root_of(node(layer).fused);
-    return node(layer).stored_in >= 0 ? root_of(node(layer).stored_in) : layer;
+  const Layer& layer(int index) const { return network_.layers[static_cast<std::size_t>(index)]; }
+
+  /// The layer whose output contains that of `index`, or kNetworkInput.
+  int root_of(int index) const { return roots_[static_cast<std::size_t>(index)]; }
+
+  void find_roots() {
+    const auto num_layers = static_cast<int>(network_.layers.size());
+    roots_.assign(network_.layers.size(), kUnknown);
+    std::vector<int> chain;
+    for (int i = 0; i < num_layers; ++i) {
+      int root = i;
+      while (root != kNetworkInput && roots_[static_cast<std::size_t>(root)] == kUnknown) {
+        chain.push_back(root);
+        const TiledGraph::Node& n = node(root);
+        const bool is_part_of_input = n.is_view && n.stored_in == kNetworkInput;
+        if (n.fused >= 0)
+          root = n.fused;
+        else if (n.stored_in >= 0 || is_part_of_input)
+          root = n.stored_in;
+        else
+          roots_[static_cast<std::size_t>(root)] = root;
+      }
+      if (root != kNetworkInput) root = roots_[static_cast<std::size_t>(root)];
+      for (const int link : chain) roots_[static_cast<std::size_t>(link)] = root;
+      chain.clear();
+    }
   }
 
   /// The layer that does the work of `layer`.
-  int worker_of(int layer) const { return node(layer).host >= 0 ? node(layer).host : layer; }
+  int worker_of(int index) const { return node(index).host >= 0 ? node(index).host : index; }
 
   void find_maps() {
     const int num_layers = static_cast<int>(network_.layers.size());
     std::vector<StoredMap> by_root(network_.layers.size());
     for (int i = 0; i < num_layers; ++i) {
+      if (root_of(i) == kNetworkInput) continue;
       StoredMap& map = by_root[static_cast<std::size_t>(root_of(i))];
       const int worker = worker_of(i);
       if (map.root < 0) {
@@ -128,21 +160,22 @@ class Placement {
       for (const int input : network_.layers[static_cast<std::size_t>(i)].inputs) {
         if (input == kNetworkInput) continue;
         is_read[static_cast<std::size_t>(input)] = true;
+        if (root_of(input) == kNetworkInput) continue;
         add_reader(by_root[static_cast<std::size_t>(root_of(input))], i, input);
       }
     // Also a concat of which another layer reads a part.
     for (int i = 0; i < num_layers; ++i)
-      if (!is_read[static_cast<std::size_t>(i)])
+      if (!is_read[static_cast<std::size_t>(i)] && root_of(i) != kNetworkInput)
         by_root[static_cast<std::size_t>(root_of(i))].is_output = true;
     for (StoredMap& map : by_root)
       if (map.root >= 0) maps_.push_back(map);
   }
 
   void add_reader(StoredMap& map, int reader, int input) {
-    // A concat reads nothing that is stored in its place, and a layer not what it was fused into.
+    // A concat reads nothing that is stored in its place, a view nothing, and a layer not what it
+    // was fused into.
     if (root_of(reader) == map.root &&
-        (network_.layers[static_cast<std::size_t>(reader)].op == Op::kConcat ||
-         worker_of(reader) == input)) {
+        (layer(reader).op == Op::kConcat || node(reader).is_view || worker_of(reader) == input)) {
       return;
     }
     map.last = std::max(map.last, worker_of(reader));
@@ -153,6 +186,7 @@ class Placement {
   const TiledGraph& graph_;
   const FeatureMemory memory_;
   const bool is_slower_;  // than DRAM
+  std::vector<int> roots_;
   std::vector<StoredMap> maps_;
   std::vector<std::int64_t> used_;  // bytes of maps while a layer runs
 };

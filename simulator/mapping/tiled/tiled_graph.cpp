@@ -38,8 +38,15 @@ class GraphMaker {
   bool can_host(int index, int elementwise) {
     if (index == kNetworkInput) return false;
     const Layer& host = layer(index);
-    return num_users_[static_cast<std::size_t>(index)] == 1 && host.op != Op::kConcat &&
-           !host.is_elementwise() && !host.moves_channels() && host.ofm == layer(elementwise).ofm;
+    return num_users_[static_cast<std::size_t>(index)] == 1 && computes_alone(host.op) &&
+           host.ofm == layer(elementwise).ofm;
+  }
+
+  /// In one pass that knows its outputs: an operation on these can follow at once.
+  static bool computes_alone(Op op) {
+    return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected ||
+           op == Op::kMatmul || op == Op::kMaxPool || op == Op::kAvgPool ||
+           op == Op::kGlobalAvgPool;
   }
 
   void fuse() {
@@ -67,36 +74,83 @@ class GraphMaker {
   /// Inputs of concats are placed with the concat, outermost first; the others by themselves.
   void place() {
     graph_.input_address = allocate(network_.input);
-    std::vector<bool> placed(network_.layers.size(), false);
+    placed_.assign(network_.layers.size(), false);
+    for (int i = 0; i < num_layers(); ++i) node(i).is_view = layer(i).op == Op::kChannelSplit;
     for (int i = num_layers() - 1; i >= 0; --i) {
-      if (layer(i).op != Op::kConcat) continue;
-      if (!placed[static_cast<std::size_t>(i)]) {
+      if (layer(i).op == Op::kConcat) place_concat(i);
+    }
+    for (int i = 0; i < num_layers(); ++i) {
+      if (!is_placed(i) && !node(i).is_view && node(i).fused < 0)
         node(i).address = allocate(layer(i).ofm);
-        placed[static_cast<std::size_t>(i)] = true;
-      }
-      std::int64_t address = node(i).address;
-      for (std::size_t k = 0; k < layer(i).inputs.size(); ++k) {
-        const int input = layer(i).inputs[k];
-        if (input == kNetworkInput || placed[static_cast<std::size_t>(input)]) {
-          node(i).copies.push_back(static_cast<int>(k));
-        } else {
-          node(input).address = address;
-          node(input).stored_in = i;
-          placed[static_cast<std::size_t>(input)] = true;
-        }
-        address += network_.batch * network_.shape_of(input).num_elements();
+    }
+    for (int i = 0; i < num_layers(); ++i) {
+      if (node(i).is_view && layer(i).op == Op::kChannelSplit) {
+        place_split(i);  // after its input, which is an earlier layer
+      } else {
+        node(i).address = node(tensor_of(i)).address;
       }
     }
-    for (int i = 0; i < num_layers(); ++i)
-      if (!placed[static_cast<std::size_t>(i)] && node(i).fused < 0)
-        node(i).address = allocate(layer(i).ofm);
-    for (int i = 0; i < num_layers(); ++i) node(i).address = node(tensor_of(i)).address;
     graph_.end_address = end_;
+  }
+
+  bool is_placed(int index) const { return placed_[static_cast<std::size_t>(index)]; }
+
+  void place_concat(int index) {
+    if (!is_placed(index)) {
+      if (place_in_larger(index)) return;
+      node(index).address = allocate(layer(index).ofm);
+      placed_[static_cast<std::size_t>(index)] = true;
+    }
+    std::int64_t address = node(index).address;
+    for (std::size_t k = 0; k < layer(index).inputs.size(); ++k) {
+      const int input = layer(index).inputs[k];
+      if (input == kNetworkInput || is_placed(input) || node(input).is_view ||
+          layer(input).is_source()) {
+        node(index).copies.push_back(static_cast<int>(k));
+      } else {
+        node(input).address = address;
+        node(input).stored_in = index;
+        placed_[static_cast<std::size_t>(input)] = true;
+      }
+      address += network_.batch * network_.shape_of(input).num_elements();
+    }
+  }
+
+  /// Whether all inputs lie one after another in the tensor of one concat of the same axis.
+  bool place_in_larger(int index) {
+    const std::vector<int>& inputs = layer(index).inputs;
+    int owner = -1;
+    std::int64_t next = 0;
+    for (const int input : inputs) {
+      if (input == kNetworkInput || !is_placed(input) || node(input).stored_in < 0) return false;
+      if (owner < 0) {
+        owner = node(input).stored_in;
+        next = node(input).address;
+      }
+      if (node(input).stored_in != owner || node(input).address != next) return false;
+      next += network_.batch * network_.shape_of(input).num_elements();
+    }
+    if (layer(owner).axis != layer(index).axis) return false;
+    node(index).address = node(inputs.front()).address;
+    node(index).stored_in = owner;
+    node(index).is_view = true;
+    placed_[static_cast<std::size_t>(index)] = true;
+    return true;
+  }
+
+  void place_split(int index) {
+    const Layer& split = layer(index);
+    const int input = split.inputs[0];
+    const Shape& map = network_.shape_of(input);
+    node(index).address =
+        graph_.address_of(input) + network_.batch * split.first_channel * map.height * map.width;
+    node(index).stored_in = input;  // kNetworkInput: with it in DRAM
   }
 
   const Network& network_;
   TiledGraph graph_;
   std::vector<int> num_users_;
+  std::vector<bool> placed_;
   std::int64_t end_ = 0;
 };
 

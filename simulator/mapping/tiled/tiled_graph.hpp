@@ -15,7 +15,8 @@ struct TiledGraph {
     int fused = -1;            // the add or mul fused into it; -1: none
     int second = -2;           // other operand of that add or mul: a layer, or kNetworkInput
     std::vector<int> copies;   // inputs of a concat that are copied, as positions in `inputs`
-    int stored_in = -1;        // the concat whose tensor contains its output; -1: none
+    int stored_in = -1;        // the layer whose tensor contains its output; -1: none
+    bool is_view = false;      // its output is there when its inputs are: nothing is computed
     std::int64_t address = 0;  // of its output tensor, or of that of the fused layer
   };
 
@@ -29,6 +30,14 @@ struct TiledGraph {
 };
 
 /// Tensors are stored consecutively from `base_address`, each aligned to a DRAM row.
+///
+/// - The inputs of a concat are parts of its tensor. A concat whose inputs lie one after another in
+///   the tensor of a larger one is a part of that: concat(a, b) is the beginning of concat(a, b,
+///   c).
+/// - A channel_split is a part of the tensor of its input.
+/// - What is stored elsewhere already (the network's input, a view, an input of another concat) is
+///   copied. Rows and columns that a concat joins are copied in place like channels: where parts of
+///   rows lie in DRAM is not modelled.
 TiledGraph make_tiled_graph(const Network& network, bool fuse_elementwise,
                             std::int64_t base_address);
 

@@ -32,7 +32,12 @@ class TiledMapper {
         tiler_(machine.memory, *machine.cost, machine.dram),
         graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
     std::vector<std::int64_t> weight_bytes;
-    for (const Layer& l : network.layers) weight_bytes.push_back(stored_weight_bytes(l));
+    std::int64_t address = 0;
+    for (const Layer& l : network.layers) {
+      weight_bytes.push_back(stored_weight_bytes(l));
+      weight_address_.push_back(address);
+      address += weight_bytes.back();
+    }
     places_ = place_on_chip(network, graph_, weight_bytes, machine.memory.features, machine.dram);
     tiled_.memory = machine.memory;
     tiled_.cold = options.cold;
@@ -62,6 +67,8 @@ class TiledMapper {
     return bytes;
   }
   std::int64_t stored_weight_bytes(const Layer& l) const {
+    if (l.weights_of >= 0) return 0;
+    if (l.op == Op::kEmbedding) return l.num_params();
     const std::int64_t biases = l.has_weights() && l.bias ? l.ofm.channels : 0;
     return l.weight_bytes() + biases * machine_.memory.accumulator_bytes;
   }
@@ -77,13 +84,20 @@ class TiledMapper {
       row.spill_reason = place.reason;
     }
     if (!places_.weights.empty() && layer(index).has_weights()) {
-      const Place& place = places_.weights[static_cast<std::size_t>(index)];
+      const int owner = layer(index).weights_of >= 0 ? layer(index).weights_of : index;
+      const Place& place = places_.weights[static_cast<std::size_t>(owner)];
       row.weights_in = place.on_chip ? "chip" : "dram";
       row.weights_reason = place.reason;
     }
     if (n.host >= 0) {
-      program_.layers.back().fused_into = layer(n.host).name;
+      row.fused_into = layer(n.host).name;
       writers_.back() = writers_of(n.host);
+    } else if (layer(index).is_source()) {
+      row.fused_into = "input";
+    } else if (layer(index).op == Op::kChannelSplit) {
+      const int input = layer(index).inputs[0];
+      row.fused_into = input == kNetworkInput ? "input" : layer(worker_of(input)).name;
+      writers_.back() = writers_of(input);
     } else if (layer(index).op == Op::kConcat) {
       map_concat(index);
     } else {
@@ -108,8 +122,8 @@ class TiledMapper {
       const bool is_map = network_.shape_of(second) == l.ofm;
       tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
     }
-    const bool has_resident_weights =
-        !places_.weights.empty() && places_.weights[static_cast<std::size_t>(index)].on_chip;
+    const auto owner = static_cast<std::size_t>(l.weights_of >= 0 ? l.weights_of : index);
+    const bool has_resident_weights = !places_.weights.empty() && places_.weights[owner].on_chip;
     tiled.problem.set_on_chip({is_on_chip(first), tiled.problem.has_second() && is_on_chip(second),
                                is_on_chip(index), has_resident_weights});
     const Shape& map = network_.shape_of(first);
@@ -120,8 +134,7 @@ class TiledMapper {
       tiled.second_address = graph_.address_of(second);
       add_reads(tiled, second);
     }
-    tiled.weight_address = weights_used_;
-    weights_used_ += stored_weight_bytes(l);
+    tiled.weight_address = weight_address_[owner];
     tiled.output_address = node(index).address;
     add(std::move(tiled), l.name);
     writers_.back() = {static_cast<int>(tiled_.layers.size()) - 1};
@@ -140,8 +153,7 @@ class TiledMapper {
         copy(index, input, address);
         writers.push_back(static_cast<int>(tiled_.layers.size()) - 1);
       } else {
-        const int host = node(input).host;
-        producers.add(layer(host >= 0 ? host : input).name);
+        producers.add(layer(worker_of(input)).name);
         for (const int writer : writers_of(input)) writers.push_back(writer);
       }
       address += network_.batch * shape.num_elements();
@@ -168,6 +180,9 @@ class TiledMapper {
     return index != kNetworkInput && !places_.outputs.empty() &&
            places_.outputs[static_cast<std::size_t>(index)].on_chip;
   }
+
+  /// The layer that does the work of `index`.
+  int worker_of(int index) const { return node(index).host >= 0 ? node(index).host : index; }
 
   std::vector<int> writers_of(int index) const {
     if (index == kNetworkInput) return {};
@@ -224,7 +239,7 @@ class TiledMapper {
   Program program_;
   TiledProgram tiled_;
   std::vector<std::vector<int>> writers_;  // by network layer: tiled layers that write its output
-  std::int64_t weights_used_ = 0;
+  std::vector<std::int64_t> weight_address_;  // by network layer
 };
 
 }  // namespace

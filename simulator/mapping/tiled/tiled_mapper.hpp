@@ -27,10 +27,11 @@ struct TiledMachine {
 ///   machine fuses, and that operand is as large as the result, has no other reader, and is
 ///   computed after the other operand.
 /// - A concat takes no time: its inputs are stored in place. An input that is stored elsewhere (the
-///   network input, or an input of another concat) is copied tile by tile.
-/// - A channel_split copies the channels that it takes and reads no others. A channel_shuffle
-///   copies all channels; the planes that it scatters are moved as one stream, like the rows of a
-///   tile. Nothing is fused into either.
+///   network input, or an input of another concat) is copied tile by tile, unless all inputs
+///   of the concat are parts of one tensor in order.
+/// - A channel_split takes no time: it is a part of its input's tensor. A channel_shuffle copies
+/// all
+///   channels; the planes that it scatters are moved as one stream, like the rows of a tile.
 ///
 /// Throws InputError naming the layer and the buffer that is too small, or the layer up to which
 /// the steps exceed the bound.
