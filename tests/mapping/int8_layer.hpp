@@ -60,8 +60,8 @@ inline std::vector<std::int32_t> plain_convolution(const Int8Layer& data) {
             for (std::int64_t kx = 0; kx < l.kernel_width; ++kx)
               sum += data.weights[weight++] *
                      data.feature(o / channels_out * channels_in + i,
-                                  oy * l.stride - l.padding.top + ky * l.dilation,
-                                  ox * l.stride - l.padding.left + kx * l.dilation);
+                                  oy * l.stride.height - l.padding.top + ky * l.dilation.height,
+                                  ox * l.stride.width - l.padding.left + kx * l.dilation.width);
         sums.push_back(sum);
       }
   return sums;
@@ -74,10 +74,11 @@ inline std::int8_t im2col_feature(const Int8Layer& data, std::int64_t group, std
   if (l.op == Op::kFullyConnected) return data.input[static_cast<std::size_t>(depth)];
   const std::int64_t taps = l.kernel_height * l.kernel_width;
   const std::int64_t tap = depth % taps;
-  return data.feature(
-      group * (l.ifm.channels / data.groups()) + depth / taps,
-      pixel / l.ofm.width * l.stride - l.padding.top + tap / l.kernel_width * l.dilation,
-      pixel % l.ofm.width * l.stride - l.padding.left + tap % l.kernel_width * l.dilation);
+  return data.feature(group * (l.ifm.channels / data.groups()) + depth / taps,
+                      pixel / l.ofm.width * l.stride.height - l.padding.top +
+                          tap / l.kernel_width * l.dilation.height,
+                      pixel % l.ofm.width * l.stride.width - l.padding.left +
+                          tap % l.kernel_width * l.dilation.width);
 }
 
 inline std::int8_t im2col_weight(const Int8Layer& data, std::int64_t group, std::int64_t output,

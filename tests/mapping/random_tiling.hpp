@@ -37,8 +37,10 @@ inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int
       layer.kernel_width = random.one_in(2) ? layer.kernel_height : random.between(1, 4);
       layer.stride = random.between(1, 3);
       layer.dilation = random.one_in(3) ? 2 : 1;
-      const std::int64_t rows = layer.dilation * (layer.kernel_height - 1);
-      const std::int64_t columns = layer.dilation * (layer.kernel_width - 1);
+      if (random.one_in(4)) layer.stride.width = random.between(1, 3);
+      if (random.one_in(8)) layer.dilation.width = random.between(1, 2);
+      const std::int64_t rows = layer.dilation.height * (layer.kernel_height - 1);
+      const std::int64_t columns = layer.dilation.width * (layer.kernel_width - 1);
       if (random.one_in(3))
         padding =
             PaddingRule::explicit_zeros({random.between(0, rows), random.between(0, columns),

@@ -42,8 +42,10 @@ std::int64_t reach(const Layer& l, const std::vector<Point>& pixels, TileRange r
   for (std::int64_t p = range.begin; p < range.end; ++p)
     for (std::int64_t d = depth.begin; d < depth.end; ++d) {
       const auto& [oy, ox] = pixels[static_cast<std::size_t>(p)];
-      rows.insert(oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation);
-      columns.insert(ox * l.stride - l.padding.left + d % taps % l.kernel_width * l.dilation);
+      rows.insert(oy * l.stride.height - l.padding.top +
+                  d % taps / l.kernel_width * l.dilation.height);
+      columns.insert(ox * l.stride.width - l.padding.left +
+                     d % taps % l.kernel_width * l.dilation.width);
     }
   const auto inside = [](const std::set<std::int64_t>& reached, std::int64_t size) {
     const std::int64_t begin = std::max<std::int64_t>(*reached.begin(), 0);
@@ -60,9 +62,10 @@ std::int64_t read(const Layer& l, const std::vector<Point>& pixels, TileRange ra
   for (std::int64_t p = range.begin; p < range.end; ++p)
     for (std::int64_t d = depth.begin; d < depth.end; ++d) {
       const auto& [oy, ox] = pixels[static_cast<std::size_t>(p)];
-      const std::int64_t y = oy * l.stride - l.padding.top + d % taps / l.kernel_width * l.dilation;
+      const std::int64_t y =
+          oy * l.stride.height - l.padding.top + d % taps / l.kernel_width * l.dilation.height;
       const std::int64_t x =
-          ox * l.stride - l.padding.left + d % taps % l.kernel_width * l.dilation;
+          ox * l.stride.width - l.padding.left + d % taps % l.kernel_width * l.dilation.width;
       if (y >= 0 && y < l.ifm.height && x >= 0 && x < l.ifm.width) elements.insert({y, x});
     }
   return static_cast<std::int64_t>(elements.size());

@@ -24,7 +24,8 @@ std::vector<std::string> work_of(const Network& network) {
         "{} inputs {} ifm {}x{}x{} ofm {}x{}x{} kernel {}x{} stride {} padding {} {} {} {}",
         to_string(is_pointwise ? Op::kConv2d : layer.op), layer.inputs, layer.ifm.channels,
         layer.ifm.height, layer.ifm.width, layer.ofm.channels, layer.ofm.height, layer.ofm.width,
-        layer.kernel_height, layer.kernel_width, layer.stride, p.top, p.left, p.bottom, p.right));
+        layer.kernel_height, layer.kernel_width, layer.stride.height, p.top, p.left, p.bottom,
+        p.right));
   }
   return lines;
 }

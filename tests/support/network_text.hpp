@@ -21,11 +21,14 @@ inline std::string text_of(const Layer& layer) {
   const std::string from =
       layer.first_channel == 0 ? "" : fmt::format(" from {}", layer.first_channel);
   return fmt::format(
-      "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {} dilation {} "
-      "groups {}{} padding {} {} {} {} bias {}\n",
+      "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {}x{} dilation {}x{} "
+      "groups {}{} padding {} {} {} {} bias {} transposed {} axis {} extent {} view {} order {} "
+      "weights of {}\n",
       layer.name, layer.block, to_string(layer.op), to_string(layer.activation), layer.inputs,
-      shape(layer.ifm), shape(layer.ofm), layer.kernel_height, layer.kernel_width, layer.stride,
-      layer.dilation, layer.groups, from, p.top, p.left, p.bottom, p.right, layer.bias);
+      shape(layer.ifm), shape(layer.ofm), layer.kernel_height, layer.kernel_width,
+      layer.stride.height, layer.stride.width, layer.dilation.height, layer.dilation.width,
+      layer.groups, from, p.top, p.left, p.bottom, p.right, layer.bias, layer.transposed,
+      to_string(layer.axis), layer.extent, layer.view, layer.order, layer.weights_of);
 }
 
 inline std::string text_of(const Network& network) {

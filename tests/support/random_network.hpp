@@ -96,8 +96,8 @@ class RandomNetwork {
     if (op == Op::kConv2d) layer.groups = random_.pick(std::vector<std::int64_t>{1, 1, 1, 2, 4});
     PaddingRule padding = random_.one_in(3) ? PaddingRule::valid() : PaddingRule::same();
     if (random_.one_in(3)) {
-      const std::int64_t rows = layer.dilation * (layer.kernel_height - 1);
-      const std::int64_t columns = layer.dilation * (layer.kernel_width - 1);
+      const std::int64_t rows = layer.dilation.height * (layer.kernel_height - 1);
+      const std::int64_t columns = layer.dilation.width * (layer.kernel_width - 1);
       padding =
           PaddingRule::explicit_zeros({random_.between(0, rows), random_.between(0, columns),
                                        random_.between(0, rows), random_.between(0, columns)});

@@ -69,7 +69,7 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
   EXPECT_THAT(
       small_csv(),
       StartsWith(
-          "# tilewake-trace v4\n"
+          "# tilewake-trace v5\n"
           "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,effective_macs,total_cycles,"
           "compute_cycles,setup_cycles,dispatch_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
@@ -77,9 +77,9 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
           "dram_write_bytes,chip_read_bytes,chip_read_weight_bytes,chip_write_bytes,pe_utilization,"
           "row_hits,row_misses,output_in,spill_reason,weights_in,weights_reason,fused_into,index,"
           "num_layers,batch,"
-          "inputs,dilation,padding,first_channel,bias,network,machine,version\n"
+          "inputs,dilation,padding,first_channel,bias,activation,detail,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,0,39,36,0,3,2,732,500,200,32,"
-          "512,0,0,0,0.935,0,0,,,,,,0,3,1,input,1,1/2/0/1,0,1,small,toy@0123456789abcdef," +
+          "512,0,0,0,0.935,0,0,,,,,,0,3,1,input,1,1/2/0/1,0,1,none,,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 
@@ -103,6 +103,11 @@ TEST(TraceCsvTest, EveryColumnSurvives) {
       value = fmt::format("text {}", number++);
     } else if constexpr (std::is_same_v<T, KernelSize>) {
       value = {number++, number++};
+    } else if constexpr (std::is_same_v<T, Steps>) {
+      value = {number, number + 1};
+      number += 2;
+    } else if constexpr (std::is_same_v<T, Activation>) {
+      value = Activation::kGelu;
     } else if constexpr (std::is_same_v<T, Padding>) {
       value = {number++, number++, -number++, -number++};
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -134,9 +139,9 @@ TEST(TraceCsvTest, UtilizationSurvivesToTheLastBit) {
 TEST(TraceCsvTest, EqualRowsGiveEqualBytes) { EXPECT_EQ(small_csv(), small_csv()); }
 
 TEST(TraceCsvTest, AnotherVersionIsRefused) {
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v4", "trace v1")),
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v5", "trace v1")),
               HasSubstr("layers.csv:1: trace format version 'v1'"));
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v4", "trace v10")), HasSubstr("version 'v10'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v5", "trace v10")), HasSubstr("version 'v10'"));
   EXPECT_THAT(error_of("layer,cycles\n"), HasSubstr("layers.csv:1: not a trace"));
   EXPECT_THAT(error_of(""), HasSubstr("layers.csv:1: the file is empty"));
 }
@@ -146,10 +151,10 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 50 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 52 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
-  EXPECT_THAT(error_of("# tilewake-trace v4\n"), HasSubstr("no header"));
+  EXPECT_THAT(error_of("# tilewake-trace v5\n"), HasSubstr("no header"));
 }
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/common/version.hpp"
+#include "tests/support/every_op.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random_network.hpp"
 #include "tests/support/sanitizer.hpp"
@@ -50,7 +51,7 @@ void expect_same(const Network& rebuilt, const Network& network) {
     EXPECT_EQ(a.name, b.name);
     EXPECT_EQ(a.block, b.block);
     EXPECT_EQ(a.op, b.op);
-    EXPECT_EQ(a.activation, Activation::kNone);
+    EXPECT_EQ(a.activation, b.activation);
     EXPECT_EQ(a.inputs, b.inputs);
     EXPECT_EQ(a.ifm, b.ifm);
     EXPECT_EQ(a.ofm, b.ofm);
@@ -62,6 +63,12 @@ void expect_same(const Network& rebuilt, const Network& network) {
     EXPECT_EQ(a.padding, b.padding);
     EXPECT_EQ(a.first_channel, b.first_channel);
     EXPECT_EQ(a.bias, b.bias);
+    EXPECT_EQ(a.axis, b.axis);
+    EXPECT_EQ(a.extent, b.extent);
+    EXPECT_EQ(a.transposed, b.transposed);
+    EXPECT_EQ(a.view, b.view);
+    EXPECT_EQ(a.order, b.order);
+    EXPECT_EQ(a.weights_of, b.weights_of);
   }
 }
 
@@ -103,6 +110,8 @@ TEST(TraceNetworkTest, ARandomNetworkThatMovesChannelsIsRebuiltFromItsRows) {
     if (HasFailure()) return;
   }
 }
+
+TEST(TraceNetworkTest, ANetworkOfEveryOpIsRebuiltFromItsRows) { expect_rebuilt(every_op(), 1); }
 
 TEST(TraceNetworkTest, EveryNetworkOfAFileIsRebuilt) {
   std::vector<Network> networks;

@@ -45,7 +45,7 @@
     lead(section, rows) {
       for (const row of rows) {
         row.shape = `${row.oc}×${row.oh}×${row.ow}`;
-        row.window = `${row.kernel}${row.stride > 1 ? `/${row.stride}` : ''}${row.groups > 1 ? ` in ${row.groups} groups` : ''}`;
+        row.window = `${row.kernel}${String(row.stride) !== '1' ? `/${row.stride}` : ''}${row.groups > 1 ? ` in ${row.groups} groups` : ''}`;
       }
       const total = d3.sum(rows, row => row.total_cycles);
       return d3.rollups(rows.filter(row => row.total_cycles > 0), of => [of.length, d3.sum(of, row => row.total_cycles)], row => row.bound)
