@@ -77,12 +77,18 @@ const report = (() => {
 
   // ---- Colours: of Okabe and Ito, distinct for colour-blind readers; style.css has the values. ----
   const palette = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(i => `var(--c${i})`);
-  // An operator has the same colour in all charts.
+  // An operator has the same colour in all charts; those that do alike work share one.
   const operators = ['conv2d', 'depthwise_conv2d', 'fully_connected', 'add', 'mul', 'max_pool', 'global_avg_pool', 'avg_pool', 'concat', 'conv2d_matrix'];
+  const alike = {
+    conv_transpose2d: 'conv2d_matrix', matmul: 'fully_connected', sub: 'add', div: 'mul', maximum: 'add',
+    softmax: 'mul', layer_norm: 'mul', group_norm: 'mul', lrn: 'mul', resize: 'avg_pool', reduce: 'global_avg_pool',
+    ...Object.fromEntries(['channel_split', 'channel_shuffle', 'slice', 'pad', 'transpose', 'depth_to_space', 'space_to_depth',
+      'input', 'constant', 'embedding', 'host'].map(name => [name, 'concat'])),
+  };
   const colour = {
     palette,
     of: values => new Map(values.map((value, i) => [value, palette[i % palette.length]])),
-    ofOperator: name => palette[Math.max(0, operators.indexOf(name))],
+    ofOperator: name => palette[Math.max(0, operators.indexOf(alike[name] ?? name))],
     bound: {compute: 'var(--compute)', DRAM: 'var(--dram)', 'set-up': 'var(--setup)',
             dispatch: 'var(--dispatch)',
             write: 'var(--write)', fused: 'var(--fused)'},
