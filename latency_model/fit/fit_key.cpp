@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <variant>
@@ -119,14 +119,17 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
                    latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() / 2),
                    latencies.end());
   const double median_cycles = latencies[latencies.size() / 2] * 1e3 * start.clock_mhz;
-  std::set<Op> ops;
-  for (const MeasuredRow& row : table.rows) {
-    for (const Network& network : row.workload.networks) {
-      for (const Layer& layer : network.layers) ops.insert(layer.op);
+  const auto any_layer = [&](const std::function<bool(const Layer&)>& is_it) {
+    for (const MeasuredRow& row : table.rows) {
+      for (const Network& network : row.workload.networks) {
+        if (std::any_of(network.layers.begin(), network.layers.end(), is_it)) return true;
+      }
     }
-  }
+    return false;
+  };
   const auto any = [&](std::initializer_list<Op> of) {
-    return std::any_of(of.begin(), of.end(), [&](Op op) { return ops.contains(op); });
+    return any_layer(
+        [&](const Layer& layer) { return std::find(of.begin(), of.end(), layer.op) != of.end(); });
   };
   std::vector<DefaultKey> keys;
   const auto efficiency = [&](std::string_view path, bool is_used) {
@@ -138,6 +141,17 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
   efficiency("core.efficiency.pool", any({Op::kMaxPool, Op::kAvgPool, Op::kGlobalAvgPool}));
   efficiency("core.efficiency.elementwise",
              any({Op::kAdd, Op::kMul, Op::kConcat, Op::kChannelSplit, Op::kChannelShuffle}));
+  const auto relative_speed = [&](std::string_view path, const auto& is_of_kind) {
+    // Only where the table has both kinds.
+    const bool has_kind =
+        any_layer([&](const Layer& l) { return l.op == Op::kConv2d && is_of_kind(l); });
+    const bool has_others =
+        any_layer([&](const Layer& l) { return l.op == Op::kConv2d && !is_of_kind(l); });
+    if (has_kind && has_others) keys.push_back({path, 0.1, 10.0, kFactorOf2, 0.0});
+  };
+  relative_speed("core.relative_speed.pointwise_conv2d",
+                 [](const Layer& l) { return l.kernel_height * l.kernel_width == 1; });
+  relative_speed("core.relative_speed.grouped_conv2d", [](const Layer& l) { return l.groups > 1; });
   keys.push_back({"core.loop_cycles", 0.0, 1000.0, 1.0, kCyclesOfALoop});
   keys.push_back({"core.issue_cycles", 0.0, 100'000.0, 1.0, kCyclesOfATile});
   keys.push_back({"core.fold_cycles", 0.0, 100'000.0, 1.0, kCyclesOfATile});

@@ -12,6 +12,7 @@ constexpr std::int64_t kMaxLanes = 4096;
 constexpr std::int64_t kMaxVectorBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxOverheadCycles = 1'000'000;
 constexpr NumberRange kEfficiency = {0.001, 1.0};
+constexpr NumberRange kRelativeSpeed = {0.01, 100.0};
 constexpr NumberRange kWinogradSpeedup = {1.0, 9.0};  // products per output of a direct convolution
 constexpr std::int64_t kMaxWinogradChannels = 65536;
 
@@ -51,6 +52,12 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
     fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
   });
   fields.optional([&] {
+    fields.section("relative_speed", [&] {
+      fields.number("pointwise_conv2d", c.relative_speed.pointwise_conv2d, kRelativeSpeed,
+                    {"", "of the inner loops of 1x1 convolutions, compared with others"});
+      fields.number("grouped_conv2d", c.relative_speed.grouped_conv2d, kRelativeSpeed,
+                    {"", "of the inner loops of convolutions in groups, compared with others"});
+    });
     fields.section("winograd", [&] {
       fields.number("speedup", c.winograd.speedup, kWinogradSpeedup,
                     {"",

@@ -37,6 +37,13 @@ struct VectorConfig {
   };
   Efficiency efficiency;
 
+  /// Of the inner loops of these convolutions, relative to others of the same efficiency.
+  struct RelativeSpeed {
+    double pointwise_conv2d = 1.0;  // 1 x 1
+    double grouped_conv2d = 1.0;
+  };
+  RelativeSpeed relative_speed;
+
   /// Minimal filtering of 3 x 3 convolutions (Winograd).
   struct Winograd {
     double speedup = 1.0;           // of the inner loops; 1: direct

@@ -158,6 +158,10 @@ struct Layer {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kMaxPool ||
            op == Op::kAvgPool || op == Op::kConvTranspose2d;
   }
+  bool has_groups() const {
+    return op == Op::kConv2d || op == Op::kConvTranspose2d || op == Op::kChannelShuffle ||
+           op == Op::kMatmul || op == Op::kSoftmax || is_norm();
+  }
   bool is_elementwise() const {
     return op == Op::kAdd || op == Op::kMul || op == Op::kSub || op == Op::kDiv ||
            op == Op::kMaximum;

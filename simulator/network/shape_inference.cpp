@@ -92,6 +92,9 @@ void infer_window(Layer& layer, const PaddingRule& padding) {
     check_range(stride, kMaxStride, "stride");
   for (const std::int64_t dilation : {layer.dilation.height, layer.dilation.width})
     check_range(dilation, kMaxDilation, "dilation");
+  // A window of one tap has none to set apart.
+  if (layer.kernel_height == 1) layer.dilation.height = 1;
+  if (layer.kernel_width == 1) layer.dilation.width = 1;
   const auto infer = layer.op == Op::kConvTranspose2d ? infer_transposed_axis : infer_axis;
   const WindowAxis rows =
       infer("rows", padding, padding.zeros.top, padding.zeros.bottom, layer.ifm.height,

@@ -111,8 +111,10 @@ class Reader {
       column_ = kTraceColumns[i].name;
       std::visit([&](const auto field) { parse(fields_[i], row.*field); }, kTraceColumns[i].field);
     }
+    const bool reads_nothing = row.op == Op::kInput || row.op == Op::kConstant;
     for (const auto field : {&TraceRow::layer, &TraceRow::inputs, &TraceRow::network,
                              &TraceRow::machine, &TraceRow::version}) {
+      if (reads_nothing && field == &TraceRow::inputs) continue;
       if ((row.*field).empty()) fail(fmt::format("{}: must not be empty", name_of(field)));
     }
     const std::string contradiction = contradiction_in(row);

@@ -191,14 +191,17 @@ class Rebuilder {
     layer.op = measured.op;
     layer.inputs = inputs_of(builder, row);
     layer.ofm = {measured.oc, measured.oh, measured.ow};
-    layer.groups = measured.groups;
-    layer.first_channel = measured.first_channel;
+    if (layer.has_groups()) layer.groups = measured.groups;
+    if (layer.op == Op::kChannelSplit || layer.op == Op::kSlice)
+      layer.first_channel = measured.first_channel;
     if (layer.has_weights() || layer.is_norm()) layer.bias = measured.bias;
     layer.activation = measured.activation;
-    layer.kernel_height = measured.kernel.height;
-    layer.kernel_width = measured.kernel.width;
-    layer.stride = measured.stride;
-    layer.dilation = measured.dilation;
+    if (layer.has_window() || layer.op == Op::kResize) {
+      layer.kernel_height = measured.kernel.height;
+      layer.kernel_width = measured.kernel.width;
+    }
+    if (layer.has_window() || layer.op == Op::kSlice) layer.stride = measured.stride;
+    if (layer.has_window()) layer.dilation = measured.dilation;
     if (layer.op == Op::kSlice) layer.padding = {measured.padding.top, measured.padding.left, 0, 0};
     read_detail(measured.detail, layer);
     return layer;

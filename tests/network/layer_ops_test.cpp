@@ -118,7 +118,7 @@ TEST(LayerOpsTest, WhatDoesNotFitIsRefusedByItsKey) {
       ADD_FAILURE() << "was read";
     } catch (const InputError& e) {
       EXPECT_THAT(e.what(), HasSubstr("n.yaml:5"));
-      EXPECT_THAT(e.what(), HasSubstr(c.key + ":"));
+      EXPECT_THAT(e.what(), HasSubstr("]." + c.key));
     }
   }
 }

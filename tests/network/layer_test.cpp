@@ -76,15 +76,16 @@ TEST(LayerTest, BiasIsOneParameterAnOutputChannelAndNoWeight) {
   EXPECT_EQ(layer.num_params(), layer.weight_bytes());
 }
 
-TEST(LayerTest, OnlyConvolutionsAndFullyConnectedHaveWeightsOrMacs) {
+TEST(LayerTest, OnlyConvolutionsProductsAndFullyConnectedHaveWeightsOrMacs) {
   for (const auto& [name, op] : kOpNames) {
     const Layer layer = layer_of(op, {8, 4, 4}, {8, 4, 4}, 3, 3);
-    const bool weighted =
-        op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected;
+    const bool weighted = op == Op::kConv2d || op == Op::kDepthwiseConv2d ||
+                          op == Op::kFullyConnected || op == Op::kConvTranspose2d;
+    const bool has_table = layer.is_norm() || op == Op::kConstant || op == Op::kEmbedding;
     EXPECT_EQ(layer.has_weights(), weighted) << name;
     EXPECT_EQ(layer.weight_bytes() > 0, weighted) << name;
-    EXPECT_EQ(layer.num_macs() > 0, weighted) << name;
-    EXPECT_EQ(layer.num_params() > 0, weighted) << name;
+    EXPECT_EQ(layer.num_macs() > 0, weighted || op == Op::kMatmul) << name;
+    EXPECT_EQ(layer.num_params() > 0, weighted || has_table) << name;
   }
 }
 

@@ -47,14 +47,20 @@ TEST(NetworkBuilderTest, InputsPrecedeTheirLayer) {
   EXPECT_EQ(error_adding(builder, pool_of("b", 7)), "inputs");
 }
 
-TEST(NetworkBuilderTest, SameInputTwiceIsRefused) {
+TEST(NetworkBuilderTest, SumsProductsAndConcatsMayReadAMapTwice) {
   NetworkBuilder builder("n", {8, 4, 4});
   builder.add(pool_of("a", kNetworkInput));
-  Layer add;
-  add.name = "b";
-  add.op = Op::kAdd;
-  add.inputs = {0, 0};
-  EXPECT_EQ(error_adding(builder, add), "inputs");
+  Layer layer;
+  for (const Op op : {Op::kAdd, Op::kMatmul, Op::kConcat}) {
+    layer.name = to_string(op);
+    layer.op = op;
+    layer.inputs = {0, 0};
+    layer.transposed = op == Op::kMatmul;
+    builder.add(layer);
+  }
+  layer = pool_of("twice", 0);
+  layer.inputs = {0, 0};
+  EXPECT_EQ(error_adding(builder, layer), "inputs");
 }
 
 TEST(NetworkBuilderTest, NamesAreUniqueAndInputIsReserved) {

@@ -12,7 +12,9 @@
 namespace tilewake {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -87,8 +89,9 @@ TEST(NetworkReaderTest, ABatchMultipliesMacsAndLeavesShapesAndParameters) {
 TEST(NetworkReaderTest, DefaultsAreStrideOneSamePaddingBiasAndNoActivation) {
   const Network network = parse({"name: c, op: conv2d, out_channels: 4, kernel: 3"});
   EXPECT_EQ(text_of(network.layers[0]),
-            "c [] conv2d none inputs [-1] ifm 8x16x12 ofm 4x16x12 kernel 3x3 stride 1 dilation 1 "
-            "groups 1 padding 1 1 1 1 bias true\n");
+            "c [] conv2d none inputs [-1] ifm 8x16x12 ofm 4x16x12 kernel 3x3 stride 1x1 dilation "
+            "1x1 groups 1 padding 1 1 1 1 bias true" +
+                kNothingElse);
 }
 
 TEST(NetworkReaderTest, EveryKeyOfALayerReachesIt) {
@@ -97,8 +100,9 @@ TEST(NetworkReaderTest, EveryKeyOfALayerReachesIt) {
              "stride: 2, dilation: 2, groups: 2, padding: [0, 1, 0, 2], bias: false, "
              "activation: leaky_relu"});
   EXPECT_EQ(text_of(network.layers[0]),
-            "c [stem] conv2d leaky_relu inputs [-1] ifm 8x16x12 ofm 4x8x6 kernel 1x3 stride 2 "
-            "dilation 2 groups 2 padding 0 1 -1 2 bias false\n");
+            "c [stem] conv2d leaky_relu inputs [-1] ifm 8x16x12 ofm 4x8x6 kernel 1x3 stride 2x2 "
+            "dilation 1x2 groups 2 padding 0 1 -1 2 bias false" +
+                kNothingElse);
 }
 
 TEST(NetworkReaderTest, InputsDefaultToThePreviousEntry) {
@@ -238,12 +242,12 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
   EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
-  EXPECT_THAT(
-      error_of_entries({"name: a, op: conv3d"}),
-      HasSubstr("channel_shuffle, mbconv, convblock, separable, shuffle_unit, xception_unit"));
-  EXPECT_EQ(error_of_entries({conv + "activation: gelu"}),
-            "n.yaml:4: layers[0].activation: unknown value 'gelu'; choose one of: none, relu, "
-            "relu6, hswish, swish, sigmoid, hsigmoid, leaky_relu; did you mean 'relu'?");
+  EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
+              HasSubstr("host, mbconv, convblock, separable, shuffle_unit, xception_unit"));
+  EXPECT_THAT(error_of_entries({conv + "activation: rely"}),
+              AllOf(StartsWith("n.yaml:4: layers[0].activation: unknown value 'rely'; choose one "
+                               "of: none, relu, relu6, "),
+                    EndsWith("did you mean 'relu'?")));
   EXPECT_EQ(error_of_entries({conv + "stride: 0"}),
             "n.yaml:4: layers[0].stride: must be from 1 to 1024, not 0");
   EXPECT_EQ(error_of_entries({conv + "padding: full"}),

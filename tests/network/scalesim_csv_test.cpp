@@ -37,12 +37,14 @@ TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
   ASSERT_EQ(networks.size(), 2U);
   EXPECT_EQ(text_of(networks[0]),
             "alex net/Conv1 3x227x227\n"
-            "Conv1 [] conv2d none inputs [-1] ifm 3x227x227 ofm 96x55x55 kernel 11x11 stride 4 "
-            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
+            "Conv1 [] conv2d none inputs [-1] ifm 3x227x227 ofm 96x55x55 kernel 11x11 stride 4x4 "
+            "dilation 1x1 groups 1 padding 0 0 0 0 bias false" +
+                kNothingElse);
   EXPECT_EQ(text_of(networks[1]),
             "alex net/FC 8 4096x1x1\n"
-            "FC 8 [] conv2d none inputs [-1] ifm 4096x1x1 ofm 1000x1x1 kernel 1x1 stride 1 "
-            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
+            "FC 8 [] conv2d none inputs [-1] ifm 4096x1x1 ofm 1000x1x1 kernel 1x1 stride 1x1 "
+            "dilation 1x1 groups 1 padding 0 0 0 0 bias false" +
+                kNothingElse);
 }
 
 TEST(ScalesimCsv, AColumnCanBeTheBatch) {
@@ -81,11 +83,12 @@ TEST(ScalesimCsv, TheNumberOfWindowsIsRoundedUp) {
   }
 }
 
-TEST(ScalesimCsv, TheStrideOfColumnsIsOptionalAndEqualsThatOfRows) {
+TEST(ScalesimCsv, TheStrideOfColumnsIsThatOfRowsUnlessItIsGiven) {
   const std::string header = "Layer, a, b, c, d, e, f, Stride height, Stride width,\n";
-  EXPECT_EQ(read_csv(header + "a,8,8,3,3,3,8,2,2,\n")[0].layers[0].stride, 2);
-  EXPECT_THAT(csv_error(header + "a,8,8,3,3,3,8,2,1,\n"),
-              StartsWith("dir/alex net.csv:2: stride of columns: "));
+  EXPECT_EQ(read_csv(header + "a,8,8,3,3,3,8,2,,\n")[0].layers[0].stride, Steps(2));
+  const Layer layer = read_csv(header + "a,9,9,3,3,3,8,2,1,\n")[0].layers[0];
+  EXPECT_EQ(layer.stride, Steps(2, 1));
+  EXPECT_EQ(layer.ofm, (Shape{8, 4, 7}));
 }
 
 TEST(ScalesimCsv, MatrixProductsArePointwiseConvolutions) {
@@ -162,8 +165,6 @@ TEST(ScalesimCsv, WhatAColumnMeansIsToldWhereItIsNotModelled) {
   const std::string at = "dir/alex net.csv:2: ";
   EXPECT_THAT(csv_error(header + " Sparsity,\na,8,8,3,3,3,8,1,2:4,\n"),
               StartsWith(at + "sparsity: "));
-  EXPECT_THAT(csv_error(header + " Stride W,\na,8,8,3,3,3,8,2,1,\n"),
-              StartsWith(at + "stride of columns: "));
   EXPECT_EQ(text_of(read_csv(header + " Batch Size, Note,\na,8,8,3,3,3,8,1,1,x,\n")[0]),
             text_of(read_csv(kHeader + "a,8,8,3,3,3,8,1,\n")[0]));
 }

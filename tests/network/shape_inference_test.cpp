@@ -136,11 +136,20 @@ TEST(ShapeInferenceTest, ElementwiseBroadcastsAVectorFromEitherSide) {
   }
 }
 
+TEST(ShapeInferenceTest, ElementwiseRepeatsWhatIsOneOrDividesTheChannels) {
+  for (const Shape& small : {Shape{8, 1, 4}, Shape{8, 5, 1}, Shape{1, 5, 4}, Shape{1, 1, 1},
+                             Shape{4, 1, 1}, Shape{2, 5, 4}}) {
+    EXPECT_EQ(inferred(window(Op::kAdd, 1), PaddingRule::same(), {small, {8, 5, 4}}).ofm,
+              (Shape{8, 5, 4}));
+  }
+}
+
 TEST(ShapeInferenceTest, ElementwiseRefusesShapesThatDoNotFit) {
   const Layer add = window(Op::kAdd, 1);
   EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {8, 4, 5}}), StartsWith("inputs: "));
-  EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {1, 1, 1}}), HasSubstr("differ"));
-  EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {8, 1, 4}}), HasSubstr("differ"));
+  EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {3, 1, 1}}), HasSubstr("differ"));
+  EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {8, 2, 4}}), HasSubstr("differ"));
+  EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 1, 1}, {1, 5, 4}}), HasSubstr("differ"));
   EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}}), StartsWith("inputs: "));
   EXPECT_THAT(error_of(add, PaddingRule::same(), {{8, 5, 4}, {8, 5, 4}, {8, 5, 4}}),
               StartsWith("inputs: "));

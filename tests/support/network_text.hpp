@@ -31,6 +31,10 @@ inline std::string text_of(const Layer& layer) {
       to_string(layer.axis), layer.extent, layer.view, layer.order, layer.weights_of);
 }
 
+/// The end of a layer's text where it has nothing but a window, groups and a bias.
+inline const std::string kNothingElse =
+    " transposed false axis channels extent 1 view [] order [] weights of -1\n";
+
 inline std::string text_of(const Network& network) {
   std::string text = fmt::format("{} {}x{}x{}\n", network.name, network.input.channels,
                                  network.input.height, network.input.width);

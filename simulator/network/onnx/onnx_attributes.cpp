@@ -108,9 +108,7 @@ PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
     layer.kernel_height = kernel[0];
     layer.kernel_width = kernel[1];
   }
-  // A window of one tap has none to set apart.
-  layer.dilation = {layer.kernel_height > 1 ? dilations[0] : 1,
-                    layer.kernel_width > 1 ? dilations[1] : 1};
+  layer.dilation = {dilations[0], dilations[1]};
   layer.stride = {strides[0], strides[1]};
 
   const std::int64_t height = shape.height + around.top + around.bottom;

@@ -45,10 +45,6 @@ TEST(TfliteRefusals, UnknownOperatorsAreNamedWithIndexAndTensor) {
 }
 
 TEST(TfliteRefusals, WhatALayerCannotDoIsNamed) {
-  expect_refused("operator 0 CONV_2D 'c': strides 2 x 1 differ", [](TfliteFile& f) {
-    f.add(Code::CONV_2D, {"x", f.weights("w", {8, 3, 3, 3})}, "c", {1, 8, 16, 8}, Type::CONV_2D,
-          tfl::CreateConv2D(f.builder, tfl::Padding::SAME, 1, 2));
-  });
   expect_refused("operator 0 CONV_2D 'c': ", [](TfliteFile& f) {
     f.conv("x", "c", {1, 16, 16, 8}, {8, 3, 3, 3}, {tfl::Padding::SAME, 1, Fused::RELU_N1_TO_1});
   });
