@@ -85,6 +85,30 @@ Layer convolution(std::int64_t kernel, std::int64_t channels) {
 }
 
 // Loops without set-up, so that the cycles are those of the instructions.
+TEST(StepCostTest, RelativeSpeedIsThatOfPointwiseAndOfGroupedConvolutions) {
+  VectorConfig config;
+  config.num_cores = 1;
+  config.lanes = 8;
+  config.dot_length = 4;
+  config.efficiency.conv2d = 0.25;
+  const vector::VectorCost plain(config);
+  config.relative_speed = {2.0, 0.5};
+  const vector::VectorCost changed(config);
+  config.relative_speed = {1000.0, 1.0};
+  const vector::VectorCost fastest(config);
+  const auto ratio = [&](const Layer& layer, const vector::VectorCost& cost) {
+    const TileProblem problem(layer, 0);
+    return static_cast<double>(plain.cycles(problem, problem.extent(), {})) /
+           static_cast<double>(cost.cycles(problem, problem.extent(), {}));
+  };
+  EXPECT_EQ(ratio(convolution(1, 64), changed), 2.0);
+  EXPECT_EQ(ratio(convolution(1, 64), fastest), 4.0);  // no faster than the peak
+  EXPECT_EQ(ratio(convolution(3, 64), changed), 1.0);
+  Layer grouped = convolution(3, 64);
+  grouped.groups = 2;
+  EXPECT_EQ(ratio(grouped, changed), 0.5);
+}
+
 TEST(StepCostTest, WinogradDividesConvolutionsThatItCanReduce) {
   VectorConfig config;
   config.num_cores = 1;

@@ -20,10 +20,9 @@ double VectorCost::conv_efficiency(const TileProblem& problem) const {
   const bool is_reduced = problem.is_3x3_of_stride_1() &&
                           std::min(e.depth / problem.taps(), e.outputs) >= c_.winograd.min_channels;
   double efficiency = c_.efficiency.conv2d;
-  if (is_reduced) efficiency *= c_.winograd.speedup;
   if (problem.taps() == 1) efficiency *= c_.relative_speed.pointwise_conv2d;
   if (e.groups > 1) efficiency *= c_.relative_speed.grouped_conv2d;
-  return efficiency;
+  return std::min(efficiency, 1.0) * (is_reduced ? c_.winograd.speedup : 1.0);
 }
 
 std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& extent,
