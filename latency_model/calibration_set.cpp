@@ -122,6 +122,45 @@ class Designer : public LayerDesigner {
     random_end(20);
   }
 
+  /// U-Nets and other networks whose outputs are maps.
+  void segmentation() {
+    start(8, 96, 30);
+    u_net(dice_.between(1, 4));
+    if (dice_.chance(30)) norm();
+  }
+
+  /// Encoders of transformers.
+  void transformers() {
+    tokens(8 * dice_.spread(2, 96), dice_.spread(4, 320));
+    if (dice_.chance(50)) conv(8 * dice_.spread(2, 96), 1, 1);
+    for (std::int64_t i = dice_.between(1, 3); i > 0; --i) attention();
+  }
+
+  /// Convolutions with norms that are not folded into them.
+  void normed() {
+    start(8, 384, 20);
+    for (std::int64_t i = dice_.between(2, 5); i > 0; --i) {
+      conv(log_channels(8, 384), dice_.pick({1, 3, 3}), dice_.pick({1, 1, 2}));
+      norm();
+    }
+    random_end(20);
+  }
+
+  /// Unequal strides, and data that move.
+  void text_and_audio() {
+    start(8, 256, 20);
+    for (std::int64_t i = dice_.between(3, 7); i > 0; --i) {
+      if (dice_.chance(40)) {
+        unequal_strides();
+      } else if (dice_.chance(70)) {
+        move_or_reduce();
+      } else {
+        any_step();
+      }
+    }
+    random_end(20);
+  }
+
   /// A complete classification network.
   void whole() {
     const std::int64_t side = dice_.between(12, 40) * 8;
@@ -147,7 +186,7 @@ using Family = void (Designer::*)();
 
 // To add a family: add its function above and its entries here. The families are interleaved, so
 // that the beginning of a set is representative of the whole.
-constexpr Family kFamilies[] = {
+constexpr Family kClassification[] = {
     &Designer::operators,     &Designer::single_block, &Designer::mbconv_stages,
     &Designer::residuals,     &Designer::forks,        &Designer::plain,
     &Designer::operators,     &Designer::single_block, &Designer::stems,
@@ -156,6 +195,19 @@ constexpr Family kFamilies[] = {
     &Designer::mbconv_stages, &Designer::residuals,    &Designer::whole,
     &Designer::operators,     &Designer::single_block, &Designer::forks,
     &Designer::mbconv_stages, &Designer::plain,        &Designer::whole,
+};
+
+// Of a machine that runs all ops: some classification networks are replaced.
+constexpr Family kAllOps[] = {
+    &Designer::operators,     &Designer::single_block, &Designer::mbconv_stages,
+    &Designer::residuals,     &Designer::forks,        &Designer::segmentation,
+    &Designer::operators,     &Designer::transformers, &Designer::stems,
+    &Designer::mbconv_stages, &Designer::classifier,   &Designer::convblock_stages,
+    &Designer::plain,         &Designer::single_block, &Designer::grouped_and_dilated,
+    &Designer::normed,        &Designer::residuals,    &Designer::whole,
+    &Designer::operators,     &Designer::single_block, &Designer::text_and_audio,
+    &Designer::mbconv_stages, &Designer::plain,        &Designer::whole,
+    &Designer::segmentation,  &Designer::forks,        &Designer::transformers,
 };
 
 }  // namespace
@@ -168,7 +220,9 @@ CalibrationSet::CalibrationSet(const HardwareConfig& hardware, std::uint64_t see
 Network CalibrationSet::network(int index) const {
   assert(index >= 0 && index < size_);
   Designer designer(scale_, seed_, index);
-  const Family family = kFamilies[static_cast<std::size_t>(index) % std::size(kFamilies)];
+  const auto i = static_cast<std::size_t>(index);
+  const Family family = scale_.runs_all_ops ? kAllOps[i % std::size(kAllOps)]
+                                            : kClassification[i % std::size(kClassification)];
   (designer.*family)();
   return designer.build();
 }

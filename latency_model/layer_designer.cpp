@@ -317,6 +317,143 @@ void LayerDesigner::gate() {
   add(layer_of(Op::kMul, {features, last_}));
 }
 
+void LayerDesigner::norm() {
+  const std::int64_t channels = current().channels;
+  Layer layer = layer_of(dice_.pick({Op::kLayerNorm, Op::kGroupNorm, Op::kGroupNorm, Op::kSoftmax,
+                                     Op::kLrn}),
+                         {last_});
+  if (layer.op == Op::kLrn) layer.extent = 5;
+  if (layer.op == Op::kGroupNorm || layer.op == Op::kSoftmax) {
+    layer.groups = dice_.pick<std::int64_t>({1, 8, 32, channels});
+    while (channels % layer.groups != 0) layer.groups /= 2;
+  }
+  add(std::move(layer));
+}
+
+void LayerDesigner::unequal_strides() {
+  const bool is_depthwise = dice_.chance(40);
+  Layer layer = is_depthwise ? layer_of(Op::kDepthwiseConv2d, {last_})
+                             : conv_layer(log_channels(8, 384), 3, 1);
+  layer.kernel_height = layer.kernel_width = kernel_for(3, current().channels);
+  (dice_.chance(70) ? layer.stride.height : layer.stride.width) = 2;
+  add(std::move(layer));
+}
+
+void LayerDesigner::move_or_reduce() {
+  const Shape map = current();
+  const bool is_even = map.height % 2 == 0 && map.width % 2 == 0;
+  switch (dice_.between(0, 6)) {
+    case 0: {
+      Layer layer = layer_of(Op::kPad, {last_});
+      const std::int64_t side = dice_.between(1, 3);
+      return add(std::move(layer), PaddingRule::explicit_zeros({side, side, side, side}));
+    }
+    case 1: {
+      Layer layer = layer_of(Op::kSlice, {last_});
+      layer.ofm = {map.channels, ceil_div<std::int64_t>(map.height, 2), map.width};
+      if (dice_.chance(50)) layer.stride.height = 2;
+      return add(std::move(layer));
+    }
+    case 2: {
+      Layer layer = layer_of(is_even ? Op::kSpaceToDepth : Op::kDepthToSpace, {last_});
+      layer.extent = is_even || map.channels % 4 == 0 ? 2 : 1;
+      add(std::move(layer));
+      return conv(map.channels, 1, 1);
+    }
+    case 3: {
+      Layer layer = layer_of(Op::kTranspose, {last_});
+      layer.ofm = {map.channels, map.width, map.height};
+      layer.view = {map.channels, map.height, map.width};
+      layer.order = {0, 2, 1};
+      return add(std::move(layer));
+    }
+    case 4: {
+      Layer layer = layer_of(Op::kResize, {last_});
+      layer.ofm = {0, dice_.spread(1, 2 * map.height), dice_.spread(1, 2 * map.width)};
+      layer.kernel_height = layer.kernel_width = dice_.pick({1, 2, 2, 4});
+      return add(std::move(layer));
+    }
+    default: {  // a map minus or times what it is reduced to
+      const int source = last_;
+      if (source == kNetworkInput) return conv(map.channels, 1, 1);
+      Layer layer = layer_of(Op::kReduce, {source});
+      layer.ofm = map;
+      (dice_.chance(50) ? layer.ofm.channels : layer.ofm.width) = 1;
+      add(std::move(layer));
+      return add(layer_of(dice_.pick({Op::kSub, Op::kDiv, Op::kMul}), {source, last_}));
+    }
+  }
+}
+
+void LayerDesigner::u_net(std::int64_t depth) {
+  std::vector<int> skips;
+  for (std::int64_t i = 0; i < depth && side() > 1; ++i) {
+    conv(grown_channels(), 3, 1);
+    skips.push_back(last_);
+    if (dice_.chance(60))
+      pool(Op::kMaxPool, 2, 2);
+    else
+      add(conv_layer(grown_channels(), 3, 2));
+  }
+  conv(grown_channels(), 3, 1);
+  for (; !skips.empty(); skips.pop_back()) {
+    const Shape skip = builder_->shape_of(skips.back());
+    const bool doubles =
+        2 * current().height == skip.height && 2 * current().width == skip.width;
+    if (doubles && dice_.chance(60)) {
+      Layer layer = layer_of(Op::kConvTranspose2d, {last_});
+      layer.kernel_height = layer.kernel_width = dice_.pick({2, 2, 4, 3});
+      layer.stride = 2;
+      layer.ofm.channels = skip.channels;
+      add(std::move(layer));
+    } else {
+      Layer layer = layer_of(Op::kResize, {last_});
+      layer.ofm = {0, skip.height, skip.width};
+      layer.kernel_height = layer.kernel_width = dice_.pick({1, 2, 2});
+      add(std::move(layer));
+    }
+    concat({skips.back(), last_});
+    conv(skip.channels, 3, 1);
+  }
+}
+
+void LayerDesigner::attention() {
+  const int source = last_;
+  const std::int64_t channels = current().channels;
+  std::int64_t heads = dice_.pick<std::int64_t>({1, 2, 3, 4, 6, 8, 12});
+  while (channels % heads != 0) --heads;
+  const auto project = [&](std::int64_t outputs) {
+    Layer layer = layer_of(Op::kConv2d, {last_});
+    layer.ofm.channels = outputs;
+    add(std::move(layer));
+  };
+  add(layer_of(Op::kLayerNorm, {source}));
+  const int normed = last_;
+  std::vector<int> qkv;
+  for (int i = 0; i < 3; ++i) {
+    last_ = normed;
+    project(channels);
+    qkv.push_back(last_);
+  }
+  Layer scores = layer_of(Op::kMatmul, {qkv[0], qkv[1]});
+  scores.groups = heads;
+  scores.transposed = true;
+  add(std::move(scores));
+  Layer softmax = layer_of(Op::kSoftmax, {last_});
+  softmax.groups = heads;
+  add(std::move(softmax));
+  Layer mixed = layer_of(Op::kMatmul, {last_, qkv[2]});
+  mixed.groups = heads;
+  add(std::move(mixed));
+  project(channels);
+  add(layer_of(Op::kAdd, {source, last_}));
+  const int sum = last_;
+  add(layer_of(Op::kLayerNorm, {sum}));
+  project(dice_.pick<std::int64_t>({2, 4, 4}) * channels);
+  project(channels);
+  add(layer_of(Op::kAdd, {sum, last_}));
+}
+
 void LayerDesigner::head() {
   global_pool();
   if (dice_.chance(30)) conv(log_channels(64, 1536), 1, 1);

@@ -98,6 +98,28 @@ class LayerDesigner {
   /// Squeeze-and-excitation of `last_`.
   void gate();
 
+  // Blocks for machines that run all ops.
+
+  /// A norm, softmax or activation of `last_`.
+  void norm();
+
+  /// A convolution whose strides differ, as of models that read text.
+  void unequal_strides();
+
+  /// Copies, resizes, reductions and element-wise ops with a repeated operand.
+  void move_or_reduce();
+
+  /// The down and up path of a U-Net with `depth` levels.
+  void u_net(std::int64_t depth);
+
+  /// A map as tokens: one column.
+  void tokens(std::int64_t channels, std::int64_t rows) {
+    input({std::min(channels, most_channels(rows)), rows, 1});
+  }
+
+  /// Attention and the convolutions after it, each added to its input.
+  void attention();
+
   /// Classifier head: from a map to classes.
   void head();
   void random_end(int head_percent);

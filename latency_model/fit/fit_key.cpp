@@ -110,6 +110,13 @@ constexpr double kCyclesOfALoop = 4.0;
 constexpr double kCyclesOfATile = 200.0;
 constexpr double kCyclesOfALayer = 1000.0;
 
+/// Whether a vector processor runs `layer` element by element.
+bool is_elementwise(const Layer& layer) {
+  const Op op = layer.op;
+  return layer.is_elementwise() || layer.moves_data() || layer.is_norm() || op == Op::kConcat ||
+         op == Op::kResize || op == Op::kSoftmax || op == Op::kLrn;
+}
+
 /// The default keys of all core kinds and DRAM models; a machine has some of them. Ranges are wide:
 /// the priors decide.
 std::vector<DefaultKey> default_keys(const HardwareConfig& start, const MeasuredTable& table) {
@@ -135,12 +142,12 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
   const auto efficiency = [&](std::string_view path, bool is_used) {
     if (is_used) keys.push_back({path, 0.01, 1.0, kFactorOf2, 0.0});
   };
-  efficiency("core.efficiency.conv2d", any({Op::kConv2d}));
+  efficiency("core.efficiency.conv2d", any({Op::kConv2d, Op::kConvTranspose2d, Op::kMatmul}));
   efficiency("core.efficiency.depthwise_conv2d", any({Op::kDepthwiseConv2d}));
   efficiency("core.efficiency.fully_connected", any({Op::kFullyConnected}));
-  efficiency("core.efficiency.pool", any({Op::kMaxPool, Op::kAvgPool, Op::kGlobalAvgPool}));
-  efficiency("core.efficiency.elementwise",
-             any({Op::kAdd, Op::kMul, Op::kConcat, Op::kChannelSplit, Op::kChannelShuffle}));
+  efficiency("core.efficiency.pool",
+             any({Op::kMaxPool, Op::kAvgPool, Op::kGlobalAvgPool, Op::kReduce}));
+  efficiency("core.efficiency.elementwise", any_layer(is_elementwise));
   const auto relative_speed = [&](std::string_view path, const auto& is_of_kind) {
     // Only where the table has both kinds.
     const bool has_kind =

@@ -36,8 +36,8 @@ double best_factor(const std::vector<double>& estimates, const std::vector<doubl
 double moved_bytes(const Network& network, const Layer& layer) {
   std::int64_t bytes = layer.ofm.num_elements();
   for (const int input : layer.inputs) {
-    bytes += layer.op == Op::kChannelSplit ? layer.ofm.num_elements()
-                                           : network.shape_of(input).num_elements();
+    const bool reads_part = layer.op == Op::kChannelSplit || layer.op == Op::kSlice;
+    bytes += reads_part ? layer.ofm.num_elements() : network.shape_of(input).num_elements();
   }
   return static_cast<double>(layer.weight_bytes() + network.batch * bytes);
 }

@@ -164,6 +164,12 @@ class YamlFields {
   /// The fields visited by `visit` may be missing and have their present values as defaults.
   void optional(const std::function<void()>& visit) { visit_optional(visit); }
 
+  /// Optional fields of a later version: a writer omits them if all have their defaults, so what
+  /// is derived from the text (ids of machines) stays.
+  void unless_default(bool is_default, const std::function<void()>& visit) {
+    visit_unless_default(is_default, visit);
+  }
+
   /// The fields of `value` visited by `visit`. If the value of `key` is in `presets`, a range of
   /// pairs {name, value}, the preset is the default of each field; otherwise all of them are
   /// required.
@@ -250,6 +256,9 @@ class YamlFields {
                              const FieldDoc& doc) = 0;
   virtual void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) = 0;
   virtual void visit_optional(const std::function<void()>& visit) { visit(); }
+  virtual void visit_unless_default(bool /*is_default*/, const std::function<void()>& visit) {
+    visit_optional(visit);
+  }
   virtual void visit_preset(std::string_view /*key*/, const Presets& /*presets*/,
                             const std::function<void()>& visit, const FieldDoc& /*doc*/) {
     visit();
@@ -339,6 +348,9 @@ class YamlFieldWriter final : public YamlFields {
   void visit_section(std::string_view key, const std::function<void()>& visit,
                      const FieldDoc& doc) override;
   void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
+  void visit_unless_default(bool is_default, const std::function<void()>& visit) override {
+    if (!is_default) visit();
+  }
 
   std::string yaml_;
   std::string indent_;

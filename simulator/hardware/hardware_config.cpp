@@ -56,15 +56,16 @@ bool is_plain_word(const std::string& name) {
 }
 
 MachineScale scale_of(const MidapConfig& c) {
-  return {c.num_cims, c.system_width, c.fmem_num_banks * c.fmem_bank_bytes, c.wmem_bank_bytes};
+  return {c.num_cims, c.system_width, c.fmem_num_banks * c.fmem_bank_bytes, c.wmem_bank_bytes,
+          false};
 }
 
 MachineScale scale_of(const SystolicConfig& c) {
-  return {c.cols, c.rows, c.input.num_slots * c.input.bytes, c.weight.bytes};
+  return {c.cols, c.rows, c.input.num_slots * c.input.bytes, c.weight.bytes, true};
 }
 
 MachineScale scale_of(const VectorConfig& c) {
-  return {c.lanes, c.dot_length, c.local_memory_bytes / 2, c.local_memory_bytes / 4};
+  return {c.lanes, c.dot_length, c.local_memory_bytes / 2, c.local_memory_bytes / 4, true};
 }
 
 }  // namespace

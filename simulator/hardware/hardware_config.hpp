@@ -32,6 +32,7 @@ struct MachineScale {
   std::int64_t reduction_lanes = 0;       // MACs per cycle and output channel
   std::int64_t feature_buffer_bytes = 0;  // on-chip memory for feature maps
   std::int64_t filter_bytes = 0;          // weights of one output channel that fit on chip
+  bool runs_all_ops = false;              // false: only those of classification networks
 };
 
 /// Cycles of command dispatch: descriptors of the DMA, set-up of the core, the host.

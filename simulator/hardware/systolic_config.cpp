@@ -82,6 +82,7 @@ void visit_fields(YamlFields& fields, SystolicConfig& c) {
     fields.flag("fuse_elementwise", c.fuse_elementwise,
                 {"", "fuse add and mul into the layer that computes their operand"});
   });
+  visit_fields(fields, c.activation_operations);
   visit_fields(fields, c.feature_memory);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "simulator/hardware/activation_operations.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
@@ -39,6 +40,7 @@ struct SystolicConfig {
   std::int64_t accumulator_bytes = 0;  // of a partial sum in the output buffer
   std::int64_t vector_lanes = 0;       // operations per cycle of the vector unit
   bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
+  ActivationOperations activation_operations;
   FeatureMemory feature_memory;
 
   /// Of the array, or of the vector unit if its depthwise lanes exceed the MACs of the array.

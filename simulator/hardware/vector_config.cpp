@@ -71,6 +71,7 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
                  {"cycles", "per inner loop: set-up, and storing the vector of results"});
   fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
                  {"cycles", "per tile: starting the cores and waiting for all"});
+  visit_fields(fields, c.activation_operations);
   visit_fields(fields, c.feature_memory);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "simulator/hardware/activation_operations.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
@@ -24,6 +25,7 @@ struct VectorConfig {
   std::int64_t num_slots = 0;           // 2: the next tile is loaded while this one is used
   std::int64_t accumulator_bytes = 0;   // of a spilled partial sum
   bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
+  ActivationOperations activation_operations;
   FeatureMemory feature_memory;
 
   /// Share of cycles in which an instruction of the inner loop computes (the others are loads,

@@ -40,12 +40,12 @@ Map mapper_of(const VectorConfig& core, const DramConfig& dram) {
 
 TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram) {
   return {core.tile_memory(), std::make_shared<systolic::SystolicCost>(core), core.fuse_elementwise,
-          DramEstimate(dram)};
+          DramEstimate(dram), core.activation_operations};
 }
 
 TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram) {
   return {core.tile_memory(), std::make_shared<vector::VectorCost>(core), core.fuse_elementwise,
-          DramEstimate(dram)};
+          DramEstimate(dram), core.activation_operations};
 }
 
 NetworkMapper::NetworkMapper(const HardwareConfig& hardware)

@@ -52,11 +52,11 @@ std::int64_t sum(const std::vector<TraceRow>& rows, std::int64_t TraceRow::*fiel
 
 /// Window taps on the map along one dimension, summed over all windows.
 std::int64_t taps_on_map(std::int64_t size, std::int64_t kernel, std::int64_t begin_padding,
-                         std::int64_t num_outputs, const Layer& layer) {
+                         std::int64_t num_outputs, std::int64_t stride, std::int64_t dilation) {
   std::int64_t taps = 0;
   for (std::int64_t i = 0; i < num_outputs; ++i) {
     for (std::int64_t tap = 0; tap < kernel; ++tap) {
-      const std::int64_t x = i * layer.stride - begin_padding + tap * layer.dilation;
+      const std::int64_t x = i * stride - begin_padding + tap * dilation;
       if (x >= 0 && x < size) ++taps;
     }
   }
@@ -70,9 +70,9 @@ std::int64_t macs_on_map(const Layer& layer) {
       layer.ofm.height * layer.ofm.width * layer.kernel_height * layer.kernel_width;
   return layer.num_macs() / all_taps *
          taps_on_map(layer.ifm.height, layer.kernel_height, layer.padding.top, layer.ofm.height,
-                     layer) *
+                     layer.stride.height, layer.dilation.height) *
          taps_on_map(layer.ifm.width, layer.kernel_width, layer.padding.left, layer.ofm.width,
-                     layer);
+                     layer.stride.width, layer.dilation.width);
 }
 
 // Counted with the padding, as publications do, MACs can exceed cycles x peak: by 18 % at most, in

@@ -46,7 +46,8 @@ std::int64_t dram_bytes(const SimulatedNetwork& run) {
   return bytes;
 }
 
-/// Convolutions with square windows on a map that is not square.
+/// Convolutions with square windows on a map that is not square; some strides differ, and some are
+/// those of the output.
 Network oblong_network(int seed) {
   Random random(static_cast<std::uint64_t>(seed));
   NetworkBuilder builder(fmt::format("oblong{}", seed),
@@ -59,6 +60,8 @@ Network oblong_network(int seed) {
     layer.kernel_height = layer.kernel_width = 1 + 2 * random.between(0, 2);
     layer.stride = random.between(1, 2);
     layer.ofm.channels = random.between(1, 128);
+    if (random.one_in(4)) layer.stride = {layer.stride.height, 3 - layer.stride.height};
+    if (i == 3 && random.one_in(2)) layer.op = Op::kConvTranspose2d;
     builder.add(layer);
   }
   return builder.build();
@@ -206,6 +209,7 @@ std::int64_t resident_bytes(const Network& network, const SimulatedNetwork& run,
     if (row.weights_in != "chip") continue;
     const Layer& layer = network.layers[static_cast<std::size_t>(row.index)];
     bytes += layer.weight_bytes() + (layer.bias ? layer.ofm.channels * bias_bytes : 0);
+    if (layer.is_norm()) bytes += layer.ofm.channels;  // factors, besides the shifts
   }
   return bytes;
 }

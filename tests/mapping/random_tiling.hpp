@@ -46,6 +46,35 @@ inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int
             PaddingRule::explicit_zeros({random.between(0, rows), random.between(0, columns),
                                          random.between(0, rows), random.between(0, columns)});
     }
+    if (op == Op::kResize) {
+      layer.ofm = {0, random.between(1, 2 * max_side), random.between(1, 2 * max_side)};
+      layer.kernel_height = random.pick(std::vector<std::int64_t>{1, 2, 4});
+      layer.kernel_width = random.one_in(2) ? layer.kernel_height : 2;
+    }
+    if (op == Op::kSlice) {
+      layer.padding = {-random.between(0, input.height - 1), -random.between(0, input.width - 1), 0,
+                       0};
+      layer.stride = {random.between(1, 3), random.between(1, 3)};
+      layer.first_channel = random.between(0, input.channels - 1);
+      const auto count = [&](std::int64_t left, std::int64_t step) {
+        return random.between(1, (left - 1) / step + 1);
+      };
+      layer.ofm = {random.between(1, input.channels - layer.first_channel),
+                   count(input.height + layer.padding.top, layer.stride.height),
+                   count(input.width + layer.padding.left, layer.stride.width)};
+    }
+    if (op == Op::kPad) {
+      layer.ofm.channels = input.channels;
+      padding = PaddingRule::explicit_zeros({random.between(0, 3), random.between(0, 3),
+                                             random.between(0, 3), random.between(0, 3)});
+    }
+    if (op == Op::kSoftmax || op == Op::kLayerNorm) {
+      layer.groups = random.between(1, 3);
+      input.channels = layer.groups * random.between(1, std::max<std::int64_t>(max_channels / 3, 1));
+      layer.bias = random.one_in(2);
+    }
+    if (op == Op::kReduce)
+      layer.ofm = {1, random.one_in(2) ? 1 : input.height, random.one_in(2) ? 1 : input.width};
     const std::vector<Shape> inputs(layer.is_elementwise() ? 2 : 1, input);
     try {
       infer_shapes(layer, padding, inputs);
@@ -69,18 +98,16 @@ inline const std::vector<std::array<TileLoop, 3>>& all_orders() {
 }
 
 /// Any tiling that a mapper could choose: pixels by rows, by columns or in rectangles; tiles of
-/// several groups are of whole ones, and only convolutions, fully connected layers and global pools
-/// have their depth cut.
+/// several groups are of whole ones.
 inline Tiling random_tiling(Random& random, const TileProblem& problem) {
   const TileExtent& whole = problem.extent();
   const auto size = [&](std::int64_t extent) {
     return random.one_in(3) ? extent : random.between(1, extent);
   };
-  const bool cuts_depth = problem.op() == Op::kConv2d || problem.op() == Op::kFullyConnected ||
-                          problem.op() == Op::kGlobalAvgPool;
   Tiling tiling;
-  tiling.tile = {size(whole.groups), size(whole.pixels), size(whole.outputs),
-                 cuts_depth ? size(whole.depth) : whole.depth};
+  tiling.tile = {size(whole.groups), size(whole.pixels),
+                 problem.can_cut_outputs() ? size(whole.outputs) : whole.outputs,
+                 problem.can_cut_depth() ? size(whole.depth) : whole.depth};
   if (tiling.tile.groups > 1) {
     tiling.tile.outputs = whole.outputs;
     if (problem.has_weights()) tiling.tile.depth = whole.depth;

@@ -64,7 +64,7 @@ TEST(SystolicCostTest, NeverFasterThanThePeakOfTheArray) {
     SystolicCase c = random_systolic_case(random, seed);
     c.config.depthwise_on_vector = false;
     SCOPED_TRACE(c.text);
-    if (!c.problem.has_weights()) continue;
+    if (!c.problem.has_weights() || c.problem.op() == Op::kLayerNorm) continue;
     const TileExtent& e = c.problem.extent();
     EXPECT_GE(cycles(c.config, c.problem) * c.config.peak_macs_per_cycle(),
               e.num_outputs() * e.depth);
@@ -133,11 +133,30 @@ TEST(SystolicCostTest, FusedOperationsUseTheVectorUnitWhenOutputsAreComplete) {
   const SystolicConfig c = array(16, Dataflow::kWeightStationary);
   TileProblem problem = one_fold();
   const std::int64_t alone = cycles(c, problem);
-  problem.set_second(TileProblem::Second::kMap);
+  problem.set_second(problem.ofm());
   EXPECT_EQ(cycles(c, problem), alone + 16 * 100 / 16);
   TileContext context;
   context.ends_depth = false;
   EXPECT_EQ(SystolicCost(c).cycles(problem, problem.extent(), context), alone);
+}
+
+TEST(SystolicCostTest, ActivationsTakeTheirOperationsOfTheVectorUnitOnceForEachOutput) {
+  for (int seed = 0; seed < kNumCases; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    SystolicCase c = random_systolic_case(random, seed);
+    SCOPED_TRACE(c.text);
+    c.config.vector_lanes = 1;
+    c.problem.set_more_operations(0);
+    const std::int64_t alone = cycles(c.config, c.problem);
+    c.problem.set_more_operations(7);
+    EXPECT_EQ(cycles(c.config, c.problem), alone + 7 * c.problem.extent().num_outputs());
+    TileContext context;
+    context.ends_depth = false;
+    const std::int64_t part =
+        SystolicCost(c.config).cycles(c.problem, c.problem.extent(), context);
+    c.problem.set_more_operations(0);
+    EXPECT_EQ(SystolicCost(c.config).cycles(c.problem, c.problem.extent(), context), part);
+  }
 }
 
 }  // namespace

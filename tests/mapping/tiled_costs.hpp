@@ -91,15 +91,30 @@ inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
                                        Op::kMaxPool,
                                        Op::kGlobalAvgPool,
                                        Op::kAdd,
-                                       Op::kMul};
+                                       Op::kMul,
+                                       Op::kResize,
+                                       Op::kSlice,
+                                       Op::kPad,
+                                       Op::kSoftmax,
+                                       Op::kLayerNorm,
+                                       Op::kReduce};
   const Op op = random.pick(kOps);
   const bool is_dense = op == Op::kFullyConnected;
-  const Layer layer = random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8);
+  Layer layer = random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8);
+  if (op == Op::kReduce) layer.groups = random.one_in(2) ? 1 : layer.ofm.channels;
   const std::int64_t batch = layer.ofm.channels % 3 == 0 ? 2 + layer.ofm.height % 4 : 1;
   TileProblem problem(layer, bias_bytes, batch);
-  using Second = TileProblem::Second;
-  if (op == Op::kAdd || op == Op::kMul || random.one_in(3))
-    problem.set_second(random.one_in(2) ? Second::kMap : Second::kVector);
+  if (op == Op::kAdd || op == Op::kMul || random.one_in(3)) {
+    Shape second = layer.ofm;  // repeated along any dimension
+    if (random.one_in(4)) second.channels = 1;
+    if (random.one_in(2)) second.height = 1;
+    if (random.one_in(2)) second.width = 1;
+    problem.set_second(second);
+  }
+  if (op == Op::kConv2d && random.one_in(4))
+    problem.set_reach({random.between(0, 1), random.between(0, 1)});
+  if (random.one_in(4)) problem.set_biased_outputs(problem.extent().outputs / 2);
+  if (random.one_in(4)) problem.set_more_operations(random.between(0, 5));
   return problem;
 }
 

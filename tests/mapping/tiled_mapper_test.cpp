@@ -199,8 +199,7 @@ TEST(TiledMapperTest, WeightsOfTilesAreAPartition) {
       ASSERT_EQ(begin, end);
       end += bytes;
     }
-    const TileExtent& e = problem.extent();
-    EXPECT_EQ(end, e.groups * e.outputs * (e.depth + problem.bias_bytes()));
+    EXPECT_EQ(end, problem.weight_bytes(problem.extent().groups));
   }
 }
 

@@ -115,8 +115,8 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
   EXPECT_GT(num_compared, 10 * kNumProblems);
 }
 
-// Windows that are not square are searched as they are, one loop at a time: on tiny maps, a few
-// searches end with another tiling.
+// Windows that are not square are searched as they are, one loop at a time: on tiny maps, and with
+// strides that differ, a few searches end with another tiling.
 TEST(TilerTest, ATransposedLayerTakesAsLong) {
   int num_farther = 0;
   for (int seed = 0; seed < kNumProblems; ++seed) {
@@ -138,7 +138,7 @@ TEST(TilerTest, ATransposedLayerTakesAsLong) {
     const double before = cycles(c, *choice) + exposed(c, *choice);
     const double after = cycles(other, *transposed) + exposed(other, *transposed);
     if (std::abs(after - before) > 0.05 * before + 2.0) ++num_farther;
-    EXPECT_NEAR(after, before, 0.1 * before + 2.0)
+    EXPECT_NEAR(after, before, 0.2 * before + 2.0)
         << to_string(c.problem, *choice) << " and " << to_string(other.problem, *transposed);
   }
   EXPECT_LE(num_farther, kNumProblems / 50);

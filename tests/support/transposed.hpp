@@ -12,6 +12,8 @@ inline Layer transposed_layer(Layer layer) {
   std::swap(layer.ifm.height, layer.ifm.width);
   std::swap(layer.ofm.height, layer.ofm.width);
   std::swap(layer.kernel_height, layer.kernel_width);
+  std::swap(layer.stride.height, layer.stride.width);
+  std::swap(layer.dilation.height, layer.dilation.width);
   std::swap(layer.padding.top, layer.padding.left);
   std::swap(layer.padding.bottom, layer.padding.right);
   return layer;

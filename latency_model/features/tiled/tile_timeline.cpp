@@ -115,9 +115,10 @@ class Timeline {
                        [&](const Store& store) { return store.layer == layer; });
   }
 
-  double inputs_stored(const TiledLayer& l) {
+  /// When all stores of the `layers` of the program have ended.
+  double stored(const std::vector<int>& layers) {
     double at = 0.0;
-    for (const int writer : l.reads_from) {
+    for (const int writer : layers) {
       while (is_storing(static_cast<std::size_t>(writer))) serve_store();
       at = std::max(at, stored_[static_cast<std::size_t>(writer)]);
     }
@@ -131,13 +132,14 @@ class Timeline {
     double features_at = 0.0;
     double slot_at = 0.0;
     if (problem.has_weights() && step.loads_weights) {
+      if (step.context.first) loader_ = std::max(loader_, stored(l.weights_from));
       loader_ = std::max(loader_, weight_.next_free());
       weight_.take();
       weights_at =
           load(loader_, problem.weight_bytes(step.block), program_.loads_weights_on_chip(l, step));
     }
     if (step.loads_input) {
-      if (step.context.first) loader_ = std::max(loader_, inputs_stored(l));
+      if (step.context.first) loader_ = std::max(loader_, stored(l.reads_from));
       loader_ = std::max(loader_, input_.next_free());
       input_.take();
       features_at = load(loader_, problem.input_bytes(step.block), problem.on_chip().input);
@@ -180,8 +182,9 @@ class Timeline {
     const TiledLayer& l = program_.layers[index];
     if (step.frees_input) input_.free(now_);
     if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
-    const std::int64_t outputs = step.block.extent().num_outputs();
-    if (step.context.ends_depth) {
+    const TileExtent extent = step.block.extent();
+    const std::int64_t outputs = extent.num_outputs();
+    if (step.context.ends_depth && l.problem.stored_bytes(extent) > 0) {
       stores_.push_back(
           {now_, outputs, index, step.closes_output, false, l.problem.on_chip().output});
     } else if (step.spills_sums) {

@@ -31,6 +31,8 @@ constexpr FeatureInfo kTiledFeatures[] = {
 int class_of(Op op) {
   switch (op) {
     case Op::kConv2d:
+    case Op::kConvTranspose2d:
+    case Op::kMatmul:
       return kTiledConv;
     case Op::kFullyConnected:
       return kTiledFullyConnected;
@@ -39,6 +41,7 @@ int class_of(Op op) {
     case Op::kMaxPool:
     case Op::kAvgPool:
     case Op::kGlobalAvgPool:
+    case Op::kReduce:
       return kTiledPool;
     default:
       return kTiledElementwise;

@@ -210,8 +210,9 @@ void TiledCore::finish_step(const Ahead& done) {
     --weights_in_use_;
     free_tile(kWeight);
   }
-  const std::int64_t outputs = step.block.extent().num_outputs();
-  if (step.context.ends_depth)
+  const TileExtent extent = step.block.extent();
+  const std::int64_t outputs = extent.num_outputs();
+  if (step.context.ends_depth && l.problem.stored_bytes(extent) > 0)
     store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs,
           l.problem.on_chip().output);
   if (step.spills_sums) {
@@ -299,7 +300,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
   switch (ahead.phase) {
     case Phase::kWeights:
       if (problem.has_weights() && step.loads_weights) {
-        if (weights_in_use_ == memory.weight.num_slots) return false;
+        if (weights_in_use_ == memory.weight.num_slots || !are_stored(l.weights_from)) return false;
         ++weights_in_use_;
         hold_tile(kWeight, problem.weight_bytes(step.block));
         load(ahead, number, Cause::kWeights, l.weight_address + problem.weight_offset(step.block),
@@ -309,7 +310,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
       return true;
     case Phase::kInput:
       if (step.loads_input) {
-        if (inputs_in_use_ == memory.input.num_slots || !inputs_are_stored(ahead.layer))
+        if (inputs_in_use_ == memory.input.num_slots || !are_stored(l.reads_from))
           return false;
         ++inputs_in_use_;
         hold_tile(kInput, problem.kept_bytes(step.block));
@@ -358,8 +359,8 @@ void TiledCore::load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_
   if (cause == Cause::kWeights) ++ahead.weights_under_way;
 }
 
-bool TiledCore::inputs_are_stored(int index) const {
-  for (const int writer : layer(index).reads_from) {
+bool TiledCore::are_stored(const std::vector<int>& layers) const {
+  for (const int writer : layers) {
     const LayerState& state = layers_[static_cast<std::size_t>(writer)];
     if (!state.computed || state.stores_under_way > 0) return false;
   }

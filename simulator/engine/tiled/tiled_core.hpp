@@ -26,7 +26,8 @@ namespace tilewake::tiled {
 /// takes the cycles of the program's StepCost. Loads are requested in the order of use. A slot of
 /// the input or weight buffer becomes free after the last step that uses its content, a slot of the
 /// output buffer after its last store. Features are requested after the stores of the layers that
-/// compute them have ended; weights earlier, so they are prefetched across layers. The run ends
+/// compute them have ended; weights earlier, so they are prefetched across layers, unless they are
+/// a feature map (the second operand of a matmul). The run ends
 /// with the last store. The dispatch of a layer takes its cycles before the layer's first step,
 /// while loads go on; nothing is loaded before that of the inference. Maps and weights in the
 /// memory on chip are moved through its port, in order of request, at the same time as DRAM serves
@@ -114,7 +115,8 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
   bool do_phase(Ahead& ahead);
   void load(Ahead& ahead, std::int64_t number, Cause cause, std::int64_t address,
             std::int64_t bytes, bool on_chip);
-  bool inputs_are_stored(int layer) const;
+  /// All stores of the `layers` of the program.
+  bool are_stored(const std::vector<int>& layers) const;
   Occupancy& occupancy(std::size_t buffer) { return occupancy_[shares_memory_ ? 0 : buffer]; }
   std::int64_t output_slot_bytes(int layer);
   void report_vector_unit(const TiledLayer& layer, const TileStep& step);

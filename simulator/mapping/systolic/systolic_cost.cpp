@@ -22,7 +22,8 @@ struct SystolicCost::Folding {
 };
 
 bool SystolicCost::runs_on_array(const TileProblem& problem) const {
-  return problem.has_weights() && !(problem.op() == Op::kDepthwiseConv2d && c_.depthwise_on_vector);
+  return problem.op() == Op::kConv2d || problem.op() == Op::kFullyConnected ||
+         (problem.op() == Op::kDepthwiseConv2d && !c_.depthwise_on_vector);
 }
 
 SystolicCost::Folding SystolicCost::fold(const TileProblem& problem,
@@ -127,9 +128,10 @@ std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const 
   if (runs_on_array(problem)) {
     if (problem.has_second() && context.ends_depth) operations = num_outputs;
   } else {
-    operations = num_outputs * extent.depth;
+    operations = num_outputs * extent.depth * problem.operations();
     if (problem.has_second() && extent.depth > 1 && context.ends_depth) operations += num_outputs;
   }
+  if (context.ends_depth) operations += num_outputs * problem.more_operations();
   return ceil_div(operations, c_.vector_lanes);
 }
 

@@ -29,9 +29,10 @@ namespace tilewake::systolic {
 /// array consumes: T grows by ceil(bytes per wave / bytes per cycle), the maximum over the streams,
 /// with waves as wide as the step's widest fold. R of the exchange grows likewise by a row of the
 /// stationary operand, as wide as the layer's widest fold. Grouped convolutions run group by group,
-/// also depthwise ones, so a channel takes one column. Bias, activation and rounding are applied as
-/// sums leave the array. Fused and other operations take ceil(operations / lanes) cycles of the
-/// vector unit, after the array's work.
+/// also depthwise ones, so a channel takes one column. Bias and rounding are applied as sums leave
+/// the array. Fused and other operations take ceil(operations / lanes) cycles of the vector unit,
+/// after the array's work: for an output 1 for a fused operand, and those of its activation
+/// (`activation_operations`); without the array also depth x operations of the op (TileProblem).
 class SystolicCost : public StepCost {
  public:
   explicit SystolicCost(const SystolicConfig& config) : c_(config) {}

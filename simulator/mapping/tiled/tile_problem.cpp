@@ -21,11 +21,36 @@ TileExtent extent_of(const Layer& layer, std::int64_t batch) {
     case Op::kGlobalAvgPool:
       return {layer.ofm.channels, batch, 1, layer.ifm.height * layer.ifm.width};
     case Op::kDepthwiseConv2d:
+      return {layer.ifm.channels, pixels, layer.ofm.channels / layer.ifm.channels, taps};
     case Op::kMaxPool:
     case Op::kAvgPool:
+    case Op::kResize:
       return {layer.ofm.channels, pixels, 1, taps};
+    case Op::kReduce:
+      return {layer.groups, pixels, layer.ofm.channels / layer.groups,
+              layer.ifm.num_elements() / (layer.groups * layer.ofm.height * layer.ofm.width)};
+    case Op::kSoftmax:
+    case Op::kLayerNorm:
+    case Op::kLrn:
+      return {layer.groups, pixels, layer.ofm.channels / layer.groups, 1};
     default:
       return {layer.ofm.channels, pixels, 1, 1};
+  }
+}
+
+/// One operation is an addition, a product, or both, of one element.
+std::int64_t operations_of(const Layer& layer) {
+  switch (layer.op) {
+    case Op::kSoftmax:
+      return 4;  // maximum, difference, sum, product with the sum's inverse; the exponential is extra
+    case Op::kLayerNorm:
+      return 5;  // sum, sum of squares, difference, products with the deviation and the factor
+    case Op::kGroupNorm:
+      return 3;  // the same without the sums
+    case Op::kLrn:
+      return layer.extent + 2;  // squares of the window, scaled; the product with the power
+    default:
+      return 1;
   }
 }
 
@@ -44,8 +69,10 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64
       pad_left_(layer.padding.left),
       ifm_(layer.ifm),
       ofm_(layer.ofm),
-      has_weights_(layer.has_weights()),
-      bias_bytes_(layer.has_weights() && layer.bias ? bias_bytes : 0) {
+      has_weights_(layer.has_weights() || (layer.is_norm() && layer.bias)),
+      bias_bytes_(has_weights_ && layer.bias ? bias_bytes : 0),
+      biased_outputs_(extent_.outputs),
+      operations_(operations_of(layer)) {
   if (moves_window()) {
     taps_ = kernel_height_ * kernel_width_;
     has_window_ = taps_ > 1 || stride_ != Steps(1) || ifm_.height != ofm_.height ||
@@ -55,7 +82,7 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64
 
 bool TileProblem::moves_window() const {
   return op_ == Op::kConv2d || op_ == Op::kDepthwiseConv2d || op_ == Op::kMaxPool ||
-         op_ == Op::kAvgPool;
+         op_ == Op::kAvgPool || op_ == Op::kResize || op_ == Op::kSlice || op_ == Op::kPad;
 }
 
 bool TileProblem::is_3x3_of_stride_1() const {
@@ -69,6 +96,8 @@ TileProblem TileProblem::transposed() const {
   std::swap(other.stride_.height, other.stride_.width);
   std::swap(other.dilation_.height, other.dilation_.width);
   std::swap(other.pad_top_, other.pad_left_);
+  std::swap(other.reach_.height, other.reach_.width);
+  std::swap(other.second_.height, other.second_.width);
   std::swap(other.ifm_.height, other.ifm_.width);
   std::swap(other.ofm_.height, other.ofm_.width);
   return other;
@@ -118,21 +147,28 @@ MapBox TileProblem::tap_box(TileRange depth) const {
   return taps;
 }
 
-TileRange TileProblem::input_rows(TileRange rows, TileRange taps) const {
-  const std::int64_t first = rows.begin * stride_.height - pad_top_ + taps.begin * dilation_.height;
+/// Of a resize, a result at the middle of its pixel depends on the nearest pixels of the input.
+TileRange TileProblem::input_lines(TileRange lines, TileRange taps, bool of_columns) const {
+  const std::int64_t in = of_columns ? ifm_.width : ifm_.height;
+  if (op_ == Op::kResize) {
+    const std::int64_t out = of_columns ? ofm_.width : ofm_.height;
+    const std::int64_t kernel = of_columns ? kernel_width_ : kernel_height_;
+    const auto first_of = [&](std::int64_t line) {
+      const std::int64_t twice = (2 * line + 1) * in - (kernel > 1 ? out : 0);
+      return floor_div(twice, 2 * out) - (kernel - 1) / 2;
+    };
+    const std::int64_t begin = std::clamp<std::int64_t>(first_of(lines.begin), 0, in - 1);
+    return {begin, std::clamp(first_of(lines.end - 1) + kernel, begin + 1, in)};
+  }
+  const std::int64_t stride = of_columns ? stride_.width : stride_.height;
+  const std::int64_t dilation = of_columns ? dilation_.width : dilation_.height;
+  const std::int64_t pad = of_columns ? pad_left_ : pad_top_;
+  const std::int64_t reach = of_columns ? reach_.width : reach_.height;
+  const std::int64_t first = lines.begin * stride - pad + taps.begin * dilation;
   const std::int64_t end =
-      (rows.end - 1) * stride_.height - pad_top_ + (taps.end - 1) * dilation_.height + 1;
-  const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.height);
-  return {begin, std::clamp(end, begin, ifm_.height)};
-}
-
-TileRange TileProblem::input_columns(TileRange columns, TileRange taps) const {
-  const std::int64_t first =
-      columns.begin * stride_.width - pad_left_ + taps.begin * dilation_.width;
-  const std::int64_t end =
-      (columns.end - 1) * stride_.width - pad_left_ + (taps.end - 1) * dilation_.width + 1;
-  const std::int64_t begin = std::clamp<std::int64_t>(first, 0, ifm_.width);
-  return {begin, std::clamp(end, begin, ifm_.width)};
+      (lines.end - 1) * stride - pad + (taps.end - 1) * dilation + 1 + reach;
+  const std::int64_t begin = std::clamp<std::int64_t>(first, 0, in);
+  return {begin, std::clamp(end, begin, in)};
 }
 
 MapBox TileProblem::input_box(const MapBox& pixels, const MapBox& taps) const {
@@ -140,7 +176,8 @@ MapBox TileProblem::input_box(const MapBox& pixels, const MapBox& taps) const {
 }
 
 std::int64_t TileProblem::input_channels(TileRange groups, TileRange depth) const {
-  if (op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool) return groups.size() * depth.size();
+  if (reads_depth()) return groups.size() * depth.size();
+  if (is_norm()) return groups.size() * extent_.outputs;
   if (op_ != Op::kConv2d) return groups.size();
   return groups.size() * (ceil_div(depth.end, taps_) - depth.begin / taps_);
 }
@@ -157,9 +194,11 @@ std::int64_t TileProblem::kept_elements(const PixelOrder& order, TileRange pixel
   const MapBox outputs = pixel_box(order, pixels);
   const MapBox inputs = input_box(outputs, taps);
   const std::int64_t in_map =
-      num_images(pixels) * std::min(inputs.rows.size(), outputs.rows.size() * taps.rows.size()) *
-      std::min(inputs.columns.size(), outputs.columns.size() * taps.columns.size());
-  return std::min(in_map, pixels.size() * taps.size());
+      num_images(pixels) *
+      kept_lines(inputs.rows.size(), outputs.rows.size(), taps.rows.size(), reach_.height) *
+      kept_lines(inputs.columns.size(), outputs.columns.size(), taps.columns.size(), reach_.width);
+  // Windows one after another, if those of a pixel are at one place.
+  return reach_ == Steps(0) ? std::min(in_map, pixels.size() * taps.size()) : in_map;
 }
 
 std::int64_t TileProblem::kept_elements(const TileBlock& block) const {
@@ -178,24 +217,26 @@ std::int64_t TileProblem::input_bytes(const TileBlock& block) const {
 std::int64_t TileProblem::weight_bytes(const TileBlock& block) const {
   if (!has_weights_) return 0;
   const std::int64_t outputs = block.groups.size() * block.outputs.size();
-  return outputs * block.depth.size() + (block.depth.begin == 0 ? outputs * bias_bytes_ : 0);
+  return outputs * block.depth.size() + (block.depth.begin == 0 ? bias_bytes_of(block) : 0);
 }
 
 std::int64_t TileProblem::input_offset(const TileBlock& block) const {
-  if (op_ == Op::kFullyConnected) return block.depth.begin * batch_ + block.pixels.begin;
+  if (reads_depth())
+    return (block.groups.begin * extent_.depth + block.depth.begin) * extent_.pixels +
+           block.pixels.begin;
   const std::int64_t plane = batch_ * ifm_.height * ifm_.width;
-  if (op_ == Op::kGlobalAvgPool)
-    return block.groups.begin * plane + block.depth.begin * batch_ + block.pixels.begin;
   const std::int64_t channel =
       op_ == Op::kConv2d ? block.groups.begin * (extent_.depth / taps_) + block.depth.begin / taps_
-                         : block.groups.begin;
+                         : block.groups.begin * (is_norm() ? extent_.outputs : 1);
   if (!has_window_) return channel * plane + first_pixel(block);
   const MapBox box = input_box(pixel_box(block.order, block.pixels), tap_box(block.depth));
   // A block that reads only padding begins after the map: keep its address inside.
   const std::int64_t image = block.pixels.begin / image_pixels_;
   return channel * plane + image * ifm_.height * ifm_.width +
-         std::min(box.rows.begin, ifm_.height - 1) * ifm_.width +
-         std::min(box.columns.begin, ifm_.width - 1);
+         std::clamp<std::int64_t>(box.rows.begin, 0, std::max<std::int64_t>(ifm_.height - 1, 0)) *
+             ifm_.width +
+         std::clamp<std::int64_t>(box.columns.begin, 0,
+                                  std::max<std::int64_t>(ifm_.width - 1, 0));
 }
 
 /// The number of the block's first pixel: image by image, and row by row.
@@ -211,11 +252,16 @@ std::int64_t TileProblem::output_offset(const TileBlock& block) const {
 }
 
 std::int64_t TileProblem::weight_offset(const TileBlock& block) const {
-  const std::int64_t of_one_output = extent_.depth + bias_bytes_;
-  const std::int64_t before = block.groups.begin * extent_.outputs + block.outputs.begin;
+  const std::int64_t before = block.outputs.begin * extent_.depth +
+                              std::min(block.outputs.begin, biased_outputs_) * bias_bytes_;
   const std::int64_t outputs = block.groups.size() * block.outputs.size();
-  return before * of_one_output + outputs * block.depth.begin +
-         (block.depth.begin > 0 ? outputs * bias_bytes_ : 0);
+  return weight_bytes(block.groups.begin) + before + outputs * block.depth.begin +
+         (block.depth.begin > 0 ? bias_bytes_of(block) : 0);
+}
+
+std::int64_t TileProblem::bias_bytes_of(const TileBlock& block) const {
+  const std::int64_t end = std::min(block.outputs.end, biased_outputs_);
+  return block.groups.size() * std::max<std::int64_t>(end - block.outputs.begin, 0) * bias_bytes_;
 }
 
 std::size_t TileProblem::hash() const {
@@ -238,7 +284,10 @@ std::size_t TileProblem::hash() const {
                                    ofm_.height,
                                    ofm_.width,
                                    bias_bytes_,
-                                   static_cast<std::int64_t>(second_),
+                                   more_operations_,
+                                   second_.channels,
+                                   second_.height,
+                                   second_.width,
                                    std::int64_t{on_chip_.input},
                                    std::int64_t{on_chip_.second},
                                    std::int64_t{on_chip_.output},
@@ -247,16 +296,27 @@ std::size_t TileProblem::hash() const {
   return static_cast<std::size_t>(hash ^ (hash >> 32U));
 }
 
+std::int64_t TileProblem::second_elements(const PixelOrder& order, TileRange pixels) const {
+  if (!has_second()) return 0;
+  if (second_is_map()) return pixels.size();
+  const MapBox box = pixel_box(order, pixels);
+  return num_images(pixels) * (second_.height > 1 ? box.rows.size() : 1) *
+         (second_.width > 1 ? box.columns.size() : 1);
+}
+
 std::int64_t TileProblem::second_bytes(const TileBlock& block) const {
-  if (second_ == Second::kNone) return 0;
-  const std::int64_t channels = block.groups.size() * block.outputs.size();
-  return channels * (second_ == Second::kVector ? num_images(block.pixels) : block.pixels.size());
+  return second_channels(block.groups.size() * block.outputs.size()) *
+         second_elements(block.order, block.pixels);
 }
 
 std::int64_t TileProblem::second_offset(const TileBlock& block) const {
-  if (second_ == Second::kMap) return output_offset(block);
+  if (second_is_map()) return output_offset(block);
   const std::int64_t channel = block.groups.begin * extent_.outputs + block.outputs.begin;
-  return channel * batch_ + block.pixels.begin / image_pixels_;
+  const MapBox box = pixel_box(block.order, {block.pixels.begin, block.pixels.begin + 1});
+  const std::int64_t image = block.pixels.begin / image_pixels_;
+  return (channel % second_.channels * batch_ + image) * second_.height * second_.width +
+         (second_.height > 1 ? box.rows.begin * second_.width : 0) +
+         (second_.width > 1 ? box.columns.begin : 0);
 }
 
 }  // namespace tilewake

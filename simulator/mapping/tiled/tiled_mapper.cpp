@@ -13,6 +13,7 @@
 #include "simulator/common/math.hpp"
 #include "simulator/mapping/fused_names.hpp"
 #include "simulator/mapping/tiled/feature_residency.hpp"
+#include "simulator/mapping/tiled/layer_parts.hpp"
 #include "simulator/mapping/tiled/tiled_graph.hpp"
 #include "simulator/mapping/tiled/tiler.hpp"
 
@@ -69,8 +70,10 @@ class TiledMapper {
   std::int64_t stored_weight_bytes(const Layer& l) const {
     if (l.weights_of >= 0) return 0;
     if (l.op == Op::kEmbedding) return l.num_params();
-    const std::int64_t biases = l.has_weights() && l.bias ? l.ofm.channels : 0;
-    return l.weight_bytes() + biases * machine_.memory.accumulator_bytes;
+    const bool has_factors = l.is_norm() && l.bias;
+    const std::int64_t biases = (l.has_weights() && l.bias) || has_factors ? l.ofm.channels : 0;
+    return l.weight_bytes() + (has_factors ? l.ofm.channels : 0) +
+           biases * machine_.memory.accumulator_bytes;
   }
 
   void map_layer(int index) {
@@ -83,8 +86,8 @@ class TiledMapper {
       row.output_in = place.on_chip ? "chip" : "dram";
       row.spill_reason = place.reason;
     }
-    if (!places_.weights.empty() && layer(index).has_weights()) {
-      const int owner = layer(index).weights_of >= 0 ? layer(index).weights_of : index;
+    const int owner = layer(index).weights_of >= 0 ? layer(index).weights_of : index;
+    if (!places_.weights.empty() && stored_weight_bytes(layer(owner)) > 0) {
       const Place& place = places_.weights[static_cast<std::size_t>(owner)];
       row.weights_in = place.on_chip ? "chip" : "dram";
       row.weights_reason = place.reason;
@@ -107,37 +110,91 @@ class TiledMapper {
 
   void map_node(int index) {
     const Layer& l = layer(index);
-    if (static_cast<int>(l.op) > static_cast<int>(Op::kChannelShuffle)) {
-      throw InputError(fmt::format("layer {}: {} is not modelled yet", l.name, to_string(l.op)));
+    std::vector<Shape> inputs;
+    for (const int input : l.inputs) inputs.push_back(network_.shape_of(input));
+    for (const LayerPart& part : parts_of(l, inputs, network_.batch, holds_groups(l))) {
+      map_part(index, part);
+      writers_.back().push_back(static_cast<int>(tiled_.layers.size()) - 1);
     }
-    TiledLayer tiled{
-        index, TileProblem(l, machine_.memory.accumulator_bytes, network_.batch), {}, {}};
-    int first = l.inputs[0];
-    int second = node(index).second;
-    if (l.is_elementwise()) {
-      second = l.inputs[1];
-      if (network_.shape_of(first) != l.ifm) std::swap(first, second);
-    }
-    if (l.is_elementwise() || node(index).fused >= 0) {
-      const bool is_map = network_.shape_of(second) == l.ofm;
-      tiled.problem.set_second(is_map ? TileProblem::Second::kMap : TileProblem::Second::kVector);
-    }
+  }
+
+  /// Whether the buffers hold a whole group of a softmax or layer_norm.
+  bool holds_groups(const Layer& l) const {
+    if (l.op != Op::kSoftmax && l.op != Op::kLayerNorm) return true;
+    const TileProblem problem(l, machine_.memory.accumulator_bytes);
+    const Tiling one_group{{1, 1, problem.extent().outputs, 1}};
+    return tiler_.fits(footprint_of(problem, cuts_of(problem, one_group), one_group, *machine_.cost,
+                                    machine_.memory.accumulator_bytes));
+  }
+
+  void map_part(int index, const LayerPart& part) {
+    const Layer& l = layer(index);
+    TiledLayer tiled{index,
+                     TileProblem(part.layer, machine_.memory.accumulator_bytes, part.batch)};
+    TileProblem& problem = tiled.problem;
+    problem.set_reach(part.reach);
+    if (part.biased_outputs >= 0) problem.set_biased_outputs(part.biased_outputs);
+    if (part.stores_nothing) problem.set_stores_nothing();
+    problem.set_more_operations(more_operations(index, part));
+
     const auto owner = static_cast<std::size_t>(l.weights_of >= 0 ? l.weights_of : index);
-    const bool has_resident_weights = !places_.weights.empty() && places_.weights[owner].on_chip;
-    tiled.problem.set_on_chip({is_on_chip(first), tiled.problem.has_second() && is_on_chip(second),
-                               is_on_chip(index), has_resident_weights});
-    const Shape& map = network_.shape_of(first);
-    tiled.input_address =
-        graph_.address_of(first) + network_.batch * l.first_channel * map.height * map.width;
-    add_reads(tiled, first);
-    if (tiled.problem.has_second()) {
-      tiled.second_address = graph_.address_of(second);
-      add_reads(tiled, second);
-    }
+    TileProblem::OnChip on_chip;
+    on_chip.weights = !places_.weights.empty() && places_.weights[owner].on_chip;
     tiled.weight_address = weight_address_[owner];
-    tiled.output_address = node(index).address;
+    if (part.input >= 0) {
+      const int first = l.inputs[static_cast<std::size_t>(part.input)];
+      const Shape& map = network_.shape_of(first);
+      on_chip.input = is_on_chip(first);
+      tiled.input_address =
+          graph_.address_of(first) + network_.batch * l.first_channel * map.height * map.width;
+      add_reads(tiled.reads_from, first);
+    } else if (part.input == LayerPart::kTable) {
+      on_chip.input = on_chip.weights && !options_.cold;
+      tiled.input_address = tiled.weight_address;
+    }
+    if (part.weights >= 0) {
+      const int map = l.inputs[static_cast<std::size_t>(part.weights)];
+      tiled.has_map_as_weights = true;
+      on_chip.weights = is_on_chip(map);
+      tiled.weight_address = graph_.address_of(map);
+      add_reads(tiled.weights_from, map);
+    }
+    const int second =
+        part.second >= 0 ? l.inputs[static_cast<std::size_t>(part.second)] : node(index).second;
+    if (part.second >= 0 || node(index).fused >= 0) {
+      Shape shape = network_.shape_of(second);
+      if (l.op == Op::kEmbedding) shape = {1, l.ofm.height, 1};
+      if (l.op == Op::kMatmul) shape.channels *= network_.batch;
+      problem.set_second(shape);
+      on_chip.second = is_on_chip(second);
+      tiled.second_address = graph_.address_of(second);
+      add_reads(tiled.reads_from, second);
+    }
+    if (part.statistics.channels > 0) {
+      problem.set_second(part.statistics);
+      tiled.second_address = graph_.end_address;
+      tiled.reads_from.push_back(static_cast<int>(tiled_.layers.size()) - 1);
+    }
+    on_chip.output = is_on_chip(index) && !part.stores_statistics;
+    tiled.output_address =
+        part.stores_statistics ? graph_.end_address : node(index).address + part.output_offset;
+    problem.set_on_chip(on_chip);
     add(std::move(tiled), l.name);
-    writers_.back() = {static_cast<int>(tiled_.layers.size()) - 1};
+  }
+
+  /// Of the vector unit for each output: activations, also that of the fused layer, exponentials
+  /// of softmax and powers of lrn.
+  std::int64_t more_operations(int index, const LayerPart& part) const {
+    if (!part.has_activation) return 0;
+    const ActivationOperations& cost = machine_.activation_operations;
+    const Layer& l = layer(index);
+    std::int64_t operations = cost.of(l.activation);
+    if (node(index).fused >= 0) operations += cost.of(layer(node(index).fused).activation);
+    if (l.op == Op::kLrn) operations += cost.exponential;
+    // With separate sums, exponentials are computed for these, too.
+    if (l.op == Op::kSoftmax)
+      operations += (part.statistics.channels > 0 ? 2 : 1) * cost.exponential;
+    return operations;
   }
 
   void map_concat(int index) {
@@ -167,11 +224,11 @@ class TiledMapper {
     Layer l;
     l.op = Op::kConcat;
     l.ifm = l.ofm = network_.shape_of(input);
-    TiledLayer tiled{concat, TileProblem(l, 0, network_.batch), {}, {}};
+    TiledLayer tiled{concat, TileProblem(l, 0, network_.batch)};
     tiled.input_address = graph_.address_of(input);
     tiled.output_address = address;
     tiled.problem.set_on_chip({is_on_chip(input), false, is_on_chip(concat)});
-    add_reads(tiled, input);
+    add_reads(tiled.reads_from, input);
     add(std::move(tiled), layer(concat).name);
   }
 
@@ -189,8 +246,8 @@ class TiledMapper {
     return writers_[static_cast<std::size_t>(index)];
   }
 
-  void add_reads(TiledLayer& tiled, int input) const {
-    for (const int writer : writers_of(input)) tiled.reads_from.push_back(writer);
+  void add_reads(std::vector<int>& reads, int input) const {
+    for (const int writer : writers_of(input)) reads.push_back(writer);
   }
 
   void add(TiledLayer tiled, const std::string& name) {
@@ -200,7 +257,9 @@ class TiledMapper {
     budget_.spend(name, plan.steps);
     program_.layers.back().steps += plan.steps;
     program_.layers.back().milestones += plan.num_tiles;
-    program_.layers.back().plan = std::move(plan.text);
+    std::string& text = program_.layers.back().plan;
+    if (!text.empty()) text += "; ";
+    text += plan.text;
     tiled_.layers.push_back(std::move(tiled));
   }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "simulator/hardware/activation_operations.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 #include "simulator/mapping/program.hpp"
 #include "simulator/mapping/step_budget.hpp"
@@ -18,6 +19,7 @@ struct TiledMachine {
   std::shared_ptr<const StepCost> cost;
   bool fuse_elementwise = false;
   DramEstimate dram;
+  ActivationOperations activation_operations = {};
   std::shared_ptr<TilingMemory> tilings = std::make_shared<TilingMemory>();  // of this machine
 };
 

@@ -15,9 +15,13 @@ namespace tilewake {
 struct TiledLayer {
   int program_layer = -1;  // the layer's row in the trace
   TileProblem problem;
-  Tiling tiling;
+  Tiling tiling = {};
   /// TiledProgram::layers that it reads: their stores end before its features are loaded.
-  std::vector<int> reads_from;
+  std::vector<int> reads_from = {};
+  /// The same of the map that it uses as weights, a matmul's second operand; they are loaded after
+  /// these stores, too.
+  std::vector<int> weights_from = {};
+  bool has_map_as_weights = false;
   // DRAM addresses in bytes; those of maps on chip are not used.
   std::int64_t input_address = 0;
   std::int64_t second_address = 0;
@@ -37,7 +41,8 @@ struct TiledProgram {
   bool cold = false;
 
   bool loads_weights_on_chip(const TiledLayer& layer, const TileStep& step) const {
-    return layer.problem.on_chip().weights && !(cold && step.block.pixels.begin == 0);
+    return layer.problem.on_chip().weights &&
+           !(cold && !layer.has_map_as_weights && step.block.pixels.begin == 0);
   }
 };
 

@@ -106,10 +106,6 @@ bool cuts_no_group(const TileProblem& problem, const Tiling& tiling) {
          (tiling.tile.depth == problem.extent().depth || !problem.has_weights());
 }
 
-bool can_cut_depth(Op op) {
-  return op == Op::kConv2d || op == Op::kFullyConnected || op == Op::kGlobalAvgPool;
-}
-
 }  // namespace
 
 /// Pixels row by row in halves, also column by column where this makes a difference, and
@@ -166,7 +162,7 @@ struct Tiler::Choice {
     all_input = static_cast<double>(p.input_bytes(all));
     // Tiles leave out what is between windows.
     least_input = p.kept_bytes(all) < p.input_bytes(all) ? 0.0 : all_input;
-    (on_chip.output ? others_on_chip : others) += static_cast<double>(e.num_outputs());
+    (on_chip.output ? others_on_chip : others) += static_cast<double>(p.stored_bytes(e));
     (on_chip.second ? others_on_chip : others) += static_cast<double>(p.second_bytes(all));
   }
 
@@ -256,11 +252,12 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
   const std::vector<PixelSizes> pixel_sizes = pixel_sizes_of(problem, unit.pixels);
-  const std::vector<std::int64_t> output_sizes = sizes_of(whole.outputs, unit.outputs);
+  const std::vector<std::int64_t> output_sizes =
+      sizes_of(whole.outputs, problem.can_cut_outputs() ? unit.outputs : whole.outputs);
   const std::vector<std::int64_t> group_sizes = sizes_of(whole.groups, unit.groups);
   std::vector<DepthCut> depths;
   for (const std::int64_t size :
-       sizes_of(whole.depth, can_cut_depth(problem.op()) ? unit.depth : whole.depth))
+       sizes_of(whole.depth, problem.can_cut_depth() ? unit.depth : whole.depth))
     depths.push_back(cut_depth(problem, size));
   std::vector<Sizes> heap;
   const auto add_all = [&](const DepthCut& depth) {
@@ -370,7 +367,7 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
   const TileExtent tile = cuts.tile();
   const TileFootprint moved{cuts.input.largest * tile.groups,
                             problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
-                            tile.num_outputs()};
+                            problem.stored_bytes(tile)};
   const LeastTime least = least_time(choice, moved, input_bytes, trips);
   if (Choice::Rank{least.cycles, kStepBytes * steps} > choice.rank) return;
   const Stationary stationary = cost_.stationary(problem);
@@ -451,8 +448,8 @@ void Tiler::refine(const TileExtent& unit, Choice& choice) const {
     else
       refine_rectangle(choice);
     if (choice.tiling->tile.groups == 1 || !problem.has_weights()) {
-      try_sizes(&TileExtent::outputs);
-      if (can_cut_depth(problem.op())) try_sizes(&TileExtent::depth);
+      if (problem.can_cut_outputs()) try_sizes(&TileExtent::outputs);
+      if (problem.can_cut_depth()) try_sizes(&TileExtent::depth);
     }
     better = choice.rank < before;
   }
@@ -480,9 +477,10 @@ void Tiler::refuse(const TileProblem& problem) const {
   const TileExtent& whole = problem.extent();
   TileFootprint closest;
   double least = std::numeric_limits<double>::infinity();
-  const std::int64_t least_depth = can_cut_depth(problem.op()) ? 1 : whole.depth;
+  const std::int64_t least_depth = problem.can_cut_depth() ? 1 : whole.depth;
+  const std::int64_t least_outputs = problem.can_cut_outputs() ? 1 : whole.outputs;
   for (const std::int64_t pixels : {whole.pixels, std::int64_t{1}})
-    for (const std::int64_t outputs : sizes_of(whole.outputs, 1))
+    for (const std::int64_t outputs : sizes_of(whole.outputs, least_outputs))
       for (const std::int64_t depth : sizes_of(whole.depth, least_depth)) {
         const Tiling sizes{{1, pixels, outputs, depth}};
         const LoopCuts cuts = cuts_of(problem, sizes);

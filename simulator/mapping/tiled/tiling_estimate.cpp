@@ -126,11 +126,13 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   const auto sizes = [&](std::int64_t whole, std::int64_t tile, bool of_columns) {
     InputTotals all;
     const std::int64_t num_taps = of_columns ? taps.columns.size() : taps.rows.size();
+    const std::int64_t reach = of_columns ? problem.reach().width : problem.reach().height;
     for (std::int64_t begin = 0; begin < whole; begin += tile) {
       const TileRange range{begin, std::min(begin + tile, whole)};
       const std::int64_t size = of_columns ? problem.input_columns(range, taps.columns).size()
                                            : problem.input_rows(range, taps.rows).size();
-      all.largest = std::max(all.largest, std::min(size, range.size() * num_taps));
+      all.largest =
+          std::max(all.largest, problem.kept_lines(size, range.size(), num_taps, reach));
       all.sum += static_cast<double>(size);
     }
     return all;
@@ -140,12 +142,44 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
   return {across.largest * along.largest, images * across.sum * along.sum};
 }
 
+/// What `cut` loads of one channel of the second operand.
+InputTotals second_totals(const TileProblem& problem, const PixelOrder& order,
+                          const LoopCut& cut) {
+  if (!problem.has_second()) return {};
+  if (problem.second_is_map()) return {cut.tile, static_cast<double>(cut.whole)};
+  const auto images = static_cast<double>(problem.batch());
+  if (cut.tile >= problem.image_pixels())
+    return {problem.second_elements(order, {0, cut.tile}),
+            images * static_cast<double>(
+                         problem.second_elements(order, {0, problem.image_pixels()}))};
+  InputTotals totals;
+  for (std::int64_t i = 0; i < cut.tiles_per_image(); ++i) {
+    const std::int64_t size = problem.second_elements(order, cut.range(i));
+    totals.largest = std::max(totals.largest, size);
+    totals.sum += images * static_cast<double>(size);
+  }
+  return totals;
+}
+
+/// What all tiles load of the channels of the second operand.
+double second_channels(const TileProblem& problem, const LoopCuts& cuts) {
+  const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
+  const auto of_tiles = [&](std::int64_t of_group, std::int64_t num_groups) {
+    return static_cast<double>(num_groups) *
+           (static_cast<double>(cuts.trips.outputs - 1) *
+                static_cast<double>(problem.second_channels(of_group * cuts.outputs.tile)) +
+            static_cast<double>(problem.second_channels(of_group * cuts.outputs.last())));
+  };
+  return of_tiles(groups.tile, cuts.trips.groups - 1) + of_tiles(groups.last(), 1);
+}
+
 }  // namespace
 
 PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::int64_t tile) {
   const LoopCut cut = problem.cut_pixels(order, tile);
   const TileRange whole_window{0, problem.taps()};
-  return {order, cut, pixel_totals(problem, order, cut, problem.tap_box(whole_window))};
+  return {order, cut, pixel_totals(problem, order, cut, problem.tap_box(whole_window)),
+          second_totals(problem, order, cut)};
 }
 
 /// A channel counts in every tile that it is in. Tiles that start at the same tap of a window have
@@ -177,6 +211,7 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
       depth(depth_cut.cut) {
   input = {pixel_cut.input.largest * depth_cut.input.largest,
            pixel_cut.input.sum * depth_cut.input.sum};
+  second = pixel_cut.second;
   trips = {ceil_div(problem.extent().groups, groups), pixels.trips(), outputs.trips(),
            depth.trips()};
   const std::int64_t taps = problem.taps();
@@ -218,7 +253,8 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
   TileFootprint footprint;
   footprint.input = cuts.input.largest * tile.groups;
   if (problem.has_weights())
-    footprint.weight = tile.groups * tile.outputs * (tile.depth + problem.bias_bytes());
+    footprint.weight =
+        problem.weight_bytes({{0, tile.groups}, {0, 1}, {0, tile.outputs}, {0, tile.depth}});
   const bool sums = cuts.trips.depth > 1 || cost.accumulates(problem, tile);
   std::int64_t outputs = tile.num_outputs();
   std::int64_t seconds = 1;  // second operands on chip at a time
@@ -229,9 +265,9 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
       outputs = outputs / cut.tile * cut.whole;
     }
   }
-  const TileBlock block{{0, tile.groups}, {0, tile.pixels}, {0, tile.outputs}, {0, tile.depth}};
-  footprint.output =
-      outputs * (sums ? accumulator_bytes : 1) + seconds * problem.second_bytes(block);
+  footprint.output = outputs * (sums ? accumulator_bytes : 1) +
+                     seconds * cuts.second.largest *
+                         problem.second_channels(tile.groups * tile.outputs);
   return footprint;
 }
 
@@ -245,20 +281,15 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
   TilingTraffic traffic;
   traffic.input_bytes = groups * cuts.input.sum * times(TileLoop::kOutputs);
   if (problem.has_weights())
-    traffic.weight_bytes = groups * static_cast<double>(whole.outputs) *
-                           static_cast<double>(whole.depth + problem.bias_bytes()) *
-                           times(TileLoop::kPixels);
-  traffic.output_bytes = static_cast<double>(whole.num_outputs());
+    traffic.weight_bytes =
+        groups * static_cast<double>(problem.weight_bytes(1)) * times(TileLoop::kPixels);
+  traffic.output_bytes = static_cast<double>(problem.stored_bytes(whole));
   if (!tiling.keeps_sums && revisits_sums(tiling, cuts))
-    traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.trips.depth - 1) * traffic.output_bytes *
+    traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.trips.depth - 1) *
+                            static_cast<double>(whole.num_outputs()) *
                             static_cast<double>(accumulator_bytes);
-  const TileBlock all{{0, whole.groups}, {0, whole.pixels}, {0, whole.outputs}, {0, whole.depth}};
-  const bool by_channel = problem.second_bytes(all) < whole.num_outputs();
-  // Each tile of an image loads the image's values again.
-  const std::int64_t tiles_of_image =
-      std::max<std::int64_t>(1, cuts.trips.pixels / problem.batch());
-  traffic.second_bytes = static_cast<double>(problem.second_bytes(all)) *
-                         (by_channel ? static_cast<double>(tiles_of_image) : 1.0);
+  if (problem.has_second())
+    traffic.second_bytes = second_channels(problem, cuts) * cuts.second.sum;
   return traffic;
 }
 
@@ -325,7 +356,7 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const auto first_input = static_cast<double>(cuts.input.largest * tile.groups);
   const auto first_weights =
       static_cast<double>(problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
-  const auto last_output = static_cast<double>(tile.num_outputs());
+  const auto last_output = static_cast<double>(problem.stored_bytes(tile));
   double waited_for = 0.0;  // cycles
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;
   if (memory.weight.num_slots == 1) waited_for += traffic.weight_bytes / weight_rate;

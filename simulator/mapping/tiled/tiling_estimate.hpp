@@ -23,6 +23,7 @@ struct PixelCut {
   PixelOrder order;
   LoopCut cut;
   InputTotals input;
+  InputTotals second;  // of the second operand
 };
 
 /// Tiles of depth, and the channels that they load.
@@ -48,8 +49,9 @@ struct LoopCuts {
   LoopCut pixels;
   LoopCut outputs;
   LoopCut depth;
-  InputTotals input;  // of one group
-  TileExtent trips;   // numbers of tiles
+  InputTotals input;   // of one group
+  InputTotals second;  // of one channel
+  TileExtent trips;    // numbers of tiles
 
   const LoopCut& of(TileLoop loop) const {
     return loop == TileLoop::kPixels ? pixels : loop == TileLoop::kOutputs ? outputs : depth;

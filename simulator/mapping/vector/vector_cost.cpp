@@ -8,11 +8,18 @@
 
 namespace tilewake::vector {
 
+namespace {
+
+std::int64_t inner_loop_cycles(std::int64_t instructions, double efficiency) {
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(instructions) / efficiency));
+}
+
+}  // namespace
+
 std::int64_t VectorCost::loop_nest_cycles(std::int64_t num_vectors, std::int64_t instructions,
                                           double efficiency) const {
-  const auto inner =
-      static_cast<std::int64_t>(std::ceil(static_cast<double>(instructions) / efficiency));
-  return ceil_div(num_vectors, c_.num_cores) * (inner + c_.loop_cycles);
+  return ceil_div(num_vectors, c_.num_cores) *
+         (inner_loop_cycles(instructions, efficiency) + c_.loop_cycles);
 }
 
 double VectorCost::conv_efficiency(const TileProblem& problem) const {
@@ -30,10 +37,12 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
   const auto vectors_of = [this](std::int64_t results) { return ceil_div(results, c_.lanes); };
   const bool over_pixels = c_.lane_axis == LaneAxis::kPixels;
   // Independent channels fill lanes as output channels do.
-  const std::int64_t channel_vectors = over_pixels ? extent.groups * vectors_of(extent.pixels)
-                                                   : vectors_of(extent.groups) * extent.pixels;
+  const std::int64_t channels = extent.groups * extent.outputs;
+  const std::int64_t channel_vectors =
+      over_pixels ? channels * vectors_of(extent.pixels) : vectors_of(channels) * extent.pixels;
   const VectorConfig::Efficiency& efficiency = c_.efficiency;
   std::int64_t cycles = c_.issue_cycles;
+  bool is_fused = problem.has_second();
   switch (problem.op()) {
     case Op::kConv2d: {
       const std::int64_t vectors = over_pixels ? vectors_of(extent.pixels) * extent.outputs
@@ -60,14 +69,24 @@ std::int64_t VectorCost::cycles(const TileProblem& problem, const TileExtent& ex
       cycles += loop_nest_cycles(vectors_of(extent.groups) * extent.pixels, extent.depth,
                                  efficiency.pool);
       break;
+    case Op::kReduce: {
+      // Results can be few: lanes and cores share the elements of one.
+      const std::int64_t instructions =
+          ceil_div(extent.num_outputs() * extent.depth, c_.lanes * c_.num_cores);
+      cycles += inner_loop_cycles(instructions, efficiency.pool) +
+                ceil_div(vectors_of(extent.num_outputs()), c_.num_cores) * c_.loop_cycles;
+      break;
+    }
     default:
-      cycles += loop_nest_cycles(vectors_of(extent.num_outputs()), 1, efficiency.elementwise);
-      return cycles;
+      is_fused = false;
+      cycles += loop_nest_cycles(vectors_of(extent.num_outputs()),
+                                 extent.depth * problem.operations(), efficiency.elementwise);
   }
   // Fused operations find their operands in registers: one more instruction per vector, and no
-  // loop.
-  if (problem.has_second() && context.ends_depth)
-    cycles += ceil_div(vectors_of(extent.num_outputs()), c_.num_cores);
+  // loop. The second operand of an element-wise op is part of its loop.
+  const std::int64_t more = problem.more_operations() + (is_fused ? 1 : 0);
+  if (context.ends_depth && more > 0)
+    cycles += more * ceil_div(vectors_of(extent.num_outputs()), c_.num_cores);
   return cycles;
 }
 

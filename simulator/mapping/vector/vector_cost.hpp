@@ -14,8 +14,14 @@ namespace tilewake::vector {
 /// | conv2d, lanes over pixels | ceil(pixels / L) x outputs a group | the same |
 /// | fully_connected | images x ceil(outputs / L) | ceil(depth / d) |
 /// | depthwise_conv2d, pools | results / L, as above | taps of the window |
-/// | add, mul, copies (concat, channel_split, channel_shuffle) | ceil(results / L) | 1 |
 /// | global_avg_pool | images x ceil(channels / L) | pixels of the map |
+/// | reduce | ceil(results / L) | all of them: elements of the input / (L x cores) |
+/// | element-wise ops, copies | ceil(results / L) | 1 |
+/// | resize | ceil(results / L) | pixels that a result depends on |
+/// | softmax, norms | ceil(results / L) | operations an element (TileProblem) |
+///
+/// A fused operand takes one instruction more for each vector, an activation those of its class
+/// (`activation_operations`).
 ///
 /// Dot products do not help a depthwise convolution: neighbours in its window are not adjacent in
 /// memory.
