@@ -8,10 +8,11 @@
 
 namespace tilewake {
 
-/// Generated networks for calibration. They cover every op that the machine runs, sizes from single pixels to whole
-/// images, few and many channels, and maps and weights that do or do not fit on chip, in the chains
-/// and blocks that CNNs use, so that prefetch and residency occur. Parameters are random around the
-/// machine's sizes (calibration_set.cpp lists the families). No published network is included.
+/// Generated networks for calibration. They cover every op that the machine runs, sizes from single
+/// pixels to whole images, few and many channels, and maps and weights that do or do not fit on
+/// chip, in the chains and blocks that CNNs use, so that prefetch and residency occur. Parameters
+/// are random around the machine's sizes (calibration_set.cpp lists the families). No published
+/// network is included.
 ///
 /// A machine may be too small for some of them; the caller skips those.
 class CalibrationSet {

@@ -82,8 +82,8 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
 double roofline_cycles(const HardwareConfig& hardware, const Network& network, const Layer& layer) {
   std::int64_t features = layer.ofm.num_elements();
   for (const int input : layer.inputs) {
-    features += reads_part(layer) ? layer.ofm.num_elements()
-                                  : network.shape_of(input).num_elements();
+    features +=
+        reads_part(layer) ? layer.ofm.num_elements() : network.shape_of(input).num_elements();
   }
   const std::int64_t bytes = layer.weight_bytes() + network.batch * features;
   return std::max(static_cast<double>(network.batch * layer.num_effective_macs()) /

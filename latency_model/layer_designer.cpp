@@ -319,9 +319,9 @@ void LayerDesigner::gate() {
 
 void LayerDesigner::norm() {
   const std::int64_t channels = current().channels;
-  Layer layer = layer_of(dice_.pick({Op::kLayerNorm, Op::kGroupNorm, Op::kGroupNorm, Op::kSoftmax,
-                                     Op::kLrn}),
-                         {last_});
+  Layer layer =
+      layer_of(dice_.pick({Op::kLayerNorm, Op::kGroupNorm, Op::kGroupNorm, Op::kSoftmax, Op::kLrn}),
+               {last_});
   if (layer.op == Op::kLrn) layer.extent = 5;
   if (layer.op == Op::kGroupNorm || layer.op == Op::kSoftmax) {
     layer.groups = dice_.pick<std::int64_t>({1, 8, 32, channels});
@@ -398,8 +398,7 @@ void LayerDesigner::u_net(std::int64_t depth) {
   conv(grown_channels(), 3, 1);
   for (; !skips.empty(); skips.pop_back()) {
     const Shape skip = builder_->shape_of(skips.back());
-    const bool doubles =
-        2 * current().height == skip.height && 2 * current().width == skip.width;
+    const bool doubles = 2 * current().height == skip.height && 2 * current().width == skip.width;
     if (doubles && dice_.chance(60)) {
       Layer layer = layer_of(Op::kConvTranspose2d, {last_});
       layer.kernel_height = layer.kernel_width = dice_.pick({2, 2, 4, 3});

@@ -32,13 +32,15 @@ void visit_fields(YamlFields& fields, ActivationOperations& o) {
   fields.unless_default(o == ActivationOperations{}, [&] {
     fields.section("activation_operations", [&] {
       fields.integer("linear", o.linear, 0, kMaxActivationOperations,
-                     {"", "operations of the vector unit an element: relu, relu6, clip, "
-                          "leaky_relu, prelu"});
+                     {"",
+                      "operations of the vector unit an element: relu, relu6, clip, "
+                      "leaky_relu, prelu"});
       fields.integer("product", o.product, 0, kMaxActivationOperations,
                      {"", "as above: hswish, hsigmoid"});
       fields.integer("exponential", o.exponential, 0, kMaxActivationOperations,
-                     {"", "as above: all other activations; also the exponentials of softmax and "
-                          "the powers of lrn"});
+                     {"",
+                      "as above: all other activations; also the exponentials of softmax and "
+                      "the powers of lrn"});
     });
   });
 }

@@ -13,6 +13,7 @@
 #include "simulator/common/math.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "simulator/network/scalesim_csv.hpp"
+#include "tests/support/random.hpp"
 #include "tests/support/reference_table.hpp"
 
 namespace tilewake {
@@ -123,6 +124,44 @@ TEST(ScaleSimTest, SmallBuffersCostNoCyclesOnUnusualLayers) {
     }
   }
   EXPECT_GT(num_layers, 80);
+}
+
+/// Of M x K times K x N, for each head.
+Network product_of(std::int64_t m, std::int64_t k, std::int64_t n, std::int64_t heads) {
+  return read_network_text(
+      fmt::format("name: product\ninput: {{channels: {}, height: {}, width: 1}}\nlayers:\n"
+                  "  - {{name: b, op: constant, out_channels: {}, out_size: [{}, 1]}}\n"
+                  "  - {{name: product, op: matmul, groups: {}, inputs: [input, b]}}\n",
+                  heads * k, m, heads * n, k, heads),
+      "product.yaml");
+}
+
+TEST(ScaleSimTest, AMatmulTakesTheClosedFormOfItsSizes) {
+  Random random(1);
+  for (const char* dataflow : {"output_stationary", "weight_stationary", "input_stationary"}) {
+    for (const int side : {16, 32}) {
+      NetworkSimulator machine(array_of(dataflow, side, std::int64_t{8} << 20));
+      for (int i = 0; i < 30; ++i) {
+        const std::int64_t m = random.between(1, 300);
+        const std::int64_t k = random.between(1, 300);
+        const std::int64_t n = random.between(1, 300);
+        const std::int64_t heads = random.between(1, 4);
+        SCOPED_TRACE(fmt::format("{} {}: {} x {} x {}, {} heads", dataflow, side, m, k, n, heads));
+        // Rows and columns cover two of the sizes; the third one streams. A stationary operand is
+        // loaded first, a row a cycle.
+        const bool outputs_stay = dataflow[0] == 'o';
+        const bool weights_stay = dataflow[0] == 'w';
+        const std::int64_t on_rows = outputs_stay ? m : k;
+        const std::int64_t on_cols = outputs_stay || weights_stay ? n : m;
+        const std::int64_t stream = outputs_stay ? k : weights_stay ? m : n;
+        const std::int64_t folds =
+            ceil_div<std::int64_t>(on_rows, side) * ceil_div<std::int64_t>(on_cols, side);
+        const std::int64_t cycles =
+            heads * folds * (stream + (outputs_stay ? 0 : side) + 2 * side - 2);
+        EXPECT_EQ(machine.run(product_of(m, k, n, heads)).total_cycles, cycles);
+      }
+    }
+  }
 }
 
 }  // namespace

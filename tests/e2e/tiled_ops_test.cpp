@@ -122,8 +122,7 @@ TEST_P(TiledOpsTest, EachByteIsMovedOnceIfEverythingFits) {
       }
       SCOPED_TRACE(fmt::format("{} {} of {}", row.layer, to_string(l.op), batch));
       const Bytes bytes = bytes_of(network, l, bias_bytes_of(machine));
-      EXPECT_EQ(row.dram_read_weight_bytes,
-                (l.op == Op::kMatmul ? batch : 1) * bytes.weights);
+      EXPECT_EQ(row.dram_read_weight_bytes, (l.op == Op::kMatmul ? batch : 1) * bytes.weights);
       EXPECT_EQ(row.dram_write_bytes, batch * bytes.outputs);
       const bool skips_pixels = l.op == Op::kResize && l.ofm.height < l.ifm.height;
       const bool has_parts = l.op == Op::kConvTranspose2d && l.kernel_height % l.stride.height > 0;

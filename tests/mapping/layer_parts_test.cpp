@@ -40,9 +40,9 @@ Layer random_transposed_convolution(Random& random) {
                                            side(layer.kernel_height, layer.dilation.height),
                                            side(layer.kernel_width, layer.dilation.width)});
     try {
-      infer_shapes(layer, padding,
-                   {{layer.groups * random.between(1, 3), random.between(1, 7),
-                     random.between(1, 7)}});
+      infer_shapes(
+          layer, padding,
+          {{layer.groups * random.between(1, 3), random.between(1, 7), random.between(1, 7)}});
       return layer;
     } catch (const LayerError&) {
       // Nothing of the output is left: draw again.
@@ -85,10 +85,10 @@ struct Axis1d {
 };
 
 std::pair<Axis1d, Axis1d> axes_of(const Layer& l) {
-  return {{l.ofm.height, l.ifm.height, l.kernel_height, l.stride.height, l.dilation.height,
-           l.padding.top},
-          {l.ofm.width, l.ifm.width, l.kernel_width, l.stride.width, l.dilation.width,
-           l.padding.left}};
+  return {
+      {l.ofm.height, l.ifm.height, l.kernel_height, l.stride.height, l.dilation.height,
+       l.padding.top},
+      {l.ofm.width, l.ifm.width, l.kernel_width, l.stride.width, l.dilation.width, l.padding.left}};
 }
 
 TileProblem problem_of(const LayerPart& part) {
@@ -124,8 +124,8 @@ TEST(LayerPartsTest, ATransposedConvolutionMultipliesByNoZerosAndWritesEachOutpu
       products += problem.extent().num_outputs() * problem.extent().depth;
     }
     ASSERT_EQ(outputs, layer.ofm.num_elements());
-    ASSERT_EQ(products, layer.ofm.channels * (layer.ifm.channels / layer.groups) *
-                            rows.num_taps() * columns.num_taps());
+    ASSERT_EQ(products, layer.ofm.channels * (layer.ifm.channels / layer.groups) * rows.num_taps() *
+                            columns.num_taps());
     ASSERT_GE(products, layer.num_effective_macs());
     (parts_of(layer, {layer.ifm}, 1, true).size() > 1 ? num_of_several : num_of_one) += 1;
   }
@@ -187,8 +187,8 @@ TEST(LayerPartsTest, ATransposedConvolutionOfStride1IsAConvolution) {
       continue;  // the window does not fit
     }
     infer_shapes(transposed,
-                 PaddingRule::explicit_zeros({rows - p.top, columns - p.left, rows - p.bottom,
-                                              columns - p.right}),
+                 PaddingRule::explicit_zeros(
+                     {rows - p.top, columns - p.left, rows - p.bottom, columns - p.right}),
                  {layer.ifm});
     ASSERT_EQ(layer.ofm, transposed.ofm);
     if (layer.groups > 1 && layer.groups == layer.ifm.channels) continue;  // runs as depthwise

@@ -65,12 +65,13 @@ inline Layer random_layer(Random& random, Op op, std::int64_t max_side, std::int
     }
     if (op == Op::kPad) {
       layer.ofm.channels = input.channels;
-      padding = PaddingRule::explicit_zeros({random.between(0, 3), random.between(0, 3),
-                                             random.between(0, 3), random.between(0, 3)});
+      padding = PaddingRule::explicit_zeros(
+          {random.between(0, 3), random.between(0, 3), random.between(0, 3), random.between(0, 3)});
     }
     if (op == Op::kSoftmax || op == Op::kLayerNorm) {
       layer.groups = random.between(1, 3);
-      input.channels = layer.groups * random.between(1, std::max<std::int64_t>(max_channels / 3, 1));
+      input.channels =
+          layer.groups * random.between(1, std::max<std::int64_t>(max_channels / 3, 1));
       layer.bias = random.one_in(2);
     }
     if (op == Op::kReduce)

@@ -23,8 +23,8 @@ std::int64_t cycles_of_all_steps(const StepCost& cost, const TileProblem& proble
   return sum;
 }
 
-// The tiler prunes by these bounds. What is fused into a global pool or a reduction costs nothing in
-// a tile of one element (SystolicCost::vector_unit_cycles), so the bound of these is not one.
+// The tiler prunes by these bounds. What is fused into a global pool or a reduction costs nothing
+// in a tile of one element (SystolicCost::vector_unit_cycles), so the bound of these is not one.
 TEST(StepCostTest, NoTilingTakesLessThanTheBounds) {
   for (int seed = 0; seed < kNumStepCostCases; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));

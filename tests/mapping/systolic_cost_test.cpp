@@ -152,8 +152,7 @@ TEST(SystolicCostTest, ActivationsTakeTheirOperationsOfTheVectorUnitOnceForEachO
     EXPECT_EQ(cycles(c.config, c.problem), alone + 7 * c.problem.extent().num_outputs());
     TileContext context;
     context.ends_depth = false;
-    const std::int64_t part =
-        SystolicCost(c.config).cycles(c.problem, c.problem.extent(), context);
+    const std::int64_t part = SystolicCost(c.config).cycles(c.problem, c.problem.extent(), context);
     c.problem.set_more_operations(0);
     EXPECT_EQ(SystolicCost(c.config).cycles(c.problem, c.problem.extent(), context), part);
   }

@@ -310,8 +310,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
       return true;
     case Phase::kInput:
       if (step.loads_input) {
-        if (inputs_in_use_ == memory.input.num_slots || !are_stored(l.reads_from))
-          return false;
+        if (inputs_in_use_ == memory.input.num_slots || !are_stored(l.reads_from)) return false;
         ++inputs_in_use_;
         hold_tile(kInput, problem.kept_bytes(step.block));
         load(ahead, number, Cause::kFeatures, l.input_address + problem.input_offset(step.block),

@@ -69,10 +69,10 @@ LayerPart copy_of(const Shape& shape, std::int64_t batch) {
 }
 
 std::vector<LayerPart> transposed_convolution(const Layer& l, std::int64_t batch) {
-  const std::vector<PhaseClass> rows = phases_of(l.ofm.height, l.kernel_height, l.stride.height,
-                                                 l.dilation.height, l.padding.top);
-  const std::vector<PhaseClass> columns = phases_of(l.ofm.width, l.kernel_width, l.stride.width,
-                                                    l.dilation.width, l.padding.left);
+  const std::vector<PhaseClass> rows =
+      phases_of(l.ofm.height, l.kernel_height, l.stride.height, l.dilation.height, l.padding.top);
+  const std::vector<PhaseClass> columns =
+      phases_of(l.ofm.width, l.kernel_width, l.stride.width, l.dilation.width, l.padding.left);
   const auto distance = [](std::int64_t dilation, std::int64_t stride) {
     return dilation / std::gcd(dilation, stride);
   };
@@ -144,8 +144,7 @@ std::vector<LayerPart> padded(const Layer& l, std::int64_t batch) {
   part.layer.ofm.channels = l.ifm.channels;
   part.batch = batch;
   if (l.ofm.channels == l.ifm.channels) return {part};
-  LayerPart channels =
-      zeros({l.ofm.channels - l.ifm.channels, l.ofm.height, l.ofm.width}, batch);
+  LayerPart channels = zeros({l.ofm.channels - l.ifm.channels, l.ofm.height, l.ofm.width}, batch);
   channels.output_offset = batch * part.layer.ofm.num_elements();
   return {part, channels};
 }

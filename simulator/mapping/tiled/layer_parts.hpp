@@ -15,16 +15,16 @@ struct LayerPart {
   static constexpr int kTable = -2;  // of an embedding, among the weights
 
   Layer layer;
-  std::int64_t batch = 1;  // images in its pixels
-  int input = 0;           // position in `Layer::inputs`
-  int second = -1;         // of its second operand; -1: none
-  int weights = -1;        // of the map that it uses as weights; -1: none
-  Steps reach = 0;         // as TileProblem::set_reach
-  std::int64_t biased_outputs = -1;   // as TileProblem::set_biased_outputs; -1: all
-  std::int64_t output_offset = 0;     // bytes from the beginning of the layer's output
+  std::int64_t batch = 1;            // images in its pixels
+  int input = 0;                     // position in `Layer::inputs`
+  int second = -1;                   // of its second operand; -1: none
+  int weights = -1;                  // of the map that it uses as weights; -1: none
+  Steps reach = 0;                   // as TileProblem::set_reach
+  std::int64_t biased_outputs = -1;  // as TileProblem::set_biased_outputs; -1: all
+  std::int64_t output_offset = 0;    // bytes from the beginning of the layer's output
   bool stores_nothing = false;
-  Shape statistics;                   // of the part before that it reads; without channels: none
-  bool stores_statistics = false;     // not a part of the layer's output
+  Shape statistics;                // of the part before that it reads; without channels: none
+  bool stores_statistics = false;  // not a part of the layer's output
   bool has_activation = true;
 };
 

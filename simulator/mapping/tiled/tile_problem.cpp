@@ -42,7 +42,8 @@ TileExtent extent_of(const Layer& layer, std::int64_t batch) {
 std::int64_t operations_of(const Layer& layer) {
   switch (layer.op) {
     case Op::kSoftmax:
-      return 4;  // maximum, difference, sum, product with the sum's inverse; the exponential is extra
+      return 4;  // maximum, difference, sum, product with the sum's inverse; the exponential is
+                 // extra
     case Op::kLayerNorm:
       return 5;  // sum, sum of squares, difference, products with the deviation and the factor
     case Op::kGroupNorm:
@@ -165,8 +166,7 @@ TileRange TileProblem::input_lines(TileRange lines, TileRange taps, bool of_colu
   const std::int64_t pad = of_columns ? pad_left_ : pad_top_;
   const std::int64_t reach = of_columns ? reach_.width : reach_.height;
   const std::int64_t first = lines.begin * stride - pad + taps.begin * dilation;
-  const std::int64_t end =
-      (lines.end - 1) * stride - pad + (taps.end - 1) * dilation + 1 + reach;
+  const std::int64_t end = (lines.end - 1) * stride - pad + (taps.end - 1) * dilation + 1 + reach;
   const std::int64_t begin = std::clamp<std::int64_t>(first, 0, in);
   return {begin, std::clamp(end, begin, in)};
 }
@@ -235,8 +235,7 @@ std::int64_t TileProblem::input_offset(const TileBlock& block) const {
   return channel * plane + image * ifm_.height * ifm_.width +
          std::clamp<std::int64_t>(box.rows.begin, 0, std::max<std::int64_t>(ifm_.height - 1, 0)) *
              ifm_.width +
-         std::clamp<std::int64_t>(box.columns.begin, 0,
-                                  std::max<std::int64_t>(ifm_.width - 1, 0));
+         std::clamp<std::int64_t>(box.columns.begin, 0, std::max<std::int64_t>(ifm_.width - 1, 0));
 }
 
 /// The number of the block's first pixel: image by image, and row by row.

@@ -209,9 +209,7 @@ class TileProblem {
  private:
   bool moves_window() const;
   /// Whether a result depends on all channels of its group.
-  bool is_norm() const {
-    return op_ == Op::kSoftmax || op_ == Op::kLayerNorm || op_ == Op::kLrn;
-  }
+  bool is_norm() const { return op_ == Op::kSoftmax || op_ == Op::kLayerNorm || op_ == Op::kLrn; }
   /// Whether the elements that an output depends on are one after another.
   bool reads_depth() const {
     return op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool || op_ == Op::kReduce;

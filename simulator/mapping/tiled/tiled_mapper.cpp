@@ -129,8 +129,7 @@ class TiledMapper {
 
   void map_part(int index, const LayerPart& part) {
     const Layer& l = layer(index);
-    TiledLayer tiled{index,
-                     TileProblem(part.layer, machine_.memory.accumulator_bytes, part.batch)};
+    TiledLayer tiled{index, TileProblem(part.layer, machine_.memory.accumulator_bytes, part.batch)};
     TileProblem& problem = tiled.problem;
     problem.set_reach(part.reach);
     if (part.biased_outputs >= 0) problem.set_biased_outputs(part.biased_outputs);

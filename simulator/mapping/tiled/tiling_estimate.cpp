@@ -131,8 +131,7 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
       const TileRange range{begin, std::min(begin + tile, whole)};
       const std::int64_t size = of_columns ? problem.input_columns(range, taps.columns).size()
                                            : problem.input_rows(range, taps.rows).size();
-      all.largest =
-          std::max(all.largest, problem.kept_lines(size, range.size(), num_taps, reach));
+      all.largest = std::max(all.largest, problem.kept_lines(size, range.size(), num_taps, reach));
       all.sum += static_cast<double>(size);
     }
     return all;
@@ -143,15 +142,14 @@ InputTotals pixel_totals(const TileProblem& problem, const PixelOrder& order, co
 }
 
 /// What `cut` loads of one channel of the second operand.
-InputTotals second_totals(const TileProblem& problem, const PixelOrder& order,
-                          const LoopCut& cut) {
+InputTotals second_totals(const TileProblem& problem, const PixelOrder& order, const LoopCut& cut) {
   if (!problem.has_second()) return {};
   if (problem.second_is_map()) return {cut.tile, static_cast<double>(cut.whole)};
   const auto images = static_cast<double>(problem.batch());
   if (cut.tile >= problem.image_pixels())
-    return {problem.second_elements(order, {0, cut.tile}),
-            images * static_cast<double>(
-                         problem.second_elements(order, {0, problem.image_pixels()}))};
+    return {
+        problem.second_elements(order, {0, cut.tile}),
+        images * static_cast<double>(problem.second_elements(order, {0, problem.image_pixels()}))};
   InputTotals totals;
   for (std::int64_t i = 0; i < cut.tiles_per_image(); ++i) {
     const std::int64_t size = problem.second_elements(order, cut.range(i));
@@ -265,9 +263,9 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
       outputs = outputs / cut.tile * cut.whole;
     }
   }
-  footprint.output = outputs * (sums ? accumulator_bytes : 1) +
-                     seconds * cuts.second.largest *
-                         problem.second_channels(tile.groups * tile.outputs);
+  footprint.output =
+      outputs * (sums ? accumulator_bytes : 1) +
+      seconds * cuts.second.largest * problem.second_channels(tile.groups * tile.outputs);
   return footprint;
 }
 
@@ -288,8 +286,7 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
     traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.trips.depth - 1) *
                             static_cast<double>(whole.num_outputs()) *
                             static_cast<double>(accumulator_bytes);
-  if (problem.has_second())
-    traffic.second_bytes = second_channels(problem, cuts) * cuts.second.sum;
+  if (problem.has_second()) traffic.second_bytes = second_channels(problem, cuts) * cuts.second.sum;
   return traffic;
 }
 
