@@ -34,7 +34,7 @@ Signature signature_of(const Network& network) {
   Signature signature;
   for (const Layer& l : network.layers) {
     signature.emplace_back(l.op, l.inputs, l.ifm.num_elements(), l.ofm.num_elements(),
-                           l.kernel_height, l.stride, l.groups);
+                           l.kernel_height, l.stride.height, l.groups);
   }
   return signature;
 }
@@ -94,11 +94,29 @@ TEST_F(CalibrationSetTest, EveryOpComesOften) {
   for (const auto& [op, num_layers] : layers) EXPECT_GE(num_layers, 200) << to_string(op);
 }
 
+TEST_F(CalibrationSetTest, AMachineThatRunsAllOpsGetsThem) {
+  std::map<Op, std::int64_t> layers;
+  std::int64_t unequal = 0;
+  for (const Network& network :
+       networks_of(CalibrationSet(shipped_machine("edge_systolic_32"), 1, 1000)))
+    for (const Layer& layer : network.layers) {
+      ++layers[layer.op];
+      if (!layer.stride.are_equal()) ++unequal;
+    }
+  for (const Op op :
+       {Op::kConv2d, Op::kDepthwiseConv2d, Op::kFullyConnected, Op::kMaxPool, Op::kAvgPool,
+        Op::kGlobalAvgPool, Op::kAdd, Op::kMul, Op::kConcat, Op::kConvTranspose2d, Op::kMatmul,
+        Op::kSub, Op::kDiv, Op::kResize, Op::kReduce, Op::kSoftmax, Op::kLayerNorm, Op::kGroupNorm,
+        Op::kLrn, Op::kSlice, Op::kPad, Op::kTranspose, Op::kSpaceToDepth})
+    EXPECT_GE(layers[op], 15) << to_string(op);
+  EXPECT_GE(unequal, 30);
+}
+
 TEST_F(CalibrationSetTest, WindowsHaveEveryUsualKernelAndStride) {
   std::map<std::tuple<Op, std::int64_t, std::int64_t>, int> windows;
   for (const Network& network : networks())
     for (const Layer& l : network.layers)
-      if (l.kernel_height == l.kernel_width) ++windows[{l.op, l.kernel_height, l.stride}];
+      if (l.kernel_height == l.kernel_width) ++windows[{l.op, l.kernel_height, l.stride.height}];
   for (const std::int64_t stride : {1, 2}) {
     for (const std::int64_t kernel : {1, 2, 3, 5, 7})
       EXPECT_GE((windows[{Op::kConv2d, kernel, stride}]), 10) << kernel << "/" << stride;
@@ -110,7 +128,7 @@ TEST_F(CalibrationSetTest, WindowsHaveEveryUsualKernelAndStride) {
     }
   }
   EXPECT_GE(count([](const Layer& l) { return l.kernel_height != l.kernel_width; }), 100);
-  EXPECT_GE(count([](const Layer& l) { return l.dilation > 1; }), 100);
+  EXPECT_GE(count([](const Layer& l) { return l.dilation.height > 1; }), 100);
   EXPECT_GE(count([](const Layer& l) { return l.groups > 1; }), 100);
   EXPECT_GE(count([](const Layer& l) { return l.has_weights() && !l.bias; }), 100);
 }
