@@ -103,11 +103,29 @@ TEST_F(CalibrationSetTest, AMachineThatRunsAllOpsGetsThem) {
       ++layers[layer.op];
       if (!layer.stride.are_equal()) ++unequal;
     }
-  for (const Op op :
-       {Op::kConv2d, Op::kDepthwiseConv2d, Op::kFullyConnected, Op::kMaxPool, Op::kAvgPool,
-        Op::kGlobalAvgPool, Op::kAdd, Op::kMul, Op::kConcat, Op::kConvTranspose2d, Op::kMatmul,
-        Op::kSub, Op::kDiv, Op::kResize, Op::kReduce, Op::kSoftmax, Op::kLayerNorm, Op::kGroupNorm,
-        Op::kLrn, Op::kSlice, Op::kPad, Op::kTranspose, Op::kSpaceToDepth})
+  for (const Op op : {Op::kConv2d,
+                      Op::kDepthwiseConv2d,
+                      Op::kFullyConnected,
+                      Op::kMaxPool,
+                      Op::kAvgPool,
+                      Op::kGlobalAvgPool,
+                      Op::kAdd,
+                      Op::kMul,
+                      Op::kConcat,
+                      Op::kConvTranspose2d,
+                      Op::kMatmul,
+                      Op::kSub,
+                      Op::kDiv,
+                      Op::kResize,
+                      Op::kReduce,
+                      Op::kSoftmax,
+                      Op::kLayerNorm,
+                      Op::kGroupNorm,
+                      Op::kLrn,
+                      Op::kSlice,
+                      Op::kPad,
+                      Op::kTranspose,
+                      Op::kSpaceToDepth})
     EXPECT_GE(layers[op], 15) << to_string(op);
   EXPECT_GE(unequal, 30);
 }
