@@ -51,13 +51,15 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
     fields.number("pool", c.efficiency.pool, kEfficiency, doc);
     fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
   });
-  fields.optional([&] {
+  fields.unless_default(c.relative_speed == VectorConfig::RelativeSpeed{}, [&] {
     fields.section("relative_speed", [&] {
       fields.number("pointwise_conv2d", c.relative_speed.pointwise_conv2d, kRelativeSpeed,
                     {"", "of the inner loops of 1x1 convolutions, compared with others"});
       fields.number("grouped_conv2d", c.relative_speed.grouped_conv2d, kRelativeSpeed,
                     {"", "of the inner loops of convolutions in groups, compared with others"});
     });
+  });
+  fields.optional([&] {
     fields.section("winograd", [&] {
       fields.number("speedup", c.winograd.speedup, kWinogradSpeedup,
                     {"",

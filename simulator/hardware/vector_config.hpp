@@ -43,6 +43,7 @@ struct VectorConfig {
   struct RelativeSpeed {
     double pointwise_conv2d = 1.0;  // 1 x 1
     double grouped_conv2d = 1.0;
+    friend bool operator==(const RelativeSpeed&, const RelativeSpeed&) = default;
   };
   RelativeSpeed relative_speed;
 
