@@ -98,7 +98,7 @@ TileProblem problem_of(const LayerPart& part) {
   return problem;
 }
 
-TileBlock whole(const TileProblem& problem) {
+TileBlock whole_of(const TileProblem& problem) {
   const TileExtent& e = problem.extent();
   return {{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
 }
@@ -118,7 +118,7 @@ TEST(LayerPartsTest, ATransposedConvolutionMultipliesByNoZerosAndWritesEachOutpu
       ASSERT_EQ(part.output_offset, outputs);
       outputs += problem.extent().num_outputs();
       if (part.input == LayerPart::kNothing) {
-        EXPECT_EQ(problem.input_bytes(whole(problem)), 0);
+        EXPECT_EQ(problem.input_bytes(whole_of(problem)), 0);
         continue;
       }
       products += problem.extent().num_outputs() * problem.extent().depth;
@@ -145,7 +145,7 @@ TEST(LayerPartsTest, PartsOfATransposedConvolutionLoadWhatTheirOutputsDependOn) 
     for (const LayerPart& part : parts_of(layer, {layer.ifm}, 1, true)) {
       if (part.input == LayerPart::kNothing) continue;
       const TileProblem problem = problem_of(part);
-      const TileBlock all = whole(problem);
+      const TileBlock all = whole_of(problem);
       const MapBox box = problem.input_box({{0, part.layer.ofm.height}, {0, part.layer.ofm.width}},
                                            problem.tap_box(all.depth));
       const auto expect_in = [](const TileRange& range, const std::set<std::int64_t>& read,
@@ -225,8 +225,8 @@ TEST(LayerPartsTest, ImagesOfAMatmulAreGroups) {
   infer_shapes(matmul, PaddingRule::valid(), {{24, 5, 1}, second});
   const TileProblem problem = problem_of(parts_of(matmul, {matmul.ifm, second}, 4, true)[0]);
   EXPECT_EQ(problem.extent(), (TileExtent{12, 5, 10, 8}));
-  EXPECT_EQ(problem.weight_bytes(whole(problem)), 4 * second.num_elements());
-  EXPECT_EQ(problem.input_bytes(whole(problem)), 4 * matmul.ifm.num_elements());
+  EXPECT_EQ(problem.weight_bytes(whole_of(problem)), 4 * second.num_elements());
+  EXPECT_EQ(problem.input_bytes(whole_of(problem)), 4 * matmul.ifm.num_elements());
 }
 
 TEST(LayerPartsTest, AResizeLoadsThePixelsThatItsOutputsDependOn) {
@@ -265,7 +265,7 @@ TEST(LayerPartsTest, AResizeToTheSameSizeIsACopy) {
   const TileProblem problem(resize, 0);
   EXPECT_FALSE(problem.has_window());
   EXPECT_EQ(problem.extent(), (TileExtent{7, 45, 1, 1}));
-  EXPECT_EQ(problem.input_bytes(whole(problem)), 7 * 45);
+  EXPECT_EQ(problem.input_bytes(whole_of(problem)), 7 * 45);
 }
 
 TEST(LayerPartsTest, ANormInTwoPassesReadsTheMapTwice) {
@@ -277,12 +277,12 @@ TEST(LayerPartsTest, ANormInTwoPassesReadsTheMapTwice) {
   ASSERT_EQ(parts.size(), 2U);
   const TileProblem sums = problem_of(parts[0]);
   EXPECT_TRUE(parts[0].stores_statistics);
-  EXPECT_EQ(sums.input_bytes(whole(sums)), 3 * norm.ifm.num_elements());
+  EXPECT_EQ(sums.input_bytes(whole_of(sums)), 3 * norm.ifm.num_elements());
   EXPECT_EQ(sums.extent().num_outputs(), 3 * 2 * norm.groups);
   const TileProblem scaled = problem_of(parts[1]);
-  EXPECT_EQ(scaled.input_bytes(whole(scaled)), 3 * norm.ifm.num_elements());
+  EXPECT_EQ(scaled.input_bytes(whole_of(scaled)), 3 * norm.ifm.num_elements());
   EXPECT_EQ(scaled.extent().num_outputs(), 3 * norm.ofm.num_elements());
-  EXPECT_EQ(scaled.weight_bytes(whole(scaled)), 24 * (1 + kBiasBytes));
+  EXPECT_EQ(scaled.weight_bytes(whole_of(scaled)), 24 * (1 + kBiasBytes));
 }
 
 }  // namespace
