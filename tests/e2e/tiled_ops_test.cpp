@@ -51,7 +51,12 @@ std::int64_t bias_bytes_of(HardwareConfig machine) {
 
 class TiledOpsTest : public ::testing::TestWithParam<std::string> {
  protected:
-  HardwareConfig large() const { return with_buffers(shipped_machine(GetParam()), 1 << 26); }
+  /// A machine on which everything fits, and that has no reason to cut it.
+  HardwareConfig large() const {
+    HardwareConfig machine = with_buffers(shipped_machine(GetParam()), 1 << 26);
+    machine.dram = IdealDramConfig{};
+    return machine;
+  }
 
   SimulatedNetwork run(const HardwareConfig& machine, const std::string& layers,
                        const std::string& input = "channels: 12, height: 6, width: 10") const {
