@@ -78,10 +78,12 @@ class SymbolicDram {
   }
 
  private:
-  /// Concats compute nothing.
+  /// Concats and splits compute nothing.
   Content element_of(int layer, std::int64_t element) const {
     if (layer == kNetworkInput) return {layer, element};
     const Layer& l = network_.layers[static_cast<std::size_t>(layer)];
+    if (l.op == Op::kChannelSplit)
+      return element_of(l.inputs[0], l.first_channel * l.ifm.height * l.ifm.width + element);
     if (l.op != Op::kConcat) return {layer, element};
     for (const int input : l.inputs) {
       const std::int64_t size = network_.shape_of(input).num_elements();
@@ -100,7 +102,8 @@ std::map<std::string, int> fused_layers(const Network& network, const Program& p
   std::map<std::string, int> fused;
   for (const ProgramLayer& l : program.layers) {
     const Layer& layer = network.layers[static_cast<std::size_t>(l.network_layer)];
-    if (!l.fused_into.empty() && layer.op != Op::kConcat) fused[l.fused_into] = l.network_layer;
+    const bool is_view = layer.op == Op::kConcat || layer.op == Op::kChannelSplit;
+    if (!l.fused_into.empty() && !is_view) fused[l.fused_into] = l.network_layer;
   }
   return fused;
 }
