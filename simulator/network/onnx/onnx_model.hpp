@@ -76,6 +76,7 @@ struct OnnxNode {
   std::vector<std::string_view> inputs;  // an empty name is an input left out
   std::vector<std::string_view> outputs;
   std::vector<OnnxAttribute> attributes;
+  std::vector<std::string_view> captured;  // values that graphs in its attributes read
 
   const OnnxAttribute* find(std::string_view attribute) const;
 };
@@ -97,6 +98,7 @@ struct OnnxModel {
   std::vector<OnnxTensor> initializers;
   std::vector<OnnxInput> inputs;
   std::vector<std::string_view> outputs;
+  std::vector<OnnxInput> value_infos;  // of outputs and of values between nodes
 };
 
 /// Throws InputError "PATH: ..." if the bytes are no ONNX model or exceed a bound above.

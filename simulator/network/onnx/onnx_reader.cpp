@@ -58,14 +58,15 @@ class Reader {
     const std::int64_t batch = std::exchange(dims[0], 1);  // nodes are read for one image
     const bool channels_last = is_channels_last(input, dims);
     OnnxValues values(shape_of(input, dims, channels_last), batch, std::move(num_uses_));
-    OnnxValue image;
-    image.dims = dims;
-    image.is_channels_last = channels_last;
-    image.is_exclusive = true;
-    located("input", input.name, [&] { values.define(input.name, image); });
+    const auto layout = dims.size() == 2  ? OnnxInputLayout::kVector
+                        : channels_last ? OnnxInputLayout::kChannelsLast
+                                        : OnnxInputLayout::kImage;
+    values.set_opset(model_.opset);
+    located("input", input.name, [&] { values.define_input(input.name, dims, layout); });
     define_initializers(values);
     for (const OnnxNode* node : live_nodes_) at_node(*node, [&] { read_node(values, *node); });
     check_outputs(values);
+    values.share_weights();
     return {build(values, batch), std::move(warnings_)};
   }
 
@@ -221,11 +222,7 @@ class Reader {
   void define_initializers(OnnxValues& values) const {
     for (const OnnxTensor& tensor : model_.initializers) {
       if (values.num_uses(tensor.name) == 0) continue;
-      located("initializer", tensor.name, [&] {
-        OnnxValue value;
-        value.constant = std::make_shared<const OnnxConstant>(constant_of(tensor));
-        values.define(tensor.name, std::move(value));
-      });
+      located("initializer", tensor.name, [&] { values.define_initializer(tensor); });
     }
   }
 
@@ -236,9 +233,8 @@ class Reader {
                       "with ONNX's own",
                       printable(std::string(node.domain))));
     }
-    for (const auto find : {find_layer_operator, find_elementwise_operator, find_channel_operator,
-                            find_shape_operator}) {
-      if (const OnnxOperator read = find(node.op); read != nullptr) return read(values, node);
+    if (const OnnxOperator read = find_onnx_operator(node.op); read != nullptr) {
+      return read(values, node);
     }
     for (const auto& [op, advice] : kAdvice) {
       if (op == node.op) throw InputError(fmt::format("is not supported: {}", advice));
@@ -258,20 +254,11 @@ class Reader {
     const OnnxValue* value = values.output(name);
     if (value == nullptr) throw InputError("no node gives it");
     if (value->constant != nullptr) throw InputError("is a constant");
-    if (value->pad != nullptr) {
-      throw InputError(
-          fmt::format("is what {} gives: zeros are understood around the input of a "
-                      "convolution or pool only",
-                      text_of(*value->pad)));
-    }
     if (value->shuffle != nullptr) {
       throw InputError(
           fmt::format("is what {} gives, half of a channel shuffle", text_of(*value->shuffle)));
     }
     if (value->layer == kNetworkInput) throw InputError("is the input itself");
-    if (value->end != nullptr) {
-      warnings_.push_back(fmt::format("{} is left out", text_of(*value->end)));
-    }
     if (values.num_uses(name) > 1) {
       warnings_.push_back(
           fmt::format("output '{}' is read inside of the network, too: it counts as "
