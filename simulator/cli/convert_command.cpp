@@ -25,8 +25,8 @@ std::string yaml_of(const Network& network) {
   return text.str();
 }
 
-std::string converted(const std::string& name, const std::string& input_shape, bool to_onnx) {
-  const Workload workload = load_workload(name, input_shape);
+std::string converted(const std::string& name, const ModelArguments& model, bool to_onnx) {
+  const Workload workload = load_workload(name, model);
   const Network& network = workload.network();
   return to_onnx ? write_onnx(network) : yaml_of(network);
 }
@@ -43,20 +43,21 @@ std::string converted_machine(const std::string& path) {
 ExitCode convert_command(const Arguments& arguments) {
   std::string network_name;
   std::string machine_name;
-  std::string input_shape;
+  ModelArguments model;
   std::string out;
   bool force = false;
   bool quiet = false;
   Options options(
       "convert",
-      "convert (--net FILE [--input-shape N,C,H,W] | --hw FILE.cfg) [--out FILE [--force]] [-q]",
+      fmt::format("convert (--net FILE {} | --hw FILE.cfg) [--out FILE [--force]] [-q]",
+                  ModelArguments::kUsage),
       "Reads a network and writes it as plain layers: to standard output or FILE.yaml as a\n"
       "network file, to FILE.onnx as an ONNX model whose weights are zeros. Or reads a\n"
       "configuration of SCALE-Sim and writes the machine as a YAML file.");
   options.optional("net", network_name, "FILE",
                    "network: a name in networks/, or the path of a .yaml, .onnx or .tflite file");
   options.optional("hw", machine_name, "FILE.cfg", "machine: a configuration of SCALE-Sim");
-  options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
+  model.add_to(options);
   options.optional("out", out, "FILE", "what is written: FILE.yaml or FILE.onnx");
   options.flag("force", force, "replace FILE");
   options.flag("quiet,q", quiet, "suppress warnings");
@@ -68,12 +69,12 @@ ExitCode convert_command(const Arguments& arguments) {
   if (!out.empty() && !to_onnx && !out.ends_with(".yaml")) {
     throw UsageError("--out must end in .yaml or .onnx");
   }
-  if (!machine_name.empty() && (to_onnx || !input_shape.empty()))
-    throw UsageError("--hw takes neither --input-shape nor --out FILE.onnx");
+  if (!machine_name.empty() && (to_onnx || model.is_given()))
+    throw UsageError("--hw takes neither options of models nor --out FILE.onnx");
   if (out.empty() && force) throw UsageError("--force needs --out FILE");
   if (!out.empty()) check_output_file(out, force);
 
-  const std::string text = machine_name.empty() ? converted(network_name, input_shape, to_onnx)
+  const std::string text = machine_name.empty() ? converted(network_name, model, to_onnx)
                                                 : converted_machine(machine_name);
   if (out.empty()) {
     write_result(text);

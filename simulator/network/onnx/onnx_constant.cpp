@@ -26,6 +26,14 @@ double half_of(std::uint16_t bits) {
   return (bits & 0x8000) != 0 ? -value : value;
 }
 
+/// The upper half of an IEEE 754 single.
+double bfloat_of(std::uint16_t bits) {
+  const std::uint32_t all = static_cast<std::uint32_t>(bits) << 16;
+  float value = 0.0F;
+  std::memcpy(&value, &all, sizeof(value));
+  return static_cast<double>(value);
+}
+
 template <typename T>
 std::vector<double> raw_values(std::string_view raw, std::size_t count) {
   std::vector<double> values;
@@ -40,6 +48,7 @@ std::vector<double> raw_values(std::string_view raw, std::size_t count) {
 
 std::vector<double> values_of(const OnnxTensor& tensor, std::size_t count) {
   const bool is_half = tensor.data_type == static_cast<int>(OnnxType::kFloat16);
+  const bool is_bfloat = tensor.data_type == static_cast<int>(OnnxType::kBfloat16);
   std::vector<double> values = tensor.values;
   if (!tensor.raw.empty()) {
     switch (static_cast<OnnxType>(tensor.data_type)) {
@@ -55,16 +64,18 @@ std::vector<double> values_of(const OnnxTensor& tensor, std::size_t count) {
       case OnnxType::kBool:
         return raw_values<std::int8_t>(tensor.raw, count);
       case OnnxType::kFloat16:
+      case OnnxType::kBfloat16:
         values = raw_values<std::uint16_t>(tensor.raw, count);
         break;
       default:
         return {};
     }
   }
-  if (is_half) {
+  if (is_half || is_bfloat) {
     for (double& value : values) {
       if (!(value >= 0.0 && value <= 0xffff)) return {};
-      value = half_of(static_cast<std::uint16_t>(value));
+      const auto bits = static_cast<std::uint16_t>(value);
+      value = is_half ? half_of(bits) : bfloat_of(bits);
     }
   }
   return values;

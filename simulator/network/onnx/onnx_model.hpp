@@ -33,7 +33,8 @@ enum class OnnxType : int {
   kInt64 = 7,
   kBool = 9,
   kFloat16 = 10,
-  kDouble = 11
+  kDouble = 11,
+  kBfloat16 = 16
 };
 
 /// A tensor of the file.
@@ -81,10 +82,12 @@ struct OnnxNode {
   const OnnxAttribute* find(std::string_view attribute) const;
 };
 
+/// An input of the graph, or another value whose type the file states.
 struct OnnxInput {
   std::string_view name;
   bool has_shape = false;
-  Dims dims;  // 0 or less: free
+  Dims dims;          // 0 or less: free
+  int data_type = 0;  // OnnxType, or another of onnx.proto
 };
 
 /// The parts of a model file that the reader uses, without any check of their meaning. libprotobuf

@@ -53,7 +53,7 @@ class TfliteReader {
   TfliteReader(const TfliteModel& model, const std::string& path)
       : model_(model), path_(path), graph_(model, "main"), runs_(model.operators.size(), false) {}
 
-  OnnxNetwork read(const std::vector<std::int64_t>& input_shape) {
+  OnnxNetwork read(const ModelOptions& options) {
     find_live_operators();
     find_tail();
     drop_head();
@@ -62,8 +62,7 @@ class TfliteReader {
     }
     for (const int input : inputs_) graph_.add_input(input);
     for (const int output : outputs_) graph_.add_output(output);
-    const OnnxModel onnx = graph_.take();
-    OnnxNetwork result = read_onnx_model(onnx, path_, input_shape);
+    OnnxNetwork result = read_onnx_model(graph_.take(), path_, options);
     result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
     return result;
   }
@@ -273,9 +272,9 @@ class TfliteReader {
 }  // namespace
 
 OnnxNetwork read_tflite(const std::string& text, const std::string& path,
-                        const std::vector<std::int64_t>& input_shape) {
+                        const ModelOptions& options) {
   const TfliteModel model = parse_tflite(text, path);
-  return TfliteReader(model, path).read(input_shape);
+  return TfliteReader(model, path).read(options);
 }
 
 }  // namespace tilewake
