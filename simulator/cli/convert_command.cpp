@@ -11,6 +11,7 @@
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/hardware/scalesim_cfg.hpp"
 #include "simulator/network/network_yaml.hpp"
@@ -32,7 +33,7 @@ std::string converted(const std::string& name, const ModelArguments& model, bool
 }
 
 std::string converted_machine(const std::string& path) {
-  if (!path.ends_with(".cfg"))
+  if (!has_ending(path, ".cfg"))
     throw InputError(path +
                      ": is no .cfg file of SCALE-Sim; machines in YAML are read as they are");
   return machine_of_scalesim_cfg(read_text_file(path), path);
@@ -65,8 +66,8 @@ ExitCode convert_command(const Arguments& arguments) {
   set_log_level(/*verbose=*/false, quiet);
   if (network_name.empty() == machine_name.empty())
     throw UsageError("convert needs either --net FILE or --hw FILE.cfg");
-  const bool to_onnx = out.ends_with(".onnx");
-  if (!out.empty() && !to_onnx && !out.ends_with(".yaml")) {
+  const bool to_onnx = has_ending(out, ".onnx");
+  if (!out.empty() && !to_onnx && !has_ending(out, ".yaml")) {
     throw UsageError("--out must end in .yaml or .onnx");
   }
   if (!machine_name.empty() && (to_onnx || model.is_given()))

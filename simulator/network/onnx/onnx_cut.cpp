@@ -19,9 +19,7 @@ class OnnxCut {
  public:
   explicit OnnxCut(OnnxModel& model) : model_(model) {
     for (OnnxNode& node : model.nodes) {
-      if (!node.name.empty() && !by_name_.emplace(node.name, &node).second) {
-        ambiguous_.insert(node.name);
-      }
+      if (!node.name.empty()) add_name(node);
       for (const std::string_view output : node.outputs) by_output_.emplace(output, &node);
       for (const std::string_view input : node.inputs) is_read_.insert(input);
     }
@@ -37,7 +35,7 @@ class OnnxCut {
       }
     };
     for (const std::string& name : names) {
-      const OnnxNode& node = find("--until", name);
+      const OnnxNode& node = *find("--until", name).last;
       if (!by_name_.contains(name)) {
         add(by_output_.find(name)->first);
         continue;
@@ -54,7 +52,7 @@ class OnnxCut {
     find_computed();
     std::vector<OnnxInput> inputs;
     for (const std::string& name : names) {
-      const OnnxNode& node = find("--from", name);
+      const OnnxNode& node = *find("--from", name).first;
       bool reads_map = false;
       for (const std::string_view input : node.inputs) {
         if (!is_computed_.contains(input)) continue;
@@ -78,16 +76,33 @@ class OnnxCut {
   }
 
  private:
+  /// The nodes of one operator of another format.
+  struct Named {
+    OnnxNode* first = nullptr;
+    OnnxNode* last = nullptr;
+  };
+
+  void add_name(OnnxNode& node) {
+    const auto [found, is_new] = by_name_.emplace(node.name, Named{&node, &node});
+    if (is_new) return;
+    if (node.label.empty() || found->second.last->label != node.label) {
+      ambiguous_.insert(node.name);
+    }
+    found->second.last = &node;
+  }
+
   [[noreturn]] static void fail(const char* option, const std::string& name, std::string_view what) {
     throw InputError(fmt::format("{}: '{}' {}", option, printable(name), what));
   }
 
-  OnnxNode& find(const char* option, const std::string& name) const {
+  Named find(const char* option, const std::string& name) const {
     if (ambiguous_.contains(name)) {
       fail(option, name, "is the name of several nodes; name a value that the node gives");
     }
-    if (const auto node = by_name_.find(name); node != by_name_.end()) return *node->second;
-    if (const auto node = by_output_.find(name); node != by_output_.end()) return *node->second;
+    if (const auto node = by_name_.find(name); node != by_name_.end()) return node->second;
+    if (const auto node = by_output_.find(name); node != by_output_.end()) {
+      return {node->second, node->second};
+    }
     std::vector<std::string_view> names;
     for (const auto& [known, node] : by_name_) names.push_back(known);
     for (const auto& [known, node] : by_output_) names.push_back(known);
@@ -125,7 +140,7 @@ class OnnxCut {
   }
 
   OnnxModel& model_;
-  std::unordered_map<std::string_view, OnnxNode*> by_name_;
+  std::unordered_map<std::string_view, Named> by_name_;
   std::unordered_map<std::string_view, OnnxNode*> by_output_;
   std::unordered_set<std::string_view> ambiguous_;
   std::unordered_set<std::string_view> is_read_;

@@ -132,6 +132,17 @@ class InputBinder {
         throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
       }
     }
+    // A size of one input is that of the others that name it alike.
+    for (const OnnxInput* input : inputs_) {
+      const auto given = sizes_.find(input->name);
+      if (given == sizes_.end() || given->second->size() != input->dim_names.size()) continue;
+      for (std::size_t i = 0; i < input->dim_names.size(); ++i) {
+        const std::int64_t size = (*given->second)[i];
+        const auto named = named_.emplace(input->dim_names[i], size).first;
+        if (named->second != size) named->second = 0;  // the name says nothing
+      }
+    }
+    named_.erase(std::string_view());
   }
 
   OnnxGraphInput bind_one(const OnnxInput& input, bool is_first, std::int64_t& batch) const {
@@ -182,6 +193,10 @@ class InputBinder {
             dims[i], i));
       }
       if (given != nullptr) dims[i] = (*given)[i];
+      if (dims[i] <= 0 && i < input.dim_names.size()) {
+        const auto named = named_.find(input.dim_names[i]);
+        if (named != named_.end()) dims[i] = named->second;
+      }
       if (dims[i] <= 0 && i == 0) dims[i] = batch;
       if (dims[i] <= 0) {
         throw InputError(fmt::format("input {} is {}: bind what is free, as in {}", name,
@@ -253,6 +268,7 @@ class InputBinder {
   std::unordered_map<std::string_view, std::vector<Reader>> readers_;
   std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by first input
   std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
+  std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
 };
 
 }  // namespace

@@ -209,6 +209,7 @@ OnnxInput input_of(const onnx::ValueInfoProto& file) {
   input.has_shape = file.type().tensor_type().has_shape();
   for (const auto& dim : file.type().tensor_type().shape().dim()) {
     input.dims.push_back(dim.dim_value());  // 0 where it has a name instead
+    input.dim_names.push_back(dim.dim_param());
   }
   return input;
 }

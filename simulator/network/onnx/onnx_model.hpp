@@ -88,6 +88,7 @@ struct OnnxInput {
   bool has_shape = false;
   Dims dims;          // 0 or less: free
   int data_type = 0;  // OnnxType, or another of onnx.proto
+  std::vector<std::string_view> dim_names;  // of free dims; empty, or one a dim
 };
 
 /// The parts of a model file that the reader uses, without any check of their meaning. libprotobuf

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "simulator/common/error.hpp"
 #include "simulator/network/onnx/onnx_constant.hpp"
@@ -135,6 +136,32 @@ std::optional<std::vector<std::int64_t>> OnnxNodeIndex::integers(std::string_vie
   return list->integers;
 }
 
+bool is_near(double value, double expected) {
+  return std::abs(value - expected) <= 0.01 * std::abs(expected) + 1e-6;
+}
+
+bool OnnxNodeIndex::is_number_near(std::string_view value, double expected) const {
+  if (!is_number(value)) return false;
+  const std::optional<double> known = number(value);
+  return !known || is_near(*known, expected);
+}
+
+int OnnxNodeIndex::number_input(const OnnxNode& node) const {
+  if (node.inputs.size() != 2) return -1;
+  const bool first = is_number(node.inputs[0]);
+  const bool second = is_number(node.inputs[1]);
+  return first == second ? -1 : first ? 0 : 1;
+}
+
+std::optional<std::vector<std::int64_t>> OnnxNodeIndex::reduced_axes(
+    const OnnxNode& reduction) const {
+  const OnnxAttribute* keeps = reduction.find("keepdims");
+  if (keeps != nullptr && keeps->integer == 0) return std::nullopt;
+  if (const OnnxAttribute* axes = reduction.find("axes")) return axes->integers;
+  if (reduction.inputs.size() < 2) return std::nullopt;
+  return integers(reduction.inputs[1]);
+}
+
 bool OnnxPattern::is_closed() const {
   return std::all_of(reads_.begin(), reads_.end(), [&](const auto& read) {
     return index_.num_uses(read.first->outputs[0]) == read.second &&
@@ -143,8 +170,13 @@ bool OnnxPattern::is_closed() const {
   });
 }
 
-void OnnxPattern::remove() {
+void OnnxPattern::replace(OnnxNode& last, std::string_view op,
+                          std::vector<std::string_view> inputs,
+                          std::vector<OnnxAttribute> attributes) {
   for (const auto& [node, count] : reads_) *node = OnnxNode{};
+  last.op = op;
+  last.inputs = std::move(inputs);
+  last.attributes = std::move(attributes);
 }
 
 }  // namespace tilewake

@@ -29,8 +29,14 @@ class OnnxNodeIndex {
   bool is_number(std::string_view value) const;
   /// That number, where the file has it.
   std::optional<double> number(std::string_view value) const;
+  /// Whether it is such a number, and near `expected` where the file has it.
+  bool is_number_near(std::string_view value, double expected) const;
+  /// Which of two inputs is a number; -1: none, or both.
+  int number_input(const OnnxNode& node) const;
   /// A list of integers, where the file has it.
   std::optional<std::vector<std::int64_t>> integers(std::string_view value) const;
+  /// The axes of a reduction that keeps its dimensions, where the file has them.
+  std::optional<std::vector<std::int64_t>> reduced_axes(const OnnxNode& reduction) const;
 
  private:
   std::optional<double> number(std::string_view value, int depth) const;
@@ -40,6 +46,9 @@ class OnnxNodeIndex {
   std::unordered_map<std::string_view, int> num_uses_;
   std::unordered_map<std::string_view, const OnnxTensor*> tensors_;
 };
+
+/// Whether a constant is the one of a formula, but for its rounding.
+bool is_near(double value, double expected);
 
 /// The nodes of one pattern, and how often these read what each of them gives.
 class OnnxPattern {
@@ -52,12 +61,17 @@ class OnnxPattern {
   std::size_t size() const { return reads_.size(); }
   /// Whether nothing else reads what the nodes give.
   bool is_closed() const;
-  /// Takes the nodes out of the model: they have no operator afterwards.
-  void remove();
+  /// Makes `last` a node of `op` that stands for the whole pattern. The others have no operator,
+  /// inputs and outputs afterwards.
+  void replace(OnnxNode& last, std::string_view op, std::vector<std::string_view> inputs,
+               std::vector<OnnxAttribute> attributes = {});
 
  private:
   const OnnxNodeIndex& index_;
   std::unordered_map<OnnxNode*, int> reads_;
 };
+
+/// Merges a norm, or a softmax, that ends in `last`; see merge_onnx_patterns.
+bool merge_norm_pattern(OnnxNode& last, const OnnxNodeIndex& index);
 
 }  // namespace tilewake

@@ -58,7 +58,7 @@ class TfliteReader {
     find_tail();
     drop_head();
     for (const TfliteOperator& op : model_.operators) {
-      if (runs_[op.index]) read_operator(op);
+      if (runs_[op.index]) read_operator(op, options.skip_unsupported);
     }
     for (const int input : inputs_) graph_.add_input(input);
     for (const int output : outputs_) graph_.add_output(output);
@@ -247,7 +247,8 @@ class TfliteReader {
     }
   }
 
-  void read_operator(const TfliteOperator& op) {
+  void read_operator(const TfliteOperator& op, bool skip_unsupported) {
+    const std::size_t num_nodes = graph_.num_nodes();
     try {
       for (const auto find : {find_tflite_layer_operator, find_tflite_shape_operator}) {
         if (const TfliteOperatorReader write = find(op.code); write != nullptr) {
@@ -256,7 +257,9 @@ class TfliteReader {
       }
       throw InputError(fmt::format("is not supported: {}", tflite_advice(op)));
     } catch (const InputError& e) {
-      throw InputError(fmt::format("{}: {}: {}", path_, model_.text_of(op), e.what()));
+      if (skip_unsupported) return graph_.add_unsupported(op, num_nodes);
+      throw InputError(fmt::format("{}: {}: {}; --skip-unsupported leaves it to the host", path_,
+                                   model_.text_of(op), e.what()));
     }
   }
 

@@ -194,6 +194,24 @@ TEST(OnnxInputs, SizesAreGivenByNameAndTheUnnamedIsTheFirst) {
   EXPECT_THAT(error(graph, options), HasSubstr("given twice"));
 }
 
+TEST(OnnxInputs, FreeSizesOfOneNameAreEqual) {
+  OnnxGraph graph({1, 3, 8, 8});
+  graph.graph().clear_input();
+  graph.add_input("x", {-1, 3, -1, 7});
+  graph.add_input("mask", {-1, 8, -1, 7});
+  for (int i = 0; i < 2; ++i) {
+    auto& shape = *graph.graph().mutable_input(i)->mutable_type()->mutable_tensor_type()
+                       ->mutable_shape();
+    shape.mutable_dim(0)->set_dim_param("batch");
+    shape.mutable_dim(2)->set_dim_param("rows");
+  }
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("Add", {"c", "mask"}, "y");
+  const Network network = graph.read({2, 3, 5, 7}).network;
+  EXPECT_EQ(network.batch, 2);
+  EXPECT_EQ(network.layers[1].ofm, (Shape{8, 5, 7}));
+}
+
 TEST(OnnxInputs, WeightsAndSmallNumbersAreNoFeatureMaps) {
   OnnxGraph graph({1, 3, 16, 16});
   graph.add_input("w", {8, 3, 3, 3});

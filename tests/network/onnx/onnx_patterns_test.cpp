@@ -289,6 +289,12 @@ TEST(OnnxPatterns, ActivationsWrittenAsArithmeticAreOneNode) {
          g.add("Div", {"e", "s"}, "y");
        },
        "Softmax(x)"},
+      {[](OnnxGraph& g) {
+         set(g.add("ReduceL2", {"x"}, "l"), "axes", {1});
+         g.add("Clip", {"l", g.number("least", 1e-12F)}, "c");
+         g.add("Div", {"x", "c"}, "y");
+       },
+       "LpNormalization(x)"},
   };
   for (const auto& [build, expected] : cases) EXPECT_THAT(merged(build), ElementsAre(expected));
 }
