@@ -341,10 +341,10 @@ void add_inputs(py::module_& module) {
     return read_workload(name, options);
   });
   module.def("with_batch", with_batch);
-  module.def("read_network_text", [](const std::string& text, const std::string& path,
-                                     const ModelOptions& options) {
-    return read_workload_text(text, path, options);
-  });
+  module.def("read_network_text",
+             [](const std::string& text, const std::string& path, const ModelOptions& options) {
+               return read_workload_text(text, path, options);
+             });
 }
 
 void add_latency_model(py::module_& module) {

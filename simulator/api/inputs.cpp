@@ -38,8 +38,10 @@ std::string text_of(const ModelOptions& options) {
   for (const ModelOptions::InputShape& shape : options.input_shapes) {
     text += fmt::format("{}:{}={} ", shape.name.size(), shape.name, fmt::join(shape.sizes, ","));
   }
-  for (const std::string& name : options.until) text += fmt::format("until {}:{} ", name.size(), name);
-  for (const std::string& name : options.from) text += fmt::format("from {}:{} ", name.size(), name);
+  for (const std::string& name : options.until)
+    text += fmt::format("until {}:{} ", name.size(), name);
+  for (const std::string& name : options.from)
+    text += fmt::format("from {}:{} ", name.size(), name);
   if (options.skip_unsupported) text += "skip";
   return text;
 }
@@ -51,10 +53,11 @@ Workload parse_workload(InputFile input, const ModelOptions& options) {
   const std::string& text = workload.file.text;
   const FileFormat format = network_format(path);
   if (!options.is_default() && format == FileFormat::kText) {
-    throw InputError(fmt::format(
-        "{}: --input-shape, --until, --from and --skip-unsupported are for TensorFlow Lite and ONNX "
-        "files",
-        path));
+    throw InputError(
+        fmt::format("{}: --input-shape, --until, --from and --skip-unsupported are for TensorFlow "
+                    "Lite and ONNX "
+                    "files",
+                    path));
   }
   if (format != FileFormat::kText) {
     OnnxNetwork model = format == FileFormat::kOnnx ? read_onnx(text, path, options)

@@ -40,7 +40,7 @@ struct Workload {
   /// Identifies the text of the file, how much of it is read in which sizes, and a batch set by
   /// with_batch().
   std::uint64_t hash() const;
-  std::string model_options;      // as text; empty: the whole model in its own sizes
+  std::string model_options;  // as text; empty: the whole model in its own sizes
   bool has_own_batch = true;  // the batch is that of the file
 };
 

@@ -81,8 +81,8 @@ ModelOptions ModelArguments::parsed() const {
     const std::size_t equals = text.rfind('=');
     ModelOptions::InputShape shape;
     if (equals != std::string::npos) shape.name = text.substr(0, equals);
-    shape.sizes = parse_sizes(std::string_view(text).substr(
-        equals == std::string::npos ? 0 : equals + 1));
+    shape.sizes =
+        parse_sizes(std::string_view(text).substr(equals == std::string::npos ? 0 : equals + 1));
     model.input_shapes.push_back(std::move(shape));
   }
   model.until = names_in("--until", until);

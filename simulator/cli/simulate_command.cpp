@@ -77,12 +77,13 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
       fmt::format("simulate --hw FILE --net FILE {} [--batch N]\n"
-      "                         [--set KEY=VALUE...] [--cold] [--max-steps N]\n"
-      "                         [--out DIR [--timeline]] [--force]\n"
-      "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
-      "                         [--dram-trace-format ramulator|dramsys]]\n"
-      "                         [--format table|csv|json] [-v | -q]\n"
-      "       tilewake simulate --sweep ...", ModelArguments::kUsage),
+                  "                         [--set KEY=VALUE...] [--cold] [--max-steps N]\n"
+                  "                         [--out DIR [--timeline]] [--force]\n"
+                  "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
+                  "                         [--dram-trace-format ramulator|dramsys]]\n"
+                  "                         [--format table|csv|json] [-v | -q]\n"
+                  "       tilewake simulate --sweep ...",
+                  ModelArguments::kUsage),
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
       "feature map from DRAM.");

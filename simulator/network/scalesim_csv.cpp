@@ -392,9 +392,9 @@ class TopologyReader {
     add(name, map, std::move(layer), sizes);
   }
 
-  /// A row of taps as wide as the map, or a column as high, is moved in one direction only: its taps
-  /// are channels. So matrix products are written as convolutions. Of larger windows, sides that no
-  /// layer can have become channels, too.
+  /// A row of taps as wide as the map, or a column as high, is moved in one direction only: its
+  /// taps are channels. So matrix products are written as convolutions. Of larger windows, sides
+  /// that no layer can have become channels, too.
   static void fold_window(Shape& map, Layer& layer) {
     const auto folds = [](std::int64_t side, std::int64_t other, std::int64_t size) {
       return side == size && (other == 1 || side > kMaxKernel);

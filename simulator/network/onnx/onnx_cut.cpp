@@ -91,7 +91,8 @@ class OnnxCut {
     found->second.last = &node;
   }
 
-  [[noreturn]] static void fail(const char* option, const std::string& name, std::string_view what) {
+  [[noreturn]] static void fail(const char* option, const std::string& name,
+                                std::string_view what) {
     throw InputError(fmt::format("{}: '{}' {}", option, printable(name), what));
   }
 

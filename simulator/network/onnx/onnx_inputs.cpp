@@ -50,8 +50,8 @@ constexpr auto kFirstParameter = std::to_array<std::pair<std::string_view, std::
 /// Operators that read sequences of three dimensions as N x C x L; others read N x L x C.
 constexpr auto kChannelsFirst = std::to_array<std::string_view>(
     {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
-     "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "LpPool", "Resize",
-     "Upsample"});
+     "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "LpPool",
+     "Resize", "Upsample"});
 
 std::string quoted(std::string_view name) {
   return fmt::format("'{}'", printable(std::string(name)));
@@ -86,7 +86,8 @@ class InputBinder {
         const auto reader = readers_.find(node->inputs[i]);
         if (reader != readers_.end()) reader->second.push_back({node, i});
       }
-      if (!node->outputs.empty()) follower_.emplace(node->inputs.empty() ? "" : node->inputs[0], node);
+      if (!node->outputs.empty())
+        follower_.emplace(node->inputs.empty() ? "" : node->inputs[0], node);
     }
   }
 
@@ -123,10 +124,10 @@ class InputBinder {
     for (const ModelOptions::InputShape& given : options.input_shapes) {
       const std::string_view name = given.name.empty() ? names.front() : given.name;
       if (std::find(names.begin(), names.end(), name) == names.end()) {
-        throw InputError(fmt::format("--input-shape: {} is no input that the network uses{}; the "
-                                     "first is {}",
-                                     quoted(name), printable(suggestion(name, names)),
-                                     quoted(names.front())));
+        throw InputError(
+            fmt::format("--input-shape: {} is no input that the network uses{}; the "
+                        "first is {}",
+                        quoted(name), printable(suggestion(name, names)), quoted(names.front())));
       }
       if (!sizes_.emplace(name, &given.sizes).second) {
         throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
@@ -168,7 +169,8 @@ class InputBinder {
     return bound;
   }
 
-  /// `has_batch`: the input says how many images there are; afterwards, whether its first size does.
+  /// `has_batch`: the input says how many images there are; afterwards, whether its first size
+  /// does.
   Dims bound_dims(const OnnxInput& input, bool is_first, bool& has_batch,
                   std::int64_t batch) const {
     const std::string name = quoted(input.name);
@@ -188,9 +190,9 @@ class InputBinder {
     has_batch = has_batch && dims.size() > 1 && !(dims.size() == 2 && dims[0] > 1);
     for (std::size_t i = 0; i < dims.size(); ++i) {
       if (given != nullptr && dims[i] > 0 && dims[i] != (*given)[i]) {
-        throw InputError(fmt::format(
-            "--input-shape has {} where input {} is fixed at {} (dimension {})", (*given)[i], name,
-            dims[i], i));
+        throw InputError(
+            fmt::format("--input-shape has {} where input {} is fixed at {} (dimension {})",
+                        (*given)[i], name, dims[i], i));
       }
       if (given != nullptr) dims[i] = (*given)[i];
       if (dims[i] <= 0 && i < input.dim_names.size()) {
@@ -224,9 +226,10 @@ class InputBinder {
     const std::vector<Reader>& readers = readers_.at(input.name);
     return !readers.empty() &&
            std::all_of(readers.begin(), readers.end(), [](const Reader& reader) {
-             return std::any_of(kFirstParameter.begin(), kFirstParameter.end(), [&](const auto& op) {
-               return op.first == reader.node->op && reader.input >= op.second;
-             });
+             return std::any_of(kFirstParameter.begin(), kFirstParameter.end(),
+                                [&](const auto& op) {
+                                  return op.first == reader.node->op && reader.input >= op.second;
+                                });
            });
   }
 
@@ -246,8 +249,9 @@ class InputBinder {
   /// Whether the first operator that needs to know reads N x C x L.
   bool is_sequence_of_channels(const OnnxInput& input) const {
     constexpr int kMaxFollowed = 16;
-    constexpr auto kPassing = std::to_array<std::string_view>(
-        {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Mul", "Add", "Sub", "Div", "Pad"});
+    constexpr auto kPassing =
+        std::to_array<std::string_view>({"Cast", "Identity", "QuantizeLinear", "DequantizeLinear",
+                                         "Mul", "Add", "Sub", "Div", "Pad"});
     std::string_view name = input.name;
     for (int i = 0; i < kMaxFollowed; ++i) {
       const auto reader = follower_.find(name);
@@ -277,9 +281,10 @@ std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims) {
   if (dims.size() < 2) dims.insert(dims.begin(), 2 - dims.size(), 1);
   const bool is_map = dims.size() == 2 || (dims.size() <= 4 && dims[0] == 1);
   if (!is_map) {
-    throw InputError(fmt::format("{} is no feature map: images have 4 dimensions (batch, channels, "
-                                 "height, width), sequences 3, vectors 2",
-                                 text_of(dims)));
+    throw InputError(
+        fmt::format("{} is no feature map: images have 4 dimensions (batch, channels, "
+                    "height, width), sequences 3, vectors 2",
+                    text_of(dims)));
   }
   std::int64_t num_elements = 1;
   for (const std::int64_t size : dims) {

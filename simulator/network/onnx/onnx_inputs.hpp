@@ -28,8 +28,8 @@ struct OnnxGraphInputs {
 };
 
 /// The dims and layout of a map that a tensor of `dims` is, N being 1: of four dimensions
-/// channels, rows and columns, of three rows of channels, of two rows of channels. Throws InputError
-/// for others, and for sizes out of range.
+/// channels, rows and columns, of three rows of channels, of two rows of channels. Throws
+/// InputError for others, and for sizes out of range.
 std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims);
 
 /// Binds the inputs of the graph that `live_nodes` read or that are outputs.

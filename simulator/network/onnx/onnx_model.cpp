@@ -180,10 +180,10 @@ void capture(const onnx::GraphProto& graph, std::vector<std::string_view>& captu
   const auto begin = captured.begin() + static_cast<std::ptrdiff_t>(first);
   std::sort(begin, captured.end());
   captured.erase(std::unique(begin, captured.end()), captured.end());
-  captured.erase(std::remove_if(captured.begin() + static_cast<std::ptrdiff_t>(first),
-                                captured.end(),
-                                [&](std::string_view name) { return given.contains(name); }),
-                 captured.end());
+  captured.erase(
+      std::remove_if(captured.begin() + static_cast<std::ptrdiff_t>(first), captured.end(),
+                     [&](std::string_view name) { return given.contains(name); }),
+      captured.end());
 }
 
 OnnxNode node_of(const onnx::NodeProto& file) {

@@ -170,8 +170,7 @@ bool OnnxPattern::is_closed() const {
   });
 }
 
-void OnnxPattern::replace(OnnxNode& last, std::string_view op,
-                          std::vector<std::string_view> inputs,
+void OnnxPattern::replace(OnnxNode& last, std::string_view op, std::vector<std::string_view> inputs,
                           std::vector<OnnxAttribute> attributes) {
   for (const auto& [node, count] : reads_) *node = OnnxNode{};
   last.op = op;

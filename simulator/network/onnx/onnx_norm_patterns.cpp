@@ -94,12 +94,13 @@ class NormMerger {
     pattern.add(node);
     if (node->op == "Pow" && node->inputs.size() == 2) {
       return index_.is_number_near(node->inputs[1], is_inverse ? -0.5 : 0.5) ? node->inputs[0]
-                                                                      : std::string_view();
+                                                                             : std::string_view();
     }
     if (node->op == "Sqrt") return is_inverse ? std::string_view() : node->inputs[0];
     if (!is_inverse) return {};
     if (node->op == "Reciprocal") return under_root(node->inputs[0], false, pattern);
-    if (node->op == "Div" && node->inputs.size() == 2 && index_.is_number_near(node->inputs[0], 1.0)) {
+    if (node->op == "Div" && node->inputs.size() == 2 &&
+        index_.is_number_near(node->inputs[0], 1.0)) {
       return under_root(node->inputs[1], false, pattern);
     }
     return {};
@@ -182,9 +183,8 @@ class NormMerger {
       const int bound = is_bounded ? 1 : index_.number_input(*length);
       if (bound < 0 || length->inputs.empty()) return false;
       if (length->op == "Expand") {
-        OnnxNode* shape = length->inputs.size() < 2
-                              ? nullptr
-                              : index_.made_by(length->inputs[1], {"Shape"});
+        OnnxNode* shape =
+            length->inputs.size() < 2 ? nullptr : index_.made_by(length->inputs[1], {"Shape"});
         if (shape == nullptr || shape->inputs != std::vector{x}) return false;
       }
       pattern.add(length);
@@ -233,8 +233,8 @@ class NormMerger {
     std::sort(axes.begin(), axes.end());
     bool is_tail = true;
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      is_tail = is_tail && axes[i] == static_cast<std::int64_t>(i) -
-                                          static_cast<std::int64_t>(axes.size());
+      is_tail = is_tail &&
+                axes[i] == static_cast<std::int64_t>(i) - static_cast<std::int64_t>(axes.size());
     }
     if (is_tail) return {integer_of("axis", axes.front())};
     return {integers_of_axes(axes)};
@@ -270,8 +270,8 @@ class NormMerger {
         if (mean != centred->inputs[1]) continue;
         pattern.add(index_.made_by(mean, {"ReduceMean"}));
         if (!pattern.is_closed()) continue;
-        pattern.replace(last, "LayerNormalization",
-                        {norm.x, inverse->inputs[at], sub->inputs[0]}, axes_attributes(norm.axes));
+        pattern.replace(last, "LayerNormalization", {norm.x, inverse->inputs[at], sub->inputs[0]},
+                        axes_attributes(norm.axes));
         return true;
       }
     }

@@ -40,6 +40,7 @@ class PatternMerger {
     const std::string_view op = node.op;
     if (op == "Min" || op == "Max") {
       merge_clip(node);
+      if (node.op == "Clip") merge_hard_sigmoid(node);
     } else if (op == "Clip") {
       merge_hard_sigmoid(node);
     } else if (op == "Log") {
@@ -58,7 +59,8 @@ class PatternMerger {
   /// `node` is an Add of `other` and 1.
   bool is_one_plus(const OnnxNode& node, std::string_view& other) const {
     const int at = index_.number_input(node);
-    if (at < 0 || !index_.is_number_near(node.inputs[static_cast<std::size_t>(at)], 1.0)) return false;
+    if (at < 0 || !index_.is_number_near(node.inputs[static_cast<std::size_t>(at)], 1.0))
+      return false;
     other = node.inputs[static_cast<std::size_t>(1 - at)];
     return true;
   }
@@ -74,10 +76,10 @@ class PatternMerger {
     if (node == nullptr || depth == kMaxDepth || pattern.size() > kMaxNodes) return false;
     const bool is_new = !pattern.contains(node);
     pattern.add(node);
-    return !is_new || std::all_of(node->inputs.begin(), node->inputs.end(),
-                                  [&](std::string_view input) {
-                                    return depends_on_only(input, x, ops, pattern, depth + 1);
-                                  });
+    return !is_new ||
+           std::all_of(node->inputs.begin(), node->inputs.end(), [&](std::string_view input) {
+             return depends_on_only(input, x, ops, pattern, depth + 1);
+           });
   }
 
   /// Multiplies out what `node` gives, a Mul, or a Div by a number.
@@ -95,7 +97,8 @@ class PatternMerger {
         continue;
       }
       if (divides) return false;
-      OnnxNode* inner = index_.num_uses(input) == 1 ? index_.made_by(input, {"Mul", "Div"}) : nullptr;
+      OnnxNode* inner =
+          index_.num_uses(input) == 1 ? index_.made_by(input, {"Mul", "Div"}) : nullptr;
       if (inner != nullptr && (inner->op == "Mul" || index_.number_input(*inner) == 1)) {
         pattern.add(inner);
         if (!multiply_out(*inner, product, pattern, depth + 1)) return false;
@@ -234,7 +237,8 @@ class PatternMerger {
     OnnxNode* function = index_.made_by(inner, {"Erf", "Tanh"});
     if (function == nullptr || function->inputs.size() != 1) return false;
     pattern.add(function);
-    const std::optional<double> shift = index_.number(add->inputs[static_cast<std::size_t>(number)]);
+    const std::optional<double> shift =
+        index_.number(add->inputs[static_cast<std::size_t>(number)]);
     if (product.is_known && shift && !is_near(product.constant * *shift, 0.5)) return false;
     return function->inputs[0] != x &&
            depends_on_only(function->inputs[0], x, {"Mul", "Div", "Add", "Pow"}, pattern);

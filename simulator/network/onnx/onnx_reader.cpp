@@ -58,7 +58,8 @@ class Reader {
     prepare();
     std::optional<OnnxGraphInputs> inputs;
     at_file([&] { inputs = bind_inputs(model_, live_nodes_, num_uses_, options_); });
-    OnnxValues values(shape_of(inputs->first.dims, inputs->first.layout), inputs->batch, std::move(num_uses_));
+    OnnxValues values(shape_of(inputs->first.dims, inputs->first.layout), inputs->batch,
+                      std::move(num_uses_));
     batch_ = inputs->batch;
     values.set_opset(model_.opset);
     values.set_known_dims(known_dims());
@@ -114,9 +115,10 @@ class Reader {
 
   void check_opset() {
     if (model_.opset < kMinOnnxOpset) {
-      fail(fmt::format("opset {} is not known, {} and later are; export the model with "
-                       "opset_version=17",
-                       model_.opset, kMinOnnxOpset));
+      fail(
+          fmt::format("opset {} is not known, {} and later are; export the model with "
+                      "opset_version=17",
+                      model_.opset, kMinOnnxOpset));
     }
     if (model_.opset > kMaxOnnxOpset) {
       warnings_.push_back(fmt::format("opset {} is later than {}, by whose rules it is read",
@@ -132,9 +134,9 @@ class Reader {
     const std::size_t num_dead = model_.nodes.size() - live_nodes_.size();
     if (num_dead > 0) {
       const bool is_cut = !options_.until.empty() || !options_.from.empty();
-      warnings_.push_back(fmt::format("{} nodes {}", num_dead,
-                                      is_cut ? "are left out by --until and --from"
-                                             : "give nothing to an output"));
+      warnings_.push_back(
+          fmt::format("{} nodes {}", num_dead,
+                      is_cut ? "are left out by --until and --from" : "give nothing to an output"));
     }
     merge_onnx_patterns(model_);
     find_live_nodes();
@@ -187,9 +189,8 @@ class Reader {
         if (found == later_inputs_.end()) continue;
         const OnnxGraphInput& input = *found->second;
         later_inputs_.erase(found);
-        located("input", input.name, [&] {
-          values.define_further_input(input.name, input.dims, input.layout);
-        });
+        located("input", input.name,
+                [&] { values.define_further_input(input.name, input.dims, input.layout); });
       }
     }
   }

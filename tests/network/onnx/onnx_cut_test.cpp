@@ -200,8 +200,8 @@ TEST(OnnxInputs, FreeSizesOfOneNameAreEqual) {
   graph.add_input("x", {-1, 3, -1, 7});
   graph.add_input("mask", {-1, 8, -1, 7});
   for (int i = 0; i < 2; ++i) {
-    auto& shape = *graph.graph().mutable_input(i)->mutable_type()->mutable_tensor_type()
-                       ->mutable_shape();
+    auto& shape =
+        *graph.graph().mutable_input(i)->mutable_type()->mutable_tensor_type()->mutable_shape();
     shape.mutable_dim(0)->set_dim_param("batch");
     shape.mutable_dim(2)->set_dim_param("rows");
   }

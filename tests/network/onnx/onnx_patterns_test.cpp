@@ -118,7 +118,9 @@ TEST(OnnxPatterns, WhatAnotherNodeReadsStays) {
           g.add("Relu", {inner}, "other");
           g.outputs = {"y", "other"};
         });
-        if (has_inner) EXPECT_THAT(nodes, testing::Not(testing::Contains("Gelu(x)"))) << inner;
+        if (has_inner) {
+          EXPECT_THAT(nodes, testing::Not(testing::Contains("Gelu(x)"))) << inner;
+        }
       }
     }
   }
@@ -140,7 +142,7 @@ void add_layer_norm(OnnxGraph& g, bool is_power, bool has_two_differences, bool 
     if (has_axes_input) {
       g.add("ReduceMean", {input, g.integers(output + ".axes", {-1})}, output);
     } else {
-      set(g.add("ReduceMean", {input}, output), "axes", {-1});
+      set(g.add("ReduceMean", {input}, output), "axes", OnnxGraph::Sizes{-1});
     }
   };
   mean("x", "m");
@@ -184,10 +186,10 @@ TEST(OnnxPatterns, EveryFormOfLayerNormIsOneNode) {
 
 TEST(OnnxPatterns, ALayerNormOfTensorFlowIsOneNode) {
   EXPECT_THAT(merged([](OnnxGraph& g) {
-                set(g.add("ReduceMean", {"x"}, "m"), "axes", {-1});
+                set(g.add("ReduceMean", {"x"}, "m"), "axes", OnnxGraph::Sizes{-1});
                 g.add("Sub", {"x", "m"}, "d");
                 g.add("Mul", {"d", "d"}, "q");
-                set(g.add("ReduceMean", {"q"}, "v"), "axes", {-1});
+                set(g.add("ReduceMean", {"q"}, "v"), "axes", OnnxGraph::Sizes{-1});
                 g.add("Add", {"v", g.number("eps", 1e-3F)}, "e");
                 g.add("Sqrt", {"e"}, "s");
                 g.add("Reciprocal", {"s"}, "r");
@@ -204,7 +206,7 @@ TEST(OnnxPatterns, EveryFormOfRmsNormIsOneNode) {
   for (const int form : {0, 1, 2}) {
     EXPECT_THAT(merged([&](OnnxGraph& g) {
                   g.add("Pow", {"x", g.number("two", 2.0F)}, "q");
-                  set(g.add("ReduceMean", {"q"}, "v"), "axes", {-1});
+                  set(g.add("ReduceMean", {"q"}, "v"), "axes", OnnxGraph::Sizes{-1});
                   g.add("Add", {"v", g.number("eps", 1e-5F)}, "e");
                   if (form == 0) {
                     g.add("Sqrt", {"e"}, "s");
@@ -277,20 +279,20 @@ TEST(OnnxPatterns, ActivationsWrittenAsArithmeticAreOneNode) {
        "Gelu(x)"},
       {[](OnnxGraph& g) {
          g.add("Exp", {"x"}, "e");
-         set(g.add("ReduceSum", {"e"}, "s"), "axes", {1});
+         set(g.add("ReduceSum", {"e"}, "s"), "axes", OnnxGraph::Sizes{1});
          g.add("Div", {"e", "s"}, "y");
        },
        "Softmax(x)"},
       {[](OnnxGraph& g) {
-         set(g.add("ReduceMax", {"x"}, "m"), "axes", {1});
+         set(g.add("ReduceMax", {"x"}, "m"), "axes", OnnxGraph::Sizes{1});
          g.add("Sub", {"x", "m"}, "d");
          g.add("Exp", {"d"}, "e");
-         g.add("ReduceSum", {"e", g.integers("axes", {1})}, "s");
+         g.add("ReduceSum", {"e", g.integers("axes", OnnxGraph::Sizes{1})}, "s");
          g.add("Div", {"e", "s"}, "y");
        },
        "Softmax(x)"},
       {[](OnnxGraph& g) {
-         set(g.add("ReduceL2", {"x"}, "l"), "axes", {1});
+         set(g.add("ReduceL2", {"x"}, "l"), "axes", OnnxGraph::Sizes{1});
          g.add("Clip", {"l", g.number("least", 1e-12F)}, "c");
          g.add("Div", {"x", "c"}, "y");
        },
