@@ -28,7 +28,6 @@ struct Product {
   throw InputError(fmt::format("has weights for {} inputs and reads {}", in, depth));
 }
 
-
 /// Another matrix for every entry of some dims: groups of a convolution.
 void define_grouped(OnnxValues& values, const OnnxNode& node, const Product& product) {
   const OnnxValue& x = product.x;
@@ -172,19 +171,20 @@ class ProductLayer {
                    form.transposed ? std::vector<std::size_t>{second_depth(form)}
                                    : output_axes(form));
   }
-  OnnxDim second_pixels(const Form& form) const {
-    if (form.transposed) return dims_at(second(form).view, output_axes(form));
-    return second(form).view[second_depth(form)];
-  }
+  OnnxDim second_pixels(const Form& form) const { return second(form).view[second_depth(form)]; }
 
   std::int64_t bytes_copied(const Form& form) const {
-    const bool keeps_first = values_.has_channels(first(form), first_channels(form), false);
-    const bool keeps_second =
-        form.transposed ? values_.has_channels(second(form), second_channels(form), false)
-                        : values_.is_arranged(second(form), second_channels(form),
-                                              second_pixels(form));
-    return (keeps_first ? 0 : values_.shape_of(first(form)).num_elements()) +
-           (keeps_second ? 0 : values_.shape_of(second(form)).num_elements());
+    const OnnxValue& a = first(form);
+    const OnnxValue& b = second(form);
+    const OnnxDim a_channels = first_channels(form);
+    const OnnxDim b_channels = second_channels(form);
+    const bool keeps_first = values_.has_channels(a, a_channels, false);
+    const bool keeps_second = form.transposed && values_.has_channels(b, b_channels, false);
+    const OnnxDim b_pixels =
+        form.transposed ? others_of(b.view, b_channels) : second_pixels(form);
+    return (keeps_first ? 0
+                        : values_.bytes_to_arrange(a, a_channels, others_of(a.view, a_channels))) +
+           (keeps_second ? 0 : values_.bytes_to_arrange(b, b_channels, b_pixels));
   }
 
   void add(const Form& form) {

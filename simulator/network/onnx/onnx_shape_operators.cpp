@@ -58,11 +58,11 @@ bool end_shuffle(OnnxValues& values, const OnnxNode& node, const OnnxValue& valu
       channels[0].size * channels[1].size != map.channels) {
     return false;
   }
-  OnnxValue settled = values.map(node, 0);
-  settled.set_view(view);
-  settled.mover = &node;
-  OnnxValue copy = values.image(node, settled);
-  values.define(node.outputs.at(0), std::move(copy));
+  const OnnxValue settled = values.map(node, 0);
+  Layer layer;
+  layer.op = Op::kChannelShuffle;
+  layer.groups = channels[1].size;
+  values.define_layer(node, std::move(layer), {settled});
   return true;
 }
 

@@ -49,6 +49,22 @@ constexpr std::int64_t kMaxRepeats = 1024;
 
 std::int64_t pixels_of(const Shape& shape) { return shape.height * shape.width; }
 
+/// A map of these channels and pixels.
+Shape shape_for(const OnnxDim& channels, const OnnxDim& pixels) {
+  Shape shape = {size_of(channels), size_of(pixels), 1};
+  if (shape.height > kMaxDimension) {
+    shape.width = pixels.back().size;
+    shape.height /= shape.width;
+  }
+  return shape;
+}
+
+std::vector<std::int64_t> copy_key(int layer, const OnnxDim& order, const Shape& shape) {
+  std::vector<std::int64_t> key = {layer, shape.channels, shape.height, shape.width};
+  for (const OnnxFactor& factor : order) key.insert(key.end(), {factor.size, factor.stride});
+  return key;
+}
+
 Shape with_padding(const Shape& map, const Padding& zeros) {
   return {map.channels, map.height + zeros.top + zeros.bottom,
           map.width + zeros.left + zeros.right};
@@ -134,6 +150,15 @@ void OnnxValues::define_initializer(const OnnxTensor& tensor) {
   OnnxValue value;
   value.constant = std::make_shared<const OnnxConstant>(std::move(constant));
   define(tensor.name, std::move(value));
+}
+
+const OnnxNode& OnnxValues::part_of(const OnnxNode& node, std::string_view role) {
+  OnnxNode part = node;
+  const std::string_view whole = !node.name.empty() ? node.name : node.outputs.at(0);
+  part.label = keep_text(text_of(node));
+  part.name = keep_text(fmt::format("{}.{}", whole.substr(0, kMaxNameLength), role));
+  part.doc = {};
+  return keep(std::move(part));
 }
 
 const OnnxNode& OnnxValues::source_node(std::string_view name, std::string_view op) {
@@ -274,12 +299,15 @@ OnnxValue OnnxValues::arranged(const OnnxNode& node, const OnnxValue& value,
 OnnxValue OnnxValues::arranged(const OnnxNode& node, const OnnxValue& value,
                                const OnnxDim& channels, const OnnxDim& pixels) {
   if (is_arranged(value, channels, pixels)) return value;
-  Shape shape = {size_of(channels), size_of(pixels), 1};
-  if (shape.height > kMaxDimension) {
-    shape.width = pixels.back().size;
-    shape.height /= shape.width;
-  }
-  return copied(node, value, joined({channels, pixels}), shape);
+  return copied(node, value, joined({channels, pixels}), shape_for(channels, pixels));
+}
+
+std::int64_t OnnxValues::bytes_to_arrange(const OnnxValue& value, const OnnxDim& channels,
+                                          const OnnxDim& pixels) const {
+  const auto key =
+      copy_key(value.layer, joined({channels, pixels}), shape_for(channels, pixels));
+  const bool is_there = is_arranged(value, channels, pixels) || copies_.contains(key);
+  return is_there ? 0 : shape_of(value).num_elements();
 }
 
 OnnxValue OnnxValues::with_channels(const OnnxNode& node, const OnnxValue& value,
@@ -334,8 +362,8 @@ OnnxValue OnnxValues::unrepeated(const OnnxNode& node, const OnnxValue& value) {
     Layer layer;
     layer.op = Op::kConcat;
     const std::vector<OnnxValue> parts(static_cast<std::size_t>(times), result);
-    result = make_layer(result.mover != nullptr ? *result.mover : node, std::move(layer), parts,
-                        PaddingRule::valid(), std::move(view));
+    result = make_layer(result.mover != nullptr ? *result.mover : part_of(node, "repeat"),
+                        std::move(layer), parts, PaddingRule::valid(), std::move(view));
   }
   return result;
 }
@@ -370,15 +398,16 @@ OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const
     layer.view.clear();
     layer.order.clear();
   }
-  std::vector<std::int64_t> key = {value.layer, shape.channels, shape.height, shape.width};
-  for (const OnnxFactor& factor : list) key.insert(key.end(), {factor.size, factor.stride});
+  const std::vector<std::int64_t> key = copy_key(value.layer, list, shape);
   OnnxValue result = value;
   const auto known = copies_.find(key);
-  result.layer = known != copies_.end()
-                     ? known->second
-                     : add_layer(value.mover != nullptr ? *value.mover : node, std::move(layer),
-                                 {value}, PaddingRule::valid());
-  copies_[key] = result.layer;
+  if (known != copies_.end()) {
+    result.layer = known->second;
+  } else {
+    const OnnxNode& mover = value.mover != nullptr ? *value.mover : part_of(node, "order");
+    result.layer = add_layer(mover, std::move(layer), {value}, PaddingRule::valid());
+    copies_[key] = result.layer;
+  }
   result.is_exclusive = false;
   result.mover = nullptr;
   // A factor of the view may be in several parts of the order, and a part in several factors.

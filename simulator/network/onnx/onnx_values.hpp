@@ -147,6 +147,9 @@ class OnnxValues {
   /// Whether the same call gives the value itself.
   bool is_arranged(const OnnxValue& value, const OnnxDim& channels, const OnnxDim& pixels) const;
   bool has_channels(const OnnxValue& value, const OnnxDim& channels, bool any_order) const;
+  /// Bytes that the copy for arranged() moves; 0 where there is one already.
+  std::int64_t bytes_to_arrange(const OnnxValue& value, const OnnxDim& channels,
+                                const OnnxDim& pixels) const;
   /// 1 x C x H x W with exactly these channels, rows and columns, or 1 x C x columns, or 1 x C.
   OnnxValue image(const OnnxNode& node, const OnnxValue& value);
   /// No factor of the view is in more than one of channels, rows and columns.
@@ -181,6 +184,8 @@ class OnnxValues {
 
   /// A node that stands for a part of another while the graph is read.
   const OnnxNode& keep(OnnxNode node) { return kept_nodes_.emplace_back(std::move(node)); }
+  /// A node "NAME.ROLE" for a layer that `node` needs beside its own.
+  const OnnxNode& part_of(const OnnxNode& node, std::string_view role);
   /// `node` with the outputs of `last`.
   const OnnxNode& keep_as(const OnnxNode& node, const OnnxNode& last);
   std::string_view keep_text(std::string text) { return kept_texts_.emplace_back(std::move(text)); }

@@ -95,10 +95,7 @@ SpatialMap with_wide_pads(OnnxValues& values, const OnnxNode& node, SpatialMap x
   pad.op = Op::kPad;
   const Shape from = values.shape_of(x.value);
   const OnnxDim channels = x.value.view[1];
-  OnnxNode part = node;
-  part.name = {};
-  part.doc = {};
-  x.value = values.make_layer(values.keep(std::move(part)), std::move(pad), {x.value}, padding);
+  x.value = values.make_layer(values.part_of(node, "pad"), std::move(pad), {x.value}, padding);
   x.value.set_view(spatial_view(from, values.shape_of(x.value), &channels, x.window));
   padding = PaddingRule::explicit_zeros({});
   return x;
