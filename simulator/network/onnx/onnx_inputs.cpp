@@ -53,6 +53,11 @@ constexpr auto kChannelsFirst = std::to_array<std::string_view>(
      "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "LpPool",
      "Resize", "Upsample"});
 
+/// Operators that change no dims of their first input.
+constexpr auto kPassing = std::to_array<std::string_view>({"Cast", "Identity", "QuantizeLinear",
+                                                           "DequantizeLinear", "Mul", "Add", "Sub",
+                                                           "Div", "Pad"});
+
 std::string quoted(std::string_view name) {
   return fmt::format("'{}'", printable(std::string(name)));
 }
@@ -233,38 +238,40 @@ class InputBinder {
            });
   }
 
-  /// Whether all that happens to the input is that its channels are moved to the front, as in
-  /// models that come from TensorFlow.
+  /// Whether all that happens to the input, but for arithmetic, is that its channels are moved to
+  /// the front, as in models that come from TensorFlow. A Reshape does it with one channel.
   bool is_channels_last(const OnnxInput& input, const Dims& dims) const {
     const std::vector<Reader>& readers = readers_.at(input.name);
     return dims.size() == 4 && !readers.empty() && !outputs_.contains(input.name) &&
-           std::all_of(readers.begin(), readers.end(), [](const Reader& reader) {
-             const OnnxAttribute* order = reader.node->find("perm");
-             return reader.node->op == "Transpose" && order != nullptr &&
+           std::all_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+             const OnnxNode* node = after_arithmetic(reader.node);
+             if (node == nullptr) return false;
+             if (node->op == "Reshape") return dims[3] == 1 && dims[1] > 1 && dims[2] > 1;
+             const OnnxAttribute* order = node->find("perm");
+             return node->op == "Transpose" && order != nullptr &&
                     std::equal(order->integers.begin(), order->integers.end(),
                                kToChannelsFirst.begin(), kToChannelsFirst.end());
            });
   }
 
+  /// `node`, or the first node after it that is no arithmetic.
+  const OnnxNode* after_arithmetic(const OnnxNode* node) const {
+    constexpr int kMaxFollowed = 16;
+    for (int i = 0; i < kMaxFollowed && node != nullptr; ++i) {
+      if (std::find(kPassing.begin(), kPassing.end(), node->op) == kPassing.end()) return node;
+      if (node->outputs.empty()) return nullptr;
+      const auto next = follower_.find(node->outputs[0]);
+      node = next == follower_.end() ? nullptr : next->second;
+    }
+    return node;
+  }
+
   /// Whether the first operator that needs to know reads N x C x L.
   bool is_sequence_of_channels(const OnnxInput& input) const {
-    constexpr int kMaxFollowed = 16;
-    constexpr auto kPassing =
-        std::to_array<std::string_view>({"Cast", "Identity", "QuantizeLinear", "DequantizeLinear",
-                                         "Mul", "Add", "Sub", "Div", "Pad"});
-    std::string_view name = input.name;
-    for (int i = 0; i < kMaxFollowed; ++i) {
-      const auto reader = follower_.find(name);
-      if (reader == follower_.end()) return false;
-      const OnnxNode& node = *reader->second;
-      if (std::find(kChannelsFirst.begin(), kChannelsFirst.end(), node.op) !=
-          kChannelsFirst.end()) {
-        return true;
-      }
-      if (std::find(kPassing.begin(), kPassing.end(), node.op) == kPassing.end()) return false;
-      name = node.outputs[0];
-    }
-    return false;
+    const auto reader = follower_.find(input.name);
+    const OnnxNode* node = reader == follower_.end() ? nullptr : after_arithmetic(reader->second);
+    return node != nullptr && std::find(kChannelsFirst.begin(), kChannelsFirst.end(), node->op) !=
+                                  kChannelsFirst.end();
   }
 
   std::unordered_set<std::string_view> outputs_;

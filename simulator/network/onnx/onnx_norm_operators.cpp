@@ -103,10 +103,23 @@ bool has_factors(const OnnxNode& node, bool given) {
   return given && hint_in(node.doc, kBiasHint) != "false";
 }
 
+std::vector<bool> chosen_axes(OnnxValues& values, const OnnxNode& node, std::size_t rank,
+                              const std::vector<std::int64_t>& fallback, std::size_t input) {
+  std::vector<bool> is_chosen(rank, false);
+  const auto axes = integers_of_node(values, node, "axes", input);
+  for (const std::int64_t axis : axes.value_or(fallback)) is_chosen[axis_of(axis, rank)] = true;
+  return is_chosen;
+}
+
 void read_layer_normalization(OnnxValues& values, const OnnxNode& node) {
   const OnnxValue x = values.map(node, 0);
   const std::size_t axis = axis_of(integer_attribute(node, "axis", -1), x.dims.size());
-  define_norm(values, node, x, dims_from(axis, x.dims.size()),
+  std::vector<bool> is_chosen = dims_from(axis, x.dims.size());
+  // Merged of several nodes it may be over others.
+  if (node.find("axes") != nullptr) {
+    is_chosen = chosen_axes(values, node, x.dims.size(), {}, node.inputs.size());
+  }
+  define_norm(values, node, x, is_chosen,
               has_factors(node, OnnxValues::has_input(node, 1)));
 }
 
@@ -162,14 +175,6 @@ void read_group_normalization(OnnxValues& values, const OnnxNode& node) {
   const std::int64_t groups = integer_attribute(node, attribute, 0);
   if (groups < 1) throw InputError("has no groups");
   define_group_norm(values, node, groups, true);
-}
-
-std::vector<bool> chosen_axes(OnnxValues& values, const OnnxNode& node, std::size_t rank,
-                              const std::vector<std::int64_t>& fallback, std::size_t input) {
-  std::vector<bool> is_chosen(rank, false);
-  const auto axes = integers_of_node(values, node, "axes", input);
-  for (const std::int64_t axis : axes.value_or(fallback)) is_chosen[axis_of(axis, rank)] = true;
-  return is_chosen;
 }
 
 void read_mean_variance_normalization(OnnxValues& values, const OnnxNode& node) {

@@ -194,6 +194,29 @@ TEST(OnnxInputs, SizesAreGivenByNameAndTheUnnamedIsTheFirst) {
   EXPECT_THAT(error(graph, options), HasSubstr("given twice"));
 }
 
+TEST(OnnxInputs, ChannelsAreLastWhereArithmeticAndATransposeFollow) {
+  OnnxGraph graph({1, 12, 16, 3});
+  graph.add("Div", {"x", graph.number("scale", 255.0F)}, "d");
+  set(graph.add("Transpose", {"d"}, "t"), "perm", {0, 3, 1, 2});
+  graph.conv("t", "c", {8, 3, 1, 1});
+  EXPECT_EQ(graph.read().network.input, (Shape{3, 12, 16}));
+  OnnxGraph grey({1, 12, 16, 1});
+  grey.add("Reshape", {"x", grey.integers("shape", {1, 1, 12, 16})}, "r");
+  grey.conv("r", "c", {8, 1, 1, 1});
+  EXPECT_EQ(grey.read().network.input, (Shape{1, 12, 16}));
+  EXPECT_EQ(grey.read().network.layers.size(), 1U);
+}
+
+TEST(OnnxInputs, ThreeDimensionsAreWhatTheFirstOperatorReads) {
+  OnnxGraph audio({1, 4, 100});
+  audio.conv("x", "c", {8, 4, 3});
+  EXPECT_EQ(audio.read().network.input, (Shape{4, 1, 100}));
+  OnnxGraph tokens({1, 100, 4});
+  tokens.add("MatMul", {"x", tokens.weights("w", {4, 8})}, "y");
+  EXPECT_EQ(tokens.read().network.input, (Shape{4, 100, 1}));
+  EXPECT_EQ(tokens.read().network.num_macs(), 100 * 4 * 8);
+}
+
 TEST(OnnxInputs, FreeSizesOfOneNameAreEqual) {
   OnnxGraph graph({1, 3, 8, 8});
   graph.graph().clear_input();

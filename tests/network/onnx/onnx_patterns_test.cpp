@@ -301,6 +301,48 @@ TEST(OnnxPatterns, ActivationsWrittenAsArithmeticAreOneNode) {
   for (const auto& [build, expected] : cases) EXPECT_THAT(merged(build), ElementsAre(expected));
 }
 
+/// Ops of a network after what a graph reads.
+std::vector<std::string> ops_of(OnnxGraph& graph) {
+  std::vector<std::string> ops;
+  for (const Layer& layer : graph.read().network.layers) {
+    std::string text(to_string(layer.op));
+    if (layer.activation != Activation::kNone) text += "+" + std::string(to_string(layer.activation));
+    ops.push_back(text);
+  }
+  return ops;
+}
+
+TEST(OnnxPatterns, ABlockOfATransformerHasALayerANormAndNoOther) {
+  OnnxGraph graph({1, 10, 16});
+  add_layer_norm(graph, true, false, true);
+  graph.add("Mul", {"n", graph.weights("gamma", {16})}, "f");
+  graph.add("Add", {"f", graph.weights("beta", {16})}, "g");
+  graph.add("MatMul", {"g", graph.weights("w", {16, 32})}, "u");
+  graph.add("Div", {"u", graph.number("root", 1.4142135F)}, "a1");
+  graph.add("Erf", {"a1"}, "a2");
+  graph.add("Add", {"a2", graph.number("one", 1.0F)}, "a3");
+  graph.add("Mul", {"u", "a3"}, "a4");
+  graph.add("Mul", {"a4", graph.number("half", 0.5F)}, "a5");
+  graph.add("MatMul", {"a5", graph.weights("w2", {32, 16})}, "z");
+  graph.add("Add", {"x", "z"}, "y");
+  EXPECT_THAT(ops_of(graph), ElementsAre("layer_norm", "conv2d+gelu", "conv2d", "add"));
+}
+
+TEST(OnnxPatterns, ANormOfChannelsInFrontIsOneLayer) {
+  OnnxGraph graph({1, 8, 4, 4});
+  set(graph.add("ReduceMean", {"x"}, "m"), "axes", OnnxGraph::Sizes{1});
+  graph.add("Sub", {"x", "m"}, "d");
+  graph.add("Pow", {"d", graph.number("two", 2.0F)}, "q");
+  set(graph.add("ReduceMean", {"q"}, "v"), "axes", OnnxGraph::Sizes{1});
+  graph.add("Add", {"v", graph.number("eps", 1e-6F)}, "e");
+  graph.add("Sqrt", {"e"}, "s");
+  graph.add("Div", {"d", "s"}, "n");
+  graph.add("Mul", {"n", graph.weights("gamma", {8, 1, 1})}, "f");
+  graph.add("Add", {"f", graph.weights("beta", {8, 1, 1})}, "y");
+  EXPECT_THAT(ops_of(graph), ElementsAre("layer_norm"));
+  EXPECT_EQ(graph.read().network.num_params(), 2 * 8);
+}
+
 TEST(OnnxPatterns, ALongChainTakesLinearTime) {
   const Names nodes = merged([](OnnxGraph& g) {
     std::string last = "x";
