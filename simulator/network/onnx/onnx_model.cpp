@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/network/onnx/onnx_functions.hpp"
 
 namespace tilewake {
 namespace {
@@ -250,6 +251,7 @@ std::shared_ptr<const onnx::ModelProto> parse(std::string_view text) {
     throw InputError("is no ONNX model");
   }
   if (!file->has_graph()) throw InputError("holds no graph: is it an ONNX model?");
+  inline_onnx_functions(*file);
   return file;
 }
 

@@ -107,6 +107,43 @@ TEST(OnnxCut, WrongNamesAreRefusedWithTheNearest) {
   EXPECT_THAT(error(graph, until({"c1"})), HasSubstr("several"));
 }
 
+// --- Functions.
+
+TEST(OnnxFunctions, CallsAreTheNodesOfTheFunction) {
+  OnnxGraph graph({1, 8, 16, 16});
+  graph.conv("x", "c", {8, 8, 1, 1});
+  for (const char* output : {"a", "b"}) {
+    onnx::NodeProto& call = graph.add("Slope", {"c"}, output);
+    call.set_domain("local");
+    set(call, "slope", 0.2F);
+  }
+  graph.add("Add", {"a", "b"}, "y");
+  onnx::FunctionProto& function = *graph.model.add_functions();
+  function.set_domain("local");
+  function.set_name("Slope");
+  function.add_input("in");
+  function.add_output("out");
+  function.add_attribute("slope");
+  for (const char* op : {"LeakyRelu", "MaxPool"}) {
+    onnx::NodeProto& node = *function.add_node();
+    node.set_op_type(op);
+    node.set_name(op);
+    node.add_input(std::string(op) == "MaxPool" ? "inner" : "in");
+    node.add_output(std::string(op) == "MaxPool" ? "out" : "inner");
+  }
+  set(*function.mutable_node(1), "kernel_shape", OnnxGraph::Sizes{2, 2});
+  onnx::AttributeProto& slope = *function.mutable_node(0)->add_attribute();
+  slope.set_name("alpha");
+  slope.set_ref_attr_name("slope");
+  slope.set_type(onnx::AttributeProto::FLOAT);
+  const Network network = read(graph, {}).network;
+  EXPECT_THAT(names_of(network), ElementsAre("c", "a/LeakyRelu", "a/MaxPool", "b/LeakyRelu",
+                                             "b/MaxPool", "y"));
+  function.mutable_node(1)->set_domain("local");
+  function.mutable_node(1)->set_op_type("Slope");
+  EXPECT_THAT(error(graph, {}), HasSubstr("deep"));
+}
+
 // --- What cannot be read.
 
 OnnxGraph with_unknown() {
