@@ -20,9 +20,8 @@ void LayerDrafts::share_weights() {
   for (std::size_t i = 0; i < drafts_.size(); ++i) {
     Layer& layer = drafts_[i].layer;
     if (drafts_[i].weights < 0 || !layer.has_weights()) continue;
-    const auto [owner, is_new] =
-        owners.try_emplace({drafts_[i].weights, layer.op, layer.weight_bytes(), layer.bias},
-                           static_cast<int>(i));
+    const auto [owner, is_new] = owners.try_emplace(
+        {drafts_[i].weights, layer.op, layer.weight_bytes(), layer.bias}, static_cast<int>(i));
     if (!is_new) layer.weights_of = owner->second;
   }
 }

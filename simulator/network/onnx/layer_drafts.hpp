@@ -18,8 +18,8 @@ class LayerDrafts {
   struct Draft {
     Layer layer;
     PaddingRule padding;
-    const OnnxNode* node;        // that it comes from
-    std::int64_t weights = -1;   // a constant, by number; -1: weights that no other layer has
+    const OnnxNode* node;       // that it comes from
+    std::int64_t weights = -1;  // a constant, by number; -1: weights that no other layer has
   };
 
   explicit LayerDrafts(const Shape& input) : input_(input) {}

@@ -29,8 +29,7 @@ std::vector<std::int64_t> sizes_attribute(const OnnxNode& node, std::string_view
   const auto given = integers_attribute(node, name);
   if (!given) return std::vector<std::int64_t>(count, fallback);
   if (given->size() != count) {
-    throw InputError(
-        fmt::format("{} has {} values, expected {}", name, given->size(), count));
+    throw InputError(fmt::format("{} has {} values, expected {}", name, given->size(), count));
   }
   for (const std::int64_t value : *given) {
     if (value < min || value > max) {

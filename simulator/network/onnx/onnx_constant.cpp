@@ -311,8 +311,8 @@ OnnxConstant concat(const std::vector<OnnxConstant>& parts, std::int64_t axis) {
     index[at] = offsets[entry];
     std::size_t position = 0;
     for (std::size_t i = 0; i < index.size(); ++i) {
-      position = position * static_cast<std::size_t>(owner.dims[i]) +
-                 static_cast<std::size_t>(index[i]);
+      position =
+          position * static_cast<std::size_t>(owner.dims[i]) + static_cast<std::size_t>(index[i]);
     }
     result.values.push_back(owner.values.at(position));
   }
@@ -331,8 +331,8 @@ OnnxConstant gather(const OnnxConstant& data, const OnnxConstant& indices, std::
   if (!result.has_values) return result;
   std::vector<std::int64_t> picked;
   for (const std::int64_t index : integers_in(indices, kMaxTensorValues)) {
-    picked.push_back(static_cast<std::int64_t>(
-        axis_of(index, static_cast<std::size_t>(data.dims[at]))));
+    picked.push_back(
+        static_cast<std::int64_t>(axis_of(index, static_cast<std::size_t>(data.dims[at]))));
   }
   const std::size_t num_index_dims = indices.dims.size();
   for (const Index& index : indices_of(result.dims)) {
@@ -379,8 +379,8 @@ OnnxConstant slice(const OnnxConstant& data, std::int64_t begin, std::int64_t en
     index[at] = first + index[at] * step;
     std::size_t position = 0;
     for (std::size_t i = 0; i < index.size(); ++i) {
-      position = position * static_cast<std::size_t>(data.dims[i]) +
-                 static_cast<std::size_t>(index[i]);
+      position =
+          position * static_cast<std::size_t>(data.dims[i]) + static_cast<std::size_t>(index[i]);
     }
     result.values.push_back(data.values.at(position));
   }
@@ -431,8 +431,7 @@ OnnxConstant unary(std::string_view op, const OnnxConstant& data) {
 OnnxConstant where(const OnnxConstant& choice, const OnnxConstant& a, const OnnxConstant& b) {
   OnnxConstant result =
       of_dims(broadcast(choice.dims, broadcast(a.dims, b.dims)), a.is_integer && b.is_integer);
-  result.has_values =
-      choice.has_values && a.has_values && b.has_values && is_small(result.dims);
+  result.has_values = choice.has_values && a.has_values && b.has_values && is_small(result.dims);
   if (!result.has_values) return result;
   for (const Index& index : indices_of(result.dims)) {
     result.values.push_back(value_at(choice, index) != 0.0 ? value_at(a, index)

@@ -109,8 +109,8 @@ void read_clip(OnnxValues& values, const OnnxNode& node) {
 void read_prelu(OnnxValues& values, const OnnxNode& node) {
   values.constant(node, 1);  // refuses computed slopes
   const bool is_one = values.constant(node, 1).is_scalar();
-  values.define_step(
-      node, 0, activation_step(is_one ? Activation::kLeakyRelu : Activation::kPrelu));
+  values.define_step(node, 0,
+                     activation_step(is_one ? Activation::kLeakyRelu : Activation::kPrelu));
 }
 
 /// Whether a constant of `dims` meets a map as one value a channel, by ONNX's rules: dimensions are
@@ -212,11 +212,10 @@ class Join {
     a.set_view(a.view);
     b.set_view(b.view);
     if (repeats(a.view) && repeats(b.view)) {
-      const bool is_first =
-          values_.shape_of(a).num_elements() < values_.shape_of(b).num_elements();
+      const bool is_first = values_.shape_of(a).num_elements() < values_.shape_of(b).num_elements();
       (is_first ? a : b) = values_.unrepeated(node_, is_first ? a : b);
     }
-    OnnxValue result = repeats(a.view) ? joined_with_small(a, b, true)
+    OnnxValue result = repeats(a.view)   ? joined_with_small(a, b, true)
                        : repeats(b.view) ? joined_with_small(b, a, false)
                                          : joined_alike(a, b);
     OnnxView view = result.view;
@@ -245,9 +244,10 @@ class Join {
       OnnxValue& full = repeats(b.view) ? a : b;
       full = values_.arranged(node_, full, {}, joined(full.view));
     }
-    throw InputError(fmt::format("takes maps of {} and {}, whose elements are in orders that do "
-                                 "not fit together",
-                                 text_of(a.dims), text_of(b.dims)));
+    throw InputError(
+        fmt::format("takes maps of {} and {}, whose elements are in orders that do "
+                    "not fit together",
+                    text_of(a.dims), text_of(b.dims)));
   }
 
   /// Pairs by the order of the first operand's elements.
@@ -345,8 +345,7 @@ OnnxValue join_constant(OnnxValues& values, const OnnxNode& node, Op op, std::si
   OnnxValue map = values.repeated_map(node, map_input);
   const Dims dims = values.constant(node, constant_input).dims;
   const Dims all = broadcast_dims(map.dims, dims);
-  const bool is_small =
-      num_elements_of(all) == num_elements_of(map.dims) && !repeats(map.view);
+  const bool is_small = num_elements_of(all) == num_elements_of(map.dims) && !repeats(map.view);
   Join join(values, node, op);
   if (!is_small) {
     const OnnxValue constant = values.map_or_constant(node, constant_input);
@@ -480,8 +479,8 @@ void read_where(OnnxValues& values, const OnnxNode& node) {
     }
     const OnnxNode& kept = values.keep(std::move(part));
     if (values.is_constant(kept, 0) && values.is_constant(kept, 1)) {
-      values.define_constant(kept, onnx_fold::arithmetic("Max", values.constant(kept, 0),
-                                                         values.constant(kept, 1)));
+      values.define_constant(
+          kept, onnx_fold::arithmetic("Max", values.constant(kept, 0), values.constant(kept, 1)));
     } else {
       read_join(values, kept, Op::kMaximum);
     }
@@ -502,10 +501,9 @@ void read_batch_normalization(OnnxValues& values, const OnnxNode& node) {
     }
   }
   const Shape& shape = values.shape_of(map);
-  const bool is_of_channels =
-      std::all_of(map.view[1].begin(), map.view[1].end(), [&](const OnnxFactor& factor) {
-        return factor.stride >= shape.height * shape.width;
-      });
+  const bool is_of_channels = std::all_of(
+      map.view[1].begin(), map.view[1].end(),
+      [&](const OnnxFactor& factor) { return factor.stride >= shape.height * shape.width; });
   if (!is_of_channels) {
     OnnxValue moved = values.map(node, 0);
     moved = values.with_channels(node, moved, moved.view[1], /*any_order=*/false);
@@ -519,28 +517,17 @@ void read_batch_normalization(OnnxValues& values, const OnnxNode& node) {
 }
 
 constexpr auto kElementwiseOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
-    {"Clip", read_clip},
-    {"PRelu", read_prelu},
-    {"Add", read_binary},
-    {"Sub", read_binary},
-    {"Mul", read_binary},
-    {"Div", read_binary},
-    {"Pow", read_binary},
-    {"Mod", read_binary},
-    {"And", read_binary},
-    {"Or", read_binary},
-    {"Xor", read_binary},
-    {"Equal", read_binary},
-    {"Greater", read_binary},
-    {"GreaterOrEqual", read_binary},
-    {"Less", read_binary},
-    {"LessOrEqual", read_binary},
-    {"Sum", read_chain},
-    {"Mean", read_chain},
-    {"Max", read_chain},
-    {"Min", read_chain},
-    {"Where", read_where},
-    {"BatchNormalization", read_batch_normalization},
+    {"Clip", read_clip},      {"PRelu", read_prelu},
+    {"Add", read_binary},     {"Sub", read_binary},
+    {"Mul", read_binary},     {"Div", read_binary},
+    {"Pow", read_binary},     {"Mod", read_binary},
+    {"And", read_binary},     {"Or", read_binary},
+    {"Xor", read_binary},     {"Equal", read_binary},
+    {"Greater", read_binary}, {"GreaterOrEqual", read_binary},
+    {"Less", read_binary},    {"LessOrEqual", read_binary},
+    {"Sum", read_chain},      {"Mean", read_chain},
+    {"Max", read_chain},      {"Min", read_chain},
+    {"Where", read_where},    {"BatchNormalization", read_batch_normalization},
 });
 
 }  // namespace
@@ -562,8 +549,8 @@ Dims broadcast_dims(const Dims& a, const Dims& b) {
     const std::int64_t in_a = i < rank - a.size() ? 1 : a[i - (rank - a.size())];
     const std::int64_t in_b = i < rank - b.size() ? 1 : b[i - (rank - b.size())];
     if (in_a != in_b && in_a != 1 && in_b != 1) {
-      throw InputError(fmt::format("inputs: shapes {} and {} do not fit together", text_of(a),
-                                   text_of(b)));
+      throw InputError(
+          fmt::format("inputs: shapes {} and {} do not fit together", text_of(a), text_of(b)));
     }
     dims[i] = in_a == 1 ? in_b : in_a;
   }

@@ -71,8 +71,8 @@ std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::
                   integer_attribute(node, "output_width", 1)};
     }
   }
-  if (op == "NonMaxSuppression" && node.inputs.size() > 2 &&
-      OnnxValues::has_input(node, 2) && values.is_constant(node, 2)) {
+  if (op == "NonMaxSuppression" && node.inputs.size() > 2 && OnnxValues::has_input(node, 2) &&
+      values.is_constant(node, 2)) {
     const Dims scores = values.dims(node, 1);
     const auto most = integers_in(values.constant(node, 2), 1);
     if (scores.size() == 3 && most.size() == 1 && most[0] > 0) {
@@ -93,8 +93,8 @@ std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::
       op == "Trilu" || op == "ReverseSequence" || op == "BitwiseAnd") {
     return from;
   }
-  if (index == 0 && op == "NonZero") return Dims{static_cast<std::int64_t>(from.size()),
-                                                 num_elements_of(from)};
+  if (index == 0 && op == "NonZero")
+    return Dims{static_cast<std::int64_t>(from.size()), num_elements_of(from)};
   return std::nullopt;
 }
 
@@ -192,14 +192,46 @@ void read_host(OnnxValues& values, const OnnxNode& node) {
 
 OnnxOperator find_host_operator(std::string_view op) {
   constexpr auto kHostOperators = std::to_array<std::string_view>({
-      "ArgMax",        "ArgMin",      "TopK",       "NonMaxSuppression", "GatherElements",
-      "GatherND",      "ScatterND",   "Scatter",    "ScatterElements",   "NonZero",
-      "RoiAlign",      "MaxRoiPool",  "GridSample", "CumSum",            "OneHot",
-      "Trilu",         "Unique",      "Compress",   "ReverseSequence",   "RandomNormal",
-      "RandomUniform", "Multinomial", "Bernoulli",  "MaxUnpool",         "EyeLike",
-      "STFT",          "DFT",         "MelWeightMatrix", "HannWindow",   "HammingWindow",
-      "CenterCropPad", "Col2Im",      "RandomNormalLike", "RandomUniformLike", "AffineGrid",
-      "DeformConv",    "Det",         "StringNormalizer", "TfIdfVectorizer", "BitwiseAnd",
+      "ArgMax",
+      "ArgMin",
+      "TopK",
+      "NonMaxSuppression",
+      "GatherElements",
+      "GatherND",
+      "ScatterND",
+      "Scatter",
+      "ScatterElements",
+      "NonZero",
+      "RoiAlign",
+      "MaxRoiPool",
+      "GridSample",
+      "CumSum",
+      "OneHot",
+      "Trilu",
+      "Unique",
+      "Compress",
+      "ReverseSequence",
+      "RandomNormal",
+      "RandomUniform",
+      "Multinomial",
+      "Bernoulli",
+      "MaxUnpool",
+      "EyeLike",
+      "STFT",
+      "DFT",
+      "MelWeightMatrix",
+      "HannWindow",
+      "HammingWindow",
+      "CenterCropPad",
+      "Col2Im",
+      "RandomNormalLike",
+      "RandomUniformLike",
+      "AffineGrid",
+      "DeformConv",
+      "Det",
+      "StringNormalizer",
+      "TfIdfVectorizer",
+      "BitwiseAnd",
   });
   const bool is_known =
       std::find(kHostOperators.begin(), kHostOperators.end(), op) != kHostOperators.end();

@@ -54,9 +54,8 @@ constexpr auto kChannelsFirst = std::to_array<std::string_view>(
      "Resize", "Upsample"});
 
 /// Operators that change no dims of their first input.
-constexpr auto kPassing = std::to_array<std::string_view>({"Cast", "Identity", "QuantizeLinear",
-                                                           "DequantizeLinear", "Mul", "Add", "Sub",
-                                                           "Div", "Pad"});
+constexpr auto kPassing = std::to_array<std::string_view>(
+    {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Mul", "Add", "Sub", "Div", "Pad"});
 
 std::string quoted(std::string_view name) {
   return fmt::format("'{}'", printable(std::string(name)));
@@ -191,8 +190,9 @@ class InputBinder {
       throw InputError(fmt::format("--input-shape has {} sizes, input {} has {} dimensions",
                                    given->size(), name, dims.size()));
     }
-    // Rows of a matrix of fixed size are no images.
-    has_batch = has_batch && dims.size() > 1 && !(dims.size() == 2 && dims[0] > 1);
+    // Rows of a matrix of fixed size are no images; rows of indices are.
+    const bool has_rows = dims.size() == 2 && dims[0] > 1 && !is_integer_type(input.data_type);
+    has_batch = has_batch && dims.size() > 1 && !has_rows;
     for (std::size_t i = 0; i < dims.size(); ++i) {
       if (given != nullptr && dims[i] > 0 && dims[i] != (*given)[i]) {
         throw InputError(

@@ -101,10 +101,10 @@ void define_linear(OnnxValues& values, const OnnxNode& node, const Product& prod
 
 /// The operand that comes second in a product, and how it has to be stored.
 struct Operands {
-  OnnxValue a;  // batch dims, rows, depth
-  OnnxValue b;  // batch dims, depth, outputs
-  std::vector<std::size_t> groups;   // axes
-  std::vector<std::size_t> only_a;   // batch axes that b lacks
+  OnnxValue a;                      // batch dims, rows, depth
+  OnnxValue b;                      // batch dims, depth, outputs
+  std::vector<std::size_t> groups;  // axes
+  std::vector<std::size_t> only_a;  // batch axes that b lacks
   std::vector<std::size_t> only_b;
 };
 
@@ -130,8 +130,8 @@ class ProductLayer {
   void define() {
     std::optional<Form> best;
     std::int64_t least = 0;
-    for (const Form form : {Form{false, true}, Form{false, false}, Form{true, true},
-                            Form{true, false}}) {
+    for (const Form form :
+         {Form{false, true}, Form{false, false}, Form{true, true}, Form{true, false}}) {
       const std::int64_t copied = bytes_copied(form);
       if (!best || copied < least) {
         best = form;
@@ -142,7 +142,9 @@ class ProductLayer {
   }
 
  private:
-  const OnnxValue& first(const Form& form) const { return form.swapped ? operands_.b : operands_.a; }
+  const OnnxValue& first(const Form& form) const {
+    return form.swapped ? operands_.b : operands_.a;
+  }
   const OnnxValue& second(const Form& form) const {
     return form.swapped ? operands_.a : operands_.b;
   }
@@ -167,9 +169,9 @@ class ProductLayer {
     return axes;
   }
   OnnxDim second_channels(const Form& form) const {
-    return dims_at(second(form).view, operands_.groups,
-                   form.transposed ? std::vector<std::size_t>{second_depth(form)}
-                                   : output_axes(form));
+    return dims_at(
+        second(form).view, operands_.groups,
+        form.transposed ? std::vector<std::size_t>{second_depth(form)} : output_axes(form));
   }
   OnnxDim second_pixels(const Form& form) const { return second(form).view[second_depth(form)]; }
 
@@ -180,8 +182,7 @@ class ProductLayer {
     const OnnxDim b_channels = second_channels(form);
     const bool keeps_first = values_.has_channels(a, a_channels, false);
     const bool keeps_second = form.transposed && values_.has_channels(b, b_channels, false);
-    const OnnxDim b_pixels =
-        form.transposed ? others_of(b.view, b_channels) : second_pixels(form);
+    const OnnxDim b_pixels = form.transposed ? others_of(b.view, b_channels) : second_pixels(form);
     return (keeps_first ? 0
                         : values_.bytes_to_arrange(a, a_channels, others_of(a.view, a_channels))) +
            (keeps_second ? 0 : values_.bytes_to_arrange(b, b_channels, b_pixels));
@@ -189,10 +190,10 @@ class ProductLayer {
 
   void add(const Form& form) {
     const OnnxValue a = values_.with_channels(node_, first(form), first_channels(form), false);
-    const OnnxValue b = form.transposed
-                            ? values_.with_channels(node_, second(form), second_channels(form), false)
-                            : values_.arranged(node_, second(form), second_channels(form),
-                                               second_pixels(form));
+    const OnnxValue b =
+        form.transposed
+            ? values_.with_channels(node_, second(form), second_channels(form), false)
+            : values_.arranged(node_, second(form), second_channels(form), second_pixels(form));
     Layer layer;
     layer.op = Op::kMatmul;
     layer.transposed = form.transposed;
@@ -344,18 +345,17 @@ void read_gemm(OnnxValues& values, const OnnxNode& node) {
   inputs.transposed_b = integer_attribute(node, "transB", 0) != 0;
   for (const std::size_t input : {0U, 1U}) {
     if (values.dims(node, input).size() != 2) {
-      throw InputError(fmt::format("reads {}, expected two dimensions",
-                                   text_of(values.dims(node, input))));
+      throw InputError(
+          fmt::format("reads {}, expected two dimensions", text_of(values.dims(node, input))));
     }
   }
   const bool has_bias = OnnxValues::has_input(node, 2);
   const bool has_weights = values.is_constant(node, 1) && !values.is_constant(node, 0);
-  const bool is_simple =
-      has_bias && has_weights && values.is_constant(node, 2) && [&] {
-        const Dims& dims = values.constant(node, 2).dims;
-        const std::int64_t rows = values.dims(node, 0)[inputs.transposed_a ? 1 : 0];
-        return dims.size() < 2 || dims[0] == 1 || rows == 1;
-      }();
+  const bool is_simple = has_bias && has_weights && values.is_constant(node, 2) && [&] {
+    const Dims& dims = values.constant(node, 2).dims;
+    const std::int64_t rows = values.dims(node, 0)[inputs.transposed_a ? 1 : 0];
+    return dims.size() < 2 || dims[0] == 1 || rows == 1;
+  }();
   if (!has_bias || is_simple) {
     inputs.bias = has_bias;
     return read_product(values, node, inputs);
@@ -417,7 +417,8 @@ void read_einsum(OnnxValues& values, const OnnxNode& node) {
   std::string rows;
   std::string depth;
   std::string outputs;
-  for (const char letter : a) (holds(b, letter) ? (holds(c, letter) ? groups : depth) : rows) += letter;
+  for (const char letter : a)
+    (holds(b, letter) ? (holds(c, letter) ? groups : depth) : rows) += letter;
   for (const char letter : b) {
     if (!holds(a, letter)) outputs += letter;
   }
@@ -454,8 +455,7 @@ void read_einsum(OnnxValues& values, const OnnxNode& node) {
     part.label = values.keep_text(text_of(node));
     part.inputs = std::move(inputs);
     const std::string_view output =
-        is_last ? node.outputs[0]
-                : values.keep_text(base + ".part" + std::to_string(count++));
+        is_last ? node.outputs[0] : values.keep_text(base + ".part" + std::to_string(count++));
     if (!is_last) values.add_uses(output, 1);
     part.outputs = {output};
     if (attribute != nullptr) {

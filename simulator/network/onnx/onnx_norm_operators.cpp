@@ -45,10 +45,9 @@ Grouped grouped(OnnxValues& values, const OnnxNode& node, OnnxValue x,
   const std::int64_t pixels = map.height * map.width;
   const Selection chosen = selected(x.view, is_chosen, true, map);
   const std::int64_t size = size_of(chosen.channels);
-  const bool is_innermost =
-      std::all_of(chosen.channels.begin(), chosen.channels.end(), [&](const OnnxFactor& factor) {
-        return factor.stride * factor.size <= size * pixels;
-      });
+  const bool is_innermost = std::all_of(
+      chosen.channels.begin(), chosen.channels.end(),
+      [&](const OnnxFactor& factor) { return factor.stride * factor.size <= size * pixels; });
   const bool has_pixels = !chosen.pixels.empty();
   const bool has_all_pixels = size_of(chosen.pixels) == pixels && may_have_pixels;
   if (is_innermost && (!has_pixels || has_all_pixels)) {
@@ -119,8 +118,7 @@ void read_layer_normalization(OnnxValues& values, const OnnxNode& node) {
   if (node.find("axes") != nullptr) {
     is_chosen = chosen_axes(values, node, x.dims.size(), {}, node.inputs.size());
   }
-  define_norm(values, node, x, is_chosen,
-              has_factors(node, OnnxValues::has_input(node, 1)));
+  define_norm(values, node, x, is_chosen, has_factors(node, OnnxValues::has_input(node, 1)));
 }
 
 /// A sum, then a normalisation. The sum is the fourth output.
@@ -219,8 +217,7 @@ void define_reduce(OnnxValues& values, const OnnxNode& node, OnnxValue x,
   };
   if (divides_rows()) {
     const Selection others = selected(x.view, is_reduced, false, values.shape_of(x));
-    x = values.arranged(node, x,
-                        joined({others.channels, reduced.channels, reduced.pixels}),
+    x = values.arranged(node, x, joined({others.channels, reduced.channels, reduced.pixels}),
                         others.pixels);
     x = values.edged(node, x);
     reduced = selected(x.view, is_reduced, true, values.shape_of(x));
@@ -275,8 +272,8 @@ void read_reduce(OnnxValues& values, const OnnxNode& node) {
   }
   std::int64_t count = 1;
   for (std::size_t i = 0; i < dims.size(); ++i) count *= is_reduced[i] ? x.dims[i] : 1;
-  const bool is_of_pixels = dims.size() == 4 && !is_reduced[0] && !is_reduced[1] &&
-                            is_reduced[2] && is_reduced[3];
+  const bool is_of_pixels =
+      dims.size() == 4 && !is_reduced[0] && !is_reduced[1] && is_reduced[2] && is_reduced[3];
   if (count == 1 && !is_of_pixels && !has_hint(node, Op::kReduce)) {
     return values.define_same(node, x, without(x.view, is_reduced, keeps));
   }

@@ -89,8 +89,8 @@ void read_fused(OnnxValues& values, const OnnxNode& node) {
   const std::string_view activation = text_attribute(node, "activation", "");
   const bool has_sum = is_conv && OnnxValues::has_input(node, 3);
   std::vector<std::string_view> inputs(
-      node.inputs.begin(),
-      node.inputs.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(node.inputs.size(), 3)));
+      node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(
+                                                     std::min<std::size_t>(node.inputs.size(), 3)));
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   if (!has_sum && activation.empty()) return read_last_part(values, node, op, inputs);
   std::string_view result = read_part(values, node, op, inputs);

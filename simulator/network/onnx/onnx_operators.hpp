@@ -42,8 +42,8 @@ struct OnnxPiece {
 
 /// A piece of a dimension of a map: a channel_split, a slice, or the map itself. `names` the layer
 /// after the output of that index.
-OnnxValue piece_of(OnnxValues& values, const OnnxNode& node, const OnnxValue& map,
-                   std::size_t axis, const OnnxPiece& piece, std::size_t output = 0);
+OnnxValue piece_of(OnnxValues& values, const OnnxNode& node, const OnnxValue& map, std::size_t axis,
+                   const OnnxPiece& piece, std::size_t output = 0);
 
 /// Sum, product ... of input `a` and `b` of the node, of which one is a map.
 void read_join(OnnxValues& values, const OnnxNode& node, Op op, std::size_t a = 0,

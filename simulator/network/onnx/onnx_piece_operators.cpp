@@ -17,8 +17,7 @@ namespace tilewake {
 namespace {
 
 /// A piece of a factor that is the outermost of the channels, all rows, or all columns.
-std::optional<Layer> cut_layer(const Shape& map, const OnnxFactor& factor,
-                               const OnnxPiece& piece) {
+std::optional<Layer> cut_layer(const Shape& map, const OnnxFactor& factor, const OnnxPiece& piece) {
   const std::int64_t pixels = map.height * map.width;
   const std::int64_t size = piece.size();
   Layer layer;
@@ -53,8 +52,8 @@ OnnxValue cut(OnnxValues& values, const OnnxNode& node, const OnnxValue& map,
 }
 
 /// The dim as one factor of its own: outermost of the channels, or all rows.
-OnnxValue isolated(OnnxValues& values, const OnnxNode& node, const OnnxValue& map,
-                   std::size_t axis, bool as_rows) {
+OnnxValue isolated(OnnxValues& values, const OnnxNode& node, const OnnxValue& map, std::size_t axis,
+                   bool as_rows) {
   const Shape& shape = values.shape_of(map);
   const OnnxView view = split_at_edges(map.view, shape);
   OnnxDim channels;
@@ -203,8 +202,8 @@ void read_split(OnnxValues& values, const OnnxNode& node) {
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       piece = {piece.end, piece.end + sizes[i]};
       values.define_constant(
-          node,
-          onnx_fold::slice(whole, piece.begin, piece.end, static_cast<std::int64_t>(axis), 1), i);
+          node, onnx_fold::slice(whole, piece.begin, piece.end, static_cast<std::int64_t>(axis), 1),
+          i);
     }
     return;
   }
@@ -216,7 +215,8 @@ void read_split(OnnxValues& values, const OnnxNode& node) {
   }
 }
 
-/// The parts of a Concat in one order of elements, joined along a dim that lies where a layer joins.
+/// The parts of a Concat in one order of elements, joined along a dim that lies where a layer
+/// joins.
 OnnxValue joined_maps(OnnxValues& values, const OnnxNode& node, std::vector<OnnxValue> parts,
                       const std::vector<std::size_t>& inputs, std::size_t axis) {
   const auto first_map =
@@ -265,8 +265,8 @@ OnnxValue joined_maps(OnnxValues& values, const OnnxNode& node, std::vector<Onnx
     // Every part has one entry: tokens are joined as rows, maps with rows as columns.
     const Shape& shape = values.shape_of(lead);
     along = shape.channels == 1 || (shape.height > 1 && shape.width > 1) ? Axis::kChannels
-            : shape.height == 1                                         ? Axis::kRows
-                                                                        : Axis::kColumns;
+            : shape.height == 1                                          ? Axis::kRows
+                                                                         : Axis::kColumns;
   }
   lead = values.edged(node, lead);
   *guide = lead;
@@ -367,7 +367,8 @@ OnnxValue joined_maps(OnnxValues& values, const OnnxNode& node, std::vector<Onnx
   for (std::size_t dim = 0; dim < rank; ++dim) {
     for (std::size_t index = 0; index < std::max<std::size_t>(common[dim].size(), 1); ++index) {
       for (const auto& [at, its_stride] : strides) {
-        if (at.dim == dim && at.index == index) append(view[dim], OnnxFactor{at.factor.size, its_stride});
+        if (at.dim == dim && at.index == index)
+          append(view[dim], OnnxFactor{at.factor.size, its_stride});
       }
     }
   }
@@ -376,8 +377,7 @@ OnnxValue joined_maps(OnnxValues& values, const OnnxNode& node, std::vector<Onnx
 
 void define_joined(OnnxValues& values, const OnnxNode& node, std::vector<OnnxValue> parts,
                    const std::vector<std::size_t>& inputs, std::size_t axis) {
-  values.define(node.outputs.at(0),
-                joined_maps(values, node, std::move(parts), inputs, axis));
+  values.define(node.outputs.at(0), joined_maps(values, node, std::move(parts), inputs, axis));
 }
 
 void read_concat_of(OnnxValues& values, const OnnxNode& node,
@@ -385,7 +385,8 @@ void read_concat_of(OnnxValues& values, const OnnxNode& node,
   if (inputs.empty()) throw InputError("joins nothing");
   const std::int64_t axis = integer_attribute(node, "axis", 1);
   bool all_constant = true;
-  for (const std::size_t input : inputs) all_constant = all_constant && values.is_constant(node, input);
+  for (const std::size_t input : inputs)
+    all_constant = all_constant && values.is_constant(node, input);
   if (all_constant) {
     std::vector<OnnxConstant> parts;
     for (const std::size_t input : inputs) parts.push_back(values.constant(node, input));
@@ -448,17 +449,18 @@ void read_tile(OnnxValues& values, const OnnxNode& node) {
   const Dims from = values.dims(node, 0);
   if (repeats_of_axis.size() != from.size()) throw InputError("must have one number an axis");
   for (const std::int64_t times : repeats_of_axis) {
-    if (times < 1 || times > kMaxDimension) throw InputError(fmt::format("repeats {} times", times));
+    if (times < 1 || times > kMaxDimension)
+      throw InputError(fmt::format("repeats {} times", times));
   }
   if (values.is_constant(node, 0)) {
-    return values.define_constant(node,
-                                  onnx_fold::tile(values.constant(node, 0), repeats_of_axis));
+    return values.define_constant(node, onnx_fold::tile(values.constant(node, 0), repeats_of_axis));
   }
   const OnnxValue x = values.repeated_map(node, 0);
   OnnxView view = x.view;
   for (std::size_t i = 0; i < view.size(); ++i) {
     OnnxDim dim;
-    if (i > 0 || repeats_of_axis[i] != values.batch()) append(dim, OnnxFactor{repeats_of_axis[i], 0});
+    if (i > 0 || repeats_of_axis[i] != values.batch())
+      append(dim, OnnxFactor{repeats_of_axis[i], 0});
     append(dim, view[i]);
     view[i] = dim;
   }
@@ -515,9 +517,10 @@ void read_gather(OnnxValues& values, const OnnxNode& node) {
   }
   std::vector<OnnxValue> parts;
   for (const OnnxPiece& piece : pieces) parts.push_back(piece_of(values, node, x, axis, piece));
-  OnnxValue result = parts.size() == 1
-                         ? parts[0]
-                         : joined_maps(values, node, parts, std::vector<std::size_t>(parts.size(), 0), axis);
+  OnnxValue result =
+      parts.size() == 1
+          ? parts[0]
+          : joined_maps(values, node, parts, std::vector<std::size_t>(parts.size(), 0), axis);
   if (picked.dims.empty()) {
     OnnxView view = result.view;
     view.erase(view.begin() + static_cast<std::ptrdiff_t>(axis));
@@ -545,8 +548,8 @@ OnnxOperator find_piece_operator(std::string_view op) {
   return nullptr;
 }
 
-OnnxValue piece_of(OnnxValues& values, const OnnxNode& node, const OnnxValue& map,
-                   std::size_t axis, const OnnxPiece& piece, std::size_t output) {
+OnnxValue piece_of(OnnxValues& values, const OnnxNode& node, const OnnxValue& map, std::size_t axis,
+                   const OnnxPiece& piece, std::size_t output) {
   const std::int64_t available = map.dims.at(axis);
   if (piece.is_whole(available)) return map;
   if (piece.size() < 1) throw InputError("takes no elements");

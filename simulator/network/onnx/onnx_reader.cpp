@@ -256,27 +256,38 @@ class Reader {
     throw InputError("is not supported (simulator/network/onnx/README.md lists what is)");
   }
 
+  /// Outputs that no layer computes are left out, but for the last.
   void check_outputs(OnnxValues& values) {
+    std::size_t num_left_out = 0;
     for (const std::string_view name : model_.outputs) {
-      located("output", name, [&] { check_output(values, name); });
+      located("output", name, [&] {
+        const std::string_view reason = check_output(values, name);
+        if (reason.empty()) return;
+        if (++num_left_out == model_.outputs.size()) throw InputError(std::string(reason));
+        warnings_.push_back(
+            fmt::format("output '{}' {}: it is left out", printable(std::string(name)), reason));
+      });
     }
   }
 
-  void check_output(OnnxValues& values, std::string_view name) {
+  /// Why there is no layer that computes an output; empty: there is.
+  std::string_view check_output(OnnxValues& values, std::string_view name) {
+    if (later_inputs_.contains(name)) return "is an input itself";
     const OnnxValue* value = values.output(name);
     if (value == nullptr) throw InputError("no node gives it");
-    if (value->constant != nullptr) throw InputError("is a constant");
+    if (value->constant != nullptr) return "is a constant";
     if (value->shuffle != nullptr) {
       throw InputError(
           fmt::format("is what {} gives, half of a channel shuffle", text_of(*value->shuffle)));
     }
-    if (value->layer == kNetworkInput) throw InputError("is the input itself");
+    if (value->layer == kNetworkInput) return "is the input itself";
     if (values.num_uses(name) > 1) {
       warnings_.push_back(
           fmt::format("output '{}' is read inside of the network, too: it counts as "
                       "a feature map between layers",
                       printable(std::string(name))));
     }
+    return {};
   }
 
   void warn_of_host(const OnnxValues& values) {
@@ -286,9 +297,9 @@ class Reader {
     const auto num_named = static_cast<std::ptrdiff_t>(std::min(nodes.size(), kMaxNamed));
     const std::string more =
         nodes.size() > kMaxNamed ? fmt::format(" and {} more", nodes.size() - kMaxNamed) : "";
-    warnings_.push_back(fmt::format(
-        "{} nodes are left to the host, of which only the bytes are modelled: {}{}", nodes.size(),
-        fmt::join(nodes.begin(), nodes.begin() + num_named, ", "), more));
+    warnings_.push_back(
+        fmt::format("{} nodes are left to the host, of which only the bytes are modelled: {}{}",
+                    nodes.size(), fmt::join(nodes.begin(), nodes.begin() + num_named, ", "), more));
   }
 
   Network build(const OnnxValues& values) const {

@@ -81,10 +81,10 @@ std::string text_of(const OnnxNode& node) {
 }
 
 Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
-  const std::size_t expected = layout == OnnxInputLayout::kImage ||
-                                       layout == OnnxInputLayout::kChannelsLast ? 4
-                               : layout == OnnxInputLayout::kVector             ? 2
-                                                                                : 3;
+  const std::size_t expected =
+      layout == OnnxInputLayout::kImage || layout == OnnxInputLayout::kChannelsLast ? 4
+      : layout == OnnxInputLayout::kVector                                          ? 2
+                                                                                    : 3;
   if (dims.size() != expected) throw InputError(fmt::format("has {} dimensions", dims.size()));
   switch (layout) {
     case OnnxInputLayout::kImage:
@@ -225,8 +225,7 @@ OnnxValue OnnxValues::padded_map(const OnnxNode& node, std::size_t index) {
   return value;
 }
 
-OnnxValue OnnxValues::constant_layer(const OnnxNode& node, std::size_t index,
-                                     const Shape& shape) {
+OnnxValue OnnxValues::constant_layer(const OnnxNode& node, std::size_t index, const Shape& shape) {
   const OnnxConstant& values = constant(node, index);
   const std::vector<std::int64_t> key = {values.origin, shape.channels, shape.height, shape.width};
   OnnxValue value;
@@ -304,8 +303,7 @@ OnnxValue OnnxValues::arranged(const OnnxNode& node, const OnnxValue& value,
 
 std::int64_t OnnxValues::bytes_to_arrange(const OnnxValue& value, const OnnxDim& channels,
                                           const OnnxDim& pixels) const {
-  const auto key =
-      copy_key(value.layer, joined({channels, pixels}), shape_for(channels, pixels));
+  const auto key = copy_key(value.layer, joined({channels, pixels}), shape_for(channels, pixels));
   const bool is_there = is_arranged(value, channels, pixels) || copies_.contains(key);
   return is_there ? 0 : shape_of(value).num_elements();
 }
@@ -318,9 +316,8 @@ OnnxValue OnnxValues::with_channels(const OnnxNode& node, const OnnxValue& value
 
 OnnxValue OnnxValues::image(const OnnxNode& node, const OnnxValue& value) {
   if (value.dims.size() < 2 || value.dims.size() > 4 || value.dims[0] != 1) {
-    throw InputError(
-        fmt::format("reads a map of {}; 1 x channels x rows x columns is understood",
-                    text_of(value.dims)));
+    throw InputError(fmt::format("reads a map of {}; 1 x channels x rows x columns is understood",
+                                 text_of(value.dims)));
   }
   OnnxView view = value.view;
   if (view.size() == 3) view.insert(view.begin() + 2, OnnxDim{});
@@ -356,8 +353,8 @@ OnnxValue OnnxValues::unrepeated(const OnnxNode& node, const OnnxValue& value) {
       }
     }
     if (times > kMaxRepeats || map.num_elements() > kMaxFeatureMap / times) {
-      throw InputError(fmt::format("repeats a map of {} elements {} times", map.num_elements(),
-                                   times));
+      throw InputError(
+          fmt::format("repeats a map of {} elements {} times", map.num_elements(), times));
     }
     Layer layer;
     layer.op = Op::kConcat;
@@ -384,8 +381,8 @@ OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const
   for (const OnnxFactor& factor : stored) layer.view.push_back(factor.size);
   if (stored.empty()) layer.view.push_back(1);
   for (const OnnxFactor& factor : list) {
-    layer.order.push_back(static_cast<int>(std::find(stored.begin(), stored.end(), factor) -
-                                           stored.begin()));
+    layer.order.push_back(
+        static_cast<int>(std::find(stored.begin(), stored.end(), factor) - stored.begin()));
   }
   if (list.empty()) layer.order.push_back(0);
   // Two factors of the channels that change places, before all pixels.

@@ -228,8 +228,8 @@ class OnnxValues {
   std::unordered_map<std::string_view, Dims> known_dims_;
   std::deque<OnnxNode> kept_nodes_;
   std::deque<std::string> kept_texts_;
-  std::map<std::vector<std::int64_t>, int> copies_;          // by map, order and shape
-  std::map<std::vector<std::int64_t>, int> constant_maps_;   // by origin, order and shape
+  std::map<std::vector<std::int64_t>, int> copies_;         // by map, order and shape
+  std::map<std::vector<std::int64_t>, int> constant_maps_;  // by origin, order and shape
   std::vector<std::string> host_nodes_;
   std::int64_t num_origins_ = 0;
   PlainNames names_;

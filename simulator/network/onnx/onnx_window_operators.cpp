@@ -103,9 +103,8 @@ SpatialMap with_wide_pads(OnnxValues& values, const OnnxNode& node, SpatialMap x
 
 std::vector<std::int64_t> checked_weights(const Dims& weight) {
   if (weight.size() != 3 && weight.size() != 4) {
-    throw InputError(
-        fmt::format("has weights of {}; windows over one or two dimensions are known",
-                    text_of(weight)));
+    throw InputError(fmt::format("has weights of {}; windows over one or two dimensions are known",
+                                 text_of(weight)));
   }
   for (const std::int64_t dim : weight) {
     if (dim < 1 || dim > kMaxDimension) {
@@ -164,8 +163,8 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
   const Dims weight = checked_weights(weights.dims);
   const OnnxValue input = values.padded_map(node, 0);
   if (input.dims.size() != weight.size()) {
-    throw InputError(fmt::format("has weights of {} for a map of {}", text_of(weight),
-                                 text_of(input.dims)));
+    throw InputError(
+        fmt::format("has weights of {} for a map of {}", text_of(weight), text_of(input.dims)));
   }
   Layer layer;
   layer.op = Op::kConv2d;
@@ -247,8 +246,8 @@ void read_conv_transpose(OnnxValues& values, const OnnxNode& node) {
   const Dims weight = checked_weights(weights.dims);  // in, out of a group, rows, columns
   const OnnxValue input = values.map(node, 0);
   if (input.dims.size() != weight.size()) {
-    throw InputError(fmt::format("has weights of {} for a map of {}", text_of(weight),
-                                 text_of(input.dims)));
+    throw InputError(
+        fmt::format("has weights of {} for a map of {}", text_of(weight), text_of(input.dims)));
   }
   Layer layer;
   layer.op = Op::kConvTranspose2d;
@@ -271,8 +270,8 @@ void read_conv_transpose(OnnxValues& values, const OnnxNode& node) {
   const auto added = window_sizes(node, "output_padding", x.window, 0, 0, kMaxStride);
   const std::int64_t rows = (map.height - 1) * layer.stride.height +
                             layer.dilation.height * (layer.kernel_height - 1) + 1;
-  const std::int64_t columns = (map.width - 1) * layer.stride.width +
-                               layer.dilation.width * (layer.kernel_width - 1) + 1;
+  const std::int64_t columns =
+      (map.width - 1) * layer.stride.width + layer.dilation.width * (layer.kernel_width - 1) + 1;
   const std::string_view mode = text_attribute(node, "auto_pad", "NOTSET");
   if (node.find("output_shape") != nullptr) {
     // Older exporters write all four dims.
@@ -309,8 +308,7 @@ void read_pool(OnnxValues& values, const OnnxNode& node, Op op) {
   }
   Layer layer;
   layer.op = op;
-  PaddingRule padding =
-      read_window(node, layer, values.shape_of(x.value), input.zeros, x.window);
+  PaddingRule padding = read_window(node, layer, values.shape_of(x.value), input.zeros, x.window);
   x = with_wide_pads(values, node, std::move(x), layer, padding);
   define_spatial(values, node, std::move(layer), x, padding, true);
 }

@@ -137,8 +137,8 @@ TEST(OnnxFunctions, CallsAreTheNodesOfTheFunction) {
   slope.set_ref_attr_name("slope");
   slope.set_type(onnx::AttributeProto::FLOAT);
   const Network network = read(graph, {}).network;
-  EXPECT_THAT(names_of(network), ElementsAre("c", "a/LeakyRelu", "a/MaxPool", "b/LeakyRelu",
-                                             "b/MaxPool", "y"));
+  EXPECT_THAT(names_of(network),
+              ElementsAre("c", "a/LeakyRelu", "a/MaxPool", "b/LeakyRelu", "b/MaxPool", "y"));
   function.mutable_node(1)->set_domain("local");
   function.mutable_node(1)->set_op_type("Slope");
   EXPECT_THAT(error(graph, {}), HasSubstr("deep"));
@@ -282,6 +282,16 @@ TEST(OnnxInputs, WeightsAndSmallNumbersAreNoFeatureMaps) {
   EXPECT_EQ(network.layers[0].ofm, (Shape{8, 14, 14}));
   EXPECT_EQ(network.num_macs(), 8 * 27 * 14 * 14);
   for (const Layer& layer : network.layers) EXPECT_NE(layer.op, Op::kInput);
+}
+
+TEST(OnnxInputs, OutputsThatNoLayerComputesAreLeftOut) {
+  OnnxGraph graph({1, 3, 16, 16});
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.outputs = {"c", graph.weights("anchors", {4}), "x"};
+  EXPECT_EQ(read(graph, {}).network.layers.size(), 1U);
+  EXPECT_EQ(read(graph, {}).warnings.size(), 2U);
+  graph.outputs = {"anchors", "x"};
+  EXPECT_THAT(error(graph, {}), HasSubstr("output 'x': is the input itself"));
 }
 
 TEST(OnnxInputs, ModelsOfLaterOpsetsAreReadByTheirNodes) {

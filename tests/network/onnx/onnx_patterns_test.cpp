@@ -306,7 +306,8 @@ std::vector<std::string> ops_of(OnnxGraph& graph) {
   std::vector<std::string> ops;
   for (const Layer& layer : graph.read().network.layers) {
     std::string text(to_string(layer.op));
-    if (layer.activation != Activation::kNone) text += "+" + std::string(to_string(layer.activation));
+    if (layer.activation != Activation::kNone)
+      text += "+" + std::string(to_string(layer.activation));
     ops.push_back(text);
   }
   return ops;

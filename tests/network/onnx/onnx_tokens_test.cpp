@@ -88,14 +88,15 @@ TEST(OnnxTokens, HeadsAreGroupsAndNothingIsCopied) {
   EXPECT_EQ(graph.layers(),
             entries("  - {name: c, op: conv2d, out_channels: 24, kernel: 8, stride: 8, "
                     "padding: valid}\n"
-                    "  - {name: q.product" + conv + "c}\n" +
-                    "  - {name: k.product" + conv + "c}\n" +
-                    "  - {name: v.product" + conv + "c}\n" +
-                    "  - {name: scores, op: matmul, inputs: [q.product, k.product], groups: 3, "
-                    "transposed: true}\n"
-                    "  - {name: weights, op: softmax, groups: 3}\n"
-                    "  - {name: mixed, op: matmul, inputs: [weights, v.product], groups: 3}\n"
-                    "  - {name: out.product" + conv + "mixed}\n",
+                    "  - {name: q.product" +
+                        conv + "c}\n" + "  - {name: k.product" + conv + "c}\n" +
+                        "  - {name: v.product" + conv + "c}\n" +
+                        "  - {name: scores, op: matmul, inputs: [q.product, k.product], groups: 3, "
+                        "transposed: true}\n"
+                        "  - {name: weights, op: softmax, groups: 3}\n"
+                        "  - {name: mixed, op: matmul, inputs: [weights, v.product], groups: 3}\n"
+                        "  - {name: out.product" +
+                        conv + "mixed}\n",
                     "3, 32, 32"));
 }
 
@@ -143,9 +144,8 @@ TEST(OnnxTokens, OneProductIsCutIntoRangesOfItsChannels) {
     }
   });
   for (const Network& network : {gathered, split, chunked}) {
-    EXPECT_EQ(ops_of(network),
-              with_attention({Op::kConv2d, Op::kConv2d, Op::kChannelSplit, Op::kChannelSplit,
-                              Op::kChannelSplit}));
+    EXPECT_EQ(ops_of(network), with_attention({Op::kConv2d, Op::kConv2d, Op::kChannelSplit,
+                                               Op::kChannelSplit, Op::kChannelSplit}));
     EXPECT_EQ(attention_macs(network), kAttentionMacs);
     for (std::size_t i = 2; i < 5; ++i) {
       EXPECT_EQ(network.layers[i].first_channel, static_cast<std::int64_t>(i - 2) * kWidth);
@@ -160,8 +160,8 @@ TEST(OnnxTokens, AClassTokenAndPositionsAreMapsOfParameters) {
   graph.add("Add", {"all", graph.weights("positions", {1, 17, kWidth})}, "sum");
   const std::string factor = graph.weights("factor", {kWidth});
   set(graph.add("LayerNormalization", {"sum", factor, factor}, "norm"), "axis", -1);
-  set(graph.add("Gather",
-                {"norm", graph.new_tensor("first", {}, onnx::TensorProto::INT64).name()}, "token"),
+  set(graph.add("Gather", {"norm", graph.new_tensor("first", {}, onnx::TensorProto::INT64).name()},
+                "token"),
       "axis", 1);
   graph.graph().mutable_initializer(graph.graph().initializer_size() - 1)->add_int64_data(0);
   graph.add("Gemm", {"token", graph.weights("w", {kWidth, 10})}, "y");
@@ -179,11 +179,10 @@ TEST(OnnxTokens, AClassTokenAndPositionsAreMapsOfParameters) {
 TEST(OnnxTokens, TokensComeBackAsAnImageWithoutACopy) {
   OnnxGraph graph = graph_of_tokens();
   linear(graph, "t", "l", kWidth, 12);
-  graph.add("Reshape",
-            {transposed(graph, "l", {0, 2, 1}), graph.integers("image", {1, 12, 4, 4})}, "i");
+  graph.add("Reshape", {transposed(graph, "l", {0, 2, 1}), graph.integers("image", {1, 12, 4, 4})},
+            "i");
   set(graph.conv("i", "d", {8, 12, 3, 3}), "pads", {1, 1, 1, 1});
-  EXPECT_EQ(ops_of(graph.read().network),
-            (std::vector<Op>{Op::kConv2d, Op::kConv2d, Op::kConv2d}));
+  EXPECT_EQ(ops_of(graph.read().network), (std::vector<Op>{Op::kConv2d, Op::kConv2d, Op::kConv2d}));
 }
 
 TEST(OnnxTokens, WeightsFromTheLeftMultiplyTheTransposedMap) {
@@ -229,8 +228,8 @@ TEST(OnnxTokens, ARowOfNumbersPicksRowsOfATable) {
   graph.add("Add", {"words", graph.weights("positions", {1, 12, kWidth})}, "sum");
   linear(graph, "sum", "y", kWidth, 5);
   const Network network = graph.read().network;
-  EXPECT_EQ(ops_of(network), (std::vector<Op>{Op::kEmbedding, Op::kConstant, Op::kAdd,
-                                              Op::kConv2d}));
+  EXPECT_EQ(ops_of(network),
+            (std::vector<Op>{Op::kEmbedding, Op::kConstant, Op::kAdd, Op::kConv2d}));
   EXPECT_EQ(network.layers[0].ofm, (Shape{kWidth, 12, 1}));
   EXPECT_EQ(network.layers[0].num_params(), 100 * kWidth);
   EXPECT_EQ(network.layers[3].num_macs(), 12 * kWidth * 5);
@@ -245,8 +244,8 @@ TEST(OnnxTokens, EinsumIsAProductOfItsLetters) {
                 name + "4");
     }
     if (transposes) {
-      graph.add("MatMul", {transposed(graph, "q4", {0, 2, 1, 3}),
-                           transposed(graph, "k4", {0, 2, 3, 1})},
+      graph.add("MatMul",
+                {transposed(graph, "q4", {0, 2, 1, 3}), transposed(graph, "k4", {0, 2, 3, 1})},
                 "y");
     } else {
       set(graph.add("Einsum", {"q4", "k4"}, "y"), "equation", equation.c_str());
@@ -269,16 +268,16 @@ TEST(OnnxTokens, AGemmMayHaveRowsAndASumInItsPlace) {
   OnnxGraph graph({1, 3, 32, 32});
   set(graph.conv("x", "c", {kWidth, 3, 8, 8}), "strides", {8, 8});
   graph.add("Reshape", {"c", graph.integers("flat", {kWidth, 16})}, "f");
-  auto& gemm = graph.add("Gemm", {"f", graph.weights("w", {10, kWidth}), graph.weights("b", {10})},
-                         "g");
+  auto& gemm =
+      graph.add("Gemm", {"f", graph.weights("w", {10, kWidth}), graph.weights("b", {10})}, "g");
   set(gemm, "transA", 1);
   set(gemm, "transB", 1);
-  auto& sum = graph.add("Gemm", {"g", graph.weights("v", {10, 4}), graph.weights("s", {16, 4})},
-                        "y");
+  auto& sum =
+      graph.add("Gemm", {"g", graph.weights("v", {10, 4}), graph.weights("s", {16, 4})}, "y");
   set(sum, "alpha", 0.5F);
   const Network network = graph.read().network;
-  EXPECT_EQ(ops_of(network), (std::vector<Op>{Op::kConv2d, Op::kConv2d, Op::kConv2d, Op::kConstant,
-                                              Op::kAdd}));
+  EXPECT_EQ(ops_of(network),
+            (std::vector<Op>{Op::kConv2d, Op::kConv2d, Op::kConv2d, Op::kConstant, Op::kAdd}));
   EXPECT_TRUE(network.layers[1].bias);
   EXPECT_FALSE(network.layers[2].bias);
   EXPECT_EQ(network.layers[4].num_params(), 0);
