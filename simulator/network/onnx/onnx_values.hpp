@@ -199,6 +199,7 @@ class OnnxValues {
   /// What an output of the graph stands for, nothing pending; null where no node gives it.
   const OnnxValue* output(std::string_view name);
   int num_uses(std::string_view name) const;
+  bool is_defined(std::string_view name) const { return values_.contains(name); }
   std::int64_t batch() const { return batch_; }
   const LayerDrafts& layers() const { return drafts_; }
   /// Call before layers(): layers that have the same weights refer to the first.
