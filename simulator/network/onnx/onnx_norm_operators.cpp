@@ -150,18 +150,41 @@ void read_skip_layer_normalization(OnnxValues& values, const OnnxNode& node) {
   read_layer_normalization(values, values.keep(std::move(norm)));
 }
 
+/// Over all dims but the first two, and the channels of a group. 0 groups: each channel is one.
 void define_group_norm(OnnxValues& values, const OnnxNode& node, std::int64_t groups,
                        bool given_factors) {
-  const OnnxValue x = values.map(node, 0);
+  OnnxValue x = values.map(node, 0);
   if (x.dims.size() < 2 || x.dims[0] != 1) {
     throw InputError(fmt::format("normalises a map of {}", text_of(x.dims)));
   }
-  const OnnxValue map = values.with_channels(node, x, x.view[1], /*any_order=*/false);
+  std::vector<bool> is_chosen = dims_from(2, x.dims.size());
+  if (groups != 0) {
+    const std::int64_t channels = x.dims[1];
+    if (channels % groups != 0) {
+      throw InputError(fmt::format("has {} groups of {} channels", groups, channels));
+    }
+    auto apart = reshaped({x.view[1]}, {groups, channels / groups});
+    if (!apart) {
+      x = values.with_channels(node, x, OnnxDim(x.view[1]), /*any_order=*/false);
+      apart = reshaped({x.view[1]}, {groups, channels / groups});
+    }
+    OnnxView split = x.view;
+    split[1] = apart->at(0);
+    split.insert(split.begin() + 2, apart->at(1));
+    x.set_view(std::move(split));
+    is_chosen.insert(is_chosen.begin() + 2, true);
+  }
+  const Grouped norm = grouped(values, node, x, is_chosen, true);
+  OnnxView result = norm.map.view;
+  if (groups != 0) {
+    result[1] = joined({result[1], result[2]});
+    result.erase(result.begin() + 2);
+  }
   Layer layer;
   layer.op = Op::kGroupNorm;
-  layer.groups = groups == 0 ? x.dims[1] : groups;
+  layer.groups = norm.groups;
   layer.bias = has_factors(node, given_factors);
-  values.define_layer(node, std::move(layer), {map}, PaddingRule::valid(), map.view);
+  values.define_layer(node, std::move(layer), {norm.map}, PaddingRule::valid(), result);
 }
 
 void read_instance_normalization(OnnxValues& values, const OnnxNode& node) {

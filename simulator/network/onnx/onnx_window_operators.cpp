@@ -22,10 +22,12 @@ struct ConvInputs {
   std::size_t bias = 2;
 };
 
-/// A window over the whole map, which is moved nowhere.
-bool covers(const Layer& layer, const PaddingRule& padding, const Shape& map) {
-  return layer.kernel_height == map.height && layer.kernel_width == map.width &&
-         layer.groups == 1 && padding.zeros == Padding{};
+/// A convolution whose weights are as large as the map, without pads.
+bool covers(const OnnxNode& node, const Dims& weight, const Dims& map) {
+  const auto pads = integers_attribute(node, "pads");
+  return weight.size() == 4 && map == Dims{1, weight[1], weight[2], weight[3]} &&
+         text_attribute(node, "auto_pad", "NOTSET") == "NOTSET" &&
+         (!pads || std::all_of(pads->begin(), pads->end(), [](auto pad) { return pad == 0; }));
 }
 
 /// 1 x C x rows x columns, or 1 x C x L along rows or columns.
@@ -174,6 +176,12 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
   if (layer.bias) check_bias(values, node, inputs.bias, weight[0]);
   check_conv_groups(layer, weight, input.dims[1]);
 
+  if (has_hint(node, Op::kFullyConnected) && input.pad == nullptr &&
+      covers(node, weight, input.dims)) {
+    layer.op = Op::kFullyConnected;
+    values.define_layer(node, std::move(layer), {values.map(node, 0)});
+    return values.set_weights(weights);
+  }
   const bool is_line = weight.size() == 3;
   const auto window = is_line ? OnnxWindow::kColumns : OnnxWindow::kPlane;
   set_kernel(layer, weight, window);
@@ -182,8 +190,7 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
     Layer tap = layer;
     const PaddingRule none = read_window(node, tap, {weight[1], 1, 1}, {}, window);
     check_kernel(tap, weight, window);
-    const bool is_plain = !has_hint(node, Op::kFullyConnected);
-    if (is_pointwise(tap, none) && is_plain && !has_hint(node, Op::kDepthwiseConv2d) &&
+    if (is_pointwise(tap, none) && !has_hint(node, Op::kDepthwiseConv2d) &&
         !has_hint(node, Op::kAvgPool)) {
       define_pointwise(values, node, std::move(tap), values.map(node, 0));
       values.set_weights(weights);
@@ -200,14 +207,6 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
   set_kernel(layer, weight, x.window);
   PaddingRule padding = read_window(node, layer, map, input.zeros, x.window);
   check_kernel(layer, weight, x.window);
-  if (has_hint(node, Op::kFullyConnected) && covers(layer, padding, map)) {
-    Layer dense;
-    dense.op = Op::kFullyConnected;
-    dense.ofm.channels = layer.ofm.channels;
-    dense.bias = layer.bias;
-    define_spatial(values, node, std::move(dense), x, PaddingRule::valid(), false);
-    return values.set_weights(weights);
-  }
   const bool is_depthwise = layer.groups == map.channels && layer.ofm.channels == map.channels;
   if (is_depthwise && has_hint(node, Op::kAvgPool)) {
     layer.op = Op::kAvgPool;
@@ -393,8 +392,9 @@ Dims resized_dims(OnnxValues& values, const OnnxNode& node, const Dims& from) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     std::int64_t& dim = dims[axes[i]];
     if (sizes.empty()) {
-      const double scaled = std::floor(static_cast<double>(dim) * scales[i] + 1e-6);
-      if (!(scaled >= 1.0 && scaled <= static_cast<double>(kMaxDimension))) {
+      // As programs that run the model multiply: in single precision.
+      const float scaled = std::floor(static_cast<float>(dim) * static_cast<float>(scales[i]));
+      if (!(scaled >= 1.0F && scaled <= static_cast<float>(kMaxDimension))) {
         throw InputError(fmt::format("scales {} by {}", dim, scales[i]));
       }
       dim = static_cast<std::int64_t>(scaled);
