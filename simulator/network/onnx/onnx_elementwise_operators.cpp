@@ -415,12 +415,14 @@ void read_chain(OnnxValues& values, const OnnxNode& node) {
     if (values.is_constant(node, 0)) return values.define_constant(node, values.constant(node, 0));
     return values.define_same(node, values.any(node, 0));
   }
+  OnnxNode link = node;
+  link.op = op;
+  link.label = values.keep_text(text_of(node));
+  link.inputs.clear();  // there may be many
   std::string_view sum = node.inputs[0];
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     const bool is_last = i + 1 == node.inputs.size();
-    OnnxNode part = node;
-    part.op = op;
-    part.label = values.keep_text(text_of(node));
+    OnnxNode part = link;
     part.inputs = {sum, node.inputs[i]};
     if (!is_last) {
       sum = values.keep_text(std::string(node.outputs.at(0)) + ".part" + std::to_string(i));

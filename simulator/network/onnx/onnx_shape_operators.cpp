@@ -187,6 +187,16 @@ void read_flatten(OnnxValues& values, const OnnxNode& node) {
                 {num_elements_of({dims.begin(), split}), num_elements_of({split, dims.end()})});
 }
 
+/// The constants of a model for a fixed batch have its number of images: as the first dim or a part
+/// of it, or as another dim, where sequences come first.
+std::vector<std::int64_t> for_one_image(std::vector<std::int64_t> target, std::int64_t batch) {
+  if (batch == 1 || target.empty() || target[0] < 1) return target;
+  auto images = std::find(target.begin(), target.end(), batch);
+  if (images == target.end()) images = target.begin();
+  if (*images % batch == 0) *images /= batch;
+  return target;
+}
+
 void read_reshape(OnnxValues& values, const OnnxNode& node) {
   const Dims from = values.dims(node, 0);
   std::optional<std::vector<std::int64_t>> target;
@@ -196,14 +206,12 @@ void read_reshape(OnnxValues& values, const OnnxNode& node) {
     target = integers_attribute(node, "shape");
   }
   if (!target) throw InputError("has no shape");
-  const bool is_map = !values.is_constant(node, 0);
+  if (!values.is_constant(node, 0)) *target = for_one_image(*target, values.batch());
   const bool keeps_zeros = integer_attribute(node, "allowzero", 0) != 0;
   Dims dims;
   std::size_t free = target->size();
   for (std::size_t i = 0; i < target->size(); ++i) {
     std::int64_t dim = (*target)[i];
-    // The constants of a model for a fixed batch have its number of images.
-    if (i == 0 && is_map && dim > 0 && dim % values.batch() == 0) dim /= values.batch();
     if (dim == 0 && !keeps_zeros) {
       if (i >= from.size()) throw InputError(fmt::format("keeps dimension {}, which is none", i));
       dim = from[i];

@@ -45,7 +45,7 @@ Activation gated_activation(const Chain& steps) {
 OnnxDim without_ones(OnnxDim dim) { return joined({std::move(dim)}); }
 
 /// Repeats of a map in one concat.
-constexpr std::int64_t kMaxRepeats = 1024;
+constexpr std::int64_t kMaxRepeats = 256;
 
 std::int64_t pixels_of(const Shape& shape) { return shape.height * shape.width; }
 
@@ -153,11 +153,11 @@ void OnnxValues::define_initializer(const OnnxTensor& tensor) {
 }
 
 const OnnxNode& OnnxValues::part_of(const OnnxNode& node, std::string_view role) {
-  OnnxNode part = node;
+  OnnxNode part;  // without inputs and outputs, of which there may be many
   const std::string_view whole = !node.name.empty() ? node.name : node.outputs.at(0);
+  part.op = node.op;
   part.label = keep_text(text_of(node));
   part.name = keep_text(fmt::format("{}.{}", whole.substr(0, kMaxNameLength), role));
-  part.doc = {};
   return keep(std::move(part));
 }
 

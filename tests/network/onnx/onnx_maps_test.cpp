@@ -31,8 +31,8 @@ void expect_layers(const std::vector<Case>& cases, const Sizes& input = {1, 6, 8
 }
 
 std::string floats(OnnxGraph& graph, const std::string& name, const std::vector<float>& values) {
-  auto& tensor = graph.new_tensor(name, {static_cast<std::int64_t>(values.size())},
-                                  onnx::TensorProto::FLOAT);
+  auto& tensor =
+      graph.new_tensor(name, {static_cast<std::int64_t>(values.size())}, onnx::TensorProto::FLOAT);
   for (const float value : values) tensor.add_float_data(value);
   return name;
 }
@@ -207,9 +207,7 @@ TEST(OnnxMaps, NormsAreOverTheirGroups) {
 
 TEST(OnnxMaps, ReductionsLeaveWhatTheyAreNotOver) {
   const auto reduce = [](const std::string& op, const Sizes& axes) {
-    return [op, axes](OnnxGraph& g) {
-      g.add(op, {"x", g.integers("axes", axes)}, "r");
-    };
+    return [op, axes](OnnxGraph& g) { g.add(op, {"x", g.integers("axes", axes)}, "r"); };
   };
   const auto expected = [](int channels, int rows, int columns) {
     return "  - {name: r, op: reduce, out_channels: " + std::to_string(channels) + ", out_size: [" +
@@ -250,7 +248,9 @@ TEST(OnnxMaps, SmallOperandsAreRepeated) {
        },
        conv + "  - {name: s, op: maximum, inputs: [c, input]}\n"
               "  - {name: s_2, op: maximum, inputs: [s, c]}\n"},
-      {[](OnnxGraph& g) { g.add("Add", {"x", g.weights("k", {8, 10})}, "s"); },
+      {[](OnnxGraph& g) {
+         g.add("Add", {"x", g.weights("k", {8, 10})}, "s");
+       },
        "  - {name: k, op: constant, out_channels: 1, out_size: [8, 10]}\n"
        "  - {name: s, op: add, inputs: [input, k]}\n"},
       {[](OnnxGraph& g) {
@@ -290,9 +290,9 @@ TEST(OnnxMaps, WeightsThatAreReadTwiceCountOnce) {
 
 TEST(OnnxMaps, ActivationsOfAllKindsBelongToTheLayerBefore) {
   const std::vector<std::pair<std::string, std::string>> kinds = {
-      {"Tanh", "tanh"},   {"Elu", "elu"},       {"Selu", "elu"},        {"Gelu", "gelu"},
-      {"Mish", "mish"},   {"Softplus", "softplus"}, {"Erf", "erf"},     {"Exp", "exp"},
-      {"Sqrt", "sqrt"},   {"Log", "sqrt"},      {"Reciprocal", "sqrt"}, {"Abs", "clip"}};
+      {"Tanh", "tanh"}, {"Elu", "elu"},           {"Selu", "elu"},        {"Gelu", "gelu"},
+      {"Mish", "mish"}, {"Softplus", "softplus"}, {"Erf", "erf"},         {"Exp", "exp"},
+      {"Sqrt", "sqrt"}, {"Log", "sqrt"},          {"Reciprocal", "sqrt"}, {"Abs", "clip"}};
   for (const auto& [op, activation] : kinds) {
     OnnxGraph graph({1, 6, 8, 10});
     graph.conv("x", "c", {8, 6, 1, 1});

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "simulator/network/onnx/onnx_view.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
@@ -6,7 +8,6 @@
 
 #include <gtest/gtest.h>
 
-#include "simulator/network/onnx/onnx_view.hpp"
 #include "tests/support/random.hpp"
 
 namespace tilewake {
