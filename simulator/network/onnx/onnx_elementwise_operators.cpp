@@ -343,7 +343,8 @@ class Join {
 OnnxValue join_constant(OnnxValues& values, const OnnxNode& node, Op op, std::size_t map_input,
                         std::size_t constant_input) {
   OnnxValue map = values.repeated_map(node, map_input);
-  const Dims dims = values.constant(node, constant_input).dims;
+  Dims dims = values.constant(node, constant_input).dims;
+  if (dims.size() == map.dims.size()) dims = values.for_one_image(std::move(dims));
   const Dims all = broadcast_dims(map.dims, dims);
   const bool is_small = num_elements_of(all) == num_elements_of(map.dims) && !repeats(map.view);
   Join join(values, node, op);

@@ -400,6 +400,11 @@ void read_concat_of(OnnxValues& values, const OnnxNode& node,
     if (num_elements_of(dims) == 0) continue;
     parts.push_back(values.is_constant(node, input) ? values.any(node, input)
                                                     : values.map(node, input));
+    if (parts.back().constant != nullptr && axis != 0) {
+      OnnxConstant one = *parts.back().constant;
+      one.dims = values.for_one_image(dims);
+      parts.back().constant = std::make_shared<const OnnxConstant>(std::move(one));
+    }
     used.push_back(input);
   }
   const std::size_t rank = values.dims(node, used.at(0)).size();

@@ -187,13 +187,24 @@ void read_flatten(OnnxValues& values, const OnnxNode& node) {
                 {num_elements_of({dims.begin(), split}), num_elements_of({split, dims.end()})});
 }
 
-/// The constants of a model for a fixed batch have its number of images: as the first dim or a part
-/// of it, or as another dim, where sequences come first.
-std::vector<std::int64_t> for_one_image(std::vector<std::int64_t> target, std::int64_t batch) {
-  if (batch == 1 || target.empty() || target[0] < 1) return target;
-  auto images = std::find(target.begin(), target.end(), batch);
-  if (images == target.end()) images = target.begin();
-  if (*images % batch == 0) *images /= batch;
+/// The constants of a model for a fixed batch have its number of images, in the first dim that is
+/// not kept: mostly the first of all, or a later one where sequences come first.
+std::vector<std::int64_t> for_one_image(std::vector<std::int64_t> target, const Dims& from,
+                                        std::int64_t batch) {
+  if (batch == 1) return target;
+  std::size_t at = 0;
+  while (at < target.size() && at < from.size() && from[at] > 1 &&
+         (target[at] == from[at] || target[at] == 0)) {
+    ++at;
+  }
+  if (at == target.size() || target[at] < 1) return target;
+  if (target[at] % batch != 0) {
+    const auto images =
+        std::find(target.begin() + static_cast<std::ptrdiff_t>(at), target.end(), batch);
+    if (images == target.end()) return target;
+    at = static_cast<std::size_t>(images - target.begin());
+  }
+  target[at] /= batch;
   return target;
 }
 
@@ -206,7 +217,7 @@ void read_reshape(OnnxValues& values, const OnnxNode& node) {
     target = integers_attribute(node, "shape");
   }
   if (!target) throw InputError("has no shape");
-  if (!values.is_constant(node, 0)) *target = for_one_image(*target, values.batch());
+  if (!values.is_constant(node, 0)) *target = for_one_image(*target, from, values.batch());
   const bool keeps_zeros = integer_attribute(node, "allowzero", 0) != 0;
   Dims dims;
   std::size_t free = target->size();

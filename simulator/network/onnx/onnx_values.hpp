@@ -201,6 +201,11 @@ class OnnxValues {
   int num_uses(std::string_view name) const;
   bool is_defined(std::string_view name) const { return values_.contains(name); }
   std::int64_t batch() const { return batch_; }
+  /// Dims of parameters that a model for a fixed batch repeats for every image.
+  Dims for_one_image(Dims dims) const {
+    if (dims.size() > 1 && dims[0] == batch_) dims[0] = 1;
+    return dims;
+  }
   const LayerDrafts& layers() const { return drafts_; }
   /// Call before layers(): layers that have the same weights refer to the first.
   void share_weights() { drafts_.share_weights(); }

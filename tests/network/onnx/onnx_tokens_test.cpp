@@ -235,6 +235,35 @@ TEST(OnnxTokens, ARowOfNumbersPicksRowsOfATable) {
   EXPECT_EQ(network.layers[3].num_macs(), 12 * kWidth * 5);
 }
 
+// As PyTorch's MultiheadAttention writes its reshapes for a batch of two.
+TEST(OnnxTokens, SequencesMayComeBeforeTheBatch) {
+  OnnxGraph graph({2, 3, 32, 32});
+  set(graph.conv("x", "c", {kWidth, 3, 8, 8}), "strides", {8, 8});
+  graph.add("Reshape", {"c", graph.integers("flat", {2, kWidth, 16})}, "f");
+  const std::string t = transposed(graph, "f", {2, 0, 1});
+  for (const std::string name : {"q", "k", "v"}) {
+    linear(graph, t, name, kWidth, kWidth);
+    graph.add("Reshape", {name, graph.integers(name + ".s", {16, 2 * kHeads, kDepth})}, name + "3");
+    graph.add("Reshape",
+              {transposed(graph, name + "3", {1, 0, 2}),
+               graph.integers(name + ".back", {2, kHeads, 16, kDepth})},
+              name + "4");
+  }
+  graph.add("MatMul", {"q4", transposed(graph, "k4", {0, 1, 3, 2})}, "scores");
+  set(graph.add("Softmax", {"scores"}, "weights"), "axis", -1);
+  graph.add("MatMul", {"weights", "v4"}, "mixed");
+  graph.add("Reshape",
+            {transposed(graph, "mixed", {2, 0, 1, 3}), graph.integers("all", {16 * 2, kWidth})},
+            "rows");
+  graph.add("Gemm", {"rows", graph.weights("w", {kWidth, 5})}, "y");
+  const Network network = graph.read().network;
+  EXPECT_EQ(network.batch, 2);
+  EXPECT_EQ(ops_of(network),
+            (std::vector<Op>{Op::kConv2d, Op::kConv2d, Op::kConv2d, Op::kConv2d, Op::kMatmul,
+                             Op::kSoftmax, Op::kMatmul, Op::kConv2d}));
+  EXPECT_EQ(attention_macs(network), kAttentionMacs);  // of one image
+}
+
 TEST(OnnxTokens, EinsumIsAProductOfItsLetters) {
   const auto network_of = [](const std::string& equation, bool transposes) {
     OnnxGraph graph = graph_of_tokens();
