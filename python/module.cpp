@@ -327,14 +327,24 @@ void add_inputs(py::module_& module) {
           "Parts of a model that are left out.")
       .def("__repr__",
            [](const Workload& w) { return text_of("<tilewake.Network " + w.name + ">"); });
-  module.def("read_network", [](const std::string& name, const std::vector<std::int64_t>& shape) {
-    return read_workload(name, shape);
+  py::class_<ModelOptions>(module, "ModelOptions")
+      .def(py::init<>())
+      .def("add_input_shape",
+           [](ModelOptions& options, std::string name, std::vector<std::int64_t> sizes) {
+             options.input_shapes.push_back({std::move(name), std::move(sizes)});
+           })
+      .def_readwrite("until", &ModelOptions::until)
+      .def_readwrite("from_", &ModelOptions::from)
+      .def_readwrite("skip_unsupported", &ModelOptions::skip_unsupported)
+      .def_property_readonly("is_default", &ModelOptions::is_default);
+  module.def("read_network", [](const std::string& name, const ModelOptions& options) {
+    return read_workload(name, options);
   });
   module.def("with_batch", with_batch);
-  module.def("read_network_text", [](const std::string& text, const std::string& path,
-                                     const std::vector<std::int64_t>& shape) {
-    return read_workload_text(text, path, shape);
-  });
+  module.def("read_network_text",
+             [](const std::string& text, const std::string& path, const ModelOptions& options) {
+               return read_workload_text(text, path, options);
+             });
 }
 
 void add_latency_model(py::module_& module) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "latency_model/cli/latency_model_command.hpp"
 #include "latency_model/cli/prediction_report.hpp"
 #include "latency_model/model_yaml.hpp"
@@ -36,7 +38,7 @@ constexpr std::array<std::pair<std::string_view, PredictionFormatter>, 3> kPredi
 struct PredictOptions {
   std::string model;
   std::string network;
-  std::string input_shape;
+  ModelArguments model_arguments;
   std::optional<std::int64_t> batch;
   std::string format = "table";
   bool verbose = false;
@@ -46,14 +48,15 @@ struct PredictOptions {
 bool parse(const Arguments& arguments, PredictOptions& values) {
   Options options(
       "predict",
-      "predict --model FILE --net FILE [--input-shape N,C,H,W] [--batch N]\n"
-      "                        [--format table|csv|json] [-v | -q]",
+      fmt::format("predict --model FILE --net FILE {} [--batch N]\n"
+                  "                        [--format table|csv|json] [-v | -q]",
+                  ModelArguments::kUsage),
       "Predicts the simulated latency of a network with a model of `tilewake calibrate`.\n"
       "csv and json list the layers in the network's order, `tilewake simulate` in the\n"
       "order of execution: join them by name.");
   options.required("model", values.model, "FILE", "latency model of 'tilewake calibrate'");
   options.required("net", values.network, "FILE", kNetHelp);
-  options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
+  values.model_arguments.add_to(options);
   options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kPredictionFormats));
@@ -71,7 +74,7 @@ ExitCode predict_command(const Arguments& arguments) {
   const PredictionFormatter format = formatter_of(kPredictionFormats, options.format);
 
   const LatencyModel model = read_latency_model(options.model);
-  const Workload workload = load_workload(options.network, options.input_shape, options.batch);
+  const Workload workload = load_workload(options.network, options.model_arguments, options.batch);
   const NetworkPrediction prediction = predict(model, workload);
   log().debug("predicted {} layers in {:.1f} us", prediction.layers.size(),
               1e6 * prediction.seconds);

@@ -102,6 +102,28 @@ def integer(name, value, low, high):
     return number
 
 
-def shape(input_shape):
+def shape(input_shape, name="input_shape"):
     """`input_shape` as a list of sizes."""
-    return [integer("input_shape", size, 1, 1 << 20) for size in input_shape or ()]
+    return [integer(name, size, 1, 1 << 20) for size in input_shape or ()]
+
+
+def names(name, values):
+    """A name, or several, as a list. Raises UsageError."""
+    values = [values] if isinstance(values, str) else list(values or ())
+    for value in values:
+        if not isinstance(value, str) or not value:
+            raise _tilewake.UsageError(f"{name}: a node is named by a str, not {_shown(value)}")
+    return values
+
+
+def model_options(input_shape, input_shapes, until, from_, skip_unsupported):
+    """How a model is read, for the library."""
+    options = _tilewake.ModelOptions()
+    if input_shape:
+        options.add_input_shape("", shape(input_shape))
+    for name, sizes in (input_shapes or {}).items():
+        options.add_input_shape(names("input_shapes", name)[0], shape(sizes, "input_shapes"))
+    options.until = names("until", until)
+    options.from_ = names("from_", from_)
+    options.skip_unsupported = bool(skip_unsupported)
+    return options

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "simulator/api/data_files.hpp"
 #include "simulator/common/error.hpp"
@@ -31,20 +32,37 @@ Machine machine_of(InputFile file, const std::vector<YamlOverride>& overrides) {
   }
 }
 
-Workload parse_workload(InputFile input, const std::vector<std::int64_t>& input_shape) {
+/// Unambiguous, so that it can be hashed.
+std::string text_of(const ModelOptions& options) {
+  std::string text;
+  for (const ModelOptions::InputShape& shape : options.input_shapes) {
+    text += fmt::format("{}:{}={} ", shape.name.size(), shape.name, fmt::join(shape.sizes, ","));
+  }
+  for (const std::string& name : options.until)
+    text += fmt::format("until {}:{} ", name.size(), name);
+  for (const std::string& name : options.from)
+    text += fmt::format("from {}:{} ", name.size(), name);
+  if (options.skip_unsupported) text += "skip";
+  return text;
+}
+
+Workload parse_workload(InputFile input, const ModelOptions& options) {
   Workload workload;
   workload.file = std::move(input);
   const std::string& path = workload.file.path;
   const std::string& text = workload.file.text;
   const FileFormat format = network_format(path);
-  if (!input_shape.empty() && format == FileFormat::kText) {
-    throw InputError(fmt::format(
-        "{}: an input shape is for TensorFlow Lite and ONNX files, which may leave sizes free",
-        path));
+  if (!options.is_default() && format == FileFormat::kText) {
+    throw InputError(
+        fmt::format("{}: --input-shape, --until, --from and --skip-unsupported are for TensorFlow "
+                    "Lite and ONNX "
+                    "files",
+                    path));
   }
   if (format != FileFormat::kText) {
-    OnnxNetwork model = format == FileFormat::kOnnx ? read_onnx(text, path, input_shape)
-                                                    : read_tflite(text, path, input_shape);
+    OnnxNetwork model = format == FileFormat::kOnnx ? read_onnx(text, path, options)
+                                                    : read_tflite(text, path, options);
+    workload.model_options = text_of(options);
     workload.warnings = std::move(model.warnings);
     workload.networks.push_back(std::move(model.network));
   } else if (has_ending(path, ".csv")) {
@@ -72,8 +90,10 @@ const Network& Workload::network() const {
 }
 
 std::uint64_t Workload::hash() const {
-  if (has_own_batch) return fnv1a64(file.text);
-  return fnv1a64(fmt::format("{}\nbatch: {}\n", file.text, batch()));
+  std::string text = file.text;
+  if (!model_options.empty()) text += fmt::format("\nmodel: {}\n", model_options);
+  if (!has_own_batch) text += fmt::format("\nbatch: {}\n", batch());
+  return fnv1a64(text);
 }
 
 Workload with_batch(Workload workload, std::int64_t batch) {
@@ -99,14 +119,14 @@ Machine read_machine_text(const std::string& text, const std::string& path,
   return machine_of({path, text}, overrides);
 }
 
-Workload read_workload(const std::string& name, const std::vector<std::int64_t>& input_shape) {
-  return parse_workload(read_network_file(name), input_shape);
+Workload read_workload(const std::string& name, const ModelOptions& options) {
+  return parse_workload(read_network_file(name), options);
 }
 
 Workload read_workload_text(const std::string& text, const std::string& path,
-                            const std::vector<std::int64_t>& input_shape) {
+                            const ModelOptions& options) {
   refuse_foreign_format(text, path, network_format(path));
-  return parse_workload(InputFile{path, text}, input_shape);
+  return parse_workload(InputFile{path, text}, options);
 }
 
 Workload workload_of(Network network) {

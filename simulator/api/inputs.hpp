@@ -7,6 +7,7 @@
 
 #include "simulator/common/yaml_override.hpp"
 #include "simulator/hardware/hardware_config.hpp"
+#include "simulator/network/model_options.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -36,8 +37,10 @@ struct Workload {
   const Network& network() const;
   /// Images of one inference, equal in all networks.
   std::int64_t batch() const { return networks.front().batch; }
-  /// Identifies the text of the file, and a batch set by with_batch().
+  /// Identifies the text of the file, how much of it is read in which sizes, and a batch set by
+  /// with_batch().
   std::uint64_t hash() const;
+  std::string model_options;  // as text; empty: the whole model in its own sizes
   bool has_own_batch = true;  // the batch is that of the file
 };
 
@@ -62,15 +65,14 @@ Machine read_machine_text(const std::string& text, const std::string& path,
 /// Reads a network, likewise: a name in networks/, or a path, whose ending names the format: .yaml
 /// (networks/README.md), .onnx, .tflite, or .csv (a topology of SCALE-Sim), in small or capital
 /// letters. Files of other formats are refused by their first bytes, with what to do.
-///   @param input_shape  of an ONNX or TensorFlow Lite model that leaves sizes free: 1, channels,
-///                       height, width
+///   @param options  sizes, and how much is read, of an ONNX or TensorFlow Lite model
 /// Throws InputError.
-Workload read_workload(const std::string& name, const std::vector<std::int64_t>& input_shape = {});
+Workload read_workload(const std::string& name, const ModelOptions& options = {});
 
 /// The same from text (or the bytes of a model) in memory. The ending of `path` names the
 /// format.
 Workload read_workload_text(const std::string& text, const std::string& path,
-                            const std::vector<std::int64_t>& input_shape = {});
+                            const ModelOptions& options = {});
 
 /// A network that was made in memory, as a workload. Its hash is that of the network's YAML text.
 Workload workload_of(Network network);

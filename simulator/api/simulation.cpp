@@ -123,6 +123,7 @@ Simulation simulate(const Machine& machine, const Workload& workload,
   Simulation result;
   RunInfo info = run_info(machine, workload);
   info.warnings = dram_warnings(machine.config.dram);
+  info.warnings.insert(info.warnings.end(), workload.warnings.begin(), workload.warnings.end());
   for (std::size_t i = 0; i < workload.networks.size(); ++i) {
     const Network& network = workload.networks[i];
     const Stopwatch mapping;

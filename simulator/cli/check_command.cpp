@@ -63,7 +63,7 @@ std::string network_section(const Network& network, const std::string& path, con
 ExitCode check_command(const Arguments& arguments) {
   std::string hardware_name;
   std::string network_name;
-  std::string input_shape;
+  ModelArguments model;
   std::vector<std::string> settings;
   std::int64_t max_steps = kDefaultMaxSteps;
   bool keys = false;
@@ -71,13 +71,14 @@ ExitCode check_command(const Arguments& arguments) {
   bool quiet = false;
   Options options(
       "check",
-      "check --hw FILE [--net FILE [--input-shape N,C,H,W]] [--set KEY=VALUE...]\n"
-      "                      [--max-steps N] [--keys] [-v | -q]",
+      fmt::format("check --hw FILE [--net FILE {}] [--set KEY=VALUE...]\n"
+                  "                      [--max-steps N] [--keys] [-v | -q]",
+                  ModelArguments::kUsage),
       "Validates a machine, and checks whether it can run a network. Prints every value of\n"
       "the machine and its peak figures.");
   options.required("hw", hardware_name, "FILE", "machine: a name in hw_configs/, or a path");
   options.optional("net", network_name, "FILE", kNetHelp);
-  options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
+  model.add_to(options);
   options.list("set", settings, "KEY=VALUE...",
                "override a value of the machine, as in dram.num_channels=4");
   options.integer("max-steps", max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
@@ -85,8 +86,9 @@ ExitCode check_command(const Arguments& arguments) {
   options.flag("verbose,v", verbose, "also list the network's layers");
   options.flag("quiet,q", quiet, "print nothing on success");
   if (!options.parse(arguments)) return ExitCode::kOk;
-  if (network_name.empty() && !input_shape.empty())
-    throw UsageError("--input-shape needs --net FILE");
+  if (network_name.empty() && model.is_given()) {
+    throw UsageError("--input-shape, --until, --from and --skip-unsupported need --net FILE");
+  }
   set_log_level(verbose, quiet);
 
   const Machine machine = load_machine(hardware_name, single_values(parse_settings(settings)));
@@ -96,7 +98,7 @@ ExitCode check_command(const Arguments& arguments) {
   }
   std::string text = machine_section(machine);
   if (!network_name.empty()) {
-    const Workload workload = load_workload(network_name, input_shape);
+    const Workload workload = load_workload(network_name, model);
     const std::string& path = workload.file.path;
     const MappingOptions limits = mapping_options(max_steps);
     const NetworkMapper mapper(machine.config);

@@ -11,6 +11,7 @@
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/hardware/scalesim_cfg.hpp"
 #include "simulator/network/network_yaml.hpp"
@@ -25,14 +26,14 @@ std::string yaml_of(const Network& network) {
   return text.str();
 }
 
-std::string converted(const std::string& name, const std::string& input_shape, bool to_onnx) {
-  const Workload workload = load_workload(name, input_shape);
+std::string converted(const std::string& name, const ModelArguments& model, bool to_onnx) {
+  const Workload workload = load_workload(name, model);
   const Network& network = workload.network();
   return to_onnx ? write_onnx(network) : yaml_of(network);
 }
 
 std::string converted_machine(const std::string& path) {
-  if (!path.ends_with(".cfg"))
+  if (!has_ending(path, ".cfg"))
     throw InputError(path +
                      ": is no .cfg file of SCALE-Sim; machines in YAML are read as they are");
   return machine_of_scalesim_cfg(read_text_file(path), path);
@@ -43,20 +44,21 @@ std::string converted_machine(const std::string& path) {
 ExitCode convert_command(const Arguments& arguments) {
   std::string network_name;
   std::string machine_name;
-  std::string input_shape;
+  ModelArguments model;
   std::string out;
   bool force = false;
   bool quiet = false;
   Options options(
       "convert",
-      "convert (--net FILE [--input-shape N,C,H,W] | --hw FILE.cfg) [--out FILE [--force]] [-q]",
+      fmt::format("convert (--net FILE {} | --hw FILE.cfg) [--out FILE [--force]] [-q]",
+                  ModelArguments::kUsage),
       "Reads a network and writes it as plain layers: to standard output or FILE.yaml as a\n"
       "network file, to FILE.onnx as an ONNX model whose weights are zeros. Or reads a\n"
       "configuration of SCALE-Sim and writes the machine as a YAML file.");
   options.optional("net", network_name, "FILE",
                    "network: a name in networks/, or the path of a .yaml, .onnx or .tflite file");
   options.optional("hw", machine_name, "FILE.cfg", "machine: a configuration of SCALE-Sim");
-  options.optional("input-shape", input_shape, "N,C,H,W", kInputShapeHelp);
+  model.add_to(options);
   options.optional("out", out, "FILE", "what is written: FILE.yaml or FILE.onnx");
   options.flag("force", force, "replace FILE");
   options.flag("quiet,q", quiet, "suppress warnings");
@@ -64,16 +66,16 @@ ExitCode convert_command(const Arguments& arguments) {
   set_log_level(/*verbose=*/false, quiet);
   if (network_name.empty() == machine_name.empty())
     throw UsageError("convert needs either --net FILE or --hw FILE.cfg");
-  const bool to_onnx = out.ends_with(".onnx");
-  if (!out.empty() && !to_onnx && !out.ends_with(".yaml")) {
+  const bool to_onnx = has_ending(out, ".onnx");
+  if (!out.empty() && !to_onnx && !has_ending(out, ".yaml")) {
     throw UsageError("--out must end in .yaml or .onnx");
   }
-  if (!machine_name.empty() && (to_onnx || !input_shape.empty()))
-    throw UsageError("--hw takes neither --input-shape nor --out FILE.onnx");
+  if (!machine_name.empty() && (to_onnx || model.is_given()))
+    throw UsageError("--hw takes neither options of models nor --out FILE.onnx");
   if (out.empty() && force) throw UsageError("--force needs --out FILE");
   if (!out.empty()) check_output_file(out, force);
 
-  const std::string text = machine_name.empty() ? converted(network_name, input_shape, to_onnx)
+  const std::string text = machine_name.empty() ? converted(network_name, model, to_onnx)
                                                 : converted_machine(machine_name);
   if (out.empty()) {
     write_result(text);

@@ -7,16 +7,14 @@
 #include <vector>
 
 #include "simulator/api/inputs.hpp"
+#include "simulator/cli/options.hpp"
 #include "simulator/mapping/step_budget.hpp"
 
 namespace tilewake {
 
-/// Help texts of --net and --input-shape.
+/// Help text of --net.
 inline constexpr const char* kNetHelp =
     "network: a name in networks/, or the path of a .yaml, .onnx, .tflite or SCALE-Sim .csv file";
-inline constexpr const char* kInputShapeHelp =
-    "input sizes of a .onnx or .tflite model that leaves them free, as in 1,3,224,224";
-
 /// Help text of --batch.
 inline constexpr const char* kBatchHelp =
     "images of one inference, in place of `batch` of the network";
@@ -33,11 +31,28 @@ MappingOptions mapping_options(std::int64_t max_steps);
 /// does.
 Machine load_machine(const std::string& name, const std::vector<YamlOverride>& overrides = {});
 
+/// The options beside --net that say how a model is read: --input-shape, --until, --from and
+/// --skip-unsupported.
+struct ModelArguments {
+  /// In a usage text.
+  static constexpr const char* kUsage =
+      "[--input-shape [NAME=]N,C,H,W...] [--until NODE...] [--from NODE...] [--skip-unsupported]";
+
+  void add_to(Options& options);
+  bool is_given() const;
+  /// Throws UsageError for a malformed text.
+  ModelOptions parsed() const;
+
+  std::vector<std::string> input_shapes;
+  std::vector<std::string> until;
+  std::vector<std::string> from;
+  bool skip_unsupported = false;
+};
+
 /// Reads what --net names and logs its warnings.
-///   @param input_shape  the text of --input-shape, "1,3,224,224"; may be empty
-///   @param batch        the value of --batch
-/// Throws UsageError for a malformed shape, InputError as read_workload does.
-Workload load_workload(const std::string& name, const std::string& input_shape,
+///   @param batch  the value of --batch
+/// Throws UsageError for a malformed argument, InputError as read_workload does.
+Workload load_workload(const std::string& name, const ModelArguments& model,
                        std::optional<std::int64_t> batch = std::nullopt);
 
 }  // namespace tilewake

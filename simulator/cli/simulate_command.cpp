@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "simulator/api/simulation.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
@@ -58,7 +60,7 @@ struct CommandOptions {
   std::string hardware;
   std::string network;
   std::vector<std::string> settings;
-  std::string input_shape;
+  ModelArguments model;
   std::optional<std::int64_t> batch;
   std::string out;
   std::string format = "table";
@@ -74,19 +76,20 @@ struct CommandOptions {
 bool parse(const Arguments& arguments, CommandOptions& values) {
   Options options(
       "simulate",
-      "simulate --hw FILE --net FILE [--input-shape N,C,H,W] [--batch N]\n"
-      "                         [--set KEY=VALUE...] [--cold] [--max-steps N]\n"
-      "                         [--out DIR [--timeline]] [--force]\n"
-      "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
-      "                         [--dram-trace-format ramulator|dramsys]]\n"
-      "                         [--format table|csv|json] [-v | -q]\n"
-      "       tilewake simulate --sweep ...",
+      fmt::format("simulate --hw FILE --net FILE {} [--batch N]\n"
+                  "                         [--set KEY=VALUE...] [--cold] [--max-steps N]\n"
+                  "                         [--out DIR [--timeline]] [--force]\n"
+                  "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
+                  "                         [--dram-trace-format ramulator|dramsys]]\n"
+                  "                         [--format table|csv|json] [-v | -q]\n"
+                  "       tilewake simulate --sweep ...",
+                  ModelArguments::kUsage),
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
       "feature map from DRAM.");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.required("net", values.network, "FILE", kNetHelp);
-  options.optional("input-shape", values.input_shape, "N,C,H,W", kInputShapeHelp);
+  values.model.add_to(options);
   options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
   options.list("set", values.settings, "KEY=VALUE...",
                "override a value of the machine, as in dram.num_channels=4");
@@ -194,7 +197,7 @@ ExitCode simulate_command(const Arguments& arguments) {
   options.traces.check_places(options.out, options.force);
 
   const Machine machine = load_machine(options.hardware, settings);
-  const Workload workload = load_workload(options.network, options.input_shape, options.batch);
+  const Workload workload = load_workload(options.network, options.model, options.batch);
   RunTraces traces(options.traces, machine, workload);
   const Run run = run_of(machine, workload, options, traces);
   if (directory) {

@@ -78,6 +78,21 @@ bool is_html(std::string_view text) {
   return begins_small(text, "<!doctype html") || begins_small(text, "<html");
 }
 
+bool is_xml(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  return text.starts_with("<?xml");
+}
+
+/// Where "ustar" is in a tar archive.
+constexpr std::size_t kTarMagicAt = 257;
+
+/// A header in JSON, after its length in eight bytes.
+bool is_safetensors(std::string_view bytes) {
+  constexpr std::size_t kLengthBytes = 8;
+  return bytes.size() > kLengthBytes + 1 && bytes.substr(kLengthBytes).starts_with("{\"") &&
+         bytes.substr(4, 4) == "\0\0\0\0"sv;
+}
+
 /// The first fields of an ONNX model: its IR version, then a producer, domain or graph.
 bool is_onnx(std::string_view bytes) {
   return bytes.size() > 2 && bytes[0] == '\x08' && bytes[1] > 2 && bytes[1] < 32 &&
@@ -103,6 +118,18 @@ std::string_view foreign_format(std::string_view bytes, std::string_view path,
   }
   if (is_html(bytes)) {
     return "is a web page (HTML), as a download link gives: download the file itself";
+  }
+  if (is_safetensors(bytes)) {
+    return "is a safetensors file, which holds weights only: export the model to .onnx";
+  }
+  if (bytes.size() >= 8 && bytes.substr(4, 4) == "ORTM") {
+    return "is a model of ONNX Runtime (.ort): give the .onnx file that it was made of";
+  }
+  if (is_xml(bytes)) {
+    return "is XML, as an OpenVINO model (.xml): convert the original model to .onnx";
+  }
+  if (bytes.size() > kTarMagicAt && bytes.substr(kTarMagicAt).starts_with("ustar")) {
+    return "is a tar archive: unpack it first";
   }
   const bool is_tflite = bytes.size() >= 8 && bytes.substr(4, 4) == "TFL3";
   if (is_tflite && expected != FileFormat::kTflite) {

@@ -392,14 +392,18 @@ class TopologyReader {
     add(name, map, std::move(layer), sizes);
   }
 
-  /// A window as wide as the map, or as high, is moved in one direction only: its taps are
-  /// channels. So matrix products are written as convolutions.
+  /// A row of taps as wide as the map, or a column as high, is moved in one direction only: its
+  /// taps are channels. So matrix products are written as convolutions. Of larger windows, sides
+  /// that no layer can have become channels, too.
   static void fold_window(Shape& map, Layer& layer) {
-    if (layer.kernel_width > kMaxKernel && layer.kernel_width == map.width) {
+    const auto folds = [](std::int64_t side, std::int64_t other, std::int64_t size) {
+      return side == size && (other == 1 || side > kMaxKernel);
+    };
+    if (folds(layer.kernel_width, layer.kernel_height, map.width)) {
       map.channels *= std::exchange(map.width, 1);
       layer.kernel_width = 1;
     }
-    if (layer.kernel_height > kMaxKernel && layer.kernel_height == map.height) {
+    if (folds(layer.kernel_height, layer.kernel_width, map.height)) {
       map.channels *= std::exchange(map.height, 1);
       layer.kernel_height = 1;
     }

@@ -34,6 +34,10 @@ TEST(FileFormat, WhatIsAnotherFormatIsNamedWhereverItIsGiven) {
       {"PK\x03\x04....model.tflite", "zip"},
       {"\x80\x02\x8a\x0al"s, "PyTorch"},
       {"\x1f\x8b\x08"s, "gzip"},
+      {"\x10\0\0\0\0\0\0\0{\"weight\":{}}"s, "safetensors"},
+      {"\x10\0\0\0ORTM"s, ".ort"},
+      {"<?xml version=\"1.0\"?><net>", "OpenVINO"},
+      {std::string(257, '\0') + "ustar", "tar"},
   };
   for (const auto& [bytes, expected] : cases) {
     for (const FileFormat format : {FileFormat::kText, FileFormat::kOnnx, FileFormat::kTflite}) {

@@ -83,6 +83,29 @@ def test_onnx_is_read_by_path_and_from_bytes(tmp_path):
         assert tilewake.simulate(network, "midap").total_cycles == expected["total_cycles"]
 
 
+def test_a_part_of_a_model_is_read(tmp_path):
+    model = support.SOURCE / "tests/reference/cases/shared_weights.onnx"
+    part = tilewake.networks.read(model, until="conv_b", from_=["conv_b"],
+                                  input_shapes={"a": (1, 16, 8, 8)})
+    assert (part.num_layers, part.macs) == (1, 8 * 8 * 16 * 144)
+    assert part.warnings
+    path = tmp_path / "tiny.onnx"
+    (tmp_path / "tiny.yaml").write_text(support.TINY_YAML)
+    support.run("convert", "--net", tmp_path / "tiny.yaml", "--out", path)
+    whole = tilewake.networks.read(path)
+    assert tilewake.networks.read(path, skip_unsupported=True).macs == whole.macs
+    until = support.simulate_json(path, "midap", "--until", "stem")
+    assert tilewake.simulate(tilewake.networks.read(path, until="stem"),
+                             "midap").summary["macs"] == until["macs"]
+    for wrong in ({"until": 5}, {"from_": [""]}, {"input_shapes": {"a": (0,)}}):
+        with pytest.raises(tilewake.UsageError):
+            tilewake.networks.read(path, **wrong)
+    with pytest.raises(tilewake.UsageError):
+        tilewake.networks.read(whole, until="stem")
+    with pytest.raises(tilewake.InputError, match="did you mean 'stem'"):
+        tilewake.networks.read(path, until="sten")
+
+
 def test_topology_is_a_network_of_layers(tmp_path):
     path = tmp_path / "layers.csv"
     path.write_text("Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, "

@@ -18,7 +18,8 @@ class LayerDrafts {
   struct Draft {
     Layer layer;
     PaddingRule padding;
-    const OnnxNode* node;  // that it comes from
+    const OnnxNode* node;       // that it comes from
+    std::int64_t weights = -1;  // a constant, by number; -1: weights that no other layer has
   };
 
   explicit LayerDrafts(const Shape& input) : input_(input) {}
@@ -28,6 +29,11 @@ class LayerDrafts {
 
   const Shape& shape_of(int index) const;
   Layer& at(int index) { return drafts_[static_cast<std::size_t>(index)].layer; }
+  /// The weights are no longer those of the constant.
+  void change_weights(int index) { drafts_[static_cast<std::size_t>(index)].weights = -1; }
+  Draft& back() { return drafts_.back(); }
+  /// Layers of one op with the same weights use those of the first.
+  void share_weights();
 
   const Shape& input() const { return input_; }
   const std::vector<Draft>& drafts() const { return drafts_; }

@@ -29,10 +29,7 @@ std::vector<std::int64_t> sizes_attribute(const OnnxNode& node, std::string_view
   const auto given = integers_attribute(node, name);
   if (!given) return std::vector<std::int64_t>(count, fallback);
   if (given->size() != count) {
-    throw InputError(
-        fmt::format("{} has {} values, expected {}: only windows over height and "
-                    "width are known",
-                    name, given->size(), count));
+    throw InputError(fmt::format("{} has {} values, expected {}", name, given->size(), count));
   }
   for (const std::int64_t value : *given) {
     if (value < min || value > max) {
@@ -99,18 +96,45 @@ std::optional<std::vector<std::int64_t>> integers_of_node(OnnxValues& values, co
   return integers_attribute(node, attribute);
 }
 
-PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
-                        const Padding& around) {
-  const auto kernel = sizes_attribute(node, "kernel_shape", 2, 0, 1, kMaxKernel);
-  const auto strides = sizes_attribute(node, "strides", 2, 1, 1, kMaxStride);
-  const auto dilations = sizes_attribute(node, "dilations", 2, 1, 1, kMaxDilation);
+std::vector<std::int64_t> window_sizes(const OnnxNode& node, std::string_view name,
+                                       OnnxWindow window, std::int64_t fallback, std::int64_t min,
+                                       std::int64_t max) {
+  const std::size_t count = window == OnnxWindow::kPlane ? 2 : 1;
+  std::vector<std::int64_t> sizes = sizes_attribute(node, name, count, fallback, min, max);
+  if (window == OnnxWindow::kRows) sizes.push_back(fallback);
+  if (window == OnnxWindow::kColumns) sizes.insert(sizes.begin(), fallback);
+  return sizes;
+}
+
+Padding window_pads(const OnnxNode& node, OnnxWindow window) {
+  const std::size_t count = window == OnnxWindow::kPlane ? 4 : 2;
+  const auto pads = sizes_attribute(node, "pads", count, 0, 0, kMaxDimension);
+  switch (window) {
+    case OnnxWindow::kRows:
+      return {pads[0], 0, pads[1], 0};
+    case OnnxWindow::kColumns:
+      return {0, pads[0], 0, pads[1]};
+    case OnnxWindow::kPlane:
+      break;
+  }
+  return {pads[0], pads[1], pads[2], pads[3]};
+}
+
+void read_window_sizes(const OnnxNode& node, Layer& layer, OnnxWindow window) {
   if (node.find("kernel_shape") != nullptr) {
+    const auto kernel = window_sizes(node, "kernel_shape", window, 1, 1, kMaxKernel);
     layer.kernel_height = kernel[0];
     layer.kernel_width = kernel[1];
   }
+  const auto strides = window_sizes(node, "strides", window, 1, 1, kMaxStride);
+  const auto dilations = window_sizes(node, "dilations", window, 1, 1, kMaxDilation);
   layer.dilation = {dilations[0], dilations[1]};
   layer.stride = {strides[0], strides[1]};
+}
 
+PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
+                        const Padding& around, OnnxWindow window) {
+  read_window_sizes(node, layer, window);
   const std::int64_t height = shape.height + around.top + around.bottom;
   const std::int64_t width = shape.width + around.left + around.right;
   const std::int64_t extent_rows = layer.dilation.height * (layer.kernel_height - 1) + 1;
@@ -123,9 +147,9 @@ PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
     rows = same_zeros(height, extent_rows, layer.stride.height, upper);
     columns = same_zeros(width, extent_columns, layer.stride.width, upper);
   } else if (mode == "NOTSET" || mode.empty()) {
-    const auto pads = sizes_attribute(node, "pads", 4, 0, 0, kMaxDimension);
-    rows = {pads[0], pads[2]};
-    columns = {pads[1], pads[3]};
+    const Padding pads = window_pads(node, window);
+    rows = {pads.top, pads.bottom};
+    columns = {pads.left, pads.right};
   } else if (mode != "VALID") {
     throw InputError("auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct OnnxConstant {
   std::vector<double> values;  // integers up to 2^53 are exact
   bool has_values = false;     // false: too many, of a type that no shape has, or in another file
   bool is_integer = false;     // of an integer type, whose quotients are cut to integers
+  std::int64_t origin = -1;    // constants of one number are the same, in some order
+  std::optional<double> fill;  // all elements have this value, however many they are
 
   std::int64_t num_elements() const;
   bool is_scalar() const { return num_elements() == 1; }
@@ -33,6 +36,9 @@ std::size_t axis_of(std::int64_t axis, std::size_t rank);
 /// Of `data_type`, OnnxType or another of onnx.proto.
 bool is_integer_type(int data_type);
 
+/// Whether all elements are known to have this value.
+bool is_all(const OnnxConstant& constant, double value);
+
 /// Throws InputError where dims are negative or the values do not fill them.
 OnnxConstant constant_of(const OnnxTensor& tensor);
 OnnxConstant integers_of(const std::vector<std::int64_t>& values);
@@ -47,11 +53,19 @@ namespace onnx_fold {
 
 OnnxConstant concat(const std::vector<OnnxConstant>& parts, std::int64_t axis);
 OnnxConstant gather(const OnnxConstant& data, const OnnxConstant& indices, std::int64_t axis);
+/// Elements `begin` to `end` as the node has them; steps may be negative.
 OnnxConstant slice(const OnnxConstant& data, std::int64_t begin, std::int64_t end,
                    std::int64_t axis, std::int64_t step);
 OnnxConstant transpose(const OnnxConstant& data, const std::vector<std::size_t>& order);
-/// Add, Sub, Mul or Div of equal dims, or with a scalar.
+/// Operators of two operands, which are broadcast.
 OnnxConstant arithmetic(std::string_view op, const OnnxConstant& a, const OnnxConstant& b);
+OnnxConstant unary(std::string_view op, const OnnxConstant& data);
+OnnxConstant where(const OnnxConstant& choice, const OnnxConstant& a, const OnnxConstant& b);
+/// To dims that `data` can be broadcast to.
+OnnxConstant expand(const OnnxConstant& data, const Dims& dims);
+OnnxConstant tile(const OnnxConstant& data, const std::vector<std::int64_t>& repeats);
+OnnxConstant reduce(std::string_view op, const OnnxConstant& data,
+                    const std::vector<bool>& is_reduced, bool keeps_dims);
 
 }  // namespace onnx_fold
 

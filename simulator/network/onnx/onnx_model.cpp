@@ -5,10 +5,12 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <onnx/onnx_pb.h>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/network/onnx/onnx_functions.hpp"
 
 namespace tilewake {
 namespace {
@@ -137,6 +139,16 @@ OnnxTensor tensor_of(const onnx::TensorProto& file) {
   return tensor;
 }
 
+/// Only dims are needed: the values of a sparse tensor are weights.
+OnnxTensor tensor_of(const onnx::SparseTensorProto& file) {
+  OnnxTensor tensor;
+  tensor.name = file.values().name();
+  tensor.dims.assign(file.dims().begin(), file.dims().end());
+  tensor.data_type = file.values().data_type();
+  tensor.is_elsewhere = true;
+  return tensor;
+}
+
 OnnxAttribute attribute_of(const onnx::AttributeProto& file) {
   OnnxAttribute attribute;
   attribute.name = file.name();
@@ -150,6 +162,31 @@ OnnxAttribute attribute_of(const onnx::AttributeProto& file) {
   return attribute;
 }
 
+/// Values that nodes of `graph` read and no earlier one gives. O(nodes): `captured` is shared with
+/// the graphs within.
+void capture(const onnx::GraphProto& graph, std::vector<std::string_view>& captured) {
+  const std::size_t first = captured.size();
+  std::unordered_set<std::string_view> given;
+  for (const onnx::ValueInfoProto& input : graph.input()) given.insert(input.name());
+  for (const onnx::TensorProto& tensor : graph.initializer()) given.insert(tensor.name());
+  for (const onnx::NodeProto& node : graph.node()) {
+    captured.insert(captured.end(), node.input().begin(), node.input().end());
+    for (const onnx::AttributeProto& attribute : node.attribute()) {
+      if (attribute.has_g()) capture(attribute.g(), captured);
+      for (const onnx::GraphProto& inner : attribute.graphs()) capture(inner, captured);
+    }
+    given.insert(node.output().begin(), node.output().end());
+  }
+  for (const onnx::ValueInfoProto& output : graph.output()) captured.push_back(output.name());
+  const auto begin = captured.begin() + static_cast<std::ptrdiff_t>(first);
+  std::sort(begin, captured.end());
+  captured.erase(std::unique(begin, captured.end()), captured.end());
+  captured.erase(
+      std::remove_if(captured.begin() + static_cast<std::ptrdiff_t>(first), captured.end(),
+                     [&](std::string_view name) { return given.contains(name); }),
+      captured.end());
+}
+
 OnnxNode node_of(const onnx::NodeProto& file) {
   OnnxNode node;
   node.name = file.name();
@@ -160,6 +197,8 @@ OnnxNode node_of(const onnx::NodeProto& file) {
   node.outputs.assign(file.output().begin(), file.output().end());
   for (const onnx::AttributeProto& attribute : file.attribute()) {
     node.attributes.push_back(attribute_of(attribute));
+    if (attribute.has_g()) capture(attribute.g(), node.captured);
+    for (const onnx::GraphProto& graph : attribute.graphs()) capture(graph, node.captured);
   }
   return node;
 }
@@ -167,9 +206,11 @@ OnnxNode node_of(const onnx::NodeProto& file) {
 OnnxInput input_of(const onnx::ValueInfoProto& file) {
   OnnxInput input;
   input.name = file.name();
+  input.data_type = file.type().tensor_type().elem_type();
   input.has_shape = file.type().tensor_type().has_shape();
   for (const auto& dim : file.type().tensor_type().shape().dim()) {
     input.dims.push_back(dim.dim_value());  // 0 where it has a name instead
+    input.dim_names.push_back(dim.dim_param());
   }
   return input;
 }
@@ -186,7 +227,15 @@ OnnxModel model_of(std::shared_ptr<const onnx::ModelProto> file) {
   for (const onnx::TensorProto& tensor : graph.initializer()) {
     model.initializers.push_back(tensor_of(tensor));
   }
+  for (const onnx::SparseTensorProto& tensor : graph.sparse_initializer()) {
+    model.initializers.push_back(tensor_of(tensor));
+  }
   for (const onnx::ValueInfoProto& input : graph.input()) model.inputs.push_back(input_of(input));
+  for (const auto* values : {&graph.output(), &graph.value_info()}) {
+    for (const onnx::ValueInfoProto& value : *values) {
+      model.value_infos.push_back(input_of(value));
+    }
+  }
   for (const onnx::ValueInfoProto& output : graph.output()) model.outputs.push_back(output.name());
   model.file = std::move(file);
   return model;
@@ -202,6 +251,7 @@ std::shared_ptr<const onnx::ModelProto> parse(std::string_view text) {
     throw InputError("is no ONNX model");
   }
   if (!file->has_graph()) throw InputError("holds no graph: is it an ONNX model?");
+  inline_onnx_functions(*file);
   return file;
 }
 

@@ -33,7 +33,8 @@ enum class OnnxType : int {
   kInt64 = 7,
   kBool = 9,
   kFloat16 = 10,
-  kDouble = 11
+  kDouble = 11,
+  kBfloat16 = 16
 };
 
 /// A tensor of the file.
@@ -76,14 +77,18 @@ struct OnnxNode {
   std::vector<std::string_view> inputs;  // an empty name is an input left out
   std::vector<std::string_view> outputs;
   std::vector<OnnxAttribute> attributes;
+  std::vector<std::string_view> captured;  // values that graphs in its attributes read
 
   const OnnxAttribute* find(std::string_view attribute) const;
 };
 
+/// An input of the graph, or another value whose type the file states.
 struct OnnxInput {
   std::string_view name;
   bool has_shape = false;
-  Dims dims;  // 0 or less: free
+  Dims dims;                                // 0 or less: free
+  int data_type = 0;                        // OnnxType, or another of onnx.proto
+  std::vector<std::string_view> dim_names;  // of free dims; empty, or one a dim
 };
 
 /// The parts of a model file that the reader uses, without any check of their meaning. libprotobuf
@@ -97,6 +102,7 @@ struct OnnxModel {
   std::vector<OnnxTensor> initializers;
   std::vector<OnnxInput> inputs;
   std::vector<std::string_view> outputs;
+  std::vector<OnnxInput> value_infos;  // of outputs and of values between nodes
 };
 
 /// Throws InputError "PATH: ..." if the bytes are no ONNX model or exceed a bound above.

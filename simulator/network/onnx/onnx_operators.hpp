@@ -14,27 +14,45 @@ namespace tilewake {
 /// understood.
 using OnnxOperator = void (*)(OnnxValues& values, const OnnxNode& node);
 
-/// Null where the operator is not understood at all.
-OnnxOperator find_layer_operator(std::string_view op);        // makes layers
+/// Null where the operator is not known.
+OnnxOperator find_onnx_operator(std::string_view op);
+// Parts of it.
+OnnxOperator find_window_operator(std::string_view op);       // windows over rows and columns
+OnnxOperator find_matrix_operator(std::string_view op);       // products of matrices
+OnnxOperator find_norm_operator(std::string_view op);         // normalisation and reductions
 OnnxOperator find_elementwise_operator(std::string_view op);  // makes layers, or belongs to one
-OnnxOperator find_channel_operator(std::string_view op);      // makes layers that move channels
+OnnxOperator find_piece_operator(std::string_view op);        // cuts and joins
 OnnxOperator find_shape_operator(std::string_view op);        // moves and computes nothing
+OnnxOperator find_host_operator(std::string_view op);         // not modelled
 
-/// One axis of a Slice: elements `begin` to `end`, as the node says it.
-struct OnnxSlice {
+/// What is not modelled: the bytes of its maps go to the host, the results' come back.
+void read_host(OnnxValues& values, const OnnxNode& node);
+
+/// Elements `begin` to `end` of a dimension, counted from 0, in steps.
+struct OnnxPiece {
   std::int64_t begin = 0;
   std::int64_t end = 0;
-  std::int64_t axis = 0;
   std::int64_t step = 1;
+
+  std::int64_t size() const { return (end - begin + step - 1) / step; }
+  bool is_whole(std::int64_t available) const {
+    return begin == 0 && end == available && step == 1;
+  }
 };
 
-/// A Slice of a map: a channel_split, or nothing where it takes all.
-void slice_map(OnnxValues& values, const OnnxNode& node, const std::vector<OnnxSlice>& slices);
+/// A piece of a dimension of a map: a channel_split, a slice, or the map itself. `names` the layer
+/// after the output of that index.
+OnnxValue piece_of(OnnxValues& values, const OnnxNode& node, const OnnxValue& map, std::size_t axis,
+                   const OnnxPiece& piece, std::size_t output = 0);
 
-/// A Transpose of 1 x groups x n x H x W that swaps groups and n: the middle of a channel_shuffle,
-/// which a Reshape back to a map ends. False: it is none.
-bool begin_shuffle(OnnxValues& values, const OnnxNode& node, const std::vector<std::size_t>& order);
-void end_shuffle(OnnxValues& values, const OnnxNode& node, const Dims& dims);
+/// Sum, product ... of input `a` and `b` of the node, of which one is a map.
+void read_join(OnnxValues& values, const OnnxNode& node, Op op, std::size_t a = 0,
+               std::size_t b = 1);
+
+/// Dims that two operands give together; throws InputError where they do not fit.
+Dims broadcast_dims(const Dims& a, const Dims& b);
+
+bool has_hint(const OnnxNode& node, Op op);
 
 /// An attribute of `node`, or `fallback`. Throw InputError where it has another type.
 std::int64_t integer_attribute(const OnnxNode& node, std::string_view name, std::int64_t fallback);
@@ -50,11 +68,22 @@ std::optional<std::vector<std::int64_t>> integers_of_node(OnnxValues& values, co
                                                           std::string_view attribute,
                                                           std::size_t input);
 
+/// The directions of a window.
+enum class OnnxWindow { kPlane, kRows, kColumns };
+
+/// Sets the layer's window fields.
+void read_window_sizes(const OnnxNode& node, Layer& layer, OnnxWindow window);
+/// A list of one number a direction, as rows and columns.
+std::vector<std::int64_t> window_sizes(const OnnxNode& node, std::string_view name,
+                                       OnnxWindow window, std::int64_t fallback, std::int64_t min,
+                                       std::int64_t max);
+Padding window_pads(const OnnxNode& node, OnnxWindow window);
+
 /// The zeros that a window finds around a map of `shape`, after pads, auto_pad, ceil_mode and
 /// `around`, the zeros of a Pad before. Sets the layer's window fields. Source: ONNX operators Conv
 /// and MaxPool; windows that begin in the padding at the far end are left out of ceil_mode, as in
 /// PyTorch.
 PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
-                        const Padding& around);
+                        const Padding& around, OnnxWindow window);
 
 }  // namespace tilewake

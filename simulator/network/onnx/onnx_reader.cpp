@@ -8,7 +8,6 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,55 +17,62 @@
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/limits.hpp"
 #include "simulator/network/network_builder.hpp"
+#include "simulator/network/onnx/onnx_cut.hpp"
 #include "simulator/network/onnx/onnx_hints.hpp"
+#include "simulator/network/onnx/onnx_inputs.hpp"
 #include "simulator/network/onnx/onnx_operators.hpp"
+#include "simulator/network/onnx/onnx_patterns.hpp"
 
 namespace tilewake {
 namespace {
 
 /// What to do about operators that are often met and have no counterpart here.
 constexpr auto kAdvice = std::to_array<std::pair<std::string_view, std::string_view>>({
-    {"ConvTranspose", "transposed convolutions are not modelled; cut the model before this node"},
-    {"Resize", "resizing is not modelled; cut the model before this node"},
-    {"Upsample", "resizing is not modelled; cut the model before this node"},
     {"LSTM", "recurrent layers are not modelled"},
     {"GRU", "recurrent layers are not modelled"},
     {"RNN", "recurrent layers are not modelled"},
     {"If", "control flow is not modelled; export a model without it"},
     {"Loop", "control flow is not modelled; export a model without it"},
     {"Scan", "control flow is not modelled; export a model without it"},
-    {"LRN", "leave it out, or put a BatchNormalization in its place"},
-    {"PRelu", "put LeakyRelu in its place"},
-    {"Tanh", "put another activation in its place"},
-    {"Elu", "put another activation in its place"},
-    {"Selu", "put another activation in its place"},
-    {"Softplus", "put another activation in its place"},
-    {"Erf", "GELU is not modelled; put another activation in its place"},
+    {"SequenceAt", "sequences are not modelled; export a model without them"},
+    {"SequenceConstruct", "sequences are not modelled; export a model without them"},
+    {"SequenceEmpty", "sequences are not modelled; export a model without them"},
+    {"SequenceErase", "sequences are not modelled; export a model without them"},
+    {"SequenceInsert", "sequences are not modelled; export a model without them"},
+    {"SequenceLength", "sequences are not modelled; export a model without them"},
+    {"SequenceMap", "sequences are not modelled; export a model without them"},
+    {"SplitToSequence", "sequences are not modelled; export a model without them"},
+    {"ConcatFromSequence", "sequences are not modelled; export a model without them"},
 });
 
-constexpr std::array<std::size_t, 4> kToChannelsFirst = {0, 3, 1, 2};
+/// Operators of ONNX Runtime, of which some are read.
+constexpr std::string_view kRuntimeDomain = "com.microsoft";
 
 class Reader {
  public:
-  Reader(const OnnxModel& model, const std::string& path) : model_(model), path_(path) {}
+  Reader(OnnxModel model, const std::string& path, const ModelOptions& options)
+      : model_(std::move(model)), path_(path), options_(options) {}
 
-  OnnxNetwork read(const std::vector<std::int64_t>& input_shape) {
+  OnnxNetwork read() {
     check_opset();
-    find_live_nodes();
-    const OnnxInput& input = find_input();
-    Dims dims = bound_dims(input, input_shape);
-    const std::int64_t batch = std::exchange(dims[0], 1);  // nodes are read for one image
-    const bool channels_last = is_channels_last(input, dims);
-    OnnxValues values(shape_of(input, dims, channels_last), batch, std::move(num_uses_));
-    OnnxValue image;
-    image.dims = dims;
-    image.is_channels_last = channels_last;
-    image.is_exclusive = true;
-    located("input", input.name, [&] { values.define(input.name, image); });
+    prepare();
+    std::optional<OnnxGraphInputs> inputs;
+    at_file([&] { inputs = bind_inputs(model_, live_nodes_, num_uses_, options_); });
+    OnnxValues values(shape_of(inputs->first.dims, inputs->first.layout), inputs->batch,
+                      std::move(num_uses_));
+    batch_ = inputs->batch;
+    values.set_opset(model_.opset);
+    values.set_known_dims(known_dims());
+    define_inputs(values, *inputs);
     define_initializers(values);
-    for (const OnnxNode* node : live_nodes_) at_node(*node, [&] { read_node(values, *node); });
+    for (const OnnxNode* node : live_nodes_) {
+      define_inputs_of(values, *node);
+      read_or_skip(values, *node);
+    }
     check_outputs(values);
-    return {build(values, batch), std::move(warnings_)};
+    warn_of_host(values);
+    values.share_weights();
+    return {build(values), std::move(warnings_)};
   }
 
  private:
@@ -80,6 +86,15 @@ class Reader {
       action();
     } catch (const InputError& e) {
       fail(fmt::format("{} '{}': {}", what, printable(std::string(name)), e.what()));
+    }
+  }
+
+  template <typename Action>
+  void at_file(Action action) const {
+    try {
+      action();
+    } catch (const InputError& e) {
+      fail(e.what());
     }
   }
 
@@ -98,17 +113,39 @@ class Reader {
 
   static const char* what_of(const OnnxNode& node) { return node.label.empty() ? "node " : ""; }
 
-  void check_opset() const {
-    if (model_.opset < kMinOnnxOpset || model_.opset > kMaxOnnxOpset) {
+  void check_opset() {
+    if (model_.opset < kMinOnnxOpset) {
       fail(
-          fmt::format("opset {} is not known, {} to {} are; export the model with opset_version={}",
-                      model_.opset, kMinOnnxOpset, kMaxOnnxOpset, kMaxOnnxOpset));
+          fmt::format("opset {} is not known, {} and later are; export the model with "
+                      "opset_version=17",
+                      model_.opset, kMinOnnxOpset));
     }
+    if (model_.opset > kMaxOnnxOpset) {
+      warnings_.push_back(fmt::format("opset {} is later than {}, by whose rules it is read",
+                                      model_.opset, kMaxOnnxOpset));
+    }
+  }
+
+  /// The model as it is read: cut, and with one node an operator.
+  void prepare() {
+    if (model_.outputs.empty()) fail("the graph has no outputs");
+    at_file([&] { cut_onnx(model_, options_); });
+    find_live_nodes();
+    const std::size_t num_dead = model_.nodes.size() - live_nodes_.size();
+    if (num_dead > 0) {
+      const bool is_cut = !options_.until.empty() || !options_.from.empty();
+      warnings_.push_back(
+          fmt::format("{} nodes {}", num_dead,
+                      is_cut ? "are left out by --until and --from" : "give nothing to an output"));
+    }
+    merge_onnx_patterns(model_);
+    find_live_nodes();
   }
 
   /// Nodes that no output needs do not run, in any program.
   void find_live_nodes() {
-    if (model_.outputs.empty()) fail("the graph has no outputs");
+    num_uses_.clear();
+    live_nodes_.clear();
     for (const std::string_view output : model_.outputs) ++num_uses_[output];
     for (auto node = model_.nodes.rbegin(); node != model_.nodes.rend(); ++node) {
       bool is_live = false;
@@ -117,170 +154,155 @@ class Reader {
       }
       if (!is_live) continue;
       live_nodes_.push_back(&*node);
-      for (const std::string_view input : node->inputs) {
-        if (!input.empty()) ++num_uses_[input];
-      }
-    }
-    std::reverse(live_nodes_.begin(), live_nodes_.end());
-    const std::size_t num_dead = model_.nodes.size() - live_nodes_.size();
-    if (num_dead > 0)
-      warnings_.push_back(fmt::format("{} nodes give nothing to an output", num_dead));
-  }
-
-  const OnnxInput& find_input() const {
-    std::unordered_set<std::string_view> given;  // old models list their weights as inputs, too
-    for (const OnnxTensor& tensor : model_.initializers) given.insert(tensor.name);
-    std::vector<const OnnxInput*> inputs;
-    for (const OnnxInput& input : model_.inputs) {
-      if (!given.contains(input.name) && num_uses_.contains(input.name)) inputs.push_back(&input);
-    }
-    if (inputs.empty()) fail("no input of the graph is used");
-    if (inputs.size() > 1) {
-      fail(fmt::format("the graph has {} inputs ('{}', '{}' ...); a network here has one",
-                       inputs.size(), printable(std::string(inputs[0]->name)),
-                       printable(std::string(inputs[1]->name))));
-    }
-    return *inputs[0];
-  }
-
-  Dims bound_dims(const OnnxInput& input, const std::vector<std::int64_t>& given) const {
-    const std::string name = printable(std::string(input.name));
-    Dims dims = input.dims;
-    if (!input.has_shape && given.empty()) {
-      fail(fmt::format("input '{}' has no shape; give one, as --input-shape 1,3,224,224", name));
-    }
-    if (!input.has_shape) dims.assign(given.size(), 0);
-    if (dims.size() != 4 && dims.size() != 2) {
-      fail(
-          fmt::format("input '{}' has {} dimensions; images have 4 (batch, channels, height, "
-                      "width), vectors 2",
-                      name, dims.size()));
-    }
-    if (!given.empty() && given.size() != dims.size()) {
-      fail(fmt::format("--input-shape has {} sizes, input '{}' has {} dimensions", given.size(),
-                       name, dims.size()));
-    }
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-      if (!given.empty() && dims[i] > 0 && dims[i] != given[i]) {
-        fail(fmt::format("--input-shape has {} where input '{}' is fixed at {} (dimension {})",
-                         given[i], name, dims[i], i));
-      }
-      if (!given.empty()) dims[i] = given[i];
-      if (dims[i] <= 0 && i == 0) dims[i] = 1;
-      if (dims[i] <= 0) {
-        fail(fmt::format("input '{}' is {}: bind what is free, as in --input-shape 1,3,224,224",
-                         name, sizes_text(dims)));
-      }
-      if (dims[i] > kMaxDimension) {
-        fail(fmt::format("input '{}': dimension {} is larger than {}", name, i, kMaxDimension));
-      }
-    }
-    return dims;
-  }
-
-  static std::string sizes_text(const Dims& dims) {
-    std::vector<std::string> words;
-    for (const std::int64_t dim : dims) words.push_back(dim > 0 ? fmt::format("{}", dim) : "?");
-    return fmt::format("{}", fmt::join(words, " x "));
-  }
-
-  /// Whether all that happens to the input is that its channels are moved to the front, as in
-  /// models that come from TensorFlow.
-  bool is_channels_last(const OnnxInput& input, const Dims& dims) const {
-    if (dims.size() != 4) return false;
-    bool any = false;
-    for (const OnnxNode* node : live_nodes_) {
-      for (const std::string_view name : node->inputs) {
-        if (name != input.name) continue;
-        any = true;
-        const OnnxAttribute* order = node->find("perm");
-        if (node->op != "Transpose" || order == nullptr ||
-            !std::equal(order->integers.begin(), order->integers.end(), kToChannelsFirst.begin(),
-                        kToChannelsFirst.end(), [](std::int64_t a, std::size_t b) {
-                          return a == static_cast<std::int64_t>(b);
-                        })) {
-          return false;
+      for (const auto* inputs : {&node->inputs, &node->captured}) {
+        for (const std::string_view input : *inputs) {
+          if (!input.empty()) ++num_uses_[input];
         }
       }
     }
-    for (const std::string_view output : model_.outputs) any = any && output != input.name;
-    return any;
+    std::reverse(live_nodes_.begin(), live_nodes_.end());
   }
 
-  Shape shape_of(const OnnxInput& input, const Dims& dims, bool channels_last) const {
-    Shape shape = {dims[1], 1, 1};
-    if (dims.size() == 4) shape = {dims[1], dims[2], dims[3]};
-    if (channels_last) shape = {dims[3], dims[1], dims[2]};
-    if (shape.num_elements() > kMaxFeatureMap) {
-      fail(fmt::format("input '{}' has more than {} elements", printable(std::string(input.name)),
-                       kMaxFeatureMap));
+  void define_inputs(OnnxValues& values, const OnnxGraphInputs& inputs) {
+    const OnnxGraphInput& first = inputs.first;
+    located("input", first.name,
+            [&] { values.define_input(first.name, first.dims, first.layout); });
+    for (const OnnxGraphInput& input : inputs.others) {
+      if (!input.is_parameter) {
+        later_inputs_.emplace(input.name, &input);
+        continue;
+      }
+      OnnxTensor tensor;
+      tensor.name = input.name;
+      tensor.dims = input.dims;
+      tensor.is_elsewhere = true;
+      located("input", input.name, [&] { values.define_initializer(tensor); });
     }
-    return shape;
+  }
+
+  /// Further inputs become layers where they are first read.
+  void define_inputs_of(OnnxValues& values, const OnnxNode& node) {
+    if (later_inputs_.empty()) return;
+    for (const auto* names : {&node.inputs, &node.captured}) {
+      for (const std::string_view name : *names) {
+        const auto found = later_inputs_.find(name);
+        if (found == later_inputs_.end()) continue;
+        const OnnxGraphInput& input = *found->second;
+        later_inputs_.erase(found);
+        located("input", input.name,
+                [&] { values.define_further_input(input.name, input.dims, input.layout); });
+      }
+    }
   }
 
   void define_initializers(OnnxValues& values) const {
     for (const OnnxTensor& tensor : model_.initializers) {
       if (values.num_uses(tensor.name) == 0) continue;
-      located("initializer", tensor.name, [&] {
-        OnnxValue value;
-        value.constant = std::make_shared<const OnnxConstant>(constant_of(tensor));
-        values.define(tensor.name, std::move(value));
-      });
+      located("initializer", tensor.name, [&] { values.define_initializer(tensor); });
     }
   }
 
+  void read_or_skip(OnnxValues& values, const OnnxNode& node) {
+    try {
+      at_node(node, [&] { read_node(values, node); });
+    } catch (const InputError& e) {
+      if (!options_.skip_unsupported) throw InputError(e.what() + advice_for(node));
+      at_node(node, [&] { read_host(values, node); });
+    }
+  }
+
+  /// The options that help where `node` is refused.
+  std::string advice_for(const OnnxNode& node) const {
+    std::string advice = "; --skip-unsupported leaves it to the host";
+    for (const OnnxNode* before : live_nodes_) {
+      if (before == &node) break;
+      const bool feeds = !node.inputs.empty() && !before->outputs.empty() &&
+                         before->outputs[0] == node.inputs[0] && !node.inputs[0].empty();
+      if (!feeds) continue;
+      const std::string_view name = before->name.empty() ? before->outputs[0] : before->name;
+      return fmt::format("{}, --until {} ends the network before it", advice,
+                         printable(std::string(name)));
+    }
+    return advice;
+  }
+
+  /// Dims of values as the file has them, of one image; without those that it leaves free.
+  std::unordered_map<std::string_view, Dims> known_dims() const {
+    std::unordered_map<std::string_view, Dims> known;
+    for (const OnnxInput& value : model_.value_infos) {
+      Dims dims = value.dims;
+      if (!dims.empty() && (dims[0] <= 0 || dims[0] == batch_)) dims[0] = 1;
+      const bool is_known = std::all_of(dims.begin(), dims.end(), [](std::int64_t dim) {
+        return dim > 0 && dim <= kMaxDimension;
+      });
+      if (value.has_shape && is_known) known.emplace(value.name, std::move(dims));
+    }
+    return known;
+  }
+
   static void read_node(OnnxValues& values, const OnnxNode& node) {
-    if (!node.domain.empty()) {
+    if (!node.domain.empty() && node.domain != kRuntimeDomain) {
       throw InputError(
           fmt::format("operators of the domain '{}' are not known; export the model "
                       "with ONNX's own",
                       printable(std::string(node.domain))));
     }
-    for (const auto find : {find_layer_operator, find_elementwise_operator, find_channel_operator,
-                            find_shape_operator}) {
-      if (const OnnxOperator read = find(node.op); read != nullptr) return read(values, node);
+    if (const OnnxOperator read = find_onnx_operator(node.op); read != nullptr) {
+      return read(values, node);
     }
     for (const auto& [op, advice] : kAdvice) {
       if (op == node.op) throw InputError(fmt::format("is not supported: {}", advice));
     }
-    throw InputError(
-        "is not supported (simulator/network/onnx/README.md lists what is); cut the model before "
-        "this node, or export it without");
+    throw InputError("is not supported (simulator/network/onnx/README.md lists what is)");
   }
 
+  /// Outputs that no layer computes are left out, but for the last.
   void check_outputs(OnnxValues& values) {
+    std::size_t num_left_out = 0;
     for (const std::string_view name : model_.outputs) {
-      located("output", name, [&] { check_output(values, name); });
+      located("output", name, [&] {
+        const std::string_view reason = check_output(values, name);
+        if (reason.empty()) return;
+        if (++num_left_out == model_.outputs.size()) throw InputError(std::string(reason));
+        warnings_.push_back(
+            fmt::format("output '{}' {}: it is left out", printable(std::string(name)), reason));
+      });
     }
   }
 
-  void check_output(OnnxValues& values, std::string_view name) {
+  /// Why there is no layer that computes an output; empty: there is.
+  std::string_view check_output(OnnxValues& values, std::string_view name) {
+    if (later_inputs_.contains(name)) return "is an input itself";
     const OnnxValue* value = values.output(name);
     if (value == nullptr) throw InputError("no node gives it");
-    if (value->constant != nullptr) throw InputError("is a constant");
-    if (value->pad != nullptr) {
-      throw InputError(
-          fmt::format("is what {} gives: zeros are understood around the input of a "
-                      "convolution or pool only",
-                      text_of(*value->pad)));
-    }
+    if (value->constant != nullptr) return "is a constant";
     if (value->shuffle != nullptr) {
       throw InputError(
           fmt::format("is what {} gives, half of a channel shuffle", text_of(*value->shuffle)));
     }
-    if (value->layer == kNetworkInput) throw InputError("is the input itself");
-    if (value->end != nullptr) {
-      warnings_.push_back(fmt::format("{} is left out", text_of(*value->end)));
-    }
+    if (value->layer == kNetworkInput) return "is the input itself";
     if (values.num_uses(name) > 1) {
       warnings_.push_back(
           fmt::format("output '{}' is read inside of the network, too: it counts as "
                       "a feature map between layers",
                       printable(std::string(name))));
     }
+    return {};
   }
 
-  Network build(const OnnxValues& values, std::int64_t batch) const {
+  void warn_of_host(const OnnxValues& values) {
+    constexpr std::size_t kMaxNamed = 100;
+    const std::vector<std::string>& nodes = values.host_nodes();
+    if (nodes.empty()) return;
+    const auto num_named = static_cast<std::ptrdiff_t>(std::min(nodes.size(), kMaxNamed));
+    const std::string more =
+        nodes.size() > kMaxNamed ? fmt::format(" and {} more", nodes.size() - kMaxNamed) : "";
+    warnings_.push_back(
+        fmt::format("{} nodes are left to the host, of which only the bytes are modelled: {}{}",
+                    nodes.size(), fmt::join(nodes.begin(), nodes.begin() + num_named, ", "), more));
+  }
+
+  Network build(const OnnxValues& values) const {
     const LayerDrafts& drafts = values.layers();
     std::optional<NetworkBuilder> builder;
     located("graph", model_.name, [&] { builder.emplace(network_name(), drafts.input()); });
@@ -290,7 +312,7 @@ class Reader {
     std::optional<Network> network;
     located("graph", model_.name, [&] {
       network = builder->build();
-      set_batch(*network, batch);
+      set_batch(*network, batch_);
     });
     return std::move(*network);
   }
@@ -301,23 +323,25 @@ class Reader {
     return plain_name(std::filesystem::path(path_).stem().string());
   }
 
-  const OnnxModel& model_;
+  OnnxModel model_;
   const std::string& path_;
+  const ModelOptions& options_;
+  std::int64_t batch_ = 1;
   std::vector<const OnnxNode*> live_nodes_;
   std::unordered_map<std::string_view, int> num_uses_;
+  std::unordered_map<std::string_view, const OnnxGraphInput*> later_inputs_;
   std::vector<std::string> warnings_;
 };
 
 }  // namespace
 
 OnnxNetwork read_onnx(const std::string& text, const std::string& path,
-                      const std::vector<std::int64_t>& input_shape) {
-  return read_onnx_model(parse_onnx(text, path), path, input_shape);
+                      const ModelOptions& options) {
+  return read_onnx_model(parse_onnx(text, path), path, options);
 }
 
-OnnxNetwork read_onnx_model(const OnnxModel& model, const std::string& path,
-                            const std::vector<std::int64_t>& input_shape) {
-  return Reader(model, path).read(input_shape);
+OnnxNetwork read_onnx_model(OnnxModel model, const std::string& path, const ModelOptions& options) {
+  return Reader(std::move(model), path, options).read();
 }
 
 }  // namespace tilewake

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,43 +13,134 @@
 namespace tilewake {
 namespace {
 
-/// The dims of what the node reads, map or constant.
-Dims input_dims(OnnxValues& values, const OnnxNode& node) {
-  const OnnxValue& value = values.any(node, 0);
-  if (value.constant != nullptr) return value.constant->dims;
-  return value.dims;
+std::vector<std::size_t> order_of(const OnnxNode& node, std::size_t rank) {
+  std::vector<std::size_t> order;
+  const auto perm = integers_attribute(node, "perm");
+  for (std::size_t i = 0; i < rank && !perm; ++i) order.push_back(rank - 1 - i);
+  for (const std::int64_t axis : perm.value_or(std::vector<std::int64_t>{})) {
+    order.push_back(axis_of(axis, rank));
+  }
+  std::vector<std::size_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  if (order.size() != rank || std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    throw InputError("has a perm that is no order of the axes");
+  }
+  return order;
 }
 
-/// The first input in other dims, no element moved.
-void give_reshaped(OnnxValues& values, const OnnxNode& node, Dims dims) {
-  const OnnxValue& value = values.any(node, 0);
-  if (num_elements_of(dims) != num_elements_of(input_dims(values, node))) {
-    throw InputError(
-        fmt::format("makes {} of {}", text_of(dims), text_of(input_dims(values, node))));
+/// A map whose elements are stored in the order of the tensor, so that all dims can split it.
+OnnxValue in_order(OnnxValues& values, const OnnxNode& node, const OnnxValue& value,
+                   const Dims& dims) {
+  OnnxDim all;
+  for (const OnnxDim& dim : value.view) append(all, dim);
+  Shape shape = {1, size_of(all), 1};
+  // Dims of the result as channels, rows and columns where they are no more.
+  Dims large;
+  for (const std::int64_t dim : dims) {
+    if (dim > 1) large.push_back(dim);
   }
-  if (value.constant != nullptr) {
-    OnnxConstant constant = *value.constant;
+  if (large.size() == 2) shape = {large[0], large[1], 1};
+  if (large.size() == 3) shape = {large[0], large[1], large[2]};
+  return values.stored_as(node, value, all, shape);
+}
+
+/// A Reshape of 1 x n x groups x H x W to 1 x C x H x W after a Transpose: a channel shuffle. The
+/// copy is made here, so that the network's last layer can be one.
+bool end_shuffle(OnnxValues& values, const OnnxNode& node, const OnnxValue& value,
+                 const OnnxView& view) {
+  if (view.size() != 4 || !view[0].empty() || view[1].size() != 2 || repeats(view)) return false;
+  const Shape& map = values.shape_of(value);
+  const OnnxView image = view_of(map);
+  const OnnxDim& channels = view[1];
+  const std::int64_t pixels = map.height * map.width;
+  if (view[2] != image[2] || view[3] != image[3] || channels[0].stride != pixels ||
+      channels[1].stride != pixels * channels[0].size ||
+      channels[0].size * channels[1].size != map.channels) {
+    return false;
+  }
+  const OnnxValue settled = values.map(node, 0);
+  Layer layer;
+  layer.op = Op::kChannelShuffle;
+  layer.groups = channels[1].size;
+  values.define_layer(node, std::move(layer), {settled});
+  return true;
+}
+
+/// A Reshape after a Transpose that the writer has marked as a layer.
+void end_copy(OnnxValues& values, const OnnxNode& node, const Dims& dims) {
+  OnnxValue x = values.any(node, 0);
+  const OnnxNode& swap = *x.shuffle;
+  x.shuffle = nullptr;
+  if (dims.size() != 4 || dims[0] != 1) {
+    throw InputError(fmt::format("makes {} of what {} gives; a map must come back", text_of(dims),
+                                 text_of(swap)));
+  }
+  const std::vector<std::size_t> order = order_of(swap, x.dims.size());
+  Layer layer;
+  const bool is_shuffle = has_hint(swap, Op::kChannelShuffle);
+  layer.op = is_shuffle ? Op::kChannelShuffle : Op::kTranspose;
+  if (order.empty() || order[0] != 0 || x.dims[0] != 1) throw InputError("moves images");
+  Dims from(order.size(), 1);
+  for (std::size_t i = 0; i < order.size(); ++i) from[order[i]] = x.dims[i];
+  if (is_shuffle) {
+    layer.groups = from.size() > 1 ? from[1] : 1;
+  } else {
+    layer.view.assign(from.begin() + 1, from.end());
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      layer.order.push_back(static_cast<int>(order[i]) - 1);
+    }
+    layer.ofm = {dims[1], dims[2], dims[3]};
+  }
+  // The tensor before it must be the map.
+  OnnxView before(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) before[order[i]] = x.view[i];
+  const OnnxDim all = joined(before);
+  if (!all.empty() && (all.size() != 1 || all[0].stride != 1)) {
+    throw InputError(fmt::format("ends what {} begins with a map in another order", text_of(swap)));
+  }
+  values.define_layer(is_shuffle ? node : values.keep_as(swap, node), std::move(layer), {x});
+}
+
+/// The first input in other dims, no element moved unless they split its factors otherwise.
+void give_reshaped(OnnxValues& values, const OnnxNode& node, Dims dims) {
+  const Dims from = values.dims(node, 0);
+  if (num_elements_of(dims) != num_elements_of(from)) {
+    throw InputError(fmt::format("makes {} of {}", text_of(dims), text_of(from)));
+  }
+  if (values.is_constant(node, 0)) {
+    OnnxConstant constant = values.constant(node, 0);
     constant.dims = std::move(dims);
     return values.define_constant(node, std::move(constant));
   }
-  if (value.pad != nullptr) values.map(node, 0);  // refuses
-  if (value.is_channels_last) throw InputError("reads the input with its channels last");
-  if (value.shuffle != nullptr) return end_shuffle(values, node, dims);
-  values.define_same(node, value, std::move(dims));
+  if (values.any(node, 0).shuffle != nullptr) return end_copy(values, node, dims);
+  if (values.any(node, 0).pad != nullptr) values.map(node, 0);
+  OnnxValue value = values.any(node, 0);
+  std::optional<OnnxView> view = reshaped(value.view, dims);
+  if (!view) {
+    value = values.map(node, 0);
+    value = in_order(values, node, value, dims);
+    view = reshaped(value.view, dims);
+    if (!view) throw InputError(fmt::format("makes {} of {}", text_of(dims), text_of(from)));
+    return values.define_same(node, std::move(value), std::move(*view));
+  }
+  if (end_shuffle(values, node, value, *view)) return;
+  values.define_same(node, std::move(value), std::move(*view));
 }
 
 /// Values and types may change, elements and their order do not.
 void read_same(OnnxValues& values, const OnnxNode& node) {
-  const OnnxValue& value = values.any(node, 0);
-  if (value.constant != nullptr) return values.define_constant(node, *value.constant);
-  values.define_same(node, value, value.dims);
+  if (values.is_constant(node, 0)) return values.define_constant(node, values.constant(node, 0));
+  values.define_unchanged(node);
 }
 
 void read_cast(OnnxValues& values, const OnnxNode& node) {
-  const OnnxValue& value = values.any(node, 0);
-  if (value.constant == nullptr) return values.define_same(node, value, value.dims);
-  OnnxConstant constant = *value.constant;
-  constant.is_integer = is_integer_type(static_cast<int>(integer_attribute(node, "to", 0)));
+  if (!values.is_constant(node, 0)) return values.define_unchanged(node);
+  OnnxConstant constant = values.constant(node, 0);
+  if (node.op == "CastLike") {
+    constant.is_integer = values.is_constant(node, 1) && values.constant(node, 1).is_integer;
+  } else {
+    constant.is_integer = is_integer_type(static_cast<int>(integer_attribute(node, "to", 0)));
+  }
   if (constant.is_integer) {
     for (double& number : constant.values) number = std::trunc(number);
   }
@@ -57,14 +149,22 @@ void read_cast(OnnxValues& values, const OnnxNode& node) {
 
 /// Of a constant the values are not those of the input.
 void read_quantize(OnnxValues& values, const OnnxNode& node) {
-  const OnnxValue& value = values.any(node, 0);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     if (OnnxValues::has_input(node, i)) values.constant(node, i);  // refuses a computed scale
   }
-  if (value.constant == nullptr) return values.define_same(node, value, value.dims);
+  if (!values.is_constant(node, 0)) return values.define_unchanged(node);
   OnnxConstant constant;
-  constant.dims = value.constant->dims;
+  constant.dims = values.constant(node, 0).dims;
+  constant.origin = values.constant(node, 0).origin;
   values.define_constant(node, std::move(constant));
+}
+
+/// Scale and zero point that depend on the map cost nothing more.
+void read_dynamic_quantize(OnnxValues& values, const OnnxNode& node) {
+  read_same(values, node);
+  for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+    if (!node.outputs[i].empty()) values.define_constant(node, OnnxConstant(), i);
+  }
 }
 
 void read_dropout(OnnxValues& values, const OnnxNode& node) {
@@ -78,7 +178,7 @@ void read_dropout(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_flatten(OnnxValues& values, const OnnxNode& node) {
-  const Dims dims = input_dims(values, node);
+  const Dims dims = values.dims(node, 0);
   const std::int64_t axis = integer_attribute(node, "axis", 1);
   const auto rank = static_cast<std::int64_t>(dims.size());
   if (axis < -rank || axis > rank) throw InputError(fmt::format("has axis {}", axis));
@@ -87,18 +187,42 @@ void read_flatten(OnnxValues& values, const OnnxNode& node) {
                 {num_elements_of({dims.begin(), split}), num_elements_of({split, dims.end()})});
 }
 
+/// The constants of a model for a fixed batch have its number of images, in the first dim that is
+/// not kept: mostly the first of all, or a later one where sequences come first.
+std::vector<std::int64_t> for_one_image(std::vector<std::int64_t> target, const Dims& from,
+                                        std::int64_t batch) {
+  if (batch == 1) return target;
+  std::size_t at = 0;
+  while (at < target.size() && at < from.size() && from[at] > 1 &&
+         (target[at] == from[at] || target[at] == 0)) {
+    ++at;
+  }
+  if (at == target.size() || target[at] < 1) return target;
+  if (target[at] % batch != 0) {
+    const auto images =
+        std::find(target.begin() + static_cast<std::ptrdiff_t>(at), target.end(), batch);
+    if (images == target.end()) return target;
+    at = static_cast<std::size_t>(images - target.begin());
+  }
+  target[at] /= batch;
+  return target;
+}
+
 void read_reshape(OnnxValues& values, const OnnxNode& node) {
-  const Dims from = input_dims(values, node);
-  const auto target = integers_of_node(values, node, "shape", 1);
+  const Dims from = values.dims(node, 0);
+  std::optional<std::vector<std::int64_t>> target;
+  if (OnnxValues::has_input(node, 1)) {
+    target = integers_in(values.constant(node, 1), kMaxTensorRank);
+  } else {
+    target = integers_attribute(node, "shape");
+  }
   if (!target) throw InputError("has no shape");
-  const bool is_map = !values.is_constant(node, 0);
+  if (!values.is_constant(node, 0)) *target = for_one_image(*target, from, values.batch());
   const bool keeps_zeros = integer_attribute(node, "allowzero", 0) != 0;
   Dims dims;
   std::size_t free = target->size();
   for (std::size_t i = 0; i < target->size(); ++i) {
     std::int64_t dim = (*target)[i];
-    // The constants of a model for a fixed batch have its number of images.
-    if (i == 0 && is_map && dim == values.batch()) dim = 1;
     if (dim == 0 && !keeps_zeros) {
       if (i >= from.size()) throw InputError(fmt::format("keeps dimension {}, which is none", i));
       dim = from[i];
@@ -117,7 +241,7 @@ void read_reshape(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_squeeze(OnnxValues& values, const OnnxNode& node) {
-  const Dims from = input_dims(values, node);
+  const Dims from = values.dims(node, 0);
   std::vector<bool> goes(from.size(), false);
   const auto axes = integers_of_node(values, node, "axes", 1);
   const bool is_batch = values.batch() > 1 && !values.is_constant(node, 0);
@@ -135,7 +259,7 @@ void read_squeeze(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_unsqueeze(OnnxValues& values, const OnnxNode& node) {
-  const Dims from = input_dims(values, node);
+  const Dims from = values.dims(node, 0);
   const auto axes = integers_of_node(values, node, "axes", 1);
   if (!axes) throw InputError("has no axes");
   if (axes->size() + from.size() > kMaxTensorRank) throw InputError("has too many axes");
@@ -152,48 +276,20 @@ void read_unsqueeze(OnnxValues& values, const OnnxNode& node) {
   give_reshaped(values, node, std::move(dims));
 }
 
-std::vector<std::size_t> order_of(const OnnxNode& node, std::size_t rank) {
-  std::vector<std::size_t> order;
-  const auto perm = integers_attribute(node, "perm");
-  for (std::size_t i = 0; i < rank && !perm; ++i) order.push_back(rank - 1 - i);
-  for (const std::int64_t axis : perm.value_or(std::vector<std::int64_t>{})) {
-    order.push_back(axis_of(axis, rank));
-  }
-  std::vector<std::size_t> sorted = order;
-  std::sort(sorted.begin(), sorted.end());
-  if (order.size() != rank || std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    throw InputError("has a perm that is no order of the axes");
-  }
-  return order;
-}
-
 void read_transpose(OnnxValues& values, const OnnxNode& node) {
-  const OnnxValue& value = values.any(node, 0);
-  const Dims from = input_dims(values, node);
+  const Dims from = values.dims(node, 0);
   const std::vector<std::size_t> order = order_of(node, from.size());
-  if (value.constant != nullptr) {
-    return values.define_constant(node, onnx_fold::transpose(*value.constant, order));
+  if (values.is_constant(node, 0)) {
+    return values.define_constant(node, onnx_fold::transpose(values.constant(node, 0), order));
   }
-  if (value.shuffle != nullptr) values.map(node, 0);  // refuses
-  if (begin_shuffle(values, node, order)) return;
-  Dims dims;
-  std::vector<std::size_t> moved;  // axes that hold more than one element
-  for (const std::size_t axis : order) {
-    dims.push_back(from[axis]);
-    if (from[axis] != 1) moved.push_back(axis);
+  const bool has_gap = values.any(node, 0).pad != nullptr || values.any(node, 0).shuffle != nullptr;
+  OnnxValue value = has_gap ? values.map(node, 0) : values.any(node, 0);
+  OnnxView view = permuted(value.view, order);
+  if (has_hint(node, Op::kTranspose) || has_hint(node, Op::kChannelShuffle)) {
+    value = values.map(node, 0);
+    value.shuffle = &node;
   }
-  if (value.is_channels_last) {  // the reader has looked at the order
-    OnnxValue input = value;
-    input.is_channels_last = false;
-    return values.define_same(node, std::move(input), std::move(dims));
-  }
-  if (!std::is_sorted(moved.begin(), moved.end())) {
-    throw InputError(
-        fmt::format("moves the elements of a {} map; feature maps lie as channels, "
-                    "rows, columns here",
-                    text_of(from)));
-  }
-  give_reshaped(values, node, std::move(dims));
+  values.define_same(node, std::move(value), std::move(view));
 }
 
 void read_constant(OnnxValues& values, const OnnxNode& node) {
@@ -232,11 +328,47 @@ void read_constant_of_shape(OnnxValues& values, const OnnxNode& node) {
   if (constant.has_values) {
     constant.values.assign(static_cast<std::size_t>(count), value.values[0]);
   }
+  if (value.values.size() == 1) constant.fill = value.values[0];
+  if (has_hint(node, Op::kConstant)) {  // a layer, where it stands
+    const Dims& dims = constant.dims;
+    if (dims.size() != 4 || dims[0] != 1) throw InputError("is no map");
+    Layer layer;
+    layer.op = Op::kConstant;
+    layer.ofm = {dims[1], dims[2], dims[3]};
+    return values.define_layer(node, std::move(layer), {});
+  }
   values.define_constant(node, std::move(constant));
 }
 
+/// Numbers from a first one in steps.
+void read_range(OnnxValues& values, const OnnxNode& node) {
+  double bounds[3] = {};
+  OnnxConstant constant;
+  constant.is_integer = true;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const OnnxConstant& given = values.constant(node, i);
+    if (!given.has_values || given.values.size() != 1) throw InputError("has unknown bounds");
+    bounds[i] = given.values[0];
+    constant.is_integer = constant.is_integer && given.is_integer;
+  }
+  const double count = std::max(std::ceil((bounds[1] - bounds[0]) / bounds[2]), 0.0);
+  if (!(count <= 0x1p32)) throw InputError(fmt::format("has {} numbers", count));
+  constant.dims = {static_cast<std::int64_t>(count)};
+  constant.has_values = constant.dims[0] <= static_cast<std::int64_t>(kMaxTensorValues);
+  for (int i = 0; constant.has_values && i < static_cast<int>(constant.dims[0]); ++i) {
+    constant.values.push_back(bounds[0] + i * bounds[2]);
+  }
+  values.define_constant(node, std::move(constant));
+}
+
+void read_size(OnnxValues& values, const OnnxNode& node) {
+  OnnxConstant count = integers_of({num_elements_of(values.dims(node, 0))});
+  count.dims.clear();
+  values.define_constant(node, std::move(count));
+}
+
 void read_shape(OnnxValues& values, const OnnxNode& node) {
-  const OnnxConstant all = integers_of(input_dims(values, node));
+  const OnnxConstant all = integers_of(values.dims(node, 0));
   const std::int64_t rank = static_cast<std::int64_t>(all.values.size());
   values.define_constant(node, rank == 0
                                    ? all
@@ -244,48 +376,11 @@ void read_shape(OnnxValues& values, const OnnxNode& node) {
                                                       integer_attribute(node, "end", rank), 0, 1));
 }
 
-void read_gather(OnnxValues& values, const OnnxNode& node) {
-  if (!values.is_constant(node, 0)) throw InputError("picks elements of a computed map");
-  values.define_constant(node, onnx_fold::gather(values.constant(node, 0), values.constant(node, 1),
-                                                 integer_attribute(node, "axis", 0)));
-}
-
-void read_slice(OnnxValues& values, const OnnxNode& node) {
-  const auto begins = integers_of_node(values, node, "starts", 1);
-  const auto ends = integers_of_node(values, node, "ends", 2);
-  const auto axes = integers_of_node(values, node, "axes", 3);
-  const auto steps = integers_of_node(values, node, "steps", 4);
-  if (!begins || !ends || begins->size() != ends->size()) {
-    throw InputError("must have as many starts as ends");
-  }
-  if ((axes && axes->size() != begins->size()) || (steps && steps->size() != begins->size())) {
-    throw InputError("must have as many axes and steps as starts");
-  }
-  std::vector<OnnxSlice> slices;
-  for (std::size_t i = 0; i < begins->size(); ++i) {
-    slices.push_back({(*begins)[i], (*ends)[i], axes ? (*axes)[i] : static_cast<std::int64_t>(i),
-                      steps ? (*steps)[i] : 1});
-  }
-  if (!values.is_constant(node, 0)) return slice_map(values, node, slices);
-  OnnxConstant result = values.constant(node, 0);
-  for (const OnnxSlice& slice : slices) {
-    result = onnx_fold::slice(result, slice.begin, slice.end, slice.axis, slice.step);
-  }
-  values.define_constant(node, std::move(result));
-}
-
-/// At the end of a network it picks a class and is left out; nothing may follow it.
-void read_softmax(OnnxValues& values, const OnnxNode& node) {
-  OnnxValue value = values.map(node, 0);
-  value.end = &node;
-  value.is_exclusive = false;
-  const Dims dims = value.dims;
-  values.define_same(node, std::move(value), dims);
-}
-
 constexpr auto kShapeOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Identity", read_same},
+    {"StopGradient", read_same},
     {"Cast", read_cast},
+    {"CastLike", read_cast},
     {"Dropout", read_dropout},
     {"QuantizeLinear", read_quantize},
     {"DequantizeLinear", read_quantize},
@@ -297,10 +392,9 @@ constexpr auto kShapeOperators = std::to_array<std::pair<std::string_view, OnnxO
     {"Constant", read_constant},
     {"ConstantOfShape", read_constant_of_shape},
     {"Shape", read_shape},
-    {"Gather", read_gather},
-    {"Slice", read_slice},
-    {"Softmax", read_softmax},
-    {"LogSoftmax", read_softmax},
+    {"DynamicQuantizeLinear", read_dynamic_quantize},
+    {"Size", read_size},
+    {"Range", read_range},
 });
 
 }  // namespace

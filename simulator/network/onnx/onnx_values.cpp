@@ -41,9 +41,34 @@ Activation gated_activation(const Chain& steps) {
   return Activation::kNone;
 }
 
-Dims dims_of(const Shape& shape) { return {1, shape.channels, shape.height, shape.width}; }
+/// A map of one image: dims beyond the three of a layer are refused by the caller.
+OnnxDim without_ones(OnnxDim dim) { return joined({std::move(dim)}); }
 
-bool is_image(const Dims& dims, const Shape& shape) { return dims == dims_of(shape); }
+/// Repeats of a map in one concat.
+constexpr std::int64_t kMaxRepeats = 256;
+
+std::int64_t pixels_of(const Shape& shape) { return shape.height * shape.width; }
+
+/// A map of these channels and pixels.
+Shape shape_for(const OnnxDim& channels, const OnnxDim& pixels) {
+  Shape shape = {size_of(channels), size_of(pixels), 1};
+  if (shape.height > kMaxDimension) {
+    shape.width = pixels.back().size;
+    shape.height /= shape.width;
+  }
+  return shape;
+}
+
+std::vector<std::int64_t> copy_key(int layer, const OnnxDim& order, const Shape& shape) {
+  std::vector<std::int64_t> key = {layer, shape.channels, shape.height, shape.width};
+  for (const OnnxFactor& factor : order) key.insert(key.end(), {factor.size, factor.stride});
+  return key;
+}
+
+Shape with_padding(const Shape& map, const Padding& zeros) {
+  return {map.channels, map.height + zeros.top + zeros.bottom,
+          map.width + zeros.left + zeros.right};
+}
 
 }  // namespace
 
@@ -55,13 +80,102 @@ std::string text_of(const OnnxNode& node) {
   return fmt::format("'{}' ({})", printable(std::string(name)), printable(std::string(node.op)));
 }
 
+Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
+  const std::size_t expected =
+      layout == OnnxInputLayout::kImage || layout == OnnxInputLayout::kChannelsLast ? 4
+      : layout == OnnxInputLayout::kVector                                          ? 2
+                                                                                    : 3;
+  if (dims.size() != expected) throw InputError(fmt::format("has {} dimensions", dims.size()));
+  switch (layout) {
+    case OnnxInputLayout::kImage:
+      return {dims[1], dims[2], dims[3]};
+    case OnnxInputLayout::kChannelsLast:
+      return {dims[3], dims[1], dims[2]};
+    case OnnxInputLayout::kAudio:
+      return {dims[1], 1, dims[2]};
+    case OnnxInputLayout::kTokens:
+      return {dims[2], dims[1], 1};
+    case OnnxInputLayout::kVector:
+      break;
+  }
+  return {dims[1], dims[0], 1};
+}
+
+namespace {
+
+OnnxView view_of_input(const Shape& shape, OnnxInputLayout layout) {
+  const OnnxView image = view_of(shape);
+  switch (layout) {
+    case OnnxInputLayout::kImage:
+      return image;
+    case OnnxInputLayout::kChannelsLast:
+      return permuted(image, {0, 2, 3, 1});
+    case OnnxInputLayout::kAudio:
+      return permuted(image, {0, 1, 3});
+    case OnnxInputLayout::kTokens:
+      return permuted(image, {0, 2, 1});
+    case OnnxInputLayout::kVector:
+      break;
+  }
+  return permuted(image, {2, 1});
+}
+
+}  // namespace
+
+const Dims* OnnxValues::known_dims(std::string_view name) const {
+  const auto found = known_dims_.find(name);
+  return found == known_dims_.end() ? nullptr : &found->second;
+}
+
+void OnnxValues::define_input(std::string_view name, const Dims& dims, OnnxInputLayout layout) {
+  OnnxValue value;
+  value.set_view(view_of_input(tilewake::shape_of(dims, layout), layout));
+  value.is_exclusive = true;
+  define(name, std::move(value));
+}
+
+void OnnxValues::define_further_input(std::string_view name, const Dims& dims,
+                                      OnnxInputLayout layout) {
+  Layer layer;
+  layer.op = Op::kInput;
+  layer.ofm = tilewake::shape_of(dims, layout);
+  OnnxView view = view_of_input(layer.ofm, layout);
+  define(name, make_layer(source_node(name, "Input"), std::move(layer), {}, PaddingRule::valid(),
+                          std::move(view)));
+}
+
+void OnnxValues::define_initializer(const OnnxTensor& tensor) {
+  OnnxConstant constant = constant_of(tensor);
+  constant.origin = num_origins_++;
+  OnnxValue value;
+  value.constant = std::make_shared<const OnnxConstant>(std::move(constant));
+  define(tensor.name, std::move(value));
+}
+
+const OnnxNode& OnnxValues::part_of(const OnnxNode& node, std::string_view role) {
+  OnnxNode part;  // without inputs and outputs, of which there may be many
+  const std::string_view whole = !node.name.empty() ? node.name : node.outputs.at(0);
+  part.op = node.op;
+  part.label = keep_text(text_of(node));
+  part.name = keep_text(fmt::format("{}.{}", whole.substr(0, kMaxNameLength), role));
+  return keep(std::move(part));
+}
+
+const OnnxNode& OnnxValues::source_node(std::string_view name, std::string_view op) {
+  OnnxNode node;
+  node.name = name;
+  node.op = op;
+  node.outputs = {name};
+  return keep(std::move(node));
+}
+
 OnnxValue& OnnxValues::any(const OnnxNode& node, std::size_t index) {
   if (!has_input(node, index)) throw InputError(fmt::format("input {} is missing", index));
   const auto found = values_.find(node.inputs[index]);
   if (found == values_.end()) {
     throw InputError(
         fmt::format("reads '{}', which no earlier node gives (nodes must stand in the order in "
-                    "which they run, and but for Split only their first outputs are known)",
+                    "which they run, and of some operators only the first output is known)",
                     printable(std::string(node.inputs[index]))));
   }
   return found->second;
@@ -76,49 +190,239 @@ const OnnxConstant& OnnxValues::constant(const OnnxNode& node, std::size_t index
   return *value.constant;
 }
 
-void OnnxValues::refuse_loose_ends(const OnnxValue& value) const {
-  if (value.constant != nullptr) throw InputError("a constant where a feature map is expected");
-  if (value.end != nullptr) {
-    throw InputError(fmt::format("follows {}, which is understood only at the end of a network",
-                                 text_of(*value.end)));
+Dims OnnxValues::dims(const OnnxNode& node, std::size_t index) {
+  const OnnxValue& value = any(node, index);
+  if (value.constant != nullptr) return value.constant->dims;
+  Dims dims = value.dims;
+  if (value.pad != nullptr) {
+    if (dims.size() == 4) dims[2] += value.zeros.top + value.zeros.bottom;
+    dims.back() += value.zeros.left + value.zeros.right;
   }
-  if (value.shuffle != nullptr) {
-    throw InputError(
-        fmt::format("reads what {} gives: after it a Reshape must end the channel "
-                    "shuffle",
-                    text_of(*value.shuffle)));
-  }
-  if (value.is_channels_last) throw InputError("reads the input with its channels last");
+  return dims;
+}
+
+OnnxValue OnnxValues::repeated_map(const OnnxNode& node, std::size_t index) {
+  OnnxValue value = padded_map(node, index);
+  if (value.pad != nullptr) value = any(node, index) = padded(value);
+  return value;
 }
 
 OnnxValue OnnxValues::map(const OnnxNode& node, std::size_t index) {
-  OnnxValue value = padded_image(node, index);
-  if (value.pad != nullptr) {
-    throw InputError(
-        fmt::format("reads what {} gives: zeros are understood around the input of a "
-                    "convolution or pool only",
-                    text_of(*value.pad)));
-  }
+  OnnxValue value = repeated_map(node, index);
+  if (repeats(value.view)) value = any(node, index) = unrepeated(node, value);
   return value;
 }
 
-OnnxValue OnnxValues::image(const OnnxNode& node, std::size_t index) {
-  OnnxValue value = map(node, index);
-  const Shape& shape = shape_of(value);
-  if (!is_image(value.dims, shape)) {
-    throw InputError(
-        fmt::format("reads a {} map as {}: reshaped maps are understood by Gemm and "
-                    "MatMul only",
-                    text_of(dims_of(shape)), text_of(value.dims)));
-  }
-  return value;
-}
-
-OnnxValue OnnxValues::padded_image(const OnnxNode& node, std::size_t index) {
+OnnxValue OnnxValues::padded_map(const OnnxNode& node, std::size_t index) {
   OnnxValue& value = any(node, index);
-  refuse_loose_ends(value);
+  if (value.constant != nullptr) throw InputError("a constant where a feature map is expected");
+  if (value.shuffle != nullptr) {
+    throw InputError(
+        fmt::format("reads what {} gives: after it a Reshape must end the channel shuffle",
+                    text_of(*value.shuffle)));
+  }
   if (!value.steps.empty()) value = settled(value, 1);
   return value;
+}
+
+OnnxValue OnnxValues::constant_layer(const OnnxNode& node, std::size_t index, const Shape& shape) {
+  const OnnxConstant& values = constant(node, index);
+  const std::vector<std::int64_t> key = {values.origin, shape.channels, shape.height, shape.width};
+  OnnxValue value;
+  const auto known = values.origin < 0 ? constant_maps_.end() : constant_maps_.find(key);
+  if (known != constant_maps_.end()) {
+    value.layer = known->second;
+    return value;
+  }
+  Layer layer;
+  layer.op = Op::kConstant;
+  layer.ofm = shape;
+  value = make_layer(source_node(node.inputs[index], "Constant"), std::move(layer), {});
+  if (values.origin >= 0) constant_maps_[key] = value.layer;
+  return value;
+}
+
+OnnxValue OnnxValues::map_or_constant(const OnnxNode& node, std::size_t index) {
+  if (!is_constant(node, index)) return map(node, index);
+  const Dims& dims = constant(node, index).dims;
+  const std::int64_t count = num_elements_of(dims);
+  if (count == 0) throw InputError("a constant without elements");
+  // N x C x H x W; channels are the last of fewer dims, the second of more.
+  Shape shape = {1, 1, 1};
+  OnnxView view;
+  const std::size_t rank = dims.size();
+  if (rank >= 4) {
+    shape = {dims[0] * dims[1], 1, dims.back()};
+    shape.height = count / shape.channels / shape.width;
+    view = reshaped(view_of(shape), dims).value();
+  } else if (rank > 0) {
+    shape = {dims.back(), count / dims.back(), 1};
+    const OnnxView image = view_of(shape);
+    OnnxView rows = reshaped({image[2]}, {dims.begin(), dims.end() - 1}).value();
+    rows.push_back(image[1]);
+    view = std::move(rows);
+  }
+  OnnxValue value = constant_layer(node, index, shape);
+  value.set_view(std::move(view));
+  return value;
+}
+
+bool OnnxValues::has_channels(const OnnxValue& value, const OnnxDim& channels,
+                              bool any_order) const {
+  const Shape& map = shape_of(value);
+  const std::int64_t pixels = pixels_of(map);
+  if (size_of(channels) != map.channels) return false;
+  const OnnxDim list = without_ones(channels);
+  if (any_order) {
+    return std::all_of(list.begin(), list.end(),
+                       [&](const OnnxFactor& factor) { return factor.stride >= pixels; });
+  }
+  return list.empty() || (list.size() == 1 && list[0].stride == pixels);
+}
+
+bool OnnxValues::is_arranged(const OnnxValue& value, const OnnxDim& channels,
+                             const OnnxDim& pixels) const {
+  if (!has_channels(value, channels, /*any_order=*/false)) return false;
+  const OnnxDim list = without_ones(pixels);
+  return size_of(list) == pixels_of(shape_of(value)) &&
+         (list.empty() || (list.size() == 1 && list[0].stride == 1));
+}
+
+OnnxValue OnnxValues::arranged(const OnnxNode& node, const OnnxValue& value,
+                               const OnnxDim& channels, const OnnxDim& rows,
+                               const OnnxDim& columns) {
+  return copied(node, value, joined({channels, rows, columns}),
+                {size_of(channels), size_of(rows), size_of(columns)});
+}
+
+OnnxValue OnnxValues::arranged(const OnnxNode& node, const OnnxValue& value,
+                               const OnnxDim& channels, const OnnxDim& pixels) {
+  if (is_arranged(value, channels, pixels)) return value;
+  return copied(node, value, joined({channels, pixels}), shape_for(channels, pixels));
+}
+
+std::int64_t OnnxValues::bytes_to_arrange(const OnnxValue& value, const OnnxDim& channels,
+                                          const OnnxDim& pixels) const {
+  const auto key = copy_key(value.layer, joined({channels, pixels}), shape_for(channels, pixels));
+  const bool is_there = is_arranged(value, channels, pixels) || copies_.contains(key);
+  return is_there ? 0 : shape_of(value).num_elements();
+}
+
+OnnxValue OnnxValues::with_channels(const OnnxNode& node, const OnnxValue& value,
+                                    const OnnxDim& channels, bool any_order) {
+  if (has_channels(value, channels, any_order)) return value;
+  return arranged(node, value, channels, others_of(value.view, channels));
+}
+
+OnnxValue OnnxValues::image(const OnnxNode& node, const OnnxValue& value) {
+  if (value.dims.size() < 2 || value.dims.size() > 4 || value.dims[0] != 1) {
+    throw InputError(fmt::format("reads a map of {}; 1 x channels x rows x columns is understood",
+                                 text_of(value.dims)));
+  }
+  OnnxView view = value.view;
+  if (view.size() == 3) view.insert(view.begin() + 2, OnnxDim{});
+  view.resize(4);
+  return arranged(node, value, view[1], view[2], view[3]);
+}
+
+OnnxValue OnnxValues::edged(const OnnxNode& node, const OnnxValue& value) {
+  OnnxValue result = value;
+  const Shape map = shape_of(value);
+  result.view = split_at_edges(value.view, map);
+  for (const OnnxFactor& factor : stored_order(result.view)) {
+    for (const std::int64_t edge : {map.width, pixels_of(map)}) {
+      if (factor.stride < edge && factor.stride * factor.size > edge) {
+        return arranged(node, value, {}, stored_order(value.view));
+      }
+    }
+  }
+  return result;
+}
+
+OnnxValue OnnxValues::unrepeated(const OnnxNode& node, const OnnxValue& value) {
+  OnnxValue result = value;
+  while (repeats(result.view)) {
+    const Shape& map = shape_of(result);
+    OnnxView view = result.view;
+    std::int64_t times = 1;
+    for (OnnxDim& dim : view) {
+      for (OnnxFactor& factor : dim) {
+        if (factor.stride != 0 || times != 1) continue;
+        times = factor.size;
+        factor.stride = map.num_elements();
+      }
+    }
+    if (times > kMaxRepeats || map.num_elements() > kMaxFeatureMap / times) {
+      throw InputError(
+          fmt::format("repeats a map of {} elements {} times", map.num_elements(), times));
+    }
+    Layer layer;
+    layer.op = Op::kConcat;
+    const std::vector<OnnxValue> parts(static_cast<std::size_t>(times), result);
+    result = make_layer(result.mover != nullptr ? *result.mover : part_of(node, "repeat"),
+                        std::move(layer), parts, PaddingRule::valid(), std::move(view));
+  }
+  return result;
+}
+
+OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const OnnxDim& order,
+                             const Shape& shape) {
+  const OnnxDim list = without_ones(order);
+  const Shape& from = shape_of(value);
+  const bool is_same = list.empty() || (list.size() == 1 && list[0].stride == 1);
+  if (is_same && shape == from) return value;
+  // Both orders in the same parts, so that one is a permutation of the other.
+  OnnxDim stored = list;
+  std::sort(stored.begin(), stored.end(),
+            [](const OnnxFactor& a, const OnnxFactor& b) { return a.stride > b.stride; });
+  Layer layer;
+  layer.op = Op::kTranspose;
+  layer.ofm = shape;
+  for (const OnnxFactor& factor : stored) layer.view.push_back(factor.size);
+  if (stored.empty()) layer.view.push_back(1);
+  for (const OnnxFactor& factor : list) {
+    layer.order.push_back(
+        static_cast<int>(std::find(stored.begin(), stored.end(), factor) - stored.begin()));
+  }
+  if (list.empty()) layer.order.push_back(0);
+  // Two factors of the channels that change places, before all pixels.
+  const std::int64_t pixels = pixels_of(from);
+  const bool swaps = stored.size() == (pixels > 1 ? 3U : 2U) && layer.order[0] == 1 &&
+                     layer.order[1] == 0 && stored[0].size * stored[1].size == from.channels;
+  if (swaps && shape == from) {
+    layer.op = Op::kChannelShuffle;
+    layer.groups = stored[0].size;
+    layer.view.clear();
+    layer.order.clear();
+  }
+  const std::vector<std::int64_t> key = copy_key(value.layer, list, shape);
+  OnnxValue result = value;
+  const auto known = copies_.find(key);
+  if (known != copies_.end()) {
+    result.layer = known->second;
+  } else {
+    const OnnxNode& mover = value.mover != nullptr ? *value.mover : part_of(node, "order");
+    result.layer = add_layer(mover, std::move(layer), {value}, PaddingRule::valid());
+    copies_[key] = result.layer;
+  }
+  result.is_exclusive = false;
+  result.mover = nullptr;
+  // A factor of the view may be in several parts of the order, and a part in several factors.
+  OnnxView view(value.view.size());
+  for (std::size_t axis = 0; axis < view.size(); ++axis) {
+    for (const OnnxFactor& factor : value.view[axis]) {
+      for (const OnnxFactor& part : stored) {
+        const std::int64_t begin = std::max(factor.stride, part.stride);
+        const std::int64_t end = std::min(factor.stride * factor.size, part.stride * part.size);
+        if (begin >= end) continue;
+        std::int64_t stride = begin / part.stride;
+        for (std::size_t i = list.size(); i-- > 0 && !(list[i] == part);) stride *= list[i].size;
+        append(view[axis], OnnxFactor{end / begin, stride});
+      }
+    }
+  }
+  result.set_view(std::move(view));
+  return result;
 }
 
 void OnnxValues::define(std::string_view name, OnnxValue value) {
@@ -129,30 +433,42 @@ void OnnxValues::define(std::string_view name, OnnxValue value) {
   }
 }
 
-void OnnxValues::define_constant(const OnnxNode& node, OnnxConstant constant) {
-  if (node.outputs.empty()) throw InputError("gives nothing");
+void OnnxValues::define_constant(const OnnxNode& node, OnnxConstant constant, std::size_t output) {
+  if (node.outputs.size() <= output) throw InputError("gives nothing");
+  if (constant.origin < 0) constant.origin = num_origins_++;
   OnnxValue value;
   value.constant = std::make_shared<const OnnxConstant>(std::move(constant));
-  define(node.outputs[0], std::move(value));
+  define(node.outputs[output], std::move(value));
 }
 
-void OnnxValues::define_same(const OnnxNode& node, OnnxValue value, Dims dims) {
+void OnnxValues::define_same(const OnnxNode& node, OnnxValue value, OnnxView view) {
   if (node.outputs.empty()) throw InputError("gives nothing");
   if (value.steps.empty()) {
     value.is_exclusive = value.is_exclusive && num_uses(node.inputs[0]) == 1;
   } else if (num_uses(node.outputs[0]) != 1) {
     value = settled(value, 1);
   }
-  value.dims = std::move(dims);
+  if (view != value.view) value.mover = &node;
+  value.set_view(std::move(view));
   define(node.outputs[0], std::move(value));
+}
+
+void OnnxValues::define_unchanged(const OnnxNode& node) {
+  if (any(node, 0).shuffle != nullptr) map(node, 0);
+  define_same(node, any(node, 0));
+}
+
+const OnnxNode& OnnxValues::keep_as(const OnnxNode& node, const OnnxNode& last) {
+  OnnxNode kept = node;
+  kept.outputs = last.outputs;
+  return keep(std::move(kept));
 }
 
 void OnnxValues::define_step(const OnnxNode& node, std::size_t input, ElementwiseStep step) {
   if (node.outputs.empty()) throw InputError("gives nothing");
-  const OnnxValue& before = any(node, input);
-  refuse_loose_ends(before);
-  if (before.pad != nullptr) map(node, input);  // refuses
-  OnnxValue value = before;
+  if (any(node, input).pad != nullptr || any(node, input).shuffle != nullptr) map(node, input);
+  OnnxValue value = any(node, input);
+  if (value.constant != nullptr) throw InputError("a constant where a feature map is expected");
   if (value.steps.empty()) value.base = node.inputs[input];
   step.node = &node;
   value.steps.push_back(step);
@@ -160,29 +476,34 @@ void OnnxValues::define_step(const OnnxNode& node, std::size_t input, Elementwis
   define(node.outputs[0], std::move(value));
 }
 
-void OnnxValues::define_layer(const OnnxNode& node, Layer layer,
-                              const std::vector<OnnxValue>& inputs, const PaddingRule& padding,
-                              bool is_vector, std::size_t output) {
-  if (node.outputs.size() <= output) throw InputError("gives nothing");
+OnnxValue OnnxValues::make_layer(const OnnxNode& node, Layer layer,
+                                 const std::vector<OnnxValue>& inputs, const PaddingRule& padding,
+                                 const std::optional<OnnxView>& view, std::size_t output) {
   OnnxValue value;
   value.layer = add_layer(node, std::move(layer), inputs, padding, output);
   value.is_exclusive = true;
-  const Shape& shape = shape_of(value);
-  value.dims = is_vector ? Dims{1, shape.channels} : dims_of(shape);
-  define(node.outputs[output], std::move(value));
+  value.set_view(view ? *view : view_of(shape_of(value)));
+  return value;
+}
+
+void OnnxValues::define_layer(const OnnxNode& node, Layer layer,
+                              const std::vector<OnnxValue>& inputs, const PaddingRule& padding,
+                              const std::optional<OnnxView>& view, std::size_t output) {
+  if (node.outputs.size() <= output) throw InputError("gives nothing");
+  define(node.outputs[output], make_layer(node, std::move(layer), inputs, padding, view, output));
 }
 
 bool OnnxValues::define_gated(const OnnxNode& node, std::size_t input, std::size_t gate) {
   const OnnxValue& x = any(node, input);
   const OnnxValue& factor = any(node, gate);
   if (x.constant != nullptr || !x.steps.empty() || factor.steps.empty() ||
-      factor.base != node.inputs[input] || factor.dims != x.dims) {
+      factor.base != node.inputs[input] || factor.view != x.view) {
     return false;
   }
   const Activation activation = gated_activation(factor.steps);
   if (activation == Activation::kNone) return false;
   OnnxValue value = factor;
-  value.steps = {{Kind::kActivation, &node, activation, 0.0, false}};
+  value.steps = {{Kind::kActivation, &node, activation, 0.0, false, false}};
   value = settled(value, 2);
   define(node.outputs.at(0), std::move(value));
   return true;
@@ -191,7 +512,9 @@ bool OnnxValues::define_gated(const OnnxNode& node, std::size_t input, std::size
 const OnnxValue* OnnxValues::output(std::string_view name) {
   const auto found = values_.find(name);
   if (found == values_.end()) return nullptr;
-  if (!found->second.steps.empty()) found->second = settled(found->second, 1);
+  OnnxValue& value = found->second;
+  if (!value.steps.empty()) value = settled(value, 1);
+  if (value.pad != nullptr) value = padded(value);
   return &found->second;
 }
 
@@ -218,10 +541,12 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
   const bool has_shift = step.kind == Kind::kShift || step.has_shift;
   if (map.is_exclusive && map.layer != kNetworkInput) {
     Layer& layer = drafts_.at(map.layer);
-    const bool takes_step = is_activation ? !layer.moves_channels() : layer.has_weights();
+    const bool takes_step = is_activation ? !layer.moves_data() && !layer.is_source()
+                                          : layer.has_weights() || layer.is_norm();
     if (layer.activation == Activation::kNone && takes_step) {
       if (is_activation) layer.activation = step.activation;
-      if (!is_activation) layer.bias = layer.bias || has_shift;
+      if (!is_activation) layer.bias = layer.bias || has_shift || layer.is_norm();
+      if (step.has_factor) drafts_.change_weights(map.layer);
       return;
     }
   }
@@ -232,6 +557,16 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
   layer.bias = is_activation || has_shift;  // true is the default of ops without
   map.layer = add_layer(*step.node, std::move(layer), {map}, PaddingRule::valid());
   map.is_exclusive = true;
+}
+
+OnnxValue OnnxValues::padded(const OnnxValue& value) {
+  Layer layer;
+  layer.op = Op::kPad;
+  const Shape shape = with_padding(shape_of(value), value.zeros);
+  OnnxView view = view_of(shape);
+  if (value.dims.size() == 3) view.erase(view.begin() + 2);
+  return make_layer(*value.pad, std::move(layer), {value}, PaddingRule::explicit_zeros(value.zeros),
+                    std::move(view));
 }
 
 int OnnxValues::add_layer(const OnnxNode& node, Layer layer, const std::vector<OnnxValue>& inputs,

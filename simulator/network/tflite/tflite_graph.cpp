@@ -223,6 +223,25 @@ OnnxNode& TfliteGraph::add(const TfliteOperator& op, std::string_view onnx_op,
   return node;
 }
 
+void TfliteGraph::add_unsupported(const TfliteOperator& op, std::size_t num_nodes) {
+  onnx_.nodes.resize(num_nodes);
+  std::vector<std::string_view> inputs;
+  std::vector<std::string_view> outputs;
+  for (const int input : op.inputs) {
+    if (input >= 0 && !is_known(input)) inputs.push_back(name_of(input));
+  }
+  for (const int output : op.outputs) {
+    if (output < 0) continue;
+    OnnxInput value;
+    value.name = name_of(output);
+    value.has_shape = true;
+    value.dims = channels_first(tensor(output).dims);
+    outputs.push_back(value.name);
+    onnx_.value_infos.push_back(std::move(value));
+  }
+  add(op, "Unsupported", std::move(inputs), std::move(outputs));
+}
+
 OnnxNode& TfliteGraph::add_layer(const TfliteOperator& op, std::string_view onnx_op,
                                  std::vector<std::string_view> inputs,
                                  tfl::FusedActivation activation) {

@@ -75,6 +75,10 @@ class TfliteGraph {
   /// A fused activation as a node.
   void add_clip(const TfliteOperator& op, std::string_view from, std::string_view to,
                 tfl::FusedActivation activation);
+  std::size_t num_nodes() const { return onnx_.nodes.size(); }
+  /// An operator that is not read: a node of no ONNX operator, in place of those after the first
+  /// `num_nodes`.
+  void add_unsupported(const TfliteOperator& op, std::size_t num_nodes);
   /// The output of `op` is a constant: its input in another type, or in other dims.
   void define_constant(const TfliteOperator& op, std::size_t from, bool keeps_values);
   /// The output of `op` is a shape or computed from shapes.

@@ -53,17 +53,16 @@ class TfliteReader {
   TfliteReader(const TfliteModel& model, const std::string& path)
       : model_(model), path_(path), graph_(model, "main"), runs_(model.operators.size(), false) {}
 
-  OnnxNetwork read(const std::vector<std::int64_t>& input_shape) {
+  OnnxNetwork read(const ModelOptions& options) {
     find_live_operators();
     find_tail();
     drop_head();
     for (const TfliteOperator& op : model_.operators) {
-      if (runs_[op.index]) read_operator(op);
+      if (runs_[op.index]) read_operator(op, options.skip_unsupported);
     }
     for (const int input : inputs_) graph_.add_input(input);
     for (const int output : outputs_) graph_.add_output(output);
-    const OnnxModel onnx = graph_.take();
-    OnnxNetwork result = read_onnx_model(onnx, path_, input_shape);
+    OnnxNetwork result = read_onnx_model(graph_.take(), path_, options);
     result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
     return result;
   }
@@ -248,7 +247,8 @@ class TfliteReader {
     }
   }
 
-  void read_operator(const TfliteOperator& op) {
+  void read_operator(const TfliteOperator& op, bool skip_unsupported) {
+    const std::size_t num_nodes = graph_.num_nodes();
     try {
       for (const auto find : {find_tflite_layer_operator, find_tflite_shape_operator}) {
         if (const TfliteOperatorReader write = find(op.code); write != nullptr) {
@@ -257,7 +257,9 @@ class TfliteReader {
       }
       throw InputError(fmt::format("is not supported: {}", tflite_advice(op)));
     } catch (const InputError& e) {
-      throw InputError(fmt::format("{}: {}: {}", path_, model_.text_of(op), e.what()));
+      if (skip_unsupported) return graph_.add_unsupported(op, num_nodes);
+      throw InputError(fmt::format("{}: {}: {}; --skip-unsupported leaves it to the host", path_,
+                                   model_.text_of(op), e.what()));
     }
   }
 
@@ -273,9 +275,9 @@ class TfliteReader {
 }  // namespace
 
 OnnxNetwork read_tflite(const std::string& text, const std::string& path,
-                        const std::vector<std::int64_t>& input_shape) {
+                        const ModelOptions& options) {
   const TfliteModel model = parse_tflite(text, path);
-  return TfliteReader(model, path).read(input_shape);
+  return TfliteReader(model, path).read(options);
 }
 
 }  // namespace tilewake

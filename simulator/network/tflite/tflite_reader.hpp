@@ -18,8 +18,9 @@ inline constexpr std::size_t kMaxTfliteBytes = (std::size_t{1} << 31) - 2;
 /// "PATH: operator INDEX OPERATOR 'TENSOR': what". What is left out is in the warnings.
 ///   @param text         bytes of the file; weights are not looked at
 ///   @param path         stands in errors; its stem names the network
-///   @param input_shape  binds free dimensions: images, channels, height, width, as for ONNX
+///   @param options      as for ONNX; sizes are images, channels, height, width; values have the
+///                       names of tensors
 OnnxNetwork read_tflite(const std::string& text, const std::string& path,
-                        const std::vector<std::int64_t>& input_shape = {});
+                        const ModelOptions& options = {});
 
 }  // namespace tilewake

@@ -55,11 +55,11 @@ TEST(OnnxLayers, AutoPadPutsTheOddZeroWhereItsNameSays) {
   EXPECT_EQ(padding_of("NOTSET", 16, 1), (Sizes{0, 0, 14}));
 }
 
-TEST(OnnxLayers, ADirectionWithoutTapsHasNoSayInTheDilation) {
+TEST(OnnxLayers, EachDirectionHasItsDilation) {
   OnnxGraph graph;
   set(graph.conv("x", "c", {8, 3, 1, 3}), "dilations", {1, 2});
   EXPECT_EQ(graph.layers(), entries("  - {name: c, op: conv2d, out_channels: 8, kernel: [1, 3], "
-                                    "dilation: 2, padding: valid}\n"));
+                                    "dilation: [1, 2], padding: valid}\n"));
 }
 
 TEST(OnnxLayers, WeightsMayStandInConstantsAndInOtherFiles) {

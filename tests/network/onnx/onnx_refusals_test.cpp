@@ -30,17 +30,12 @@ void expect_refused(const std::vector<Refusal>& refusals) {
 
 TEST(OnnxRefusals, UnknownOperatorsAreNamedWithTheirNodeAndWhatToDo) {
   expect_refused({
-      {"node 'up' (ConvTranspose): is not supported: transposed convolutions are not modelled; cut "
-       "the model before this node",
-       [](OnnxGraph& g) {
-         g.add("ConvTranspose", {"x", g.weights("w", {3, 8, 2, 2})}, "up");
-       }},
-      {"node 'r' (Resize): is not supported: resizing is not modelled",
-       [](OnnxGraph& g) { g.add("Resize", {"x"}, "r"); }},
+      {"node 's' (SplitToSequence): is not supported: sequences are not modelled",
+       [](OnnxGraph& g) { g.add("SplitToSequence", {"x"}, "s"); }},
       {"node 'n' (Frobnicate): is not supported (simulator/network/onnx/README.md lists what is)",
        [](OnnxGraph& g) { g.add("Frobnicate", {"x"}, "n"); }},
-      {"node 'q' (QLinearAdd): operators of the domain 'com.microsoft' are not known",
-       [](OnnxGraph& g) { g.add("QLinearAdd", {"x"}, "q").set_domain("com.microsoft"); }},
+      {"node 'q' (Relu): operators of the domain 'org.custom' are not known",
+       [](OnnxGraph& g) { g.add("Relu", {"x"}, "q").set_domain("org.custom"); }},
       {"node 'if' (If): is not supported: control flow is not modelled",
        [](OnnxGraph& g) { g.add("If", {"x"}, "if"); }},
   });
@@ -48,15 +43,7 @@ TEST(OnnxRefusals, UnknownOperatorsAreNamedWithTheirNodeAndWhatToDo) {
 
 TEST(OnnxRefusals, WindowsThatALayerCannotSayAreNamed) {
   expect_refused({
-      {"node 'c' (Conv): strides 2 x 1 differ; a layer here has one for both directions",
-       [](OnnxGraph& g) {
-         set(g.conv("x", "c", {8, 3, 3, 3}), "strides", {2, 1});
-       }},
-      {"node 'c' (Conv): dilations 1 x 2 differ",
-       [](OnnxGraph& g) {
-         set(g.conv("x", "c", {8, 3, 3, 3}), "dilations", {1, 2});
-       }},
-      {"node 'c' (Conv): has weights of 8 x 3 x 3; only convolutions over height and width",
+      {"node 'c' (Conv): has weights of 8 x 3 x 3 for a map of 1 x 3 x 16 x 16",
        [](OnnxGraph& g) {
          g.conv("x", "c", {8, 3, 3});
        }},
@@ -75,10 +62,6 @@ TEST(OnnxRefusals, WindowsThatALayerCannotSayAreNamed) {
       {"node 'c' (Conv): pads must be from 0 to 1048576, not -1",
        [](OnnxGraph& g) {
          set(g.conv("x", "c", {8, 3, 3, 3}), "pads", {-1, 0, 0, 0});
-       }},
-      {"node 'c' (Conv): padding: must be from 0 to 2 for a window of 3 rows, not 3",
-       [](OnnxGraph& g) {
-         set(g.conv("x", "c", {8, 3, 3, 3}), "pads", {3, 0, 0, 0});
        }},
       {"node 'c' (Conv): strides must be from 1 to 1024, not 0",
        [](OnnxGraph& g) {
@@ -114,56 +97,41 @@ TEST(OnnxRefusals, WindowsThatALayerCannotSayAreNamed) {
   });
 }
 
-TEST(OnnxRefusals, ProductsThatAreNoFullyConnectedLayerAreNamed) {
+TEST(OnnxRefusals, ProductsThatDoNotFitAreNamed) {
   expect_refused({
-      {"node 'm' (MatMul): multiplies two computed matrices",
+      {"node 'm' (MatMul): has weights for 8 inputs and reads 16",
        [](OnnxGraph& g) {
-         g.add("MatMul", {"x", "x"}, "m");
+         g.add("MatMul", {"x", g.weights("w", {8, 4})}, "m");
        }},
-      {"node 'm' (MatMul): reads a map as 1 x 3 x 16 x 16; only one vector, 1 x 768",
+      {"node 'm' (MatMul): multiplies matrices of 1 x 3 x 16 x 16 and 1 x 3 x 8 x 8",
        [](OnnxGraph& g) {
-         g.add("MatMul", {"x", g.weights("w", {16, 4})}, "m");
+         set(g.conv("x", "c", {3, 3, 1, 1}), "strides", {2, 2});
+         g.add("MatMul", {"x", "c"}, "m");
        }},
       {"node 'g' (Gemm): has weights for 700 inputs and reads 768",
        [](OnnxGraph& g) {
          g.add("Flatten", {"x"}, "f");
          g.add("Gemm", {"f", g.weights("w", {700, 4})}, "g");
        }},
-      {"node 'g' (Gemm): transposes its input",
+      {"node 'g' (Gemm): has weights for 768 inputs and reads 1",
        [](OnnxGraph& g) {
          g.add("Flatten", {"x"}, "f");
          set(g.add("Gemm", {"f", g.weights("w", {768, 4})}, "g"), "transA", 1);
        }},
+      {"node 'm' (MatMul): input 1 is missing", [](OnnxGraph& g) { g.add("MatMul", {"x"}, "m"); }},
   });
 }
 
-TEST(OnnxRefusals, ElementwiseOperatorsThatAreNoLayerAreNamed) {
+TEST(OnnxRefusals, ElementwiseOperatorsThatDoNotFitAreNamed) {
   expect_refused({
-      {"node 'c' (Clip): clips to -1 .. 1; only 0 .. 6 (relu6) and 0 .. (relu) are known",
-       [](OnnxGraph& g) {
-         g.add("Clip", {"x", g.number("lo", -1.0F), g.number("hi", 1.0F)}, "c");
-       }},
-      {"node 's' (Sub): of two computed maps is not known here",
-       [](OnnxGraph& g) {
-         g.conv("x", "a", {3, 3, 1, 1});
-         g.add("Sub", {"x", "a"}, "s");
-       }},
-      {"node 'a' (Add): takes a constant of 16 to a map of 1 x 3 x 16 x 16",
-       [](OnnxGraph& g) {
-         g.add("Add", {"x", g.weights("k", {16})}, "a");
-       }},
-      {"node 'd' (Div): divides a constant by a map",
-       [](OnnxGraph& g) {
-         g.add("Div", {g.number("one", 1.0F), "x"}, "d");
-       }},
-      {"node 'a' (Add): inputs: shapes 3x16x16 and 4x16x16 differ",
+      {"node 'a' (Add): inputs: ",
        [](OnnxGraph& g) {
          g.conv("x", "c", {4, 3, 1, 1});
          g.add("Add", {"x", "c"}, "a");
        }},
-      {"node 'a' (Mul): inputs: ",
+      {"node 'a' (Add): inputs: ",
        [](OnnxGraph& g) {
-         g.add("Mul", {"x", "x"}, "a");
+         g.add("Add", {"x", g.weights("k", {7})}, "a");
        }},
       {"node 'n' (BatchNormalization): has parameters of 4 for a map of 1 x 3 x 16 x 16",
        [](OnnxGraph& g) {
@@ -175,34 +143,18 @@ TEST(OnnxRefusals, ElementwiseOperatorsThatAreNoLayerAreNamed) {
          const std::string k = g.weights("k", {3});
          set(g.add("BatchNormalization", {"x", k, k, k, k}, "n"), "training_mode", 1);
        }},
-      {"node 'r' (ReduceMean): takes a mean over other axes than height and width",
-       [](OnnxGraph& g) { set(g.add("ReduceMean", {"x"}, "r"), "axes", OnnxGraph::Sizes{1}); }},
-      {"node 'j' (Concat): joins along axis 2; only channels",
+      {"node 'r' (ReduceMean): axis 7 of a tensor of 4 dimensions",
+       [](OnnxGraph& g) { set(g.add("ReduceMean", {"x"}, "r"), "axes", OnnxGraph::Sizes{7}); }},
+      {"node 'j' (Concat): joins maps of",
        [](OnnxGraph& g) {
-         g.conv("x", "c", {3, 3, 1, 1});
+         g.conv("x", "c", {4, 3, 1, 1});
          set(g.add("Concat", {"x", "c"}, "j"), "axis", 2);
-       }},
-      {"node 'a' (Add): reads a 1 x 3 x 16 x 16 map as 1 x 768",
-       [](OnnxGraph& g) {  // numpy would align 768 with the columns
-         g.add("Flatten", {"x"}, "f");
-         g.add("MatMul", {"f", g.weights("w", {768, 768})}, "m");
-         g.add("Add", {"f", "m"}, "a");
        }},
   });
 }
 
-TEST(OnnxRefusals, MovedElementsAreNamed) {
+TEST(OnnxRefusals, ReshapesThatDoNotFitAreNamed) {
   expect_refused({
-      {"node 't' (Transpose): moves the elements of a 1 x 3 x 16 x 16 map",
-       [](OnnxGraph& g) {
-         g.conv("x", "c", {3, 3, 1, 1});
-         set(g.add("Transpose", {"c"}, "t"), "perm", {0, 1, 3, 2});
-       }},
-      {"node 'c' (Conv): reads a 1 x 3 x 16 x 16 map as 1 x 12 x 8 x 8: reshaped maps",
-       [](OnnxGraph& g) {
-         g.add("Reshape", {"x", g.integers("s", {1, 12, 8, 8})}, "r");
-         g.conv("r", "c", {8, 12, 1, 1});
-       }},
       {"node 'r' (Reshape): makes 1 x 5 of 1 x 3 x 16 x 16",
        [](OnnxGraph& g) {
          g.add("Reshape", {"x", g.integers("s", {1, 5})}, "r");
@@ -215,36 +167,16 @@ TEST(OnnxRefusals, MovedElementsAreNamed) {
        [](OnnxGraph& g) {
          g.add("Reshape", {"x", g.integers("s", {-7, 5})}, "r");
        }},
-      {"node 'a' (Relu): reads what 'p' (Pad) gives: zeros are understood around the input",
+      {"node 'c' (Conv): reads a map of 2 x 6 x 8 x 8",
        [](OnnxGraph& g) {
-         g.add("Pad", {"x", g.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1})}, "p");
-         g.add("Relu", {"p"}, "a");
+         g.add("Reshape", {"x", g.integers("s", {2, 6, 8, 8})}, "r");
+         g.conv("r", "c", {8, 6, 3, 3});
        }},
-      {"node 'p' (Pad): pads with other values than zeros (mode)",
-       [](OnnxGraph& g) {
-         set(g.add("Pad", {"x", g.integers("pads", {0, 0, 1, 1, 0, 0, 1, 1})}, "p"), "mode",
-             "reflect");
-       }},
-      {"node 'c' (Conv): follows 's' (Softmax), which is understood only at the end",
-       [](OnnxGraph& g) {
-         g.add("Softmax", {"x"}, "s");
-         g.conv("s", "c", {8, 3, 1, 1});
-       }},
-      {"node 'g' (Gather): picks elements of a computed map",
-       [](OnnxGraph& g) {
-         g.add("Gather", {"x", g.integers("i", {0})}, "g");
-       }},
-      {"node 'm' (MatMul): input 1 is missing", [](OnnxGraph& g) { g.add("MatMul", {"x"}, "m"); }},
   });
 }
 
 TEST(OnnxRefusals, GraphsThatAreNoNetworkAreExplained) {
   expect_refused({
-      {"the graph has 2 inputs ('x', 'y' ...); a network here has one",
-       [](OnnxGraph& g) {
-         g.add_input("y", {1, 3, 16, 16});
-         g.add("Add", {"x", "y"}, "a");
-       }},
       {"no input of the graph is used",
        [](OnnxGraph& g) {
          g.add("Relu", {g.weights("w", {1, 3, 4, 4})}, "a");
@@ -278,14 +210,9 @@ TEST(OnnxRefusals, GraphsThatAreNoNetworkAreExplained) {
          g.outputs = {"a", "nothing"};
        }},
       {"output 'i': is the input itself", [](OnnxGraph& g) { g.add("Identity", {"x"}, "i"); }},
-      {"opset 6 is not known, 7 to 17 are; export the model with opset_version=17",
+      {"opset 6 is not known, 7 and later are; export the model with opset_version=17",
        [](OnnxGraph& g) {
          g.model.mutable_opset_import(0)->set_version(6);
-         g.add("Relu", {"x"}, "a");
-       }},
-      {"opset 18 is not known",
-       [](OnnxGraph& g) {
-         g.model.mutable_opset_import(0)->set_version(18);
          g.add("Relu", {"x"}, "a");
        }},
       {"opset 0 is not known",
@@ -317,7 +244,7 @@ TEST(OnnxRefusals, InputsThatAreNoImageAreExplained) {
     graph.add("Relu", {"x"}, "a");
     return graph.error();
   };
-  EXPECT_THAT(error_of({1, 3, 16}), HasSubstr("has 3 dimensions; images have 4"));
+  EXPECT_THAT(error_of({1, 3, 4, 16, 16}), HasSubstr("images have 4"));
   EXPECT_THAT(error_of({1, 3, std::int64_t{1} << 40, 16}), HasSubstr("is larger than 1048576"));
   EXPECT_THAT(error_of({1, 1 << 20, 1 << 20, 1 << 20}), HasSubstr("more than 4294967296 elements"));
 }

@@ -188,15 +188,28 @@ TEST(OnnxShapes, WeightsThatAreListedAsInputsAreWeights) {
   EXPECT_EQ(graph.read().network.layers.size(), 1U);
 }
 
-TEST(OnnxShapes, ASoftmaxAtTheEndIsLeftOutAndToldOf) {
-  OnnxGraph graph;
-  graph.conv("x", "c", {8, 3, 16, 16});
-  graph.add("Flatten", {"c"}, "f");
-  set(graph.add("Softmax", {"f"}, "s"), "axis", 1);
-  graph.add("Identity", {"s"}, "i");
-  const OnnxNetwork model = graph.read();
-  EXPECT_EQ(model.network.layers.size(), 1U);
-  EXPECT_THAT(model.warnings, ElementsAre("'s' (Softmax) is left out"));
+TEST(OnnxShapes, ASoftmaxAtTheEndIsALayer) {
+  for (const std::string op : {"Softmax", "LogSoftmax"}) {
+    OnnxGraph graph;
+    graph.conv("x", "c", {8, 3, 16, 16});
+    graph.add("Flatten", {"c"}, "f");
+    set(graph.add(op, {"f"}, "s"), "axis", 1);
+    graph.add("Identity", {"s"}, "i");
+    const OnnxNetwork model = graph.read();
+    EXPECT_EQ(model.network.layers.size(), 2U);
+    EXPECT_EQ(model.network.layers.back().op, Op::kSoftmax);
+    EXPECT_THAT(model.warnings, IsEmpty());
+  }
+}
+
+TEST(OnnxShapes, BeforeOpset13ASoftmaxIsOverAllDimsFromItsAxis) {
+  for (const int opset : {11, 13}) {
+    OnnxGraph graph({1, 3, 16, 16}, opset);
+    set(graph.add("Softmax", {"x"}, "s"), "axis", 1);
+    const Layer layer = graph.read().network.layers.back();
+    EXPECT_EQ(layer.ofm.channels, opset == 11 ? 3 * 256 : 3);
+    EXPECT_EQ(layer.groups, 1);
+  }
 }
 
 TEST(OnnxShapes, NodesThatNoOutputNeedsAreLeftOutAndToldOf) {

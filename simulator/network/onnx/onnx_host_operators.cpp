@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that are not modelled and run on the host: tails of detectors, sorting, sampling. The
+// bytes of their maps go out, those of their results come back.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/network/limits.hpp"
+#include "simulator/network/onnx/onnx_operators.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Dims of output `index` by the operator's rule; none where only the values decide.
+std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::size_t index) {
+  const std::string_view op = node.op;
+  const Dims from = node.inputs.empty() ? Dims() : values.dims(node, 0);
+  if (op == "ArgMax" || op == "ArgMin") {
+    Dims dims = from;
+    const std::size_t axis = axis_of(integer_attribute(node, "axis", 0), dims.size());
+    dims[axis] = 1;
+    if (integer_attribute(node, "keepdims", 1) == 0) {
+      dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(axis));
+    }
+    return dims;
+  }
+  if (op == "TopK") {
+    Dims dims = from;
+    const std::size_t axis = axis_of(integer_attribute(node, "axis", -1), dims.size());
+    std::int64_t count = integer_attribute(node, "k", 0);
+    if (OnnxValues::has_input(node, 1) && values.is_constant(node, 1)) {
+      const auto given = integers_in(values.constant(node, 1), 1);
+      if (given.size() == 1) count = given[0];
+    }
+    if (count < 1 || count > dims[axis]) return std::nullopt;
+    dims[axis] = count;
+    return dims;
+  }
+  if (op == "Gather" && node.inputs.size() > 1) {
+    const std::size_t axis = axis_of(integer_attribute(node, "axis", 0), from.size());
+    const Dims picked = values.dims(node, 1);
+    Dims dims(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(axis));
+    dims.insert(dims.end(), picked.begin(), picked.end());
+    dims.insert(dims.end(), from.begin() + static_cast<std::ptrdiff_t>(axis) + 1, from.end());
+    return dims;
+  }
+  if (op == "GatherElements" && node.inputs.size() > 1) return values.dims(node, 1);
+  if (op == "GatherND" && node.inputs.size() > 1) {
+    const Dims indices = values.dims(node, 1);
+    const auto batch = static_cast<std::size_t>(
+        std::clamp<std::int64_t>(integer_attribute(node, "batch_dims", 0), 0, 8));
+    if (indices.empty() || indices.back() < 1) return std::nullopt;
+    const std::size_t used = batch + static_cast<std::size_t>(indices.back());
+    if (used > from.size()) return std::nullopt;
+    Dims dims(indices.begin(), indices.end() - 1);
+    dims.insert(dims.end(), from.begin() + static_cast<std::ptrdiff_t>(used), from.end());
+    return dims;
+  }
+  if (op == "GridSample" && from.size() == 4 && node.inputs.size() > 1) {
+    const Dims grid = values.dims(node, 1);
+    if (grid.size() == 4) return Dims{from[0], from[1], grid[1], grid[2]};
+  }
+  if (op == "RoiAlign" && from.size() == 4 && node.inputs.size() > 1) {
+    const Dims rois = values.dims(node, 1);
+    if (rois.size() == 2) {
+      return Dims{rois[0], from[1], integer_attribute(node, "output_height", 1),
+                  integer_attribute(node, "output_width", 1)};
+    }
+  }
+  if (op == "NonMaxSuppression" && node.inputs.size() > 2 && OnnxValues::has_input(node, 2) &&
+      values.is_constant(node, 2)) {
+    const Dims scores = values.dims(node, 1);
+    const auto most = integers_in(values.constant(node, 2), 1);
+    if (scores.size() == 3 && most.size() == 1 && most[0] > 0) {
+      return Dims{scores[0] * scores[1] * std::min(most[0], scores[2]), 3};
+    }
+  }
+  if (op == "OneHot" && node.inputs.size() > 1 && values.is_constant(node, 1)) {
+    const auto depth = integers_in(values.constant(node, 1), 1);
+    if (depth.size() == 1 && depth[0] > 0) {
+      Dims dims = from;
+      const std::int64_t axis = integer_attribute(node, "axis", -1);
+      const std::size_t at = axis_of(axis, dims.size() + 1);
+      dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(at), depth[0]);
+      return dims;
+    }
+  }
+  if (op == "ScatterND" || op == "ScatterElements" || op == "Scatter" || op == "CumSum" ||
+      op == "Trilu" || op == "ReverseSequence" || op == "BitwiseAnd") {
+    return from;
+  }
+  if (index == 0 && op == "NonZero")
+    return Dims{static_cast<std::int64_t>(from.size()), num_elements_of(from)};
+  return std::nullopt;
+}
+
+/// Dims of an output: by rule, as the file has them, or as the first map.
+Dims host_dims(OnnxValues& values, const OnnxNode& node, std::size_t index, const Dims& fallback) {
+  Dims dims = fallback;
+  const auto by_rule = dims_by_rule(values, node, index);
+  const Dims* known = values.known_dims(node.outputs[index]);
+  if (by_rule) {
+    dims = *by_rule;
+  } else if (known != nullptr) {
+    dims = *known;
+  }
+  for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, 1);
+  return dims;
+}
+
+/// A map of `dims`, as a tensor of so many dims usually lies.
+std::pair<Shape, OnnxView> map_of(const Dims& dims) {
+  const std::int64_t count = num_elements_of(dims);
+  Shape shape = {1, count, 1};
+  const std::size_t rank = dims.size();
+  if (rank == 4) shape = {dims[0] * dims[1], dims[2], dims[3]};
+  if (rank > 4) shape = {dims[0] * dims[1], count / (dims[0] * dims[1]), 1};
+  if (rank == 2 || rank == 3) {  // rows of channels
+    shape = {dims.back(), count / dims.back(), 1};
+    const OnnxView image = view_of(shape);
+    OnnxView view = reshaped({image[2]}, {dims.begin(), dims.end() - 1}).value();
+    view.push_back(image[1]);
+    return {shape, std::move(view)};
+  }
+  return {shape, reshaped(view_of(shape), dims).value()};
+}
+
+}  // namespace
+
+void read_host(OnnxValues& values, const OnnxNode& node) {
+  std::vector<OnnxValue> maps;
+  for (const auto* names : {&node.inputs, &node.captured}) {
+    OnnxNode reader;
+    reader.inputs = *names;
+    for (std::size_t i = 0; i < names->size(); ++i) {
+      if (!OnnxValues::has_input(reader, i) || values.is_constant(reader, i)) continue;
+      maps.push_back(values.map(reader, i));
+    }
+  }
+  if (maps.empty()) {
+    // Of constants: a constant whose values are not known.
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      OnnxConstant constant;
+      const auto dims = dims_by_rule(values, node, i);
+      const Dims* known = values.known_dims(node.outputs[i]);
+      if (!dims && known == nullptr) {
+        throw InputError("depends on constants only, and its dims are not known");
+      }
+      constant.dims = dims ? *dims : *known;
+      values.define_constant(node, std::move(constant), i);
+    }
+    return;
+  }
+  // One layer for all results; each is a range of its channels.
+  std::vector<std::size_t> outputs;
+  std::vector<Dims> dims;
+  std::int64_t all = 0;
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    // A part may be there already, of a node that could not be read as a whole.
+    if (values.num_uses(node.outputs[i]) == 0 || values.is_defined(node.outputs[i])) continue;
+    outputs.push_back(i);
+    dims.push_back(host_dims(values, node, i, maps[0].dims));
+    all += num_elements_of(dims.back());
+  }
+  if (outputs.empty()) return;
+  Layer layer;
+  layer.op = Op::kHost;
+  if (outputs.size() == 1) {
+    auto [shape, view] = map_of(dims[0]);
+    layer.ofm = shape;
+    values.define_layer(node, std::move(layer), maps, PaddingRule::valid(), view, outputs[0]);
+  } else {
+    layer.ofm = {all, 1, 1};
+    const OnnxValue whole = values.make_layer(node, std::move(layer), maps);
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      Layer part;
+      part.op = Op::kChannelSplit;
+      part.first_channel = begin;
+      part.ofm.channels = num_elements_of(dims[i]);
+      begin += part.ofm.channels;
+      const OnnxView view = reshaped(view_of({part.ofm.channels, 1, 1}), dims[i]).value();
+      values.define_layer(node, std::move(part), {whole}, PaddingRule::valid(), view, outputs[i]);
+    }
+  }
+  values.note_host(node);
+}
+
+OnnxOperator find_host_operator(std::string_view op) {
+  constexpr auto kHostOperators = std::to_array<std::string_view>({
+      "ArgMax",
+      "ArgMin",
+      "TopK",
+      "NonMaxSuppression",
+      "GatherElements",
+      "GatherND",
+      "ScatterND",
+      "Scatter",
+      "ScatterElements",
+      "NonZero",
+      "RoiAlign",
+      "MaxRoiPool",
+      "GridSample",
+      "CumSum",
+      "OneHot",
+      "Trilu",
+      "Unique",
+      "Compress",
+      "ReverseSequence",
+      "RandomNormal",
+      "RandomUniform",
+      "Multinomial",
+      "Bernoulli",
+      "MaxUnpool",
+      "EyeLike",
+      "STFT",
+      "DFT",
+      "MelWeightMatrix",
+      "HannWindow",
+      "HammingWindow",
+      "CenterCropPad",
+      "Col2Im",
+      "RandomNormalLike",
+      "RandomUniformLike",
+      "AffineGrid",
+      "DeformConv",
+      "Det",
+      "StringNormalizer",
+      "TfIdfVectorizer",
+      "BitwiseAnd",
+  });
+  const bool is_known =
+      std::find(kHostOperators.begin(), kHostOperators.end(), op) != kHostOperators.end();
+  return is_known ? read_host : nullptr;
+}
+
+}  // namespace tilewake

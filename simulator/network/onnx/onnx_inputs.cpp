@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulator/network/onnx/onnx_inputs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "simulator/common/error.hpp"
+#include "simulator/common/nearest_name.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/network/limits.hpp"
+#include "simulator/network/onnx/onnx_constant.hpp"
+
+namespace tilewake {
+namespace {
+
+/// Sizes, scales and thresholds that models take beside their images have no more numbers.
+constexpr std::int64_t kMaxParameters = 8;
+
+constexpr auto kToChannelsFirst = std::to_array<std::int64_t>({0, 3, 1, 2});
+
+/// Operators and the first of their inputs that is a parameter, as are those after it.
+constexpr auto kFirstParameter = std::to_array<std::pair<std::string_view, std::size_t>>({
+    {"Conv", 1},
+    {"ConvTranspose", 1},
+    {"Gemm", 1},
+    {"BatchNormalization", 1},
+    {"InstanceNormalization", 1},
+    {"LayerNormalization", 1},
+    {"GroupNormalization", 1},
+    {"PRelu", 1},
+    {"QuantizeLinear", 1},
+    {"DequantizeLinear", 1},
+    {"Clip", 1},
+    {"Reshape", 1},
+    {"Resize", 1},
+    {"Upsample", 1},
+    {"Pad", 1},
+    {"Slice", 1},
+    {"Expand", 1},
+    {"Tile", 1},
+});
+
+/// Operators that read sequences of three dimensions as N x C x L; others read N x L x C.
+constexpr auto kChannelsFirst = std::to_array<std::string_view>(
+    {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+     "BatchNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "LpPool",
+     "Resize", "Upsample"});
+
+/// Operators that change no dims of their first input.
+constexpr auto kPassing = std::to_array<std::string_view>(
+    {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Mul", "Add", "Sub", "Div", "Pad"});
+
+std::string quoted(std::string_view name) {
+  return fmt::format("'{}'", printable(std::string(name)));
+}
+
+std::string sizes_text(const Dims& dims) {
+  std::vector<std::string> words;
+  for (const std::int64_t dim : dims) words.push_back(dim > 0 ? fmt::format("{}", dim) : "?");
+  return words.empty() ? "scalar" : fmt::format("{}", fmt::join(words, " x "));
+}
+
+/// The option that binds the sizes of an input.
+std::string advice(const OnnxInput& input, bool is_first) {
+  constexpr std::string_view kSizes = "1,3,224,224";
+  if (is_first) return fmt::format("--input-shape {}", kSizes);
+  return fmt::format("--input-shape {}={}", printable(std::string(input.name)), kSizes);
+}
+
+class InputBinder {
+ public:
+  InputBinder(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
+              const std::unordered_map<std::string_view, int>& num_uses)
+      : outputs_(model.outputs.begin(), model.outputs.end()) {
+    std::unordered_set<std::string_view> given;  // old models list their weights as inputs, too
+    for (const OnnxTensor& tensor : model.initializers) given.insert(tensor.name);
+    for (const OnnxInput& input : model.inputs) {
+      if (!given.contains(input.name) && num_uses.contains(input.name)) inputs_.push_back(&input);
+    }
+    for (const OnnxInput* input : inputs_) readers_[input->name];
+    for (const OnnxNode* node : live_nodes) {
+      for (std::size_t i = 0; i < node->inputs.size(); ++i) {
+        const auto reader = readers_.find(node->inputs[i]);
+        if (reader != readers_.end()) reader->second.push_back({node, i});
+      }
+      if (!node->outputs.empty())
+        follower_.emplace(node->inputs.empty() ? "" : node->inputs[0], node);
+    }
+  }
+
+  OnnxGraphInputs bind(const ModelOptions& options) {
+    if (inputs_.empty()) throw InputError("no input of the graph is used");
+    const auto is_map = [&](const OnnxInput* input) { return !is_parameter(*input); };
+    auto first = std::find_if(inputs_.begin(), inputs_.end(), is_map);
+    if (first == inputs_.end()) first = inputs_.begin();
+    std::rotate(inputs_.begin(), first, first + 1);
+    find_sizes(options);
+    OnnxGraphInputs bound;
+    for (const OnnxInput* input : inputs_) {
+      const bool is_first = input == inputs_.front();
+      OnnxGraphInput one = bind_one(*input, is_first, bound.batch);
+      if (is_first) {
+        bound.first = std::move(one);
+      } else {
+        bound.others.push_back(std::move(one));
+      }
+    }
+    return bound;
+  }
+
+ private:
+  struct Reader {
+    const OnnxNode* node;
+    std::size_t input;
+  };
+
+  /// The sizes that the caller gives, by the name of the input.
+  void find_sizes(const ModelOptions& options) {
+    std::vector<std::string_view> names;
+    for (const OnnxInput* input : inputs_) names.push_back(input->name);
+    for (const ModelOptions::InputShape& given : options.input_shapes) {
+      const std::string_view name = given.name.empty() ? names.front() : given.name;
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        throw InputError(
+            fmt::format("--input-shape: {} is no input that the network uses{}; the "
+                        "first is {}",
+                        quoted(name), printable(suggestion(name, names)), quoted(names.front())));
+      }
+      if (!sizes_.emplace(name, &given.sizes).second) {
+        throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
+      }
+    }
+    // A size of one input is that of the others that name it alike.
+    for (const OnnxInput* input : inputs_) {
+      const auto given = sizes_.find(input->name);
+      if (given == sizes_.end() || given->second->size() != input->dim_names.size()) continue;
+      for (std::size_t i = 0; i < input->dim_names.size(); ++i) {
+        const std::int64_t size = (*given->second)[i];
+        const auto named = named_.emplace(input->dim_names[i], size).first;
+        if (named->second != size) named->second = 0;  // the name says nothing
+      }
+    }
+    named_.erase(std::string_view());
+  }
+
+  OnnxGraphInput bind_one(const OnnxInput& input, bool is_first, std::int64_t& batch) const {
+    OnnxGraphInput bound;
+    bound.name = input.name;
+    bound.is_parameter = !is_first && is_parameter(input);
+    bool has_batch = is_first;
+    bound.dims = bound_dims(input, is_first, has_batch, batch);
+    if (bound.is_parameter) {
+      num_elements_of(bound.dims);
+      return bound;
+    }
+    if (has_batch) batch = bound.dims[0];
+    const std::size_t rank = bound.dims.size();
+    if (rank > 1 && (has_batch || bound.dims[0] == batch)) bound.dims[0] = 1;
+    try {
+      std::tie(bound.dims, bound.layout) = map_of_dims(std::move(bound.dims));
+      if (is_channels_last(input, bound.dims)) bound.layout = OnnxInputLayout::kChannelsLast;
+      if (rank == 3 && is_sequence_of_channels(input)) bound.layout = OnnxInputLayout::kAudio;
+    } catch (const InputError& e) {
+      throw InputError(fmt::format("input {}: {}", quoted(input.name), e.what()));
+    }
+    return bound;
+  }
+
+  /// `has_batch`: the input says how many images there are; afterwards, whether its first size
+  /// does.
+  Dims bound_dims(const OnnxInput& input, bool is_first, bool& has_batch,
+                  std::int64_t batch) const {
+    const std::string name = quoted(input.name);
+    const auto found = sizes_.find(input.name);
+    const std::vector<std::int64_t>* given = found == sizes_.end() ? nullptr : found->second;
+    Dims dims = input.dims;
+    if (!input.has_shape && given == nullptr) {
+      throw InputError(
+          fmt::format("input {} has no shape; give one, as {}", name, advice(input, is_first)));
+    }
+    if (!input.has_shape) dims.assign(given->size(), 0);
+    if (given != nullptr && given->size() != dims.size()) {
+      throw InputError(fmt::format("--input-shape has {} sizes, input {} has {} dimensions",
+                                   given->size(), name, dims.size()));
+    }
+    // Rows of a matrix of fixed size are no images; rows of indices are.
+    const bool has_rows = dims.size() == 2 && dims[0] > 1 && !is_integer_type(input.data_type);
+    has_batch = has_batch && dims.size() > 1 && !has_rows;
+    for (std::size_t i = 0; i < dims.size(); ++i) {
+      if (given != nullptr && dims[i] > 0 && dims[i] != (*given)[i]) {
+        throw InputError(
+            fmt::format("--input-shape has {} where input {} is fixed at {} (dimension {})",
+                        (*given)[i], name, dims[i], i));
+      }
+      if (given != nullptr) dims[i] = (*given)[i];
+      if (dims[i] <= 0 && i < input.dim_names.size()) {
+        const auto named = named_.find(input.dim_names[i]);
+        if (named != named_.end()) dims[i] = named->second;
+      }
+      if (dims[i] <= 0 && i == 0) dims[i] = batch;
+      if (dims[i] <= 0) {
+        throw InputError(fmt::format("input {} is {}: bind what is free, as in {}", name,
+                                     sizes_text(dims), advice(input, is_first)));
+      }
+      if (dims[i] > kMaxDimension) {
+        throw InputError(
+            fmt::format("input {}: dimension {} is larger than {}", name, i, kMaxDimension));
+      }
+    }
+    return dims;
+  }
+
+  /// Weights as inputs, and the few numbers that some models take beside their images.
+  bool is_parameter(const OnnxInput& input) const {
+    if (!input.has_shape) return false;
+    std::int64_t num_elements = 1;
+    for (const std::int64_t dim : input.dims) {
+      num_elements = std::min<std::int64_t>(num_elements, kMaxParameters + 1) *
+                     std::clamp<std::int64_t>(dim, 1, kMaxParameters + 1);
+    }
+    if (num_elements <= kMaxParameters && input.dims.size() <= 2) {
+      return input.dims.size() < 2 || is_integer_type(input.data_type);
+    }
+    const std::vector<Reader>& readers = readers_.at(input.name);
+    return !readers.empty() &&
+           std::all_of(readers.begin(), readers.end(), [](const Reader& reader) {
+             return std::any_of(kFirstParameter.begin(), kFirstParameter.end(),
+                                [&](const auto& op) {
+                                  return op.first == reader.node->op && reader.input >= op.second;
+                                });
+           });
+  }
+
+  /// Whether all that happens to the input, but for arithmetic, is that its channels are moved to
+  /// the front, as in models that come from TensorFlow. A Reshape does it with one channel.
+  bool is_channels_last(const OnnxInput& input, const Dims& dims) const {
+    const std::vector<Reader>& readers = readers_.at(input.name);
+    return dims.size() == 4 && !readers.empty() && !outputs_.contains(input.name) &&
+           std::all_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+             const OnnxNode* node = after_arithmetic(reader.node);
+             if (node == nullptr) return false;
+             if (node->op == "Reshape") return dims[3] == 1 && dims[1] > 1 && dims[2] > 1;
+             const OnnxAttribute* order = node->find("perm");
+             return node->op == "Transpose" && order != nullptr &&
+                    std::equal(order->integers.begin(), order->integers.end(),
+                               kToChannelsFirst.begin(), kToChannelsFirst.end());
+           });
+  }
+
+  /// `node`, or the first node after it that is no arithmetic.
+  const OnnxNode* after_arithmetic(const OnnxNode* node) const {
+    constexpr int kMaxFollowed = 16;
+    for (int i = 0; i < kMaxFollowed && node != nullptr; ++i) {
+      if (std::find(kPassing.begin(), kPassing.end(), node->op) == kPassing.end()) return node;
+      if (node->outputs.empty()) return nullptr;
+      const auto next = follower_.find(node->outputs[0]);
+      node = next == follower_.end() ? nullptr : next->second;
+    }
+    return node;
+  }
+
+  /// Whether the first operator that needs to know reads N x C x L.
+  bool is_sequence_of_channels(const OnnxInput& input) const {
+    const auto reader = follower_.find(input.name);
+    const OnnxNode* node = reader == follower_.end() ? nullptr : after_arithmetic(reader->second);
+    return node != nullptr && std::find(kChannelsFirst.begin(), kChannelsFirst.end(), node->op) !=
+                                  kChannelsFirst.end();
+  }
+
+  std::unordered_set<std::string_view> outputs_;
+  std::vector<const OnnxInput*> inputs_;
+  std::unordered_map<std::string_view, std::vector<Reader>> readers_;
+  std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by first input
+  std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
+  std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
+};
+
+}  // namespace
+
+std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims) {
+  if (dims.size() < 2) dims.insert(dims.begin(), 2 - dims.size(), 1);
+  const bool is_map = dims.size() == 2 || (dims.size() <= 4 && dims[0] == 1);
+  if (!is_map) {
+    throw InputError(
+        fmt::format("{} is no feature map: images have 4 dimensions (batch, channels, "
+                    "height, width), sequences 3, vectors 2",
+                    text_of(dims)));
+  }
+  std::int64_t num_elements = 1;
+  for (const std::int64_t size : dims) {
+    if (size < 1 || size > kMaxDimension) {
+      throw InputError(fmt::format("{} has sizes out of 1 to {}", text_of(dims), kMaxDimension));
+    }
+    if (size > kMaxFeatureMap / num_elements) {
+      throw InputError(fmt::format("has more than {} elements", kMaxFeatureMap));
+    }
+    num_elements *= size;
+  }
+  const OnnxInputLayout layout = dims.size() == 4   ? OnnxInputLayout::kImage
+                                 : dims.size() == 3 ? OnnxInputLayout::kTokens
+                                                    : OnnxInputLayout::kVector;
+  return {std::move(dims), layout};
+}
+
+OnnxGraphInputs bind_inputs(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
+                            const std::unordered_map<std::string_view, int>& num_uses,
+                            const ModelOptions& options) {
+  return InputBinder(model, live_nodes, num_uses).bind(options);
+}
+
+}  // namespace tilewake
