@@ -10,6 +10,8 @@ namespace tilewake {
 /// belongs to, and its op where the node alone would be read as another.
 inline constexpr std::string_view kBlockHint = "tilewake.block: ";
 inline constexpr std::string_view kOpHint = "tilewake.op: ";
+/// "false": the factors and shifts of a normalisation, which the node must have, are none.
+inline constexpr std::string_view kBiasHint = "tilewake.bias: ";
 
 /// What follows `hint` in its line of `doc`; empty without.
 inline std::string_view hint_in(std::string_view doc, std::string_view hint) {
