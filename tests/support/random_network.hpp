@@ -289,6 +289,7 @@ class RandomNetwork {
   void add_matmul(int input, const Shape& map) {
     const std::int64_t groups = random_.pick(std::vector<std::int64_t>{1, 2, 4});
     const bool transposed = random_.one_in(2);
+    if (map.channels % groups != 0) return;  // an input without a reader would be an output
     const Shape operand = transposed
                               ? Shape{map.channels, random_.between(1, 5), random_.between(1, 5)}
                               : Shape{groups * random_.between(1, 9), map.channels / groups, 1};
