@@ -5,10 +5,13 @@ usage: onnx_exporters.py packages
        onnx_exporters.py torch NETWORK.yaml OUT.onnx OPSET {folded|separate}
        onnx_exporters.py torchvision MODEL SIZE OUT.onnx OPSET
        onnx_exporters.py onnx MODEL.onnx OUT.onnx OPSET
+       onnx_exporters.py models {hand|torchvision} DIRECTORY
+           writes all models of onnx_models.py, and models.json: MACs and elements of outputs
 
 NETWORK.yaml has plain layers only, as `tilewake convert` writes them.
 """
 import importlib.util
+import json
 import sys
 import warnings
 
@@ -137,6 +140,26 @@ def rewrite(path, out, opset):
     onnx.save(model, out)
 
 
+def export_models(source, directory):
+    """Opsets in turn; LayerNormalization is one node from 17 on, InstanceNormalization in all."""
+    import torch
+    import onnx_models
+    models = onnx_models.MODELS if source == "hand" else onnx_models.torchvision_models()
+    expected = {}
+    for i, (name, make) in enumerate(models.items()):
+        torch.manual_seed(i)
+        model, inputs = make()
+        model.eval()
+        macs, outputs = onnx_models.count(model, inputs)
+        opset = (17, 11, 14)[i % 3]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(model, inputs, f"{directory}/{name}.onnx", opset_version=opset)
+        expected[name] = {"macs": macs, "outputs": outputs, "opset": opset}
+    with open(f"{directory}/models.json", "w", encoding="ascii") as file:
+        json.dump(expected, file)
+
+
 def main():
     task, arguments = sys.argv[1], sys.argv[2:]
     if task == "packages":
@@ -150,6 +173,8 @@ def main():
         options = {"init_weights": False} if arguments[0] == "inception_v3" else {}
         model = getattr(torchvision.models, arguments[0])(weights=None, **options)
         export(model, (1, 3, int(arguments[1]), int(arguments[1])), arguments[2], int(arguments[3]))
+    elif task == "models":
+        export_models(*arguments)
     elif task == "onnx":
         rewrite(arguments[0], arguments[1], int(arguments[2]))
 

@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shipped networks as other programs write them to ONNX run exactly like the network files.
+"""Shipped networks as other programs write them to ONNX run exactly like the network files, and
+models of other families have the MACs and outputs that PyTorch counts.
 
 Debian's python3-torch, python3-torchvision and python3-onnx write the models; where they are not
 installed, the tests are skipped with a message.
 """
 import csv
 import io
+import json
 import pathlib
 import re
 import subprocess
 import sys
 import unittest
 
-from cli_support import CliTest, SOURCE
+from cli_support import CliTest, OTHER_NETWORKS, SOURCE
 
 EXPORTERS = pathlib.Path(__file__).with_name("onnx_exporters.py")
 EXPORT_TIMEOUT = 240
 NETWORKS = sorted(path.stem for path in (SOURCE / "networks").glob("*.yaml"))
 OPSETS = (9, 11, 13, 17)
+CLASSIFIERS = [name for name in NETWORKS if name not in OTHER_NETWORKS]
 TORCHVISION = {"resnet18": "resnet18", "resnet50": "resnet50", "mobilenet_v2": "mobilenet_v2",
                "mobilenet_v3_large": "mobilenet_v3_large", "inception_v3": "inception_v3",
                "squeezenet": "squeezenet1_1", "efficientnet_b0": "efficientnet_b0",
@@ -80,7 +83,7 @@ class OnnxExportersTest(CliTest):
 
     @needs("torch", "yaml")
     def test_torch_exports_of_shipped_networks_run_like_the_files(self):
-        for i, network in enumerate(NETWORKS):
+        for i, network in enumerate(CLASSIFIERS):
             with self.subTest(network):
                 self.expect_ok("convert", "--net", network, "--out", "plain.yaml", "--force", "-q")
                 self.export("torch", "plain.yaml", "torch.onnx", OPSETS[i % len(OPSETS)],
@@ -101,8 +104,32 @@ class OnnxExportersTest(CliTest):
         for i, network in enumerate(NETWORKS):
             with self.subTest(network):
                 self.expect_ok("convert", "--net", network, "--out", "ours.onnx", "--force", "-q")
-                self.export("onnx", "ours.onnx", "again.onnx", (13, 14, 15, 17)[i % 4])
+                opset = 17 if network in OTHER_NETWORKS else (13, 14, 15, 17)[i % 4]
+                self.export("onnx", "ours.onnx", "again.onnx", opset)
                 self.expect_same_trace("again.onnx", network)
+
+    def expect_counts(self, source):
+        """The figures of every model of onnx_models.py are those that PyTorch counts."""
+        self.export("models", source, ".")
+        models = json.loads((self.dir / "models.json").read_text(encoding="ascii"))
+        self.assertTrue(models)
+        for name, expected in models.items():
+            with self.subTest(name, opset=expected["opset"]):
+                result = json.loads(self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
+                                                   f"{name}.onnx", "--format", "json", "-q"))
+                self.assertEqual(result["macs"], expected["macs"])
+                read = {name for layer in result["layers"] for name in layer["inputs"].split(";")}
+                outputs = [layer["oc"] * layer["oh"] * layer["ow"] for layer in result["layers"]
+                           if layer["layer"] not in read]
+                self.assertEqual(sorted(outputs), sorted(expected["outputs"]))
+
+    @needs("torch")
+    def test_models_of_many_families_have_the_macs_and_outputs_of_pytorch(self):
+        self.expect_counts("hand")
+
+    @needs("torch", "torchvision")
+    def test_torchvision_transformers_and_segmentation_have_the_macs_and_outputs_of_pytorch(self):
+        self.expect_counts("torchvision")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -29,11 +30,27 @@ inline Network shipped_network(const std::string& name) {
 }
 
 /// All of networks/, by name.
-inline const std::vector<Network>& shipped_networks() {
+inline const std::vector<Network>& all_shipped_networks() {
   static const std::vector<Network> networks = [] {
     std::vector<Network> all;
     for (const auto& file : yaml_files_in("networks")) all.push_back(read_network(file));
     return all;
+  }();
+  return networks;
+}
+
+/// The classifiers of convolutions among them, which run on every machine.
+inline const std::vector<Network>& shipped_networks() {
+  static const std::vector<Network> networks = [] {
+    std::vector<Network> convolutional;
+    for (const Network& network : all_shipped_networks()) {
+      const bool is_everywhere =
+          std::all_of(network.layers.begin(), network.layers.end(), [](const Layer& layer) {
+            return layer.op <= Op::kChannelShuffle && layer.stride.are_equal();
+          });
+      if (is_everywhere) convolutional.push_back(network);
+    }
+    return convolutional;
   }();
   return networks;
 }

@@ -12,9 +12,6 @@ inline constexpr std::string_view kBlockHint = "tilewake.block: ";
 inline constexpr std::string_view kOpHint = "tilewake.op: ";
 /// "false": the factors and shifts of a normalisation, which the node must have, are none.
 inline constexpr std::string_view kBiasHint = "tilewake.bias: ";
-/// Factors of a transpose's input and their order, separated by spaces, on its last Reshape.
-inline constexpr std::string_view kViewHint = "tilewake.view: ";
-inline constexpr std::string_view kOrderHint = "tilewake.order: ";
 
 /// What follows `hint` in its line of `doc`; empty without.
 inline std::string_view hint_in(std::string_view doc, std::string_view hint) {

@@ -14,6 +14,8 @@ inline constexpr const char* kOnnxOutput = "logits";
 inline constexpr const char* kOnnxBatch = "N";  // the free dimension
 inline constexpr int kOnnxOpset = 13;           // of 2020; the first with HardSwish is 14
 inline constexpr int kOnnxIrVersion = 7;        // belongs to opset 12 and 13
+inline constexpr int kOnnxNormOpset = 17;       // of 2022; the first with LayerNormalization
+inline constexpr int kOnnxNormIrVersion = 8;    // belongs to opset 15 to 18
 
 /// What networks mean by leaky_relu below zero: the default of ONNX and of PyTorch.
 inline constexpr float kLeakyReluSlope = 0.01F;

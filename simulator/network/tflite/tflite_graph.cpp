@@ -197,6 +197,33 @@ std::string_view TfliteGraph::operand(const TfliteOperator& op, std::size_t inde
   return constant(op, index, dims);
 }
 
+std::string_view TfliteGraph::in_file_order(const TfliteOperator& op, std::size_t index) {
+  const int from = input(op, index);
+  const std::size_t map_rank = rank(from);
+  if (is_known(from) || map_rank < 3) return raw(op, index);
+  if (map_rank > kMaxTensorRank) throw InputError("has too many dimensions");
+  std::vector<std::int64_t> perm;
+  for (std::size_t axis = 0; axis < map_rank; ++axis)
+    perm.push_back(axis_of(static_cast<std::int64_t>(axis), map_rank));
+  const std::string_view moved = new_name(from);
+  set_integers(add(op, "Transpose", {name_of(from)}, {moved}), "perm", std::move(perm));
+  return moved;
+}
+
+void TfliteGraph::define_from_file_order(const TfliteOperator& op, std::string_view value,
+                                         std::size_t index) {
+  const int to = output(op, index);
+  const std::size_t map_rank = rank(to);
+  if (map_rank < 3) {
+    add(op, "Identity", {value}, {name_of(to)});
+    return;
+  }
+  if (map_rank > kMaxTensorRank) throw InputError("has too many dimensions");
+  std::vector<std::int64_t> perm;
+  for (const std::size_t axis : order_of(map_rank)) perm.push_back(static_cast<std::int64_t>(axis));
+  set_integers(add(op, "Transpose", {value}, {name_of(to)}), "perm", std::move(perm));
+}
+
 std::string_view TfliteGraph::new_integers(const std::vector<std::int64_t>& values) {
   OnnxTensor result;
   result.name = keep(fmt::format("+{}", ++num_names_));

@@ -61,6 +61,8 @@ class TfliteGraph {
   std::string_view raw(const TfliteOperator& op, std::size_t index);
   /// Input `index` beside a map of `rank`: a constant gets its axes aligned to the map's.
   std::string_view operand(const TfliteOperator& op, std::size_t index, std::size_t rank);
+  /// Input `index`, a map or constant, with the axes of the file.
+  std::string_view in_file_order(const TfliteOperator& op, std::size_t index);
   std::string_view new_integers(const std::vector<std::int64_t>& values);
   std::string_view new_name(int tensor);
 
@@ -79,6 +81,9 @@ class TfliteGraph {
   /// An operator that is not read: a node of no ONNX operator, in place of those after the first
   /// `num_nodes`.
   void add_unsupported(const TfliteOperator& op, std::size_t num_nodes);
+  /// Output `index` of `op` is `value`, which has the axes of the file.
+  void define_from_file_order(const TfliteOperator& op, std::string_view value,
+                              std::size_t index = 0);
   /// The output of `op` is a constant: its input in another type, or in other dims.
   void define_constant(const TfliteOperator& op, std::size_t from, bool keeps_values);
   /// The output of `op` is a shape or computed from shapes.

@@ -127,34 +127,36 @@ void read_tflite_pool(TfliteGraph& graph, const TfliteOperator& op) {
   set_integers(node, "kernel_shape", {options.kernel_height(), options.kernel_width()});
 }
 
-void read_tflite_mean(TfliteGraph& graph, const TfliteOperator& op) {
-  const auto* options = graph.model().options_of<tfl::Reducer>(op, Options::REDUCER);
-  const std::size_t rank = graph.rank(graph.input(op, 0));
-  std::vector<std::int64_t> axes;
-  for (const std::int64_t axis : graph.integers(op, 1)) {
-    axes.push_back(TfliteGraph::axis_of(axis, rank));
-  }
-  OnnxNode& node =
-      graph.add(op, "ReduceMean", {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
-  set_integers(node, "axes", std::move(axes));
-  set_integer(node, "keepdims", options != nullptr && options->keeps_dims() ? 1 : 0);
-}
-
 /// ADD, SUB, MUL and DIV have the same first option.
 tfl::FusedActivation fused_activation(const TfliteGraph& graph, const TfliteOperator& op) {
   const auto type = op.code == Code::ADD   ? Options::ADD
                     : op.code == Code::SUB ? Options::SUB
                     : op.code == Code::MUL ? Options::MUL
-                                           : Options::DIV;
+                    : op.code == Code::DIV ? Options::DIV
+                                           : Options::NONE;
+  if (type == Options::NONE) return tfl::FusedActivation::NONE;
   const auto* options = graph.model().options_of<tfl::Arithmetic>(op, type);
   return options == nullptr ? tfl::FusedActivation::NONE : options->activation();
 }
 
+/// Operators with two operands by their names in ONNX.
+constexpr auto kPairOperators = std::to_array<std::pair<Code, std::string_view>>({
+    {Code::ADD, "Add"},
+    {Code::SUB, "Sub"},
+    {Code::MUL, "Mul"},
+    {Code::DIV, "Div"},
+    {Code::POW, "Pow"},
+    {Code::EQUAL, "Equal"},
+    {Code::LESS, "Less"},
+    {Code::LESS_EQUAL, "LessOrEqual"},
+    {Code::GREATER, "Greater"},
+    {Code::GREATER_EQUAL, "GreaterOrEqual"},
+});
+
 void read_tflite_arithmetic(TfliteGraph& graph, const TfliteOperator& op) {
-  const std::string_view onnx_op = op.code == Code::ADD   ? "Add"
-                                   : op.code == Code::SUB ? "Sub"
-                                   : op.code == Code::MUL ? "Mul"
-                                                          : "Div";
+  const auto* name = std::find_if(kPairOperators.begin(), kPairOperators.end(),
+                                  [&](const auto& entry) { return entry.first == op.code; });
+  const std::string_view onnx_op = name->second;
   const int a = graph.input(op, 0);
   const int b = graph.input(op, 1);
   if (graph.is_known(a) && graph.is_known(b)) {
@@ -180,20 +182,29 @@ void read_tflite_add_n(TfliteGraph& graph, const TfliteOperator& op) {
   }
 }
 
-/// Activations that ONNX has by another name. The slopes of a PRELU change values and no time.
+/// Functions of one element that ONNX has by another name.
 void read_tflite_activation(TfliteGraph& graph, const TfliteOperator& op) {
   constexpr auto kNames = std::to_array<std::pair<Code, std::string_view>>({
       {Code::RELU, "Relu"},
       {Code::LOGISTIC, "Sigmoid"},
       {Code::HARD_SWISH, "HardSwish"},
       {Code::LEAKY_RELU, "LeakyRelu"},
-      {Code::PRELU, "LeakyRelu"},
       {Code::TANH, "Tanh"},
       {Code::ELU, "Elu"},
+      {Code::GELU, "Gelu"},
+      {Code::EXP, "Exp"},
+      {Code::LOG, "Log"},
+      {Code::SQRT, "Sqrt"},
+      {Code::ABS, "Abs"},
+      {Code::NEG, "Neg"},
+      {Code::FLOOR, "Floor"},
+      {Code::CEIL, "Ceil"},
+      {Code::ROUND, "Round"},
+      {Code::SIN, "Sin"},
+      {Code::COS, "Cos"},
   });
   const auto* name = std::find_if(kNames.begin(), kNames.end(),
                                   [&](const auto& entry) { return entry.first == op.code; });
-  if (op.code == Code::PRELU) graph.constant_dims(op, 1);  // refuses computed slopes
   graph.add(op, name->second, {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
 }
 
@@ -204,17 +215,10 @@ void read_tflite_clip(TfliteGraph& graph, const TfliteOperator& op) {
       op.code == Code::RELU6 ? tfl::FusedActivation::RELU6 : tfl::FusedActivation::RELU_N1_TO_1);
 }
 
-/// The larger or smaller of a map and a constant is a Clip.
-void read_tflite_bound(TfliteGraph& graph, const TfliteOperator& op) {
-  const std::size_t constant = graph.is_constant(op, 0) ? 0 : 1;
-  if (!graph.is_constant(op, constant)) {
-    throw InputError("compares two computed maps; only a map and a constant are understood");
-  }
-  const std::string_view bound = graph.constant(op, constant, graph.constant_dims(op, constant));
-  std::vector<std::string_view> inputs = {graph.map(op, 1 - constant)};
-  if (op.code == Code::MINIMUM) inputs.emplace_back();  // no lower bound
-  inputs.push_back(bound);
-  graph.add(op, "Clip", std::move(inputs), {graph.name_of(graph.output(op))});
+/// A map, or a constant beside maps in their order of axes.
+std::string_view joined_input(TfliteGraph& graph, const TfliteOperator& op, std::size_t index) {
+  if (!graph.is_constant(op, index)) return graph.map(op, index);
+  return graph.constant(op, index, TfliteGraph::channels_first(graph.constant_dims(op, index)));
 }
 
 void read_tflite_concatenation(TfliteGraph& graph, const TfliteOperator& op) {
@@ -226,7 +230,7 @@ void read_tflite_concatenation(TfliteGraph& graph, const TfliteOperator& op) {
   }
   std::vector<std::string_view> inputs;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    inputs.push_back(is_known ? graph.raw(op, i) : graph.map(op, i));
+    inputs.push_back(is_known ? graph.raw(op, i) : joined_input(graph, op, i));
   }
   const int output = graph.output(op);
   if (is_known) {
@@ -235,42 +239,10 @@ void read_tflite_concatenation(TfliteGraph& graph, const TfliteOperator& op) {
                        axis);
   }
   const std::size_t rank = graph.rank(graph.input(op, 0));
-  const auto last = static_cast<std::int64_t>(rank) - 1;
-  if (rank > 1 && axis != -1 && axis != last) {
-    throw InputError(
-        fmt::format("joins along axis {} of {}; only channels, the last axis, are joined", axis,
-                    text_of(graph.tensor(graph.input(op, 0)).dims)));
-  }
   OnnxNode& node =
       graph.add_layer(op, "Concat", std::move(inputs),
                       options == nullptr ? tfl::FusedActivation::NONE : options->activation());
   set_integer(node, "axis", TfliteGraph::axis_of(axis, rank));
-}
-
-/// Zeros around a map, which the next window takes in.
-void read_tflite_pad(TfliteGraph& graph, const TfliteOperator& op) {
-  const std::size_t rank = graph.rank(graph.input(op, 0));
-  const Dims& dims = graph.constant_dims(op, 1);
-  if (rank != 4 || dims != Dims{4, 2}) {
-    throw InputError(fmt::format("has a table of {} for {} dimensions; expected 4 x 2 for a map",
-                                 text_of(dims), rank));
-  }
-  if (op.code == Code::PADV2) {
-    throw InputError("pads with a given value, only the zeros of PAD are known");
-  }
-  const std::vector<std::int64_t> table = graph.integers(op, 1);
-  if (table[0] != 0 || table[1] != 0 || table[6] != 0 || table[7] != 0) {
-    throw InputError(
-        "adds zeros to the batch or channels, which no layer here does; train the model with a "
-        "convolution of one tap there");
-  }
-  std::vector<std::int64_t> pads;
-  for (const std::size_t side : {0U, 1U}) {
-    for (const std::size_t axis : TfliteGraph::order_of(rank))
-      pads.push_back(table[2 * axis + side]);
-  }
-  OnnxNode& node = graph.add(op, "Pad", {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
-  set_integers(node, "pads", std::move(pads));
 }
 
 constexpr auto kTfliteLayerOperators = std::to_array<std::pair<Code, TfliteOperatorReader>>({
@@ -279,26 +251,37 @@ constexpr auto kTfliteLayerOperators = std::to_array<std::pair<Code, TfliteOpera
     {Code::FULLY_CONNECTED, read_tflite_dense},
     {Code::MAX_POOL_2D, read_tflite_pool},
     {Code::AVERAGE_POOL_2D, read_tflite_pool},
-    {Code::MEAN, read_tflite_mean},
     {Code::ADD, read_tflite_arithmetic},
     {Code::SUB, read_tflite_arithmetic},
     {Code::MUL, read_tflite_arithmetic},
     {Code::DIV, read_tflite_arithmetic},
+    {Code::POW, read_tflite_arithmetic},
+    {Code::EQUAL, read_tflite_arithmetic},
+    {Code::LESS, read_tflite_arithmetic},
+    {Code::LESS_EQUAL, read_tflite_arithmetic},
+    {Code::GREATER, read_tflite_arithmetic},
+    {Code::GREATER_EQUAL, read_tflite_arithmetic},
     {Code::ADD_N, read_tflite_add_n},
     {Code::RELU, read_tflite_activation},
     {Code::RELU6, read_tflite_clip},
     {Code::RELU_N1_TO_1, read_tflite_clip},
-    {Code::MAXIMUM, read_tflite_bound},
-    {Code::MINIMUM, read_tflite_bound},
     {Code::TANH, read_tflite_activation},
     {Code::ELU, read_tflite_activation},
     {Code::LOGISTIC, read_tflite_activation},
     {Code::HARD_SWISH, read_tflite_activation},
     {Code::LEAKY_RELU, read_tflite_activation},
-    {Code::PRELU, read_tflite_activation},
+    {Code::GELU, read_tflite_activation},
+    {Code::EXP, read_tflite_activation},
+    {Code::LOG, read_tflite_activation},
+    {Code::SQRT, read_tflite_activation},
+    {Code::ABS, read_tflite_activation},
+    {Code::NEG, read_tflite_activation},
+    {Code::FLOOR, read_tflite_activation},
+    {Code::CEIL, read_tflite_activation},
+    {Code::ROUND, read_tflite_activation},
+    {Code::SIN, read_tflite_activation},
+    {Code::COS, read_tflite_activation},
     {Code::CONCATENATION, read_tflite_concatenation},
-    {Code::PAD, read_tflite_pad},
-    {Code::PADV2, read_tflite_pad},
 });
 
 }  // namespace
@@ -312,13 +295,6 @@ TfliteOperatorReader find_tflite_layer_operator(tfl::BuiltinOperator code) {
 
 std::string_view tflite_advice(const TfliteOperator& op) {
   switch (op.code) {
-    case Code::TRANSPOSE_CONV:
-      return "transposed convolutions are not modelled; cut the model before this operator";
-    case Code::RESIZE_BILINEAR:
-    case Code::RESIZE_NEAREST_NEIGHBOR:
-      return "resizing is not modelled; cut the model before this operator";
-    case Code::BATCH_MATMUL:
-      return "products of two computed matrices, as in attention, are not modelled";
     case Code::LSTM:
     case Code::RNN:
     case Code::UNIDIRECTIONAL_SEQUENCE_LSTM:
@@ -335,22 +311,9 @@ std::string_view tflite_advice(const TfliteOperator& op) {
     case Code::READ_VARIABLE:
     case Code::ASSIGN_VARIABLE:
       return "control flow and variables are not modelled; convert a model without them";
-    case Code::DEPTH_TO_SPACE:
-    case Code::SPACE_TO_DEPTH:
     case Code::SPACE_TO_BATCH_ND:
     case Code::BATCH_TO_SPACE_ND:
-      return "moving pixels between rows, columns and channels is not modelled; cut the model "
-             "before "
-             "this operator";
-    case Code::RSQRT:
-    case Code::SQUARED_DIFFERENCE:
-    case Code::L2_NORMALIZATION:
-    case Code::LOCAL_RESPONSE_NORMALIZATION:
-      return "normalisation over computed values is not modelled; use batch normalisation, which "
-             "converters fold into convolutions";
-    case Code::GELU:
-    case Code::RELU_0_TO_1:
-      return "put another activation in its place";
+      return "images made of pixels are not modelled; use dilated convolutions";
     case Code::CUSTOM:
       if (op.custom_name == "edgetpu-custom-op" || op.custom_name == "ethos-u") {
         return "the model is compiled for one device and has no layers any more; give the file "

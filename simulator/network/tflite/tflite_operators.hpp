@@ -14,6 +14,7 @@ using TfliteOperatorReader = void (*)(TfliteGraph& graph, const TfliteOperator& 
 TfliteOperatorReader find_tflite_layer_operator(tfl::BuiltinOperator code);  // makes layers
 TfliteOperatorReader find_tflite_shape_operator(
     tfl::BuiltinOperator code);  // moves or computes shapes
+TfliteOperatorReader find_tflite_map_operator(const TfliteOperator& op);  // of today's models
 
 /// What to do about an operator that is not understood.
 std::string_view tflite_advice(const TfliteOperator& op);

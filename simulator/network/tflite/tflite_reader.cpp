@@ -114,21 +114,9 @@ class TfliteReader {
     }
   }
 
-  /// Maps reshaped to lists of boxes or classes, and operators that no layer has a counterpart for.
-  bool begins_tail(const TfliteOperator& op) const {
-    const int output = op.outputs.empty() ? -1 : op.outputs[0];
-    const int input = op.inputs.empty() ? -1 : op.inputs[0];
-    if (input < 0 || output < 0) return false;
+  /// Operators that select boxes or classes.
+  static bool begins_tail(const TfliteOperator& op) {
     switch (op.code) {
-      case Code::RESHAPE:
-      case Code::SQUEEZE:
-        return tensor(input).dims.size() >= 3 && tensor(output).dims.size() >= 3 &&
-               tensor(input).dims != tensor(output).dims;
-      case Code::TRANSPOSE:
-      case Code::SOFTMAX:
-      case Code::LOG_SOFTMAX:
-      case Code::ARG_MAX:
-      case Code::ARG_MIN:
       case Code::TOPK_V2:
       case Code::NON_MAX_SUPPRESSION_V4:
       case Code::NON_MAX_SUPPRESSION_V5:
@@ -250,6 +238,8 @@ class TfliteReader {
   void read_operator(const TfliteOperator& op, bool skip_unsupported) {
     const std::size_t num_nodes = graph_.num_nodes();
     try {
+      if (const TfliteOperatorReader write = find_tflite_map_operator(op); write != nullptr)
+        return write(graph_, op);
       for (const auto find : {find_tflite_layer_operator, find_tflite_shape_operator}) {
         if (const TfliteOperatorReader write = find(op.code); write != nullptr) {
           return write(graph_, op);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that move, select or reinterpret elements, and those that compute shapes.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/network/onnx/onnx_constant.hpp"
 #include "simulator/network/tflite/tflite_operators.hpp"
 
 namespace tilewake {
@@ -45,53 +47,85 @@ void read_tflite_cast(TfliteGraph& graph, const TfliteOperator& op) {
   set_integer(node, "to", static_cast<int>(is_whole ? OnnxType::kInt64 : OnnxType::kFloat));
 }
 
-/// Sizes are an input, an option, or computed.
+/// Whether a map's channels become two axes or one again, and nothing else changes.
+bool regroups_channels(const Dims& a, const Dims& b) {
+  const Dims& apart = a.size() == 5 ? a : b;
+  const Dims& map = a.size() == 5 ? b : a;
+  return apart.size() == 5 && map.size() == 4 &&
+         std::equal(map.begin(), map.begin() + 3, apart.begin());
+}
+
+/// Sizes are an input, an option, or computed. Elements keep the order of the file.
 void read_tflite_reshape(TfliteGraph& graph, const TfliteOperator& op) {
   if (graph.is_constant(op, 0)) return graph.define_constant(op, 0, /*keeps_values=*/true);
-  const std::string_view from = graph.name_of(graph.input(op, 0));
+  const int output = graph.output(op);
+  const Dims& before = graph.tensor(graph.input(op, 0)).dims;
+  const Dims& after = graph.tensor(output).dims;
+  if (regroups_channels(before, after)) {
+    OnnxNode& node = add_view(graph, op, "Reshape", {graph.map(op, 0)});
+    Dims sizes = TfliteGraph::channels_first(after);
+    sizes[0] = 0;  // keeps the batch
+    return set_integers(node, "shape", std::move(sizes));
+  }
+  const bool is_shape = reads_shape(graph, op);
+  const std::string_view from = graph.in_file_order(op, 0);
+  if (is_shape) graph.define_shape_value(output);
+  const std::string_view to = is_shape ? graph.name_of(output) : graph.new_name(output);
   const auto* options = graph.model().options_of<tfl::Reshape>(op, Options::RESHAPE);
-  Dims sizes;
   if (TfliteGraph::has_input(op, 1) && !graph.is_constant(op, 1)) {
     const std::string_view computed = graph.name_of(graph.input(op, 1));
-    const std::size_t rank = graph.rank(graph.output(op));
-    const std::string_view ordered = graph.new_name(graph.output(op));
-    const std::vector<std::size_t> order = TfliteGraph::order_of(rank);
-    const std::string_view indices = graph.new_integers({order.begin(), order.end()});
-    graph.add(op, "Gather", {computed, indices}, {ordered});
-    set_integer(add_view(graph, op, "Reshape", {from, ordered}), "allowzero", 1);
-    return;
-  }
-  if (TfliteGraph::has_input(op, 1)) {
-    sizes = graph.integers(op, 1);
-  } else if (options != nullptr && options->shape() != nullptr) {
-    if (options->shape()->size() > kMaxTensorRank) throw InputError("has too many sizes");
-    sizes.assign(options->shape()->begin(), options->shape()->end());
+    set_integer(graph.add(op, "Reshape", {from, computed}, {to}), "allowzero", 1);
   } else {
-    sizes = graph.tensor(graph.output(op)).dims;
+    Dims sizes;
+    if (TfliteGraph::has_input(op, 1)) {
+      sizes = graph.integers(op, 1);
+    } else if (options != nullptr && options->shape() != nullptr) {
+      if (options->shape()->size() > kMaxTensorRank) throw InputError("has too many sizes");
+      sizes.assign(options->shape()->begin(), options->shape()->end());
+    } else {
+      sizes = graph.tensor(output).dims;
+    }
+    if (sizes.size() > kMaxTensorRank) throw InputError("has too many sizes");
+    OnnxNode& node = graph.add(op, "Reshape", {from}, {to});
+    set_integer(node, "allowzero", 1);
+    set_integers(node, "shape", std::move(sizes));
   }
-  if (sizes.size() > kMaxTensorRank) throw InputError("has too many sizes");
-  OnnxNode& node = add_view(graph, op, "Reshape", {from});
-  set_integer(node, "allowzero", 1);
-  set_integers(node, "shape", TfliteGraph::channels_first(sizes));
+  if (!is_shape) graph.define_from_file_order(op, to);
+}
+
+/// A node on the axes of the file.
+OnnxNode& add_in_file_order(TfliteGraph& graph, const TfliteOperator& op, std::string_view onnx_op,
+                            std::string_view from, std::string_view& result) {
+  const int output = graph.output(op);
+  const bool is_shape = reads_shape(graph, op);
+  if (is_shape) graph.define_shape_value(output);
+  result = is_shape ? graph.name_of(output) : graph.new_name(output);
+  return graph.add(op, onnx_op, {from}, {result});
 }
 
 void read_tflite_squeeze(TfliteGraph& graph, const TfliteOperator& op) {
   const auto* options = graph.model().options_of<tfl::Squeeze>(op, Options::SQUEEZE);
   const std::size_t rank = graph.rank(graph.input(op, 0));
-  OnnxNode& node = add_view(graph, op, "Squeeze", {graph.raw(op, 0)});
-  if (options == nullptr || options->axes() == nullptr || options->axes()->size() == 0) return;
-  if (options->axes()->size() > kMaxTensorRank) throw InputError("has too many axes");
-  std::vector<std::int64_t> axes;
-  for (const int axis : *options->axes()) axes.push_back(TfliteGraph::axis_of(axis, rank));
-  set_integers(node, "axes", std::move(axes));
+  std::string_view result;
+  OnnxNode& node = add_in_file_order(graph, op, "Squeeze", graph.in_file_order(op, 0), result);
+  if (options != nullptr && options->axes() != nullptr && options->axes()->size() > 0) {
+    if (options->axes()->size() > kMaxTensorRank) throw InputError("has too many axes");
+    std::vector<std::int64_t> axes;
+    for (const int axis : *options->axes())
+      axes.push_back(static_cast<std::int64_t>(axis_of(axis, rank)));
+    set_integers(node, "axes", std::move(axes));
+  }
+  if (!reads_shape(graph, op)) graph.define_from_file_order(op, result);
 }
 
 void read_tflite_expand_dims(TfliteGraph& graph, const TfliteOperator& op) {
   const std::vector<std::int64_t> axis = graph.integers(op, 1);
   if (axis.size() != 1) throw InputError("must have one axis");
   const std::size_t rank = graph.rank(graph.input(op, 0)) + 1;
-  OnnxNode& node = add_view(graph, op, "Unsqueeze", {graph.raw(op, 0)});
-  set_integers(node, "axes", {TfliteGraph::axis_of(axis[0], rank)});
+  std::string_view result;
+  OnnxNode& node = add_in_file_order(graph, op, "Unsqueeze", graph.in_file_order(op, 0), result);
+  set_integers(node, "axes", {static_cast<std::int64_t>(axis_of(axis[0], rank))});
+  if (!reads_shape(graph, op)) graph.define_from_file_order(op, result);
 }
 
 void read_tflite_transpose(TfliteGraph& graph, const TfliteOperator& op) {
@@ -120,31 +154,26 @@ void read_tflite_shape(TfliteGraph& graph, const TfliteOperator& op) {
 }
 
 void read_tflite_gather(TfliteGraph& graph, const TfliteOperator& op) {
-  if (!reads_shape(graph, op)) {
-    throw InputError("picks elements of a computed map by index, which is not modelled");
-  }
   const auto* options = graph.model().options_of<tfl::Gather>(op, Options::GATHER);
-  OnnxNode& node = add_view(graph, op, "Gather", {graph.raw(op, 0), graph.raw(op, 1)});
-  set_integer(node, "axis", options == nullptr ? 0 : options->axis());
+  const std::int64_t axis = options == nullptr ? 0 : options->axis();
+  const bool is_shape = reads_shape(graph, op) && graph.is_known(graph.input(op, 1));
+  const int output = graph.output(op);
+  if (is_shape) graph.define_shape_value(output);
+  const std::string_view from = graph.in_file_order(op, 0);
+  const std::string_view indices = graph.in_file_order(op, 1);
+  const std::string_view to = is_shape ? graph.name_of(output) : graph.new_name(output);
+  set_integer(graph.add(op, "Gather", {from, indices}, {to}), "axis", axis);
+  if (!is_shape) graph.define_from_file_order(op, to);
 }
 
-/// Sizes to a list of sizes.
-void read_tflite_pack(TfliteGraph& graph, const TfliteOperator& op) {
-  const auto* options = graph.model().options_of<tfl::Pack>(op, Options::PACK);
-  std::vector<std::string_view> parts;
-  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    const int from = graph.input(op, i);
-    if (!graph.is_known(from) || graph.rank(from) > 0 ||
-        (options != nullptr && options->axis() != 0)) {
-      throw InputError("stacks feature maps, which is not modelled; only sizes are stacked");
-    }
-    const std::string_view part = graph.new_name(graph.output(op));
-    set_integers(graph.add(op, "Unsqueeze", {graph.raw(op, i)}, {part}), "axes", {0});
-    parts.push_back(part);
-  }
-  graph.define_shape_value(graph.output(op));
-  set_integer(graph.add(op, "Concat", std::move(parts), {graph.name_of(graph.output(op))}), "axis",
-              0);
+/// Rows of a table, picked by numbers.
+void read_tflite_embedding(TfliteGraph& graph, const TfliteOperator& op) {
+  const int output = graph.output(op);
+  const std::string_view rows = graph.new_name(output);
+  set_integer(
+      graph.add(op, "Gather", {graph.in_file_order(op, 1), graph.in_file_order(op, 0)}, {rows}),
+      "axis", 0);
+  graph.define_from_file_order(op, rows);
 }
 
 void read_tflite_strided_slice(TfliteGraph& graph, const TfliteOperator& op) {
@@ -164,11 +193,15 @@ void read_tflite_strided_slice(TfliteGraph& graph, const TfliteOperator& op) {
   if (begins.size() > rank || ends.size() != begins.size() || steps.size() != begins.size()) {
     throw InputError("must have as many ends and strides as begins, at most one an axis");
   }
+  // Axes that are left out change the order of the others: such a piece has that of the file.
+  const bool is_shape = reads_shape(graph, op);
+  const bool is_in_file_order = shrinks != 0 || is_shape;
   std::vector<std::int64_t> axes;
   std::vector<std::int64_t> shrunk;
   for (std::size_t i = 0; i < begins.size(); ++i) {
     const std::uint32_t bit = 1U << i;
-    axes.push_back(TfliteGraph::axis_of(static_cast<std::int64_t>(i), rank));
+    const auto axis = static_cast<std::int64_t>(i);
+    axes.push_back(is_in_file_order ? axis : TfliteGraph::axis_of(axis, rank));
     if ((shrinks & bit) != 0) {
       shrunk.push_back(axes.back());
       ends[i] = begins[i] == -1 ? kUpToEnd : begins[i] + 1;
@@ -179,17 +212,19 @@ void read_tflite_strided_slice(TfliteGraph& graph, const TfliteOperator& op) {
     if ((mask(&tfl::StridedSlice::end_mask) & bit) != 0) ends[i] = kUpToEnd;
   }
   const int output = graph.output(op);
+  const std::string_view from = is_in_file_order ? graph.in_file_order(op, 0) : graph.raw(op, 0);
   const std::string_view given = graph.name_of(output);
   const std::string_view piece = shrunk.empty() ? given : graph.new_name(output);
-  if (reads_shape(graph, op)) graph.define_shape_value(output);
-  OnnxNode& node = graph.add(op, "Slice", {graph.raw(op, 0)}, {piece});
+  if (is_shape) graph.define_shape_value(output);
+  OnnxNode& node = graph.add(op, "Slice", {from}, {piece});
   set_integers(node, "starts", std::move(begins));
   set_integers(node, "ends", std::move(ends));
   set_integers(node, "axes", std::move(axes));
   set_integers(node, "steps", std::move(steps));
-  if (!shrunk.empty()) {
-    set_integers(graph.add(op, "Squeeze", {piece}, {given}), "axes", std::move(shrunk));
-  }
+  if (shrunk.empty()) return;
+  const std::string_view squeezed = is_shape ? given : graph.new_name(output);
+  set_integers(graph.add(op, "Squeeze", {piece}, {squeezed}), "axes", std::move(shrunk));
+  if (!is_shape) graph.define_from_file_order(op, squeezed);
 }
 
 void read_tflite_slice(TfliteGraph& graph, const TfliteOperator& op) {
@@ -229,9 +264,24 @@ void read_tflite_split(TfliteGraph& graph, const TfliteOperator& op) {
   if (!is_equal) set_integers(node, "split", std::move(sizes));
 }
 
-/// At the end of a network they pick a class and are left out.
+/// The place of the largest or smallest element along an axis, which is left out.
+void read_tflite_arg_max(TfliteGraph& graph, const TfliteOperator& op) {
+  const std::vector<std::int64_t> axis = graph.integers(op, 1);
+  if (axis.size() != 1) throw InputError("must have one axis");
+  graph.map(op, 0);  // refuses a constant
+  const std::string_view from = graph.in_file_order(op, 0);
+  const std::string_view place = graph.new_name(graph.output(op));
+  OnnxNode& node = graph.add(op, op.code == Code::ARG_MAX ? "ArgMax" : "ArgMin", {from}, {place});
+  set_integer(node, "axis", axis[0]);
+  set_integer(node, "keepdims", 0);
+  graph.define_from_file_order(op, place);
+}
+
+/// Over the last axis.
 void read_tflite_softmax(TfliteGraph& graph, const TfliteOperator& op) {
-  graph.add(op, "Softmax", {graph.map(op, 0)}, {graph.name_of(graph.output(op))});
+  const std::size_t rank = graph.rank(graph.input(op, 0));
+  set_integer(graph.add(op, "Softmax", {graph.map(op, 0)}, {graph.name_of(graph.output(op))}),
+              "axis", TfliteGraph::axis_of(-1, rank));
 }
 
 constexpr auto kTfliteShapeOperators = std::to_array<std::pair<Code, TfliteOperatorReader>>({
@@ -245,15 +295,15 @@ constexpr auto kTfliteShapeOperators = std::to_array<std::pair<Code, TfliteOpera
     {Code::TRANSPOSE, read_tflite_transpose},
     {Code::SHAPE, read_tflite_shape},
     {Code::GATHER, read_tflite_gather},
-    {Code::PACK, read_tflite_pack},
+    {Code::EMBEDDING_LOOKUP, read_tflite_embedding},
     {Code::STRIDED_SLICE, read_tflite_strided_slice},
     {Code::SLICE, read_tflite_slice},
     {Code::SPLIT, read_tflite_split},
     {Code::SPLIT_V, read_tflite_split},
     {Code::SOFTMAX, read_tflite_softmax},
     {Code::LOG_SOFTMAX, read_tflite_softmax},
-    {Code::ARG_MAX, read_tflite_softmax},
-    {Code::ARG_MIN, read_tflite_softmax},
+    {Code::ARG_MAX, read_tflite_arg_max},
+    {Code::ARG_MIN, read_tflite_arg_max},
 });
 
 }  // namespace

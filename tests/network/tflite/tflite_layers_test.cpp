@@ -70,8 +70,10 @@ TEST(TfliteLayers, AreThoseOfTheSameNetworkFromOnnx) {
   EXPECT_EQ(tflite_network().layers(), onnx_network().layers());
 }
 
-TEST(TfliteLayers, ASoftmaxAtTheEndIsLeftOutWithOneWarning) {
-  EXPECT_EQ(tflite_network().read().warnings.size(), 1U);
+TEST(TfliteLayers, ASoftmaxAtTheEndIsALayer) {
+  const OnnxNetwork result = tflite_network().read();
+  EXPECT_EQ(result.network.layers.back().op, Op::kSoftmax);
+  EXPECT_TRUE(result.warnings.empty());
 }
 
 struct Side {
@@ -121,6 +123,8 @@ TEST(TfliteLayers, FusedActivationsGoToTheirLayer) {
   EXPECT_EQ(activation(Fused::NONE), Activation::kNone);
   EXPECT_EQ(activation(Fused::RELU), Activation::kRelu);
   EXPECT_EQ(activation(Fused::RELU6), Activation::kRelu6);
+  EXPECT_EQ(activation(Fused::RELU_N1_TO_1), Activation::kClip);
+  EXPECT_EQ(activation(Fused::TANH), Activation::kTanh);
 }
 
 TEST(TfliteLayers, ActivationOperatorsGoToTheLayerBefore) {
@@ -141,7 +145,11 @@ TEST(TfliteLayers, ActivationOperatorsGoToTheLayerBefore) {
   EXPECT_EQ(activation(Code::LOGISTIC), Activation::kSigmoid);
   EXPECT_EQ(activation(Code::HARD_SWISH), Activation::kHswish);
   EXPECT_EQ(activation(Code::LEAKY_RELU), Activation::kLeakyRelu);
-  EXPECT_EQ(activation(Code::PRELU), Activation::kLeakyRelu);
+  EXPECT_EQ(activation(Code::PRELU), Activation::kPrelu);
+  EXPECT_EQ(activation(Code::TANH), Activation::kTanh);
+  EXPECT_EQ(activation(Code::ELU), Activation::kElu);
+  EXPECT_EQ(activation(Code::GELU), Activation::kGelu);
+  EXPECT_EQ(activation(Code::EXP), Activation::kExp);
 }
 
 TEST(TfliteLayers, SwishAndHardSwishAreFoundInTheirParts) {
