@@ -135,6 +135,9 @@ void read_host(OnnxValues& values, const OnnxNode& node) {
   std::vector<OnnxValue> maps;
   for (const auto* names : {&node.inputs, &node.captured}) {
     OnnxNode reader;
+    reader.name = node.name;
+    reader.op = node.op;
+    reader.outputs = node.outputs;
     reader.inputs = *names;
     for (std::size_t i = 0; i < names->size(); ++i) {
       if (!OnnxValues::has_input(reader, i) || values.is_constant(reader, i)) continue;
