@@ -150,9 +150,9 @@ class Designer : public LayerDesigner {
   void text_and_audio() {
     start(8, 256, 20);
     for (std::int64_t i = dice_.between(3, 7); i > 0; --i) {
-      if (dice_.chance(40)) {
+      if (dice_.chance(25)) {
         unequal_strides();
-      } else if (dice_.chance(70)) {
+      } else if (dice_.chance(85)) {
         move_or_reduce();
       } else {
         any_step();
@@ -199,15 +199,16 @@ constexpr Family kClassification[] = {
 
 // Of a machine that runs all ops: some classification networks are replaced.
 constexpr Family kAllOps[] = {
-    &Designer::operators,     &Designer::single_block, &Designer::mbconv_stages,
-    &Designer::residuals,     &Designer::forks,        &Designer::segmentation,
-    &Designer::operators,     &Designer::transformers, &Designer::stems,
-    &Designer::mbconv_stages, &Designer::classifier,   &Designer::convblock_stages,
-    &Designer::plain,         &Designer::single_block, &Designer::grouped_and_dilated,
-    &Designer::normed,        &Designer::residuals,    &Designer::whole,
-    &Designer::operators,     &Designer::single_block, &Designer::text_and_audio,
-    &Designer::mbconv_stages, &Designer::plain,        &Designer::whole,
-    &Designer::segmentation,  &Designer::forks,        &Designer::transformers,
+    &Designer::operators,      &Designer::single_block, &Designer::mbconv_stages,
+    &Designer::residuals,      &Designer::forks,        &Designer::segmentation,
+    &Designer::operators,      &Designer::transformers, &Designer::stems,
+    &Designer::mbconv_stages,  &Designer::classifier,   &Designer::convblock_stages,
+    &Designer::plain,          &Designer::single_block, &Designer::grouped_and_dilated,
+    &Designer::normed,         &Designer::residuals,    &Designer::whole,
+    &Designer::operators,      &Designer::single_block, &Designer::text_and_audio,
+    &Designer::mbconv_stages,  &Designer::plain,        &Designer::whole,
+    &Designer::segmentation,   &Designer::forks,        &Designer::transformers,
+    &Designer::text_and_audio,
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -59,9 +60,17 @@ std::map<std::string, std::vector<Row>> documented_keys() {
   return tables_in(read_file(source_path("hw_configs/README.md")));
 }
 
-/// A shipped machine with all keys, including those of its preset.
-MidapYaml resolved(const std::string& machine) {
-  return MidapYaml(hardware_yaml(shipped_machine(machine)));
+/// A shipped machine with all keys, including those of its preset, and those that are written only
+/// if they differ from their defaults.
+MidapYaml resolved(const std::string& name) {
+  HardwareConfig machine = shipped_machine(name);
+  if (auto* systolic = std::get_if<SystolicConfig>(&machine.core)) {
+    systolic->activation_operations.linear = 1;
+  } else if (auto* vector = std::get_if<VectorConfig>(&machine.core)) {
+    vector->activation_operations.linear = 1;
+    vector->relative_speed.grouped_conv2d = 2.0;
+  }
+  return MidapYaml(hardware_yaml(machine));
 }
 
 // The tables below the first show a section each: the core of a kind, or a DRAM model.
