@@ -108,7 +108,8 @@ void read_clip(OnnxValues& values, const OnnxNode& node) {
 /// Slopes of every channel.
 void read_prelu(OnnxValues& values, const OnnxNode& node) {
   values.constant(node, 1);  // refuses computed slopes
-  const bool is_one = values.constant(node, 1).is_scalar();
+  const Dims dims = values.dims(node, 0);
+  const bool is_one = values.constant(node, 1).is_scalar() && dims.size() > 1 && dims[1] > 1;
   values.define_step(node, 0,
                      activation_step(is_one ? Activation::kLeakyRelu : Activation::kPrelu));
 }

@@ -16,6 +16,7 @@
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/limits.hpp"
 #include "simulator/network/onnx/onnx_constant.hpp"
+#include "simulator/network/onnx/onnx_hints.hpp"
 
 namespace tilewake {
 namespace {
@@ -78,7 +79,8 @@ class InputBinder {
  public:
   InputBinder(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
               const std::unordered_map<std::string_view, int>& num_uses)
-      : outputs_(model.outputs.begin(), model.outputs.end()) {
+      : is_ours_(model.producer == kOnnxProducer),
+        outputs_(model.outputs.begin(), model.outputs.end()) {
     std::unordered_set<std::string_view> given;  // old models list their weights as inputs, too
     for (const OnnxTensor& tensor : model.initializers) given.insert(tensor.name);
     for (const OnnxInput& input : model.inputs) {
@@ -165,7 +167,8 @@ class InputBinder {
     if (rank > 1 && (has_batch || bound.dims[0] == batch)) bound.dims[0] = 1;
     try {
       std::tie(bound.dims, bound.layout) = map_of_dims(std::move(bound.dims));
-      if (is_channels_last(input, bound.dims)) bound.layout = OnnxInputLayout::kChannelsLast;
+      if (!is_ours_ && is_channels_last(input, bound.dims))
+        bound.layout = OnnxInputLayout::kChannelsLast;
       if (rank == 3 && is_sequence_of_channels(input)) bound.layout = OnnxInputLayout::kAudio;
     } catch (const InputError& e) {
       throw InputError(fmt::format("input {}: {}", quoted(input.name), e.what()));
@@ -274,6 +277,7 @@ class InputBinder {
                                   kChannelsFirst.end();
   }
 
+  bool is_ours_;  // whose inputs are N x C x H x W
   std::unordered_set<std::string_view> outputs_;
   std::vector<const OnnxInput*> inputs_;
   std::unordered_map<std::string_view, std::vector<Reader>> readers_;
