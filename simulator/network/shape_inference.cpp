@@ -152,6 +152,9 @@ void infer_matmul(Layer& layer, const std::vector<Shape>& inputs) {
   check_groups(layer);
   const Shape& b = inputs[1];
   const std::int64_t pixels = b.height * b.width;
+  // Of one product and one output, a group is the same either way.
+  if (pixels == 1 && layer.depth() == 1 && b.channels == layer.ifm.channels)
+    layer.transposed = false;
   std::int64_t outputs = 0;  // of a group
   if (layer.transposed) {
     check(b.channels == layer.ifm.channels, "inputs",
