@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "simulator/network/block_expansion.hpp"
+#include "simulator/network/limits.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/network/op_names.hpp"
 #include "tests/support/random.hpp"
@@ -122,6 +124,8 @@ class RandomNetwork {
 
   void add_dense() {
     Layer layer = layer_of(Op::kFullyConnected, {any_input()});
+    const Shape& map = builder_.shape_of(layer.inputs[0]);
+    if (std::max(map.height, map.width) > kMaxKernel) return;  // in ONNX a window of the whole map
     layer.ofm.channels = random_.between(1, 64);
     builder_.add(std::move(layer));  // an output of the network; nothing follows a 1x1 map here
   }
@@ -293,7 +297,8 @@ class RandomNetwork {
     const Shape operand = transposed
                               ? Shape{map.channels, random_.between(1, 5), random_.between(1, 5)}
                               : Shape{groups * random_.between(1, 9), map.channels / groups, 1};
-    const int b = builder_.add(source_of(Op::kInput, operand));
+    const int source = builder_.add(source_of(Op::kInput, operand));
+    const int b = builder_.add(layer_of(Op::kMaxPool, {source}));  // not reshaped at once
     Layer layer = layer_of(Op::kMatmul, {input, b});
     layer.groups = groups;
     layer.transposed = transposed;
@@ -305,7 +310,8 @@ class RandomNetwork {
     if (random_.one_in(2)) small.height = 1;
     if (random_.one_in(2)) small.width = 1;
     if (random_.one_in(2)) small.channels = map.channels % 2 == 0 ? map.channels / 2 : 1;
-    const int operand = builder_.add(source_of(Op::kInput, small));
+    const int source = builder_.add(source_of(Op::kInput, small));
+    const int operand = builder_.add(layer_of(Op::kMaxPool, {source}));  // not reshaped at once
     std::vector<int> inputs = {input, operand};
     if (random_.one_in(2)) std::swap(inputs[0], inputs[1]);
     keep(builder_.add(layer_of(

@@ -17,7 +17,8 @@ namespace {
 float resize_scale(std::int64_t in, std::int64_t out) {
   float scale = static_cast<float>(out) / static_cast<float>(in);
   const auto resized = [&] {
-    return static_cast<std::int64_t>(std::floor(static_cast<float>(in) * scale));
+    return static_cast<std::int64_t>(
+        std::floor(static_cast<double>(in) * static_cast<double>(scale)));
   };
   while (resized() < out) scale = std::nextafter(scale, std::numeric_limits<float>::infinity());
   return scale;
