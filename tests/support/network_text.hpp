@@ -12,28 +12,31 @@
 namespace tilewake {
 
 /// Every field of a layer on one line, so that two networks are equal when their texts are and a
-/// failed comparison shows the difference.
+/// failed comparison shows the difference. What only some ops have is left out at its default.
 inline std::string text_of(const Layer& layer) {
   const auto shape = [](const Shape& s) {
     return fmt::format("{}x{}x{}", s.channels, s.height, s.width);
   };
+  const auto steps = [](const Steps& s) {
+    return s.are_equal() ? fmt::format("{}", s.height) : fmt::format("{}x{}", s.height, s.width);
+  };
   const Padding& p = layer.padding;
   const std::string from =
       layer.first_channel == 0 ? "" : fmt::format(" from {}", layer.first_channel);
-  return fmt::format(
-      "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {}x{} dilation {}x{} "
-      "groups {}{} padding {} {} {} {} bias {} transposed {} axis {} extent {} view {} order {} "
-      "weights of {}\n",
+  std::string text = fmt::format(
+      "{} [{}] {} {} inputs {} ifm {} ofm {} kernel {}x{} stride {} dilation {} "
+      "groups {}{} padding {} {} {} {} bias {}",
       layer.name, layer.block, to_string(layer.op), to_string(layer.activation), layer.inputs,
       shape(layer.ifm), shape(layer.ofm), layer.kernel_height, layer.kernel_width,
-      layer.stride.height, layer.stride.width, layer.dilation.height, layer.dilation.width,
-      layer.groups, from, p.top, p.left, p.bottom, p.right, layer.bias, layer.transposed,
-      to_string(layer.axis), layer.extent, layer.view, layer.order, layer.weights_of);
+      steps(layer.stride), steps(layer.dilation), layer.groups, from, p.top, p.left, p.bottom,
+      p.right, layer.bias);
+  if (layer.transposed) text += " transposed";
+  if (layer.axis != Axis::kChannels) text += fmt::format(" axis {}", to_string(layer.axis));
+  if (layer.extent != 1) text += fmt::format(" extent {}", layer.extent);
+  if (!layer.view.empty()) text += fmt::format(" view {} order {}", layer.view, layer.order);
+  if (layer.weights_of >= 0) text += fmt::format(" weights of {}", layer.weights_of);
+  return text + "\n";
 }
-
-/// The end of a layer's text where it has nothing but a window, groups and a bias.
-inline const std::string kNothingElse =
-    " transposed false axis channels extent 1 view [] order [] weights of -1\n";
 
 inline std::string text_of(const Network& network) {
   std::string text = fmt::format("{} {}x{}x{}\n", network.name, network.input.channels,
