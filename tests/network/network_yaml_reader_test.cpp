@@ -90,8 +90,7 @@ TEST(NetworkReaderTest, DefaultsAreStrideOneSamePaddingBiasAndNoActivation) {
   const Network network = parse({"name: c, op: conv2d, out_channels: 4, kernel: 3"});
   EXPECT_EQ(text_of(network.layers[0]),
             "c [] conv2d none inputs [-1] ifm 8x16x12 ofm 4x16x12 kernel 3x3 stride 1 dilation "
-            "1 groups 1 padding 1 1 1 1 bias true" +
-                kNothingElse);
+            "1 groups 1 padding 1 1 1 1 bias true\n");
 }
 
 TEST(NetworkReaderTest, EveryKeyOfALayerReachesIt) {
@@ -101,8 +100,7 @@ TEST(NetworkReaderTest, EveryKeyOfALayerReachesIt) {
              "activation: leaky_relu"});
   EXPECT_EQ(text_of(network.layers[0]),
             "c [stem] conv2d leaky_relu inputs [-1] ifm 8x16x12 ofm 4x8x6 kernel 1x3 stride 2 "
-            "dilation 1x2 groups 2 padding 0 1 -1 2 bias false" +
-                kNothingElse);
+            "dilation 1x2 groups 2 padding 0 1 -1 2 bias false\n");
 }
 
 TEST(NetworkReaderTest, InputsDefaultToThePreviousEntry) {

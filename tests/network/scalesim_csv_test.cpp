@@ -38,13 +38,11 @@ TEST(ScalesimCsv, EveryLayerIsANetworkThatReadsItsOwnMap) {
   EXPECT_EQ(text_of(networks[0]),
             "alex net/Conv1 3x227x227\n"
             "Conv1 [] conv2d none inputs [-1] ifm 3x227x227 ofm 96x55x55 kernel 11x11 stride 4 "
-            "dilation 1 groups 1 padding 0 0 0 0 bias false" +
-                kNothingElse);
+            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
   EXPECT_EQ(text_of(networks[1]),
             "alex net/FC 8 4096x1x1\n"
             "FC 8 [] conv2d none inputs [-1] ifm 4096x1x1 ofm 1000x1x1 kernel 1x1 stride 1 "
-            "dilation 1 groups 1 padding 0 0 0 0 bias false" +
-                kNothingElse);
+            "dilation 1 groups 1 padding 0 0 0 0 bias false\n");
 }
 
 TEST(ScalesimCsv, AColumnCanBeTheBatch) {
