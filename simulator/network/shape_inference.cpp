@@ -13,7 +13,7 @@
 namespace tilewake {
 namespace {
 
-std::string text_of(const Shape& shape) {
+std::string shape_text(const Shape& shape) {
   return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
 }
 
@@ -141,8 +141,8 @@ void infer_elementwise(Layer& layer, const std::vector<Shape>& inputs) {
   const Shape& large = inputs[is_first ? 0 : 1];
   const Shape& small = inputs[is_first ? 1 : 0];
   check(broadcasts_to(small, large), "inputs",
-        fmt::format("shapes {} and {} differ (sizes of one may be 1)", text_of(inputs[0]),
-                    text_of(inputs[1])));
+        fmt::format("shapes {} and {} differ (sizes of one may be 1)", shape_text(inputs[0]),
+                    shape_text(inputs[1])));
   layer.ifm = large;
   layer.ofm = large;
 }
@@ -165,7 +165,7 @@ void infer_matmul(Layer& layer, const std::vector<Shape>& inputs) {
     check(pixels == layer.depth() && b.channels % layer.groups == 0, "inputs",
           fmt::format("the second operand must have {} pixels and channels that {} groups divide, "
                       "and is {}",
-                      layer.depth(), layer.groups, text_of(b)));
+                      layer.depth(), layer.groups, shape_text(b)));
     outputs = b.channels / layer.groups;
   }
   check(outputs <= kMaxDimension / layer.groups, "inputs",
@@ -188,8 +188,8 @@ void infer_concat(Layer& layer, const std::vector<Shape>& inputs) {
     sum += joined(others);
     joined(others) = 0;
     check(others == layer.ofm, "inputs",
-          fmt::format("shapes {} and {} differ in more than {}", text_of(inputs[0]), text_of(input),
-                      to_string(layer.axis)));
+          fmt::format("shapes {} and {} differ in more than {}", shape_text(inputs[0]),
+                      shape_text(input), to_string(layer.axis)));
   }
   joined(layer.ofm) = sum;
 }
@@ -224,7 +224,7 @@ void check_reduction(const Layer& layer) {
   check(to.channels >= 1 && from.channels % to.channels == 0, "out_channels",
         fmt::format("must divide the {} input channels, not {}", from.channels, to.channels));
   check((to.height == from.height || to.height == 1) && (to.width == from.width || to.width == 1),
-        "out_size", fmt::format("sizes must be 1 or those of the input {}", text_of(from)));
+        "out_size", fmt::format("sizes must be 1 or those of the input {}", shape_text(from)));
 }
 
 void check_slice_axis(const char* key, std::int64_t first, std::int64_t count, std::int64_t step,
@@ -286,7 +286,7 @@ void check_transpose(const Layer& layer) {
   for (const std::int64_t size : {layer.ofm.channels, layer.ofm.height, layer.ofm.width})
     check_range(size, kMaxDimension, "out_size");
   check(layer.ofm.num_elements() == product, "out_size",
-        fmt::format("an output of {} is not as large as the input", text_of(layer.ofm)));
+        fmt::format("an output of {} is not as large as the input", shape_text(layer.ofm)));
 }
 
 void infer_block_move(Layer& layer) {
@@ -299,7 +299,7 @@ void infer_block_move(Layer& layer) {
     layer.ofm = {in.channels / (side * side), in.height * side, in.width * side};
   } else {
     check(in.height % side == 0 && in.width % side == 0, "extent",
-          fmt::format("blocks of {} x {} do not divide a map of {}", side, side, text_of(in)));
+          fmt::format("blocks of {} x {} do not divide a map of {}", side, side, shape_text(in)));
     layer.ofm = {in.channels * side * side, in.height / side, in.width / side};
   }
 }
@@ -317,10 +317,10 @@ void check_sizes(const Layer& layer) {
   const Shape& ofm = layer.ofm;
   for (const std::int64_t size : {ofm.channels, ofm.height, ofm.width}) {
     check(size >= 1 && size <= kMaxDimension, "",
-          fmt::format("output of {} exceeds {} in one dimension", text_of(ofm), kMaxDimension));
+          fmt::format("output of {} exceeds {} in one dimension", shape_text(ofm), kMaxDimension));
   }
   check(ofm.num_elements() <= kMaxFeatureMap, "",
-        fmt::format("output of {} has more than {} elements", text_of(ofm), kMaxFeatureMap));
+        fmt::format("output of {} has more than {} elements", shape_text(ofm), kMaxFeatureMap));
   // No factor exceeds 2^32 and no product 2^62 (kernels: 2^10 each, channels: 2^20, maps: 2^32).
   check(layer.weight_bytes() <= kMaxWeights, "",
         fmt::format("has {} weights, more than {}", layer.weight_bytes(), kMaxWeights));
