@@ -185,6 +185,45 @@ TEST(TiledMapperTest, EveryLayerIsComputedOnceOrFused) {
   }
 }
 
+TEST(TiledMapperTest, TransposeThatMovesNothingCostsNothing) {
+  const auto program_of = [](bool transposes) {
+    NetworkBuilder builder("n", {8, 4, 4});
+    const auto add = [&](const char* name, Op op, std::vector<int> inputs, Shape to) {
+      Layer l;
+      l.name = name;
+      l.op = op;
+      l.inputs = std::move(inputs);
+      l.ofm = to;
+      if (op == Op::kTranspose) {
+        l.view = {8, 1, 16};
+        l.order = {1, 0, 2};
+      }
+      return builder.add(std::move(l));
+    };
+    int map = add("a", Op::kConv2d, {kNetworkInput}, {8, 0, 0});
+    if (transposes) map = add("t", Op::kTranspose, {map}, {8, 4, 4});
+    const int b = add("b", Op::kConv2d, {map}, {8, 0, 0});
+    add("all", Op::kConcat, {map, b}, {});
+    Random random(7);
+    return map_tiled(builder.build(), large_machine(random));
+  };
+  const Program with = program_of(true);
+  const Program without = program_of(false);
+  EXPECT_EQ(with.layers[1].fused_into, "a");
+  EXPECT_EQ(with.layers[1].steps, 0);
+  const auto& tiled = std::get<TiledProgram>(with.core).layers;
+  const auto& expected = std::get<TiledProgram>(without.core).layers;
+  ASSERT_EQ(tiled.size(), expected.size());
+  for (std::size_t i = 0; i < tiled.size(); ++i) {
+    EXPECT_TRUE(tiled[i].problem == expected[i].problem);
+    EXPECT_EQ(tiled[i].tiling.tile, expected[i].tiling.tile);
+    EXPECT_EQ(tiled[i].input_address, expected[i].input_address);
+    EXPECT_EQ(tiled[i].output_address, expected[i].output_address);
+    EXPECT_EQ(tiled[i].weight_address, expected[i].weight_address);
+    EXPECT_EQ(tiled[i].reads_from, expected[i].reads_from);
+  }
+}
+
 TEST(TiledMapperTest, WeightsOfTilesAreAPartition) {
   for (int seed = 0; seed < 500; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));

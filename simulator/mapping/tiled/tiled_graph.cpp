@@ -75,7 +75,7 @@ class GraphMaker {
   void place() {
     graph_.input_address = allocate(network_.input);
     placed_.assign(network_.layers.size(), false);
-    for (int i = 0; i < num_layers(); ++i) node(i).is_view = layer(i).op == Op::kChannelSplit;
+    for (int i = 0; i < num_layers(); ++i) node(i).is_view = is_view_of_input(layer(i));
     for (int i = num_layers() - 1; i >= 0; --i) {
       if (layer(i).op == Op::kConcat) place_concat(i);
     }
@@ -84,8 +84,8 @@ class GraphMaker {
         node(i).address = allocate(layer(i).ofm);
     }
     for (int i = 0; i < num_layers(); ++i) {
-      if (node(i).is_view && layer(i).op == Op::kChannelSplit) {
-        place_split(i);  // after its input, which is an earlier layer
+      if (is_view_of_input(layer(i))) {
+        place_view(i);  // after its input, which is an earlier layer
       } else {
         node(i).address = node(tensor_of(i)).address;
       }
@@ -104,16 +104,54 @@ class GraphMaker {
     std::int64_t address = node(index).address;
     for (std::size_t k = 0; k < layer(index).inputs.size(); ++k) {
       const int input = layer(index).inputs[k];
-      if (input == kNetworkInput || is_placed(input) || node(input).is_view ||
-          layer(input).is_source()) {
+      if (const std::size_t parts = place_cut_map(index, k, address); parts > 0) {
+        k += parts - 1;
+        address += network_.batch * network_.shape_of(layer(input).inputs[0]).num_elements();
+        continue;
+      }
+      const int map = reshaped_map(input);
+      if (map == kNetworkInput || is_placed(map) || node(map).is_view || layer(map).is_source()) {
         node(index).copies.push_back(static_cast<int>(k));
       } else {
-        node(input).address = address;
-        node(input).stored_in = index;
-        placed_[static_cast<std::size_t>(input)] = true;
+        node(map).address = address;
+        node(map).stored_in = index;
+        placed_[static_cast<std::size_t>(map)] = true;
       }
       address += network_.batch * network_.shape_of(input).num_elements();
     }
+  }
+
+  /// Places at `address` the map of which the inputs of a concat from `k` on are all channels in
+  /// their order. Returns how many inputs that are; 0: they are not, or it is placed elsewhere.
+  std::size_t place_cut_map(int concat, std::size_t k, std::int64_t address) {
+    const std::vector<int>& inputs = layer(concat).inputs;
+    if (layer(concat).axis != Axis::kChannels) return 0;
+    int map = kNetworkInput;
+    std::int64_t channels = 0;
+    for (std::size_t i = k; i < inputs.size(); ++i) {
+      if (inputs[i] == kNetworkInput || layer(inputs[i]).op != Op::kChannelSplit) return 0;
+      const Layer& split = layer(inputs[i]);
+      if (i == k) map = split.inputs[0];
+      if (map == kNetworkInput || split.inputs[0] != map || split.first_channel != channels)
+        return 0;
+      channels += split.ofm.channels;
+      if (channels < layer(map).ofm.channels) continue;
+      if (is_placed(map) || node(map).is_view || layer(map).is_source()) return 0;
+      node(map).address = address;
+      node(map).stored_in = concat;
+      placed_[static_cast<std::size_t>(map)] = true;
+      return i + 1 - k;
+    }
+    return 0;
+  }
+
+  /// The map of which `index` is another shape, or `index`.
+  int reshaped_map(int index) const {
+    while (index != kNetworkInput && layer(index).op == Op::kTranspose &&
+           is_view_of_input(layer(index))) {
+      index = layer(index).inputs[0];
+    }
+    return index;
   }
 
   /// Whether all inputs lie one after another in the tensor of one concat of the same axis.
@@ -138,12 +176,12 @@ class GraphMaker {
     return true;
   }
 
-  void place_split(int index) {
-    const Layer& split = layer(index);
-    const int input = split.inputs[0];
+  void place_view(int index) {
+    const Layer& view = layer(index);
+    const int input = view.inputs[0];
     const Shape& map = network_.shape_of(input);
     node(index).address =
-        graph_.address_of(input) + network_.batch * split.first_channel * map.height * map.width;
+        graph_.address_of(input) + network_.batch * view.first_channel * map.height * map.width;
     node(index).stored_in = input;  // kNetworkInput: with it in DRAM
   }
 
@@ -154,7 +192,22 @@ class GraphMaker {
   std::int64_t end_ = 0;
 };
 
+/// Whether the factors that have more than one entry keep their order.
+bool moves_nothing(const Layer& transpose) {
+  int last = -1;
+  for (const int factor : transpose.order) {
+    if (transpose.view[static_cast<std::size_t>(factor)] == 1) continue;
+    if (factor < last) return false;
+    last = factor;
+  }
+  return true;
+}
+
 }  // namespace
+
+bool is_view_of_input(const Layer& layer) {
+  return layer.op == Op::kChannelSplit || (layer.op == Op::kTranspose && moves_nothing(layer));
+}
 
 TiledGraph make_tiled_graph(const Network& network, bool fuse_elementwise,
                             std::int64_t base_address) {

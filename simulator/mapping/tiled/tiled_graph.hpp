@@ -29,12 +29,18 @@ struct TiledGraph {
   }
 };
 
+/// Whether the output of a layer is its input, or a range of the input's channels, in another
+/// shape.
+bool is_view_of_input(const Layer& layer);
+
 /// Tensors are stored consecutively from `base_address`, each aligned to a DRAM row.
 ///
 /// - The inputs of a concat are parts of its tensor. A concat whose inputs lie one after another in
 ///   the tensor of a larger one is a part of that: concat(a, b) is the beginning of concat(a, b,
 ///   c).
-/// - A channel_split is a part of the tensor of its input.
+/// - A channel_split is a part of the tensor of its input. A transpose that moves nothing, such as
+///   one of 4 x 4 pixels to 16 rows, is that tensor. Splits that follow one another in a concat
+///   until they are a whole map are that map in the concat's tensor.
 /// - What is stored elsewhere already (the network's input, a view, an input of another concat) is
 ///   copied. Rows and columns that a concat joins are copied in place like channels: where parts of
 ///   rows lie in DRAM is not modelled.

@@ -97,7 +97,7 @@ class TiledMapper {
       writers_.back() = writers_of(n.host);
     } else if (layer(index).is_source()) {
       row.fused_into = "input";
-    } else if (layer(index).op == Op::kChannelSplit) {
+    } else if (is_view_of_input(layer(index))) {
       const int input = layer(index).inputs[0];
       row.fused_into = input == kNetworkInput ? "input" : layer(worker_of(input)).name;
       writers_.back() = writers_of(input);

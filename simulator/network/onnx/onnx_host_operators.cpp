@@ -3,6 +3,7 @@
 // bytes of their maps go out, those of their results come back.
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -112,6 +113,16 @@ Dims host_dims(OnnxValues& values, const OnnxNode& node, std::size_t index, cons
   return dims;
 }
 
+/// Rows and columns of a long list, each within the bounds if the count has a divisor that is
+/// small.
+Shape folded(std::int64_t count) {
+  constexpr std::int64_t kMaxRows = 4096;
+  for (std::int64_t rows = (count - 1) / kMaxDimension + 1; rows <= kMaxRows; ++rows) {
+    if (count % rows == 0) return {1, rows, count / rows};
+  }
+  return {1, count, 1};
+}
+
 /// A map of `dims`, as a tensor of so many dims usually lies.
 std::pair<Shape, OnnxView> map_of(const Dims& dims) {
   const std::int64_t count = num_elements_of(dims);
@@ -121,11 +132,16 @@ std::pair<Shape, OnnxView> map_of(const Dims& dims) {
   if (rank > 4) shape = {dims[0] * dims[1], count / (dims[0] * dims[1]), 1};
   if (rank == 2 || rank == 3) {  // rows of channels
     shape = {dims.back(), count / dims.back(), 1};
+    if (std::max(shape.channels, shape.height) > kMaxDimension) {
+      shape = folded(count);
+      return {shape, reshaped(view_of(shape), dims).value()};
+    }
     const OnnxView image = view_of(shape);
     OnnxView view = reshaped({image[2]}, {dims.begin(), dims.end() - 1}).value();
     view.push_back(image[1]);
     return {shape, std::move(view)};
   }
+  if (std::max({shape.channels, shape.height, shape.width}) > kMaxDimension) shape = folded(count);
   return {shape, reshaped(view_of(shape), dims).value()};
 }
 
@@ -141,7 +157,7 @@ void read_host(OnnxValues& values, const OnnxNode& node) {
     reader.inputs = *names;
     for (std::size_t i = 0; i < names->size(); ++i) {
       if (!OnnxValues::has_input(reader, i) || values.is_constant(reader, i)) continue;
-      maps.push_back(values.map(reader, i));
+      maps.push_back(values.repeated_map(reader, i));  // what is repeated goes out once
     }
   }
   if (maps.empty()) {
@@ -178,16 +194,20 @@ void read_host(OnnxValues& values, const OnnxNode& node) {
     layer.ofm = shape;
     values.define_layer(node, std::move(layer), maps, PaddingRule::valid(), view, outputs[0]);
   } else {
-    layer.ofm = {all, 1, 1};
+    // Many elements in channels of as many as each result has a multiple of.
+    std::int64_t pixels = all > kMaxDimension ? all : 1;
+    for (const Dims& part : dims) pixels = std::gcd(pixels, num_elements_of(part));
+    Shape piece = folded(pixels);
+    layer.ofm = {all / pixels, piece.height, piece.width};
     const OnnxValue whole = values.make_layer(node, std::move(layer), maps);
     std::int64_t begin = 0;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       Layer part;
       part.op = Op::kChannelSplit;
       part.first_channel = begin;
-      part.ofm.channels = num_elements_of(dims[i]);
+      piece.channels = part.ofm.channels = num_elements_of(dims[i]) / pixels;
       begin += part.ofm.channels;
-      const OnnxView view = reshaped(view_of({part.ofm.channels, 1, 1}), dims[i]).value();
+      const OnnxView view = reshaped(view_of(piece), dims[i]).value();
       values.define_layer(node, std::move(part), {whole}, PaddingRule::valid(), view, outputs[i]);
     }
   }

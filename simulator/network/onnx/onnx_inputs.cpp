@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_set>
@@ -17,6 +18,7 @@
 #include "simulator/network/limits.hpp"
 #include "simulator/network/onnx/onnx_constant.hpp"
 #include "simulator/network/onnx/onnx_hints.hpp"
+#include "simulator/network/onnx/onnx_node_index.hpp"
 
 namespace tilewake {
 namespace {
@@ -25,6 +27,7 @@ namespace {
 constexpr std::int64_t kMaxParameters = 8;
 
 constexpr auto kToChannelsFirst = std::to_array<std::int64_t>({0, 3, 1, 2});
+constexpr auto kImageToChannelsFirst = std::to_array<std::int64_t>({2, 0, 1});
 
 /// Operators and the first of their inputs that is a parameter, as are those after it.
 constexpr auto kFirstParameter = std::to_array<std::pair<std::string_view, std::size_t>>({
@@ -58,6 +61,20 @@ constexpr auto kChannelsFirst = std::to_array<std::string_view>(
 constexpr auto kPassing = std::to_array<std::string_view>(
     {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Mul", "Add", "Sub", "Div", "Pad"});
 
+/// Of two operands.
+constexpr auto kArithmetic = std::to_array<std::string_view>({"Mul", "Add", "Sub", "Div"});
+
+template <typename List>
+bool is_any_of(std::string_view op, const List& list) {
+  return std::find(list.begin(), list.end(), op) != list.end();
+}
+
+bool has_order(const OnnxNode& node, const auto& order) {
+  const OnnxAttribute* given = node.find("perm");
+  return node.op == "Transpose" && given != nullptr &&
+         std::equal(given->integers.begin(), given->integers.end(), order.begin(), order.end());
+}
+
 std::string quoted(std::string_view name) {
   return fmt::format("'{}'", printable(std::string(name)));
 }
@@ -77,9 +94,10 @@ std::string advice(const OnnxInput& input, bool is_first) {
 
 class InputBinder {
  public:
-  InputBinder(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
+  InputBinder(OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
               const std::unordered_map<std::string_view, int>& num_uses)
-      : is_ours_(model.producer == kOnnxProducer),
+      : index_(model),
+        is_ours_(model.producer == kOnnxProducer),
         outputs_(model.outputs.begin(), model.outputs.end()) {
     std::unordered_set<std::string_view> given;  // old models list their weights as inputs, too
     for (const OnnxTensor& tensor : model.initializers) given.insert(tensor.name);
@@ -92,8 +110,13 @@ class InputBinder {
         const auto reader = readers_.find(node->inputs[i]);
         if (reader != readers_.end()) reader->second.push_back({node, i});
       }
-      if (!node->outputs.empty())
+      const bool gives_sizes = node->op == "Shape" || node->op == "Size";
+      if (!node->outputs.empty() && !gives_sizes)
         follower_.emplace(node->inputs.empty() ? "" : node->inputs[0], node);
+    }
+    for (const OnnxNode* node : live_nodes) {
+      if (is_any_of(node->op, kArithmetic) && node->inputs.size() > 1 && !node->outputs.empty())
+        follower_.emplace(node->inputs[1], node);
     }
   }
 
@@ -108,6 +131,12 @@ class InputBinder {
     for (const OnnxInput* input : inputs_) {
       const bool is_first = input == inputs_.front();
       OnnxGraphInput one = bind_one(*input, is_first, bound.batch);
+      // The caller knows which sizes it gives; the file alone may mean something else.
+      const bool is_fixed = input->dims.size() == 3 && input->dims[0] == bound.batch;
+      if (is_first && is_fixed && bound.batch > 1) {
+        bound.warning = fmt::format("input {} is read as a batch of {}, not as an image",
+                                    quoted(input->name), bound.batch);
+      }
       if (is_first) {
         bound.first = std::move(one);
       } else {
@@ -156,6 +185,7 @@ class InputBinder {
     OnnxGraphInput bound;
     bound.name = input.name;
     bound.is_parameter = !is_first && is_parameter(input);
+    if (!bound.is_parameter && is_image_alone(input)) return bind_image(input, is_first);
     bool has_batch = is_first;
     bound.dims = bound_dims(input, is_first, has_batch, batch);
     if (bound.is_parameter) {
@@ -170,6 +200,22 @@ class InputBinder {
       if (!is_ours_ && is_channels_last(input, bound.dims))
         bound.layout = OnnxInputLayout::kChannelsLast;
       if (rank == 3 && is_sequence_of_channels(input)) bound.layout = OnnxInputLayout::kAudio;
+    } catch (const InputError& e) {
+      throw InputError(fmt::format("input {}: {}", quoted(input.name), e.what()));
+    }
+    return bound;
+  }
+
+  /// An image of three dimensions.
+  OnnxGraphInput bind_image(const OnnxInput& input, bool is_first) const {
+    OnnxGraphInput bound;
+    bound.name = input.name;
+    bool has_batch = false;
+    bound.dims = bound_dims(input, is_first, has_batch, /*batch=*/0);
+    bound.layout = is_image_channels_last(input) ? OnnxInputLayout::kOneImageChannelsLast
+                                                 : OnnxInputLayout::kOneImage;
+    try {
+      map_of_dims({1, bound.dims[0], bound.dims[1], bound.dims[2]});
     } catch (const InputError& e) {
       throw InputError(fmt::format("input {}: {}", quoted(input.name), e.what()));
     }
@@ -250,38 +296,100 @@ class InputBinder {
              const OnnxNode* node = after_arithmetic(reader.node);
              if (node == nullptr) return false;
              if (node->op == "Reshape") return dims[3] == 1 && dims[1] > 1 && dims[2] > 1;
-             const OnnxAttribute* order = node->find("perm");
-             return node->op == "Transpose" && order != nullptr &&
-                    std::equal(order->integers.begin(), order->integers.end(),
-                               kToChannelsFirst.begin(), kToChannelsFirst.end());
+             return has_order(*node, kToChannelsFirst);
            });
+  }
+
+  const OnnxNode* follower_of(std::string_view value) const {
+    const auto found = follower_.find(value);
+    return found == follower_.end() ? nullptr : found->second;
+  }
+
+  /// Whether an input of three dimensions is one image without a batch: a first dimension of 1 is
+  /// put before it, one of its planes is taken, or each plane has a factor or summand.
+  bool is_image_alone(const OnnxInput& input) const {
+    const auto given = sizes_.find(input.name);
+    Dims dims = given == sizes_.end() ? input.dims : *given->second;
+    if (dims.size() != 3) return false;
+    const OnnxNode* node = follower_of(input.name);
+    for (int i = 0; i < kMaxFollowed && node != nullptr && !node->outputs.empty(); ++i) {
+      if (node->op == "Unsqueeze") return adds_batch(*node);
+      if (node->op == "Reshape") return adds_batch(*node, dims);
+      if (node->op == "Gather" || node->op == "Split") {
+        const OnnxAttribute* axis = node->find("axis");
+        return axis == nullptr || axis->integer == 0 || axis->integer == -3;
+      }
+      if (is_any_of(node->op, kArithmetic) && has_value_of_every_plane(*node, dims[0])) return true;
+      if (has_order(*node, kImageToChannelsFirst)) {
+        dims = {dims[2], dims[0], dims[1]};
+      } else if (!is_any_of(node->op, kPassing)) {
+        return false;
+      }
+      node = follower_of(node->outputs[0]);
+    }
+    return false;
+  }
+
+  bool adds_batch(const OnnxNode& unsqueeze) const {
+    std::vector<std::int64_t> axes;
+    if (const OnnxAttribute* given = unsqueeze.find("axes"); given != nullptr) {
+      axes = given->integers;
+    } else if (unsqueeze.inputs.size() > 1) {
+      axes = index_.integers(unsqueeze.inputs[1]).value_or(axes);
+    }
+    return axes.size() == 1 && (axes[0] == 0 || axes[0] == -4);
+  }
+
+  bool adds_batch(const OnnxNode& reshape, const Dims& dims) const {
+    if (reshape.inputs.size() < 2) return false;
+    const auto sizes = index_.integers(reshape.inputs[1]);
+    return sizes && sizes->size() == 4 && ((*sizes)[0] == 1 || (*sizes)[0] == -1) &&
+           std::equal(dims.begin(), dims.end(), sizes->begin() + 1);
+  }
+
+  bool has_value_of_every_plane(const OnnxNode& arithmetic, std::int64_t num_planes) const {
+    return num_planes > 1 &&
+           std::any_of(arithmetic.inputs.begin(), arithmetic.inputs.end(),
+                       [&](std::string_view input) {
+                         const OnnxTensor* tensor = index_.tensor(input);
+                         return tensor != nullptr && tensor->dims == Dims{num_planes, 1, 1};
+                       });
+  }
+
+  /// Whether the channels of an image without a batch are moved to the front.
+  bool is_image_channels_last(const OnnxInput& input) const {
+    const OnnxNode* node = after_arithmetic(follower_of(input.name));
+    if (node == nullptr || node->outputs.empty()) return false;
+    if (has_order(*node, kImageToChannelsFirst)) return true;
+    if (node->op != "Unsqueeze" && node->op != "Reshape") return false;
+    node = after_arithmetic(follower_of(node->outputs[0]));
+    return node != nullptr && has_order(*node, kToChannelsFirst);
   }
 
   /// `node`, or the first node after it that is no arithmetic.
   const OnnxNode* after_arithmetic(const OnnxNode* node) const {
-    constexpr int kMaxFollowed = 16;
     for (int i = 0; i < kMaxFollowed && node != nullptr; ++i) {
-      if (std::find(kPassing.begin(), kPassing.end(), node->op) == kPassing.end()) return node;
+      if (!is_any_of(node->op, kPassing)) return node;
       if (node->outputs.empty()) return nullptr;
-      const auto next = follower_.find(node->outputs[0]);
-      node = next == follower_.end() ? nullptr : next->second;
+      node = follower_of(node->outputs[0]);
     }
     return node;
   }
 
   /// Whether the first operator that needs to know reads N x C x L.
   bool is_sequence_of_channels(const OnnxInput& input) const {
-    const auto reader = follower_.find(input.name);
-    const OnnxNode* node = reader == follower_.end() ? nullptr : after_arithmetic(reader->second);
-    return node != nullptr && std::find(kChannelsFirst.begin(), kChannelsFirst.end(), node->op) !=
-                                  kChannelsFirst.end();
+    const OnnxNode* node = after_arithmetic(follower_of(input.name));
+    return node != nullptr && is_any_of(node->op, kChannelsFirst);
   }
 
+  static constexpr int kMaxFollowed = 16;
+
+  OnnxNodeIndex index_;
   bool is_ours_;  // whose inputs are N x C x H x W
   std::unordered_set<std::string_view> outputs_;
   std::vector<const OnnxInput*> inputs_;
   std::unordered_map<std::string_view, std::vector<Reader>> readers_;
-  std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by first input
+  std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by operand
   std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
   std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
 };
@@ -313,7 +421,7 @@ std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims) {
   return {std::move(dims), layout};
 }
 
-OnnxGraphInputs bind_inputs(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
+OnnxGraphInputs bind_inputs(OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
                             const std::unordered_map<std::string_view, int>& num_uses,
                             const ModelOptions& options) {
   return InputBinder(model, live_nodes, num_uses).bind(options);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -25,6 +26,7 @@ struct OnnxGraphInputs {
   OnnxGraphInput first;  // the network's input
   std::vector<OnnxGraphInput> others;
   std::int64_t batch = 1;
+  std::string warning;  // of what the file leaves open; empty: none
 };
 
 /// The dims and layout of a map that a tensor of `dims` is, N being 1: of four dimensions
@@ -34,7 +36,7 @@ std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims);
 
 /// Binds the inputs of the graph that `live_nodes` read or that are outputs.
 /// Throws InputError if a size stays free or differs from the model's.
-OnnxGraphInputs bind_inputs(const OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
+OnnxGraphInputs bind_inputs(OnnxModel& model, const std::vector<const OnnxNode*>& live_nodes,
                             const std::unordered_map<std::string_view, int>& num_uses,
                             const ModelOptions& options);
 

@@ -407,7 +407,8 @@ void read_concat_of(OnnxValues& values, const OnnxNode& node,
     }
     used.push_back(input);
   }
-  const std::size_t rank = values.dims(node, used.at(0)).size();
+  if (used.empty()) throw InputError("joins nothing");
+  const std::size_t rank = values.dims(node, used[0]).size();
   if (parts.size() == 1 && parts[0].constant == nullptr) {
     parts[0].is_exclusive = false;
     return values.define(node.outputs.at(0), std::move(parts[0]));

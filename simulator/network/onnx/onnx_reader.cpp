@@ -61,6 +61,7 @@ class Reader {
     OnnxValues values(shape_of(inputs->first.dims, inputs->first.layout), inputs->batch,
                       std::move(num_uses_));
     batch_ = inputs->batch;
+    if (!inputs->warning.empty()) warnings_.push_back(inputs->warning);
     values.set_opset(model_.opset);
     values.set_known_dims(known_dims());
     define_inputs(values, *inputs);

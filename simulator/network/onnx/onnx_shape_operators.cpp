@@ -167,12 +167,15 @@ void read_dynamic_quantize(OnnxValues& values, const OnnxNode& node) {
   }
 }
 
+/// In training mode only a ratio of 0 leaves the map as it is.
 void read_dropout(OnnxValues& values, const OnnxNode& node) {
-  if (OnnxValues::has_input(node, 2)) {
-    const OnnxConstant& training = values.constant(node, 2);
-    if (!training.has_values || training.values != std::vector<double>{0.0}) {
-      throw InputError("is in training mode");
-    }
+  const auto is_zero = [&](std::size_t index) {
+    const OnnxConstant& given = values.constant(node, index);
+    return given.has_values && given.values == std::vector<double>{0.0};
+  };
+  const bool is_training = OnnxValues::has_input(node, 2) && !is_zero(2);
+  if (is_training && !(OnnxValues::has_input(node, 1) && is_zero(1))) {
+    throw InputError("is in training mode");
   }
   read_same(values, node);
 }

@@ -93,6 +93,10 @@ Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
       return {dims[3], dims[1], dims[2]};
     case OnnxInputLayout::kAudio:
       return {dims[1], 1, dims[2]};
+    case OnnxInputLayout::kOneImage:
+      return {dims[0], dims[1], dims[2]};
+    case OnnxInputLayout::kOneImageChannelsLast:
+      return {dims[2], dims[0], dims[1]};
     case OnnxInputLayout::kTokens:
       return {dims[2], dims[1], 1};
     case OnnxInputLayout::kVector:
@@ -112,6 +116,10 @@ OnnxView view_of_input(const Shape& shape, OnnxInputLayout layout) {
       return permuted(image, {0, 2, 3, 1});
     case OnnxInputLayout::kAudio:
       return permuted(image, {0, 1, 3});
+    case OnnxInputLayout::kOneImage:
+      return permuted(image, {1, 2, 3});
+    case OnnxInputLayout::kOneImageChannelsLast:
+      return permuted(image, {2, 3, 1});
     case OnnxInputLayout::kTokens:
       return permuted(image, {0, 2, 1});
     case OnnxInputLayout::kVector:

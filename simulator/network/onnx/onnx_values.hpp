@@ -65,11 +65,13 @@ std::string text_of(const OnnxNode& node);
 
 /// How the dims of the network's input, or of a further input, are stored in a map.
 enum class OnnxInputLayout {
-  kImage,         // N x C x H x W
-  kChannelsLast,  // N x H x W x C
-  kAudio,         // N x C x columns
-  kTokens,        // N x rows x C
-  kVector         // rows x C
+  kImage,                 // N x C x H x W
+  kChannelsLast,          // N x H x W x C
+  kOneImage,              // C x H x W
+  kOneImageChannelsLast,  // H x W x C
+  kAudio,                 // N x C x columns
+  kTokens,                // N x rows x C
+  kVector                 // rows x C
 };
 
 /// The map that `dims` describe.

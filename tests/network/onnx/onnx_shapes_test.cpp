@@ -136,6 +136,81 @@ TEST(OnnxShapes, TheBatchIsThatOfTheInputOrOfTheModel) {
   EXPECT_THAT(fixed.error({2, 3, 8, 8}), HasSubstr("is fixed at 4"));
 }
 
+/// A convolution of 8 channels after `prepare`, which makes `r` (1 x 3 x 16 x 24) of `x`.
+template <typename Prepare>
+Network network_of_image(const std::vector<std::int64_t>& sizes, Prepare prepare,
+                         const std::vector<std::int64_t>& given = {}) {
+  OnnxGraph graph(sizes);
+  prepare(graph);
+  graph.conv("r", "c", {8, 3, 1, 1});
+  const OnnxNetwork read = graph.read(given);
+  EXPECT_THAT(read.warnings, IsEmpty());
+  return read.network;
+}
+
+TEST(OnnxShapes, AnImageWithoutABatchIsOneImage) {
+  const auto unsqueeze = [](OnnxGraph& g) {
+    g.add("Unsqueeze", {"x", g.integers("axes", {0})}, "r");
+  };
+  const auto reshape = [](OnnxGraph& g) {
+    g.add("Reshape", {"x", g.integers("s", {1, 3, 16, 24})}, "r");
+  };
+  const auto normalised = [](OnnxGraph& g) {
+    g.add("Sub", {"x", g.weights("mean", {3, 1, 1})}, "d");
+    g.add("Unsqueeze", {"d", g.integers("axes", {-4})}, "r");
+  };
+  const auto measured = [](OnnxGraph& g) {
+    g.add("Shape", {"x"}, "sizes");
+    g.add("Mul", {g.number("factor", 0.5F), "x"}, "m");
+    g.add("Unsqueeze", {"m", g.integers("axes", {0})}, "one");
+    set(g.add("Concat", {g.integers("n", {1}), "sizes"}, "to"), "axis", 0);
+    g.add("Reshape", {"one", "to"}, "r");
+  };
+  const auto moved = [](OnnxGraph& g) {
+    set(g.add("Transpose", {"x"}, "t"), "perm", {2, 0, 1});
+    g.add("Unsqueeze", {"t", g.integers("axes", {0})}, "r");
+  };
+  const auto moved_later = [](OnnxGraph& g) {
+    g.add("Unsqueeze", {"x", g.integers("axes", {0})}, "u");
+    set(g.add("Transpose", {"u"}, "r"), "perm", {0, 3, 1, 2});
+  };
+  const auto expect_one_image = [](const Network& network) {
+    EXPECT_EQ(network.batch, 1);
+    EXPECT_EQ(network.input, (Shape{3, 16, 24}));
+    EXPECT_EQ(network.layers.back().ofm, (Shape{8, 16, 24}));
+    for (const Layer& layer : network.layers) EXPECT_NE(layer.op, Op::kTranspose);
+  };
+  expect_one_image(network_of_image({3, 16, 24}, unsqueeze));
+  expect_one_image(network_of_image({-1, -1, -1}, unsqueeze, {3, 16, 24}));
+  expect_one_image(network_of_image({3, 16, 24}, reshape));
+  expect_one_image(network_of_image({3, 16, 24}, normalised));
+  expect_one_image(network_of_image({3, 16, 24}, measured));
+  expect_one_image(network_of_image({16, 24, 3}, moved));
+  expect_one_image(network_of_image({16, 24, 3}, moved_later));
+}
+
+TEST(OnnxShapes, AFixedBatchOfSequencesIsNamed) {
+  OnnxGraph graph({4, 16, 24});
+  graph.add("MatMul", {"x", graph.weights("w", {24, 10})}, "y");
+  const OnnxNetwork read = graph.read();
+  EXPECT_EQ(read.network.batch, 4);
+  EXPECT_EQ(read.warnings.size(), 1U);
+}
+
+TEST(OnnxShapes, DropoutOfNothingInTrainingModeIsPassedThrough) {
+  const auto dropout = [](float ratio) {
+    OnnxGraph graph;
+    graph.conv("x", "c", {8, 3, 1, 1});
+    onnx::TensorProto& training = graph.new_tensor("training", {}, onnx::TensorProto::BOOL);
+    training.add_int32_data(1);
+    graph.add("Dropout", {"c", graph.number("ratio", ratio), "training"}, "d");
+    graph.conv("d", "e", {8, 8, 1, 1});
+    return graph;
+  };
+  EXPECT_EQ(dropout(0.0F).read().network.layers.size(), 2U);
+  EXPECT_THAT(dropout(0.5F).error(), HasSubstr("m.onnx: node 'd'"));
+}
+
 // As exporters write x.view(4, -1) and x.view(4, 2, 4, 8, 8) of a model for four images.
 TEST(OnnxShapes, ReshapesOfAModelForABatchHaveTheBatch) {
   for (const std::vector<std::int64_t>& shape :
