@@ -82,7 +82,8 @@ std::vector<LayerPart> transposed_convolution(const Layer& l, std::int64_t batch
     for (const PhaseClass& c : columns) {
       LayerPart part;
       part.layer = l;
-      const bool is_depthwise = l.groups > 1 && l.groups == l.ifm.channels;
+      const bool is_depthwise =
+          l.groups > 1 && l.groups == l.ifm.channels && l.groups == l.ofm.channels;
       part.layer.op = is_depthwise ? Op::kDepthwiseConv2d : Op::kConv2d;
       part.layer.kernel_height = r.taps;
       part.layer.kernel_width = c.taps;

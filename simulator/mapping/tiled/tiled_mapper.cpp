@@ -205,7 +205,7 @@ class TiledMapper {
       const int input = l.inputs[k];
       const Shape& shape = network_.shape_of(input);
       const std::vector<int>& copies = node(index).copies;
-      if (std::find(copies.begin(), copies.end(), static_cast<int>(k)) != copies.end()) {
+      if (std::binary_search(copies.begin(), copies.end(), static_cast<int>(k))) {
         copy(index, input, address);
         writers.push_back(static_cast<int>(tiled_.layers.size()) - 1);
       } else {
