@@ -189,6 +189,25 @@ TEST(OnnxShapes, AnImageWithoutABatchIsOneImage) {
   expect_one_image(network_of_image({16, 24, 3}, moved_later));
 }
 
+TEST(OnnxShapes, LongListsOfTheHostAreFoldedIntoRows) {
+  OnnxGraph graph({1, 3, 1024, 1024});
+  graph.conv("x", "c", {1, 3, 1, 1});
+  graph.add("NonZero", {"c"}, "n");
+  const Layer host = graph.read().network.layers.back();
+  EXPECT_EQ(host.op, Op::kHost);
+  EXPECT_EQ(host.ofm.num_elements(), 4 * 1024 * 1024);
+}
+
+TEST(OnnxShapes, WhatTheHostReadsIsNotRepeated) {
+  OnnxGraph graph({1, 3, 64, 64});
+  graph.conv("x", "c", {1, 3, 1, 1});
+  graph.add("Expand", {"c", graph.integers("to", {1, 512, 64, 64})}, "e");
+  graph.add("CumSum", {"e", graph.integers("axis", {1})}, "s");
+  const Network network = graph.read().network;
+  EXPECT_EQ(network.layers.size(), 2U);
+  EXPECT_EQ(network.layers.back().ofm.num_elements(), 512 * 64 * 64);
+}
+
 TEST(OnnxShapes, AFixedBatchOfSequencesIsNamed) {
   OnnxGraph graph({4, 16, 24});
   graph.add("MatMul", {"x", graph.weights("w", {24, 10})}, "y");
