@@ -20,7 +20,12 @@ py::object value_of(double value) { return py::float_(value); }
 py::object value_of(bool value) { return py::bool_(value); }
 py::object value_of(Op value) { return text_of(to_string(value)); }
 py::object value_of(const KernelSize& value) { return text_of(to_string(value)); }
+py::object value_of(const Steps& value) {
+  if (value.are_equal()) return py::int_(value.height);
+  return text_of(to_string(value));
+}
 py::object value_of(const Padding& value) { return text_of(to_string(value)); }
+py::object value_of(Activation value) { return text_of(to_string(value)); }
 py::object value_of(const std::vector<std::string>& values) {
   std::string text;  // as in sweep.csv: an element of a table is no list
   for (const std::string& value : values) text += (text.empty() ? "" : "; ") + value;
