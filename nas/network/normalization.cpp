@@ -2,14 +2,16 @@
 #include "nas/network/normalization.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "nas/network/nhwc.hpp"
 #include "nas/network/normalization_loops.hpp"
 #include "nas/network/parallel.hpp"
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
 namespace {
@@ -260,9 +262,28 @@ Tensor activate(const Tensor& x, Activation activation) {
       return torch::hardsigmoid(x);
     case Activation::kLeakyRelu:
       return torch::leaky_relu(x);
+    case Activation::kClip:
+      return torch::clamp(x, -1.0, 1.0);
+    case Activation::kTanh:
+      return torch::tanh(x);
+    case Activation::kElu:
+      return torch::elu(x);
+    case Activation::kGelu:
+      return torch::gelu(x);
+    case Activation::kMish:
+      return torch::mish(x);
+    case Activation::kSoftplus:
+      return torch::softplus(x);
+    case Activation::kExp:
+      return torch::exp(x);
+    case Activation::kErf:
+      return torch::erf(x);
+    case Activation::kSqrt:
+    case Activation::kPrelu:
+      break;
   }
-  assert(false && "unknown activation");
-  return x;
+  throw InputError(
+      fmt::format("activation {} is not trained; choose another one", to_string(activation)));
 }
 
 Tensor normalize_by_library(torch::nn::BatchNorm2d& bn, const Tensor& x, const Tensor& weight,

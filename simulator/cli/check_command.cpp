@@ -71,7 +71,7 @@ ExitCode check_command(const Arguments& arguments) {
   bool quiet = false;
   Options options(
       "check",
-      fmt::format("check --hw FILE [--net FILE {}] [--set KEY=VALUE...]\n"
+      fmt::format("check --hw FILE [--net FILE] {} [--set KEY=VALUE...]\n"
                   "                      [--max-steps N] [--keys] [-v | -q]",
                   ModelArguments::kUsage),
       "Validates a machine, and checks whether it can run a network. Prints every value of\n"
