@@ -46,6 +46,7 @@ set(public_headers
     simulator/common/version.hpp
     simulator/common/yaml_override.hpp
     simulator/engine/events.hpp
+    simulator/hardware/activation_operations.hpp
     simulator/hardware/banked_dram_config.hpp
     simulator/hardware/dram_config.hpp
     simulator/hardware/hardware_config.hpp

@@ -89,7 +89,7 @@ class UsageTest(CliTest):
                               "convert", "list", "new", "schema", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 9), ("simulate", 19), ("convert", 7)):
+        for command, count in (("check", 12), ("simulate", 22), ("convert", 10)):
             text = self.expect_ok(command, "--help", env=WIDE)
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)

@@ -305,6 +305,12 @@ std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config) {
   return ceil_div(node.first_channel % row + node.op_channels, row);
 }
 
+std::size_t num_layers_on_midap(const Network& network) {
+  std::size_t count = network.layers.size();
+  while (count > 1 && network.layers[count - 1].op == Op::kSoftmax) --count;
+  return count;
+}
+
 Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule schedule) {
   if (network.batch != 1) {
     throw InputError(fmt::format(
@@ -318,7 +324,7 @@ Graph prepare_graph(const Network& network, const MidapConfig& config, Schedule 
   input.height = network.input.height;
   input.op_channels = input.channels = network.input.channels;
   graph.nodes.push_back(input);
-  for (std::size_t i = 0; i < network.layers.size(); ++i)
+  for (std::size_t i = 0; i < num_layers_on_midap(network); ++i)
     graph.nodes.push_back(make_node(static_cast<int>(i) + 1, network.layers[i]));
 
   flatten_nested_concats(graph.nodes);

@@ -115,6 +115,9 @@ std::int64_t rows_per_pixel(const Node& node, const MidapConfig& config);
 
 enum class Schedule { kReference, kPlain };
 
+/// Layers without the softmaxes at the end, which only pick a class: the host computes them.
+std::size_t num_layers_on_midap(const Network& network);
+
 /// Fuses global pools, lays out the first convolution as a matrix, pads channels, assigns slices of
 /// concats to their producers, and counts banks. Throws InputError naming the layer whose weights
 /// or columns fit no buffer, or the batch if it is not one image, and PlanFailure if they fit only

@@ -84,15 +84,30 @@ Program map_plainly(const Network& network, const MidapConfig& config, const Dra
 
 }  // namespace
 
+namespace {
+
+/// Rows of the softmaxes at the end, which take no time here.
+void add_host_rows(const Network& network, Program& program) {
+  for (std::size_t i = num_layers_on_midap(network); i < network.layers.size(); ++i) {
+    program.layers.push_back({static_cast<int>(i), "host", "", 0.0, 0});
+    program.warnings.push_back(
+        fmt::format("layer {}: a softmax at the end is left to the host", network.layers[i].name));
+  }
+}
+
+}  // namespace
+
 Program map_midap(const Network& network, const MidapConfig& config, const DramConfig& dram,
                   const MappingOptions& options) {
+  Program program;
   try {
-    return map_as_reference(network, config, dram, options);
+    program = map_as_reference(network, config, dram, options);
   } catch (const PlanFailure& failure) {
-    Program program = map_plainly(network, config, dram, options);
+    program = map_plainly(network, config, dram, options);
     program.schedule = fmt::format("plain ({})", failure.what());
-    return program;
   }
+  add_host_rows(network, program);
+  return program;
 }
 
 }  // namespace tilewake::midap

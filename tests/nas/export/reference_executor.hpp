@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include "nas/export/layer_weights.hpp"
@@ -60,8 +61,9 @@ class ReferenceExecutor {
         return gate;
       case Activation::kLeakyRelu:
         return x > 0.0 ? x : 0.01 * x;
+      default:
+        throw std::logic_error("the executor lacks this activation");
     }
-    return x;
   }
 
   Map linear(const Layer& layer) const {
@@ -88,8 +90,9 @@ class ReferenceExecutor {
         return channels_of(layer, [&](std::int64_t c) {
           return c % layer.groups * (layer.ifm.channels / layer.groups) + c / layer.groups;
         });
+      default:
+        throw std::logic_error("the executor lacks this op");
     }
-    return {};
   }
 
   /// Calls f(tap, value) for the taps of the window at (row, column) of `channel` that lie on the
@@ -100,8 +103,10 @@ class ReferenceExecutor {
     const Shape& in = layer.ifm;
     for (std::int64_t kh = 0; kh < layer.kernel_height; ++kh) {
       for (std::int64_t kw = 0; kw < layer.kernel_width; ++kw) {
-        const std::int64_t h = row * layer.stride + kh * layer.dilation - layer.padding.top;
-        const std::int64_t w = column * layer.stride + kw * layer.dilation - layer.padding.left;
+        const std::int64_t h =
+            row * layer.stride.height + kh * layer.dilation.height - layer.padding.top;
+        const std::int64_t w =
+            column * layer.stride.width + kw * layer.dilation.width - layer.padding.left;
         if (h < 0 || h >= in.height || w < 0 || w >= in.width) continue;
         f(static_cast<std::size_t>(kh * layer.kernel_width + kw),
           map[static_cast<std::size_t>((channel * in.height + h) * in.width + w)]);
