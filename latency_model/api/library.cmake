@@ -57,6 +57,7 @@ set(public_headers
     simulator/hardware/vector_config.hpp
     simulator/mapping/step_budget.hpp
     simulator/network/layer.hpp
+    simulator/network/model_options.hpp
     simulator/network/network.hpp
     simulator/trace/summary.hpp
     simulator/trace/timeline.hpp

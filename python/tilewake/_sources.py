@@ -109,7 +109,10 @@ def shape(input_shape, name="input_shape"):
 
 def names(name, values):
     """A name, or several, as a list. Raises UsageError."""
-    values = [values] if isinstance(values, str) else list(values or ())
+    try:
+        values = [values] if isinstance(values, str) else list(values or ())
+    except TypeError:
+        values = [values]
     for value in values:
         if not isinstance(value, str) or not value:
             raise _tilewake.UsageError(f"{name}: a node is named by a str, not {_shown(value)}")
