@@ -262,25 +262,8 @@ Tensor activate(const Tensor& x, Activation activation) {
       return torch::hardsigmoid(x);
     case Activation::kLeakyRelu:
       return torch::leaky_relu(x);
-    case Activation::kClip:
-      return torch::clamp(x, -1.0, 1.0);
-    case Activation::kTanh:
-      return torch::tanh(x);
-    case Activation::kElu:
-      return torch::elu(x);
-    case Activation::kGelu:
-      return torch::gelu(x);
-    case Activation::kMish:
-      return torch::mish(x);
-    case Activation::kSoftplus:
-      return torch::softplus(x);
-    case Activation::kExp:
-      return torch::exp(x);
-    case Activation::kErf:
-      return torch::erf(x);
-    case Activation::kSqrt:
-    case Activation::kPrelu:
-      break;
+    default:
+      break;  // not in kTrainedActivationNames
   }
   throw InputError(
       fmt::format("activation {} is not trained; choose another one", to_string(activation)));

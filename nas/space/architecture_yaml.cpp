@@ -13,7 +13,6 @@
 #include "nas/space/architecture.hpp"
 #include "nas/space/frame.hpp"
 #include "nas/space/outcome.hpp"
-#include "simulator/network/op_names.hpp"
 
 namespace tilewake {
 namespace {
@@ -109,7 +108,7 @@ ArchitectureBlock read_block(YamlReader yaml) {
       fmt::format("must have one ratio per kernel ({}), not {}", kernels.size(), ratios.size()));
   for (std::size_t i = 0; i < kernels.size(); ++i)
     block.branches.push_back({kernels[i], ratios[i]});
-  block.activation = yaml.choice("activation", kActivationNames, block.activation);
+  block.activation = yaml.choice("activation", kTrainedActivationNames, block.activation);
   block.squeeze_excite = yaml.optional<bool>("squeeze_excite", block.squeeze_excite);
   yaml.finish();
   return block;

@@ -6,7 +6,6 @@
 #include "nas/space/frame_fields.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/network/network_schema.hpp"
-#include "simulator/network/op_names.hpp"
 
 namespace tilewake {
 
@@ -34,7 +33,8 @@ void visit_fields(YamlFields& fields, Frame& frame) {
       },
       {"", "1x1 convolution before pool and classifier"});
   fields.optional([&] {
-    fields.word("activation", frame.activation, kActivationNames, {"", "of stem, blocks and head"});
+    fields.word("activation", frame.activation, kTrainedActivationNames,
+                {"", "of stem, blocks and head"});
   });
 }
 

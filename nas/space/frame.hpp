@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulator/common/yaml_reader.hpp"
@@ -30,6 +33,18 @@ struct SpaceLimits {
   static constexpr std::int64_t kMaxParams = 1'000'000'000'000;
   static constexpr double kMinSeRatio = 0.001;
 };
+
+/// The activations that networks of a search space can have: those that nas/network trains.
+inline constexpr std::array<std::pair<std::string_view, Activation>, 8> kTrainedActivationNames = {{
+    {"none", Activation::kNone},
+    {"relu", Activation::kRelu},
+    {"relu6", Activation::kRelu6},
+    {"hswish", Activation::kHswish},
+    {"swish", Activation::kSwish},
+    {"sigmoid", Activation::kSigmoid},
+    {"hsigmoid", Activation::kHsigmoid},
+    {"leaky_relu", Activation::kLeakyRelu},
+}};
 
 /// All of a network but its blocks: what architectures and both kinds of search space begin with.
 struct Frame {
