@@ -15,6 +15,11 @@ enum class OptimizerKind { kRmspropTf, kSgd, kAdamW };
 enum class ScheduleKind { kStaircase, kCosine, kConstant };
 enum class GateScaling { kInverted, kNone };
 enum class NormKind { kRms, kL2 };
+/// What opens and closes the gates of the search phase.
+enum class GateKind {
+  kDifferences,  // the change of the loss by closing them, per millisecond
+  kThresholds,   // trained thresholds of weight norms, as published
+};
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kSgd;
@@ -53,14 +58,18 @@ struct PhaseRecipe {
 
 /// Options of a supernet search.
 struct SearchOptions {
+  GateKind gates = GateKind::kDifferences;
+  int probes = 8;                // differences: gates that are tried per step
+  double target_share = 1.0;     // share of T as the target of the search; scaling uses the rest
+  double supernet_ratio = 1.45;  // differences: the full supernet over the target of the search
+  // thresholds:
   double latency_weight = 15.0;  // lambda of the latency loss
   double latency_slope = 100.0;  // mu, on L/T - 1
   double latency_growth = 1.0;   // factor on lambda over a whole phase above the target
-  double target_share = 1.0;     // share of T as the target of the search; scaling uses the rest
   NormKind norm = NormKind::kRms;
   double temperature = 1.0;     // of the gates' sigmoid, in units of the norm
   double threshold_rate = 1.0;  // learning rate of thresholds, relative to that of weights
-  double supergraph_threshold_rate = 1.0;  // the same in the supergraph phase
+  double supergraph_threshold_rate = 0.0;  // the same in the supergraph phase
   GateScaling gate_scaling = GateScaling::kInverted;
   bool mask_after_activation = true;
 };

@@ -25,6 +25,10 @@ constexpr std::array<std::pair<std::string_view, NormKind>, 2> kNormNames = {{
     {"rms", NormKind::kRms},
     {"l2", NormKind::kL2},
 }};
+constexpr std::array<std::pair<std::string_view, GateKind>, 2> kGateKindNames = {{
+    {"differences", GateKind::kDifferences},
+    {"thresholds", GateKind::kThresholds},
+}};
 constexpr std::array<std::pair<std::string_view, GateScaling>, 2> kGateScalingNames = {{
     {"inverted", GateScaling::kInverted},
     {"none", GateScaling::kNone},
@@ -92,20 +96,33 @@ void visit_phase(YamlFields& fields, PhaseRecipe& p) {
 }
 
 void visit_options(YamlFields& fields, SearchOptions& o) {
-  fields.number("latency_weight", o.latency_weight, kAtLeast0,
-                {"", "lambda of the latency loss lambda ln(1 + mu relu(L / T - 1))"});
-  fields.number("latency_slope", o.latency_slope, kAtLeast0, {"", "mu of the latency loss"});
-  fields.number("latency_growth", o.latency_growth, kAtLeast1,
-                {"",
-                 "factor on lambda over a phase that is always above the target; lambda falls with "
-                 "every step below it, down to `latency_weight`; 1: constant, as released"});
+  fields.word("gates", o.gates, kGateKindNames,
+              {"",
+               "`differences`: gates close in the order of the loss that this costs per "
+               "millisecond; `thresholds`: trained thresholds of weight norms, as published"});
+  fields.integer("probes", o.probes, 1, 10'000,
+                 {"gates", "differences: tried in each step, on its batch"});
   fields.number("target_share", o.target_share, {0.0, 1.0, true},
                 {"", "share of the limit as the target of the search; scaling uses the rest"});
-  fields.word("norm", o.norm, kNormNames, {"", "the norm compared with a threshold"});
+  fields.number("supernet_ratio", o.supernet_ratio, kAtLeast0,
+                {"",
+                 "latency of the full supernet over the target of the search, at least 1: widths "
+                 "and number of blocks are chosen for it; 0: those of the space. A space that "
+                 "gives its depths is not resized"});
+  fields.number("latency_weight", o.latency_weight, kAtLeast0,
+                {"", "thresholds: lambda of the latency loss lambda ln(1 + mu relu(L / T - 1))"});
+  fields.number("latency_slope", o.latency_slope, kAtLeast0,
+                {"", "thresholds: mu of the latency loss"});
+  fields.number("latency_growth", o.latency_growth, kAtLeast1,
+                {"",
+                 "thresholds: factor on lambda over a phase that is always above the target; "
+                 "lambda falls with "
+                 "every step below it, down to `latency_weight`; 1: constant, as released"});
+  fields.word("norm", o.norm, kNormNames, {"", "thresholds: the norm compared with them"});
   fields.number("temperature", o.temperature, kAbove0,
-                {"", "of the gates' sigmoid, in units of the norm"});
+                {"", "thresholds: of the gates' sigmoid, in units of the norm"});
   fields.number("threshold_rate", o.threshold_rate, kAtLeast0,
-                {"", "learning rate of thresholds, relative to that of weights"});
+                {"", "thresholds: their learning rate, relative to that of weights"});
   fields.number("supergraph_threshold_rate", o.supergraph_threshold_rate, kAtLeast0,
                 {"",
                  "the same in the supergraph phase; 0: all outcomes stay equally likely until the "

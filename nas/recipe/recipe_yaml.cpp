@@ -23,6 +23,11 @@ void check_together(const Recipe& recipe, const std::string& where) {
   check_phase("ranking", recipe.ranking);
   check_phase("supernet", recipe.supernet);
   check_phase("train", recipe.train);
+  const double ratio = recipe.options.supernet_ratio;
+  if (ratio > 0.0 && ratio < 1.0) {
+    throw InputError(fmt::format(
+        "{}: search.options.supernet_ratio: must be 0 or at least 1, not {}", where, ratio));
+  }
 }
 
 }  // namespace

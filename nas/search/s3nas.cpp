@@ -16,6 +16,7 @@
 #include "nas/space/depth_design.hpp"
 #include "nas/space/outcome.hpp"
 #include "nas/space/random_architecture.hpp"
+#include "nas/space/supernet_size.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/version.hpp"
 
@@ -51,17 +52,42 @@ std::vector<int> choices_of(Supernet& supernet) {
   return choices;
 }
 
-/// Designs the depths of run.space, unless the space gives them.
-///   @param estimate  guides the search: latencies, or multiply-accumulates in place of them
-StepRecord design_step(RunContext& run, const LatencyEstimate& estimate) {
+/// Chooses widths and the number of blocks of run.space for the limit of the search.
+DepthDesign size_for(RunContext& run, const LatencyEstimate& estimate, StepRecord& record) {
+  const double limit_ms = run.targets_ms.front() * run.recipe.options.target_share;
+  const SupernetSize size =
+      size_supernet(run.space, estimate, limit_ms, run.recipe.options.supernet_ratio);
+  record.log.push_back(fmt::format(
+      "the full supernet takes {}, {:.2f} x the search's limit of {} ({:.0f} % of {}): widths x "
+      "{:.3g}, {} blocks (the space has {})",
+      as_ms(size.full_ms), size.full_ms / limit_ms, as_ms(limit_ms),
+      100.0 * run.recipe.options.target_share, as_ms(run.targets_ms.front()), size.width,
+      blocks_of(size.space).size(), run.space.num_blocks));
+  if (!size.is_within) {
+    record.log.push_back(
+        fmt::format("no widths and depths of the space take {:.3g} x the limit (search.options."
+                    "supernet_ratio); these are nearest",
+                    run.recipe.options.supernet_ratio));
+  }
+  run.space = size.space;
+  return size.depths;
+}
+
+/// Designs widths and depths of run.space, unless the space gives its depths.
+///   @param estimate   guides the search: latencies, or multiply-accumulates in place of them
+///   @param directory  of the space that is designed
+StepRecord design_step(RunContext& run, const LatencyEstimate& estimate,
+                       const std::string& directory) {
   SearchSpace& space = run.space;
   StepRecord record;
   record.step = "design";
   if (space.has_depths()) {
     record.log.push_back("the space gives the depth of every stage");
   } else {
-    const DepthDesign design = design_depths(space, estimate);
-    space = with_depths(space, design);
+    const bool is_sized = sizes_supernet(run);
+    const DepthDesign design =
+        is_sized ? size_for(run, estimate, record) : design_depths(space, estimate);
+    if (!is_sized) space = with_depths(space, design);
     record.log.push_back(
         "depths such that stages of full blocks take as equal a time as possible:");
     for (std::size_t s = 0; s < design.stages.size(); ++s) {
@@ -73,7 +99,7 @@ StepRecord design_step(RunContext& run, const LatencyEstimate& estimate) {
     record.log.push_back(fmt::format("slowest stage / fastest: {:.2f}", design.spread));
   }
   record.log.push_back(fmt::format("10^{:.1f} networks", log10_num_networks(space)));
-  write_file_atomically(run.directory + "/space.yaml", search_space_yaml(space));
+  write_file_atomically(directory + "/space.yaml", search_space_yaml(space));
   return record;
 }
 
@@ -99,12 +125,12 @@ CyclePredictor scaled_macs_predictor(const RunContext& run) {
                         static_cast<double>(largest.num_macs()));
 }
 
-std::string supergraph_checkpoint(const RunContext& run) {
-  return run.directory + "/supergraph.ckpt";
+std::string supergraph_checkpoint(const std::string& directory) {
+  return directory + "/supergraph.ckpt";
 }
 
-/// Trains all networks of the space at once. All targets share the result.
-void train_supergraph(const RunContext& run) {
+/// Trains all networks of the space at once.
+void train_supergraph(const RunContext& run, const std::string& directory) {
   const Recipe& recipe = run.recipe;
   torch::manual_seed(random_bits(run.seed, fnv1a64("weights of supergraph")));
   Supernet supernet(run.space, gate_options(recipe.options));
@@ -115,9 +141,9 @@ void train_supergraph(const RunContext& run) {
   PhaseOptions options;
   options.name = "supergraph";
   options.recipe = recipe.supergraph;
-  options.checkpoint_path = supergraph_checkpoint(run);
+  options.checkpoint_path = supergraph_checkpoint(directory);
   options.fingerprint = step_settings(run, {}, "supergraph");
-  train_phase(run, run.directory, learner, *train, options);
+  train_phase(run, directory, learner, *train, options);
 }
 
 /// The result of the search: the network of the last step, or else the last one met within
@@ -157,9 +183,26 @@ SearchPoint read_out(const RunContext& run, const Target& target, const LatencyT
       architecture_of(run.space, outcomes_of(run.space, fastest.choices)));
 }
 
-/// Step "search": thresholds and weights of the supernet learn with the latency loss, from the end
-/// of the supergraph phase.
-StepRecord search_step(const RunContext& run, const Target& target, const LatencyTable& table) {
+/// The result of a search by differences: the gates that are open after its last step.
+SearchPoint read_out(const RunContext& run, const Target& target, const GateSearch& search,
+                     StepRecord& record) {
+  for (const GateSearch::Change& change : search.changes())
+    record.log.push_back(search.in_one_line(change));
+  if (search.latency_ms() > search.limit_ms()) {
+    throw TargetMissed(
+        fmt::format("the gates that are left do not meet {}", as_ms(search.limit_ms())),
+        target.limit_ms, search.latency_ms(),
+        architecture_of(run.space, outcomes_of(run.space, search.outcomes())));
+  }
+  record.log.push_back(fmt::format("{} of the search's limit of {}", as_ms(search.latency_ms()),
+                                   as_ms(search.limit_ms())));
+  return {search.outcomes(), search.latency_ms(), 0};
+}
+
+/// Step "search": the gates and weights of the supernet, from the end of the supergraph phase.
+///   @param supergraph  checkpoint of that phase
+StepRecord search_step(const RunContext& run, const Target& target, const LatencyTable& table,
+                       const std::string& supergraph) {
   const std::string fingerprint =
       step_settings(run, target, "search", step_settings(run, target, "supergraph"));
   return do_once(target.directory, "search", fingerprint, [&](StepRecord& record) {
@@ -167,24 +210,31 @@ StepRecord search_step(const RunContext& run, const Target& target, const Latenc
     const double limit_ms = target.limit_ms * recipe.options.target_share;
     torch::manual_seed(random_bits(run.seed, fnv1a64("weights of search")));
     Supernet supernet(run.space, gate_options(recipe.options));
-    load_phase_module(supergraph_checkpoint(run), *supernet);
+    load_phase_module(supergraph, *supernet);
     supernet->to(run.device);
-    LatencyLoss latency_loss(table, ms_per_cycle(run), limit_ms, recipe.options.latency_weight,
-                             recipe.options.latency_slope);
-    latency_loss.to(run.device);
-    SearchLearner learner(supernet, latency_loss, recipe.search, recipe.options);
     const auto train =
         training_loader(run, recipe.search, static_cast<int>(run.space.input.height));
     PhaseOptions options;
     options.name = "search";
     options.recipe = recipe.search;
-    options.optimizer_from = supergraph_checkpoint(run);
+    options.optimizer_from = supergraph;
     options.checkpoint_path = target.directory + "/search.ckpt";
     options.fingerprint = fingerprint;
     options.target_ms = limit_ms;
-    train_phase(run, target.directory, learner, *train, options);
-
-    const SearchPoint found = read_out(run, target, table, supernet, learner, limit_ms, record);
+    SearchPoint found;
+    if (recipe.options.gates == GateKind::kDifferences) {
+      GateLearner learner(supernet, GateSearch(run.space, table, ms_per_cycle(run), limit_ms),
+                          recipe.search, recipe.options);
+      train_phase(run, target.directory, learner, *train, options);
+      found = read_out(run, target, learner.search(), record);
+    } else {
+      LatencyLoss latency_loss(table, ms_per_cycle(run), limit_ms, recipe.options.latency_weight,
+                               recipe.options.latency_slope);
+      latency_loss.to(run.device);
+      SearchLearner learner(supernet, latency_loss, recipe.search, recipe.options);
+      train_phase(run, target.directory, learner, *train, options);
+      found = read_out(run, target, table, supernet, learner, limit_ms, record);
+    }
     record.architecture = architecture_of(run.space, outcomes_of(run.space, found.choices));
     record.architecture->name = "searched";
     record.estimated_ms = run.estimate(to_network(*record.architecture));
@@ -260,14 +310,19 @@ std::vector<int> fastest_choices(const LatencyTable& table) {
   return choices;
 }
 
-MethodSteps s3nas_steps(RunContext& run, Step last) {
+bool sizes_supernet(const RunContext& run) {
+  return (run.method == Method::kS3nas || run.method == Method::kFlops) &&
+         run.recipe.options.supernet_ratio > 0.0 && !run.space.has_depths();
+}
+
+MethodSteps s3nas_steps(RunContext& run, Step last, const std::string& directory) {
   const bool is_twin = run.method == Method::kFlops;
   const CyclePredictor guide = is_twin ? scaled_macs_predictor(run) : run.predict;
   const LatencyEstimate estimate = [&](const Network& network) {
     return guide(network).total_cycles / (run.clock_mhz * 1e3);
   };
   MethodSteps steps;
-  steps.design = design_step(run, estimate);
+  steps.design = design_step(run, estimate, directory);
   if (is_twin) {
     steps.design.log.push_back("multiply-accumulates replace latencies until networks are scaled");
   }
@@ -276,8 +331,10 @@ MethodSteps s3nas_steps(RunContext& run, Step last) {
   check_reachable(run.space, *table, estimate, run.targets_ms.front());
   check_limit(run, run.targets_ms.back(), "the largest network of the space " + run.space.name,
               architecture_of(run.space, full_outcomes(run.space)));
-  if (last >= Step::kSupergraph) train_supergraph(run);
-  steps.find = [&run, table](const Target& target) { return search_step(run, target, *table); };
+  if (last >= Step::kSupergraph) train_supergraph(run, directory);
+  steps.find = [&run, table, directory](const Target& target) {
+    return search_step(run, target, *table, supergraph_checkpoint(directory));
+  };
   steps.random = [&run](const Target& target, double latency_ms, int index) {
     return random_step(run, target, latency_ms, index);
   };

@@ -49,7 +49,7 @@ MethodSteps steps_of(RunContext& run, Step last) {
   switch (run.method) {
     case Method::kS3nas:
     case Method::kFlops:
-      return s3nas_steps(run, last);
+      return s3nas_steps(run, last, run.directory);
     case Method::kHurricane:
     case Method::kSpos:
     case Method::kRandom:
@@ -185,12 +185,26 @@ SearchResult run_search(RunContext run, Step last) {
   check_data_fits(run);
   make_directory_of(run.directory + "/space.yaml");
   run.split = split_train(*run.data.train, run.recipe.validation_share, run.seed);
-  const MethodSteps steps = steps_of(run, last);
   SearchResult result;
-  result.space = run.space;
-  if (last < Step::kSearch) return result;
-  for (const Target& target : targets_of(run))
-    result.targets.push_back(run_target(run, target, steps, last));
+  const auto search = [&](RunContext& context, const std::vector<Target>& targets,
+                          const MethodSteps& steps) {
+    result.space = context.space;
+    if (last < Step::kSearch) return;
+    for (const Target& target : targets)
+      result.targets.push_back(run_target(context, target, steps, last));
+  };
+  if (!sizes_supernet(run)) {
+    const MethodSteps steps = steps_of(run, last);
+    search(run, targets_of(run), steps);
+    return result;
+  }
+  for (const Target& target : targets_of(run)) {
+    RunContext of_target = run;
+    of_target.targets_ms = {target.limit_ms};
+    make_directory_of(target.directory + "/space.yaml");
+    const MethodSteps steps = s3nas_steps(of_target, last, target.directory);
+    search(of_target, {target}, steps);
+  }
   return result;
 }
 

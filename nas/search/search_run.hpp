@@ -21,7 +21,7 @@ struct TargetResult {
 };
 
 struct SearchResult {
-  SearchSpace space;  // with depths
+  SearchSpace space;  // with depths; where the supernet is sized, that of the last target
   std::vector<TargetResult> targets;
 };
 

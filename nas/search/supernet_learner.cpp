@@ -21,6 +21,16 @@ torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& la
       torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing));
 }
 
+/// "3x3:2 5x5:4 | skip": the outcome of each block.
+std::string gates_text(const SupernetImpl& supernet, const std::vector<int>& choices) {
+  std::string text;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const std::vector<Outcome>& outcomes = supernet.blocks[i]->outcomes.outcomes;
+    text += (i == 0 ? "" : " | ") + to_string(outcomes[static_cast<std::size_t>(choices[i])]);
+  }
+  return text;
+}
+
 StateArchive archive_of(const std::optional<SearchPoint>& point) {
   StateArchive archive;
   archive.write("choices", StateArchive::Tensors{torch::tensor(
@@ -87,6 +97,113 @@ Learner::Result SupergraphLearner::forward(const torch::Tensor& images, const to
   return {cross_entropy(output.logits, labels, label_smoothing_), output.logits, {}};
 }
 
+GateLearner::GateLearner(Supernet supernet, GateSearch search, const PhaseRecipe& recipe,
+                         const SearchOptions& options)
+    : SupergraphLearner(std::move(supernet), recipe, options), search_(std::move(search)) {}
+
+Learner::Result GateLearner::forward(const torch::Tensor& images, const torch::Tensor& labels,
+                                     const StepContext& /*context*/) {
+  const std::vector<std::vector<BranchChoice>>& choices = search_.choices();
+  std::vector<torch::Tensor> inputs;  // of each block
+  torch::Tensor x = supernet_->features(images);
+  for (std::size_t b = 0; b < choices.size(); ++b) {
+    inputs.push_back(x.detach());
+    x = supernet_->blocks[b]->forward(x, choices[b]);
+  }
+  const torch::Tensor logits = supernet_->logits(x);
+  const torch::Tensor loss = cross_entropy(logits, labels, label_smoothing_);
+  probe(inputs, labels, loss.item<double>());
+  return {loss, logits, search_.latency_ms()};
+}
+
+void GateLearner::probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels,
+                        double loss) {
+  const torch::NoGradGuard no_grad;
+  const FrozenBatchStatistics frozen(*supernet_);
+  const std::vector<std::vector<BranchChoice>>& choices = search_.choices();
+  for (const std::size_t index :
+       search_.moves_to_probe(static_cast<std::size_t>(options_.probes))) {
+    const GateMove& move = search_.moves()[index];
+    torch::Tensor x = supernet_->blocks[move.block]->forward(inputs[move.block], move.choices);
+    for (std::size_t b = move.block + 1; b < choices.size(); ++b)
+      x = supernet_->blocks[b]->forward(x, choices[b]);
+    const torch::Tensor changed = cross_entropy(supernet_->logits(x), labels, label_smoothing_);
+    search_.observe(index, changed.item<double>() - loss);
+  }
+}
+
+void GateLearner::after_step(const StepContext& context) {
+  search_.advance(static_cast<double>(context.step + 1) / static_cast<double>(context.num_steps),
+                  context.step);
+}
+
+std::string GateLearner::gates() const { return gates_text(*supernet_, search_.outcomes()); }
+
+void GateLearner::save(StateArchive& archive) const {
+  const GateSearch::State state = search_.state();
+  std::vector<std::int64_t> choices;
+  for (const std::vector<BranchChoice>& block : state.choices) {
+    for (const BranchChoice& choice : block) {
+      choices.push_back(choice.kernel);
+      choices.push_back(choice.expansion_ratio);
+    }
+  }
+  std::vector<std::int64_t> changes;
+  std::vector<double> figures;
+  for (const GateSearch::Change& change : state.changes) {
+    changes.insert(changes.end(),
+                   {change.step, static_cast<std::int64_t>(change.block), change.from, change.to});
+    figures.insert(figures.end(), {change.loss, change.ms});
+  }
+  archive.write("choices", StateArchive::Tensors{torch::tensor(choices, torch::kInt64)});
+  archive.write("means", StateArchive::Tensors{torch::tensor(state.means, torch::kDouble)});
+  archive.write("counts", StateArchive::Tensors{torch::tensor(state.counts, torch::kInt64)});
+  archive.write("changes", StateArchive::Tensors{torch::tensor(changes, torch::kInt64)});
+  archive.write("figures", StateArchive::Tensors{torch::tensor(figures, torch::kDouble)});
+}
+
+void GateLearner::load(const StateArchive& archive) {
+  const auto values = [&](const std::string& key, auto type) {
+    using T = decltype(type);
+    const StateArchive::Tensors& tensors = archive.read_tensors(key);
+    if (tensors.size() != 1 || tensors[0].scalar_type() != torch::CppTypeToScalarType<T>() ||
+        !tensors[0].is_contiguous())
+      throw InputError(fmt::format("'{}' has another type", key));
+    const T* const begin = tensors[0].data_ptr<T>();
+    return std::vector<T>(begin, begin + tensors[0].numel());
+  };
+  const auto check = [](bool ok) {
+    if (!ok) throw InputError("the gates are those of another space");
+  };
+  constexpr std::int64_t kMaxIndex = 1'000'000;
+  const auto index_of = [&](std::int64_t value) {
+    check(value >= 0 && value <= kMaxIndex);
+    return static_cast<int>(value);
+  };
+  GateSearch::State state;
+  const std::vector<std::int64_t> choices = values("choices", std::int64_t{});
+  std::size_t at = 0;
+  for (const SuperBlock& block : supernet_->blocks) {
+    check(choices.size() - at >= 2 * block->branches.size());
+    std::vector<BranchChoice>& of_block = state.choices.emplace_back();
+    for (std::size_t i = 0; i < block->branches.size(); ++i, at += 2)
+      of_block.push_back({index_of(choices[at]), index_of(choices[at + 1])});
+  }
+  check(at == choices.size());
+  state.means = values("means", double{});
+  state.counts = values("counts", std::int64_t{});
+  const std::vector<std::int64_t> changes = values("changes", std::int64_t{});
+  const std::vector<double> figures = values("figures", double{});
+  check(changes.size() % 4 == 0 && figures.size() * 2 == changes.size());
+  for (std::size_t i = 0; i < changes.size() / 4; ++i) {
+    const std::int64_t* const change = changes.data() + 4 * i;
+    state.changes.push_back({change[0], static_cast<std::size_t>(index_of(change[1])),
+                             index_of(change[2]), index_of(change[3]), figures[2 * i],
+                             figures[2 * i + 1]});
+  }
+  search_.set_state(state);
+}
+
 SearchLearner::SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,
                              const SearchOptions& options)
     : SupergraphLearner(std::move(supernet), recipe, options),
@@ -116,14 +233,7 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
   return {loss, output.logits, point.latency_ms};
 }
 
-std::string SearchLearner::gates() const {
-  std::string text;
-  for (std::size_t i = 0; i < choices_.size(); ++i) {
-    const std::vector<Outcome>& outcomes = supernet_->blocks[i]->outcomes.outcomes;
-    text += (i == 0 ? "" : " | ") + to_string(outcomes[static_cast<std::size_t>(choices_[i])]);
-  }
-  return text;
-}
+std::string SearchLearner::gates() const { return gates_text(*supernet_, choices_); }
 
 void SearchLearner::save(StateArchive& archive) const {
   archive.write("last_within", archive_of(last_within_));

@@ -9,6 +9,7 @@
 #include <torch/torch.h>
 
 #include "nas/recipe/recipe.hpp"
+#include "nas/search/gate_search.hpp"
 #include "nas/supernet/supernet.hpp"
 #include "nas/training/phase.hpp"
 
@@ -42,9 +43,37 @@ struct SearchPoint {
   std::int64_t step = 0;
 };
 
-/// The search phase: no dropout of gates, and the latency loss pulls the selected network below the
-/// target. Its weight grows with every step above the target and falls with every step within. The
-/// gates that matter least to accuracy thus close first, whatever the scale of the two losses.
+/// The search phase by differences: the weights learn with the gates that are open now, and every
+/// step probes some gates on its batch: by how much the loss changes if this one closes or opens.
+/// GateSearch decides by that.
+///
+/// Probes use the statistics of the batch, like the training, and change no statistics. A pass
+/// starts at the block of the gate, because the blocks before it are as in the training.
+class GateLearner final : public SupergraphLearner {
+ public:
+  GateLearner(Supernet supernet, GateSearch search, const PhaseRecipe& recipe,
+              const SearchOptions& options);
+
+  Result forward(const torch::Tensor& images, const torch::Tensor& labels,
+                 const StepContext& context) override;
+  void after_step(const StepContext& context) override;
+  std::string gates() const override;
+  void save(StateArchive& archive) const override;
+  void load(const StateArchive& archive) override;
+
+  const GateSearch& search() const { return search_; }
+
+ private:
+  double threshold_rate() const override { return 0.0; }
+  void probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels, double loss);
+
+  GateSearch search_;
+};
+
+/// The search phase by thresholds: no dropout of gates, and the latency loss pulls the selected
+/// network below the target. Its weight grows with every step above the target and falls with every
+/// step within. The gates that matter least to accuracy thus close first, whatever the scale of the
+/// two losses.
 class SearchLearner final : public SupergraphLearner {
  public:
   SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,

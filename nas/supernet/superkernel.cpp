@@ -109,6 +109,28 @@ BranchGates SuperKernelImpl::gates(const std::vector<double>& selection) {
   return gates;
 }
 
+BranchGates SuperKernelImpl::gates_of(const BranchChoice& choice) {
+  const auto leading_ones = [&](int num_ones, std::size_t size) {
+    Tensor gates = torch::zeros({static_cast<std::int64_t>(size)}, weight.options());
+    gates.narrow(0, 0, num_ones).fill_(1.0);
+    return gates;
+  };
+  const auto one_at = [&](int index, std::size_t size) {
+    Tensor probabilities = torch::zeros({static_cast<std::int64_t>(size)}, weight.options());
+    probabilities[index] = 1.0;
+    return probabilities;
+  };
+  const std::size_t num_ratios = space.expansion_ratios.size();
+  const int num_bands = choice.expansion_ratio + (space.can_vanish() ? 0 : 1);
+  BranchGates gates;
+  gates.kernel = leading_ones(choice.kernel + 1, space.kernels.size());
+  gates.channel = leading_ones(num_bands, num_ratios - (space.can_vanish() ? 1 : 0));
+  if (space.can_vanish()) gates.present = leading_ones(num_bands > 0 ? 1 : 0, 1)[0];
+  gates.kernel_probabilities = one_at(choice.kernel, space.kernels.size());
+  gates.expansion_probabilities = one_at(choice.expansion_ratio, num_ratios);
+  return gates;
+}
+
 void SuperKernelImpl::add_kernel_gates(BranchGates& gates, const Tensor& energies,
                                        const Tensor& selection) {
   if (num_kernel_gates() == 0) {

@@ -45,6 +45,8 @@ struct SuperKernelImpl : torch::nn::Module {
   /// Gates of one step. `selection`, if given, has the factors of equal-selection dropout: first of
   /// the kernel gates, then of the channel gates.
   BranchGates gates(const std::vector<double>& selection = {});
+  /// Gates of a given choice: constants, without dropout.
+  BranchGates gates_of(const BranchChoice& choice);
   int num_kernel_gates() const;
   int num_channel_gates() const;
 

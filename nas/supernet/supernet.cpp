@@ -69,6 +69,15 @@ Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchGates>& 
   return space.stride == 1 && space.in_channels == space.out_channels ? y + x : y;
 }
 
+Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchChoice>& choices) {
+  assert(choices.size() == branches.size());
+  if (space.can_skip && merge(space.branches, choices).empty()) return x;
+  std::vector<BranchGates> gates;
+  for (std::size_t b = 0; b < branches.size(); ++b)
+    gates.push_back(branches[b]->gates_of(choices[b]));
+  return forward(x, gates);
+}
+
 // Masking the projection's input equals masking the columns of its weight, which is far smaller.
 Tensor SuperBlockImpl::masked_projection(const std::vector<BranchGates>& gates) {
   if (!options.mask_after_activation) return project->weight;
@@ -130,9 +139,7 @@ SupernetImpl::Output SupernetImpl::forward(const Tensor& images,
   const bool drops = drop_seed.has_value() && is_training();
   RandomStream stream(drop_seed.value_or(0));
   Output output;
-  // Single-channel images match both layouts; convolutions would then select the slower one.
-  Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
-  x = normalize_and_activate(stem_bn, x, space.activation);
+  Tensor x = features(images);
   for (SuperBlock& block : blocks) {
     std::vector<BranchGates> gates;
     for (SuperKernel& branch : block->branches)
@@ -140,10 +147,20 @@ SupernetImpl::Output SupernetImpl::forward(const Tensor& images,
     x = block->forward(x, gates);
     output.probabilities.push_back(block->outcome_probabilities(gates));
   }
-  x = normalize_and_activate(head_bn, head(x), space.activation).mean({2, 3});
-  if (is_training() && dropout > 0.0) x = torch::dropout(x, dropout, /*train=*/true);
-  output.logits = classifier(x);
+  output.logits = logits(x);
   return output;
+}
+
+Tensor SupernetImpl::features(const Tensor& images) {
+  // Single-channel images match both layouts; convolutions would then select the slower one.
+  const Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
+  return normalize_and_activate(stem_bn, x, space.activation);
+}
+
+Tensor SupernetImpl::logits(const Tensor& features) {
+  Tensor x = normalize_and_activate(head_bn, head(features), space.activation).mean({2, 3});
+  if (is_training() && dropout > 0.0) x = torch::dropout(x, dropout, /*train=*/true);
+  return classifier(x);
 }
 
 std::vector<Outcome> SupernetImpl::outcomes() {

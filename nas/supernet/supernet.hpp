@@ -22,6 +22,9 @@ struct SuperBlockImpl : torch::nn::Module {
   /// @param gates  one per branch
   torch::Tensor forward(const torch::Tensor& x, const std::vector<BranchGates>& gates);
 
+  /// Of given choices, one per branch. A block whose branches all vanish returns its input.
+  torch::Tensor forward(const torch::Tensor& x, const std::vector<BranchChoice>& choices);
+
   /// Probability of every outcome of `outcomes`; differentiable, sum 1.
   torch::Tensor outcome_probabilities(const std::vector<BranchGates>& gates);
 
@@ -59,6 +62,10 @@ struct SupernetImpl : torch::nn::Module {
   /// @param drop_seed  if given, the seed of equal-selection dropout (supergraph phase); not in
   ///                   evaluation mode
   Output forward(const torch::Tensor& images, std::optional<std::uint64_t> drop_seed = {});
+
+  /// The parts of forward() before the first and after the last block.
+  torch::Tensor features(const torch::Tensor& images);
+  torch::Tensor logits(const torch::Tensor& features);
 
   /// The outcome of each block by the current thresholds.
   std::vector<Outcome> outcomes();

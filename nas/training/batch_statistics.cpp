@@ -99,6 +99,23 @@ std::int64_t for_first_images(ImageLoader& loader, std::int64_t num_images, torc
 
 }  // namespace
 
+FrozenBatchStatistics::FrozenBatchStatistics(torch::nn::Module& module) {
+  for (const std::shared_ptr<torch::nn::Module>& part : module.modules(/*include_self=*/false)) {
+    auto* layer = part->as<torch::nn::BatchNorm2dImpl>();
+    if (layer == nullptr) continue;
+    layers_.push_back({layer, layer->options.momentum(), layer->num_batches_tracked.clone()});
+    layer->options.momentum(0.0);
+  }
+}
+
+FrozenBatchStatistics::~FrozenBatchStatistics() {
+  const torch::NoGradGuard no_grad;
+  for (Layer& layer : layers_) {
+    layer.module->options.momentum(layer.momentum);
+    layer.module->num_batches_tracked.copy_(layer.num_batches);
+  }
+}
+
 BatchStatistics::BatchStatistics(torch::nn::Module& module) {
   for (const std::shared_ptr<torch::nn::Module>& part : module.modules(/*include_self=*/false)) {
     if (auto* layer = part->as<torch::nn::BatchNorm2dImpl>()) {

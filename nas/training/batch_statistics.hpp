@@ -32,6 +32,24 @@ class BatchStatistics {
   std::vector<Layer> layers_;
 };
 
+/// In its scope, batch normalisation in training mode leaves the running statistics as they are:
+/// for passes that only try something out.
+class FrozenBatchStatistics {
+ public:
+  explicit FrozenBatchStatistics(torch::nn::Module& module);
+  ~FrozenBatchStatistics();
+  FrozenBatchStatistics(const FrozenBatchStatistics&) = delete;
+  FrozenBatchStatistics& operator=(const FrozenBatchStatistics&) = delete;
+
+ private:
+  struct Layer {
+    torch::nn::BatchNorm2dImpl* module;
+    c10::optional<double> momentum;
+    torch::Tensor num_batches;
+  };
+  std::vector<Layer> layers_;
+};
+
 /// Sets running means and variances of batch normalisation to the averages of its inputs over
 /// `batches`, weighted by their images (a batch's variance is unbiased, around its own mean).
 /// Needed for weights shared by several networks during training: the running statistics then fit

@@ -11,6 +11,7 @@
 
 #include "nas/search/network_training.hpp"
 #include "nas/space/depth_design.hpp"
+#include "nas/space/supernet_size.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/network/network_yaml.hpp"
 #include "tests/nas/search/search_world.hpp"
@@ -224,6 +225,7 @@ TEST(SearchRun, DesignedDepthsAreThoseOfTheMachine) {
   RunContext config = tiny_run(directory);
   config.space = shipped_space("synthetic");
   ASSERT_FALSE(config.space.has_depths());
+  config.recipe.options.supernet_ratio = 0.0;
   FakeMachine fake;
   const SearchSpace designed = with_depths(
       config.space,
@@ -231,6 +233,27 @@ TEST(SearchRun, DesignedDepthsAreThoseOfTheMachine) {
   config.targets_ms = {full_network_ms(fake, designed)};
   EXPECT_EQ(run_search(fake.attached(config), Step::kDesign).space, designed);
   EXPECT_EQ(read_search_space(config.directory + "/space.yaml"), designed);
+}
+
+TEST(SearchRun, EveryTargetHasASupernetOfItsSize) {
+  const TempDir directory;
+  RunContext config = tiny_run(directory);
+  config.space = shipped_space("synthetic");
+  FakeMachine fake;
+  const LatencyEstimate estimate = [&](const Network& network) { return fake.estimate(network); };
+  const double ratio = config.recipe.options.supernet_ratio;
+  const double share = config.recipe.options.target_share;
+  const double given_ms =
+      full_network_ms(fake, with_depths(config.space, design_depths(config.space, estimate)));
+  config.targets_ms = {0.6 * given_ms, 1.2 * given_ms};
+  run_search(fake.attached(config), Step::kDesign);
+  for (const Target& target : targets_of(config)) {
+    const SearchSpace designed = read_search_space(target.directory + "/space.yaml");
+    EXPECT_EQ(designed,
+              size_supernet(config.space, estimate, share * target.limit_ms, ratio).space);
+    EXPECT_NEAR(full_network_ms(fake, designed), ratio * share * target.limit_ms,
+                kSupernetRatioTolerance * ratio * share * target.limit_ms);
+  }
 }
 
 TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {
@@ -264,6 +287,7 @@ TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {
 TEST(SearchRun, ATargetThatTheSearchNeverMetNamesTheFastestNetworkMet) {
   const TempDir directory;
   RunContext config = tiny_run(directory);
+  config.recipe.options.gates = GateKind::kThresholds;
   config.recipe.options.threshold_rate = 0.0;  // no gate ever closes
   FakeMachine fake;
   const std::optional<TargetMissed> missed = miss_of(config, fake);
@@ -277,6 +301,7 @@ TEST(SearchRun, ATargetThatTheSearchNeverMetNamesTheFastestNetworkMet) {
 TEST(SearchRun, ASearchThatOnlyMeetsTheWholeTargetGoesOnWithTheFastestNetworkMet) {
   const TempDir directory;
   RunContext config = tiny_run(directory);
+  config.recipe.options.gates = GateKind::kThresholds;
   config.recipe.options.threshold_rate = 0.0;  // no gate ever closes
   config.recipe.options.target_share = 0.5;
   FakeMachine fake;
