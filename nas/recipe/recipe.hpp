@@ -90,6 +90,7 @@ struct EvolutionRecipe {
   double mutation_probability = 0.1;
   std::int64_t calibration_images = 1024;  // images for the batch statistics of a candidate
   std::int64_t validation_images = 0;      // images for the score of a candidate; 0: all
+  int max_trained = 1;                     // candidates that are trained for the final choice
 };
 
 /// The two stages of HURRICANE, as shares of the supernet's epochs in SPOS.
@@ -108,9 +109,11 @@ struct Recipe {
   SearchOptions options;
   PhaseRecipe ranking;         // the short training for ranking candidates
   int max_ranked = 3;          // candidates of scaling that are trained for the ranking
+  int ranking_rounds = 1;      // of successive halving among them
   bool squeeze_excite = true;  // whether post-processing tries it
   bool hswish = true;
-  PhaseRecipe train;  // of the winner
+  int postprocess_trainings = 1;  // of each network that is compared
+  PhaseRecipe train;              // of the winner
   SpaceRecipe space;
   PhaseRecipe supernet;  // of operators, one path per step
   EvolutionRecipe evolution;

@@ -147,6 +147,11 @@ void visit_evolution(YamlFields& fields, EvolutionRecipe& e) {
                  {"images", "training images for the batch statistics of a candidate"});
   fields.integer("validation_images", e.validation_images, 0, std::int64_t{1} << 40,
                  {"images", "validation images for the score of a candidate; 0: all"});
+  fields.integer(
+      "max_trained", e.max_trained, 1, 1000,
+      {"networks",
+       "the best by inherited weights, of which successive halving by `ranking` chooses; "
+       "1: the best one is not trained"});
 }
 
 }  // namespace
@@ -169,12 +174,18 @@ void visit_fields(YamlFields& fields, Recipe& r) {
                      fields.integer(
                          "max_ranked", r.max_ranked, 1, 1000,
                          {"networks", "candidates of scaling that are trained for the ranking"});
+                     fields.integer("rounds", r.ranking_rounds, 1, 20,
+                                    {"rounds",
+                                     "of successive halving: each trains the better half of the "
+                                     "networks twice as long, the last for all `epochs`"});
                      visit_phase(fields, r.ranking);
                    },
                    {"", "the short training for comparing candidates"});
     fields.section("postprocess", [&] {
       fields.flag("squeeze_excite", r.squeeze_excite, {"", "whether it is tried"});
       fields.flag("hswish", r.hswish, {"", "whether it is tried"});
+      fields.integer("trainings", r.postprocess_trainings, 1, 100,
+                     {"trainings", "of each network that is compared, by `ranking`"});
     });
     fields.section("train", [&] { visit_phase(fields, r.train); },
                    {"", "the final training, from scratch"});

@@ -2,16 +2,12 @@
 #include "nas/search/network_training.hpp"
 
 #include <chrono>
-#include <cmath>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
 #include "nas/report/cost_log.hpp"
-#include "nas/search/step_record.hpp"
-#include "nas/search/step_settings.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
@@ -57,33 +53,6 @@ std::unique_ptr<ImageLoader> evaluation_loader(const RunContext& run,
   options.num_threads = run.num_loader_threads;
   return std::make_unique<ImageLoader>(run.data, std::move(source), std::move(indices), options);
 }
-
-std::vector<double> gate_scores(const RunContext& run, BlockNetwork network) {
-  const auto loader = validation_loader(run, static_cast<int>(network->architecture.input.height));
-  std::vector<std::vector<torch::Tensor>> gates;  // per block with one, per batch
-  for (const NetworkBlock& block : network->blocks) {
-    if (block->squeeze_excite) gates.emplace_back();
-  }
-  if (gates.empty()) return {};
-  const torch::NoGradGuard no_grad;
-  network->eval();
-  loader->start(0);
-  Batch batch;
-  while (loader->next(batch)) {
-    network->forward(to_tensors(batch, run.device).first);
-    std::size_t i = 0;
-    for (const NetworkBlock& block : network->blocks) {
-      if (block->squeeze_excite) gates[i++].push_back(block->squeeze_excite->last_gate.flatten(1));
-    }
-  }
-  std::vector<double> scores;
-  scores.reserve(gates.size());
-  for (const std::vector<torch::Tensor>& batches : gates) {
-    scores.push_back(torch::cat(batches).std(0, /*unbiased=*/true).mean().item<double>());
-  }
-  return scores;
-}
-
 }  // namespace
 
 std::unique_ptr<ImageLoader> training_loader(const RunContext& run, const PhaseRecipe& recipe,
@@ -157,32 +126,6 @@ TrainedNetwork train_network(const RunContext& run, const Architecture& architec
   NetworkLearner learner(trained.network, recipe.label_smoothing);
   trained.result = train_phase(run, files.directory, learner, *train, options);
   return trained;
-}
-
-Ranked rank_by_training(const RunContext& run, const Target& target,
-                        const Architecture& architecture) {
-  Architecture nameless = architecture;
-  nameless.name = "candidate";
-  const std::string text = architecture_text(nameless);
-  const std::string name = "rank-" + hash_of(text + '\0');  // seeds the training, too
-  const std::string checkpoint = step_path(run.directory, name) + ".ckpt";
-  const std::string fingerprint = step_settings(run, target, "rank", text);
-  const StepRecord record = do_once(run.directory, name, fingerprint, [&](StepRecord& ranked) {
-    make_directory_of(checkpoint);
-    const TrainedNetwork trained =
-        train_network(run, nameless, run.recipe.ranking, name,
-                      {target.directory, checkpoint, /*best=*/"", fingerprint});
-    ranked.architecture = nameless;
-    ranked.validation_accuracy = trained.result.validation.value().share();
-    ranked.values = gate_scores(run, trained.network);
-  });
-  std::filesystem::remove(checkpoint);  // the record replaces it
-  Ranked ranked;
-  ranked.accuracy = record.validation_accuracy.value();
-  ranked.standard_error = std::sqrt(ranked.accuracy * (1.0 - ranked.accuracy) /
-                                    static_cast<double>(run.split.validation.size()));
-  ranked.gate_scores = record.values;
-  return ranked;
 }
 
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network) {

@@ -49,20 +49,6 @@ TrainedNetwork train_network(const RunContext& run, const Architecture& architec
                              const PhaseRecipe& recipe, const std::string& name,
                              const TrainingFiles& files);
 
-/// Accuracy of a network after a short training.
-struct Ranked {
-  double accuracy = 0.0;  // of the validation images, 0..1
-  double standard_error = 0.0;
-  // Per block with squeeze-and-excitation, in order: mean over channels of the standard deviation
-  // of its gate over the validation images (S3NAS, section 7).
-  std::vector<double> gate_scores;
-};
-
-/// Trains `architecture` by the recipe's `ranking` and validates it. The record is shared by all
-/// targets of the run; a network that has one is not trained again. Throws Interrupted.
-Ranked rank_by_training(const RunContext& run, const Target& target,
-                        const Architecture& architecture);
-
 /// Logits of a network, which it puts into evaluation mode.
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network);
 

@@ -13,6 +13,7 @@
 #include "nas/common/random.hpp"
 #include "nas/report/cost_log.hpp"
 #include "nas/search/network_training.hpp"
+#include "nas/search/ranking.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/training/batch_statistics.hpp"
 #include "simulator/common/error.hpp"
@@ -235,25 +236,56 @@ class OneShot {
   PathSpace paths_;
 };
 
-/// The best candidate that keeps to the target on the simulator.
-const Candidate* confirmed(const RunContext& run, const Target& target,
-                           const std::vector<Candidate>& candidates, StepRecord& record) {
+/// A candidate that keeps to the target on the simulator.
+struct Confirmed {
+  const Candidate* candidate = nullptr;
+  Architecture architecture;
+  double simulated_ms = 0.0;
+};
+
+/// The first `count` candidates that keep to the target on the simulator.
+std::vector<Confirmed> confirmed(const RunContext& run, const Target& target,
+                                 const std::vector<Candidate>& candidates, std::size_t count,
+                                 StepRecord& record) {
+  std::vector<Confirmed> found;
   for (const Candidate& candidate : candidates) {
-    const SimulatedLatency simulated =
-        simulate_within(run, target, to_network(architecture_of(run.operators, candidate.path)));
+    if (found.size() == count) break;
+    Architecture architecture = architecture_of(run.operators, candidate.path);
+    const SimulatedLatency simulated = simulate_within(run, target, to_network(architecture));
     if (simulated.missed.empty()) {
-      record.simulated_ms = simulated.ms;
-      return &candidate;
+      found.push_back({&candidate, std::move(architecture), simulated.ms});
+      continue;
     }
     record.add_candidate(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
                                      as_ms(candidate.latency_ms), simulated.missed),
                          Verdict::kRejected, candidate.latency_ms);
   }
-  return nullptr;
+  return found;
+}
+
+/// The most accurate of `found`, best by inherited weights first: with several, by training them.
+std::size_t choose(const RunContext& run, const Target& target, const std::vector<Confirmed>& found,
+                   StepRecord& record) {
+  if (found.size() == 1) return 0;
+  std::vector<Architecture> networks;
+  for (const Confirmed& one : found) networks.push_back(one.architecture);
+  const std::vector<HalvingResult> results = rank_by_halving(run, target, networks);
+  const std::size_t best = best_of(results);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i == best) continue;
+    record.add_candidate(
+        fmt::format("{}: {} with inherited weights, {}", in_one_line(networks[i]),
+                    as_percent(found[i].candidate->score), in_one_line(results[i])),
+        Verdict::kTrained, found[i].simulated_ms, results[i].ranked.accuracy);
+  }
+  record.validation_accuracy = results[best].ranked.accuracy;
+  record.log.push_back(fmt::format("number {} of {} by inherited weights is the best alone: {}",
+                                   best + 1, found.size(), in_one_line(results[best])));
+  return best;
 }
 
 /// One evolution over all positions, or one over the later and then one over the earlier positions;
-/// then the best candidate that keeps to the limit on the simulator as well.
+/// then the best of the candidates that keep to the limit on the simulator as well.
 void one_shot(const RunContext& run, const Target& target, const SpaceDesign& design,
               StepRecord& record) {
   OneShot one_shot(run, target, design, record.fingerprint);
@@ -264,8 +296,9 @@ void one_shot(const RunContext& run, const Target& target, const SpaceDesign& de
                                    one_shot.trained_images, one_shot.evaluated_images));
   record.values = {static_cast<double>(one_shot.trained_images),
                    static_cast<double>(one_shot.evaluated_images)};
-  const Candidate* found = confirmed(run, target, candidates, record);
-  if (found == nullptr) {
+  const std::vector<Confirmed> found = confirmed(
+      run, target, candidates, static_cast<std::size_t>(run.recipe.evolution.max_trained), record);
+  if (found.empty()) {
     const Candidate& fastest = *std::min_element(
         candidates.begin(), candidates.end(),
         [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
@@ -275,13 +308,16 @@ void one_shot(const RunContext& run, const Target& target, const SpaceDesign& de
     missed.fastest.name = "fastest";
     throw missed;
   }
-  record.architecture = architecture_of(run.operators, found->path);
+  const Confirmed& best = found[choose(run, target, found, record)];
+  record.architecture = best.architecture;
   record.architecture->name = "searched";
-  record.estimated_ms = found->latency_ms;
-  record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms);
+  record.estimated_ms = best.candidate->latency_ms;
+  record.simulated_ms = best.simulated_ms;
+  record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms,
+                       record.validation_accuracy);
   record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
                                    as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
-                                   as_percent(found->score)));
+                                   as_percent(best.candidate->score)));
 }
 
 }  // namespace

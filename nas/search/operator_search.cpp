@@ -15,6 +15,7 @@
 #include "nas/common/random.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/one_shot.hpp"
+#include "nas/search/ranking.hpp"
 #include "nas/search/scale_step.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "nas/search/network_training.hpp"
+#include "nas/search/ranking.hpp"
 #include "nas/search/scale_step.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
@@ -94,6 +94,7 @@ class Trial {
 
   /// Scales `variant` (of the unscaled network) to the same limit and keeps it if it gains more
   /// than a standard error over what is kept: that had the same milliseconds for scaling alone.
+  /// Both are trained equally often.
   std::optional<Ranked> attempt(const std::string& what, const Architecture& variant) {
     const std::optional<ConfirmedCandidate> candidate =
         scaled_alike(run_, target_, variant, direction_);
@@ -103,33 +104,55 @@ class Trial {
       return {};
     }
     const Architecture& network = candidate->scaled.architecture;
-    const Ranked rank = rank_by_training(run_, target_, network);
-    const double gain = rank.accuracy - *record_.validation_accuracy;
-    const bool is_kept = gain > rank.standard_error;
+    if (!kept_) kept_ = rank(*record_.architecture);
+    const Ranked ranked = rank(network);
+    const double gain = ranked.accuracy - kept_->accuracy;
+    const double error = std::hypot(ranked.standard_error, deviation_between(ranked, *kept_));
+    const bool is_kept = gain > error;
     record_.add_candidate(
         fmt::format("{}: accuracy {} at {} against {} when scaling uses the same time; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
-                    what, as_percent(rank.accuracy), as_ms(candidate->simulated_ms),
-                    as_percent(*record_.validation_accuracy), is_kept ? "kept" : "left out",
-                    100.0 * gain, 100.0 * rank.standard_error),
-        is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated_ms, rank.accuracy);
+                    what, as_percent(ranked.accuracy), as_ms(candidate->simulated_ms),
+                    as_percent(kept_->accuracy), is_kept ? "kept" : "left out", 100.0 * gain,
+                    100.0 * error),
+        is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated_ms, ranked.accuracy);
     if (is_kept) {
       unscaled_ = variant;
       record_.architecture = network;
       record_.estimated_ms = candidate->scaled.estimated_ms;
       record_.simulated_ms = candidate->simulated_ms;
-      record_.validation_accuracy = rank.accuracy;
+      record_.validation_accuracy = ranked.accuracy;
+      kept_ = ranked;
     }
     last_ = network;
-    return rank;
+    return ranked;
   }
 
   /// The network that was tried last, scaled.
   const Architecture& last() const { return last_; }
 
  private:
+  Ranked rank(const Architecture& network) const {
+    return rank_by_training(run_, target_, network, {1.0, run_.recipe.postprocess_trainings});
+  }
+
+  /// Standard error of the difference of two means, from the deviations of the trainings around
+  /// them; 0 for single trainings.
+  static double deviation_between(const Ranked& a, const Ranked& b) {
+    double squares = 0.0;
+    double degrees = 0.0;
+    for (const Ranked* ranked : {&a, &b}) {
+      for (const double accuracy : ranked->trainings)
+        squares += (accuracy - ranked->accuracy) * (accuracy - ranked->accuracy);
+      degrees += static_cast<double>(ranked->trainings.size()) - 1.0;
+    }
+    if (degrees == 0.0) return 0.0;
+    return std::sqrt(squares / degrees * 2.0 / static_cast<double>(a.trainings.size()));
+  }
+
   const RunContext& run_;
   const Target& target_;
+  std::optional<Ranked> kept_;
   std::vector<double> direction_;
   Architecture unscaled_;
   Architecture last_;

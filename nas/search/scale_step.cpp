@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "nas/search/network_training.hpp"
+#include "nas/search/ranking.hpp"
 #include "nas/search/step_settings.hpp"
 
 namespace tilewake {
@@ -36,11 +36,34 @@ void confirm(const RunContext& run, const Target& target, ConfirmedCandidate& ca
 
 constexpr double kUsedShare = 0.95;  // of the limit, that a candidate should use
 
-/// Orders candidates before any is trained: among networks of one latency, the one with more
-/// multiply-accumulates and parameters uses the machine better.
-double capacity(const Architecture& architecture) {
-  return std::log(static_cast<double>(to_network(architecture).num_macs())) +
-         std::log(static_cast<double>(num_trained_params(architecture)));
+std::size_t num_blocks(const Architecture& architecture) {
+  std::size_t count = 0;
+  for (const ArchitectureStage& stage : architecture.stages) count += stage.blocks.size();
+  return count;
+}
+
+/// Which candidates are trained: those within the limit that use most of it. Where they are more
+/// than `max_ranked`, evenly many from the deepest to the widest. Size is no criterion: at equal
+/// latency, multiply-accumulates and parameters do not order networks by accuracy.
+std::vector<std::size_t> to_train(const std::vector<ConfirmedCandidate>& candidates,
+                                  double limit_ms, int max_ranked) {
+  std::vector<std::size_t> within;
+  for (const double used : {kUsedShare * limit_ms, 0.0}) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (!candidates[i].is_rejected() && candidates[i].simulated_ms >= used) within.push_back(i);
+    }
+    if (!within.empty()) break;
+  }
+  std::stable_sort(within.begin(), within.end(), [&](std::size_t a, std::size_t b) {
+    return num_blocks(candidates[a].scaled.architecture) >
+           num_blocks(candidates[b].scaled.architecture);
+  });
+  const auto count = static_cast<std::size_t>(max_ranked);
+  if (within.size() <= count) return within;
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < count; ++i)
+    chosen.push_back(within[count == 1 ? 0 : i * (within.size() - 1) / (count - 1)]);
+  return chosen;
 }
 
 /// The exception for no candidate within the limit, with the fastest network known, scaled or not.
@@ -60,54 +83,44 @@ TargetMissed missed(const Target& target, const StepRecord& search,
 
 void scale(const RunContext& run, const Target& target, const StepRecord& search,
            StepRecord& record) {
-  std::vector<ConfirmedCandidate> candidates = scale_and_confirm(run, target, *search.architecture);
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const auto& a, const auto& b) {
-    if (a.is_rejected() != b.is_rejected()) return b.is_rejected();
-    if (a.is_rejected()) return false;
-    const double used = kUsedShare * target.limit_ms;
-    if ((a.simulated_ms < used) != (b.simulated_ms < used)) return b.simulated_ms < used;
-    return capacity(a.scaled.architecture) > capacity(b.scaled.architecture);
-  });
+  const std::vector<ConfirmedCandidate> candidates =
+      scale_and_confirm(run, target, *search.architecture);
+  const std::vector<std::size_t> trained =
+      to_train(candidates, target.limit_ms, run.recipe.max_ranked);
+  if (trained.empty()) throw missed(target, search, candidates);
   record.log.push_back(fmt::format(
-      "{} candidates; of those that use {:.0f} % of the limit, the ones with most "
-      "multiply-accumulates and parameters are ranked by {:.3g} epochs of training, {} at most",
-      candidates.size(), 100.0 * kUsedShare, run.recipe.ranking.epochs, run.recipe.max_ranked));
-  const ConfirmedCandidate* best = nullptr;
-  Ranked best_rank;
-  std::size_t best_index = 0;  // in the record
-  int num_ranked = 0;
-  for (const ConfirmedCandidate& candidate : candidates) {
-    std::string verdict = candidate.rejected();
-    std::optional<double> accuracy;
-    if (verdict.empty() && num_ranked == run.recipe.max_ranked) {
-      verdict = candidate.simulated_ms < kUsedShare * target.limit_ms
-                    ? "not trained: leaves more of the limit unused"
-                    : "not trained: fewer multiply-accumulates and parameters";
-    } else if (verdict.empty()) {
-      ++num_ranked;
-      const Ranked rank = rank_by_training(run, target, candidate.scaled.architecture);
-      verdict = fmt::format("accuracy {} (+-{})", as_percent(rank.accuracy),
-                            as_percent(rank.standard_error));
-      accuracy = rank.accuracy;
-      if (best == nullptr || rank.accuracy > best_rank.accuracy) {
-        best = &candidate;
-        best_rank = rank;
-        best_index = record.candidates.size();
-      }
+      "{} candidates, of which {} are trained: {} rounds of successive halving, the "
+      "last of {:.3g} epochs",
+      candidates.size(), trained.size(), run.recipe.ranking_rounds, run.recipe.ranking.epochs));
+  std::vector<Architecture> networks;
+  for (const std::size_t i : trained) networks.push_back(candidates[i].scaled.architecture);
+  const std::vector<HalvingResult> results = rank_by_halving(run, target, networks);
+  const std::size_t best_result = best_of(results);
+  const ConfirmedCandidate& best = candidates[trained[best_result]];
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const ConfirmedCandidate& candidate = candidates[i];
+    const auto found = std::find(trained.begin(), trained.end(), i);
+    if (found == trained.end()) {
+      const bool is_slow = candidate.simulated_ms >= kUsedShare * target.limit_ms;
+      const std::string verdict = !candidate.rejected().empty() ? candidate.rejected()
+                                  : is_slow ? "not trained: max_ranked others are"
+                                            : "not trained: leaves more of the limit unused";
+      record.add_candidate(candidate.in_one_line() + ": " + verdict, Verdict::kRejected,
+                           candidate.known_ms());
+      continue;
     }
-    record.add_candidate(candidate.in_one_line() + ": " + verdict,
-                         accuracy ? Verdict::kTrained : Verdict::kRejected, candidate.known_ms(),
-                         accuracy);
+    const auto index = static_cast<std::size_t>(found - trained.begin());
+    record.add_candidate(candidate.in_one_line() + ": " + in_one_line(results[index]),
+                         index == best_result ? Verdict::kChosen : Verdict::kTrained,
+                         candidate.known_ms(), results[index].ranked.accuracy);
   }
-  if (best == nullptr) throw missed(target, search, candidates);
-  record.candidates[best_index].verdict = Verdict::kChosen;
-  record.architecture = best->scaled.architecture;
+  record.architecture = best.scaled.architecture;
   record.architecture->name = "scaled";
-  record.estimated_ms = best->scaled.estimated_ms;
-  record.simulated_ms = best->simulated_ms;
-  record.validation_accuracy = best_rank.accuracy;
-  record.values = {best->scaled.multipliers.depth, best->scaled.multipliers.width,
-                   best->scaled.multipliers.resolution};
+  record.estimated_ms = best.scaled.estimated_ms;
+  record.simulated_ms = best.simulated_ms;
+  record.validation_accuracy = results[best_result].ranked.accuracy;
+  record.values = {best.scaled.multipliers.depth, best.scaled.multipliers.width,
+                   best.scaled.multipliers.resolution};
   record.log.push_back("chosen: " + in_one_line(*record.architecture));
 }
 

@@ -39,8 +39,8 @@ LatencyTable channel_table(const SearchSpace& space) {
 
 /// A supernet, its gates, and images that a test labels.
 struct GateWorld {
-  GateWorld(double limit_share, int probes)
-      : space(small_spaces().front()),
+  GateWorld(double limit_share, int probes, std::size_t space_index = 0)
+      : space(small_spaces().at(space_index)),
         supernet(space, GateOptions()),
         images(small_images(kNumImages)),
         labels(torch::arange(kNumImages).remainder(5)) {
@@ -91,7 +91,8 @@ struct GateWorld {
 using GateLearnerTest = TorchTest;
 
 TEST_F(GateLearnerTest, AProbeIsTheChangeByReallyClosingTheGate) {
-  GateWorld world(0.5, kAllProbes);
+  // One branch: every outcome has one combination of choices, and thus one set of weights.
+  GateWorld world(0.5, kAllProbes, 1);
   randomize_batch_norms(*world.supernet);
   StepContext context;
   context.num_steps = 100;
@@ -110,7 +111,7 @@ TEST_F(GateLearnerTest, AProbeIsTheChangeByReallyClosingTheGate) {
     greatest = std::max(greatest, std::abs(expected));
     ++num_probed;
   }
-  EXPECT_GT(num_probed, 12);
+  EXPECT_GE(num_probed, 10);
   EXPECT_GT(greatest, 0.01);
 }
 
@@ -165,9 +166,9 @@ std::vector<int> kept_channels(std::uint64_t seed, const std::vector<std::size_t
   for (std::size_t b = 0; b < world.supernet->blocks.size(); ++b) {
     const bool is_needed = std::find(needed.begin(), needed.end(), b) != needed.end();
     const bool can_skip = world.supernet->blocks[b]->space.can_skip;
-    world.supernet->blocks[b]->project_bn->weight.fill_(is_needed ? 3.0 : can_skip ? 0.01 : 0.3);
+    world.supernet->blocks[b]->project_bn->weight.fill_(is_needed ? 10.0 : can_skip ? 0.01 : 0.3);
   }
-  world.supernet->classifier->weight.mul_(10.0);  // certain of its labels
+  world.supernet->classifier->weight.mul_(100.0);  // certain of its labels
   {
     const FrozenBatchStatistics frozen(*world.supernet);
     world.labels = world.supernet->forward(world.images).logits.argmax(1);

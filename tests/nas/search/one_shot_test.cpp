@@ -168,6 +168,21 @@ TEST(OneShot, ALimitThatNoNetworkKeepsToIsMissedWithTheFastestOne) {
   }
 }
 
+TEST(OneShot, OfTheBestByInheritedWeightsTrainingChooses) {
+  TempDir directory;
+  RunContext config = operators_run(directory, Method::kSpos);
+  config.recipe.evolution.max_trained = 4;
+  FakeMachine fake;
+  const SearchResult result = run_search(fake.attached(config), Step::kSearch);
+  const auto ranked = records_in(config.directory, "rank-");
+  EXPECT_EQ(ranked.size(), 4U);
+  double best = 0.0;
+  for (const auto& [name, record] : ranked) best = std::max(best, *record.validation_accuracy);
+  const StepRecord& found = result.targets[0].steps.back();
+  EXPECT_EQ(found.validation_accuracy, best);
+  EXPECT_LE(found.simulated_ms.value(), config.targets_ms[0]);
+}
+
 TEST(OneShot, WhatTheSimulatorFindsTooSlowIsPassedOver) {
   TempDir directory;
   RunContext config = operators_run(directory, Method::kSpos);

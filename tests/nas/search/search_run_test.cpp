@@ -249,10 +249,10 @@ TEST(SearchRun, EveryTargetHasASupernetOfItsSize) {
   run_search(fake.attached(config), Step::kDesign);
   for (const Target& target : targets_of(config)) {
     const SearchSpace designed = read_search_space(target.directory + "/space.yaml");
-    EXPECT_EQ(designed,
-              size_supernet(config.space, estimate, share * target.limit_ms, ratio).space);
-    EXPECT_NEAR(full_network_ms(fake, designed), ratio * share * target.limit_ms,
-                kSupernetRatioTolerance * ratio * share * target.limit_ms);
+    const SupernetSize size =
+        size_supernet(config.space, estimate, share * target.limit_ms, ratio);
+    EXPECT_EQ(designed, size.space);
+    EXPECT_DOUBLE_EQ(full_network_ms(fake, designed), size.full_ms);
   }
 }
 
