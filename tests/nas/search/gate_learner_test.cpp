@@ -171,6 +171,8 @@ std::vector<int> kept_channels(std::uint64_t seed, const std::vector<std::size_t
   world.supernet->classifier->weight.mul_(100.0);  // certain of its labels
   {
     const FrozenBatchStatistics frozen(*world.supernet);
+    // No class is more frequent than another by a constant.
+    world.supernet->classifier->bias.sub_(world.supernet->forward(world.images).logits.mean(0));
     world.labels = world.supernet->forward(world.images).logits.argmax(1);
   }
   if (shuffles_labels) world.labels = world.labels.index_select(0, torch::randperm(kNumImages));
