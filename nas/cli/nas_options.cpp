@@ -135,7 +135,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                   command),
       description);
   options.required("target-ms", values.targets, "T[,T...]",
-                   "latency limit in ms; several share one supergraph (s3nas, flops)");
+                   "latency limit in ms; several in one run: s3nas, flops");
   options.optional(
       "method", values.method_name, "NAME",
       "search method: s3nas, flops (s3nas with MACs in place of latencies), hurricane, "

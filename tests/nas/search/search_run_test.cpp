@@ -249,8 +249,7 @@ TEST(SearchRun, EveryTargetHasASupernetOfItsSize) {
   run_search(fake.attached(config), Step::kDesign);
   for (const Target& target : targets_of(config)) {
     const SearchSpace designed = read_search_space(target.directory + "/space.yaml");
-    const SupernetSize size =
-        size_supernet(config.space, estimate, share * target.limit_ms, ratio);
+    const SupernetSize size = size_supernet(config.space, estimate, share * target.limit_ms, ratio);
     EXPECT_EQ(designed, size.space);
     EXPECT_DOUBLE_EQ(full_network_ms(fake, designed), size.full_ms);
   }
