@@ -25,8 +25,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-# Libraries and data of others, which have their own licence, and files that cannot hold a comment.
-unlicensed='(^|/)(latency_model/report/page/vendor|tests/report/(node_modules|fixtures))/|(^|/)(tests/report/package(-lock)?\.json|scripts/packaging/copyright|nas/bench/nas_bench_macro\.csv)$'
+# Libraries of others, which have their own licence, and files that cannot hold a comment.
+unlicensed='(^|/)(latency_model/report/page/vendor|tests/report/(node_modules|fixtures))/|(^|/)(tests/report/package(-lock)?\.json|scripts/packaging/copyright)$'
 list=$(mktemp -d)
 trap 'rm -rf "$list"' EXIT
 [ $# -eq 0 ] || realpath -- "$@" >"$list/given"
