@@ -73,6 +73,9 @@ std::vector<std::size_t> evolved_rows(const BenchProblem& problem, int trainings
   evolution.fingerprint = "nas bench";
   evolution.score = [&](const Path& path) { return trainer.train(path); };
   evolution.is_interrupted = [&] { return trainer.is_spent(); };
+  const auto fastest = std::min_element(problem.latency_ms.begin(), problem.latency_ms.end());
+  evolution.fastest =
+      problem.table.rows()[static_cast<std::size_t>(fastest - problem.latency_ms.begin())].path;
   // For tens of trainings instead of SPOS's thousand.
   EvolutionOptions options;
   options.population = 8;
@@ -92,12 +95,10 @@ std::vector<std::size_t> guided_rows(const BenchProblem& problem, int trainings,
   GuidedProblem guided;
   guided.space = macro_space(problem);
   guided.features = [&](const Path& path) {
-    const std::size_t row = problem.table.row_of(path);
-    return row == MacroTable::kNone ? std::vector<double>()
-                                    : macro_features(problem.table.rows()[row]);
+    return macro_features(problem.table.rows()[problem.table.row_of(path)]);
   };
   guided.network_path = macro_network_path;
-  guided.train = [&](const Path& path) { return trainer.train(path); };
+  guided.train = [&](const Path& path, auto) { return trainer.train(path); };
   GuidedOptions options;
   options.trainings = trainings;
   guided_search(guided, options, seed);

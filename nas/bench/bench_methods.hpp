@@ -48,9 +48,9 @@ std::vector<std::size_t> rows_within(const BenchProblem& problem);
 /// Accuracy of one of a network's trainings, the same for a seed and a row.
 double trained_accuracy(const MacroTable& table, std::size_t row, std::uint64_t seed);
 
-/// The rows that a search trains, in order, at most `trainings`, each once and within the limit.
-/// The search sees trained_accuracy() only. Deterministic for a seed; for all methods the beginning
-/// of a longer search is the shorter one.
+/// The rows that a search trains, in order, at least one and at most `trainings`, each once. The
+/// limit is that of at least one network. The search sees trained_accuracy() only. Deterministic
+/// for a seed.
 std::vector<std::size_t> trained_rows(const BenchProblem& problem, BenchMethod method,
                                       int trainings, double proxy_tau, std::uint64_t seed);
 

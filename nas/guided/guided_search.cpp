@@ -23,7 +23,8 @@ namespace {
 constexpr double kMaxExhaustive = 20'000.0;  // paths that are all evaluated
 constexpr int kNumDrawn = 2'000;             // paths that stand for a larger space
 constexpr std::int64_t kMaxDraws = 100'000;
-constexpr std::size_t kMaxDesign = 300;  // networks among which the design selects
+constexpr std::size_t kMinDesign = 64;  // networks among which the design selects, near or not
+constexpr std::size_t kMaxDesign = 300;
 constexpr double kPenalties[] = {1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0};
 
 // Each purpose has a separate stream of random numbers.
@@ -155,7 +156,7 @@ class GuidedSearch {
   bool train(const PoolEntry& entry, int round, std::optional<double> predicted) {
     assert(space().keeps_limit(entry.latency_ms));
     tried_.insert(entry.path);
-    const std::optional<double> accuracy = problem_.train(entry.path);
+    const std::optional<double> accuracy = problem_.train(entry.path, predicted);
     if (!accuracy) return false;
     if (!std::isfinite(*accuracy)) {
       throw InputError(fmt::format("the accuracy of path {} is {}: training has diverged",
@@ -170,7 +171,6 @@ class GuidedSearch {
     if (*accuracy > best.accuracy ||
         (*accuracy == best.accuracy && entry.latency_ms < best.latency_ms))
       result_.best = trained.size() - 1;
-    if (problem_.on_trained) problem_.on_trained(round);
     return true;
   }
 
@@ -190,7 +190,8 @@ class GuidedSearch {
     const auto num_wanted =
         static_cast<std::size_t>(std::min(options_.initial, options_.trainings));
     // Twice as many as wanted: some may turn out to exceed the limit.
-    order.resize(std::min(order.size(), std::clamp(num_near, 2 * num_wanted, kMaxDesign)));
+    const std::size_t least = std::max(kMinDesign, 2 * num_wanted);
+    order.resize(std::min(order.size(), std::clamp(num_near, least, std::max(least, kMaxDesign))));
     FeatureRows rows;
     rows.num_columns = pool_.front().features.size();
     for (const std::size_t i : order) rows.add((*scale_)(pool_[i].features));

@@ -30,9 +30,8 @@ struct GuidedProblem {
   std::function<Path(const Path& path)> network_path;
   /// Trains a network and returns its accuracy, which must be finite. None: it turns out to exceed
   /// the limit, and was not trained.
-  std::function<std::optional<double>(const Path& path)> train;
-  /// Called after each training, with the number of the round, from 0: the initial ones.
-  std::function<void(int round)> on_trained;
+  ///   @param predicted  its accuracy by the last fit; none for the initial ones
+  std::function<std::optional<double>(const Path& path, std::optional<double> predicted)> train;
 };
 
 struct TrainedPath {

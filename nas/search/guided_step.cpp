@@ -26,7 +26,7 @@ class GuidedTrainer {
   GuidedTrainer(const RunContext& run, const Target& target, StepRecord& record)
       : run_(run), target_(target), record_(record) {}
 
-  std::optional<double> train(const Path& path) {
+  std::optional<double> train(const Path& path, std::optional<double> predicted) {
     const Architecture architecture = architecture_of(run_.operators, path);
     const SimulatedLatency simulated = simulate_within(run_, target_, to_network(architecture));
     if (!simulated.missed.empty()) {
@@ -37,8 +37,9 @@ class GuidedTrainer {
     const Ranked ranked = rank_by_training(run_, target_, architecture);
     trained_.push_back({record_.candidates.size(), simulated.ms});
     add(architecture,
-        fmt::format("accuracy {} (+-{})", as_percent(ranked.accuracy),
-                    as_percent(ranked.standard_error)),
+        fmt::format("{}accuracy {} (+-{})",
+                    predicted ? fmt::format("predicted {}, ", as_percent(*predicted)) : "",
+                    as_percent(ranked.accuracy), as_percent(ranked.standard_error)),
         Verdict::kTrained, simulated.ms, ranked.accuracy);
     return ranked.accuracy;
   }
@@ -84,7 +85,9 @@ void search_guided(const RunContext& run, const Target& target, int num_networks
   GuidedProblem problem;
   problem.space = path_space(run, target);
   problem.features = [&run](const Path& path) { return operator_features(run.operators, path); };
-  problem.train = [&trainer](const Path& path) { return trainer.train(path); };
+  problem.train = [&trainer](const Path& path, std::optional<double> predicted) {
+    return trainer.train(path, predicted);
+  };
   const GuidedResult result = guided_search(problem, options, random_bits(run.seed, kGuidedDraws));
   if (result.trained.empty()) {
     throw TargetMissed(fmt::format("no network of the space {} that was tried keeps to {}",

@@ -39,7 +39,7 @@ class GuidedSearchTest : public ::testing::Test {
   explicit GuidedSearchTest(const std::vector<int>& num_choices) : world_(num_choices, 3) {
     problem_.space = world_.problem().space;
     problem_.features = [num_choices](const Path& path) { return one_hot(path, num_choices); };
-    problem_.train = [this](const Path& path) -> std::optional<double> {
+    problem_.train = [this](const Path& path, auto) -> std::optional<double> {
       trained_.push_back(path);
       return world_.score(path);
     };
@@ -129,7 +129,7 @@ TEST_F(GuidedSearchTest, NothingWithinTheLimitGivesNothing) {
 
 TEST_F(GuidedSearchTest, ARejectedNetworkCostsNoTraining) {
   int num_rejected = 0;
-  problem_.train = [&](const Path& path) -> std::optional<double> {
+  problem_.train = [&](const Path& path, auto) -> std::optional<double> {
     trained_.push_back(path);
     if (path.front() != 1) return world_.score(path);
     ++num_rejected;
@@ -156,7 +156,7 @@ TEST_F(GuidedSearchTest, PathsOfOneNetworkAreTrainedOnce) {
 }
 
 TEST_F(GuidedSearchTest, ADivergedTrainingIsAnError) {
-  problem_.train = [](const Path&) { return std::numeric_limits<double>::quiet_NaN(); };
+  problem_.train = [](const Path&, auto) { return std::numeric_limits<double>::quiet_NaN(); };
   EXPECT_NE(input_error_of([&] { run(); }), "no error");
 }
 
@@ -167,7 +167,7 @@ double mean_gain(const Separable& world, GuidedProblem problem, const GuidedOpti
   double gain = 0.0;
   constexpr std::uint64_t kNumSeeds = 40;
   for (std::uint64_t seed = 1; seed <= kNumSeeds; ++seed) {
-    problem.train = [&](const Path& path) { return score(path, seed); };
+    problem.train = [&](const Path& path, auto) { return score(path, seed); };
     const GuidedResult guided = guided_search(problem, options, seed);
     PathSpace near = problem.space;
     near.latency_ms = [&](const Path& path) {
