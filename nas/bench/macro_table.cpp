@@ -28,6 +28,13 @@ constexpr MacroStage kMacroStages[] = {{0, 2, 64}, {2, 5, 128}, {5, kMacroPositi
 constexpr std::size_t kNumMacroPaths = 6561;  // 3^8
 constexpr std::size_t kNumMacroColumns = 5;
 
+Path macro_path_at(std::size_t index) {
+  Path path(kMacroPositions);
+  for (std::size_t i = kMacroPositions; i-- > 0; index /= kMacroChoices)
+    path[i] = static_cast<int>(index % kMacroChoices);
+  return path;
+}
+
 std::size_t macro_index(const Path& path) {
   std::size_t index = 0;
   for (const int choice : path) index = index * kMacroChoices + static_cast<std::size_t>(choice);
@@ -188,11 +195,11 @@ MacroTable MacroTable::parse(const std::string& text, const std::string& name) {
             [](const MacroRow& a, const MacroRow& b) { return a.path < b.path; });
   for (std::size_t i = 0; i < table.rows_.size(); ++i)
     table.row_of_[macro_index(table.rows_[i].path)] = i;
+  for (std::size_t i = 0; i < kNumMacroPaths; ++i)
+    table.row_of_[i] = table.row_of_[macro_index(macro_network_path(macro_path_at(i)))];
   return table;
 }
 
-std::size_t MacroTable::row_of(const Path& path) const {
-  return row_of_[macro_index(macro_network_path(path))];
-}
+std::size_t MacroTable::row_of(const Path& path) const { return row_of_[macro_index(path)]; }
 
 }  // namespace tilewake

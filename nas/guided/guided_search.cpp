@@ -37,12 +37,14 @@ constexpr std::uint64_t kProposalDraws = 0x6776;
 struct PoolEntry {
   Path path;
   double latency_ms = 0.0;
-  std::vector<double> features;  // as the caller gives them
+  std::vector<double> features;  // scaled
+  bool is_tried = false;
 };
 
-/// Features with mean 0 and variance 1 over the pool; constant ones are 0.
+/// Features with mean 0 and variance 1 over the first pool; constant ones are 0.
 class FeatureScale {
  public:
+  FeatureScale() = default;
   explicit FeatureScale(std::span<const PoolEntry> pool) {
     const std::size_t size = pool.front().features.size();
     means_.assign(size, 0.0);
@@ -62,8 +64,9 @@ class FeatureScale {
     }
   }
 
+  /// `features` as the caller gives them.
   std::vector<double> operator()(std::vector<double> features) const {
-    for (std::size_t j = 0; j < features.size(); ++j)
+    for (std::size_t j = 0; j < means_.size(); ++j)
       features[j] = (features[j] - means_[j]) * factors_[j];
     return features;
   }
@@ -90,7 +93,8 @@ class GuidedSearch {
       result_.log.push_back(fmt::format("no path within {:.4g} ms found", space().limit_ms));
       return std::move(result_);
     }
-    scale_.emplace(pool_);
+    scale_ = FeatureScale(pool_);
+    for (PoolEntry& entry : pool_) entry.features = scale_(std::move(entry.features));
     train_design();
     for (int round = 1; num_left() > 0 && train_round(round); ++round) {
     }
@@ -114,14 +118,16 @@ class GuidedSearch {
     return problem_.network_path ? problem_.network_path(path) : path;
   }
 
-  /// Adds the network of `path` to the pool, if it is within the limit and new.
-  void admit(const Path& path) {
-    Path known = known_path(path);
-    if (!met_.insert(known).second) return;
+  /// Adds a network that is new to the pool, if it is within the limit.
+  void add(const Path& known) {
     const double ms = space().latency_ms(known);
-    if (!space().keeps_limit(ms)) return;
-    std::vector<double> features = problem_.features(known);
-    pool_.push_back({std::move(known), ms, std::move(features)});
+    if (space().keeps_limit(ms)) pool_.push_back({known, ms, scale_(problem_.features(known))});
+  }
+
+  /// The same for a path that was drawn.
+  void admit(const Path& path) {
+    const Path known = known_path(path);
+    if (met_.insert(known).second) add(known);
   }
 
   void add_all() {
@@ -131,7 +137,7 @@ class GuidedSearch {
     Path path(space().num_choices.size());
     for (std::size_t i = 0; i < path.size(); ++i) path[i] = first_choice(i);
     while (true) {
-      admit(path);
+      if (known_path(path) == path) add(path);
       std::size_t i = 0;
       for (; i < path.size(); ++i) {
         if (space().is_free(i) && path[i] + 1 < space().num_choices[i]) {
@@ -153,16 +159,16 @@ class GuidedSearch {
   }
 
   /// Trains one network; false where it turns out to exceed the limit.
-  bool train(const PoolEntry& entry, int round, std::optional<double> predicted) {
+  bool train(PoolEntry& entry, int round, std::optional<double> predicted) {
     assert(space().keeps_limit(entry.latency_ms));
-    tried_.insert(entry.path);
+    entry.is_tried = true;
     const std::optional<double> accuracy = problem_.train(entry.path, predicted);
     if (!accuracy) return false;
     if (!std::isfinite(*accuracy)) {
       throw InputError(fmt::format("the accuracy of path {} is {}: training has diverged",
                                    fmt::join(entry.path, " "), *accuracy));
     }
-    rows_.add((*scale_)(entry.features));
+    rows_.add(entry.features);
     rows_.num_columns = entry.features.size();
     targets_.push_back(*accuracy);
     std::vector<TrainedPath>& trained = result_.trained;
@@ -194,7 +200,7 @@ class GuidedSearch {
     order.resize(std::min(order.size(), std::clamp(num_near, least, std::max(least, kMaxDesign))));
     FeatureRows rows;
     rows.num_columns = pool_.front().features.size();
-    for (const std::size_t i : order) rows.add((*scale_)(pool_[i].features));
+    for (const std::size_t i : order) rows.add(pool_[i].features);
     std::size_t num_trained = 0;
     for (const std::size_t i : diverse_order(rows, 2 * num_wanted)) {
       if (num_trained == num_wanted) break;
@@ -207,14 +213,12 @@ class GuidedSearch {
     log_best(fmt::format("{} diverse networks", num_trained));
   }
 
-  /// The networks that were not tried, the best predicted first, at least `num_wanted` if there
-  /// are as many.
-  std::vector<std::pair<double, const PoolEntry*>> proposals(const RidgeFit& fit, int round) {
+  /// The networks that were not tried, the best predicted first.
+  std::vector<std::pair<double, PoolEntry*>> proposals(const RidgeFit& fit, int round) {
     if (!is_exhaustive_) evolve_pool(fit, round);
-    std::vector<std::pair<double, const PoolEntry*>> sorted;
-    for (const PoolEntry& entry : pool_) {
-      if (!tried_.contains(entry.path))
-        sorted.emplace_back(fit.predict((*scale_)(entry.features)), &entry);
+    std::vector<std::pair<double, PoolEntry*>> sorted;
+    for (PoolEntry& entry : pool_) {
+      if (!entry.is_tried) sorted.emplace_back(fit.predict(entry.features), &entry);
     }
     std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
       if (a.first != b.first) return a.first > b.first;
@@ -232,7 +236,7 @@ class GuidedSearch {
     evolution.fingerprint = "predicted accuracy";
     evolution.score = [&](const Path& path) {
       admit(path);
-      return fit.predict((*scale_)(problem_.features(known_path(path))));
+      return fit.predict(scale_(problem_.features(known_path(path))));
     };
     evolution.fastest = result_.trained[result_.best].path;
     evolve(evolution, {}, random_bits(seed_, kProposalDraws, static_cast<std::uint64_t>(round)));
@@ -275,11 +279,10 @@ class GuidedSearch {
   const GuidedOptions& options_;
   std::uint64_t seed_;
   bool is_exhaustive_ = false;
-  std::set<Path> met_;
-  std::set<Path> tried_;
+  std::set<Path> met_;  // networks of paths that were drawn
   std::vector<PoolEntry> pool_;
-  std::optional<FeatureScale> scale_;  // over the pool as it was at the start
-  FeatureRows rows_;                   // of the trained networks
+  FeatureScale scale_;  // identity until the first pool is complete
+  FeatureRows rows_;    // of the trained networks
   std::vector<double> targets_;
   GuidedResult result_;
 };

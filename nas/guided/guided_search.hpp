@@ -26,7 +26,8 @@ struct GuidedProblem {
   /// What the accuracy is predicted from: as many numbers for every path, on any scale. Constant
   /// ones have no effect.
   std::function<std::vector<double>(const Path& path)> features;
-  /// The same path for all paths of one network; empty: no two paths have the same network.
+  /// The same path of the space for all paths of one network; empty: no two paths have the same
+  /// network.
   std::function<Path(const Path& path)> network_path;
   /// Trains a network and returns its accuracy, which must be finite. None: it turns out to exceed
   /// the limit, and was not trained.
