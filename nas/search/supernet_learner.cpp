@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/training/batch_statistics.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
