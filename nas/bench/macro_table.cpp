@@ -88,7 +88,7 @@ Path macro_path_of(const std::string& digits) {
   return path.size() == kMacroPositions ? path : Path();
 }
 
-/// A line of the table. Throws InputError without a place.
+/// What a line says, without MACs and depth. Throws InputError without a place.
 MacroRow macro_row_of(std::string_view line) {
   const auto fields = csv_fields(line);
   if (!fields || fields->size() != kNumMacroColumns)
@@ -107,15 +107,21 @@ MacroRow macro_row_of(std::string_view line) {
     row.mean_accuracy += row.accuracies[i] / static_cast<double>(row.accuracies.size());
   }
   row.path = macro_network_path(row.path);
+  const auto params = macro_number(fields->back());
+  if (!params || *params < 0.0 || *params > 1e9 || *params != std::floor(*params))
+    throw InputError("params: must be their number");
+  row.params = static_cast<std::int64_t>(*params);
+  return row;
+}
+
+/// Fills in what follows from the network, and checks its parameters.
+void complete_macro_row(MacroRow& row) {
   const Network network = macro_network(row.path);
-  row.params = num_trained_params(network);
   row.macs = network.num_macs();
   row.depth = static_cast<int>(
       std::count_if(row.path.begin(), row.path.end(), [](int choice) { return choice != 0; }));
-  const auto params = macro_number(fields->back());
-  if (!params || *params != static_cast<double>(row.params))
-    throw InputError(fmt::format("params: the network of this arch has {}", row.params));
-  return row;
+  if (const auto params = num_trained_params(network); params != row.params)
+    throw InputError(fmt::format("params: the network of this arch has {}", params));
 }
 
 }  // namespace
@@ -181,10 +187,12 @@ MacroTable MacroTable::parse(const std::string& text, const std::string& name) {
       MacroRow row = macro_row_of(line);
       std::size_t& known = table.row_of_[macro_index(row.path)];
       if (known == kNone) {
+        complete_macro_row(row);
         known = table.rows_.size();
         table.rows_.push_back(std::move(row));
-      } else if (table.rows_[known].accuracies != row.accuracies) {
-        throw InputError("arch: has other accuracies than an earlier line of the same network");
+      } else if (table.rows_[known].accuracies != row.accuracies ||
+                 table.rows_[known].params != row.params) {
+        throw InputError("arch: has other figures than an earlier line of the same network");
       }
     } catch (const InputError& error) {
       throw InputError(fmt::format("{}:{}: {}", name, number, error.what()));

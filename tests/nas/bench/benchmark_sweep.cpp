@@ -85,6 +85,7 @@ TEST(MacroTableTest, BadLinesAreRefusedByNumber) {
         kNames + "00000003,1,2,3,387882\n", kNames + "00000000,1,2,387882\n",
         kNames + "00000000,nan,2,3,387882\n", kNames + "00000000,101,2,3,387882\n",
         kNames + "00000000,-1,2,3,387882\n", kNames + "00000000,1,2,3,387883\n",
+        kNames + "00000000,1,2,3,387882.5\n", kNames + "00000000,1,2,3,1e99\n",
         kNames + row + "00000000,45.32,45.33,45.45,387882\n", kNames + "\"0,1,2,3,4\n"}) {
     EXPECT_NE(input_error_of([&] { MacroTable::parse(bad, "t"); }), "no error") << bad;
   }
