@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <iterator>
+#include <cmath>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include <boost/math/distributions/students_t.hpp>
 #include <fmt/format.h>
@@ -79,8 +81,10 @@ std::string difference_text(const SampleStatistics& s) {
 std::vector<TextTable::Column> training_columns(const std::string& first,
                                                 const BenchOptions& options) {
   std::vector<TextTable::Column> columns = {{first, Alignment::kLeft}};
+  // On a narrow terminal the smallest numbers are left out first; the largest stays.
+  auto leave_out = static_cast<int>(options.trainings.size());
   for (const int trainings : options.trainings)
-    columns.push_back({fmt::format("{} trained", trainings)});
+    columns.push_back({fmt::format("{} trained", trainings), Alignment::kRight, --leave_out});
   return columns;
 }
 
@@ -197,17 +201,17 @@ BenchMachine bench_machine_of(const std::string& text) {
 std::string bench_table(const BenchOptions& options, const std::vector<BenchMachine>& machines,
                         std::size_t max_columns) {
   std::string text = fmt::format(
-      "regret: accuracy of the best network within the limit minus that of the network found, in\n"
-      "percentage points; mean and standard error over {} seeds of the mean over {} machines and\n"
-      "{} limits\n\n",
-      options.num_seeds, machines.size(), options.limits.size());
+      "regret: accuracy of the best network within the limit minus that of the network\n"
+      "found, in percentage points; mean over machines ({}), limits ({}) and seeds ({}),\n"
+      "and standard error over seeds\n\n",
+      machines.size(), options.limits.size(), options.num_seeds);
   text += regrets_table(options, machines, max_columns);
   const auto guided = index_of(options, BenchMethod::kGuided);
   for (const BenchMethod method : {BenchMethod::kRandom, BenchMethod::kRandomNear}) {
     const auto base = index_of(options, method);
     if (!guided || !base) continue;
     text += fmt::format(
-        "\nregret of guided minus {}, by machine, with 95 % intervals over seeds (*: not 0)\n\n{}",
+        "\nregret of guided minus {}, with 95 % intervals over seeds (*: not 0)\n\n{}",
         to_string(method), differences_table(options, machines, *guided, *base, max_columns));
   }
   text += "\nKendall's tau with accuracy at equal latency, mean over ten bins\n\n";
