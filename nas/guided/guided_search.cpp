@@ -21,8 +21,8 @@ namespace tilewake {
 namespace {
 
 constexpr double kMaxExhaustive = 20'000.0;  // paths that are all evaluated
-constexpr int kNumDrawn = 2'000;             // paths that stand for a larger space
-constexpr std::int64_t kMaxDraws = 100'000;
+constexpr std::size_t kNumDrawn = 1'000;     // paths that stand for a larger space
+constexpr std::int64_t kMaxDraws = 20'000;
 constexpr std::size_t kMinDesign = 64;  // networks among which the design selects, near or not
 constexpr std::size_t kMaxDesign = 300;
 constexpr double kPenalties[] = {1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0};
