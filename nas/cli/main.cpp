@@ -26,6 +26,7 @@ const std::vector<Command>& nas_commands() {
       {"space", "make a search space of operators for one or several machines", nas_space_command},
       {"schema", "print the keys of recipes and search spaces, for editors", nas_schema_command},
       {"compare", "compare several methods over several seeds", nas_compare_command},
+      {"bench", "compare search methods on networks whose accuracies are known", nas_bench_command},
       // For installation; the help does not list it.
       {"man", "", print_nas_man_page},
   };

@@ -22,4 +22,7 @@ ExitCode nas_schema_command(const Arguments& arguments);
 /// Compares several methods over several seeds.
 ExitCode nas_compare_command(const Arguments& arguments);
 
+/// Compares search methods on networks whose accuracies are known.
+ExitCode nas_bench_command(const Arguments& arguments);
+
 }  // namespace tilewake

@@ -129,10 +129,11 @@ void check_takers(const CompareOptions& options, const std::vector<MethodSpec>& 
     });
   };
   if (is_unused(options.mixconv_space, takes_mixconv))
-    throw UsageError("--space: no method takes it; hurricane, spos and random take --operators");
+    throw UsageError(
+        "--space: no method takes it; hurricane, spos, random and guided take --operators");
   if (is_unused(options.operator_space, takes_operators)) {
     throw UsageError(
-        "--operators: needs hurricane, spos or random among --methods, without :SPACE");
+        "--operators: needs hurricane, spos, random or guided among --methods, without :SPACE");
   }
   if (options.search.num_random > 0 &&
       std::none_of(methods.begin(), methods.end(), trains_random_networks))

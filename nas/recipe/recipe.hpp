@@ -100,6 +100,13 @@ struct TwoStageRecipe {
   double second_share = 0.2;  // then the earlier ones
 };
 
+/// Search by a predictor of accuracies (nas/guided).
+struct GuidedRecipe {
+  int networks = 0;            // that are trained; 0: as many as cost what SPOS costs
+  double initial_share = 0.5;  // of them, before the first fit
+  int batch = 4;               // trained between two fits
+};
+
 /// All settings of a run except the machine, the space, the data and the target.
 struct Recipe {
   std::string name;
@@ -118,6 +125,7 @@ struct Recipe {
   PhaseRecipe supernet;  // of operators, one path per step
   EvolutionRecipe evolution;
   TwoStageRecipe two_stage;
+  GuidedRecipe guided;
   int random_networks = 0;  // networks of random search; 0: the image budget of `supernet`
 };
 

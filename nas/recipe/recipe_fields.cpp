@@ -208,6 +208,15 @@ void visit_fields(YamlFields& fields, Recipe& r) {
       fields.number("second_share", r.two_stage.second_share, kAbove0,
                     {"", "training of the second stage, as a share of `supernet.epochs`"});
     });
+    fields.section("guided", [&] {
+      fields.integer(
+          "networks", r.guided.networks, 0, 10'000,
+          {"networks", "that `--method guided` trains by `ranking`; 0: the same cost as `spos`"});
+      fields.number("initial_share", r.guided.initial_share, {0.0, 1.0},
+                    {"", "of these networks, diverse ones that are trained before the first fit"});
+      fields.integer("batch", r.guided.batch, 1, 10'000,
+                     {"networks", "that are trained between two fits of the predictor"});
+    });
     fields.section("random_search", [&] {
       fields.integer("networks", r.random_networks, 0, 10'000,
                      {"networks",

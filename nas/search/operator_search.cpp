@@ -13,6 +13,7 @@
 
 #include "latency_model/rank_correlation.hpp"
 #include "nas/common/random.hpp"
+#include "nas/search/guided_step.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/one_shot.hpp"
 #include "nas/search/ranking.hpp"
@@ -90,12 +91,12 @@ std::vector<Path> draw(const RunContext& run, const Target& target, int count,
                                kMaxPathDraws);
 }
 
-/// Networks whose ranking costs what SPOS costs: images trained on, forward and backward, count
-/// three times as much as images that are only scored on.
-int num_networks(const RunContext& run) {
+/// Networks whose ranking costs what SPOS costs, unless `given` is more than 0: images trained on,
+/// forward and backward, count three times as much as images that are only scored on.
+int num_networks(const RunContext& run, int given) {
   constexpr double kTrainingCost = 3.0;
   const Recipe& recipe = run.recipe;
-  if (recipe.random_networks > 0) return recipe.random_networks;
+  if (given > 0) return given;
   const auto num_train = static_cast<std::int64_t>(run.split.train.size());
   const auto training = [&](const PhaseRecipe& phase) {
     return kTrainingCost * static_cast<double>(num_steps_of(phase, num_train) * phase.batch_size);
@@ -112,7 +113,7 @@ int num_networks(const RunContext& run) {
 /// Step "search" of random search: random networks of the space that keep to the target, ranked by
 /// short training.
 void search_randomly(const RunContext& run, const Target& target, StepRecord& record) {
-  const int num_wanted = num_networks(run);
+  const int num_wanted = num_networks(run, run.recipe.random_networks);
   // Twice as many: some that keep to the target by the estimate exceed it on the simulator.
   const std::vector<Path> paths = draw(run, target, 2 * num_wanted, kSearchDraws);
   double best = -1.0;
@@ -243,9 +244,14 @@ MethodSteps operator_steps(RunContext& run) {
   for (const std::string& line : steps.design.log) run.log("design: " + line);
   check_reachable(run, *design, run.targets_ms.front());
   steps.find = [&run, design](const Target& target) {
-    if (run.method != Method::kRandom) return one_shot_step(run, target, *design);
-    return do_once(target.directory, "search", step_settings(run, target, "random"),
-                   [&](StepRecord& record) { search_randomly(run, target, record); });
+    const bool is_guided = run.method == Method::kGuided;
+    if (!is_guided && run.method != Method::kRandom) return one_shot_step(run, target, *design);
+    return do_once(
+        target.directory, "search", step_settings(run, target, is_guided ? "guided" : "random"),
+        [&](StepRecord& record) {
+          if (!is_guided) return search_randomly(run, target, record);
+          search_guided(run, target, num_networks(run, run.recipe.guided.networks), record);
+        });
   };
   steps.random = [&run](const Target& target, double, int index) {
     return random_step(run, target, index);

@@ -22,7 +22,7 @@
 namespace tilewake {
 
 /// How a network is found. The first two search MixConv blocks with a differentiable supernet, the
-/// next three search operators (nas/space/operator_space.hpp); the last two scale a published
+/// next four search operators (nas/space/operator_space.hpp); the last two scale a published
 /// network to the limit.
 enum class Method {
   kS3nas,
@@ -30,16 +30,18 @@ enum class Method {
   kHurricane,  // one-shot supernet and evolution in two stages, later positions first
   kSpos,       // the same in one stage
   kRandom,     // random networks of the space of operators, ranked by short training
+  kGuided,     // the same with networks that an accuracy predictor proposes
   kMobilenetV2,
   kEfficientnetLite
 };
 
-inline constexpr std::array<std::pair<std::string_view, Method>, 7> kMethodNames = {{
+inline constexpr std::array<std::pair<std::string_view, Method>, 8> kMethodNames = {{
     {"s3nas", Method::kS3nas},
     {"flops", Method::kFlops},
     {"hurricane", Method::kHurricane},
     {"spos", Method::kSpos},
     {"random", Method::kRandom},
+    {"guided", Method::kGuided},
     {"mobilenet_v2", Method::kMobilenetV2},
     {"efficientnet_lite", Method::kEfficientnetLite},
 }};
@@ -48,7 +50,8 @@ std::string_view to_string(Method method);
 
 /// Whether the method searches a space of operators.
 constexpr bool uses_operators(Method method) {
-  return method == Method::kHurricane || method == Method::kSpos || method == Method::kRandom;
+  return method == Method::kHurricane || method == Method::kSpos || method == Method::kRandom ||
+         method == Method::kGuided;
 }
 
 /// Whether the method scales a published network and searches nothing.

@@ -53,6 +53,7 @@ MethodSteps steps_of(RunContext& run, Step last) {
     case Method::kHurricane:
     case Method::kSpos:
     case Method::kRandom:
+    case Method::kGuided:
       return operator_steps(run);
     case Method::kMobilenetV2:
     case Method::kEfficientnetLite:

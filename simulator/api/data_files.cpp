@@ -65,12 +65,13 @@ std::vector<fs::path> installed(std::string_view directory) {
   return directories;
 }
 
-/// Where a directory of `kind` may be, existing or not, best first.
-std::vector<fs::path> candidates(const Kind& kind) {
-  std::vector<fs::path> directories = installed(kind.directory);
-  directories.insert(directories.begin(), fs::path(kind.directory));
+/// Where a directory may be, existing or not, best first.
+std::vector<fs::path> candidates(std::string_view directory) {
+  std::vector<fs::path> directories = installed(directory);
+  directories.insert(directories.begin(), fs::path(directory));
   return directories;
 }
+std::vector<fs::path> candidates(const Kind& kind) { return candidates(kind.directory); }
 
 /// The path of each bare name.
 std::map<std::string, std::string> known_files(const std::vector<fs::path>& directories) {
@@ -139,6 +140,15 @@ InputFile read_network_file(const std::string& name) {
 InputFile read_space_file(const std::string& name) { return read(kSpace, name); }
 
 InputFile read_recipe_file(const std::string& name) { return read(kRecipe, name); }
+
+InputFile read_shipped_file(const std::string& relative_path) {
+  for (const fs::path& path : candidates(relative_path)) {
+    std::error_code error;
+    if (fs::exists(path, error)) return {path.string(), read_text_file(path.string())};
+  }
+  throw InputError(fmt::format("no file {} found; set TILEWAKE_DATA_DIR to where it is installed",
+                               relative_path));
+}
 
 std::string report_page_directory() {
   constexpr std::string_view kPage = "latency_model/report/page";

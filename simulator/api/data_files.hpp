@@ -16,6 +16,10 @@ InputFile read_network_file(const std::string& name);
 InputFile read_space_file(const std::string& name);
 InputFile read_recipe_file(const std::string& name);
 
+/// Reads a shipped file of another kind by its path in the source tree
+/// ("nas/bench/nas_bench_macro.csv"), found in the same places. Throws InputError.
+InputFile read_shipped_file(const std::string& relative_path);
+
 /// The directory with styles, libraries and charts of `tilewake report`, beside the directories
 /// above. The current directory is not searched: its files would run in the browser of whoever
 /// opens the report. Throws InputError if there is none.

@@ -12,7 +12,7 @@ OPERATORS = ["--set", "supernet.max_images=128", "supernet.batch_size=32", "supe
              "evolution.population=6", "evolution.parents=2", "evolution.mutations=2",
              "evolution.crossovers=2", "evolution.generations=2",
              "evolution.calibration_images=32", "evolution.validation_images=50",
-             "random_search.networks=3"]
+             "random_search.networks=3", "guided.networks=4", "guided.batch=1"]
 POOL = 32
 POSITIONS = 4
 
@@ -86,7 +86,7 @@ class SpaceTest(NasTest):
 class MethodsTest(NasTest):
     def test_methods_of_operators_keep_to_the_limit(self):
         self.with_model()
-        for method in ("hurricane", "spos", "random"):
+        for method in ("hurricane", "spos", "random", "guided"):
             self.expect_ok("nas", "run", "-q", *ARGUMENTS, *OPERATORS, "--method", method, "--out",
                            method)
             summary = strict_json((self.dir / method / "summary.json").read_text())
@@ -99,7 +99,8 @@ class MethodsTest(NasTest):
         result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method",
                                    "x")
         self.assertEqual(result.returncode, 2)
-        self.assertIn("s3nas, flops, hurricane, spos, random, mobilenet_v2, efficientnet_lite",
+        self.assertIn("s3nas, flops, hurricane, spos, random, guided, mobilenet_v2, "
+                      "efficientnet_lite",
                       result.stderr)
 
     def test_options_that_a_method_lacks_exit_2(self):

@@ -62,6 +62,7 @@ space: {keep: 6, rho: 0.75}
 supernet: {epochs: 90, batch_size: 512}
 evolution: {population: 30, parents: 7, mutations: 11, crossovers: 13, generations: 3, mutation_probability: 0.25, calibration_images: 256, validation_images: 5000}
 two_stage: {later_share: 0.4, first_share: 0.3, second_share: 0.125}
+guided: {networks: 24, initial_share: 0.75, batch: 2}
 random_search: {networks: 12}
 )");
   EXPECT_EQ(r.name, "r");
@@ -125,6 +126,9 @@ random_search: {networks: 12}
   EXPECT_EQ(r.two_stage.later_share, 0.4);
   EXPECT_EQ(r.two_stage.first_share, 0.3);
   EXPECT_EQ(r.two_stage.second_share, 0.125);
+  EXPECT_EQ(r.guided.networks, 24);
+  EXPECT_EQ(r.guided.initial_share, 0.75);
+  EXPECT_EQ(r.guided.batch, 2);
   EXPECT_EQ(r.random_networks, 12);
 }
 
@@ -212,6 +216,7 @@ TEST(Recipe, WrittenFilesRoundTrip) {
                    random.between(2, std::int64_t{1} << 40),
                    random.between(0, std::int64_t{1} << 40)};
     r.two_stage = {share(random), share(random) * 9.0, share(random) * 9.0};
+    r.guided = {count(0) / 10, share(random), count(10) / 10};
     r.random_networks = static_cast<int>(random.between(0, 10'000));
     const std::string text = recipe_yaml(r);
     const Recipe read = read_recipe_text(text, "r.yaml", {});
@@ -223,6 +228,7 @@ TEST(Recipe, WrittenFilesRoundTrip) {
     EXPECT_EQ(read.space.rho, r.space.rho);
     EXPECT_EQ(read.evolution.calibration_images, r.evolution.calibration_images);
     EXPECT_EQ(read.two_stage.second_share, r.two_stage.second_share);
+    EXPECT_EQ(read.guided.initial_share, r.guided.initial_share);
     EXPECT_EQ(read.random_networks, r.random_networks);
   }
 }
@@ -236,7 +242,7 @@ TEST(Recipe, ANameIsRequired) {
 
 TEST(Recipe, UnknownKeysAreRefusedWithTheKnownOnes) {
   EXPECT_EQ(read_error("serach: {}\n"),
-            "r.yaml:2: serach: unknown key; known here: evolution, name, postprocess, "
+            "r.yaml:2: serach: unknown key; known here: evolution, guided, name, postprocess, "
             "random_search, ranking, search, space, supergraph, supernet, train, two_stage, "
             "validation_share; did you mean 'search'?");
   EXPECT_EQ(read_error(in("two_stage", "share: 0.5")),
@@ -339,6 +345,9 @@ TEST(Recipe, NumbersOfOperatorSearchesHaveRanges) {
       {"two_stage.later_share", share, no_share},
       {"two_stage.first_share", {"0.001", "2"}, {"0", "-1"}},
       {"two_stage.second_share", {"0.001", "2"}, {"0", "-1"}},
+      {"guided.networks", {"0", "10000"}, {"-1", "10001"}},
+      {"guided.initial_share", {"0", "1"}, {"-0.1", "1.1"}},
+      {"guided.batch", {"1", "10000"}, {"0", "10001"}},
       {"random_search.networks", {"0", "10000"}, {"-1", "10001"}}};
   for (const Bounds& bounds : all) {
     const std::size_t dot = bounds.key.find('.');

@@ -49,7 +49,7 @@ const MethodRun& run_of(Method method) {
   return runs.try_emplace(method, method).first->second;
 }
 
-const Method kMethods[] = {Method::kHurricane, Method::kSpos, Method::kRandom};
+const Method kMethods[] = {Method::kHurricane, Method::kSpos, Method::kRandom, Method::kGuided};
 
 TEST(OneShot, EveryMethodEndsWithATrainedNetworkWithinTheLimit) {
   for (const Method method : kMethods) {
@@ -280,18 +280,21 @@ TEST(OneShot, RandomSearchCostsWhatSposCosts) {
   EXPECT_NEAR(cost_of(random, num_ranked), cost_of(run_of(Method::kSpos), 0), 0.51 * one);
 }
 
-TEST(OneShot, RandomSearchKeepsTheBestItRanked) {
-  const MethodRun& run = run_of(Method::kRandom);
-  const StepRecord& found = run.target().steps.front();
-  double best = 0.0;
-  int num_ranked = 0;
-  for (const auto& [name, record] : records_in(run.config.directory)) {
-    if (name.rfind("rank-", 0) != 0) continue;
-    best = std::max(best, record.validation_accuracy.value());
-    ++num_ranked;
+TEST(OneShot, RandomAndGuidedSearchKeepTheBestTheyRanked) {
+  std::map<Method, int> num_ranked;
+  for (const Method method : {Method::kRandom, Method::kGuided}) {
+    const MethodRun& run = run_of(method);
+    const StepRecord& found = run.target().steps.front();
+    double best = 0.0;
+    for (const auto& [name, record] : records_in(run.config.directory)) {
+      if (name.rfind("rank-", 0) != 0) continue;
+      best = std::max(best, record.validation_accuracy.value());
+      ++num_ranked[method];
+    }
+    EXPECT_GT(num_ranked[method], 1);
+    EXPECT_EQ(found.validation_accuracy.value(), best);
   }
-  EXPECT_GT(num_ranked, 1);
-  EXPECT_EQ(found.validation_accuracy.value(), best);
+  EXPECT_EQ(num_ranked[Method::kGuided], num_ranked[Method::kRandom]) << "equal cost";
 }
 
 TEST(OneShot, CorrelationComparesEveryNetworkWithItself) {

@@ -15,9 +15,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kSteps[] = {
-    "supergraph",  "search", "hurricane", "spos",        "random", "published",     "scale", "fill",
-    "postprocess", "train",  "evaluate",  "correlation", "rank",   "random-network"};
+constexpr const char* kSteps[] = {"supergraph",  "search",      "hurricane",     "spos",
+                                  "random",      "guided",      "published",     "scale",
+                                  "fill",        "postprocess", "train",         "evaluate",
+                                  "correlation", "rank",        "random-network"};
 
 class StepSettings : public ::testing::Test {
  protected:
