@@ -135,10 +135,11 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                   command),
       description);
   options.required("target-ms", values.targets, "T[,T...]",
-                   "latency limit in ms; several in one run: s3nas, flops");
+                   "latency limit in ms; several in one run: not with methods of operators");
   options.optional(
       "method", values.method_name, "NAME",
-      "search method: s3nas, flops (s3nas with MACs in place of latencies), hurricane, "
+      "search method: s3nas, flops (s3nas with MACs in place of latencies), random_mixconv "
+      "(random networks of the same space, ranked at the same cost), hurricane, "
       "spos, random, guided (of operators), mobilenet_v2, efficientnet_lite (scaled)");
   options.optional("out", values.out, "DIR",
                    "directory of the run; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, with "
@@ -161,8 +162,8 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   }
   if (values.targets_ms.size() > 1 && uses_operators(values.method)) {
     throw UsageError(
-        fmt::format("option '--target-ms': method {} takes one limit; s3nas, flops (which share a "
-                    "supergraph) and published networks take several",
+        fmt::format("option '--target-ms': method {} takes one limit; s3nas, flops, "
+                    "random_mixconv and published networks take several",
                     values.method_name));
   }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {

@@ -13,8 +13,8 @@
 
 #include "nas/common/random.hpp"
 #include "nas/guided/guided_search.hpp"
-#include "nas/search/ranking.hpp"
 #include "nas/search/one_shot.hpp"
+#include "nas/search/ranking.hpp"
 #include "nas/space/operator_features.hpp"
 
 namespace tilewake {

@@ -253,7 +253,7 @@ MethodSteps operator_steps(RunContext& run) {
           search_guided(run, target, num_networks(run, run.recipe.guided.networks), record);
         });
   };
-  steps.random = [&run](const Target& target, double, int index) {
+  steps.random = [&run](const Target& target, int index) {
     return random_step(run, target, index);
   };
   if (run.method == Method::kSpos && run.num_correlated > 0)

@@ -26,18 +26,20 @@ namespace tilewake {
 /// network to the limit.
 enum class Method {
   kS3nas,
-  kFlops,      // S3NAS guided by multiply-accumulates instead of latencies
-  kHurricane,  // one-shot supernet and evolution in two stages, later positions first
-  kSpos,       // the same in one stage
-  kRandom,     // random networks of the space of operators, ranked by short training
-  kGuided,     // the same with networks that an accuracy predictor proposes
+  kRandomMixconv,  // random networks of the supernet that S3NAS would search, scaled and ranked
+  kFlops,          // S3NAS guided by multiply-accumulates instead of latencies
+  kHurricane,      // one-shot supernet and evolution in two stages, later positions first
+  kSpos,           // the same in one stage
+  kRandom,         // random networks of the space of operators, ranked by short training
+  kGuided,         // the same with networks that an accuracy predictor proposes
   kMobilenetV2,
   kEfficientnetLite
 };
 
-inline constexpr std::array<std::pair<std::string_view, Method>, 8> kMethodNames = {{
+inline constexpr std::array<std::pair<std::string_view, Method>, 9> kMethodNames = {{
     {"s3nas", Method::kS3nas},
     {"flops", Method::kFlops},
+    {"random_mixconv", Method::kRandomMixconv},
     {"hurricane", Method::kHurricane},
     {"spos", Method::kSpos},
     {"random", Method::kRandom},
@@ -47,6 +49,11 @@ inline constexpr std::array<std::pair<std::string_view, Method>, 8> kMethodNames
 }};
 
 std::string_view to_string(Method method);
+
+/// Whether the method searches a space of MixConv blocks.
+constexpr bool searches_mixconv(Method method) {
+  return method == Method::kS3nas || method == Method::kFlops || method == Method::kRandomMixconv;
+}
 
 /// Whether the method searches a space of operators.
 constexpr bool uses_operators(Method method) {

@@ -10,12 +10,12 @@
 
 #include "nas/common/random.hpp"
 #include "nas/search/network_training.hpp"
+#include "nas/search/random_mixconv.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
 #include "nas/search/supernet_learner.hpp"
 #include "nas/space/depth_design.hpp"
 #include "nas/space/outcome.hpp"
-#include "nas/space/random_architecture.hpp"
 #include "nas/space/supernet_size.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/version.hpp"
@@ -245,30 +245,6 @@ StepRecord search_step(const RunContext& run, const Target& target, const Latenc
   });
 }
 
-/// A random network of the space that takes at least 95 % of `latency_ms` and at most that, trained
-/// like the winner. The record has no architecture where none is drawn.
-StepRecord random_step(const RunContext& run, const Target& target, double latency_ms, int index) {
-  constexpr double kLeastShare = 0.95;  // of the winner's latency
-  constexpr int kMaxDraws = 20'000;
-  constexpr std::uint64_t kTries = 10;  // within the limit by the estimate, not on the simulator
-  const std::string name = fmt::format("random-{}", index);
-  const LatencyEstimate estimate = [&](const Network& n) { return run.estimate(n); };
-  for (std::uint64_t i = 0; i < kTries; ++i) {
-    const std::uint64_t seed =
-        random_bits(run.seed, 0x72616e64, static_cast<std::uint64_t>(index), i);
-    std::optional<Architecture> architecture = random_architecture_within(
-        run.space, kLeastShare * latency_ms, latency_ms, estimate, seed, kMaxDraws);
-    if (!architecture) break;
-    if (simulate_within(run, target, to_network(*architecture)).missed.empty())
-      return train_for_comparison(run, target, std::move(*architecture), name);
-  }
-  StepRecord none;
-  none.step = name;
-  none.log.push_back(fmt::format("none: no random network between {} and {} in {} draws",
-                                 as_ms(kLeastShare * latency_ms), as_ms(latency_ms), kMaxDraws));
-  return none;
-}
-
 }  // namespace
 
 CyclePredictor macs_predictor(double cycles_per_mac) {
@@ -311,8 +287,8 @@ std::vector<int> fastest_choices(const LatencyTable& table) {
 }
 
 bool sizes_supernet(const RunContext& run) {
-  return (run.method == Method::kS3nas || run.method == Method::kFlops) &&
-         run.recipe.options.supernet_ratio > 0.0 && !run.space.has_depths();
+  return searches_mixconv(run.method) && run.recipe.options.supernet_ratio > 0.0 &&
+         !run.space.has_depths();
 }
 
 MethodSteps s3nas_steps(RunContext& run, Step last, const std::string& directory) {
@@ -331,12 +307,16 @@ MethodSteps s3nas_steps(RunContext& run, Step last, const std::string& directory
   check_reachable(run.space, *table, estimate, run.targets_ms.front());
   check_limit(run, run.targets_ms.back(), "the largest network of the space " + run.space.name,
               architecture_of(run.space, full_outcomes(run.space)));
-  if (last >= Step::kSupergraph) train_supergraph(run, directory);
-  steps.find = [&run, table, directory](const Target& target) {
-    return search_step(run, target, *table, supergraph_checkpoint(directory));
-  };
-  steps.random = [&run](const Target& target, double latency_ms, int index) {
-    return random_step(run, target, latency_ms, index);
+  if (run.method == Method::kRandomMixconv) {
+    steps.find = [&run](const Target& target) { return random_mixconv_step(run, target); };
+  } else {
+    if (last >= Step::kSupergraph) train_supergraph(run, directory);
+    steps.find = [&run, table, directory](const Target& target) {
+      return search_step(run, target, *table, supergraph_checkpoint(directory));
+    };
+  }
+  steps.random = [&run](const Target& target, int index) {
+    return random_network_step(run, target, index);
   };
   return steps;
 }

@@ -49,6 +49,7 @@ MethodSteps steps_of(RunContext& run, Step last) {
   switch (run.method) {
     case Method::kS3nas:
     case Method::kFlops:
+    case Method::kRandomMixconv:
       return s3nas_steps(run, last, run.directory);
     case Method::kHurricane:
     case Method::kSpos:
@@ -122,19 +123,18 @@ TargetResult run_target(const RunContext& run, const Target& target, const Metho
   StepRecord fitted = done(uses_operators(run.method) ? fill_step(run, target, found)
                                                       : scale_step(run, target, found));
   if (last < Step::kPostprocess) return result;
-  if (run.method == Method::kS3nas || run.method == Method::kFlops)
-    fitted = done(postprocess_step(run, target, found, fitted));
+  if (searches_mixconv(run.method)) fitted = done(postprocess_step(run, target, found, fitted));
   if (last < Step::kTrain) return result;
   const StepRecord trained = done(train_step(run, target, fitted));
   if (last < Step::kEvaluate) return result;
-  const StepRecord evaluated = done(evaluate_step(run, target, trained));
+  done(evaluate_step(run, target, trained));
 
   if (steps.correlate) {
     result.correlation = steps.correlate(target);
     report(*result.correlation);
   }
   for (int i = 0; steps.random && i < run.num_random; ++i) {
-    result.random.push_back(steps.random(target, *evaluated.estimated_ms, i));
+    result.random.push_back(steps.random(target, i));
     report(result.random.back());
   }
   return result;

@@ -30,9 +30,9 @@ struct MethodSteps {
   StepRecord design;  // done; it has no network and no file
   /// Finds a network for a target: step "search".
   std::function<StepRecord(const Target& target)> find;
-  /// Trains random network number `index` of the same space for comparison; `latency_ms` is that of
-  /// the winner. Empty where the method has no space.
-  std::function<StepRecord(const Target& target, double latency_ms, int index)> random;
+  /// Trains random network number `index` of the same space for comparison. Empty where the method
+  /// has no space.
+  std::function<StepRecord(const Target& target, int index)> random;
   /// Rank correlation of the supernet with short training; empty without --correlate.
   std::function<StepRecord(const Target& target)> correlate;
 };

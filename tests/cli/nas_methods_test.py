@@ -99,7 +99,7 @@ class MethodsTest(NasTest):
         result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method",
                                    "x")
         self.assertEqual(result.returncode, 2)
-        self.assertIn("s3nas, flops, hurricane, spos, random, guided, mobilenet_v2, "
+        self.assertIn("s3nas, flops, random_mixconv, hurricane, spos, random, guided, mobilenet_v2, "
                       "efficientnet_lite",
                       result.stderr)
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,6 +63,27 @@ TEST(Methods, TheTwinDoesNotTakeTheOthersSearchForItsOwn) {
   run_search(fake.attached(config), Step::kSearch);
   config.method = Method::kFlops;
   EXPECT_THROW(run_search(fake.attached(config), Step::kSearch), InputError);
+}
+
+TEST(Methods, RandomMixconvRanksScaledNetworksOfTheSpaceAndTrainsNoSupernet) {
+  TempDir directory;
+  RunContext config = tiny_run(directory);
+  config.method = Method::kRandomMixconv;
+  config.recipe.random_networks = 4;
+  config.recipe.ranking_rounds = 2;
+  FakeMachine fake;
+  const SearchResult result = run_search(fake.attached(config), Step::kScale);
+  const StepRecord& found = result.targets[0].steps.front();
+  const double limit_ms = config.recipe.options.target_share * config.targets_ms[0];
+  EXPECT_LE(found.estimated_ms.value(), limit_ms);
+  EXPECT_GE(found.estimated_ms.value(), 0.9 * limit_ms);
+  EXPECT_EQ(found.candidates.size(), 4U);
+  for (const CandidateResult& candidate : found.candidates) {
+    EXPECT_LE(candidate.latency_ms.value(), config.targets_ms[0]);
+    EXPECT_GE(candidate.latency_ms.value(), 0.95 * config.targets_ms[0]);
+  }
+  EXPECT_EQ(std::count(fake.phases.begin(), fake.phases.end(), "supergraph"), 0);
+  EXPECT_LE(result.targets[0].steps.back().simulated_ms.value(), config.targets_ms[0]);
 }
 
 TEST(Methods, PublishedNetworksAreScaledToTheLimit) {
