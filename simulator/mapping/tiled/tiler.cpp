@@ -306,11 +306,22 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   TileFootprint least;
   if (depth.cut.tile >= problem.taps())
     least.input = groups * pixels.least_largest_input * depth.input.largest;
+  TileFootprint fitting = least;
+  if (depth.cut.tile < problem.taps()) {
+    const LoopCut& cut = pixels.cut;
+    fitting.input = groups * problem.kept_elements({{0, 1},
+                                                    cut.range(cut.trips() / 2),
+                                                    {0, 1},
+                                                    {0, depth.cut.tile},
+                                                    pixels.order});
+  }
   for (const std::int64_t outputs : output_sizes) {
     if (groups > 1 && outputs < whole.outputs) return;
     if (problem.has_weights()) least.weight = groups * outputs * depth.cut.tile;
     least.output = groups * outputs * pixels.cut.tile;
-    if (!fits(least)) continue;
+    fitting.weight = least.weight;
+    fitting.output = least.output;
+    if (!fits(fitting)) continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
     const LeastTime time = least_time(choice, least, choice.all_input, trips);
     if (time.cycles <= std::get<0>(choice.rank))
