@@ -308,11 +308,10 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   TileFootprint fitting = least;
   if (depth.cut.tile < problem.taps()) {
     const LoopCut& cut = pixels.cut;
-    fitting.input = groups * problem.kept_elements({{0, 1},
-                                                    cut.range(cut.trips() / 2),
-                                                    {0, 1},
-                                                    {0, depth.cut.tile},
-                                                    pixels.order});
+    fitting.input =
+        groups *
+        problem.kept_elements(
+            {{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, depth.cut.tile}, pixels.order});
   }
   for (const std::int64_t outputs : output_sizes) {
     if (groups > 1 && outputs < whole.outputs) return;
