@@ -15,6 +15,7 @@
 
 #include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -101,7 +102,12 @@ class TableParser {
       }
       row.batch = row.workload.batch();
     } catch (const InputError& e) {
-      fail(fmt::format("network: {}", e.what()));
+      const bool is_model = network_format(file) != FileFormat::kText;
+      fail(fmt::format("network: {}{}", e.what(),
+                       is_model ? "; a table takes no options of models: write the network that is "
+                                  "to be fitted with 'tilewake convert --net FILE ... --out "
+                                  "FILE.yaml'"
+                                : ""));
     }
     std::error_code error;
     const fs::path place = fs::weakly_canonical(row.workload.file.path, error);

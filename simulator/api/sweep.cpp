@@ -10,6 +10,7 @@
 #include "simulator/api/simulation.hpp"
 #include "simulator/api/sweep_figures.hpp"
 #include "simulator/api/worker_pool.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 
@@ -32,18 +33,20 @@ std::vector<SweepInput<T>> read_all(const std::vector<std::string>& names, Read 
   return inputs;
 }
 
-Workload read_one_network(const std::string& name, std::optional<std::int64_t> batch) {
-  Workload workload = read_workload(name);
+Workload read_one_network(const std::string& name, std::optional<std::int64_t> batch,
+                          const ModelOptions& model) {
+  const bool is_model = network_format(name) != FileFormat::kText;
+  Workload workload = read_workload(name, is_model ? model : ModelOptions{});
   static_cast<void>(workload.network());  // throws for a topology
   return batch ? with_batch(std::move(workload), *batch) : workload;
 }
 
 }  // namespace
 
-Sweep::Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch)
+Sweep::Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch, const ModelOptions& model)
     : Sweep(plan, read_all<InputFile>(plan.hardware(), read_hardware_file),
-            read_all<Workload>(plan.networks(), [batch](const std::string& name) {
-              return read_one_network(name, batch);
+            read_all<Workload>(plan.networks(), [&](const std::string& name) {
+              return read_one_network(name, batch, model);
             })) {}
 
 Sweep::Sweep(SweepPlan plan, std::vector<SweepInput<InputFile>> machines,

@@ -61,7 +61,9 @@ class Sweep {
  public:
   /// Reads every file once.
   ///   @param batch  images of one inference, in place of those of the files
-  explicit Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch = std::nullopt);
+  ///   @param model  sizes, and how much is read, of ONNX and TensorFlow Lite models
+  explicit Sweep(const SweepPlan& plan, std::optional<std::int64_t> batch = std::nullopt,
+                 const ModelOptions& model = {});
 
   /// The same with inputs that are in memory: one for each name of the plan, in its order. The
   /// names are labels then.

@@ -62,7 +62,8 @@ Machine load_machine(const std::string& name, const std::vector<YamlOverride>& o
 void ModelArguments::add_to(Options& options) {
   options.list("input-shape", input_shapes, "[NAME=]N,C,H,W...",
                "input sizes of a .onnx or .tflite model that leaves them free, as in 1,3,224,224; "
-               "with NAME= of that input");
+               "with NAME= of that input, or of a result that is left to the host, such as the "
+               "boxes of a detector");
   options.list("until", until, "NODE...",
                "read a .onnx or .tflite model up to these nodes or values, separated by commas");
   options.list("from", from, "NODE...",

@@ -40,9 +40,26 @@ std::string window_cell(const Layer& layer) {
   return layer.stride == Steps(1) ? size : fmt::format("{}/{}", size, to_string(layer.stride));
 }
 
+/// An activation that no layer before takes in is a max_pool of one tap: it is shown by its name.
+std::string op_cell(Op op, bool has_one_tap, Activation activation) {
+  const bool is_activation = op == Op::kMaxPool && has_one_tap && activation != Activation::kNone;
+  return std::string(is_activation ? to_string(activation) : to_string(op));
+}
+
+std::string op_cell(const TraceRow& row) {
+  const bool has_one_tap =
+      row.kernel.height == 1 && row.kernel.width == 1 && row.stride == Steps(1);
+  return op_cell(row.op, has_one_tap, row.activation);
+}
+
+std::string op_cell(const Layer& layer) {
+  const bool has_one_tap =
+      layer.kernel_height == 1 && layer.kernel_width == 1 && layer.stride == Steps(1);
+  return op_cell(layer.op, has_one_tap, layer.activation);
+}
+
 void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles) {
-  std::vector<std::string> cells = {shortened(row.layer), std::string(to_string(row.op)),
-                                    count_or_dash(row.macs)};
+  std::vector<std::string> cells = {shortened(row.layer), op_cell(row), count_or_dash(row.macs)};
   if (row.is_fused()) {
     cells.insert(cells.end(), {"-", "-", "-", "-", "-", "-> " + shortened(row.fused_into)});
     table.add_row(std::move(cells), Emphasis::kDim);
@@ -131,14 +148,14 @@ std::string bound_of(const TraceRow& row) {
 std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows, bool color,
                       std::size_t max_columns) {
   TextTable table({{"layer", Alignment::kLeft},
-                   {"op", Alignment::kLeft, 2},
+                   {"op", Alignment::kLeft},
                    {"MACs", Alignment::kRight, 3},
                    {"cycles"},
-                   {"share"},
+                   {"share", Alignment::kRight, 1},
                    {"PE util"},
-                   {"DRAM MB", Alignment::kRight, 1},
+                   {"DRAM MB", Alignment::kRight, 2},
                    {"stalls"},
-                   {"bound by", Alignment::kLeft}});
+                   {"bound by", Alignment::kLeft, 0, 8}});
   for (const TraceRow& row : rows) add_layer(table, row, summary.total_cycles);
   const std::int64_t stalls = summary.stall_dram_cycles + summary.stall_write_cycles;
   table.add_row(
@@ -159,7 +176,7 @@ std::string network_table(const Network& network, bool color, std::size_t max_co
                    {"params"},
                    {"MACs"}});
   for (const Layer& layer : network.layers) {
-    table.add_row({shortened(layer.name), std::string(to_string(layer.op)), shape_cell(layer.ifm),
+    table.add_row({shortened(layer.name), op_cell(layer), shape_cell(layer.ifm),
                    shape_cell(layer.ofm), window_cell(layer), count_or_dash(layer.num_params()),
                    count_or_dash(layer.num_macs())});
   }

@@ -30,6 +30,7 @@
 #include "simulator/cli/sweep_journal.hpp"
 #include "simulator/cli/sweep_report.hpp"
 #include "simulator/cli/units.hpp"
+#include "simulator/common/file_format.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/network/limits.hpp"
 
@@ -51,6 +52,7 @@ struct SweepCommandOptions {
   std::vector<std::string> hardware;
   std::vector<std::string> networks;
   std::vector<std::string> settings;
+  ModelArguments model;
   std::optional<std::int64_t> batch;
   std::string out;
   std::string format = "table";
@@ -66,10 +68,12 @@ struct SweepCommandOptions {
 bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   Options options(
       "simulate --sweep",
-      "simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
-      "                         [--batch N] [--jobs N] [--max-steps N]\n"
-      "                         [--out DIR [--resume | --force]] [--format table|csv|json] [-v | "
-      "-q]",
+      fmt::format("simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
+                  "                         {}\n"
+                  "                         [--batch N] [--jobs N] [--max-steps N]\n"
+                  "                         [--out DIR [--resume | --force]] "
+                  "[--format table|csv|json] [-v | -q]",
+                  ModelArguments::kUsage),
       "Simulates every machine with every network with every combination of values, each\n"
       "point in a separate process, and prints one line per point. Failed points are\n"
       "reported; the rest continue. With --out, --resume continues an interrupted sweep.");
@@ -78,6 +82,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
                         "machines: names in hw_configs/, or paths");
   options.required_list("net", values.networks, "FILE,...",
                         "networks: names in networks/, or paths");
+  values.model.add_to(options);
   options.list("set", values.settings, "KEY=VALUE,...",
                "values of a key of the machine, as in dram.num_channels=1,2,4");
   options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
@@ -97,6 +102,17 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  const auto has_model = [](const std::string& networks) {
+    const std::vector<std::string> names = split_at_commas("net", networks);
+    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+      return network_format(name) != FileFormat::kText;
+    });
+  };
+  if (values.model.is_given() &&
+      std::none_of(values.networks.begin(), values.networks.end(), has_model)) {
+    throw UsageError(
+        "--input-shape, --until, --from and --skip-unsupported need a .onnx or .tflite file");
+  }
   return true;
 }
 
@@ -243,7 +259,7 @@ ExitCode sweep_command(const Arguments& arguments) {
   if (!options.out.empty()) output.emplace(options);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
 
-  Sweep sweep(plan, options.batch);
+  Sweep sweep(plan, options.batch, options.model.parsed());
   report_inputs(sweep);
   {
     // An interrupt ends the process at the end of the block, or after a second. Every finished

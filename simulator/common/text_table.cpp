@@ -8,7 +8,6 @@ namespace tilewake {
 namespace {
 
 constexpr std::string_view kGap = "  ";
-constexpr std::size_t kMinNameLength = 12;
 
 std::string_view escape_of(TextTable::Emphasis emphasis) {
   switch (emphasis) {
@@ -87,9 +86,9 @@ void TextTable::add_row(std::vector<std::string> cells, Emphasis emphasis) {
 }
 
 std::size_t TextTable::min_width(std::size_t column) const {
-  const bool is_name = columns_[column].alignment == Alignment::kLeft;
-  const std::size_t least =
-      is_name ? kMinNameLength : std::max(kMinNameLength, cell_widths_[column]);
+  const Column& c = columns_[column];
+  const bool is_name = c.alignment == Alignment::kLeft;
+  const std::size_t least = is_name ? c.min_length : std::max(c.min_length, cell_widths_[column]);
   return std::min(widths_[column], least);
 }
 

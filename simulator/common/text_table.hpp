@@ -15,7 +15,8 @@ namespace tilewake {
 ///    if the table would be too wide even with the shortest names. A line below the table names
 ///    them.
 /// 2. Names (left-aligned cells), and titles that are wider than their figures, are shortened in
-///    the middle, the widest column first, down to 12 bytes. Figures are never shortened.
+///    the middle, the widest column first, down to `Column::min_length` bytes. Figures are never
+///    shortened.
 class TextTable {
  public:
   enum class Alignment { kLeft, kRight };
@@ -23,7 +24,8 @@ class TextTable {
   struct Column {
     std::string title;
     Alignment alignment = Alignment::kRight;
-    int leave_out = 0;  // 0: never
+    int leave_out = 0;            // 0: never
+    std::size_t min_length = 12;  // of a name
   };
 
   explicit TextTable(std::vector<Column> columns);

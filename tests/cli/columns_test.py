@@ -121,6 +121,7 @@ class ColumnsTest(CliTest):
         narrow = self.expect_ok(*command, env={"COLUMNS": "80"})
         self.assertIn("left out at this width: ", narrow)
         self.assertNotIn("stage1.0.depthwise0  depthwise_conv2d", narrow)
+        self.assertRegex(narrow, r"(?m)^layer +op +cycles ")  # what a layer is stays
         for columns in ("", "0", "wide", "-5"):
             self.assertEqual(self.expect_ok(*command, env={"COLUMNS": columns}),
                              self.expect_ok(*command, env={"COLUMNS": "1000"}))

@@ -101,6 +101,45 @@ class OnnxTest(CliTest):
                                       "csv", "-q") for net in ("tiny.yaml", "tiny.onnx")]
         self.assertEqual(*predictions)
 
+    def write_unsupported(self):
+        """odd.onnx: the pool of tiny.onnx is an operator that is not known."""
+        self.convert()
+        model = (self.dir / "tiny.onnx").read_bytes()
+        self.assertIn(b"GlobalAveragePool", model)
+        (self.dir / "odd.onnx").write_bytes(model.replace(b"GlobalAveragePool",
+                                                          b"GlobalAveragePoop"))
+
+    def test_a_sweep_takes_the_options_that_its_errors_recommend(self):
+        self.write_unsupported()
+        sweep = ("simulate", "--sweep", "--hw", "edge_systolic_32", "--net", "odd.onnx,tiny.yaml",
+                 "--format", "csv", "-q")
+        failed = self.run_tilewake(*sweep)
+        self.assertEqual(failed.returncode, 3)
+        self.assertIn("--skip-unsupported", failed.stderr)
+        for options in (("--skip-unsupported",), ("--until", "head")):
+            with self.subTest(options):
+                text = self.expect_ok(*sweep, *options).split("\n", 1)[1]
+                rows = list(csv.DictReader(io.StringIO(text)))
+                for row, (name, arguments) in zip(rows, (("odd.onnx", options), ("tiny.yaml", ())),
+                                                  strict=True):
+                    single = json.loads(self.expect_ok(
+                        "simulate", "--hw", "edge_systolic_32", "--net", name, *arguments,
+                        "--format", "json", "-q"))
+                    self.assertEqual(row["total_cycles"], str(single["total_cycles"]))
+        self.expect_error(2, "--until.* need a .onnx", "simulate", "--sweep", "--hw",
+                          "machine.yaml", "--net", "tiny.yaml", "--until", "head")
+
+    def test_a_converted_part_can_be_fitted_and_a_host_layer_is_no_onnx(self):
+        self.write_unsupported()
+        self.write("table.csv", "network,latency_ms\nodd.onnx,1\n")
+        self.expect_error(3, "table.csv:2: .*convert --net", "fit", "--hw", "machine.yaml",
+                          "--measured", "table.csv", "--out", "fitted.yaml")
+        convert = ("convert", "--net", "odd.onnx", "-q", "--out")
+        self.expect_error(3, "host .*--until", *convert, "host.onnx", "--skip-unsupported")
+        self.expect_ok(*convert, "host.yaml", "--skip-unsupported")
+        self.expect_ok(*convert, "part.onnx", "--until", "head")
+        self.expect_ok("simulate", "--hw", "edge_systolic_32", "--net", "part.onnx", "-q")
+
     def test_the_input_shape_binds_what_a_model_leaves_free(self):
         self.convert()
         for shape in ("1,3,32,32", "1,4,32,32"):

@@ -285,5 +285,25 @@ TEST(LayerPartsTest, ANormInTwoPassesReadsTheMapTwice) {
   EXPECT_EQ(scaled.weight_bytes(whole_of(scaled)), 24 * (1 + kBiasBytes));
 }
 
+// The sum over `extent` channels is a window over rows, one for each channel.
+TEST(LayerPartsTest, ALrnThatNoTileHoldsReadsNeighbouringChannelsOnly) {
+  Layer lrn;
+  lrn.op = Op::kLrn;
+  lrn.extent = 5;
+  infer_shapes(lrn, PaddingRule::valid(), {{4096, 6, 5}});
+  const std::vector<LayerPart> parts = parts_of(lrn, {lrn.ifm}, 3, false);
+  ASSERT_EQ(parts.size(), 1U);
+  const TileProblem problem = problem_of(parts[0]);
+  const std::int64_t pixels = 3 * 6 * 5;
+  EXPECT_EQ(problem.extent().num_outputs(), 4096 * pixels);
+  EXPECT_EQ(problem.input_bytes(whole_of(problem)), 4096 * pixels);
+  EXPECT_EQ(problem.taps(), lrn.extent);
+  for (const std::int64_t channel : {std::int64_t{0}, std::int64_t{100}, std::int64_t{4095}}) {
+    const std::int64_t begin = std::max<std::int64_t>(channel - 2, 0);
+    const std::int64_t end = std::min<std::int64_t>(channel + 3, 4096);
+    EXPECT_EQ(problem.input_rows({channel, channel + 1}, {0, 5}), (TileRange{begin, end}));
+  }
+}
+
 }  // namespace
 }  // namespace tilewake

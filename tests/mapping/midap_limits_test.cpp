@@ -109,5 +109,26 @@ TEST(MidapLimitsTest, ConcatOfTheNetworkInput) {
               AllOf(HasSubstr("layer both"), HasSubstr("network input")));
 }
 
+TEST(MidapLimitsTest, ASoftmaxAtTheEndIsLeftToTheHostAndChangesNothingElse) {
+  const std::string layers =
+      "  - {name: a, op: conv2d, kernel: 3, out_channels: 64}\n"
+      "  - {name: mean, op: global_avg_pool}\n"
+      "  - {name: dense, op: fully_connected, out_channels: 16}\n";
+  const std::string softmax = "  - {name: end, op: softmax}\n";
+  const Program without = map_network(network(64, 16, 16, layers), shipped_machine("midap"));
+  const Program with = map_network(network(64, 16, 16, layers + softmax), shipped_machine("midap"));
+  ASSERT_EQ(with.layers.size(), without.layers.size() + 1);
+  EXPECT_EQ(with.layers.back().fused_into, "host");
+  EXPECT_EQ(with.layers.back().steps, 0.0);
+  EXPECT_EQ(with.warnings.size(), without.warnings.size() + 1);
+  EXPECT_EQ(with.schedule, without.schedule);
+  for (std::size_t i = 0; i < without.layers.size(); ++i) {
+    EXPECT_EQ(with.layers[i].network_layer, without.layers[i].network_layer);
+    EXPECT_EQ(with.layers[i].plan, without.layers[i].plan);
+  }
+  // Before other layers it is none of the end.
+  EXPECT_THAT(error_of(network(64, 16, 16, softmax + layers)), HasSubstr("layer end"));
+}
+
 }  // namespace
 }  // namespace tilewake

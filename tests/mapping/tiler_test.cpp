@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <vector>
@@ -230,6 +232,57 @@ TEST(TilerTest, RefusalOfASharedMemoryNamesTheNeedOfEachOperand) {
   EXPECT_EQ(error_of(Tiler(c.tile_memory(), cost, dram_of(100, 8))),
             "does not fit the local memory of 9 bytes: the closest tiling needs 1 of input, 5 of "
             "weights and 4 of output a slot");
+}
+
+std::string error_of(const SystolicConfig& c, const TileProblem& problem) {
+  const systolic::SystolicCost cost(c);
+  try {
+    static_cast<void>(Tiler(c.tile_memory(), cost, dram_of(100, 8)).best(problem));
+    return "fits";
+  } catch (const InputError& e) {
+    return e.what();
+  }
+}
+
+// 1 M pixels in tiles of 128 are as many as are tried; smaller tiles fit, but are too many.
+TEST(TilerTest, ABufferThatHoldsATileIsNotCalledTooSmall) {
+  Layer l;
+  l.ifm = {1, 1024, 1024};
+  l.ofm = {1, 1024, 1024};
+  const TileProblem problem(l, 4);
+  SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
+  c.input.bytes = 128;
+  EXPECT_EQ(error_of(c, problem), "fits");
+  c.input.bytes = 64;
+  EXPECT_NE(error_of(c, problem), "fits");
+  EXPECT_EQ(error_of(c, problem).find("does not fit"), std::string::npos);
+}
+
+TEST(TilerTest, AnyNumberOfChannelsFitsWhereOneDoes) {
+  Layer l;
+  l.op = Op::kDepthwiseConv2d;
+  l.kernel_height = l.kernel_width = 3;
+  l.ifm = {65536, 34, 34};
+  l.ofm = {65536, 32, 32};
+  SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
+  c.input.bytes = c.weight.bytes = c.output.bytes = 64;
+  EXPECT_EQ(error_of(c, TileProblem(l, 4)), "fits");
+}
+
+// Windows that no buffer holds are cut within; each cut of thousands of taps costs time.
+TEST(TilerTest, TheSearchIsBoundedForWindowsOfAnySize) {
+  for (const std::int64_t kernel : {101, 1021}) {
+    Layer l;
+    l.kernel_height = l.kernel_width = kernel;
+    l.ifm = {8, 1500, 1500};
+    l.ofm = {8, 1501 - kernel, 1501 - kernel};
+    SystolicConfig c = array_of_16(Dataflow::kWeightStationary);
+    c.input.bytes = c.weight.bytes = c.output.bytes = 2048;
+    const std::clock_t begin = std::clock();
+    static_cast<void>(error_of(c, TileProblem(l, 4)));
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    EXPECT_LT(seconds, 20.0) << kernel;  // a minute and more without a bound
+  }
 }
 
 }  // namespace

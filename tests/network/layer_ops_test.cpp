@@ -130,5 +130,35 @@ TEST(LayerOpsTest, EveryOpHasAName) {
     EXPECT_NE(to_string(static_cast<Activation>(activation)), "?") << activation;
 }
 
+// As publications do: each input meets each weight once, also where the result is cut off. What is
+// left of them are the effective MACs.
+TEST(LayerOpsTest, ATransposedConvolutionCountsCroppedTapsAsMacsAndNotAsEffectiveOnes) {
+  for (const char* padding :
+       {"[0, 0, 0, 0]", "[1, 0, 2, 1]", "[3, 2, 1, 3]", "[0, 2, 0, 0], output_padding: 1"}) {
+    const Network network = read_network_text(
+        fmt::format("name: n\ninput: {{channels: 4, height: 5, width: 3}}\nlayers:\n"
+                    "  - {{name: up, op: conv_transpose2d, out_channels: 6, kernel: [5, 4], "
+                    "stride: [3, 2], groups: 2, padding: {}}}\n",
+                    padding),
+        "up.yaml");
+    const Layer& l = network.layers[0];
+    std::int64_t all = 0;
+    std::int64_t kept = 0;
+    for (std::int64_t y = 0; y < 5; ++y)
+      for (std::int64_t x = 0; x < 3; ++x)
+        for (std::int64_t ky = 0; ky < 5; ++ky)
+          for (std::int64_t kx = 0; kx < 4; ++kx) {
+            const std::int64_t row = 3 * y + ky - l.padding.top;
+            const std::int64_t column = 2 * x + kx - l.padding.left;
+            const bool is_inside =
+                row >= 0 && row < l.ofm.height && column >= 0 && column < l.ofm.width;
+            all += 4 * 3;  // input channels, output channels of a group
+            kept += is_inside ? 4 * 3 : 0;
+          }
+    EXPECT_EQ(l.num_macs(), all) << padding;
+    EXPECT_EQ(l.num_effective_macs(), kept) << padding;
+  }
+}
+
 }  // namespace
 }  // namespace tilewake

@@ -139,6 +139,19 @@ std::vector<LayerPart> norm_in_two_passes(const Layer& l, std::int64_t batch, co
   return {sums, scaled};
 }
 
+/// Channels as rows, and all pixels as columns: an average over a window of `extent` rows.
+LayerPart window_over_channels(const Layer& l, std::int64_t batch) {
+  LayerPart part;
+  part.layer = l;
+  part.layer.op = Op::kAvgPool;
+  part.layer.groups = 1;
+  part.layer.ifm = part.layer.ofm = {1, l.ofm.channels, batch * l.ofm.height * l.ofm.width};
+  part.layer.kernel_height = l.extent;
+  part.layer.kernel_width = 1;
+  part.layer.padding = {(l.extent - 1) / 2, 0, l.extent / 2, 0};
+  return part;
+}
+
 std::vector<LayerPart> padded(const Layer& l, std::int64_t batch) {
   LayerPart part;
   part.layer = l;
@@ -199,6 +212,7 @@ std::vector<LayerPart> parts_of(const Layer& layer, const std::vector<Shape>& in
       if (layer.ofm == Shape{layer.ifm.channels, 1, 1}) part.layer.op = Op::kGlobalAvgPool;
       return {part};
     case Op::kLrn:
+      if (!holds_groups) return {window_over_channels(layer, batch)};
       part.layer.groups = 1;
       return {part};
     default:

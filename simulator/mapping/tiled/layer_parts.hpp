@@ -39,6 +39,7 @@ struct LayerPart {
 /// - group_norm, and softmax or layer_norm whose tiles do not hold a whole group
 ///   (`holds_groups` is false): a part that reads the map and writes two values for each sum, and
 ///   a part that reads both and writes the output.
+/// - lrn whose tiles do not hold all channels: a window over channels, which are rows then.
 /// - pad: padded channels are written without reading.
 /// - host: a part that reads for each input, then one that writes the output.
 /// - transpose, depth_to_space, space_to_depth, channel_shuffle: a copy as one stream.

@@ -118,9 +118,9 @@ class TiledMapper {
     }
   }
 
-  /// Whether the buffers hold a whole group of a softmax or layer_norm.
+  /// Whether the buffers hold a whole group of a softmax or layer_norm, or all channels of a lrn.
   bool holds_groups(const Layer& l) const {
-    if (l.op != Op::kSoftmax && l.op != Op::kLayerNorm) return true;
+    if (l.op != Op::kSoftmax && l.op != Op::kLayerNorm && l.op != Op::kLrn) return true;
     const TileProblem problem(l, machine_.memory.accumulator_bytes);
     const Tiling one_group{{1, 1, problem.extent().outputs, 1}};
     return tiler_.fits(footprint_of(problem, cuts_of(problem, one_group), one_group, *machine_.cost,
@@ -189,7 +189,8 @@ class TiledMapper {
     const Layer& l = layer(index);
     std::int64_t operations = cost.of(l.activation);
     if (node(index).fused >= 0) operations += cost.of(layer(node(index).fused).activation);
-    if (l.op == Op::kLrn) operations += cost.exponential;
+    // A window over channels counts its sum only: squares and the product with the power are extra.
+    if (l.op == Op::kLrn) operations += cost.exponential + (part.layer.op == Op::kLrn ? 0 : 2);
     // With separate sums, exponentials are computed for these, too.
     if (l.op == Op::kSoftmax)
       operations += (part.statistics.channels > 0 ? 2 : 1) * cost.exponential;

@@ -47,15 +47,20 @@ constexpr double kStepBytes = 1024.0;
 constexpr double kExposedLatency = 0.5;
 constexpr double kLeastExposedCycles = 20.0;  // minimum for any latency, if there is a memory
 
-// Limit of tiles per loop: smaller tiles only cost time, on the machine and here.
+// Limit of tiles of pixels, or of depth: smaller tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxTrips = 8192;
 
+// Limit of the work on one layer, about a second; see cuts_work(). Windows of hundreds of taps that
+// are cut can exceed it: the best of the tilings examined until then is taken.
+constexpr double kMaxWork = 3e7;
+
 /// The whole extent and its halves, down to `unit` and in multiples of it.
-std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit) {
+std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit,
+                                   std::int64_t max_trips = kMaxTrips) {
   std::vector<std::int64_t> sizes = {whole};
   while (sizes.back() > unit) {
     const std::int64_t half = round_up(ceil_div<std::int64_t>(sizes.back(), 2), unit);
-    if (half >= sizes.back() || ceil_div(whole, half) > kMaxTrips) break;
+    if (half >= sizes.back() || ceil_div(whole, half) > max_trips) break;
     sizes.push_back(half);
   }
   return sizes;
@@ -174,8 +179,17 @@ struct Tiler::Choice {
   double others_on_chip = 0.0;
   double all_input = 0.0;    // bytes, each once
   double least_input = 0.0;  // bytes that any tiling loads
+  double work_left = kMaxWork;
   std::optional<Tiling> tiling;
   Rank rank{std::numeric_limits<double>::infinity(), 0.0};
+
+  /// Whether cuts of these are still to be calculated.
+  bool takes(const PixelCut& pixel_cut, const DepthCut& depth) {
+    const double work = cuts_work(problem, pixel_cut, depth);
+    if (work > work_left) return false;
+    work_left -= work;
+    return true;
+  }
 
   /// Calculated once.
   const PixelCut& pixels(const PixelOrder& order, std::int64_t tile) {
@@ -252,9 +266,9 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
   const std::vector<PixelSizes> pixel_sizes = pixel_sizes_of(problem, unit.pixels);
-  const std::vector<std::int64_t> output_sizes =
-      sizes_of(whole.outputs, problem.can_cut_outputs() ? unit.outputs : whole.outputs);
-  const std::vector<std::int64_t> group_sizes = sizes_of(whole.groups, unit.groups);
+  const std::vector<std::int64_t> output_sizes = sizes_of(
+      whole.outputs, problem.can_cut_outputs() ? unit.outputs : whole.outputs, whole.outputs);
+  const std::vector<std::int64_t> group_sizes = sizes_of(whole.groups, unit.groups, whole.groups);
   std::vector<DepthCut> depths;
   for (const std::int64_t size :
        sizes_of(whole.depth, problem.can_cut_depth() ? unit.depth : whole.depth))
@@ -291,11 +305,21 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   TileFootprint least;
   if (depth.cut.tile >= problem.taps())
     least.input = groups * pixels.least_largest_input * depth.input.largest;
+  TileFootprint fitting = least;
+  if (depth.cut.tile < problem.taps()) {
+    const LoopCut& cut = pixels.cut;
+    fitting.input =
+        groups *
+        problem.kept_elements(
+            {{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, depth.cut.tile}, pixels.order});
+  }
   for (const std::int64_t outputs : output_sizes) {
     if (groups > 1 && outputs < whole.outputs) return;
     if (problem.has_weights()) least.weight = groups * outputs * depth.cut.tile;
     least.output = groups * outputs * pixels.cut.tile;
-    if (!fits(least)) continue;
+    fitting.weight = least.weight;
+    fitting.output = least.output;
+    if (!fits(fitting)) continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
     const LeastTime time = least_time(choice, least, choice.all_input, trips);
     if (time.cycles <= std::get<0>(choice.rank))
@@ -353,10 +377,9 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
 }
 
 void Tiler::consider(const Sizes& sizes, Choice& choice) const {
-  const PixelSizes& pixels = *sizes.pixels;
-  consider({choice.problem, sizes.groups, choice.pixels(pixels.order, pixels.cut.tile),
-            sizes.outputs, *sizes.depth},
-           choice);
+  const PixelCut& pixels = choice.pixels(sizes.pixels->order, sizes.pixels->cut.tile);
+  if (!choice.takes(pixels, *sizes.depth)) return;
+  consider({choice.problem, sizes.groups, pixels, sizes.outputs, *sizes.depth}, choice);
 }
 
 void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
@@ -408,9 +431,10 @@ void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
       ceil_div(whole.depth, tile.depth),
   };
   if (least_time(choice, {}, choice.least_input, trips).cycles > std::get<0>(choice.rank)) return;
-  consider({choice.problem, tile.groups, choice.pixels(sizes.pixels, tile.pixels), tile.outputs,
-            cut_depth(choice.problem, tile.depth)},
-           choice);
+  const PixelCut& pixels = choice.pixels(sizes.pixels, tile.pixels);
+  const DepthCut depth = cut_depth(choice.problem, tile.depth);
+  if (!choice.takes(pixels, depth)) return;
+  consider({choice.problem, tile.groups, pixels, tile.outputs, depth}, choice);
 }
 
 /// Changes the number of tiles of one loop at a time, as long as this improves the estimate.
@@ -472,28 +496,26 @@ void Tiler::refine_rectangle(Choice& choice) const {
     try_rectangle(ceil_div(map.height, trips), width);
 }
 
-/// Throws what the tiling closest to fitting needs.
+/// Throws what the smallest tile needs, or that only the number of tiles is too large.
 void Tiler::refuse(const TileProblem& problem) const {
   const TileExtent& whole = problem.extent();
   TileFootprint closest;
   double least = std::numeric_limits<double>::infinity();
   const std::int64_t least_depth = problem.can_cut_depth() ? 1 : whole.depth;
   const std::int64_t least_outputs = problem.can_cut_outputs() ? 1 : whole.outputs;
-  for (const std::int64_t pixels : {whole.pixels, std::int64_t{1}})
-    for (const std::int64_t outputs : sizes_of(whole.outputs, least_outputs))
-      for (const std::int64_t depth : sizes_of(whole.depth, least_depth)) {
-        const Tiling sizes{{1, pixels, outputs, depth}};
-        const LoopCuts cuts = cuts_of(problem, sizes);
-        for (const Order& order : orders_of(cuts))
-          for (const bool keeps_sums : {true, false}) {
-            const TileFootprint footprint =
-                footprint_of(problem, cuts, {sizes.tile, order, keeps_sums, {}}, cost_,
-                             memory_.accumulator_bytes);
-            if (fullness(footprint) >= least) continue;
-            closest = footprint;
-            least = fullness(footprint);
-          }
-      }
+  for (const std::int64_t outputs : sizes_of(whole.outputs, least_outputs, whole.outputs))
+    for (const std::int64_t depth : sizes_of(whole.depth, least_depth, whole.depth)) {
+      const TileFootprint footprint =
+          least_footprint(problem, outputs, depth, cost_, memory_.accumulator_bytes);
+      if (fullness(footprint) >= least) continue;
+      closest = footprint;
+      least = fullness(footprint);
+    }
+  if (fits(closest))
+    throw InputError(fmt::format(
+        "no tiling was found that fits the on-chip memory and has at most {} tiles of pixels and "
+        "of products; give it more memory",
+        kMaxTrips));
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
     throw InputError(fmt::format(

@@ -200,6 +200,23 @@ DepthCut cut_depth(const TileProblem& problem, std::int64_t tile) {
   return depth;
 }
 
+double cuts_work(const TileProblem& problem, const PixelCut& pixels, const DepthCut& depth) {
+  const LoopCut& cut = pixels.cut;
+  if (!problem.has_window() || cut.tile >= problem.image_pixels()) return 1.0;
+  const Shape& map = problem.ofm();
+  const std::int64_t line = pixels.order.by_columns ? map.height : map.width;
+  const std::int64_t lines = pixels.order.by_columns ? map.width : map.height;
+  const std::int64_t strip = pixels.order.strip == 0 ? line : std::min(pixels.order.strip, line);
+  const std::int64_t sizes = cut.tile % strip != 0
+                                 ? cut.tiles_per_image()
+                                 : ceil_div(lines, cut.tile / strip) + ceil_div(line, strip);
+  const std::int64_t taps = problem.taps();
+  std::int64_t times = 1;
+  if (depth.cut.tile < taps)
+    times += std::min(depth.cut.trips() - 1, taps / std::gcd(taps, depth.cut.tile));
+  return static_cast<double>(sizes) * static_cast<double>(times);
+}
+
 LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const PixelCut& pixel_cut,
                    std::int64_t tile_outputs, const DepthCut& depth_cut)
     : groups(tile_groups),
@@ -266,6 +283,22 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
   footprint.output =
       outputs * (sums ? accumulator_bytes : 1) +
       seconds * cuts.second.largest * problem.second_channels(tile.groups * tile.outputs);
+  return footprint;
+}
+
+TileFootprint least_footprint(const TileProblem& problem, std::int64_t outputs, std::int64_t depth,
+                              const StepCost& cost, std::int64_t accumulator_bytes) {
+  const std::int64_t middle = problem.image_pixels() / 2;
+  const TileExtent tile{1, 1, outputs, depth};
+  const TileBlock block{{0, 1}, {middle, middle + 1}, {0, outputs}, {0, depth}, {}};
+  TileFootprint footprint;
+  footprint.input = problem.kept_bytes(block);
+  if (problem.has_weights()) footprint.weight = problem.weight_bytes(block);
+  const bool sums = depth < problem.extent().depth || cost.accumulates(problem, tile);
+  footprint.output = outputs * (sums ? accumulator_bytes : 1);
+  if (problem.has_second())
+    footprint.output +=
+        problem.second_elements({}, block.pixels) * problem.second_channels(outputs);
   return footprint;
 }
 

@@ -37,6 +37,9 @@ PixelCut cut_pixels(const TileProblem& problem, const PixelOrder& order, std::in
 /// O(number of taps).
 DepthCut cut_depth(const TileProblem& problem, std::int64_t tile);
 
+/// What LoopCuts of these cost, in sizes of rows and columns that are calculated.
+double cuts_work(const TileProblem& problem, const PixelCut& pixels, const DepthCut& depth);
+
 /// The loops of a layer, cut into tiles. With an order they form a tiling; all functions below are
 /// O(1).
 struct LoopCuts {
@@ -75,6 +78,10 @@ struct TileFootprint {
 
 TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                            const StepCost& cost, std::int64_t accumulator_bytes);
+
+/// Of a tile of one pixel of one group, in the order of loops that needs the least.
+TileFootprint least_footprint(const TileProblem& problem, std::int64_t outputs, std::int64_t depth,
+                              const StepCost& cost, std::int64_t accumulator_bytes);
 
 /// Bytes moved by a tiling, equal to the sum over its steps.
 struct TilingTraffic {

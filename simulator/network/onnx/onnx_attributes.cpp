@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
@@ -87,6 +88,32 @@ std::optional<std::vector<std::int64_t>> integers_attribute(const OnnxNode& node
   return attribute->integers;
 }
 
+std::string_view choice_attribute(const OnnxNode& node, std::string_view name,
+                                  std::initializer_list<std::string_view> known) {
+  const std::string_view text = text_attribute(node, name, *known.begin());
+  if (std::find(known.begin(), known.end(), text) != known.end()) return text;
+  throw InputError(fmt::format("{} is none of {}", name, fmt::join(known, ", ")));
+}
+
+std::int64_t size_attribute(const OnnxNode& node, std::string_view name) {
+  const std::int64_t size = integer_attribute(node, name, 0);
+  if (size < 1 || size > kMaxDimension) {
+    throw InputError(
+        fmt::format("{} must be given, from 1 to {}, not {}", name, kMaxDimension, size));
+  }
+  return size;
+}
+
+void check_parameter(OnnxValues& values, const OnnxNode& node, std::size_t input,
+                     const Dims& dims) {
+  Dims given = values.constant(node, input).dims;
+  if (given.size() == dims.size()) given = values.for_one_image(std::move(given));
+  if (broadcast_dims(dims, given) != dims) {
+    throw InputError(
+        fmt::format("has parameters of {} for a map of {}", text_of(given), text_of(dims)));
+  }
+}
+
 std::optional<std::vector<std::int64_t>> integers_of_node(OnnxValues& values, const OnnxNode& node,
                                                           std::string_view attribute,
                                                           std::size_t input) {
@@ -120,6 +147,11 @@ Padding window_pads(const OnnxNode& node, OnnxWindow window) {
   return {pads[0], pads[1], pads[2], pads[3]};
 }
 
+std::string_view auto_pad_of(const OnnxNode& node) {
+  if (text_attribute(node, "auto_pad", "").empty()) return "NOTSET";
+  return choice_attribute(node, "auto_pad", {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"});
+}
+
 void read_window_sizes(const OnnxNode& node, Layer& layer, OnnxWindow window) {
   if (node.find("kernel_shape") != nullptr) {
     const auto kernel = window_sizes(node, "kernel_shape", window, 1, 1, kMaxKernel);
@@ -139,19 +171,17 @@ PaddingRule read_window(const OnnxNode& node, Layer& layer, const Shape& shape,
   const std::int64_t width = shape.width + around.left + around.right;
   const std::int64_t extent_rows = layer.dilation.height * (layer.kernel_height - 1) + 1;
   const std::int64_t extent_columns = layer.dilation.width * (layer.kernel_width - 1) + 1;
-  const std::string_view mode = text_attribute(node, "auto_pad", "NOTSET");
+  const std::string_view mode = auto_pad_of(node);
   Side rows;
   Side columns;
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
     const bool upper = mode == "SAME_UPPER";
     rows = same_zeros(height, extent_rows, layer.stride.height, upper);
     columns = same_zeros(width, extent_columns, layer.stride.width, upper);
-  } else if (mode == "NOTSET" || mode.empty()) {
+  } else if (mode == "NOTSET") {
     const Padding pads = window_pads(node, window);
     rows = {pads.top, pads.bottom};
     columns = {pads.left, pads.right};
-  } else if (mode != "VALID") {
-    throw InputError("auto_pad is none of NOTSET, VALID, SAME_UPPER and SAME_LOWER");
   }
   if (integer_attribute(node, "ceil_mode", 0) != 0) {
     rows.end = ceil_zeros(height, rows, extent_rows, layer.stride.height);

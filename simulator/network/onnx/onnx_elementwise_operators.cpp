@@ -71,6 +71,7 @@ void read_activation(OnnxValues& values, const OnnxNode& node) {
   if (values.is_constant(node, 0)) {
     return values.define_constant(node, onnx_fold::unary(node.op, values.constant(node, 0)));
   }
+  if (node.op == "Gelu") choice_attribute(node, "approximate", {"none", "tanh"});
   for (const auto& [name, activation] : kActivations) {
     if (name == node.op) return values.define_step(node, 0, activation_step(activation));
   }
@@ -107,8 +108,8 @@ void read_clip(OnnxValues& values, const OnnxNode& node) {
 
 /// Slopes of every channel.
 void read_prelu(OnnxValues& values, const OnnxNode& node) {
-  values.constant(node, 1);  // refuses computed slopes
   const Dims dims = values.dims(node, 0);
+  check_parameter(values, node, 1, dims);
   const bool is_one = values.constant(node, 1).is_scalar() && dims.size() > 1 && dims[1] > 1;
   values.define_step(node, 0,
                      activation_step(is_one ? Activation::kLeakyRelu : Activation::kPrelu));

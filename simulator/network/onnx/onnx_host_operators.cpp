@@ -33,11 +33,15 @@ std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::
     Dims dims = from;
     const std::size_t axis = axis_of(integer_attribute(node, "axis", -1), dims.size());
     std::int64_t count = integer_attribute(node, "k", 0);
-    if (OnnxValues::has_input(node, 1) && values.is_constant(node, 1)) {
+    if (OnnxValues::has_input(node, 1)) {
+      if (!values.is_constant(node, 1) || !values.constant(node, 1).has_values) return std::nullopt;
       const auto given = integers_in(values.constant(node, 1), 1);
-      if (given.size() == 1) count = given[0];
+      if (given.size() != 1) throw InputError("has no single k");
+      count = given[0];
     }
-    if (count < 1 || count > dims[axis]) return std::nullopt;
+    if (count < 1 || count > dims[axis]) {
+      throw InputError(fmt::format("selects {} of {} elements", count, dims[axis]));
+    }
     dims[axis] = count;
     return dims;
   }
@@ -49,46 +53,78 @@ std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::
     dims.insert(dims.end(), from.begin() + static_cast<std::ptrdiff_t>(axis) + 1, from.end());
     return dims;
   }
-  if (op == "GatherElements" && node.inputs.size() > 1) return values.dims(node, 1);
+  if (op == "GatherElements" && node.inputs.size() > 1) {
+    axis_of(integer_attribute(node, "axis", 0), from.size());
+    Dims dims = values.dims(node, 1);
+    if (dims.size() != from.size()) {
+      throw InputError(fmt::format("has indices of {} for {}", text_of(dims), text_of(from)));
+    }
+    return dims;
+  }
   if (op == "GatherND" && node.inputs.size() > 1) {
     const Dims indices = values.dims(node, 1);
-    const auto batch = static_cast<std::size_t>(
-        std::clamp<std::int64_t>(integer_attribute(node, "batch_dims", 0), 0, 8));
-    if (indices.empty() || indices.back() < 1) return std::nullopt;
-    const std::size_t used = batch + static_cast<std::size_t>(indices.back());
-    if (used > from.size()) return std::nullopt;
+    const std::int64_t batch = integer_attribute(node, "batch_dims", 0);
+    const auto rank = static_cast<std::int64_t>(from.size());
+    if (batch < 0 || batch >= rank || indices.empty() || indices.back() < 1 ||
+        indices.back() > rank - batch) {
+      throw InputError(fmt::format("has indices of {} and {} batch_dims for {}", text_of(indices),
+                                   batch, text_of(from)));
+    }
+    const auto used = static_cast<std::size_t>(batch + indices.back());
     Dims dims(indices.begin(), indices.end() - 1);
     dims.insert(dims.end(), from.begin() + static_cast<std::ptrdiff_t>(used), from.end());
     return dims;
   }
   if (op == "GridSample" && from.size() == 4 && node.inputs.size() > 1) {
+    choice_attribute(node, "mode", {"bilinear", "linear", "nearest", "bicubic", "cubic"});
+    choice_attribute(node, "padding_mode", {"zeros", "border", "reflection"});
     const Dims grid = values.dims(node, 1);
     if (grid.size() == 4) return Dims{from[0], from[1], grid[1], grid[2]};
   }
   if (op == "RoiAlign" && from.size() == 4 && node.inputs.size() > 1) {
     const Dims rois = values.dims(node, 1);
-    if (rois.size() == 2) {
-      return Dims{rois[0], from[1], integer_attribute(node, "output_height", 1),
-                  integer_attribute(node, "output_width", 1)};
+    choice_attribute(node, "mode", {"avg", "max"});
+    choice_attribute(node, "coordinate_transformation_mode", {"half_pixel", "output_half_pixel"});
+    if (!(real_attribute(node, "spatial_scale", 1.0) > 0.0)) {
+      throw InputError("spatial_scale must be more than 0");
     }
+    if (integer_attribute(node, "sampling_ratio", 0) < 0) {
+      throw InputError("sampling_ratio must not be negative");
+    }
+    if (rois.size() == 2) {
+      const auto size_of_output = [&](const char* name) {
+        return node.find(name) == nullptr ? 1 : size_attribute(node, name);
+      };
+      return Dims{rois[0], from[1], size_of_output("output_height"),
+                  size_of_output("output_width")};
+    }
+  }
+  if (op == "MaxRoiPool" && from.size() == 4 && node.inputs.size() > 1) {
+    const Dims rois = values.dims(node, 1);
+    const auto size = integers_attribute(node, "pooled_shape");
+    if (!size || size->size() != 2) throw InputError("has no pooled_shape of rows and columns");
+    if (rois.size() == 2) return Dims{rois[0], from[1], (*size)[0], (*size)[1]};
   }
   if (op == "NonMaxSuppression" && node.inputs.size() > 2 && OnnxValues::has_input(node, 2) &&
       values.is_constant(node, 2)) {
     const Dims scores = values.dims(node, 1);
     const auto most = integers_in(values.constant(node, 2), 1);
-    if (scores.size() == 3 && most.size() == 1 && most[0] > 0) {
+    if (scores.size() == 3 && most.size() == 1) {
       return Dims{scores[0] * scores[1] * std::min(most[0], scores[2]), 3};
     }
   }
   if (op == "OneHot" && node.inputs.size() > 1 && values.is_constant(node, 1)) {
     const auto depth = integers_in(values.constant(node, 1), 1);
-    if (depth.size() == 1 && depth[0] > 0) {
+    if (depth.size() == 1) {
       Dims dims = from;
       const std::int64_t axis = integer_attribute(node, "axis", -1);
       const std::size_t at = axis_of(axis, dims.size() + 1);
       dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(at), depth[0]);
       return dims;
     }
+  }
+  if (op == "ScatterND" || op == "ScatterElements") {
+    choice_attribute(node, "reduction", {"none", "add", "mul", "max", "min"});
   }
   if (op == "ScatterND" || op == "ScatterElements" || op == "Scatter" || op == "CumSum" ||
       op == "Trilu" || op == "ReverseSequence" || op == "BitwiseAnd") {
@@ -99,17 +135,17 @@ std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::
   return std::nullopt;
 }
 
-/// Dims of an output: by rule, as the file has them, or as the first map.
+/// Dims of an output: as the caller gives them, by rule, as the file has them, or as the first map.
 Dims host_dims(OnnxValues& values, const OnnxNode& node, std::size_t index, const Dims& fallback) {
   Dims dims = fallback;
-  const auto by_rule = dims_by_rule(values, node, index);
-  const Dims* known = values.known_dims(node.outputs[index]);
-  if (by_rule) {
+  if (const auto given = values.take_given_dims(node.outputs[index]); given) {
+    dims = *given;
+  } else if (const auto by_rule = dims_by_rule(values, node, index); by_rule) {
     dims = *by_rule;
-  } else if (known != nullptr) {
+  } else if (const Dims* known = values.known_dims(node.outputs[index]); known != nullptr) {
     dims = *known;
   }
-  for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, 1);
+  check_map_dims(dims);
   return dims;
 }
 

@@ -106,6 +106,7 @@ class InputBinder {
     }
     for (const OnnxInput* input : inputs_) readers_[input->name];
     for (const OnnxNode* node : live_nodes) {
+      results_.insert(node->outputs.begin(), node->outputs.end());
       for (std::size_t i = 0; i < node->inputs.size(); ++i) {
         const auto reader = readers_.find(node->inputs[i]);
         if (reader != readers_.end()) reader->second.push_back({node, i});
@@ -128,6 +129,7 @@ class InputBinder {
     std::rotate(inputs_.begin(), first, first + 1);
     find_sizes(options);
     OnnxGraphInputs bound;
+    bound.results = std::move(given_results_);
     for (const OnnxInput* input : inputs_) {
       const bool is_first = input == inputs_.front();
       OnnxGraphInput one = bind_one(*input, is_first, bound.batch);
@@ -152,21 +154,27 @@ class InputBinder {
     std::size_t input;
   };
 
-  /// The sizes that the caller gives, by the name of the input.
+  [[noreturn]] static void fail_twice(std::string_view name) {
+    throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
+  }
+
+  /// The sizes that the caller gives, by the name of the input, or of the result of a node.
   void find_sizes(const ModelOptions& options) {
     std::vector<std::string_view> names;
     for (const OnnxInput* input : inputs_) names.push_back(input->name);
     for (const ModelOptions::InputShape& given : options.input_shapes) {
       const std::string_view name = given.name.empty() ? names.front() : given.name;
+      if (results_.contains(name)) {
+        if (!given_results_.emplace(name, given.sizes).second) fail_twice(name);
+        continue;
+      }
       if (std::find(names.begin(), names.end(), name) == names.end()) {
         throw InputError(
             fmt::format("--input-shape: {} is no input that the network uses{}; the "
                         "first is {}",
                         quoted(name), printable(suggestion(name, names)), quoted(names.front())));
       }
-      if (!sizes_.emplace(name, &given.sizes).second) {
-        throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
-      }
+      if (!sizes_.emplace(name, &given.sizes).second) fail_twice(name);
     }
     // A size of one input is that of the others that name it alike.
     for (const OnnxInput* input : inputs_) {
@@ -234,7 +242,7 @@ class InputBinder {
       throw InputError(
           fmt::format("input {} has no shape; give one, as {}", name, advice(input, is_first)));
     }
-    if (!input.has_shape) dims.assign(given->size(), 0);
+    if (!input.has_shape) dims.assign(given->size(), -1);
     if (given != nullptr && given->size() != dims.size()) {
       throw InputError(fmt::format("--input-shape has {} sizes, input {} has {} dimensions",
                                    given->size(), name, dims.size()));
@@ -249,6 +257,10 @@ class InputBinder {
                         (*given)[i], name, dims[i], i));
       }
       if (given != nullptr) dims[i] = (*given)[i];
+      if (dims[i] == 0) {
+        throw InputError(fmt::format("input {}: dimension {} is 0; give sizes, as {}", name, i,
+                                     advice(input, is_first)));
+      }
       if (dims[i] <= 0 && i < input.dim_names.size()) {
         const auto named = named_.find(input.dim_names[i]);
         if (named != named_.end()) dims[i] = named->second;
@@ -391,6 +403,8 @@ class InputBinder {
   std::unordered_map<std::string_view, std::vector<Reader>> readers_;
   std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by operand
   std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
+  std::unordered_set<std::string_view> results_;  // of nodes
+  std::unordered_map<std::string_view, Dims> given_results_;
   std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
 };
 

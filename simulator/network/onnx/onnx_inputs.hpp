@@ -25,6 +25,8 @@ struct OnnxGraphInput {
 struct OnnxGraphInputs {
   OnnxGraphInput first;  // the network's input
   std::vector<OnnxGraphInput> others;
+  /// Dims of results of nodes, which only values decide, as the caller gives them.
+  std::unordered_map<std::string_view, Dims> results;
   std::int64_t batch = 1;
   std::string warning;  // of what the file leaves open; empty: none
 };

@@ -357,6 +357,13 @@ void read_gemm(OnnxValues& values, const OnnxNode& node) {
     return dims.size() < 2 || dims[0] == 1 || rows == 1;
   }();
   if (!has_bias || is_simple) {
+    if (has_bias) {
+      const Dims& bias = values.constant(node, 2).dims;
+      const std::int64_t outputs = values.dims(node, 1)[inputs.transposed_b ? 0 : 1];
+      if (!bias.empty() && bias.back() != 1 && bias.back() != outputs) {
+        throw InputError(fmt::format("has a bias of {} for {} outputs", text_of(bias), outputs));
+      }
+    }
     inputs.bias = has_bias;
     return read_product(values, node, inputs);
   }

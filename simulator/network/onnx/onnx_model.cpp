@@ -209,7 +209,7 @@ OnnxInput input_of(const onnx::ValueInfoProto& file) {
   input.data_type = file.type().tensor_type().elem_type();
   input.has_shape = file.type().tensor_type().has_shape();
   for (const auto& dim : file.type().tensor_type().shape().dim()) {
-    input.dims.push_back(dim.dim_value());  // 0 where it has a name instead
+    input.dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
     input.dim_names.push_back(dim.dim_param());
   }
   return input;

@@ -86,7 +86,7 @@ struct OnnxNode {
 struct OnnxInput {
   std::string_view name;
   bool has_shape = false;
-  Dims dims;                                // 0 or less: free
+  Dims dims;                                // negative: free; 0 is refused
   int data_type = 0;                        // OnnxType, or another of onnx.proto
   std::vector<std::string_view> dim_names;  // of free dims; empty, or one a dim
 };

@@ -118,6 +118,12 @@ void read_layer_normalization(OnnxValues& values, const OnnxNode& node) {
   if (node.find("axes") != nullptr) {
     is_chosen = chosen_axes(values, node, x.dims.size(), {}, node.inputs.size());
   }
+  if (node.find("axes") == nullptr) {
+    for (const std::size_t input : {1U, 2U}) {
+      if (OnnxValues::has_input(node, input) && values.is_constant(node, input))
+        check_parameter(values, node, input, x.dims);
+    }
+  }
   define_norm(values, node, x, is_chosen, has_factors(node, OnnxValues::has_input(node, 1)));
 }
 
@@ -158,8 +164,15 @@ void define_group_norm(OnnxValues& values, const OnnxNode& node, std::int64_t gr
     throw InputError(fmt::format("normalises a map of {}", text_of(x.dims)));
   }
   std::vector<bool> is_chosen = dims_from(2, x.dims.size());
+  const std::int64_t channels = x.dims[1];
+  for (const std::size_t input : {1U, 2U}) {  // one a channel, a group, or merged: one for all
+    if (!OnnxValues::has_input(node, input) || !values.is_constant(node, input)) continue;
+    const std::int64_t count = values.constant(node, input).num_elements();
+    if (count != channels && (groups == 0 || (count != groups && count != 1))) {
+      throw InputError(fmt::format("has {} parameters for {} channels", count, channels));
+    }
+  }
   if (groups != 0) {
-    const std::int64_t channels = x.dims[1];
     if (channels % groups != 0) {
       throw InputError(fmt::format("has {} groups of {} channels", groups, channels));
     }
@@ -193,8 +206,8 @@ void read_instance_normalization(OnnxValues& values, const OnnxNode& node) {
 
 void read_group_normalization(OnnxValues& values, const OnnxNode& node) {
   const char* attribute = node.op == "GroupNorm" ? "groups" : "num_groups";
-  const std::int64_t groups = integer_attribute(node, attribute, 0);
-  if (groups < 1) throw InputError("has no groups");
+  const std::int64_t groups = size_attribute(node, attribute);
+  if (integer_attribute(node, "activation", 0) != 0) throw InputError("has an activation");
   define_group_norm(values, node, groups, true);
 }
 
@@ -206,6 +219,8 @@ void read_mean_variance_normalization(OnnxValues& values, const OnnxNode& node) 
 }
 
 void read_lp_normalization(OnnxValues& values, const OnnxNode& node) {
+  const std::int64_t p = integer_attribute(node, "p", 2);
+  if (p != 1 && p != 2) throw InputError(fmt::format("p must be 1 or 2, not {}", p));
   const OnnxValue x = values.map(node, 0);
   std::vector<bool> is_chosen(x.dims.size(), false);
   is_chosen[axis_of(integer_attribute(node, "axis", -1), x.dims.size())] = true;

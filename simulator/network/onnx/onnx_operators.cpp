@@ -68,7 +68,6 @@ void read_qlinear_softmax(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_qlinear_average_pool(OnnxValues& values, const OnnxNode& node) {
-  if (integer_attribute(node, "channels_last", 0) != 0) throw InputError("has channels last");
   read_as(values, node, "AveragePool", {0});
 }
 

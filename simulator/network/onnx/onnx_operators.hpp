@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,14 @@ std::string_view text_attribute(const OnnxNode& node, std::string_view name,
                                 std::string_view fallback);
 std::optional<std::vector<std::int64_t>> integers_attribute(const OnnxNode& node,
                                                             std::string_view name);
+/// A text that must be one of `known`, of which the first is the default. Another one would be read
+/// as something else.
+std::string_view choice_attribute(const OnnxNode& node, std::string_view name,
+                                  std::initializer_list<std::string_view> known);
+/// An integer that must be given and at least 1.
+std::int64_t size_attribute(const OnnxNode& node, std::string_view name);
+/// A factor, shift or slope of every element must fit a map of `dims` without making it larger.
+void check_parameter(OnnxValues& values, const OnnxNode& node, std::size_t input, const Dims& dims);
 
 /// A list that opsets had as an attribute first and have as an input now; nothing where the node
 /// has neither.
@@ -77,6 +86,8 @@ void read_window_sizes(const OnnxNode& node, Layer& layer, OnnxWindow window);
 std::vector<std::int64_t> window_sizes(const OnnxNode& node, std::string_view name,
                                        OnnxWindow window, std::int64_t fallback, std::int64_t min,
                                        std::int64_t max);
+/// NOTSET, VALID, SAME_UPPER or SAME_LOWER.
+std::string_view auto_pad_of(const OnnxNode& node);
 Padding window_pads(const OnnxNode& node, OnnxWindow window);
 
 /// The zeros that a window finds around a map of `shape`, after pads, auto_pad, ceil_mode and

@@ -148,9 +148,13 @@ void read_slice(OnnxValues& values, const OnnxNode& node) {
   }
   std::vector<OnnxPiece> slices;
   std::vector<std::int64_t> axes;
+  std::vector<bool> is_cut(values.dims(node, 0).size(), false);
   for (std::size_t i = 0; i < begins->size(); ++i) {
     slices.push_back({(*begins)[i], (*ends)[i], steps ? (*steps)[i] : 1});
     axes.push_back(given_axes ? (*given_axes)[i] : static_cast<std::int64_t>(i));
+    const std::size_t axis = axis_of(axes.back(), is_cut.size());
+    if (is_cut[axis]) throw InputError(fmt::format("cuts axis {} twice", axes.back()));
+    is_cut[axis] = true;
   }
   if (!values.is_constant(node, 0)) return slice_map(values, node, slices, axes);
   OnnxConstant result = values.constant(node, 0);
@@ -171,6 +175,10 @@ std::vector<std::int64_t> part_sizes(OnnxValues& values, const OnnxNode& node, s
   }
   if (!given) {
     const bool may_differ = node.find("num_outputs") != nullptr;
+    const std::int64_t stated = integer_attribute(node, "num_outputs", num_outputs);
+    if (stated != num_outputs) {
+      throw InputError(fmt::format("has num_outputs {} and {} outputs", stated, num_outputs));
+    }
     const std::int64_t size = num_outputs == 0 ? 0 : (whole + num_outputs - 1) / num_outputs;
     if (num_outputs == 0 || (!may_differ && whole % num_outputs != 0) ||
         size * (num_outputs - 1) >= whole) {
@@ -383,6 +391,7 @@ void define_joined(OnnxValues& values, const OnnxNode& node, std::vector<OnnxVal
 void read_concat_of(OnnxValues& values, const OnnxNode& node,
                     const std::vector<std::size_t>& inputs) {
   if (inputs.empty()) throw InputError("joins nothing");
+  if (node.find("axis") == nullptr) throw InputError("has no axis");
   const std::int64_t axis = integer_attribute(node, "axis", 1);
   bool all_constant = true;
   for (const std::size_t input : inputs)

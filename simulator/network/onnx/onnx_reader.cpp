@@ -64,12 +64,14 @@ class Reader {
     if (!inputs->warning.empty()) warnings_.push_back(inputs->warning);
     values.set_opset(model_.opset);
     values.set_known_dims(known_dims());
+    values.set_given_dims(std::move(inputs->results));
     define_inputs(values, *inputs);
     define_initializers(values);
     for (const OnnxNode* node : live_nodes_) {
       define_inputs_of(values, *node);
       read_or_skip(values, *node);
     }
+    check_given_dims(values);
     check_outputs(values);
     warn_of_host(values);
     values.share_weights();
@@ -215,16 +217,17 @@ class Reader {
   /// The options that help where `node` is refused.
   std::string advice_for(const OnnxNode& node) const {
     std::string advice = "; --skip-unsupported leaves it to the host";
+    if (find_onnx_operator(node.op) == read_host) advice = ";";  // where it would be
     for (const OnnxNode* before : live_nodes_) {
       if (before == &node) break;
       const bool feeds = !node.inputs.empty() && !before->outputs.empty() &&
                          before->outputs[0] == node.inputs[0] && !node.inputs[0].empty();
       if (!feeds) continue;
       const std::string_view name = before->name.empty() ? before->outputs[0] : before->name;
-      return fmt::format("{}, --until {} ends the network before it", advice,
-                         printable(std::string(name)));
+      return fmt::format("{}{} --until {} ends the network before it", advice,
+                         advice.size() > 1 ? "," : "", printable(std::string(name)));
     }
-    return advice;
+    return advice.size() > 1 ? advice : "";
   }
 
   /// Dims of values as the file has them, of one image; without those that it leaves free.
@@ -232,7 +235,7 @@ class Reader {
     std::unordered_map<std::string_view, Dims> known;
     for (const OnnxInput& value : model_.value_infos) {
       Dims dims = value.dims;
-      if (!dims.empty() && (dims[0] <= 0 || dims[0] == batch_)) dims[0] = 1;
+      if (!dims.empty() && (dims[0] < 0 || dims[0] == batch_)) dims[0] = 1;
       const bool is_known = std::all_of(dims.begin(), dims.end(), [](std::int64_t dim) {
         return dim > 0 && dim <= kMaxDimension;
       });
@@ -248,6 +251,10 @@ class Reader {
                       "with ONNX's own",
                       printable(std::string(node.domain))));
     }
+    // Of ONNX Runtime's operators some read N x H x W x C.
+    if (integer_attribute(node, "channels_last", node.op == "GroupNorm" ? 1 : 0) != 0) {
+      throw InputError("has channels last");
+    }
     if (const OnnxOperator read = find_onnx_operator(node.op); read != nullptr) {
       return read(values, node);
     }
@@ -255,6 +262,15 @@ class Reader {
       if (op == node.op) throw InputError(fmt::format("is not supported: {}", advice));
     }
     throw InputError("is not supported (simulator/network/onnx/README.md lists what is)");
+  }
+
+  /// Sizes of what the network computes follow from its inputs.
+  void check_given_dims(const OnnxValues& values) const {
+    for (const ModelOptions::InputShape& given : options_.input_shapes) {
+      if (!values.given_dims().contains(given.name)) continue;
+      fail(fmt::format("--input-shape: '{}' is neither an input nor left to the host",
+                       printable(given.name)));
+    }
   }
 
   /// Outputs that no layer computes are left out, but for the last.

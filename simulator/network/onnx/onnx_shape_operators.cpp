@@ -134,6 +134,12 @@ void read_same(OnnxValues& values, const OnnxNode& node) {
 }
 
 void read_cast(OnnxValues& values, const OnnxNode& node) {
+  if (node.op == "Cast") {  // the newest types have numbers after those of the installed ONNX
+    constexpr std::int64_t kMaxType = 63;
+    const std::int64_t to = integer_attribute(node, "to", 0);
+    if (to < 1 || to > kMaxType)
+      throw InputError(fmt::format("has no type to cast to, but {}", to));
+  }
   if (!values.is_constant(node, 0)) return values.define_unchanged(node);
   OnnxConstant constant = values.constant(node, 0);
   if (node.op == "CastLike") {
@@ -149,8 +155,17 @@ void read_cast(OnnxValues& values, const OnnxNode& node) {
 
 /// Of a constant the values are not those of the input.
 void read_quantize(OnnxValues& values, const OnnxNode& node) {
+  const Dims dims = values.dims(node, 0);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    if (OnnxValues::has_input(node, i)) values.constant(node, i);  // refuses a computed scale
+    if (!OnnxValues::has_input(node, i)) continue;
+    const OnnxConstant& scale = values.constant(node, i);  // refuses a computed one
+    if (scale.is_scalar() || scale.dims.size() != 1) continue;
+    const std::int64_t given_axis = dims.size() == 1 ? 0 : integer_attribute(node, "axis", 1);
+    const std::size_t axis = axis_of(given_axis, dims.size());
+    if (scale.dims[0] != dims[axis]) {
+      throw InputError(fmt::format("has scales or zero points of {} for axis {} of {}",
+                                   text_of(scale.dims), axis, text_of(dims)));
+    }
   }
   if (!values.is_constant(node, 0)) return values.define_unchanged(node);
   OnnxConstant constant;
@@ -325,6 +340,9 @@ void read_constant_of_shape(OnnxValues& values, const OnnxNode& node) {
   const OnnxAttribute* given = node.find("value");
   OnnxConstant value;
   if (given != nullptr && given->tensor) value = constant_of(*given->tensor);
+  if (given != nullptr && (!given->tensor || value.num_elements() != 1)) {
+    throw InputError("has a value that is not one element");
+  }
   if (given == nullptr) value.values = {0.0};
   constant.has_values =
       value.values.size() == 1 && count <= static_cast<std::int64_t>(kMaxTensorValues);

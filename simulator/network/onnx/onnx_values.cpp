@@ -80,6 +80,15 @@ std::string text_of(const OnnxNode& node) {
   return fmt::format("'{}' ({})", printable(std::string(name)), printable(std::string(node.op)));
 }
 
+void check_map_dims(const Dims& dims) {
+  const bool has_elements =
+      std::all_of(dims.begin(), dims.end(), [](std::int64_t dim) { return dim > 0; });
+  if (!has_elements || num_elements_of(dims) > kMaxFeatureMap) {
+    throw InputError(
+        fmt::format("gives {}: a feature map has 1 to {} elements", text_of(dims), kMaxFeatureMap));
+  }
+}
+
 Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
   const std::size_t expected =
       layout == OnnxInputLayout::kImage || layout == OnnxInputLayout::kChannelsLast ? 4
@@ -433,8 +442,15 @@ OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const
   return result;
 }
 
+std::optional<Dims> OnnxValues::take_given_dims(std::string_view name) {
+  auto found = given_dims_.extract(name);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.mapped());
+}
+
 void OnnxValues::define(std::string_view name, OnnxValue value) {
   if (name.empty()) throw InputError("gives a value without a name");
+  if (value.constant == nullptr) check_map_dims(value.dims);
   if (!values_.emplace(name, std::move(value)).second) {
     throw InputError(fmt::format("gives '{}', as another node or input does already",
                                  printable(std::string(name))));

@@ -63,6 +63,9 @@ struct OnnxValue {
 /// `node` in an error message: "'conv1' (Conv)".
 std::string text_of(const OnnxNode& node);
 
+/// Throws InputError where no map has these dims. Repeats count, although they may not be stored.
+void check_map_dims(const Dims& dims);
+
 /// How the dims of the network's input, or of a further input, are stored in a map.
 enum class OnnxInputLayout {
   kImage,                 // N x C x H x W
@@ -94,6 +97,13 @@ class OnnxValues {
     known_dims_ = std::move(dims);
   }
   const Dims* known_dims(std::string_view name) const;
+  /// Dims of results that the caller gives, which go before every rule; taken once.
+  void set_given_dims(std::unordered_map<std::string_view, Dims> dims) {
+    given_dims_ = std::move(dims);
+  }
+  std::optional<Dims> take_given_dims(std::string_view name);
+  /// Those that no host operator has taken.
+  const std::unordered_map<std::string_view, Dims>& given_dims() const { return given_dims_; }
 
   // --- What is there before the first node. All throw InputError.
 
@@ -234,6 +244,7 @@ class OnnxValues {
   std::unordered_map<std::string_view, OnnxValue> values_;
   std::unordered_map<std::string_view, int> num_uses_;
   std::unordered_map<std::string_view, Dims> known_dims_;
+  std::unordered_map<std::string_view, Dims> given_dims_;
   std::deque<OnnxNode> kept_nodes_;
   std::deque<std::string> kept_texts_;
   std::map<std::vector<std::int64_t>, int> copies_;         // by map, order and shape

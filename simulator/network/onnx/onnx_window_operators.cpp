@@ -26,7 +26,7 @@ struct ConvInputs {
 bool covers(const OnnxNode& node, const Dims& weight, const Dims& map) {
   const auto pads = integers_attribute(node, "pads");
   return weight.size() == 4 && map == Dims{1, weight[1], weight[2], weight[3]} &&
-         text_attribute(node, "auto_pad", "NOTSET") == "NOTSET" &&
+         auto_pad_of(node) == "NOTSET" &&
          (!pads || std::all_of(pads->begin(), pads->end(), [](auto pad) { return pad == 0; }));
 }
 
@@ -235,7 +235,7 @@ void read_conv_integer(OnnxValues& values, const OnnxNode& node) {
 void set_cut(const OnnxNode& node, std::int64_t whole, std::int64_t target, std::int64_t& begin,
              std::int64_t& end) {
   const std::int64_t cut = whole - target;
-  const bool upper = text_attribute(node, "auto_pad", "NOTSET") == "SAME_UPPER";
+  const bool upper = auto_pad_of(node) == "SAME_UPPER";
   begin = std::max<std::int64_t>(upper ? cut / 2 : cut - cut / 2, 0);
   end = cut - begin;
 }
@@ -271,7 +271,16 @@ void read_conv_transpose(OnnxValues& values, const OnnxNode& node) {
                             layer.dilation.height * (layer.kernel_height - 1) + 1;
   const std::int64_t columns =
       (map.width - 1) * layer.stride.width + layer.dilation.width * (layer.kernel_width - 1) + 1;
-  const std::string_view mode = text_attribute(node, "auto_pad", "NOTSET");
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Steps& s = layer.stride;
+    const Steps& d = layer.dilation;
+    const std::int64_t step = i == 0 ? std::max(s.height, d.height) : std::max(s.width, d.width);
+    if (added[i] > 0 && added[i] >= step) {
+      throw InputError(fmt::format(
+          "output_padding must be less than stride or dilation, {}, not {}", step, added[i]));
+    }
+  }
+  const std::string_view mode = auto_pad_of(node);
   if (node.find("output_shape") != nullptr) {
     // Older exporters write all four dims.
     auto sizes = integers_attribute(node, "output_shape").value();
@@ -347,11 +356,10 @@ void read_global_max_pool(OnnxValues& values, const OnnxNode& node) {
 }
 
 std::int64_t taps_of(const OnnxNode& node) {
-  const std::string_view mode = text_attribute(node, "mode", "nearest");
+  const std::string_view mode =
+      choice_attribute(node, "mode", {"nearest", "linear", "bilinear", "cubic"});
   if (mode == "nearest") return 1;
-  if (mode == "linear" || mode == "bilinear") return 2;
-  if (mode == "cubic") return 4;
-  throw InputError("mode is none of nearest, linear and cubic");
+  return mode == "cubic" ? 4 : 2;
 }
 
 std::vector<double> reals_of_node(OnnxValues& values, const OnnxNode& node, const char* attribute,
@@ -381,6 +389,11 @@ Dims resized_dims(OnnxValues& values, const OnnxNode& node, const Dims& from) {
   std::vector<std::size_t> axes;
   if (const auto given = integers_attribute(node, "axes"); given) {
     for (const std::int64_t axis : *given) axes.push_back(axis_of(axis, from.size()));
+    std::vector<std::size_t> sorted = axes;
+    std::sort(sorted.begin(), sorted.end());
+    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+      throw InputError("names an axis twice");
+    }
   } else {
     for (std::size_t i = 0; i < from.size(); ++i) axes.push_back(i);
   }
@@ -398,6 +411,8 @@ Dims resized_dims(OnnxValues& values, const OnnxNode& node, const Dims& from) {
         throw InputError(fmt::format("scales {} by {}", dim, scales[i]));
       }
       dim = static_cast<std::int64_t>(scaled);
+    } else if (sizes[i] < 1 || sizes[i] > kMaxDimension) {
+      throw InputError(fmt::format("makes {} of {}", sizes[i], dim));
     } else if (axes[i] > 0) {  // a model for a fixed batch has its number of images
       dim = sizes[i];
     }
@@ -407,6 +422,13 @@ Dims resized_dims(OnnxValues& values, const OnnxNode& node, const Dims& from) {
 
 void read_resize(OnnxValues& values, const OnnxNode& node) {
   const OnnxValue input = values.map(node, 0);
+  const std::int64_t taps = taps_of(node);
+  choice_attribute(node, "coordinate_transformation_mode",
+                   {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                    "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"});
+  choice_attribute(node, "nearest_mode",
+                   {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
+  choice_attribute(node, "keep_aspect_ratio_policy", {"stretch"});  // others give other sizes
   const Dims to = resized_dims(values, node, input.dims);
   const bool is_same = to == input.dims && !has_hint(node, Op::kResize);
   if (is_same) return values.define_same(node, input);
@@ -417,7 +439,7 @@ void read_resize(OnnxValues& values, const OnnxNode& node) {
   const SpatialMap x = spatial_map(values, node, input, false);
   Layer layer;
   layer.op = Op::kResize;
-  layer.kernel_height = layer.kernel_width = taps_of(node);
+  layer.kernel_height = layer.kernel_width = taps;
   layer.ofm.height = x.window == OnnxWindow::kColumns ? 1 : to[2];
   layer.ofm.width = x.window == OnnxWindow::kRows ? 1 : to.back();
   define_spatial(values, node, std::move(layer), x, PaddingRule::valid(), true);
@@ -426,7 +448,8 @@ void read_resize(OnnxValues& values, const OnnxNode& node) {
 void read_block_move(OnnxValues& values, const OnnxNode& node, Op op) {
   Layer layer;
   layer.op = op;
-  layer.extent = integer_attribute(node, "blocksize", 0);
+  layer.extent = size_attribute(node, "blocksize");
+  if (op == Op::kDepthToSpace) choice_attribute(node, "mode", {"DCR", "CRD"});
   const OnnxValue x = values.map(node, 0);
   if (x.dims.size() != 4) throw InputError(fmt::format("reads a map of {}", text_of(x.dims)));
   values.define_layer(node, std::move(layer), {values.image(node, x)});
@@ -446,7 +469,7 @@ void read_lrn(OnnxValues& values, const OnnxNode& node) {
   const OnnxValue map = values.with_channels(node, x, x.view[1], /*any_order=*/false);
   Layer layer;
   layer.op = Op::kLrn;
-  layer.extent = integer_attribute(node, "size", 0);
+  layer.extent = size_attribute(node, "size");
   values.define_layer(node, std::move(layer), {map}, PaddingRule::valid(), map.view);
 }
 
@@ -458,8 +481,11 @@ std::vector<std::int64_t> pads_of(OnnxValues& values, const OnnxNode& node, std:
     const auto axes = integers_in(values.constant(node, 3), kMaxTensorRank);
     if (pads->size() != 2 * axes.size()) throw InputError("must have two pads an axis");
     std::vector<std::int64_t> all(2 * rank, 0);
+    std::vector<bool> is_named(rank, false);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       const std::size_t axis = axis_of(axes[i], rank);
+      if (is_named[axis]) throw InputError(fmt::format("names axis {} twice", axes[i]));
+      is_named[axis] = true;
       all[axis] = (*pads)[i];
       all[rank + axis] = (*pads)[axes.size() + i];
     }
@@ -473,7 +499,8 @@ std::vector<std::int64_t> pads_of(OnnxValues& values, const OnnxNode& node, std:
 
 /// Zeros around rows and columns, which the next window takes in; others are a layer.
 void read_pad(OnnxValues& values, const OnnxNode& node) {
-  const std::string_view mode = text_attribute(node, "mode", "constant");
+  const std::string_view mode =
+      choice_attribute(node, "mode", {"constant", "reflect", "edge", "wrap"});
   if (values.is_constant(node, 0)) throw InputError("pads a constant");
   bool is_zero = mode == "constant" && real_attribute(node, "value", 0.0) == 0.0;
   if (is_zero && OnnxValues::has_input(node, 2)) {
@@ -493,6 +520,10 @@ void read_pad(OnnxValues& values, const OnnxNode& node) {
       *pad = std::max<std::int64_t>(*pad, 0);
     }
     x = piece_of(values, node, x, axis, piece);
+    if (mode == "reflect" && std::max(pads[axis], pads[rank + axis]) >= x.dims[axis]) {
+      throw InputError(fmt::format("mirrors {} of the {} elements of axis {}",
+                                   std::max(pads[axis], pads[rank + axis]), x.dims[axis], axis));
+    }
   }
   const auto pads_of_axis = [&](std::size_t axis) { return pads[axis] + pads[rank + axis]; };
   std::int64_t all = 0;

@@ -123,7 +123,10 @@ void OnnxGraphWriter::add_linear(const Layer& layer, const std::string& output) 
       return add_channel_shuffle(layer, output);
     default:
       if (add_map_op(layer, output)) return;
-      fail_onnx_layer(layer, fmt::format("{} is no operator of ONNX", to_string(layer.op)));
+      fail_onnx_layer(layer, fmt::format("{} is no operator of ONNX{}", to_string(layer.op),
+                                         layer.op == Op::kHost ? "; leave it out with --until NODE "
+                                                                 "or --from NODE"
+                                                               : ""));
   }
 }
 

@@ -238,6 +238,9 @@ void read_tflite_slice(TfliteGraph& graph, const TfliteOperator& op) {
   std::vector<std::int64_t> ends;
   for (std::size_t i = 0; i < rank; ++i) {
     axes.push_back(TfliteGraph::axis_of(static_cast<std::int64_t>(i), rank));
+    if (begins[i] < 0 || sizes[i] < -1) {
+      throw InputError(fmt::format("takes {} elements from {} on", sizes[i], begins[i]));
+    }
     ends.push_back(sizes[i] == -1 ? kUpToEnd : begins[i] + sizes[i]);
   }
   OnnxNode& node = add_view(graph, op, "Slice", {graph.raw(op, 0)});

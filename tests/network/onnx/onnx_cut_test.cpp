@@ -198,6 +198,32 @@ TEST(OnnxSkip, AGraphInANodeReadsWhatItsNodesRead) {
   EXPECT_THAT(read(graph, options).network.layers.back().inputs, ElementsAre(0, 1));
 }
 
+// How many boxes there are only values decide: the heads of a detector are linear in their number.
+TEST(OnnxSkip, GivenSizesOfAResultDecideTheMacsAfterIt) {
+  OnnxGraph graph({1, 3, 16, 16});
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("Proposals", {"c"}, "boxes");
+  graph.add("ImageOfBox", {"boxes"}, "images");
+  onnx::NodeProto& align = graph.add("RoiAlign", {"c", "boxes", "images"}, "r");
+  set(align, "output_height", 7);
+  set(align, "output_width", 7);
+  graph.add("Flatten", {"r"}, "f");
+  graph.add("Gemm", {"f", graph.weights("w", {8 * 7 * 7, 10})}, "head");
+  ModelOptions options;
+  options.skip_unsupported = true;
+  for (const std::int64_t num_boxes : {1, 20, 1000}) {
+    options.input_shapes = {{"boxes", {num_boxes, 4}}};
+    const OnnxNetwork result = read(graph, options);
+    EXPECT_EQ(result.network.num_macs(), 8 * 3 * 16 * 16 + num_boxes * 8 * 7 * 7 * 10);
+  }
+  options.input_shapes = {{"boxes", {20, 4}}, {"boxes", {20, 4}}};
+  EXPECT_THAT(error(graph, options), HasSubstr("'boxes' is given twice"));
+  options.input_shapes = {{"c", {1, 8, 16, 16}}};  // follows from the input
+  EXPECT_THAT(error(graph, options), HasSubstr("'c' is neither"));
+  options.input_shapes = {{"boxen", {20, 4}}};
+  EXPECT_THAT(error(graph, options), HasSubstr("'boxen'"));
+}
+
 // --- Inputs.
 
 TEST(OnnxInputs, FurtherInputsAreLayersBeforeTheirFirstReader) {

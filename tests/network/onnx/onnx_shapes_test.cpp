@@ -47,7 +47,7 @@ TEST(OnnxShapes, WhatMovesNoElementIsPassedThrough) {
   EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
               g.add("Identity", {"p"}, "i");
               g.add("Dropout", {"i"}, "d");
-              g.add("Cast", {"d"}, "t");
+              set(g.add("Cast", {"d"}, "t"), "to", 1);
               set(g.add("Transpose", {"t"}, "n"), "perm", {0, 2, 3, 1});  // of one pixel
               g.add("Reshape", {"n", g.integers("s", {1, 3})}, "r");
               g.add("Unsqueeze", {"r", g.integers("u", {2})}, "u2");
@@ -71,7 +71,7 @@ TEST(OnnxShapes, ShapesThatTheModelComputesAreFollowed) {
   // As Paddle does.
   EXPECT_EQ(layers_behind_pool([](OnnxGraph& g) {
               g.add("Shape", {"p"}, "shape");
-              g.add("Cast", {"shape"}, "cast");
+              set(g.add("Cast", {"shape"}, "cast"), "to", 7);
               g.add("Slice", {"cast", g.integers("from", {0}), g.integers("upto", {1})}, "first");
               set(g.add("Concat", {"first", g.integers("rest", {3})}, "to"), "axis", 0);
               g.add("Reshape", {"p", "to"}, "f");
