@@ -187,16 +187,20 @@ TEST(Recipe, WrittenFilesRoundTrip) {
     r.validation_share = share(random);
     r.supergraph = random_phase(random);
     r.search = random_phase(random);
-    r.options = {share(random) * 30.0,
-                 share(random) * 300.0,
-                 1.0 + share(random) * 99.0,
-                 share(random),
-                 random.one_in(2) ? NormKind::kRms : NormKind::kL2,
-                 share(random),
-                 share(random),
-                 share(random),
-                 random.one_in(2) ? GateScaling::kInverted : GateScaling::kNone,
-                 random.one_in(2)};
+    SearchOptions& o = r.options;
+    o.gates = random.one_in(2) ? GateKind::kDifferences : GateKind::kThresholds;
+    o.probes = static_cast<int>(random.between(1, 9));
+    o.target_share = share(random);
+    o.supernet_ratio = 1.0 + share(random);
+    o.latency_weight = share(random) * 30.0;
+    o.latency_slope = share(random) * 300.0;
+    o.latency_growth = 1.0 + share(random) * 99.0;
+    o.norm = random.one_in(2) ? NormKind::kRms : NormKind::kL2;
+    o.temperature = share(random);
+    o.threshold_rate = share(random);
+    o.supergraph_threshold_rate = share(random);
+    o.gate_scaling = random.one_in(2) ? GateScaling::kInverted : GateScaling::kNone;
+    o.mask_after_activation = random.one_in(2);
     r.ranking = random_phase(random);
     r.max_ranked = static_cast<int>(random.between(1, 9));
     r.squeeze_excite = random.one_in(2);
@@ -256,7 +260,8 @@ TEST(Recipe, UnknownKeysAreRefusedWithTheKnownOnes) {
       read_error(in("evolution", "epochs: 4")),
       HasSubstr("r.yaml:3: evolution.epochs: unknown key; known here: calibration_images, "));
   EXPECT_EQ(read_error(in("postprocess", "relu6: true")),
-            "r.yaml:3: postprocess.relu6: unknown key; known here: hswish, squeeze_excite");
+            "r.yaml:3: postprocess.relu6: unknown key; known here: hswish, squeeze_excite, "
+            "trainings");
   EXPECT_THAT(read_error(in("train", "options: {}")),
               HasSubstr("r.yaml:3: train.options: unknown key; known here: augmentation, "));
   EXPECT_THAT(read_error(in("search", "schedule: {rate: 1}")),
