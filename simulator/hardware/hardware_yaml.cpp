@@ -19,7 +19,9 @@ std::vector<OnChipBufferInfo> buffers_of(const MidapConfig& c) {
 }
 
 std::vector<OnChipBufferInfo> buffers_of(const SystolicConfig& c) {
-  const auto bytes = [](const SystolicBuffer& buffer) { return buffer.num_slots * buffer.bytes; };
+  const auto bytes = [&](const SystolicBuffer& buffer) {  // of all cores
+    return c.num_cores * buffer.num_slots * buffer.bytes;
+  };
   return {{"input buffer", bytes(c.input)},
           {"weight buffer", bytes(c.weight)},
           {"output buffer", bytes(c.output)}};

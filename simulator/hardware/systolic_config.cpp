@@ -8,6 +8,7 @@
 namespace tilewake {
 namespace {
 
+constexpr std::int64_t kMaxCores = 1024;
 constexpr std::int64_t kMaxSide = 4096;
 constexpr std::int64_t kMaxFoldCycles = 100'000;
 constexpr std::int64_t kMaxSystolicBytes = std::int64_t{1} << 30;
@@ -49,6 +50,12 @@ TileMemory SystolicConfig::tile_memory() const {
 }
 
 void visit_fields(YamlFields& fields, SystolicConfig& c) {
+  fields.unless_default(c.num_cores == 1, [&] {
+    fields.integer("num_cores", c.num_cores, 1, kMaxCores,
+                   {"",
+                    "identical cores, each with array, buffers and vector unit, that divide each "
+                    "tile: its groups, pixels or output channels"});
+  });
   fields.integer("rows", c.rows, 1, kMaxSide, {"", "rows of MACs"});
   fields.integer("cols", c.cols, 1, kMaxSide, {"", "columns of MACs"});
   fields.word("dataflow", c.dataflow, kDataflows,

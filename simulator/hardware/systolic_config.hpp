@@ -26,8 +26,9 @@ struct SystolicBuffer {
 };
 
 /// A rows x cols array of MACs that computes convolutions as matrix products, with a vector unit
-/// for everything else.
+/// for everything else; or several such cores that divide the tiles of a layer.
 struct SystolicConfig {
+  std::int64_t num_cores = 1;  // each with all of the following, but one feature memory
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   Dataflow dataflow = Dataflow::kOutputStationary;
@@ -43,9 +44,9 @@ struct SystolicConfig {
   ActivationOperations activation_operations;
   FeatureMemory feature_memory;
 
-  /// Of the array, or of the vector unit if its depthwise lanes exceed the MACs of the array.
+  /// Of the arrays, or of the vector units if their depthwise lanes exceed the MACs of the arrays.
   std::int64_t peak_macs_per_cycle() const {
-    return depthwise_on_vector ? std::max(rows * cols, vector_lanes) : rows * cols;
+    return num_cores * (depthwise_on_vector ? std::max(rows * cols, vector_lanes) : rows * cols);
   }
   TileMemory tile_memory() const;
 };

@@ -288,6 +288,117 @@ TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
   }
 }
 
+/// Shipped machines with systolic arrays.
+std::vector<HardwareConfig> systolic_machines() {
+  std::vector<HardwareConfig> machines = tiled_machines();
+  std::erase_if(machines, [](const HardwareConfig& machine) {
+    return !std::holds_alternative<SystolicConfig>(machine.core);
+  });
+  return machines;
+}
+
+HardwareConfig with_cores(HardwareConfig machine, std::int64_t num_cores) {
+  std::get<SystolicConfig>(machine.core).num_cores = num_cores;
+  return machine;
+}
+
+// Cores that divide a layer share its DRAM.
+TEST(TiledLawsTest, SeveralCoresAreNotSlowerThanOneAndNotFasterThanDramAllows) {
+  for (const HardwareConfig& machine : systolic_machines()) {
+    NetworkSimulator one(machine);
+    NetworkSimulator two(with_cores(machine, 2));
+    NetworkSimulator four(with_cores(machine, 4));
+    for (const Network& network : shipped_networks()) {
+      SCOPED_TRACE(fmt::format("{} on {}", network.name, machine.name));
+      const auto alone = static_cast<double>(one.run(network).total_cycles);
+      const auto of_two = static_cast<double>(two.run(network).total_cycles);
+      const SimulatedNetwork run = four.run(network);
+      const auto of_four = static_cast<double>(run.total_cycles);
+      EXPECT_LE(of_two, 1.005 * alone);
+      EXPECT_LE(of_four, 1.005 * of_two);
+      const double bandwidth = DramEstimate(machine.dram).bytes_per_cycle();
+      EXPECT_GE(1.01 * of_four, static_cast<double>(dram_bytes(run)) / bandwidth);
+    }
+  }
+}
+
+/// A convolution with a window of `kernel` x `kernel` that keeps the map's size.
+Network convolution(std::int64_t inputs, std::int64_t side, std::int64_t outputs,
+                    std::int64_t kernel) {
+  NetworkBuilder builder("convolution", {inputs, side, side});
+  Layer layer;
+  layer.name = "convolution";
+  layer.inputs = {kNetworkInput};
+  layer.ofm.channels = outputs;
+  layer.kernel_height = layer.kernel_width = kernel;
+  layer.bias = false;
+  builder.add(layer);
+  return builder.build();
+}
+
+HardwareConfig with_large_buffers(HardwareConfig machine) {
+  auto& core = std::get<SystolicConfig>(machine.core);
+  for (SystolicBuffer* buffer : {&core.input, &core.weight, &core.output})
+    buffer->bytes = std::int64_t{1} << 26;
+  return machine;
+}
+
+// Without overlap, each fold takes as long as any other, and the folds of a loop that rows or
+// columns cover are divided.
+TEST(TiledLawsTest, OnIdealMemoryALayerThatFillsAllCoresTakesItsPart) {
+  for (HardwareConfig machine : systolic_machines()) {
+    machine.dram = IdealDramConfig{};
+    machine.dispatch = {};
+    machine = with_large_buffers(machine);
+    auto& core = std::get<SystolicConfig>(machine.core);
+    core.overlap_folds = false;
+    core.rows = core.cols = 16;
+    core.feature_memory = {};
+    const std::int64_t channels = 2 * 3 * 4 * 16;  // folds of each of 1, 2, 3, 4, 6 and 8 cores
+    for (const std::int64_t kernel : {1, 3}) {
+      std::vector<Network> networks;
+      if (core.dataflow != Dataflow::kInputStationary)
+        networks.push_back(convolution(64, 12, 2 * channels, kernel));
+      if (core.dataflow != Dataflow::kWeightStationary)
+        networks.push_back(convolution(64, 96, 16, kernel));
+      for (const Network& network : networks) {
+        const std::int64_t alone = NetworkSimulator(machine).run(network).total_cycles;
+        for (const std::int64_t num_cores : {2, 3, 4, 6, 8}) {
+          SCOPED_TRACE(fmt::format("{} cores of {}, {} channels, kernel {}", num_cores,
+                                   machine.name, network.layers[0].ofm.channels, kernel));
+          NetworkSimulator several(with_cores(machine, num_cores));
+          EXPECT_EQ(several.run(network).total_cycles * num_cores, alone);
+        }
+      }
+    }
+  }
+}
+
+// Weights or features that several cores need are loaded once.
+TEST(TiledLawsTest, SeveralCoresMoveTheBytesOfTheirTilesOnce) {
+  for (const HardwareConfig& machine : systolic_machines()) {
+    for (const std::int64_t num_cores : {2, 3, 8}) {
+      const HardwareConfig several = with_cores(machine, num_cores);
+      NetworkSimulator simulator(several);
+      for (const char* name : {"mobilenet_v2", "squeezenet"}) {
+        SCOPED_TRACE(fmt::format("{} on {} cores of {}", name, num_cores, machine.name));
+        const Network network = shipped_network(name);
+        const Program divided = map_network(network, several);
+        Program whole = divided;
+        for (TiledLayer& layer : std::get<TiledProgram>(whole.core).layers) {
+          EXPECT_EQ(layer.tiling.division.num_cores, num_cores);
+          layer.tiling.division = {};
+        }
+        const SimulatedNetwork run = simulator.run(network, divided);
+        const SimulatedNetwork alone = simulator.run(network, whole);
+        EXPECT_EQ(dram_bytes(run), dram_bytes(alone));
+        EXPECT_LE(static_cast<double>(run.total_cycles),
+                  1.001 * static_cast<double>(alone.total_cycles));
+      }
+    }
+  }
+}
+
 // With one slot, partial sums are waited for: tiles that spill them must not look cheap.
 TEST(TiledLawsTest, OneSlotWithLessOverheadIsNotSlower) {
   for (HardwareConfig& machine : tiled_machines()) {

@@ -46,6 +46,7 @@ struct Kind {
   int feature_bytes = 0;  // memory of feature maps
   DispatchConfig dispatch = {};
   bool keeps_weights = false;
+  int num_arrays = 1;  // of the systolic kind
 };
 
 HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
@@ -63,6 +64,8 @@ HardwareConfig small_machine(const Kind& kind, int num_channels = 1) {
                   kind.keeps_weights, num_channels),
       "small.yaml");
   machine.dispatch = kind.dispatch;
+  if (auto* systolic = std::get_if<SystolicConfig>(&machine.core))
+    systolic->num_cores = kind.num_arrays;
   return machine;
 }
 
@@ -191,30 +194,35 @@ TEST_P(TiledMachineTest, MoreBandwidthIsNotSlower) {
   NetworkSimulator fast(faster);
   for (const auto& [network, program] : networks()) {
     SCOPED_TRACE(network.name);
-    // The tiler decides by estimates, so a change may be slightly worse than none.
+    // The tiler decides by estimates, so a change may be slightly worse than none. It takes the
+    // waits for spilled sums for shorter than they are, and several cores compute less meanwhile.
+    const double tolerance = GetParam().num_arrays > 1 ? 1.1 : 1.02;
     EXPECT_LE(static_cast<double>(fast.run(network).total_cycles),
-              1.02 * static_cast<double>(slow.run(network, program).total_cycles));
+              tolerance * static_cast<double>(slow.run(network, program).total_cycles));
     EXPECT_LE(fast.run(network, program).total_cycles, slow.run(network, program).total_cycles);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TiledMachineTest,
-                         ::testing::Values(Kind{"systolic", "output_stationary"},
-                                           Kind{"systolic", "weight_stationary"},
-                                           Kind{"systolic", "input_stationary"},
-                                           Kind{"vector", "channels"}, Kind{"vector", "pixels"},
-                                           Kind{"systolic", "weight_stationary", 10'000},
-                                           Kind{"vector", "channels", 30'000},
-                                           Kind{"systolic", "output_stationary", 0, {5000, 300}},
-                                           Kind{"vector", "pixels", 0, {5000, 300}},
-                                           Kind{"systolic", "input_stationary", 60'000, {}, true},
-                                           Kind{"vector", "channels", 100'000, {900, 40}, true}),
-                         [](const auto& param) {
-                           return param.param.kind + "_" + param.param.variant +
-                                  (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "") +
-                                  (param.param.keeps_weights ? "_and_weights" : "") +
-                                  (param.param.dispatch.layer_cycles > 0 ? "_dispatched" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, TiledMachineTest,
+    ::testing::Values(Kind{"systolic", "output_stationary"}, Kind{"systolic", "weight_stationary"},
+                      Kind{"systolic", "input_stationary"}, Kind{"vector", "channels"},
+                      Kind{"vector", "pixels"}, Kind{"systolic", "weight_stationary", 10'000},
+                      Kind{"vector", "channels", 30'000},
+                      Kind{"systolic", "output_stationary", 0, {5000, 300}},
+                      Kind{"vector", "pixels", 0, {5000, 300}},
+                      Kind{"systolic", "input_stationary", 60'000, {}, true},
+                      Kind{"vector", "channels", 100'000, {900, 40}, true},
+                      Kind{"systolic", "output_stationary", 0, {}, false, 2},
+                      Kind{"systolic", "weight_stationary", 10'000, {900, 40}, true, 3},
+                      Kind{"systolic", "input_stationary", 0, {}, false, 4}),
+    [](const auto& param) {
+      return param.param.kind + "_" + param.param.variant +
+             (param.param.feature_bytes > 0 ? "_with_features_on_chip" : "") +
+             (param.param.keeps_weights ? "_and_weights" : "") +
+             (param.param.dispatch.layer_cycles > 0 ? "_dispatched" : "") +
+             (param.param.num_arrays > 1 ? "_with_several_cores" : "");
+    });
 
 }  // namespace
 }  // namespace tilewake

@@ -98,6 +98,7 @@ HardwareConfig random_tiled_machine(Random& random) {
       buffer->bytes = 1024 * random.between(4, 24);
       buffer->num_slots = random.between(1, 3);
     }
+    systolic->num_cores = random.one_in(3) ? random.between(2, 4) : 1;
     systolic->feature_memory = features;
   } else {
     auto& vector = std::get<VectorConfig>(machine.core);

@@ -65,6 +65,7 @@ std::map<std::string, std::vector<Row>> documented_keys() {
 MidapYaml resolved(const std::string& name) {
   HardwareConfig machine = shipped_machine(name);
   if (auto* systolic = std::get_if<SystolicConfig>(&machine.core)) {
+    systolic->num_cores = 2;
     systolic->activation_operations.linear = 1;
   } else if (auto* vector = std::get_if<VectorConfig>(&machine.core)) {
     vector->activation_operations.linear = 1;

@@ -32,7 +32,7 @@ TEST(StepCostTest, NoTilingTakesLessThanTheBounds) {
     const TileProblem problem = random_problem(random, 4);
     const bool reduces = problem.op() == Op::kGlobalAvgPool || problem.op() == Op::kReduce;
     if (reduces && problem.has_second()) continue;
-    const Tiling tiling = random_tiling(random, problem);
+    const Tiling tiling = random_tiling(random, problem, *costs.cost);
     SCOPED_TRACE(fmt::format("seed {}: {}, {} {}", seed, costs.name, to_string(problem.op()),
                              to_string(problem, tiling)));
     const std::int64_t steps =

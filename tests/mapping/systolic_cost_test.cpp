@@ -140,6 +140,43 @@ TEST(SystolicCostTest, FusedOperationsUseTheVectorUnitWhenOutputsAreComplete) {
   EXPECT_EQ(SystolicCost(c).cycles(problem, problem.extent(), context), alone);
 }
 
+// Layers of a multiple of the cores in each dimension, so that all parts are alike.
+TEST(SystolicCostTest, SeveralCoresTakeAsLongAsOneWithALayerOfTheirPart) {
+  for (int seed = 0; seed < kNumCases; ++seed) {
+    Random random(static_cast<std::uint64_t>(seed));
+    const SystolicConfig config = random_systolic(random);
+    const std::int64_t num_cores = random.between(2, 5);
+    Layer part;
+    part.op = random.one_in(3) ? Op::kDepthwiseConv2d : Op::kConv2d;
+    part.groups = part.op == Op::kConv2d ? random.between(1, 3) : 1;
+    const std::int64_t inputs = random.between(1, 12);
+    const std::int64_t outputs = part.op == Op::kConv2d ? random.between(1, 40) : inputs;
+    part.ifm = {part.groups * inputs, random.between(1, 9), random.between(1, 9)};
+    part.ofm = {part.groups * outputs, part.ifm.height, part.ifm.width};
+    const bool is_depthwise = part.op == Op::kDepthwiseConv2d;
+    for (const DividedLoop loop :
+         {DividedLoop::kGroups, DividedLoop::kPixels, DividedLoop::kOutputs}) {
+      if (is_depthwise && loop == DividedLoop::kOutputs) continue;
+      Layer whole = part;
+      if (loop == DividedLoop::kGroups) {
+        whole.groups *= is_depthwise ? 1 : num_cores;
+        whole.ifm.channels *= num_cores;
+      }
+      if (loop == DividedLoop::kPixels) whole.ifm.height = whole.ofm.height *= num_cores;
+      if (loop != DividedLoop::kPixels) whole.ofm.channels *= num_cores;
+      SCOPED_TRACE(fmt::format("seed {}, loop {}", seed, static_cast<int>(loop)));
+      TileContext context{random.one_in(2), random.one_in(2), random.one_in(2), true,
+                          random.one_in(2)};
+      const TileProblem of_part(part, 0);
+      const SystolicCost cost(config);
+      const std::int64_t expected = cost.cycles(of_part, of_part.extent(), context);
+      context.division = {loop, num_cores};
+      const TileProblem of_all(whole, 0);
+      EXPECT_EQ(cost.cycles(of_all, of_all.extent(), context), expected);
+    }
+  }
+}
+
 TEST(SystolicCostTest, ActivationsTakeTheirOperationsOfTheVectorUnitOnceForEachOutput) {
   for (int seed = 0; seed < kNumCases; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));

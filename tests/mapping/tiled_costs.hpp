@@ -65,9 +65,22 @@ inline TiledCosts random_costs(Random& random) {
   }
   SystolicConfig c = random_systolic(random);
   if (random.one_in(2)) c.fold_cycles = random.between(0, 50);
-  return {fmt::format("{}x{} {}{}", c.rows, c.cols, to_string(c.dataflow),
+  if (random.one_in(3)) c.num_cores = random.between(2, 5);
+  return {fmt::format("{} {}x{} {}{}", c.num_cores, c.rows, c.cols, to_string(c.dataflow),
                       c.overlap_folds ? " overlapped" : ""),
           c.tile_memory(), std::make_shared<systolic::SystolicCost>(c)};
+}
+
+/// A tiling whose tiles the cores of `cost` divide.
+inline Tiling random_tiling(Random& random, const TileProblem& problem, const StepCost& cost) {
+  Tiling tiling = random_tiling(random, problem);
+  if (cost.num_cores() == 1) return tiling;
+  tiling.division = {random.pick(std::vector<DividedLoop>{
+                         DividedLoop::kGroups, DividedLoop::kPixels, DividedLoop::kOutputs}),
+                     cost.num_cores()};
+  if (!problem.can_cut_outputs() && tiling.division.loop == DividedLoop::kOutputs)
+    tiling.division.loop = DividedLoop::kPixels;
+  return tiling;
 }
 
 inline DramEstimate dram_of(std::int64_t latency_cycles, std::int64_t bytes_per_cycle) {

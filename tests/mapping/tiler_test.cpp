@@ -93,7 +93,7 @@ TEST(TilerTest, NoTilingInHalvesThatFitsIsFasterThanTheChoice) {
     const TileExtent unit = c.machine.cost->granularity(c.problem);
     const TileExtent& whole = c.problem.extent();
     for (int i = 0; i < 100; ++i) {
-      Tiling other = random_tiling(random, c.problem);
+      Tiling other = random_tiling(random, c.problem, *c.machine.cost);
       other.pixels.strip = 0;
       other.tile.pixels = random_halves(random, whole.pixels, unit.pixels);
       const std::int64_t image = c.problem.image_pixels();

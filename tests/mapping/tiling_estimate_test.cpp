@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "simulator/common/math.hpp"
 #include "tests/mapping/tiled_costs.hpp"
 
 namespace tilewake {
@@ -20,7 +21,7 @@ class TilingEstimateTest : public ::testing::Test {
     Random random(static_cast<std::uint64_t>(seed));
     machine_ = random_costs(random);
     problem_ = random_problem(random, machine_.memory.accumulator_bytes);
-    tiling_ = random_tiling(random, problem_);
+    tiling_ = random_tiling(random, problem_, *machine_.cost);
     cuts_ = cuts_of(problem_, tiling_);
     text_ = fmt::format("seed {}: {} of {}, {}", seed, to_string(problem_, tiling_),
                         to_string(problem_.op()), machine_.name);
@@ -75,9 +76,56 @@ TEST_F(TilingEstimateTest, ComputeCyclesAreTheSumOverTheSteps) {
   }
 }
 
+/// The part of a core in a block, which can be empty.
+TileBlock part_of(TileBlock block, const Division& division, std::int64_t core) {
+  TileRange& range = division.loop == DividedLoop::kGroups   ? block.groups
+                     : division.loop == DividedLoop::kPixels ? block.pixels
+                                                             : block.outputs;
+  const std::int64_t size = ceil_div(range.size(), division.num_cores);
+  range.begin = std::min(range.begin + core * size, range.end);
+  range.end = std::min(range.begin + size, range.end);
+  return block;
+}
+
+// The part of a core in a tile of pixels begins anywhere in a line; the first core has the largest.
+TEST_F(TilingEstimateTest, EveryCoreHasTheFootprintOfItsPartsAndAtMostThatOfTheTile) {
+  int num_with_less_input = 0;
+  for (int seed = 0; seed < kNumTilings; ++seed) {
+    draw(seed);
+    SCOPED_TRACE(text_);
+    const Division& division = tiling_.division;
+    if (division.num_cores == 1) continue;
+    const std::int64_t sum_bytes = machine_.memory.accumulator_bytes;
+    const TileFootprint footprint =
+        footprint_of(problem_, *cuts_, tiling_, *machine_.cost, sum_bytes);
+    TileFootprint needed;
+    for (TileWalk w = walk(); !w.done(); w.next())
+      for (std::int64_t core = 0; core < division.num_cores; ++core) {
+        const TileBlock part = part_of(w.step().block, division, core);
+        if (part.extent().num_outputs() == 0) continue;
+        needed.input = std::max(needed.input, problem_.kept_bytes(part));
+        needed.weight = std::max(needed.weight, problem_.weight_bytes(part));
+        needed.output =
+            std::max(needed.output, part.extent().num_outputs() + problem_.second_bytes(part));
+      }
+    ASSERT_GE(footprint.input, needed.input);
+    ASSERT_EQ(footprint.weight, needed.weight);
+    ASSERT_GE(footprint.output, needed.output);
+    Tiling whole = tiling_;
+    whole.division = {};
+    const TileFootprint of_tile = footprint_of(problem_, *cuts_, whole, *machine_.cost, sum_bytes);
+    ASSERT_LE(footprint.input, of_tile.input);
+    ASSERT_LE(footprint.weight, of_tile.weight);
+    ASSERT_LE(footprint.output, of_tile.output);
+    if (footprint.input < of_tile.input) ++num_with_less_input;
+  }
+  EXPECT_GT(num_with_less_input, 100);
+}
+
 TEST_F(TilingEstimateTest, FootprintIsTheMostThatAnyStepNeedsOfASlot) {
   for (int seed = 0; seed < kNumTilings; ++seed) {
     draw(seed);
+    tiling_.division = {};
     SCOPED_TRACE(text_);
     const std::int64_t sum_bytes = machine_.memory.accumulator_bytes;
     const bool cuts_depth = tiling_.tile.depth < problem_.extent().depth;

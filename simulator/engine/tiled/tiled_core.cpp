@@ -145,15 +145,17 @@ void TiledCore::report_vector_unit(const TiledLayer& layer, const TileStep& step
                    now_ - duration, now_, duration});
 }
 
-/// A slot is as large as the largest part of its layer, with partial sums and second operands.
+/// A slot is as large as the largest part of its layer, with partial sums and second operands, on
+/// every core.
 std::int64_t TiledCore::output_slot_bytes(int index) {
   if (!occupancy_[0].is_wanted()) return 0;
   std::int64_t& bytes = output_slot_bytes_[static_cast<std::size_t>(index)];
   if (bytes == 0) {
     const TiledLayer& l = layer(index);
-    bytes = footprint_of(l.problem, cuts_of(l.problem, l.tiling), l.tiling, *program_->cost,
-                         program_->memory.accumulator_bytes)
-                .output;
+    bytes = l.tiling.division.num_cores * footprint_of(l.problem, cuts_of(l.problem, l.tiling),
+                                                       l.tiling, *program_->cost,
+                                                       program_->memory.accumulator_bytes)
+                                              .output;
   }
   return bytes;
 }

@@ -26,14 +26,12 @@ bool SystolicCost::runs_on_array(const TileProblem& problem) const {
          (problem.op() == Op::kDepthwiseConv2d && !c_.depthwise_on_vector);
 }
 
-SystolicCost::Folding SystolicCost::fold(const TileProblem& problem,
-                                         const TileExtent& extent) const {
+SystolicCost::Folding SystolicCost::fold(const TileExtent& whole, const TileExtent& extent) const {
   const auto folding = [&](std::int64_t on_rows, std::int64_t on_cols, std::int64_t stream,
                            std::int64_t whole_stream, std::int64_t slowest) {
     return Folding{extent.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols),
                    stream * slowest, whole_stream * slowest};
   };
-  const TileExtent& whole = problem.extent();
   const std::int64_t pixels = extent.pixels;
   const std::int64_t outputs = extent.outputs;
   const std::int64_t depth = extent.depth;
@@ -57,8 +55,7 @@ SystolicCost::Folding SystolicCost::fold(const TileProblem& problem,
   return {};
 }
 
-std::int64_t SystolicCost::exchange_cycles(const TileProblem& problem, bool complete_sums) const {
-  const TileExtent& whole = problem.extent();
+std::int64_t SystolicCost::exchange_cycles(const TileExtent& whole, bool complete_sums) const {
   const std::int64_t outputs = std::min(whole.outputs, c_.cols);
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
@@ -71,13 +68,13 @@ std::int64_t SystolicCost::exchange_cycles(const TileProblem& problem, bool comp
   return 0;
 }
 
-std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileExtent& extent,
+std::int64_t SystolicCost::array_cycles(const TileExtent& whole, const TileExtent& extent,
                                         const TileContext& context) const {
-  const Folding f = fold(problem, extent);
+  const Folding f = fold(whole, extent);
   const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
   const bool shares_fold = f.folds == 1 && (context.continues || context.stays);
   const std::int64_t hides = shares_fold ? f.whole_stream_cycles : f.stream_cycles;
-  const std::int64_t exchange = exchange_cycles(problem, hides == f.whole_stream_cycles);
+  const std::int64_t exchange = exchange_cycles(whole, hides == f.whole_stream_cycles);
   // A step that continues the fold of the previous one begins none.
   const std::int64_t set_up = shares_fold && context.continues ? 0 : f.folds * c_.fold_cycles;
   const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
@@ -96,15 +93,26 @@ std::int64_t SystolicCost::array_cycles(const TileProblem& problem, const TileEx
 
 std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& extent,
                                   const TileContext& context) const {
-  return (runs_on_array(problem) ? array_cycles(problem, extent, context) : 0) +
+  const Division& division = context.division;
+  return (runs_on_array(problem) ? array_cycles(division.share_of(problem.extent()),
+                                                division.share_of(extent), context)
+                                 : 0) +
          SystolicCost::vector_unit_cycles(problem, extent, context);
 }
 
-/// Cutting a loop never takes fewer folds, and a wave takes at least one cycle.
 std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
-  const TileExtent& e = problem.extent();
-  const TileContext alone;
-  const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, e, alone);
+  return std::min({least_cycles(problem, {DividedLoop::kGroups, c_.num_cores}),
+                   least_cycles(problem, {DividedLoop::kPixels, c_.num_cores}),
+                   least_cycles(problem, {DividedLoop::kOutputs, c_.num_cores})});
+}
+
+/// Cutting a loop never takes fewer folds, and a wave takes at least one cycle.
+std::int64_t SystolicCost::least_cycles(const TileProblem& problem,
+                                        const Division& division) const {
+  const TileExtent e = division.share_of(problem.extent());
+  TileContext alone;
+  alone.division = division;
+  const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, problem.extent(), alone);
   if (!runs_on_array(problem)) return vector;
   const auto least = [&](std::int64_t on_rows, std::int64_t on_cols, std::int64_t stream) {
     const std::int64_t folds = e.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols);
@@ -121,8 +129,9 @@ std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
   return vector;
 }
 
-std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const TileExtent& extent,
+std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const TileExtent& tile,
                                               const TileContext& context) const {
+  const TileExtent extent = context.division.share_of(tile);
   const std::int64_t num_outputs = extent.num_outputs();
   std::int64_t operations = 0;
   if (runs_on_array(problem)) {

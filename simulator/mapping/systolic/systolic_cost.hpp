@@ -33,6 +33,10 @@ namespace tilewake::systolic {
 /// the array. Fused and other operations take ceil(operations / lanes) cycles of the vector unit,
 /// after the array's work: for an output 1 for a fused operand, and those of its activation
 /// (`activation_operations`); without the array also depth x operations of the op (TileProblem).
+///
+/// Several cores divide every tile (Division). They run their parts at the same time, and the next
+/// step begins when the core with the largest part has ended. Each has an array, a vector unit and
+/// ports of its own.
 class SystolicCost : public StepCost {
  public:
   explicit SystolicCost(const SystolicConfig& config) : c_(config) {}
@@ -40,8 +44,9 @@ class SystolicCost : public StepCost {
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                       const TileContext& context) const override;
   std::int64_t least_cycles(const TileProblem& problem) const override;
-  std::int64_t vector_unit_cycles(const TileProblem& problem, const TileExtent& extent,
+  std::int64_t vector_unit_cycles(const TileProblem& problem, const TileExtent& tile,
                                   const TileContext& context) const override;
+  std::int64_t num_cores() const override { return c_.num_cores; }
   TileExtent granularity(const TileProblem& problem) const override;
   Stationary stationary(const TileProblem& problem) const override;
   bool accumulates(const TileProblem& problem, const TileExtent& extent) const override;
@@ -50,11 +55,13 @@ class SystolicCost : public StepCost {
   struct Folding;
 
   bool runs_on_array(const TileProblem& problem) const;
-  std::int64_t array_cycles(const TileProblem& problem, const TileExtent& extent,
+  std::int64_t least_cycles(const TileProblem& problem, const Division& division) const;
+  // Of one core: `whole` is its part of the layer, `extent` that of the step.
+  std::int64_t array_cycles(const TileExtent& whole, const TileExtent& extent,
                             const TileContext& context) const;
-  Folding fold(const TileProblem& problem, const TileExtent& extent) const;
+  Folding fold(const TileExtent& whole, const TileExtent& extent) const;
   /// Of all rows of the stationary operand.
-  std::int64_t exchange_cycles(const TileProblem& problem, bool complete_sums) const;
+  std::int64_t exchange_cycles(const TileExtent& whole, bool complete_sums) const;
 
   SystolicConfig c_;
 };

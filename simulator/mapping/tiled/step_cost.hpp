@@ -3,12 +3,32 @@
 
 #include <cstdint>
 
+#include "simulator/common/math.hpp"
 #include "simulator/mapping/tiled/tile_problem.hpp"
 
 namespace tilewake {
 
 /// The operand that stays in the processing elements from one step to the next.
 enum class Stationary { kNone, kInput, kWeight, kOutput };
+
+/// The loop of each tile that several cores divide: every core computes a part of it.
+enum class DividedLoop { kGroups, kPixels, kOutputs };
+
+/// How the cores of a machine, which have their own buffers, divide the tiles of a layer.
+struct Division {
+  DividedLoop loop = DividedLoop::kPixels;
+  std::int64_t num_cores = 1;
+
+  /// The largest part of a tile.
+  TileExtent share_of(TileExtent tile) const {
+    std::int64_t& size = loop == DividedLoop::kGroups   ? tile.groups
+                         : loop == DividedLoop::kPixels ? tile.pixels
+                                                        : tile.outputs;
+    size = ceil_div(size, num_cores);
+    return tile;
+  }
+  friend bool operator==(const Division&, const Division&) = default;
+};
 
 /// The position of a step in its layer.
 struct TileContext {
@@ -17,6 +37,7 @@ struct TileContext {
   bool continues = false;  // the stationary operand is that of the previous step
   bool ends_depth = true;  // its outputs are complete: fused operations run now
   bool stays = false;      // the stationary operand is that of the next step, too
+  Division division = {};  // of the layer
 
   friend bool operator==(const TileContext&, const TileContext&) = default;
 };
@@ -40,7 +61,10 @@ class StepCost {
                                           const TileContext& /*context*/) const {
     return 0;
   }
-  /// Multiples of tile extents that fill the hardware.
+  /// Cores that divide a loop of every tile, each with its own buffers. Cores that share one memory
+  /// of tiles are a part of `cycles` only.
+  virtual std::int64_t num_cores() const { return 1; }
+  /// Multiples of tile extents that fill a core.
   virtual TileExtent granularity(const TileProblem& problem) const = 0;
   /// The operand that `TileContext::continues` and `stays` refer to.
   virtual Stationary stationary(const TileProblem& problem) const = 0;

@@ -206,6 +206,35 @@ std::int64_t TileProblem::kept_elements(const TileBlock& block) const {
   return kept_elements(block.order, block.pixels, tap_box(block.depth));
 }
 
+/// For all taps of the windows of any `outputs` rows or columns of the output.
+std::int64_t TileProblem::most_kept_lines(std::int64_t outputs, bool of_columns) const {
+  const std::int64_t in = of_columns ? ifm_.width : ifm_.height;
+  const std::int64_t taps = of_columns ? kernel_width_ : kernel_height_;
+  const std::int64_t reach = of_columns ? reach_.width : reach_.height;
+  if (op_ == Op::kResize) {
+    const std::int64_t out = of_columns ? ofm_.width : ofm_.height;
+    return kept_lines(std::min(in, ceil_div(outputs * in, out) + taps), outputs, taps, reach);
+  }
+  const std::int64_t stride = of_columns ? stride_.width : stride_.height;
+  const std::int64_t dilation = of_columns ? dilation_.width : dilation_.height;
+  const std::int64_t lines = (outputs - 1) * stride + (taps - 1) * dilation + 1 + reach;
+  return kept_lines(std::min(in, lines), outputs, taps, reach);
+}
+
+/// Pixels that begin within a line reach one line more.
+std::int64_t TileProblem::most_kept_elements(const PixelOrder& order, std::int64_t pixels) const {
+  if (!has_window_) return pixels;
+  const std::int64_t line = order.by_columns ? ofm_.height : ofm_.width;
+  const std::int64_t strip = order.strip == 0 ? line : std::min(order.strip, line);
+  const std::int64_t lines =
+      std::min(order.by_columns ? ofm_.width : ofm_.height, ceil_div(pixels, strip) + 1);
+  const std::int64_t images =
+      pixels < image_pixels_ ? 1 : std::min(batch_, ceil_div(pixels, image_pixels_) + 1);
+  const std::int64_t in_map =
+      images * most_kept_lines(lines, order.by_columns) * most_kept_lines(strip, !order.by_columns);
+  return reach_ == Steps(0) ? std::min(in_map, pixels * taps_) : in_map;
+}
+
 std::int64_t TileProblem::kept_bytes(const TileBlock& block) const {
   return kept_elements(block) * input_channels(block.groups, block.depth);
 }

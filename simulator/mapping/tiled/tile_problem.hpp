@@ -134,6 +134,8 @@ class TileProblem {
   std::int64_t input_elements(const TileBlock& block) const;
   std::int64_t kept_elements(const TileBlock& block) const;
   std::int64_t kept_elements(const PixelOrder& order, TileRange pixels, const MapBox& taps) const;
+  /// Those of `pixels` successive pixels, wherever they begin, at most; for all taps.
+  std::int64_t most_kept_elements(const PixelOrder& order, std::int64_t pixels) const;
   /// Of `lines` rows or columns of the input, those that the buffer keeps for the windows of
   /// `outputs` rows or columns.
   std::int64_t kept_lines(std::int64_t lines, std::int64_t outputs, std::int64_t taps,
@@ -215,6 +217,7 @@ class TileProblem {
     return op_ == Op::kFullyConnected || op_ == Op::kGlobalAvgPool || op_ == Op::kReduce;
   }
   TileRange input_lines(TileRange lines, TileRange taps, bool of_columns) const;
+  std::int64_t most_kept_lines(std::int64_t outputs, bool of_columns) const;
   std::int64_t bias_bytes_of(const TileBlock& block) const;
   std::int64_t num_images(TileRange pixels) const;
   std::int64_t first_pixel(const TileBlock& block) const;

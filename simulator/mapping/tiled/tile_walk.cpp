@@ -9,6 +9,7 @@ namespace tilewake {
 namespace {
 
 constexpr const char* kLoopNames[] = {"pixels", "outputs", "depth"};
+constexpr const char* kDividedLoops[] = {"groups", "pixels", "outputs"};
 
 std::string text_of(const TileExtent& e) {
   return fmt::format("{}x{}x{}x{}", e.groups, e.pixels, e.outputs, e.depth);
@@ -107,8 +108,12 @@ void TileWalk::describe() {
   step_.closes_output = !has_following_ || !same_outputs_in_buffer(position_, following_);
   step_.loads_sums = step_.opens_output && depth > 0;
   step_.spills_sums = step_.closes_output && !ends_depth;
-  step_.context = {!has_previous_, !has_following_, has_previous_ && stays(previous_, position_),
-                   ends_depth, has_following_ && stays(position_, following_)};
+  step_.context = {!has_previous_,
+                   !has_following_,
+                   has_previous_ && stays(previous_, position_),
+                   ends_depth,
+                   has_following_ && stays(position_, following_),
+                   tiling_.division};
 }
 
 bool TileWalk::stays(const Position& a, const Position& b) const {
@@ -128,6 +133,10 @@ bool TileWalk::stays(const Position& a, const Position& b) const {
 std::string to_string(const TileProblem& problem, const Tiling& tiling) {
   const TileExtent& tile = tiling.tile;
   std::string text = fmt::format("tile {} of {}", text_of(tile), text_of(problem.extent()));
+  const Division& division = tiling.division;
+  if (division.num_cores > 1)
+    text += fmt::format(", {} divided by {} cores",
+                        kDividedLoops[static_cast<std::size_t>(division.loop)], division.num_cores);
   if (tile == problem.extent()) return text;
   const PixelOrder& pixels = tiling.pixels;
   if (pixels.strip > 0)

@@ -22,6 +22,7 @@ struct Tiling {
   /// are spilled to DRAM and read back. No effect if depth is not split.
   bool keeps_sums = true;
   PixelOrder pixels = {};  // in which tiles of pixels are consecutive
+  Division division = {};  // of each tile among the cores
 };
 
 /// One step: its loads, its computation, and its store.

@@ -218,6 +218,25 @@ struct Tiler::Sizes {
   }
 };
 
+/// The ways in which the cores can divide a tile; at least one.
+struct Tiler::Divisions {
+  std::array<Division, 3> all;
+  std::size_t size = 0;
+
+  const Division* begin() const { return all.data(); }
+  const Division* end() const { return all.data() + size; }
+};
+
+Tiler::Divisions Tiler::divisions_of(const TileProblem& problem, const TileExtent& tile) const {
+  const std::int64_t num_cores = cost_.num_cores();
+  Divisions divisions;
+  const auto add = [&](DividedLoop loop) { divisions.all[divisions.size++] = {loop, num_cores}; };
+  if (num_cores > 1 && tile.groups > 1) add(DividedLoop::kGroups);
+  if (num_cores > 1 && tile.outputs > 1 && problem.can_cut_outputs()) add(DividedLoop::kOutputs);
+  if (tile.pixels > 1 || divisions.size == 0) add(DividedLoop::kPixels);
+  return divisions;
+}
+
 bool Tiler::fits(const TileFootprint& f) const { return fullness(f) <= 1.0; }
 
 double Tiler::fullness(const TileFootprint& f) const {
@@ -319,7 +338,9 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
     least.output = groups * outputs * pixels.cut.tile;
     fitting.weight = least.weight;
     fitting.output = least.output;
-    if (!fits(fitting)) continue;
+    const auto of_a_core = [&](std::int64_t bytes) { return ceil_div(bytes, cost_.num_cores()); };
+    if (!fits({of_a_core(fitting.input), of_a_core(fitting.weight), of_a_core(fitting.output)}))
+      continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
     const LeastTime time = least_time(choice, least, choice.all_input, trips);
     if (time.cycles <= std::get<0>(choice.rank))
@@ -393,12 +414,19 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
                             problem.stored_bytes(tile)};
   const LeastTime least = least_time(choice, moved, input_bytes, trips);
   if (Choice::Rank{least.cycles, kStepBytes * steps} > choice.rank) return;
+  for (const Division& division : divisions_of(problem, tile)) consider(cuts, division, choice);
+}
+
+void Tiler::consider(const LoopCuts& cuts, const Division& division, Choice& choice) const {
+  const TileProblem& problem = choice.problem;
+  const TileExtent& trips = cuts.trips;
+  const double steps = num_steps(trips);
   const Stationary stationary = cost_.stationary(problem);
   std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
   for (const Order& order : orders_of(cuts)) {
     for (const bool keeps_sums : {true, false}) {
       if (!keeps_sums && trips.depth == 1) continue;
-      const Tiling tiling{tile, order, keeps_sums, cuts.order};
+      const Tiling tiling{cuts.tile(), order, keeps_sums, cuts.order, division};
       if (!fits(footprint_of(problem, cuts, tiling, cost_, memory_.accumulator_bytes))) continue;
       const TilingTraffic traffic = traffic_of(problem, cuts, tiling, memory_.accumulator_bytes);
       const double latency = steps * step_cycles_;

@@ -11,7 +11,8 @@ namespace tilewake {
 /// Chooses the tile sizes and the loop order with the least estimated time (`estimated_cycles`).
 /// The candidates are all orders with sizes that halve each loop down to the hardware's granularity
 /// (down to one, if none of these fits), and rectangles of pixels; then one loop at a time is
-/// improved. Ties are decided by fewer bytes and steps.
+/// improved. Ties are decided by fewer bytes and steps. Of the loops that several cores can divide,
+/// the one with the least time is chosen for each tiling.
 ///
 /// Sizes are examined in the order of a lower bound of their time: the least computation and the
 /// least traffic. The search ends where this bound exceeds the best time.
@@ -26,10 +27,12 @@ class Tiler {
   /// The best tiling. Throws InputError naming the buffer that is too small if none fits.
   Tiling best(const TileProblem& problem) const;
 
+  /// In one core, if several divide the tiles.
   bool fits(const TileFootprint& footprint) const;
 
  private:
   struct Choice;
+  struct Divisions;
   struct LeastTime {
     double cycles = 0.0;
     double by_dram = 0.0;  // without the transfers of the feature memory
@@ -37,6 +40,7 @@ class Tiler {
   struct PixelSizes;
   struct Sizes;
 
+  Divisions divisions_of(const TileProblem& problem, const TileExtent& tile) const;
   static std::vector<PixelSizes> pixel_sizes_of(const TileProblem& problem, std::int64_t unit);
   Tiling search(const TileProblem& problem) const;
   void search_halves(const TileExtent& unit, Choice& choice) const;
@@ -48,6 +52,7 @@ class Tiler {
                  const Choice& choice, std::vector<Sizes>& heap) const;
   void consider(const Sizes& sizes, Choice& choice) const;
   void consider(const LoopCuts& cuts, Choice& choice) const;
+  void consider(const LoopCuts& cuts, const Division& division, Choice& choice) const;
   LeastTime least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
                        const TileExtent& trips) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.

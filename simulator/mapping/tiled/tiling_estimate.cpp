@@ -223,7 +223,8 @@ LoopCuts::LoopCuts(const TileProblem& problem, std::int64_t tile_groups, const P
       order(pixel_cut.order),
       pixels(pixel_cut.cut),
       outputs(LoopCut::even(problem.extent().outputs, tile_outputs)),
-      depth(depth_cut.cut) {
+      depth(depth_cut.cut),
+      depth_channels(depth_cut.input.largest) {
   input = {pixel_cut.input.largest * depth_cut.input.largest,
            pixel_cut.input.sum * depth_cut.input.sum};
   second = pixel_cut.second;
@@ -262,11 +263,23 @@ LoopCuts cuts_of(const TileProblem& problem, const Tiling& tiling) {
           tiling.tile.outputs, cut_depth(problem, tiling.tile.depth)};
 }
 
+namespace {
+
+/// Of one group, at most: a core's part of a tile of pixels can begin within a line.
+std::int64_t kept_by_a_core(const TileProblem& problem, const LoopCuts& cuts, std::int64_t pixels) {
+  if (pixels == cuts.pixels.tile) return cuts.input.largest;
+  return std::min(cuts.input.largest,
+                  cuts.depth_channels * problem.most_kept_elements(cuts.order, pixels));
+}
+
+}  // namespace
+
 TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, const Tiling& tiling,
                            const StepCost& cost, std::int64_t accumulator_bytes) {
-  const TileExtent tile = cuts.tile();
+  const Division& division = tiling.division;
+  const TileExtent tile = division.share_of(cuts.tile());
   TileFootprint footprint;
-  footprint.input = cuts.input.largest * tile.groups;
+  footprint.input = tile.groups * kept_by_a_core(problem, cuts, tile.pixels);
   if (problem.has_weights())
     footprint.weight =
         problem.weight_bytes({{0, tile.groups}, {0, 1}, {0, tile.outputs}, {0, tile.depth}});
@@ -276,13 +289,15 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
   if (tiling.keeps_sums && revisits_sums(tiling, cuts)) {
     seconds = 2;  // the next step's is loaded into the same slot
     for (std::size_t i = 3; i-- > 0 && tiling.order[i] != TileLoop::kDepth;) {
-      const LoopCut& cut = cuts.of(tiling.order[i]);
-      outputs = outputs / cut.tile * cut.whole;
+      const TileLoop loop = tiling.order[i];
+      const LoopCut& cut = cuts.of(loop);
+      const std::int64_t share = loop == TileLoop::kPixels ? tile.pixels : tile.outputs;
+      outputs = outputs / share * std::min(cuts.trips_of(loop) * share, cut.whole);
     }
   }
-  footprint.output =
-      outputs * (sums ? accumulator_bytes : 1) +
-      seconds * cuts.second.largest * problem.second_channels(tile.groups * tile.outputs);
+  const std::int64_t second = problem.second_is_map() ? tile.pixels : cuts.second.largest;
+  footprint.output = outputs * (sums ? accumulator_bytes : 1) +
+                     seconds * second * problem.second_channels(tile.groups * tile.outputs);
   return footprint;
 }
 
@@ -349,8 +364,12 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes) {
-          const TileContext context{false, false, p.continues || o.continues || d.continues, d.last,
-                                    p.stays || o.stays || d.stays};
+          const TileContext context{false,
+                                    false,
+                                    p.continues || o.continues || d.continues,
+                                    d.last,
+                                    p.stays || o.stays || d.stays,
+                                    tiling.division};
           const std::int64_t count = g.count * p.count * o.count * d.count;
           const std::int64_t cycles =
               cost.cycles(problem, {g.size, p.size, o.size, d.size}, context);
@@ -359,16 +378,16 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
           sum += count * cycles;
         }
   if (cuts.tile() == problem.extent())
-    return cost.cycles(problem, cuts.tile(), {true, true, false, true, false});
+    return cost.cycles(problem, cuts.tile(), {true, true, false, true, false, tiling.division});
   // The first and the last step differ from the others.
   const auto add = [&](const TileExtent& extent, TileContext context, bool first) {
     sum -= cost.cycles(problem, extent, context);
     (first ? context.first : context.last) = true;
     sum += cost.cycles(problem, extent, context);
   };
-  add(cuts.tile(), {false, false, false, cuts.trips.depth == 1, stays}, true);
+  add(cuts.tile(), {false, false, false, cuts.trips.depth == 1, stays, tiling.division}, true);
   add({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
-      {false, false, stays, true, false}, false);
+      {false, false, stays, true, false, tiling.division}, false);
   return sum;
 }
 

@@ -52,9 +52,10 @@ struct LoopCuts {
   LoopCut pixels;
   LoopCut outputs;
   LoopCut depth;
-  InputTotals input;   // of one group
-  InputTotals second;  // of one channel
-  TileExtent trips;    // numbers of tiles
+  std::int64_t depth_channels = 1;  // of one group, that the largest tile reads
+  InputTotals input;                // of one group
+  InputTotals second;               // of one channel
+  TileExtent trips;                 // numbers of tiles
 
   const LoopCut& of(TileLoop loop) const {
     return loop == TileLoop::kPixels ? pixels : loop == TileLoop::kOutputs ? outputs : depth;
@@ -69,7 +70,7 @@ struct LoopCuts {
 
 LoopCuts cuts_of(const TileProblem& problem, const Tiling& tiling);
 
-/// Bytes of a tiling in one slot of each buffer.
+/// Bytes of a tiling in one slot of each buffer; of a core, if several divide the tiles.
 struct TileFootprint {
   std::int64_t input = 0;
   std::int64_t weight = 0;
