@@ -22,16 +22,18 @@ class Expander {
   Expander(NetworkBuilder& builder, const Block& block, int input)
       : builder_(builder), block_(block), input_(input) {
     check_kernels();
-    if (has_ratios()) check_ratios();
+    if (has_expansion_ratios(block.kind)) check_ratios();
     check(block.se_ratio >= 0 && block.se_ratio <= 1, "se_ratio", "must be from 0 to 1");
   }
 
   int expand() {
     switch (block_.kind) {
       case BlockKind::kMbconv:
-        return project_and_add(excited(branches()));
       case BlockKind::kConvblock:
-        return convblock();
+        return added(project(excited(branches())));
+      case BlockKind::kConvUnit:
+        return added(
+            excited(dense("conv", input_, block_.stride, block_.kernels[0], block_.out_channels)));
       case BlockKind::kSeparable: {
         const int depthwise =
             window("depthwise", input_, block_.stride, block_.kernels[0], block_.activation);
@@ -45,16 +47,6 @@ class Expander {
   }
 
  private:
-  int convblock() {
-    check(block_.kernels.size() == 1, "kernels", "a convblock has one branch");
-    check(block_.se_ratio == 0, "se_ratio", "a convblock has no squeeze-and-excitation");
-    Layer layer = convolution("expand", input_, block_.expansion_ratios[0] * in_channels());
-    layer.kernel_height = layer.kernel_width = block_.kernels[0];
-    layer.stride = block_.stride;
-    layer.activation = block_.activation;
-    return project_and_add(builder_.add(std::move(layer)));
-  }
-
   // Both halves of the output, then a shuffle, so that each half of the next unit has channels of
   // both.
   int shuffled_halves() {
@@ -103,13 +95,10 @@ class Expander {
     return features;
   }
 
-  bool has_ratios() const {
-    return block_.kind == BlockKind::kMbconv || block_.kind == BlockKind::kConvblock;
-  }
-
   void check_kernels() const {
     check(!block_.kernels.empty(), "kernels", "must not be empty");
-    check(has_ratios() || block_.kernels.size() == 1, "kernels", "this block takes one kernel");
+    check(has_expansion_ratios(block_.kind) || block_.kernels.size() == 1, "kernels",
+          "this block takes one kernel");
     for (const std::int64_t kernel : block_.kernels) {
       check(kernel >= 1 && kernel <= kMaxKernel && kernel % 2 == 1, "kernels",
             fmt::format("must be odd and at most {}, not {}", kMaxKernel, kernel));
@@ -151,6 +140,15 @@ class Expander {
     return builder_.add(std::move(layer));
   }
 
+  int dense(const std::string& part, int input, std::int64_t stride, std::int64_t kernel,
+            std::int64_t out_channels) {
+    Layer layer = convolution(part, input, out_channels);
+    layer.kernel_height = layer.kernel_width = kernel;
+    layer.stride = stride;
+    layer.activation = block_.activation;
+    return builder_.add(std::move(layer));
+  }
+
   int window(const std::string& part, int input, std::int64_t stride, std::int64_t kernel,
              Activation activation) {
     Layer layer = layer_of(part, Op::kDepthwiseConv2d, {input});
@@ -169,8 +167,13 @@ class Expander {
 
   int branch(std::size_t i) {
     const std::int64_t ratio = block_.expansion_ratios[i];
+    const bool is_single = block_.kernels.size() == 1;
+    if (block_.kind == BlockKind::kConvblock) {
+      return dense(is_single ? "expand" : fmt::format("expand{}", i), input_, block_.stride,
+                   block_.kernels[i], ratio * in_channels());
+    }
     int expanded = input_;
-    if (block_.kernels.size() > 1 || ratio != 1) {
+    if (!is_single || ratio != 1) {
       expanded = pointwise(fmt::format("expand{}", i), input_, ratio * in_channels());
     }
     return window(fmt::format("depthwise{}", i), expanded, block_.stride, block_.kernels[i],
@@ -193,11 +196,14 @@ class Expander {
     return builder_.add(layer_of("se_scale", Op::kMul, {features, gate}));
   }
 
-  int project_and_add(int features) {
-    const int project = builder_.add(convolution("project", features, block_.out_channels));
+  int project(int features) {
+    return builder_.add(convolution("project", features, block_.out_channels));
+  }
+
+  int added(int result) {
     const bool same_shape = block_.stride == 1 && in_channels() == block_.out_channels;
-    if (!same_shape || !block_.skip) return project;
-    return builder_.add(layer_of("add", Op::kAdd, {input_, project}));
+    if (!same_shape || !block_.skip) return result;
+    return builder_.add(layer_of("add", Op::kAdd, {input_, result}));
   }
 
   NetworkBuilder& builder_;

@@ -9,7 +9,17 @@
 
 namespace tilewake {
 
-enum class BlockKind { kMbconv, kConvblock, kSeparable, kShuffleUnit, kXceptionUnit };
+enum class BlockKind { kMbconv, kConvblock, kConvUnit, kSeparable, kShuffleUnit, kXceptionUnit };
+
+/// Whether blocks of this kind have several branches, with expansion ratios.
+constexpr bool has_expansion_ratios(BlockKind kind) {
+  return kind == BlockKind::kMbconv || kind == BlockKind::kConvblock;
+}
+
+/// Whether blocks of this kind add their input to their output if the shapes allow it.
+constexpr bool has_residual(BlockKind kind) {
+  return has_expansion_ratios(kind) || kind == BlockKind::kConvUnit;
+}
 
 /// A network entry that expands to several layers.
 struct Block {
@@ -19,9 +29,9 @@ struct Block {
   std::vector<std::int64_t> expansion_ratios;  // one per branch; mbconv and convblock only
   std::int64_t out_channels = 0;
   std::int64_t stride = 1;
-  bool skip = true;  // add the input if the shapes allow it; mbconv and convblock only
+  bool skip = true;  // add the input if the shapes allow it; has_residual() only
   Activation activation = Activation::kRelu;
-  double se_ratio = 0.0;  // squeeze-and-excitation, not in a convblock; 0: none
+  double se_ratio = 0.0;                         // squeeze-and-excitation; 0: none
   Activation se_activation = Activation::kRelu;  // of se_reduce; se_expand ends in a sigmoid
 };
 
@@ -32,9 +42,11 @@ struct Block {
 ///              single branch of ratio 1) and `depthwise<i>` (with the stride); `concat` of several
 ///              branches; `se_pool`, `se_reduce` (to max(1, floor(se_ratio x in_channels))),
 ///              `se_expand`, `se_scale`; `project` (1x1, linear)
-///   convblock  `expand` (k x k with the stride, to expansion_ratio x in_channels; one branch),
-///              `project`
-///   both       `add` of the input and the projection when stride is 1, the channels agree and skip
+///   convblock  for each branch i `expand<i>` (k x k with the stride, to expansion_ratios[i] x
+///              in_channels; `expand` of a single branch); `concat` of several branches;
+///              squeeze-and-excitation; `project` (1x1, linear)
+///   conv_unit  `conv` (k x k with the stride, to out_channels), squeeze-and-excitation
+///   these three  `add` of the input and the result when stride is 1, the channels agree and skip
 ///              is set
 ///   separable  `depthwise` (with the stride), squeeze-and-excitation, `pointwise` (1x1), both with
 ///              the activation; nothing is added
@@ -52,8 +64,10 @@ struct Block {
 /// first.
 /// Sources: Sandler et al., "MobileNetV2", CVPR 2018, figure 3(d); branches: Tan, Le, "MixConv",
 /// BMVC 2019; squeeze-and-excitation: Tan, Le, "EfficientNet", ICML 2019; separable: Howard et al.,
-/// "MobileNets", arXiv:1704.04861, figure 3; shuffle_unit: Ma et al., "ShuffleNet V2", ECCV 2018,
-/// figure 3(c), (d); xception_unit: Guo et al., "Single Path One-Shot", ECCV 2020, figure 3.
+/// "MobileNets", arXiv:1704.04861, figure 3; convblock and conv_unit: the fused MBConv of Tan, Le,
+/// "EfficientNetV2", ICML 2021, figure 2, with an expansion and without; shuffle_unit: Ma et al.,
+/// "ShuffleNet V2", ECCV 2018, figure 3(c), (d); xception_unit: Guo et al., "Single Path One-Shot",
+/// ECCV 2020, figure 3.
 int expand_block(NetworkBuilder& builder, const Block& block, int input);
 
 }  // namespace tilewake

@@ -33,6 +33,7 @@ std::vector<std::pair<std::string_view, EntryOp>> make_entry_ops() {
   std::vector<std::pair<std::string_view, EntryOp>> ops(kOpNames.begin(), kOpNames.end());
   ops.emplace_back("mbconv", BlockKind::kMbconv);
   ops.emplace_back("convblock", BlockKind::kConvblock);
+  ops.emplace_back("conv_unit", BlockKind::kConvUnit);
   ops.emplace_back("separable", BlockKind::kSeparable);
   ops.emplace_back("shuffle_unit", BlockKind::kShuffleUnit);
   ops.emplace_back("xception_unit", BlockKind::kXceptionUnit);
@@ -246,26 +247,23 @@ void visit_layer(YamlFields& fields, Entry& entry) {
 void visit_block(YamlFields& fields, Entry& entry) {
   Block& block = entry.block;
   fields.integers("kernels", block.kernels, 1, kMaxKernel,
-                  {"elements", "odd; one for each branch, of which only `mbconv` has several"});
-  const bool has_ratios = block.kind == BlockKind::kMbconv || block.kind == BlockKind::kConvblock;
-  if (has_ratios) {
+                  {"elements", "odd; one for each branch: `mbconv` and `convblock` have several"});
+  if (has_expansion_ratios(block.kind)) {
     fields.integers("expansion_ratios", block.expansion_ratios, 1, kMaxExpansionRatio,
                     {"", "expanded channels over input channels, one for each branch"});
   }
   visit_out_channels(fields, block.out_channels);
   fields.optional([&] {
-    if (has_ratios) {
+    if (has_residual(block.kind)) {
       fields.flag("skip", block.skip,
                   {"", "add the input to the output if their shapes are equal"});
     }
     visit_stride(fields, block.stride);
     visit_activation(fields, block.activation);
-    if (block.kind != BlockKind::kConvblock) {
-      fields.number("se_ratio", block.se_ratio, {0.0, 1.0},
-                    {"", "squeezed channels over input channels; 0: no squeeze-and-excitation"});
-      fields.word("se_activation", block.se_activation, kActivationNames,
-                  {"", "between the two convolutions of squeeze-and-excitation"});
-    }
+    fields.number("se_ratio", block.se_ratio, {0.0, 1.0},
+                  {"", "squeezed channels over input channels; 0: no squeeze-and-excitation"});
+    fields.word("se_activation", block.se_activation, kActivationNames,
+                {"", "between the two convolutions of squeeze-and-excitation"});
     visit_inputs(fields, entry);
   });
 }

@@ -155,6 +155,43 @@ TEST(BlockExpansionTest, ConvblockExpandsWithItsKernel) {
   EXPECT_EQ(layer_of(expanded(block), "b.expand").ofm, (Shape{48, 7, 7}));
 }
 
+TEST(BlockExpansionTest, ConvblocksOfSeveralBranchesJoinThemBeforeTheProjection) {
+  Block block = mbconv({3, 5}, {1, 2}, 16);
+  block.kind = BlockKind::kConvblock;
+  block.se_ratio = 0.25;
+  const Network network = expanded(block);
+  EXPECT_THAT(names_of(network),
+              ElementsAre("b.expand0", "b.expand1", "b.concat", "b.se_pool", "b.se_reduce",
+                          "b.se_expand", "b.se_scale", "b.project", "b.add"));
+  EXPECT_EQ(layer_of(network, "b.expand1").ofm, (Shape{32, 14, 14}));
+  EXPECT_EQ(layer_of(network, "b.expand1").kernel_height, 5);
+  EXPECT_EQ(layer_of(network, "b.se_reduce").ofm.channels, 4);
+  EXPECT_EQ(layer_of(network, "b.project").ifm.channels, 48);
+}
+
+TEST(BlockExpansionTest, AConvUnitIsOneConvolutionAndItsResidual) {
+  Block block = mbconv({5}, {}, 16);
+  block.kind = BlockKind::kConvUnit;
+  const Network network = expanded(block);
+  EXPECT_THAT(names_of(network), ElementsAre("b.conv", "b.add"));
+  const Layer& conv = layer_of(network, "b.conv");
+  EXPECT_EQ(conv.ofm, (Shape{16, 14, 14}));
+  EXPECT_EQ(conv.kernel_height, 5);
+  EXPECT_EQ(conv.activation, Activation::kRelu);
+  EXPECT_EQ(network.num_macs(), 5 * 5 * 16 * 16 * 14 * 14);
+  block.se_ratio = 0.25;
+  EXPECT_THAT(names_of(expanded(block)), ElementsAre("b.conv", "b.se_pool", "b.se_reduce",
+                                                     "b.se_expand", "b.se_scale", "b.add"));
+  block.se_ratio = 0.0;
+  for (const bool changes_stride : {true, false}) {
+    Block other = block;
+    (changes_stride ? other.stride : other.out_channels) = 2;
+    EXPECT_THAT(names_of(expanded(other)), ElementsAre("b.conv"));
+  }
+  block.skip = false;
+  EXPECT_THAT(names_of(expanded(block)), ElementsAre("b.conv"));
+}
+
 TEST(BlockExpansionTest, BadBlocksAreRefused) {
   EXPECT_EQ(error_of(mbconv({3, 5}, {6}, 16)), "expansion_ratios");
   EXPECT_EQ(error_of(mbconv({}, {}, 16)), "kernels");
@@ -164,13 +201,9 @@ TEST(BlockExpansionTest, BadBlocksAreRefused) {
   Block block = mbconv({3}, {6}, 16);
   block.se_ratio = 1.5;
   EXPECT_EQ(error_of(block), "se_ratio");
-  block = mbconv({3, 5}, {2, 2}, 16);
-  block.kind = BlockKind::kConvblock;
+  block = mbconv({3, 5}, {}, 16);
+  block.kind = BlockKind::kConvUnit;
   EXPECT_EQ(error_of(block), "kernels");
-  block = mbconv({3}, {2}, 16);
-  block.kind = BlockKind::kConvblock;
-  block.se_ratio = 0.25;
-  EXPECT_EQ(error_of(block), "se_ratio");
   EXPECT_EQ(error_key_of([] {
               expanded(mbconv({3}, {1024}, 16), {2000, 1, 1});
             }),

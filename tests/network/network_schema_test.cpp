@@ -20,6 +20,7 @@ TEST(NetworkSchemaTest, AgreesWithTheReader) {
       "  - {name: a, op: conv2d, out_channels: 8, kernel: [1, 3], groups: 2, padding: same}\n"
       "  - {name: b, op: mbconv, kernels: [3, 5], expansion_ratios: [1, 2], out_channels: 8}\n"
       "  - {name: c, op: convblock, kernels: 3, expansion_ratios: [2], out_channels: 8}\n"
+      "  - {name: u, op: conv_unit, kernels: [3], out_channels: 8, se_ratio: 0.5, skip: false}\n"
       "  - {name: g, op: separable, kernels: [3], out_channels: 7, se_ratio: 0.5}\n"
       "  - {name: h, op: shuffle_unit, inputs: c, kernels: [5], out_channels: 8}\n"
       "  - {name: i, op: xception_unit, kernels: [3], out_channels: 6, activation: swish}\n"

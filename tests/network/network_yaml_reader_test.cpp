@@ -185,8 +185,7 @@ TEST(NetworkReaderTest, KeysOfOtherOpsAreRefused) {
         "name: a, op: depthwise_conv2d, kernel: 3, groups: 8",
         "name: a, op: fully_connected, out_channels: 8, kernel: 1",
         "name: a, op: mbconv, kernels: 3, expansion_ratios: 1, out_channels: 8, padding: same",
-        "name: a, op: convblock, kernels: 3, expansion_ratios: 1, out_channels: 8, se_ratio: "
-        "0.5"}) {
+        "name: a, op: conv_unit, kernels: 3, out_channels: 8, expansion_ratios: 1"}) {
     EXPECT_THAT(error_of_entries({entry}), HasSubstr("unknown key")) << entry;
   }
   for (const std::string op : {"separable", "shuffle_unit", "xception_unit"}) {
@@ -240,8 +239,9 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
   EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
-  EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
-              HasSubstr("host, mbconv, convblock, separable, shuffle_unit, xception_unit"));
+  EXPECT_THAT(
+      error_of_entries({"name: a, op: conv3d"}),
+      HasSubstr("host, mbconv, convblock, conv_unit, separable, shuffle_unit, xception_unit"));
   EXPECT_THAT(error_of_entries({conv + "activation: rely"}),
               AllOf(StartsWith("n.yaml:4: layers[0].activation: unknown value 'rely'; choose one "
                                "of: none, relu, relu6, "),
