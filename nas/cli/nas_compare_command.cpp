@@ -36,7 +36,7 @@ constexpr const char* kComparisonMark = "# A comparison of tilewake.";
 
 struct CompareOptions {
   NasOptions search;  // shared by all runs, except method, space, seed and directory
-  std::string methods = "s3nas,hurricane,spos,random,mobilenet_v2,flops";
+  std::string methods = "s3nas,hurricane,spos,random,mobilenet_v2,dense,flops";
   std::int64_t num_seeds = 3;
   std::string mixconv_space;
   std::string operator_space;

@@ -140,7 +140,8 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
       "method", values.method_name, "NAME",
       "search method: s3nas, flops (s3nas with MACs in place of latencies), random_mixconv "
       "(random networks of the same space, ranked at the same cost), hurricane, "
-      "spos, random, guided (of operators), mobilenet_v2, efficientnet_lite (scaled)");
+      "spos, random, guided (of operators), mobilenet_v2, mobilenet_v3, efficientnet_lite, dense "
+      "(scaled)");
   options.optional("out", values.out, "DIR",
                    "directory of the run; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, with "
                    "-METHOD appended unless that is s3nas");

@@ -63,7 +63,7 @@ struct SpaceOptions {
 /// Fills `values`. Returns false if --help is given; throws UsageError.
 bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   constexpr std::size_t kMaxMachines = 32;
-  constexpr std::int64_t kPool = 32;
+  const auto num_operators = static_cast<std::int64_t>(operator_pool().size());
   Options options(
       "nas space",
       "nas space --hw FILE[,FILE...] --target-ms T[,T...] [--space FILE] [--profile "
@@ -81,7 +81,8 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "space of operators whose positions are filled: a name in nas/spaces/, or a path");
   options.optional("profile", values.profile, "model|simulate",
                    "source of latencies: a latency model, calibrated now, or the simulator");
-  options.integer("keep", values.keep, 1, kPool, "N", "maximum number of operators per position");
+  options.integer("keep", values.keep, 1, num_operators, "N",
+                  "maximum number of operators per position, besides identity");
   std::optional<double> rho = values.rho;
   options.number(
       "rho", rho, "X",

@@ -53,6 +53,12 @@ torch::Tensor NetworkBlockImpl::excited(const torch::Tensor& x) {
   return squeeze_excite.is_empty() ? x : squeeze_excite(x);
 }
 
+torch::Tensor NetworkBlockImpl::with_residual(torch::Tensor y, const torch::Tensor& x) const {
+  if (!keeps_shape()) return y;
+  if (is_training()) y = tilewake::drop_connect(y, drop_connect);
+  return y + x;
+}
+
 void NetworkBlockImpl::add_weights_of_squeeze_excite(const std::string& name,
                                                      LayerWeights& weights) const {
   if (squeeze_excite.is_empty()) return;
@@ -90,9 +96,7 @@ torch::Tensor MixConvBlockImpl::forward(const torch::Tensor& x) {
   y = mix_depthwise(y, depthwise, stride);
   y = normalize_and_activate(depthwise_bn, y, activation);
   y = normalize_and_activate(project_bn, project(excited(y)), Activation::kNone);
-  if (!keeps_shape()) return y;
-  if (is_training()) y = tilewake::drop_connect(y, drop_connect);
-  return y + x;
+  return with_residual(y, x);
 }
 
 void MixConvBlockImpl::add_folded_weights(const std::string& name, LayerWeights& weights) const {
@@ -108,6 +112,62 @@ void MixConvBlockImpl::add_folded_weights(const std::string& name, LayerWeights&
   }
   add_weights_of_squeeze_excite(name, weights);
   weights[name + ".project"] = folded_weights(project->weight, project_bn);
+}
+
+FusedBlockImpl::FusedBlockImpl(int num_in, int num_out, int stride_of_block,
+                               const ArchitectureBlock& block, double se_ratio)
+    : NetworkBlockImpl(num_in, num_out, stride_of_block, block.activation),
+      branches(block.branches) {
+  if (branches.empty()) throw InputError("a block needs at least one branch");
+  for (const MixBranch& branch : branches) {
+    expand.push_back(
+        register_module("expand" + std::to_string(expand.size()),
+                        conv_without_bias(in_channels, branch.expansion_ratio * in_channels,
+                                          branch.kernel, stride)));
+  }
+  const int channels = channels_of(branches, in_channels);
+  expand_bn = register_module("expand_bn", batch_norm(channels));
+  if (block.squeeze_excite) register_squeeze_excite(channels, se_ratio);
+  project = register_module("project", conv_without_bias(channels, out_channels, 1, 1));
+  project_bn = register_module("project_bn", batch_norm(out_channels));
+}
+
+torch::Tensor FusedBlockImpl::forward(const torch::Tensor& x) {
+  std::vector<torch::Tensor> expanded;
+  for (torch::nn::Conv2d& conv : expand) expanded.push_back(conv(x));
+  torch::Tensor y = expanded.size() == 1 ? expanded[0] : torch::cat(expanded, 1);
+  y = normalize_and_activate(expand_bn, y, activation);
+  y = normalize_and_activate(project_bn, project(excited(y)), Activation::kNone);
+  return with_residual(y, x);
+}
+
+void FusedBlockImpl::add_folded_weights(const std::string& name, LayerWeights& weights) const {
+  std::int64_t begin = 0;
+  for (std::size_t b = 0; b < branches.size(); ++b) {
+    const std::int64_t end = begin + expand[b]->weight.size(0);
+    const std::string index = branches.size() == 1 ? "" : std::to_string(b);
+    weights[name + ".expand" + index] = folded_weights(expand[b]->weight, expand_bn, begin, end);
+    begin = end;
+  }
+  add_weights_of_squeeze_excite(name, weights);
+  weights[name + ".project"] = folded_weights(project->weight, project_bn);
+}
+
+ConvBlockImpl::ConvBlockImpl(int num_in, int num_out, int stride_of_block,
+                             const ArchitectureBlock& block, double se_ratio)
+    : NetworkBlockImpl(num_in, num_out, stride_of_block, block.activation) {
+  conv = register_module(
+      "conv", dense_conv(in_channels, out_channels, kernel_of(block), stride, activation));
+  if (block.squeeze_excite) register_squeeze_excite(out_channels, se_ratio);
+}
+
+torch::Tensor ConvBlockImpl::forward(const torch::Tensor& x) {
+  return with_residual(excited(conv(x)), x);
+}
+
+void ConvBlockImpl::add_folded_weights(const std::string& name, LayerWeights& weights) const {
+  weights[name + ".conv"] = folded_weights_of(conv);
+  add_weights_of_squeeze_excite(name, weights);
 }
 
 SeparableBlockImpl::SeparableBlockImpl(int num_in, int num_out, int stride_of_depthwise,
@@ -189,6 +249,12 @@ NetworkBlock make_block(int in_channels, int out_channels, int stride,
   switch (block.op) {
     case BlockOp::kMixConv:
       made = std::make_shared<MixConvBlockImpl>(in_channels, out_channels, stride, block, se_ratio);
+      break;
+    case BlockOp::kFused:
+      made = std::make_shared<FusedBlockImpl>(in_channels, out_channels, stride, block, se_ratio);
+      break;
+    case BlockOp::kConv:
+      made = std::make_shared<ConvBlockImpl>(in_channels, out_channels, stride, block, se_ratio);
       break;
     case BlockOp::kSeparable:
       made =

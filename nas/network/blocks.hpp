@@ -29,6 +29,8 @@ struct NetworkBlockImpl : torch::nn::Module {
  protected:
   NetworkBlockImpl(int in_channels, int out_channels, int stride, Activation activation);
   bool keeps_shape() const { return stride == 1 && in_channels == out_channels; }
+  /// y, with drop-connect and x added where the shape is kept.
+  torch::Tensor with_residual(torch::Tensor y, const torch::Tensor& x) const;
   void register_squeeze_excite(int channels, double se_ratio);
   torch::Tensor excited(const torch::Tensor& x);
   void add_weights_of_squeeze_excite(const std::string& name, LayerWeights& weights) const;
@@ -53,6 +55,34 @@ struct MixConvBlockImpl : NetworkBlockImpl {
   torch::nn::BatchNorm2d project_bn{nullptr};
 };
 TORCH_MODULE(MixConvBlock);
+
+/// A fused MBConv block: dense convolutions of the branches side by side, BN, activation; optional
+/// squeeze-and-excitation; 1x1 project, BN; drop-connect and the residual as a MixConv.
+struct FusedBlockImpl : NetworkBlockImpl {
+  FusedBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
+                 double se_ratio);
+  torch::Tensor forward(const torch::Tensor& x) override;
+  void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
+
+  std::vector<MixBranch> branches;
+  std::vector<torch::nn::Conv2d> expand;      // per branch
+  torch::nn::BatchNorm2d expand_bn{nullptr};  // of all branches, in order
+  torch::nn::Conv2d project{nullptr};
+  torch::nn::BatchNorm2d project_bn{nullptr};
+};
+TORCH_MODULE(FusedBlock);
+
+/// A dense convolution, BN, activation; optional squeeze-and-excitation; drop-connect and the
+/// residual as a MixConv.
+struct ConvBlockImpl : NetworkBlockImpl {
+  ConvBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
+                double se_ratio);
+  torch::Tensor forward(const torch::Tensor& x) override;
+  void add_folded_weights(const std::string& name, LayerWeights& weights) const override;
+
+  NormalizedConv conv{nullptr};
+};
+TORCH_MODULE(ConvBlock);
 
 /// Depthwise, optional squeeze-and-excitation, 1x1; no residual.
 struct SeparableBlockImpl : NetworkBlockImpl {

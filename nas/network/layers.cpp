@@ -80,14 +80,22 @@ NormalizedConvImpl::NormalizedConvImpl(Kind kind_of_conv, const std::vector<std:
 }
 
 torch::Tensor NormalizedConvImpl::forward(const torch::Tensor& x) {
-  const torch::Tensor y = kind == Kind::kDepthwise ? mix_depthwise(x, {weight}, stride)
-                                                   : torch::conv2d(x, weight, {}, stride);
+  const torch::Tensor y =
+      kind == Kind::kDepthwise
+          ? mix_depthwise(x, {weight}, stride)
+          : torch::conv2d(x, weight, {}, stride, /*padding=*/(weight.size(2) - 1) / 2);
   return normalize_and_activate(bn, y, activation);
 }
 
+NormalizedConv dense_conv(int in_channels, int out_channels, int kernel, int stride,
+                          Activation activation) {
+  return NormalizedConv(NormalizedConvImpl::Kind::kDense,
+                        std::vector<std::int64_t>{out_channels, in_channels, kernel, kernel},
+                        stride, activation);
+}
+
 NormalizedConv pointwise_conv(int in_channels, int out_channels, Activation activation) {
-  return NormalizedConv(NormalizedConvImpl::Kind::kPointwise,
-                        std::vector<std::int64_t>{out_channels, in_channels, 1, 1}, 1, activation);
+  return dense_conv(in_channels, out_channels, 1, 1, activation);
 }
 
 NormalizedConv depthwise_conv(int channels, int kernel, int stride, Activation activation) {

@@ -37,11 +37,11 @@ struct SqueezeExciteImpl : torch::nn::Module {
 };
 TORCH_MODULE(SqueezeExcite);
 
-/// A convolution that is 1x1 or depthwise, batch normalisation, activation.
+/// A convolution, dense or depthwise, batch normalisation, activation.
 struct NormalizedConvImpl : torch::nn::Module {
-  enum class Kind { kPointwise, kDepthwise };
+  enum class Kind { kDense, kDepthwise };
 
-  /// @param weight  out x in x 1 x 1, or C x 1 x k x k; initialized here
+  /// @param weight  out x in x k x k, or C x 1 x k x k; initialized here
   NormalizedConvImpl(Kind kind, const std::vector<std::int64_t>& weight, int stride,
                      Activation activation);
   torch::Tensor forward(const torch::Tensor& x);
@@ -54,6 +54,8 @@ struct NormalizedConvImpl : torch::nn::Module {
 };
 TORCH_MODULE(NormalizedConv);
 
+NormalizedConv dense_conv(int in_channels, int out_channels, int kernel, int stride,
+                          Activation activation);
 NormalizedConv pointwise_conv(int in_channels, int out_channels, Activation activation);
 NormalizedConv depthwise_conv(int channels, int kernel, int stride, Activation activation);
 

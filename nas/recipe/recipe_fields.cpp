@@ -190,7 +190,8 @@ void visit_fields(YamlFields& fields, Recipe& r) {
     fields.section("train", [&] { visit_phase(fields, r.train); },
                    {"", "the final training, from scratch"});
     fields.section("space", [&] {
-      fields.integer("keep", r.space.keep, 1, 32, {"operators", "kept per position"});
+      fields.integer("keep", r.space.keep, 1, 49,
+                     {"operators", "kept per position, besides identity"});
       fields.number("rho", r.space.rho, kAbove0,
                     {"", "maximum share of a position for its most capable operator"});
     });

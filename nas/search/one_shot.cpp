@@ -243,7 +243,7 @@ struct Confirmed {
   double simulated_ms = 0.0;
 };
 
-/// The first `count` candidates that keep to the target on the simulator.
+/// The first `count` different networks that keep to the target on the simulator.
 std::vector<Confirmed> confirmed(const RunContext& run, const Target& target,
                                  const std::vector<Candidate>& candidates, std::size_t count,
                                  StepRecord& record) {
@@ -251,6 +251,10 @@ std::vector<Confirmed> confirmed(const RunContext& run, const Target& target,
   for (const Candidate& candidate : candidates) {
     if (found.size() == count) break;
     Architecture architecture = architecture_of(run.operators, candidate.path);
+    // Paths that skip different positions of a stage can be one network.
+    if (std::any_of(found.begin(), found.end(),
+                    [&](const Confirmed& one) { return one.architecture == architecture; }))
+      continue;
     const SimulatedLatency simulated = simulate_within(run, target, to_network(architecture));
     if (simulated.missed.empty()) {
       found.push_back({&candidate, std::move(architecture), simulated.ms});

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -43,9 +45,10 @@ StepRecord design_step(RunContext& run, SpaceDesign& design) {
   } else {
     space = with_operators(space, design);
     record.log.push_back(
-        fmt::format("of the pool's {} operators at most {} a position: the fastest, the most "
-                    "capable that takes "
-                    "at most {:g} x {}, then by capacity over latency (operators.csv)",
+        fmt::format("of the pool's {} operators at most {} a position and the identity: the best "
+                    "capacity over latency that leaves the limit reachable, the most capable that "
+                    "takes at most {:g} x {}, one with a residual, then by capacity over latency "
+                    "(operators.csv)",
                     operator_pool().size(), recipe.keep, recipe.rho, as_ms(design.share_ms)));
   }
   for (const OperatorPosition& position : positions_of(space)) {
@@ -85,10 +88,18 @@ constexpr std::uint64_t kSearchDraws = 0x7273;
 constexpr std::uint64_t kBaselineDraws = 0x7262;
 constexpr std::uint64_t kCorrelationDraws = 0x7263;
 
+/// Up to `count` feasible paths of different networks: paths that skip different positions of a
+/// stage can be one network.
 std::vector<Path> draw(const RunContext& run, const Target& target, int count,
                        std::uint64_t purpose) {
-  return random_feasible_paths(path_space(run, target), count, random_bits(run.seed, purpose),
-                               kMaxPathDraws);
+  std::vector<Path> different;
+  std::set<std::string> networks;
+  for (Path& path : random_feasible_paths(path_space(run, target), count,
+                                          random_bits(run.seed, purpose), kMaxPathDraws)) {
+    if (networks.insert(architecture_text(architecture_of(run.operators, path))).second)
+      different.push_back(std::move(path));
+  }
+  return different;
 }
 
 /// Networks whose ranking costs what SPOS costs, unless `given` is more than 0: images trained on,

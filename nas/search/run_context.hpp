@@ -22,7 +22,7 @@
 namespace tilewake {
 
 /// How a network is found. The first two search MixConv blocks with a differentiable supernet, the
-/// next four search operators (nas/space/operator_space.hpp); the last two scale a published
+/// next four search operators (nas/space/operator_space.hpp); the last four scale a published
 /// network to the limit.
 enum class Method {
   kS3nas,
@@ -33,10 +33,12 @@ enum class Method {
   kRandom,         // random networks of the space of operators, ranked by short training
   kGuided,         // the same with networks that an accuracy predictor proposes
   kMobilenetV2,
-  kEfficientnetLite
+  kMobilenetV3,
+  kEfficientnetLite,
+  kDense
 };
 
-inline constexpr std::array<std::pair<std::string_view, Method>, 9> kMethodNames = {{
+inline constexpr std::array<std::pair<std::string_view, Method>, 11> kMethodNames = {{
     {"s3nas", Method::kS3nas},
     {"flops", Method::kFlops},
     {"random_mixconv", Method::kRandomMixconv},
@@ -45,7 +47,9 @@ inline constexpr std::array<std::pair<std::string_view, Method>, 9> kMethodNames
     {"random", Method::kRandom},
     {"guided", Method::kGuided},
     {"mobilenet_v2", Method::kMobilenetV2},
+    {"mobilenet_v3", Method::kMobilenetV3},
     {"efficientnet_lite", Method::kEfficientnetLite},
+    {"dense", Method::kDense},
 }};
 
 std::string_view to_string(Method method);
@@ -63,7 +67,8 @@ constexpr bool uses_operators(Method method) {
 
 /// Whether the method scales a published network and searches nothing.
 constexpr bool is_published(Method method) {
-  return method == Method::kMobilenetV2 || method == Method::kEfficientnetLite;
+  return method == Method::kMobilenetV2 || method == Method::kMobilenetV3 ||
+         method == Method::kEfficientnetLite || method == Method::kDense;
 }
 
 /// The steps of a run, in order. A run ends with one of them.

@@ -22,11 +22,26 @@
 namespace tilewake {
 namespace {
 
+Architecture published_network(const RunContext& run) {
+  const Shape& input = run.space.input;
+  const int num_classes = run.space.num_classes;
+  switch (run.method) {
+    case Method::kMobilenetV2:
+      return mobilenet_v2(input, num_classes);
+    case Method::kMobilenetV3:
+      return mobilenet_v3(input, num_classes);
+    case Method::kEfficientnetLite:
+      return efficientnet_lite0(input, num_classes);
+    case Method::kDense:
+      return dense_network(input, num_classes);
+    default:
+      throw std::logic_error("not a published network");
+  }
+}
+
 /// Published networks are not searched: step "search" gives the network as published.
 MethodSteps published_steps(const RunContext& run) {
-  const Architecture published = run.method == Method::kMobilenetV2
-                                     ? mobilenet_v2(run.space.input, run.space.num_classes)
-                                     : efficientnet_lite0(run.space.input, run.space.num_classes);
+  const Architecture published = published_network(run);
   check_limit(run, run.targets_ms.back(), published.name + " as published", published);
   MethodSteps steps;
   steps.design.step = "design";
@@ -57,7 +72,9 @@ MethodSteps steps_of(RunContext& run, Step last) {
     case Method::kGuided:
       return operator_steps(run);
     case Method::kMobilenetV2:
+    case Method::kMobilenetV3:
     case Method::kEfficientnetLite:
+    case Method::kDense:
       return published_steps(run);
   }
   throw std::logic_error("unknown method");

@@ -26,7 +26,7 @@ void check_range(std::int64_t value, std::int64_t max, const std::string& where)
 /// The error of a block; empty if it is valid.
 std::string problem_of(const ArchitectureBlock& block) {
   if (block.branches.empty()) return "has no branches";
-  if (block.op != BlockOp::kMixConv &&
+  if (!has_expansion_ratios(block.op) &&
       (block.branches.size() > 1 || block.branches[0].expansion_ratio != 1)) {
     return "this operator takes one kernel and no expansion ratio";
   }
@@ -111,6 +111,10 @@ BlockKind kind_of(BlockOp op) {
   switch (op) {
     case BlockOp::kMixConv:
       return BlockKind::kMbconv;
+    case BlockOp::kFused:
+      return BlockKind::kConvblock;
+    case BlockOp::kConv:
+      return BlockKind::kConvUnit;
     case BlockOp::kSeparable:
       return BlockKind::kSeparable;
     case BlockOp::kShuffleUnit:
@@ -128,7 +132,7 @@ Block block_entry(const ArchitectureBlock& block, std::string name, int width, i
   entry.name = std::move(name);
   for (const MixBranch& branch : block.branches) {
     entry.kernels.push_back(branch.kernel);
-    if (block.op == BlockOp::kMixConv) entry.expansion_ratios.push_back(branch.expansion_ratio);
+    if (has_expansion_ratios(block.op)) entry.expansion_ratios.push_back(branch.expansion_ratio);
   }
   entry.out_channels = width;
   entry.stride = stride;

@@ -11,7 +11,8 @@
 
 namespace tilewake {
 
-/// One branch of a block: a depthwise kernel on expansion_ratio x in_channels channels.
+/// One branch of a block: a kernel, and the channels that it computes over in_channels: depthwise
+/// in a MixConv, dense in a fused MBConv.
 struct MixBranch {
   int kernel = 3;
   int expansion_ratio = 1;
@@ -23,10 +24,15 @@ struct MixBranch {
 };
 
 /// Kinds of blocks. Their layers: simulator/network/block_expansion.hpp.
-enum class BlockOp { kMixConv, kSeparable, kShuffleUnit, kXceptionUnit };
+enum class BlockOp { kMixConv, kFused, kConv, kSeparable, kShuffleUnit, kXceptionUnit };
 
-/// A block: a MixConv (with one branch: an MBConv), or another operator, which has one branch with
-/// its kernel and expansion ratio 1.
+/// Whether blocks of this kind have several branches, with expansion ratios.
+constexpr bool has_expansion_ratios(BlockOp op) {
+  return op == BlockOp::kMixConv || op == BlockOp::kFused;
+}
+
+/// A block: a MixConv (with one branch: an MBConv) or a fused MBConv, or another operator, which
+/// has one branch with its kernel and expansion ratio 1.
 struct ArchitectureBlock {
   std::vector<MixBranch> branches;  // at least one; kernels ascending and distinct
   Activation activation = Activation::kRelu;

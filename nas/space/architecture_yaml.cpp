@@ -18,8 +18,10 @@ namespace tilewake {
 namespace {
 
 /// Names in files, as in network files. The default is a MixConv.
-constexpr std::array<std::pair<std::string_view, BlockOp>, 4> kBlockOpNames = {{
+constexpr std::array<std::pair<std::string_view, BlockOp>, 6> kBlockOpNames = {{
     {"mbconv", BlockOp::kMixConv},
+    {"convblock", BlockOp::kFused},
+    {"conv_unit", BlockOp::kConv},
     {"separable", BlockOp::kSeparable},
     {"shuffle_unit", BlockOp::kShuffleUnit},
     {"xception_unit", BlockOp::kXceptionUnit},
@@ -34,7 +36,8 @@ std::string_view word_of(BlockOp op) {
 }
 
 std::string branches_text(const ArchitectureBlock& block) {
-  if (block.op != BlockOp::kMixConv) return fmt::format("kernels: [{}]", block.branches[0].kernel);
+  if (!has_expansion_ratios(block.op))
+    return fmt::format("kernels: [{}]", block.branches[0].kernel);
   std::vector<int> kernels;
   std::vector<int> ratios;
   for (const MixBranch& branch : block.branches) {
@@ -74,12 +77,17 @@ std::string block_text(const Architecture& architecture, std::size_t stage_index
       to_string(block.activation));
 }
 
-/// "3x3:2 5x5:4" of a MixConv, "shuffle 5x5" of other operators.
+/// "3x3:2 5x5:4" of a MixConv, "fused 3x3:4", "shuffle 5x5" of other operators.
 std::string operator_text(const ArchitectureBlock& block) {
   const char* word = "";
   switch (block.op) {
     case BlockOp::kMixConv:
       return to_string(block.branches);
+    case BlockOp::kFused:
+      return "fused " + to_string(block.branches);
+    case BlockOp::kConv:
+      word = "conv";
+      break;
     case BlockOp::kSeparable:
       word = "separable";
       break;
@@ -98,7 +106,7 @@ ArchitectureBlock read_block(YamlReader yaml) {
   block.op = yaml.choice("op", kBlockOpNames, block.op);
   const std::vector<int> kernels = read_kernels(yaml);
   std::vector<int> ratios = {1};
-  if (block.op == BlockOp::kMixConv) {
+  if (has_expansion_ratios(block.op)) {
     ratios = read_ints(yaml, "expansion_ratios", 1, SpaceLimits::kMaxMergedRatio);
   } else {
     yaml.check(kernels.size() == 1, "kernels", "this operator takes one kernel");
@@ -207,7 +215,7 @@ std::string architecture_json(const Architecture& architecture) {
       Json entry = {{"op", word_of(block.op)}, {"kernels", Json::array()}};
       for (const MixBranch& branch : block.branches) {
         entry["kernels"].push_back(branch.kernel);
-        if (block.op == BlockOp::kMixConv)
+        if (has_expansion_ratios(block.op))
           entry["expansion_ratios"].push_back(branch.expansion_ratio);
       }
       entry["activation"] = to_string(block.activation);

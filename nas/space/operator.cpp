@@ -20,7 +20,12 @@ std::vector<Operator> make_pool() {
     for (const int ratio : {1, 3, 6}) {
       for (const int kernel : {3, 5, 7}) add(BlockOp::kMixConv, kernel, ratio);
     }
+    for (const int ratio : {1, 3, 6}) {
+      for (const int kernel : {3, 5}) add(BlockOp::kFused, kernel, ratio);
+    }
+    for (const int kernel : {3, 5}) add(BlockOp::kConv, kernel, 1);
   }
+  pool.push_back(kIdentity);
   return pool;
 }
 
@@ -28,6 +33,10 @@ std::string family_of(const Operator& op) {
   switch (op.op) {
     case BlockOp::kMixConv:
       return fmt::format("mbconv{}", op.expansion_ratio);
+    case BlockOp::kFused:
+      return fmt::format("fused{}", op.expansion_ratio);
+    case BlockOp::kConv:
+      return "conv";
     case BlockOp::kSeparable:
       return "separable";
     case BlockOp::kShuffleUnit:
@@ -42,6 +51,7 @@ std::string family_of(const Operator& op) {
 }  // namespace
 
 std::string to_string(const Operator& op) {
+  if (op.is_identity()) return "identity";
   return fmt::format("{}_{}{}", family_of(op), op.kernel, op.squeeze_excite ? "_se" : "");
 }
 
@@ -61,7 +71,12 @@ bool needs_even_width(const Operator& op) {
   return op.op == BlockOp::kShuffleUnit || op.op == BlockOp::kXceptionUnit;
 }
 
+bool has_residual(const Operator& op) {
+  return !op.is_identity() && (has_expansion_ratios(op.op) || op.op == BlockOp::kConv);
+}
+
 ArchitectureBlock block_of(const Operator& op, Activation activation) {
+  assert(!op.is_identity());
   return {{{op.kernel, op.expansion_ratio}}, activation, op.squeeze_excite, op.op};
 }
 

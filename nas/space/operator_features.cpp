@@ -15,8 +15,11 @@ std::vector<double> operator_features(const OperatorSpace& space, const Operator
     double ratios = 0.0;
     double num_excited = 0.0;
     for (const std::vector<Operator>& operators : stage.blocks) {
-      for (const Operator& op : operators) counts.try_emplace(op.op, 0.0);
+      for (const Operator& op : operators) {
+        if (!op.is_identity()) counts.try_emplace(op.op, 0.0);
+      }
       const Operator& op = operators[static_cast<std::size_t>(path[position++])];
+      if (op.is_identity()) continue;
       counts[op.op] += 1.0;
       kernels += op.kernel;
       ratios += op.expansion_ratio;

@@ -80,7 +80,8 @@ void visit_fields(YamlFields& fields, StageEntry& stage) {
   fields.optional([&] {
     fields.integer("depth", stage.depth, 1, SpaceLimits::kMaxDepth,
                    {"blocks", "of the stage, unless `blocks` is given"});
-    visit_operators(fields, stage.operators, "of each block; default: those of the space");
+    visit_operators(fields, stage.operators,
+                    "of each block (`identity` not of the first); default: those of the space");
     fields.items("blocks", stage.blocks, SpaceLimits::kMaxDepth,
                  [&](BlockEntry& block) {
                    visit_operators(fields, block.operators, "of this block, each once");
@@ -95,7 +96,7 @@ void visit_fields(YamlFields& fields, OperatorSpaceFile& file) {
     fields.number("se_ratio", file.space.se_ratio, {SpaceLimits::kMinSeRatio, 1.0},
                   {"", "squeezed channels over a block's input channels"});
     visit_operators(fields, file.operators,
-                    "of every stage without its own list, each once; default: all");
+                    "of every stage without its own list, each once; default: all 49");
   });
   fields.items("stages", file.stages, SpaceLimits::kMaxStages,
                [&](StageEntry& stage) { visit_fields(fields, stage); },
@@ -114,6 +115,13 @@ std::vector<Operator> operators_of(const YamlReader& yaml, const OperatorNames& 
   return names.empty() ? otherwise : named_operators(yaml, names, kOperators);
 }
 
+/// The operators of block `index` of a stage, of those given for all its blocks.
+std::vector<Operator> operators_at(std::size_t index, std::vector<Operator> operators) {
+  if (index == 0)
+    operators.erase(std::remove(operators.begin(), operators.end(), kIdentity), operators.end());
+  return operators;
+}
+
 OperatorStage stage_of(YamlReader yaml, const StageEntry& entry,
                        const std::vector<Operator>& of_space) {
   OperatorStage stage;
@@ -121,8 +129,11 @@ OperatorStage stage_of(YamlReader yaml, const StageEntry& entry,
   stage.stride = entry.stride;
   if (entry.blocks.empty()) {
     yaml.check(entry.depth > 0, "depth", "missing: give a depth, or blocks");
-    stage.blocks.assign(static_cast<std::size_t>(entry.depth),
-                        operators_of(yaml, entry.operators, of_space));
+    const std::vector<Operator> operators = operators_of(yaml, entry.operators, of_space);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(entry.depth); ++i)
+      stage.blocks.push_back(operators_at(i, operators));
+    yaml.check(!stage.blocks.front().empty(), kOperators,
+               "must have one besides identity, for the first block");
   } else {
     yaml.check(entry.depth == 0, "depth", "conflicts with blocks; give one of them");
     yaml.check(entry.operators.empty(), kOperators,
@@ -130,6 +141,8 @@ OperatorStage stage_of(YamlReader yaml, const StageEntry& entry,
     const std::vector<YamlReader> readers = yaml.items("blocks");
     for (std::size_t i = 0; i < entry.blocks.size(); ++i)
       stage.blocks.push_back(operators_of(readers[i], entry.blocks[i].operators, {}));
+    readers[0].check(operators_at(0, stage.blocks[0]) == stage.blocks[0], kOperators,
+                     "has identity; the first block of a stage cannot be skipped");
   }
   for (const std::vector<Operator>& block : stage.blocks) {
     for (const Operator& op : block) {
@@ -157,9 +170,12 @@ void check_width_divisor(const YamlReader& root, const OperatorSpace& space) {
 void check_largest_network(const OperatorSpace& space) {
   OperatorPath path;
   for (const OperatorPosition& position : positions_of(space)) {
-    const auto widest = std::max_element(
-        position.operators.begin(), position.operators.end(),
-        [](const Operator& a, const Operator& b) { return a.expansion_ratio < b.expansion_ratio; });
+    const auto widest = std::max_element(position.operators.begin(), position.operators.end(),
+                                         [](const Operator& a, const Operator& b) {
+                                           return a.is_identity() != b.is_identity()
+                                                      ? a.is_identity()
+                                                      : a.expansion_ratio < b.expansion_ratio;
+                                         });
     path.push_back(static_cast<int>(widest - position.operators.begin()));
   }
   to_network(architecture_of(space, path));
@@ -204,8 +220,10 @@ YamlSchema operator_space_schema() {
 
 bool OperatorSpace::has_whole_pool() const {
   return std::any_of(stages.begin(), stages.end(), [](const OperatorStage& stage) {
-    return std::any_of(stage.blocks.begin(), stage.blocks.end(),
-                       [](const auto& block) { return block.size() == operator_pool().size(); });
+    for (std::size_t i = 0; i < stage.blocks.size(); ++i) {
+      if (stage.blocks[i].size() == operators_at(i, operator_pool()).size()) return true;
+    }
+    return false;
   });
 }
 
@@ -244,8 +262,8 @@ Architecture architecture_of(const OperatorSpace& space, const OperatorPath& pat
     stage.stride = stage_space.stride;
     for (const std::vector<Operator>& operators : stage_space.blocks) {
       assert(choice != path.end());
-      stage.blocks.push_back(
-          block_of(operators.at(static_cast<std::size_t>(*choice++)), space.activation));
+      const Operator& op = operators.at(static_cast<std::size_t>(*choice++));
+      if (!op.is_identity()) stage.blocks.push_back(block_of(op, space.activation));
     }
     architecture.stages.push_back(std::move(stage));
   }

@@ -13,7 +13,8 @@ namespace tilewake {
 struct OperatorStage {
   int width = 0;
   int stride = 1;
-  std::vector<std::vector<Operator>> blocks;  // the possible operators of each block, at least one
+  std::vector<std::vector<Operator>> blocks;  // the possible operators of each block, at least one;
+                                              // of the first block not the identity
 
   friend bool operator==(const OperatorStage&, const OperatorStage&) = default;
 };
@@ -48,9 +49,10 @@ std::vector<OperatorPosition> positions_of(const OperatorSpace& space);
 /// One operator per position, as an index into OperatorPosition::operators.
 using OperatorPath = std::vector<int>;
 
+/// The network of a path; an identity has no block.
 Architecture architecture_of(const OperatorSpace& space, const OperatorPath& path);
 
-/// log10 of the number of networks in the space.
+/// log10 of the number of paths. With identities several paths of a stage give one network.
 double log10_num_networks(const OperatorSpace& space);
 
 /// Reads an operator-space file (format: nas/space/README.md). Throws InputError naming file, line

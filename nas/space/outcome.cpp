@@ -120,7 +120,8 @@ Architecture architecture_of(const SearchSpace& space, const std::vector<Outcome
       assert(outcome != outcomes.end());
       const Outcome& branches = *outcome++;
       assert(i > 0 || !branches.empty());
-      if (!branches.empty()) stage.blocks.push_back({branches, space.activation, false});
+      if (!branches.empty())
+        stage.blocks.push_back({branches, space.activation, false, stage_space.block});
     }
     architecture.stages.push_back(std::move(stage));
   }

@@ -60,7 +60,42 @@ Architecture published(std::string name, const Shape& input, int num_classes, in
   return architecture;
 }
 
+/// `depth` equal blocks of one branch.
+ArchitectureStage stage_of(int width, int stride, int depth, const ArchitectureBlock& block) {
+  return {width, stride, std::vector<ArchitectureBlock>(static_cast<std::size_t>(depth), block)};
+}
+
 }  // namespace
+
+Architecture mobilenet_v3(const Shape& input, int num_classes) {
+  Architecture architecture = published("mobilenet_v3", input, num_classes, 16, 576, {});
+  architecture.activation = Activation::kHswish;
+  architecture.se_ratio = 1.0;
+  const auto block = [](int kernel, int ratio, bool squeeze_excite, Activation activation) {
+    return ArchitectureBlock{{{kernel, ratio}}, activation, squeeze_excite, BlockOp::kMixConv};
+  };
+  constexpr auto kRelu = Activation::kRelu;
+  constexpr auto kHswish = Activation::kHswish;
+  architecture.stages = {stage_of(16, 2, 1, block(3, 1, true, kRelu)),
+                         stage_of(24, 2, 2, block(3, 4, false, kRelu)),
+                         stage_of(40, 2, 3, block(5, 6, true, kHswish)),
+                         stage_of(48, 1, 2, block(5, 3, true, kHswish)),
+                         stage_of(96, 2, 3, block(5, 6, true, kHswish))};
+  architecture.stages[2].blocks[0] = block(5, 4, true, kHswish);
+  fit_strides(architecture);
+  return architecture;
+}
+
+Architecture dense_network(const Shape& input, int num_classes) {
+  Architecture architecture = published("dense", input, num_classes, 64, 512, {});
+  architecture.activation = Activation::kRelu;
+  const ArchitectureBlock conv{
+      {{3, 1}}, Activation::kRelu, /*squeeze_excite=*/false, BlockOp::kConv};
+  for (const int width : {64, 128, 256, 512})
+    architecture.stages.push_back(stage_of(width, 2, 4, conv));
+  fit_strides(architecture);
+  return architecture;
+}
 
 Architecture mobilenet_v2(const Shape& input, int num_classes) {
   return published("mobilenet_v2", input, num_classes, 32, 1280,

@@ -13,4 +13,11 @@ namespace tilewake {
 Architecture mobilenet_v2(const Shape& input, int num_classes);
 Architecture efficientnet_lite0(const Shape& input, int num_classes);
 
+/// Like MobileNetV3-Small (Howard et al., ICCV 2019, table 2), with h-swish and
+/// squeeze-and-excitation; the differences: nas/space/README.md.
+Architecture mobilenet_v3(const Shape& input, int num_classes);
+
+/// Like ResNet-18 (He et al., CVPR 2016, table 1): dense 3x3 convolutions, each with a residual.
+Architecture dense_network(const Shape& input, int num_classes);
+
 }  // namespace tilewake

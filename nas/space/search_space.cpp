@@ -2,8 +2,11 @@
 #include "nas/space/search_space.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstddef>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,6 +26,13 @@ void visit_fields(YamlFields& fields, BranchSpace& branch) {
                   {"", "ascending; with 0 the branch may vanish"});
 }
 
+/// Kinds of blocks that a supernet has, by their names in operator pools.
+constexpr std::array<std::pair<std::string_view, BlockOp>, 3> kStageBlockNames = {{
+    {"mbconv", BlockOp::kMixConv},
+    {"fused", BlockOp::kFused},
+    {"conv", BlockOp::kConv},
+}};
+
 void visit_fields(YamlFields& fields, StageSpace& stage) {
   fields.integer("width", stage.width, 1, SpaceLimits::kMaxWidth, {"channels", ""});
   fields.integer("stride", stage.stride, 1, SpaceLimits::kMaxStride,
@@ -30,15 +40,23 @@ void visit_fields(YamlFields& fields, StageSpace& stage) {
   fields.optional([&] {
     fields.integer("depth", stage.depth, 1, SpaceLimits::kMaxDepth,
                    {"blocks", "of every stage, unless `num_blocks` is given"});
+    fields.word(
+        "block", stage.block, kStageBlockNames,
+        {"", "`fused`: dense kernels instead of depthwise ones; `conv`: one dense convolution"});
+    fields.items(
+        "branches", stage.branches, SpaceLimits::kMaxBranches,
+        [&](BranchSpace& branch) { visit_fields(fields, branch); },
+        {"", "of its blocks; default: those of the space. `conv` only takes their kernels"});
   });
 }
 
 void visit_fields(YamlFields& fields, SearchSpace& space) {
   visit_fields(fields, space.frame());
-  fields.items(
-      "branches", space.branches, SpaceLimits::kMaxBranches,
-      [&](BranchSpace& branch) { visit_fields(fields, branch); },
-      {"", "of every block; at most 100,000 combinations of kernels and expansion ratios"});
+  fields.items("branches", space.branches, SpaceLimits::kMaxBranches,
+               [&](BranchSpace& branch) { visit_fields(fields, branch); },
+               {"",
+                "of every block of a stage without its own; at most 100,000 combinations of "
+                "kernels and expansion ratios"});
   fields.items("stages", space.stages, SpaceLimits::kMaxStages,
                [&](StageSpace& stage) { visit_fields(fields, stage); },
                {"", "at most 256 blocks in all"});
@@ -78,7 +96,10 @@ void check_branches(YamlReader& root, const std::vector<BranchSpace>& branches) 
 void check_stages(YamlReader& root, const SearchSpace& space) {
   const bool designed = space.num_blocks > 0;
   int total = 0;
-  for (const YamlReader& yaml : root.items("stages")) {
+  std::vector<YamlReader> readers = root.items("stages");
+  for (std::size_t s = 0; s < readers.size(); ++s) {
+    YamlReader& yaml = readers[s];
+    if (yaml.has("branches")) check_branches(yaml, space.stages[s].branches);
     if (designed && yaml.has("depth"))
       yaml.fail("depth",
                 "conflicts with num_blocks, for which depths are designed; give one of them");
@@ -121,6 +142,23 @@ SearchSpace read_search_document(YamlReader root) {
 
 std::string depth_text(int depth) { return depth > 0 ? fmt::format(", depth: {}", depth) : ""; }
 
+std::string branch_text(const BranchSpace& branch) {
+  return fmt::format("{{kernels: [{}], expansion_ratios: [{}]}}", fmt::join(branch.kernels, ", "),
+                     fmt::join(branch.expansion_ratios, ", "));
+}
+
+std::string blocks_text(const StageSpace& stage) {
+  std::string text;
+  for (const auto& [word, block] : kStageBlockNames) {
+    if (block == stage.block && block != BlockOp::kMixConv)
+      text += fmt::format(", block: {}", word);
+  }
+  if (stage.branches.empty()) return text;
+  std::vector<std::string> branches;
+  for (const BranchSpace& branch : stage.branches) branches.push_back(branch_text(branch));
+  return text + fmt::format(", branches: [{}]", fmt::join(branches, ", "));
+}
+
 /// The branch that stays if a block cannot be skipped: the one with the largest kernel, of several
 /// the last.
 std::size_t permanent_branch(const std::vector<BranchSpace>& branches) {
@@ -129,6 +167,22 @@ std::size_t permanent_branch(const std::vector<BranchSpace>& branches) {
     if (branches[i].max_kernel() >= branches[last].max_kernel()) last = i;
   }
   return last;
+}
+
+bool all_vanish(const std::vector<BranchSpace>& branches) {
+  return std::all_of(branches.begin(), branches.end(),
+                     [](const BranchSpace& branch) { return branch.can_vanish(); });
+}
+
+/// The branches of the blocks of a stage, except its first block.
+std::vector<BranchSpace> branches_of(const SearchSpace& space, const StageSpace& stage) {
+  const std::vector<BranchSpace>& given = stage.branches.empty() ? space.branches : stage.branches;
+  if (stage.block != BlockOp::kConv) return given;
+  std::set<int> kernels;
+  for (const BranchSpace& branch : given)
+    kernels.insert(branch.kernels.begin(), branch.kernels.end());
+  const std::vector<int> ratios = all_vanish(given) ? std::vector<int>{0, 1} : std::vector<int>{1};
+  return {{{kernels.begin(), kernels.end()}, ratios}};
 }
 
 std::vector<BranchSpace> first_block_branches(std::vector<BranchSpace> branches) {
@@ -151,14 +205,11 @@ bool SearchSpace::has_depths() const {
 
 std::vector<BlockSpace> blocks_of(const SearchSpace& space) {
   assert(space.has_depths());
-  const bool all_vanish =
-      std::all_of(space.branches.begin(), space.branches.end(),
-                  [](const BranchSpace& branch) { return branch.can_vanish(); });
-  const std::vector<BranchSpace> first_branches = first_block_branches(space.branches);
   std::vector<BlockSpace> blocks;
   int in_channels = space.stem_width;
   for (std::size_t s = 0; s < space.stages.size(); ++s) {
     const StageSpace& stage = space.stages[s];
+    const std::vector<BranchSpace> branches = branches_of(space, stage);
     for (int i = 0; i < stage.depth; ++i) {
       BlockSpace block;
       block.name = fmt::format("stage{}.{}", s + 1, i);
@@ -167,8 +218,9 @@ std::vector<BlockSpace> blocks_of(const SearchSpace& space) {
       block.in_channels = std::exchange(in_channels, stage.width);
       block.out_channels = stage.width;
       block.stride = i == 0 ? stage.stride : 1;
-      block.can_skip = i > 0 && all_vanish;
-      block.branches = i == 0 ? first_branches : space.branches;
+      block.op = stage.block;
+      block.can_skip = i > 0 && all_vanish(branches);
+      block.branches = i == 0 ? first_block_branches(branches) : branches;
       blocks.push_back(std::move(block));
     }
   }
@@ -185,14 +237,12 @@ SearchSpace read_search_space_text(const std::string& text, const std::string& n
 
 std::string search_space_yaml(const SearchSpace& space) {
   std::string text = frame_text(space) + "branches:\n";
-  for (const BranchSpace& branch : space.branches) {
-    text += fmt::format("  - {{kernels: [{}], expansion_ratios: [{}]}}\n",
-                        fmt::join(branch.kernels, ", "), fmt::join(branch.expansion_ratios, ", "));
-  }
+  for (const BranchSpace& branch : space.branches)
+    text += fmt::format("  - {}\n", branch_text(branch));
   text += "stages:\n";
   for (const StageSpace& stage : space.stages) {
-    text += fmt::format("  - {{width: {}, stride: {}{}}}\n", stage.width, stage.stride,
-                        depth_text(stage.depth));
+    text += fmt::format("  - {{width: {}, stride: {}{}{}}}\n", stage.width, stage.stride,
+                        depth_text(stage.depth), blocks_text(stage));
   }
   if (space.num_blocks > 0) text += fmt::format("num_blocks: {}\n", space.num_blocks);
   return text +

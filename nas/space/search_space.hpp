@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "nas/space/architecture.hpp"
 #include "nas/space/frame.hpp"
 
 namespace tilewake {
 
-/// Options of one branch of a MixConv block: its kernels and expansion ratios.
+/// Options of one branch of a block: its kernels and expansion ratios.
 struct BranchSpace {
   std::vector<int> kernels;           // odd, ascending
   std::vector<int> expansion_ratios;  // ascending; starts with 0 if the branch may vanish
@@ -26,13 +27,15 @@ struct StageSpace {
   int width = 0;   // output channels
   int stride = 1;  // of the first block
   int depth = 0;   // maximum number of blocks, >= 1; 0 until depths are designed for a machine
+  BlockOp block = BlockOp::kMixConv;  // MixConv, fused MBConv or dense convolution
+  std::vector<BranchSpace> branches;  // of its blocks; empty: those of the space
 
   friend bool operator==(const StageSpace&, const StageSpace&) = default;
 };
 
-/// All networks that a supernet holds. Every block has the same branches.
+/// All networks that a supernet holds.
 struct SearchSpace : Frame {
-  std::vector<BranchSpace> branches;
+  std::vector<BranchSpace> branches;  // of the blocks of stages without their own
   std::vector<StageSpace> stages;
   int num_blocks = 0;           // of all stages, if depths are to be designed
   int width_divisor = 16;       // scaled widths are multiples of it
@@ -51,10 +54,15 @@ struct BlockSpace {
   int in_channels = 0;
   int out_channels = 0;
   int stride = 1;
+  BlockOp op = BlockOp::kMixConv;
   bool can_skip = false;  // all blocks except the first of a stage (stride 1, in = out),
                           // if every branch can vanish
   std::vector<BranchSpace> branches;  // in the first block the one with the largest kernel (of
-                                      // several the last) cannot vanish
+                                      // several the last) cannot vanish. A dense convolution has
+                                      // one, with the kernels of all and expansion ratio 1
+
+  /// Output channels of a branch of expansion ratio 1.
+  int unit_channels() const { return op == BlockOp::kConv ? out_channels : in_channels; }
 };
 
 /// The blocks of a space with given depths.

@@ -78,9 +78,13 @@ class Profiler {
     const double before_ms = estimate_(before);
     std::vector<OperatorProfile> profiles;
     for (const Operator& op : position.operators) {
-      const Network network = network_at(position, space_, &op);
       OperatorProfile profile;
       profile.op = op;
+      if (op.is_identity()) {
+        profiles.push_back(std::move(profile));
+        continue;
+      }
+      const Network network = network_at(position, space_, &op);
       measure(profile, network, before_ms);
       if (!(profile.latency_ms > 0.0)) {
         throw InputError(fmt::format("{}: {} has an estimate of {} ms; it must be positive",
@@ -121,7 +125,7 @@ class Profiler {
     for (OperatorProfile& profile : profiles) {
       profile.capacity = std::sqrt(static_cast<double>(profile.macs) / most_macs *
                                    static_cast<double>(profile.params) / most_params);
-      profile.score = profile.capacity / profile.latency_ms;
+      profile.score = profile.op.is_identity() ? 0.0 : profile.capacity / profile.latency_ms;
     }
   }
 
@@ -134,17 +138,58 @@ class Profiler {
 /// Chooses the operators of one position.
 class Choice {
  public:
-  Choice(std::vector<OperatorProfile>& profiles, std::size_t keep)
-      : profiles_(profiles), keep_(keep) {}
+  Choice(PositionDesign& at, std::size_t keep)
+      : profiles_(at.operators),
+        keeps_shape_(at.position.stride == 1 &&
+                     at.position.in_channels == at.position.out_channels),
+        keep_(keep) {}
 
-  void run(double most_ms) {
-    keep(*std::min_element(profiles_.begin(), profiles_.end(), is_faster), "the fastest");
+  /// @param base_ms  what the base operator may take, so that the limit stays reachable
+  /// @param most_ms  what the most capable operator may take
+  void run(double base_ms, double most_ms) {
+    keep_base(base_ms);
+    keep_most_capable(most_ms);
+    if (keeps_shape_ && !has_kept_residual()) {
+      OperatorProfile* residual = best_score(most_ms, has_residual);
+      if (residual == nullptr) residual = fastest(has_residual);
+      if (residual != nullptr) keep(*residual, "the best score with a residual");
+    }
+    for (OperatorProfile& profile : profiles_) {
+      if (!profile.op.is_identity()) continue;
+      profile.is_kept = true;
+      profile.verdict = "kept: the position may be skipped";
+    }
+    keep_by_score();
+  }
+
+ private:
+  using Condition = bool (*)(const Operator& op);
+
+  static bool is_block(const Operator& op) { return !op.is_identity(); }
+
+  void keep_base(double base_ms) {
+    OperatorProfile* base = best_score(base_ms, is_block);
+    const bool fits = base != nullptr;
+    if (!fits) base = fastest(is_block);
+    if (base == nullptr) return;  // a position of the identity alone
+    const bool is_best = base == best_score(std::numeric_limits<double>::infinity(), is_block);
+    keep(*base, !fits     ? "the fastest, as none leaves the limit reachable"
+                : is_best ? "the best score"
+                          : "the best score that leaves the limit reachable");
+  }
+
+  void keep_most_capable(double most_ms) {
     OperatorProfile* largest = nullptr;
     for (OperatorProfile& profile : profiles_) {
-      if (profile.latency_ms > most_ms) continue;
+      if (profile.latency_ms > most_ms || profile.op.is_identity()) continue;
       if (largest == nullptr || is_more_capable(profile, *largest)) largest = &profile;
     }
-    if (largest != nullptr) keep(*largest, "the most capable within its share");
+    if (largest == nullptr) return;
+    OperatorProfile* as_capable = dominating(*largest);  // equal to it
+    keep(as_capable != nullptr ? *as_capable : *largest, "the most capable within its share");
+  }
+
+  void keep_by_score() {
     bool has_kept_by_score = false;
     for (OperatorProfile* profile : by_score()) {
       if (profile->is_kept || !is_held(*profile)) continue;
@@ -156,14 +201,13 @@ class Choice {
         keep(*profile, "by score");
         has_kept_by_score = true;
       } else {
-        // The first two rules may have taken all places, also from better scores.
+        // The first rules may have taken all places, also from better scores.
         profile->verdict = has_kept_by_score ? "a lower score" : "no place left";
       }
     }
   }
 
- private:
-  // Ties are decided by the other criterion, so that neither rule keeps a dominated operator.
+  // Ties are decided by the other criterion, so that no rule keeps a dominated operator.
   static bool is_faster(const OperatorProfile& a, const OperatorProfile& b) {
     return a.latency_ms != b.latency_ms ? a.latency_ms < b.latency_ms : a.capacity > b.capacity;
   }
@@ -182,18 +226,43 @@ class Choice {
     ++num_kept_;
   }
 
+  bool has_kept_residual() const {
+    return std::any_of(profiles_.begin(), profiles_.end(), [](const OperatorProfile& profile) {
+      return profile.is_kept && has_residual(profile.op);
+    });
+  }
+
+  /// The best score of those that take at most `most_ms`; null if there is none.
+  OperatorProfile* best_score(double most_ms, Condition condition) {
+    for (OperatorProfile* profile : by_score()) {
+      if (profile->latency_ms <= most_ms && is_held(*profile) && condition(profile->op))
+        return profile;
+    }
+    return nullptr;
+  }
+
+  OperatorProfile* fastest(Condition condition) {
+    OperatorProfile* found = nullptr;
+    for (OperatorProfile& profile : profiles_) {
+      if (!condition(profile.op) || !is_held(profile)) continue;
+      if (found == nullptr || is_faster(profile, *found)) found = &profile;
+    }
+    return found;
+  }
+
   std::vector<OperatorProfile*> by_score() {
     std::vector<OperatorProfile*> order;
     for (OperatorProfile& profile : profiles_) order.push_back(&profile);
     std::stable_sort(
-        order.begin(), order.end(),
-        [](const OperatorProfile* a, const OperatorProfile* b) { return a->score > b->score; });
+        order.begin(), order.end(), [](const OperatorProfile* a, const OperatorProfile* b) {
+          return a->score != b->score ? a->score > b->score : a->capacity > b->capacity;
+        });
     return order;
   }
 
-  const OperatorProfile* dominating(const OperatorProfile& profile) const {
-    for (const OperatorProfile& other : profiles_) {
-      if (other.is_kept && other.latency_ms <= profile.latency_ms &&
+  OperatorProfile* dominating(const OperatorProfile& profile) {
+    for (OperatorProfile& other : profiles_) {
+      if (other.is_kept && &other != &profile && other.latency_ms <= profile.latency_ms &&
           other.capacity >= profile.capacity) {
         return &other;
       }
@@ -202,9 +271,17 @@ class Choice {
   }
 
   std::vector<OperatorProfile>& profiles_;
+  bool keeps_shape_;
   std::size_t keep_;
   std::size_t num_kept_ = 0;
 };
+
+/// Of the fastest operator of a position; 0 if it has the identity.
+double least_latency(const PositionDesign& at) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const OperatorProfile& profile : at.operators) least = std::min(least, profile.latency_ms);
+  return least;
+}
 
 /// The operator at every position that maximizes a criterion.
 OperatorPath best_operators(const OperatorSpace& space, const SpaceDesign& design,
@@ -249,9 +326,13 @@ SpaceDesign design_space(const OperatorSpace& space, const SpaceDesignOptions& o
   design.fixed_ms = std::max(0.0, estimate(to_network(architecture_of(space, middle))) - middle_ms);
   design.share_ms = std::max(0.0, options.target_ms - design.fixed_ms) /
                     static_cast<double>(design.positions.size());
-  for (PositionDesign& position : design.positions) {
-    Choice(position.operators, static_cast<std::size_t>(options.keep))
-        .run(options.rho * design.share_ms);
+  double least_ms = 0.0;
+  for (const PositionDesign& at : design.positions) least_ms += least_latency(at);
+  const double spare_ms = std::max(0.0, options.target_ms - design.fixed_ms - least_ms) /
+                          static_cast<double>(design.positions.size());
+  for (PositionDesign& at : design.positions) {
+    Choice(at, static_cast<std::size_t>(options.keep))
+        .run(least_latency(at) + spare_ms, options.rho * design.share_ms);
   }
   return design;
 }

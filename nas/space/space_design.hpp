@@ -17,7 +17,7 @@ struct OperatorProfile {
   std::int64_t macs = 0;
   std::int64_t params = 0;  // trained
   double capacity = 0.0;    // sqrt(macs / most macs x params / most params) of the position, 0..1
-  double score = 0.0;       // capacity / latency_ms
+  double score = 0.0;       // capacity / latency_ms; 0 of the identity
   std::string verdict;      // why it was kept or rejected
   bool is_kept = false;
 };
@@ -29,7 +29,7 @@ struct PositionDesign {
 
 struct SpaceDesignOptions {
   double target_ms = 0.0;
-  int keep = 4;      // maximum number of operators per position
+  int keep = 4;      // maximum number of operators per position, besides the identity
   double rho = 1.5;  // maximum share of a position for its most capable operator
 };
 
@@ -41,12 +41,15 @@ struct SpaceDesign {
 
 /// A search space designed for a machine. Each operator of each position is measured after a 1x1
 /// convolution that computes the position's input: its latency is the difference to that
-/// convolution alone. Up to `keep` operators are kept: the fastest; the one of the highest capacity
-/// that takes at most rho x share_ms; then by score, except operators that are neither faster nor
-/// more capable than a kept one. Operators that do not fit the machine are never kept.
+/// convolution alone. Up to `keep` operators are kept: the best score with which the limit stays
+/// reachable (otherwise the fastest); the one of the highest capacity that takes at most rho x
+/// share_ms; where the shape is kept one with a residual; then by score, except operators that are
+/// neither faster nor more capable than a kept one. The identity is kept wherever the space has it.
+/// Operators that do not fit the machine are never kept.
 ///
-/// Source: the rule is described in words in Zhang et al., "Fast Hardware-Aware Neural Architecture
-/// Search", arXiv:1910.11609; capacity, score and the formulas are ours.
+/// Source: a rule of this kind (the fastest, the most capable within a share, then by score) is
+/// described in words in Zhang et al., "Fast Hardware-Aware Neural Architecture Search",
+/// arXiv:1910.11609; the first rule, residuals, capacity, score and the formulas are ours.
 ///
 /// Throws InputError if no operator of a position fits the machine, or if a latency estimate is not
 /// positive.

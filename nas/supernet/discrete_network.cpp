@@ -10,7 +10,7 @@ namespace {
 
 using torch::Tensor;
 
-/// Channels of a superblock that become part of one depthwise kernel of the discrete block.
+/// Channels of a superblock that become part of one kernel of the discrete block.
 struct BranchPart {
   std::size_t branch = 0;
   std::int64_t begin = 0;  // in the superblock's expanded channels
@@ -29,9 +29,9 @@ std::vector<std::vector<BranchPart>> parts_of(const SuperBlockImpl& block,
     const int ratio = space.expansion_ratios[static_cast<std::size_t>(choices[b].expansion_ratio)];
     for (std::size_t m = 0; ratio > 0 && m < outcome.size(); ++m) {
       if (outcome[m].kernel == kernel)
-        parts[m].push_back({b, begin, std::int64_t{ratio} * block.space.in_channels});
+        parts[m].push_back({b, begin, std::int64_t{ratio} * block.space.unit_channels()});
     }
-    begin += std::int64_t{space.max_expansion_ratio()} * block.space.in_channels;
+    begin += std::int64_t{space.max_expansion_ratio()} * block.space.unit_channels();
   }
   return parts;
 }
@@ -58,27 +58,63 @@ Tensor cut(const Tensor& weight, std::int64_t num_channels, std::int64_t kernel)
   return weight.narrow(0, 0, num_channels).narrow(2, begin, kernel).narrow(3, begin, kernel);
 }
 
-void copy_block(const SuperBlockImpl& from, const std::vector<BranchChoice>& choices,
-                MixConvBlockImpl& to) {
+/// The channels of a superblock that its discrete block has, and the kernel of each merged branch.
+struct Selection {
+  Tensor channels;
+  std::vector<Tensor> kernels;
+};
+
+Selection selection_of(const SuperBlockImpl& from, const std::vector<BranchChoice>& choices,
+                       const Outcome& outcome) {
   std::vector<Tensor> channels;
-  const auto parts = parts_of(from, choices, to.branches);
+  Selection selection;
+  const auto parts = parts_of(from, choices, outcome);
   for (std::size_t m = 0; m < parts.size(); ++m) {
     std::vector<Tensor> kernels;
     for (const BranchPart& part : parts[m]) {
       channels.push_back(torch::arange(part.begin, part.begin + part.num_channels, torch::kLong));
       kernels.push_back(
-          cut(from.branches[part.branch]->weight, part.num_channels, to.branches[m].kernel));
+          cut(from.branches[part.branch]->weight, part.num_channels, outcome[m].kernel));
     }
-    to.depthwise[m].copy_(torch::cat(kernels));
+    selection.kernels.push_back(torch::cat(kernels));
   }
-  const Tensor selected = torch::cat(channels).to(from.project->weight.device());
+  selection.channels = torch::cat(channels).to(from.depthwise_bn->weight.device());
+  return selection;
+}
+
+void copy_block(const SuperBlockImpl& from, const Selection& selection, MixConvBlockImpl& to) {
+  for (std::size_t m = 0; m < to.depthwise.size(); ++m) to.depthwise[m].copy_(selection.kernels[m]);
   if (!from.expand.is_empty() && !to.expand.is_empty()) {
-    to.expand->weight.copy_(from.expand->weight.index_select(0, selected));
-    copy(from.expand_bn, selected, to.expand_bn);
+    to.expand->weight.copy_(from.expand->weight.index_select(0, selection.channels));
+    copy(from.expand_bn, selection.channels, to.expand_bn);
   }
-  copy(from.depthwise_bn, selected, to.depthwise_bn);
-  to.project->weight.copy_(from.project->weight.index_select(1, selected));
+  copy(from.depthwise_bn, selection.channels, to.depthwise_bn);
+  to.project->weight.copy_(from.project->weight.index_select(1, selection.channels));
   copy(from.project_bn, to.project_bn);
+}
+
+void copy_block(const SuperBlockImpl& from, const Selection& selection, FusedBlockImpl& to) {
+  for (std::size_t m = 0; m < to.expand.size(); ++m)
+    to.expand[m]->weight.copy_(selection.kernels[m]);
+  copy(from.depthwise_bn, selection.channels, to.expand_bn);
+  to.project->weight.copy_(from.project->weight.index_select(1, selection.channels));
+  copy(from.project_bn, to.project_bn);
+}
+
+void copy_block(const SuperBlockImpl& from, const Selection& selection, ConvBlockImpl& to) {
+  to.conv->weight.copy_(selection.kernels.at(0));
+  copy(from.depthwise_bn, to.conv->bn);
+}
+
+void copy_block(const SuperBlockImpl& from, const std::vector<BranchChoice>& choices,
+                const Outcome& outcome, NetworkBlock& to) {
+  const Selection selection = selection_of(from, choices, outcome);
+  if (from.space.op == BlockOp::kFused)
+    copy_block(from, selection, *to->as<FusedBlock>());
+  else if (from.space.op == BlockOp::kConv)
+    copy_block(from, selection, *to->as<ConvBlock>());
+  else
+    copy_block(from, selection, *to->as<MixConvBlock>());
 }
 
 std::vector<BranchChoice> choices_for(const SuperBlockImpl& block, const Outcome& outcome) {
@@ -103,8 +139,7 @@ BlockNetwork network_of(SupernetImpl& supernet,
   copy(supernet.stem_bn, network->stem_bn);
   auto to = network->blocks.begin();
   for (std::size_t b = 0; b < choices.size(); ++b) {
-    if (!outcomes[b].empty())
-      copy_block(*supernet.blocks[b], choices[b], *(*to++)->as<MixConvBlock>());
+    if (!outcomes[b].empty()) copy_block(*supernet.blocks[b], choices[b], outcomes[b], *to++);
   }
   assert(to == network->blocks.end());
   network->head->weight.copy_(supernet.head->weight);

@@ -58,6 +58,10 @@ PathSupernetImpl::PathSupernetImpl(const OperatorSpace& operator_space) : space(
   for (const OperatorPosition& position : positions_of(space)) {
     std::vector<NetworkBlock> candidates;
     for (const Operator& op : position.operators) {
+      if (op.is_identity()) {
+        candidates.emplace_back(nullptr);
+        continue;
+      }
       const std::string name = fmt::format("block{}_{}", blocks.size(), candidates.size());
       candidates.push_back(
           register_module(name, make_block(channels, position.out_channels, position.stride,
@@ -76,7 +80,10 @@ Tensor PathSupernetImpl::forward(const Tensor& images, const OperatorPath& path)
   // Single-channel images match both layouts; convolutions would then select the slower one.
   Tensor x = stem(images).contiguous(torch::MemoryFormat::ChannelsLast);
   x = normalize_and_activate(stem_bn, x, space.activation);
-  for (std::size_t p = 0; p < path.size(); ++p) x = block_at(*this, path, p)->forward(x);
+  for (std::size_t p = 0; p < path.size(); ++p) {
+    NetworkBlock block = block_at(*this, path, p);
+    if (!block.is_empty()) x = block(x);
+  }
   x = normalize_and_activate(head_bn, head(x), space.activation).mean({2, 3});
   if (is_training() && dropout > 0.0) x = torch::dropout(x, dropout, /*train=*/true);
   return classifier(x);
@@ -85,15 +92,19 @@ Tensor PathSupernetImpl::forward(const Tensor& images, const OperatorPath& path)
 BlockNetwork inherit(PathSupernet& supernet, const OperatorPath& path) {
   check_length(*supernet, path);
   std::vector<NetworkBlock> chosen;
-  for (std::size_t p = 0; p < path.size(); ++p) chosen.push_back(block_at(*supernet, path, p));
+  for (std::size_t p = 0; p < path.size(); ++p) {
+    const NetworkBlock block = block_at(*supernet, path, p);
+    if (!block.is_empty()) chosen.push_back(block);
+  }
   BlockNetwork network(architecture_of(supernet->space, path));
   network->to(supernet->classifier->weight.device(), supernet->classifier->weight.scalar_type());
   network->dropout = supernet->dropout;
   network->train(supernet->is_training());
   copy_frame(*supernet, *network);
-  for (std::size_t p = 0; p < path.size(); ++p) {
-    network->blocks[p]->drop_connect = chosen[p]->drop_connect;
-    copy_state(*chosen[p], *network->blocks[p]);
+  TORCH_CHECK(network->blocks.size() == chosen.size(), "inherit(): networks differ");
+  for (std::size_t b = 0; b < chosen.size(); ++b) {
+    network->blocks[b]->drop_connect = chosen[b]->drop_connect;
+    copy_state(*chosen[b], *network->blocks[b]);
   }
   return network;
 }

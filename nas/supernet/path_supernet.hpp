@@ -28,7 +28,8 @@ struct PathSupernetImpl : torch::nn::Module {
   double dropout = 0.0;  // before the classifier
   torch::nn::Conv2d stem{nullptr};
   torch::nn::BatchNorm2d stem_bn{nullptr};
-  std::vector<std::vector<NetworkBlock>> blocks;  // per position: its operators
+  std::vector<std::vector<NetworkBlock>>
+      blocks;  // per position: its operators; the identity is null
   torch::nn::Conv2d head{nullptr};
   torch::nn::BatchNorm2d head_bn{nullptr};
   torch::nn::Linear classifier{nullptr};

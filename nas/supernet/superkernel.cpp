@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/supernet/superkernel.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
@@ -15,10 +16,10 @@ namespace {
 using torch::Tensor;
 
 /// Channels at which the bands end, per expansion ratio above 0.
-std::vector<int> band_ends(const BranchSpace& space, int in_channels) {
+std::vector<int> band_ends(const BranchSpace& space, int unit_channels) {
   std::vector<int> ends;
   for (const int ratio : space.expansion_ratios) {
-    if (ratio > 0) ends.push_back(ratio * in_channels);
+    if (ratio > 0) ends.push_back(ratio * unit_channels);
   }
   return ends;
 }
@@ -44,27 +45,30 @@ int num_leading_open(const Tensor& nested) {
 
 }  // namespace
 
-SuperKernelImpl::SuperKernelImpl(const BranchSpace& branch, int num_in, const GateOptions& gating)
-    : space(branch), in_channels(num_in), options(gating) {
+SuperKernelImpl::SuperKernelImpl(const BranchSpace& branch, int channels_of_unit,
+                                 const GateOptions& gating, int dense_inputs)
+    : space(branch), unit_channels(channels_of_unit), options(gating) {
   if (!(options.temperature > 0.0))
     throw InputError("the gates' temperature must be above 0, not " +
                      std::to_string(options.temperature));
   const int size = space.max_kernel();
-  const std::vector<int> ends = band_ends(space, in_channels);
+  const std::vector<int> ends = band_ends(space, unit_channels);
   assert(!ends.empty());
-  weight = register_parameter("weight", torch::empty({ends.back(), 1, size, size}));
-  init_conv(weight, /*is_depthwise=*/true);
+  const int inputs = std::max(1, dense_inputs);
+  weight = register_parameter("weight", torch::empty({ends.back(), inputs, size, size}));
+  init_conv(weight, /*is_depthwise=*/dense_inputs == 0);
   rings_ = torch::stack(ring_masks(space.kernels)).flatten(1).t().to(torch::kDouble);
+  element_rings_ = rings_.repeat({inputs, 1});
   bands_ = band_masks(ends);
   if (num_kernel_gates() > 0) {
-    const Tensor num_taps = rings_.sum(0).narrow(0, 1, num_kernel_gates());
+    const Tensor num_taps = element_rings_.sum(0).narrow(0, 1, num_kernel_gates());
     kernel_scales_ = scales_of(num_taps * ends.back(), options.norm);
     kernel_thresholds = register_parameter("kernel_thresholds", torch::zeros({num_kernel_gates()}));
   }
   if (num_channel_gates() > 0) {
     const Tensor num_channels =
         bands_.sum(1).narrow(0, space.can_vanish() ? 0 : 1, num_channel_gates());
-    band_scales_ = scales_of(num_channels * (size * size), options.norm);
+    band_scales_ = scales_of(num_channels * (inputs * size * size), options.norm);
     channel_thresholds =
         register_parameter("channel_thresholds", torch::zeros({num_channel_gates()}));
   }
@@ -87,7 +91,7 @@ std::vector<double> SuperKernelImpl::draw(RandomStream& stream) const {
 
 void SuperKernelImpl::follow_weight() {
   if (rings_.device() == weight.device() && rings_.scalar_type() == weight.scalar_type()) return;
-  for (Tensor* constant : {&rings_, &bands_, &kernel_scales_, &band_scales_}) {
+  for (Tensor* constant : {&rings_, &element_rings_, &bands_, &kernel_scales_, &band_scales_}) {
     if (constant->defined()) *constant = constant->to(weight.options());
   }
 }
@@ -102,7 +106,7 @@ BranchGates SuperKernelImpl::gates(const std::vector<double>& selection) {
     kernel_selection = factors.narrow(0, 0, num_kernel_gates());
     channel_selection = factors.narrow(0, num_kernel_gates(), num_channel_gates());
   }
-  const Tensor energies = region_energies(weight, bands_, rings_);
+  const Tensor energies = region_energies(weight, bands_, element_rings_);
   BranchGates gates;
   add_kernel_gates(gates, energies, kernel_selection);
   add_channel_gates(gates, energies, channel_selection);

@@ -33,14 +33,18 @@ struct BranchGates {
   torch::Tensor expansion_probabilities;  // one per expansion ratio, sum 1
 };
 
-/// One branch's depthwise kernel C x 1 x k_max x k_max; thresholds select smaller kernels (rings)
-/// and fewer channels (bands) of it. C = max expansion ratio x in_channels.
+/// One branch's kernel C x 1 x k_max x k_max (depthwise) or C x inputs x k_max x k_max (dense);
+/// thresholds select smaller kernels (rings) and fewer channels (bands) of it. C = max expansion
+/// ratio x unit_channels.
 ///
 /// A gate is open if the norm of the weights that it adds is at least its threshold. Norms of bands
 /// are computed on the weight with gated rings: removed rings do not keep channels.
 struct SuperKernelImpl : torch::nn::Module {
+  /// @param unit_channels  channels of expansion ratio 1
+  /// @param dense_inputs   input channels of a dense kernel; 0: depthwise
   /// Throws InputError if the temperature is not above 0.
-  SuperKernelImpl(const BranchSpace& space, int in_channels, const GateOptions& options);
+  SuperKernelImpl(const BranchSpace& space, int unit_channels, const GateOptions& options,
+                  int dense_inputs = 0);
 
   /// Gates of one step. `selection`, if given, has the factors of equal-selection dropout: first of
   /// the kernel gates, then of the channel gates.
@@ -53,7 +57,7 @@ struct SuperKernelImpl : torch::nn::Module {
   /// One draw of equal-selection dropout for this branch, as input of gates().
   std::vector<double> draw(RandomStream& stream) const;
 
-  /// The weight with rings gated, C x 1 x k_max x k_max; with mask_after_activation off, bands too.
+  /// The weight with rings gated, of its shape; with mask_after_activation off, bands too.
   torch::Tensor masked_weight(const BranchGates& gates);
   /// The factors of the projection's input: C values, nested band gates.
   torch::Tensor channel_mask(const BranchGates& gates);
@@ -62,7 +66,7 @@ struct SuperKernelImpl : torch::nn::Module {
   BranchChoice choice();
 
   BranchSpace space;
-  int in_channels;
+  int unit_channels;
   GateOptions options;
   torch::Tensor weight;
   torch::Tensor kernel_thresholds;   // one per kernel except the first; undefined if none
@@ -77,6 +81,7 @@ struct SuperKernelImpl : torch::nn::Module {
 
   // Constants with the weight's device and type.
   torch::Tensor rings_;          // k_max k_max x kernels, 0/1
+  torch::Tensor element_rings_;  // the same for every element of a channel: inputs k_max k_max rows
   torch::Tensor bands_;          // bands x C, 0/1
   torch::Tensor kernel_scales_;  // of the norms, per kernel except the first
   torch::Tensor band_scales_;    // of the norms, per channel gate

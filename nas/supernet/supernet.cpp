@@ -40,33 +40,53 @@ SuperBlockImpl::SuperBlockImpl(const BlockSpace& block, Activation activation_ki
   const std::vector<int>& of_combination = outcomes.outcome_of_combination;
   outcome_of_combination = torch::tensor(
       std::vector<std::int64_t>(of_combination.begin(), of_combination.end()), torch::kLong);
+  const int num_inputs = space.op == BlockOp::kMixConv ? 0 : space.in_channels;
   int ratio = 0;
   for (std::size_t b = 0; b < space.branches.size(); ++b) {
-    branches.push_back(register_module("branch" + std::to_string(b),
-                                       SuperKernel(space.branches[b], space.in_channels, options)));
+    branches.push_back(register_module(
+        "branch" + std::to_string(b),
+        SuperKernel(space.branches[b], space.unit_channels(), options, num_inputs)));
     ratio += space.branches[b].max_expansion_ratio();
   }
-  const int channels = ratio * space.in_channels;
-  if (space.branches.size() > 1 || ratio != 1) {
+  const int channels = ratio * space.unit_channels();
+  if (space.op == BlockOp::kMixConv && (space.branches.size() > 1 || ratio != 1)) {
     expand = register_module("expand", conv_without_bias(space.in_channels, channels, 1, 1));
     expand_bn = register_module("expand_bn", batch_norm(channels));
   }
   depthwise_bn = register_module("depthwise_bn", batch_norm(channels));
+  if (space.op == BlockOp::kConv) return;
   project = register_module("project", conv_without_bias(channels, space.out_channels, 1, 1));
   project_bn = register_module("project_bn", batch_norm(space.out_channels));
 }
 
 Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchGates>& gates) {
   assert(gates.size() == branches.size());
+  Tensor y = branch_features(x, gates);
+  if (space.op == BlockOp::kConv) {
+    const Tensor keep = options.mask_after_activation ? keep_factor(gates) : Tensor();
+    if (keep.defined()) y = y * keep;
+  } else {
+    y = normalize_projected(torch::conv2d(y, masked_projection(gates)), gates);
+  }
+  return space.stride == 1 && space.in_channels == space.out_channels ? y + x : y;
+}
+
+Tensor SuperBlockImpl::branch_features(const Tensor& x, const std::vector<BranchGates>& gates) {
   std::vector<Tensor> weights;
   for (std::size_t b = 0; b < branches.size(); ++b)
     weights.push_back(branches[b]->masked_weight(gates[b]));
   Tensor y = x;
   if (!expand.is_empty()) y = normalize_and_activate(expand_bn, expand(y), activation);
-  y = mix_depthwise(y, weights, space.stride);
-  y = normalize_and_activate(depthwise_bn, y, activation);
-  y = normalize_projected(torch::conv2d(y, masked_projection(gates)), gates);
-  return space.stride == 1 && space.in_channels == space.out_channels ? y + x : y;
+  if (space.op == BlockOp::kMixConv) {
+    y = mix_depthwise(y, weights, space.stride);
+  } else {
+    std::vector<Tensor> outputs;
+    for (const Tensor& weight : weights)
+      outputs.push_back(
+          torch::conv2d(x, weight, {}, space.stride, /*padding=*/(weight.size(2) - 1) / 2));
+    y = outputs.size() == 1 ? outputs[0] : torch::cat(outputs, 1);
+  }
+  return normalize_and_activate(depthwise_bn, y, activation);
 }
 
 Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchChoice>& choices) {

@@ -14,8 +14,8 @@
 
 namespace tilewake {
 
-/// A searchable block: a MixConvBlock whose branches are superkernels. With mask_after_activation,
-/// its input passes unchanged if all branches vanish.
+/// A searchable block: a MixConvBlock, FusedBlock or ConvBlock whose branches are superkernels.
+/// With mask_after_activation, its input passes unchanged if all branches vanish.
 struct SuperBlockImpl : torch::nn::Module {
   SuperBlockImpl(const BlockSpace& space, Activation activation, const GateOptions& options);
 
@@ -37,14 +37,16 @@ struct SuperBlockImpl : torch::nn::Module {
   GateOptions options;
   OutcomeTable outcomes;
   torch::Tensor outcome_of_combination;  // index of the outcome, per combination
-  torch::nn::Conv2d expand{nullptr};
+  torch::nn::Conv2d expand{nullptr};     // of a MixConvBlock
   torch::nn::BatchNorm2d expand_bn{nullptr};
   std::vector<SuperKernel> branches;
-  torch::nn::BatchNorm2d depthwise_bn{nullptr};
-  torch::nn::Conv2d project{nullptr};
+  torch::nn::BatchNorm2d depthwise_bn{nullptr};  // after the branches, also of dense ones
+  torch::nn::Conv2d project{nullptr};            // not of a ConvBlock
   torch::nn::BatchNorm2d project_bn{nullptr};
 
  private:
+  /// The branches side by side, normalised and activated.
+  torch::Tensor branch_features(const torch::Tensor& x, const std::vector<BranchGates>& gates);
   torch::Tensor masked_projection(const std::vector<BranchGates>& gates);
   torch::Tensor normalize_projected(const torch::Tensor& x, const std::vector<BranchGates>& gates);
 };

@@ -6,6 +6,7 @@ import io
 import json
 import unittest
 
+from cli_support import SOURCE
 from nas_test import ARGUMENTS, NasTest, strict_json
 
 OPERATORS = ["--set", "supernet.max_images=128", "supernet.batch_size=32", "supernet.epochs=2",
@@ -13,8 +14,9 @@ OPERATORS = ["--set", "supernet.max_images=128", "supernet.batch_size=32", "supe
              "evolution.crossovers=2", "evolution.generations=2",
              "evolution.calibration_images=32", "evolution.validation_images=50",
              "random_search.networks=3", "guided.networks=4", "guided.batch=1"]
-POOL = 32
+POOL = 49  # of them identity, at every position but the first of a stage
 POSITIONS = 4
+FIRST_POSITIONS = 2
 
 
 def table_of(text):
@@ -35,14 +37,16 @@ class SpaceTest(NasTest):
             "space-midap.yaml", "space-vpu_like.yaml"])
         for machine in ("midap", "vpu_like"):
             rows = table_of((self.dir / f"spaces/operators-{machine}.csv").read_text())
-            self.assertEqual(len(rows), POOL * POSITIONS)
+            self.assertEqual(len(rows), POOL * POSITIONS - FIRST_POSITIONS)
             for position in {row["position"] for row in rows}:
-                kept = [r for r in rows if r["position"] == position and r["kept"] == "1"]
-                self.assertTrue(1 <= len(kept) <= 4)
-                fastest = min((r for r in rows if r["position"] == position),
-                              key=lambda r: float(r["latency_ms"]))
-                self.assertIn(fastest, kept)
+                kept = [r["operator"] for r in rows
+                        if r["position"] == position and r["kept"] == "1"]
+                self.assertEqual("identity" in kept, not position.endswith(".0"))
+                self.assertTrue(1 <= len(kept) - ("identity" in kept) <= 4)
             for row in rows:
+                if row["operator"] == "identity":
+                    self.assertEqual(float(row["latency_ms"]) + float(row["score"]), 0)
+                    continue
                 score = float(row["capacity"]) / float(row["latency_ms"])
                 self.assertAlmostEqual(float(row["score"]), score, delta=1e-6)
 
@@ -95,12 +99,38 @@ class MethodsTest(NasTest):
             self.assertIn("train", [row["step"] for row in rows])
             self.assertIn(f"method: {method}", (self.dir / method / "run.yaml").read_text())
 
+    def test_dense_stages_are_searched_scaled_and_exported(self):
+        self.with_model()
+        space = (SOURCE / "nas/spaces/synthetic.yaml").read_text()
+        space = space.replace("{width: 8, stride: 2}", "{width: 8, stride: 2, block: conv}")
+        space = space.replace("{width: 16, stride: 2}", "{width: 16, stride: 2, block: fused}")
+        self.write("dense_space.yaml", space)
+        self.expect_ok("nas", "run", "-q", *ARGUMENTS, "--space", "dense_space.yaml", "--out", "run")
+        found = (self.dir / "run/architecture.yaml").read_text()
+        self.assertIn("op: conv_unit", found)
+        self.assertIn("op: convblock", found)
+        self.assertNotIn("op: mbconv", found)
+        summary = strict_json((self.dir / "run/summary.json").read_text())
+        self.assertLessEqual(summary["simulated_ms"], summary["target_ms"])
+        # The exported model has the same layers as the network file.
+        cycles = {json.loads(self.expect_ok("simulate", "-q", "--hw", "machine.yaml", "--net",
+                                            f"run/{model}", "--format", "json"))["total_cycles"]
+                  for model in ("model.yaml", "model.onnx")}
+        self.assertEqual(len(cycles), 1)
+
+    def test_a_dense_network_is_scaled_to_the_limit(self):
+        self.with_model()
+        for method in ("dense", "mobilenet_v3"):
+            self.expect_ok("nas", "run", "-q", *ARGUMENTS, "--method", method, "--out", method)
+            summary = strict_json((self.dir / method / "summary.json").read_text())
+            self.assertLessEqual(summary["simulated_ms"], summary["target_ms"])
+
     def test_an_unknown_method_exits_2_and_lists_them(self):
         result = self.run_tilewake("nas", "run", "--hw", "midap", "--target-ms", "1", "--method",
                                    "x")
         self.assertEqual(result.returncode, 2)
         self.assertIn("s3nas, flops, random_mixconv, hurricane, spos, random, guided, mobilenet_v2, "
-                      "efficientnet_lite",
+                      "mobilenet_v3, efficientnet_lite, dense",
                       result.stderr)
 
     def test_options_that_a_method_lacks_exit_2(self):

@@ -77,6 +77,55 @@ TEST_F(BlocksTest, ShuffleUnitsOfEqualShapePassHalfOfTheirInput) {
   }
 }
 
+/// The block of one branch with the centre of the weights of `of`, which are of a larger kernel.
+NetworkBlock with_centre_of(NetworkBlock& of, const ArchitectureBlock& block) {
+  NetworkBlock small = make_block(of->in_channels, of->out_channels, of->stride, block, 0.25);
+  const torch::NoGradGuard no_grad;
+  const auto values = of->named_parameters();
+  for (auto& item : small->named_parameters()) {
+    torch::Tensor value = values[item.key()];
+    if (value.sizes() != item.value().sizes()) {
+      const std::int64_t begin = (value.size(2) - item.value().size(2)) / 2;
+      value = value.narrow(2, begin, item.value().size(2));
+      value = value.narrow(3, begin, item.value().size(3));
+    }
+    item.value().copy_(value);
+  }
+  return small;
+}
+
+TEST_F(BlocksTest, ADenseKernelOfAZeroBorderIsTheSmallerKernel) {
+  for (const BlockOp op : {BlockOp::kFused, BlockOp::kConv}) {
+    for (const int stride : {1, 2}) {
+      const int ratio = op == BlockOp::kFused ? 3 : 1;
+      NetworkBlock large = make_block(6, 6, stride, block_with(op, 5, ratio), 0.25);
+      {
+        const torch::NoGradGuard no_grad;
+        for (torch::Tensor& weight : large->parameters()) {
+          if (weight.dim() < 4 || weight.size(2) < 5) continue;
+          const torch::Tensor centre = weight.narrow(2, 1, 3).narrow(3, 1, 3).clone();
+          weight.zero_();
+          weight.narrow(2, 1, 3).narrow(3, 1, 3).copy_(centre);
+        }
+      }
+      NetworkBlock small = with_centre_of(large, block_with(op, 3, ratio));
+      const torch::Tensor x = torch::randn({2, 6, 7, 6});
+      EXPECT_LT((large(x) - small(x)).abs().max().item<double>(), 1e-5);
+    }
+  }
+}
+
+TEST_F(BlocksTest, ADenseBlockOfZeroScalePassesItsInput) {
+  for (const BlockOp op : {BlockOp::kFused, BlockOp::kConv}) {
+    NetworkBlock block = make_block(8, 8, 1, block_with(op, 3), 0.25);
+    const torch::NoGradGuard no_grad;
+    const char* last = op == BlockOp::kFused ? "project_bn.weight" : "conv.bn.weight";
+    block->named_parameters()[last].zero_();
+    const torch::Tensor x = torch::randn({2, 8, 5, 5});
+    EXPECT_TRUE(block(x).equal(x));
+  }
+}
+
 TEST_F(BlocksTest, ChannelsLastStaysWhateverTheOperator) {
   for (const Architecture& a : one_block_networks()) {
     BlockNetwork network(a);

@@ -32,6 +32,7 @@ inline std::vector<Architecture> one_block_networks() {
   const std::vector<std::pair<int, int>> widths = {{8, 8}, {5, 8}, {8, 6}};
   std::vector<Architecture> all;
   for (const Operator& op : operator_pool()) {
+    if (op.is_identity()) continue;
     for (const auto& [in, out] : widths) {
       for (const int stride : {1, 2}) {
         const Activation activation = all.size() % 2 == 0 ? Activation::kRelu : Activation::kHswish;
@@ -51,10 +52,16 @@ inline std::vector<Architecture> operator_networks() {
     a.stages[0].blocks.clear();
     a.stages.push_back({10, 2, {}});
     for (ArchitectureStage& stage : a.stages) {
-      for (int b = 0; b < 3; ++b)
-        stage.blocks.push_back(block_of(random.pick(operator_pool()), Activation::kRelu));
+      while (stage.blocks.size() < 3) {
+        const Operator& op = random.pick(operator_pool());
+        if (!op.is_identity()) stage.blocks.push_back(block_of(op, Activation::kRelu));
+      }
     }
     all.push_back(a);
+  }
+  for (const bool squeeze_excite : {false, true}) {  // a fused MBConv of two branches
+    all.push_back(one_block_network(
+        {{{3, 2}, {5, 1}}, Activation::kRelu, squeeze_excite, BlockOp::kFused}, 8, 8, 1));
   }
   return all;
 }

@@ -337,7 +337,7 @@ TEST(Recipe, NumbersOfOperatorSearchesHaveRanges) {
   const std::vector<std::string> share = {"0.001", "0.999"};
   const std::vector<std::string> no_share = {"0", "1", "-0.5", ".nan"};
   const std::vector<Bounds> all = {
-      {"space.keep", {"1", "32"}, {"0", "33", "2.5"}},
+      {"space.keep", {"1", "49"}, {"0", "50", "2.5"}},
       {"space.rho", {"0.001", "100"}, {"0", "-1", ".inf"}},
       {"evolution.population", {"1", "100000"}, {"0", "100001"}},
       {"evolution.parents", {"1", "100000"}, {"0", "100001"}},

@@ -55,9 +55,11 @@ Architecture random_variant(Random& random) {
       if (block.branches.empty()) block.branches = {{15, static_cast<int>(random.between(1, 64))}};
       block.activation = random.pick(activations);
       block.squeeze_excite = random.one_in(2);
+      if (random.one_in(4)) block.op = BlockOp::kFused;
       if (random.one_in(3)) {
         const Operator& op = random.pick(operator_pool());
-        if (!needs_even_width(op) || stage.width % 2 == 0) block = block_of(op, block.activation);
+        if (!op.is_identity() && (!needs_even_width(op) || stage.width % 2 == 0))
+          block = block_of(op, block.activation);
       }
       stage.blocks.push_back(block);
     }
@@ -243,6 +245,7 @@ Architecture with_operator(const Operator& op, int stem_width, int width, int st
 
 TEST(ArchitectureTest, EveryOperatorKeepsItsMeaningInBothFiles) {
   for (const Operator& op : operator_pool()) {
+    if (op.is_identity()) continue;
     for (const int stem_width : {6, 12}) {
       for (const int stride : {1, 2}) {
         const Architecture a = with_operator(op, stem_width, 12, stride);
@@ -264,7 +267,7 @@ TEST(ArchitectureTest, OperatorsHaveOneKernelAndNoExpansionRatios) {
               HasSubstr("a.yaml:11: stages[0].blocks[1].expansion_ratios: unknown key"));
   EXPECT_EQ(architecture_error(block, "{op: shuffle, kernels: 3}"),
             "a.yaml:11: stages[0].blocks[1].op: unknown value 'shuffle'; choose one of: mbconv, "
-            "separable, shuffle_unit, xception_unit");
+            "convblock, conv_unit, separable, shuffle_unit, xception_unit");
   const Architecture a = with_operator(operator_pool().front(), 8, 12, 1);
   std::string text = architecture_text(a);
   text.replace(text.find("width: 12"), 9, "width: 13");

@@ -46,7 +46,7 @@ LatencyEstimate additive_estimate(const std::vector<StageTime>& stages) {
 
 SearchSpace space_of(std::size_t num_stages, int num_blocks) {
   SearchSpace space = shipped_space("imagenet");
-  space.stages.assign(num_stages, {16, 1, 0});
+  space.stages.assign(num_stages, {16, 1, 0, BlockOp::kMixConv, {}});
   space.num_blocks = num_blocks;
   return space;
 }

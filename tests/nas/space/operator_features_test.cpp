@@ -37,5 +37,13 @@ TEST(OperatorFeatures, TheOrderWithinAStageDoesNotMatter) {
   EXPECT_NE(operator_features(two_stages(), {0, 2, 1}), operator_features(two_stages(), {0, 1, 2}));
 }
 
+TEST(OperatorFeatures, ASkippedPositionCountsNothing) {
+  OperatorSpace space = two_stages();
+  space.stages[0].blocks[1].push_back(kIdentity);
+  OperatorSpace shorter = two_stages();
+  shorter.stages[0].blocks.pop_back();
+  EXPECT_EQ(operator_features(space, {0, 3, 1}), operator_features(shorter, {0, 1}));
+}
+
 }  // namespace
 }  // namespace tilewake

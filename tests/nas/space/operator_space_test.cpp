@@ -66,6 +66,18 @@ OperatorPath random_path(const OperatorSpace& space, Random& random) {
   return path;
 }
 
+/// Same, of operators that are blocks.
+OperatorPath random_path_of_blocks(const OperatorSpace& space, Random& random) {
+  OperatorPath path = random_path(space, random);
+  const std::vector<OperatorPosition> positions = positions_of(space);
+  for (std::size_t p = 0; p < path.size(); ++p) {
+    const std::vector<Operator>& operators = positions[p].operators;
+    while (operators[static_cast<std::size_t>(path[p])].is_identity())
+      path[p] = static_cast<int>(random.below(operators.size()));
+  }
+  return path;
+}
+
 /// Stages of some widths, strides and operators.
 OperatorSpace random_space(Random& random) {
   OperatorSpace space;
@@ -87,10 +99,12 @@ OperatorSpace random_space(Random& random) {
     for (std::int64_t b = random.between(1, 4); b > 0; --b) {
       std::vector<Operator> operators;
       for (const Operator& op : operator_pool()) {
+        if (op.is_identity() && stage.blocks.empty()) continue;
         if (random.one_in(4) && (!needs_even_width(op) || stage.width % 2 == 0))
           operators.push_back(op);
       }
-      if (operators.empty()) operators.push_back(*operator_named("mbconv3_5"));
+      if (operators.empty() || operators.front().is_identity())
+        operators.push_back(*operator_named("mbconv3_5"));
       stage.blocks.push_back(operators);
     }
     space.stages.push_back(stage);
@@ -109,7 +123,10 @@ TEST(OperatorSpaceTest, DefaultsAreTheDocumentedOnes) {
   text.erase(text.find("operators: [sh"),
              std::string("operators: [shuffle_3, mbconv6_5_se]\n").size());
   space = read_operator_space_text(text, "s.yaml");
-  EXPECT_EQ(space.stages[0].blocks[0], operator_pool());
+  EXPECT_EQ(space.stages[0].blocks[1], operator_pool());
+  std::vector<Operator> without_identity = operator_pool();
+  without_identity.pop_back();
+  EXPECT_EQ(space.stages[0].blocks[0], without_identity);
   EXPECT_TRUE(space.has_whole_pool());
 }
 
@@ -141,7 +158,8 @@ TEST(OperatorSpaceTest, PositionsAreWhatTheNetworkHasThere) {
   for (int i = 0; i < 100; ++i) {
     const OperatorSpace space = random_space(random);
     const std::vector<OperatorPosition> positions = positions_of(space);
-    const Network network = to_network(architecture_of(space, random_path(space, random)));
+    const Network network =
+        to_network(architecture_of(space, random_path_of_blocks(space, random)));
     std::size_t at = 0;
     Shape before = network.layers.front().ofm;
     Shape behind = before;
@@ -190,16 +208,51 @@ TEST(OperatorSpaceTest, ThePathChoosesEveryBlock) {
     EXPECT_EQ(a.se_ratio, space.se_ratio);
     EXPECT_EQ(a.input, space.input);
     EXPECT_EQ(a.head_width, space.head_width);
-    ASSERT_EQ(a.num_blocks(), static_cast<int>(path.size()));
     std::size_t p = 0;
     for (std::size_t s = 0; s < a.stages.size(); ++s) {
       EXPECT_EQ(a.stages[s].width, space.stages[s].width);
       EXPECT_EQ(a.stages[s].stride, space.stages[s].stride);
-      for (std::size_t b = 0; b < a.stages[s].blocks.size(); ++b, ++p) {
-        const Operator& op = space.stages[s].blocks[b].at(static_cast<std::size_t>(path[p]));
-        EXPECT_EQ(a.stages[s].blocks[b], block_of(op, space.activation));
+      std::vector<ArchitectureBlock> expected;
+      for (const std::vector<Operator>& operators : space.stages[s].blocks) {
+        const Operator& op = operators.at(static_cast<std::size_t>(path.at(p++)));
+        if (!op.is_identity()) expected.push_back(block_of(op, space.activation));
       }
+      EXPECT_EQ(a.stages[s].blocks, expected);
     }
+    EXPECT_EQ(p, path.size());
+  }
+}
+
+TEST(OperatorSpaceTest, TheFirstBlockOfAStageIsNeverTheIdentity) {
+  std::string text = kOperatorSpaceText;
+  text.replace(text.find("[shuffle_3, mb"), 1, "[identity, ");
+  text.replace(text.find("[separable_7"), 1, "[identity, ");
+  const OperatorSpace space = read_operator_space_text(text, "s.yaml");
+  for (const std::size_t s : {0U, 1U}) {
+    EXPECT_EQ(space.stages[s].blocks[0], small_operator_space().stages[s].blocks[0]);
+    EXPECT_EQ(space.stages[s].blocks[1].front(), kIdentity);
+    EXPECT_EQ(space.stages[s].blocks[1].size(), space.stages[s].blocks[0].size() + 1);
+  }
+  EXPECT_EQ(read_operator_space_text(operator_space_yaml(space), "s.yaml"), space);
+  EXPECT_THAT(operator_space_error("[separable_7, mbconv3_3]", "[identity]"),
+              StartsWith("s.yaml:9: stages[1].operators: "));
+  EXPECT_THAT(operator_space_error("[xception_3_se]", "[xception_3_se, identity]"),
+              StartsWith("s.yaml:13: stages[2].blocks[0].operators: "));
+  EXPECT_EQ(operator_space_error("[mbconv1_3, shuffle_7", "[identity, shuffle_7"), "no error");
+}
+
+// Without its block, a position changes nothing: the network is that of the shorter space.
+TEST(OperatorSpaceTest, AnIdentityIsANetworkWithoutThePosition) {
+  Random random(25);
+  const OperatorSpace space = shipped_operator_space("operators_fashion");
+  for (int i = 0; i < 20; ++i) {
+    OperatorPath path = random_path_of_blocks(space, random);
+    OperatorSpace shorter = space;
+    OperatorPath shorter_path = path;
+    path[3] = static_cast<int>(space.stages[1].blocks[1].size()) - 1;  // stage 2, second block
+    shorter.stages[1].blocks.pop_back();
+    shorter_path.erase(shorter_path.begin() + 3);
+    EXPECT_EQ(architecture_of(space, path), architecture_of(shorter, shorter_path));
   }
 }
 

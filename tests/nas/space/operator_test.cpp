@@ -12,23 +12,26 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(OperatorTest, ThePoolHasThirtyTwoHalfOfThemWithSqueezeAndExcitation) {
+TEST(OperatorTest, ThePoolHasEveryBlockWithAndWithoutSqueezeAndExcitationAndTheIdentity) {
   std::set<std::string> names;
   for (const Operator& op : operator_pool()) names.insert(to_string(op));
-  EXPECT_EQ(operator_pool().size(), 32U);
-  EXPECT_EQ(names.size(), 32U);
-  for (std::size_t i = 0; i < 16; ++i) {
+  EXPECT_EQ(names.size(), operator_pool().size());
+  const std::size_t num_blocks = (operator_pool().size() - 1) / 2;
+  EXPECT_EQ(operator_pool().size(), 2 * num_blocks + 1);
+  for (std::size_t i = 0; i < num_blocks; ++i) {
     Operator op = operator_pool()[i];
     EXPECT_FALSE(op.squeeze_excite);
     op.squeeze_excite = true;
-    EXPECT_EQ(op, operator_pool()[i + 16]);
+    EXPECT_EQ(op, operator_pool()[i + num_blocks]);
   }
+  EXPECT_EQ(operator_pool().back(), kIdentity);
 }
 
 TEST(OperatorTest, NamesGiveTheirOperatorsBack) {
   for (const Operator& op : operator_pool()) EXPECT_EQ(operator_named(to_string(op)), op);
-  for (const char* name : {"", "shuffle", "shuffle_9", "shuffle_3_", "shuffle_3_se_se", "mbconv2_3",
-                           "mbconv_3", "xception_5", "Shuffle_3", " shuffle_3"})
+  for (const char* name :
+       {"", "shuffle", "shuffle_9", "shuffle_3_", "shuffle_3_se_se", "mbconv2_3", "mbconv_3",
+        "xception_5", "Shuffle_3", " shuffle_3", "conv3_3", "fused_3", "identity_se"})
     EXPECT_FALSE(operator_named(name)) << name;
 }
 
@@ -42,6 +45,11 @@ TEST(OperatorTest, TheFirstFourAreThoseOfSpos) {
 TEST(OperatorTest, NamesDescribeTheBlock) {
   EXPECT_EQ(block_of(*operator_named("mbconv6_5_se"), Activation::kSwish),
             (ArchitectureBlock{{{5, 6}}, Activation::kSwish, true, BlockOp::kMixConv}));
+  EXPECT_EQ(block_of(*operator_named("fused3_5"), Activation::kRelu),
+            (ArchitectureBlock{{{5, 3}}, Activation::kRelu, false, BlockOp::kFused}));
+  EXPECT_EQ(block_of(*operator_named("conv_3_se"), Activation::kRelu),
+            (ArchitectureBlock{{{3, 1}}, Activation::kRelu, true, BlockOp::kConv}));
+  EXPECT_TRUE(operator_named("identity")->is_identity());
   EXPECT_EQ(block_of(*operator_named("separable_7"), Activation::kRelu),
             (ArchitectureBlock{{{7, 1}}, Activation::kRelu, false, BlockOp::kSeparable}));
   EXPECT_EQ(block_of(*operator_named("shuffle_3_se"), Activation::kRelu),
@@ -64,11 +72,44 @@ Architecture network_of(const Operator& op, int width) {
 
 TEST(OperatorTest, ThoseThatNeedAnEvenWidthAreRefusedAtAnOddOneAndNoOthers) {
   for (const Operator& op : operator_pool()) {
+    if (op.is_identity()) continue;
     EXPECT_NO_THROW(to_network(network_of(op, 8))) << to_string(op);
     if (needs_even_width(op)) {
       EXPECT_ANY_THROW(to_network(network_of(op, 9))) << to_string(op);
     } else {
       EXPECT_NO_THROW(to_network(network_of(op, 9))) << to_string(op);
+    }
+  }
+}
+
+TEST(OperatorTest, ThoseWithAResidualAddTheirInputWhereShapesAreEqualAndNoOthersDo) {
+  for (const Operator& op : operator_pool()) {
+    if (op.is_identity()) continue;
+    for (const int width : {8, 10}) {
+      const Network network = to_network(network_of(op, width));
+      bool adds = false;
+      for (const Layer& layer : network.layers) adds = adds || layer.op == Op::kAdd;
+      EXPECT_EQ(adds, has_residual(op) && width == 8) << to_string(op);
+    }
+  }
+  EXPECT_FALSE(has_residual(kIdentity));
+}
+
+// The trained parameters of dense blocks in closed form: weights, and two per normalised channel.
+TEST(OperatorTest, DenseBlocksHaveTheParametersOfTheirConvolutions) {
+  for (const int in : {8, 10}) {
+    for (const int out : {8, 12}) {
+      for (const int kernel : {3, 5}) {
+        const auto params = [&](const Operator& op) {
+          return num_block_params(block_of(op, Activation::kRelu), in, out, 0.25);
+        };
+        EXPECT_EQ(params({BlockOp::kConv, kernel, 1, false}), kernel * kernel * in * out + 2 * out);
+        for (const int ratio : {1, 3, 6}) {
+          const int channels = ratio * in;
+          EXPECT_EQ(params({BlockOp::kFused, kernel, ratio, false}),
+                    kernel * kernel * in * channels + 2 * channels + channels * out + 2 * out);
+        }
+      }
     }
   }
 }

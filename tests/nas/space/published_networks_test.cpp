@@ -25,6 +25,11 @@ struct Case {
 constexpr Case kCases[] = {{"mobilenet_v2", mobilenet_v2},
                            {"efficientnet_lite0", efficientnet_lite0}};
 
+constexpr Case kAllCases[] = {{"mobilenet_v2", mobilenet_v2},
+                              {"efficientnet_lite0", efficientnet_lite0},
+                              {"mobilenet_v3", mobilenet_v3},
+                              {"dense", dense_network}};
+
 /// A network without its names, which are the files' own.
 std::string anonymous_text(Network network) {
   network.name = "n";
@@ -67,7 +72,7 @@ Architecture with_strides(Architecture a, const std::vector<int>& strides) {
 }
 
 TEST(PublishedNetworksTest, SmallImagesTakeAsFewFirstStridesOffAsLeaveFourPixels) {
-  for (const Case& c : kCases) {
+  for (const Case& c : kAllCases) {
     const std::vector<int> published = strides_of(c.make({3, 224, 224}, 1000));
     for (std::int64_t side = 1; side <= 260; ++side) {
       SCOPED_TRACE(side);
@@ -99,6 +104,34 @@ TEST(PublishedNetworksTest, ImagesOfFashionAndCifarKeepThreeStrides) {
                 c.make({3, 224, 224}, 10).stages);
     }
   }
+}
+
+/// Weights of the 3x3 convolutions but the first layer.
+std::int64_t bytes_of_3x3(const Network& network) {
+  std::int64_t sum = 0;
+  for (const Layer& layer : network.layers) {
+    if (layer.op == Op::kConv2d && layer.kernel_height == 3 && layer.inputs[0] != kNetworkInput)
+      sum += layer.weight_bytes();
+  }
+  return sum;
+}
+
+TEST(PublishedNetworksTest, TheDenseNetworkHasTheConvolutionsOfResnet18) {
+  const Network dense = to_network(dense_network({3, 224, 224}, 1000));
+  EXPECT_EQ(bytes_of_3x3(dense), bytes_of_3x3(shipped_network("resnet18")));
+  // A residual around each but those with a stride, which begin the four stages.
+  std::int64_t num_adds = 0;
+  for (const Layer& layer : dense.layers) num_adds += layer.op == Op::kAdd ? 1 : 0;
+  EXPECT_EQ(num_adds, 12);
+}
+
+// Howard et al., ICCV 2019, table 4: 56 M MACs and 2.5 M parameters, of which 576 x 1024 + 1024 x
+// 1000 are those of two fully connected layers; here one of 576 x 1000.
+TEST(PublishedNetworksTest, MobilenetV3IsNearThePublishedOne) {
+  const Network network = to_network(mobilenet_v3({3, 224, 224}, 1000));
+  EXPECT_NEAR(static_cast<double>(network.num_macs()), 56e6, 0.1 * 56e6);
+  EXPECT_NEAR(static_cast<double>(network.num_params()), 2.5e6 - 1.04e6, 0.15 * 1.5e6);
+  EXPECT_EQ(network.layers.back().ofm.channels, 1000);
 }
 
 }  // namespace

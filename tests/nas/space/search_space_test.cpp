@@ -55,7 +55,7 @@ TEST(SearchSpaceTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(space.max_params, 0);
   EXPECT_EQ(space.num_blocks, 0);
   EXPECT_TRUE(space.has_depths());
-  EXPECT_EQ(space.stages[1], (StageSpace{40, 1, 3}));
+  EXPECT_EQ(space.stages[1], (StageSpace{40, 1, 3, BlockOp::kMixConv, {}}));
   EXPECT_EQ(space.branches[1], (BranchSpace{{3, 7}, {0, 1, 4}}));
 }
 
@@ -103,6 +103,56 @@ TEST(SearchSpaceTest, NoBlockCanBeSkippedWhereABranchStays) {
     EXPECT_FALSE(block.can_skip);
     EXPECT_FALSE(outcome_table(block).outcomes.front().empty());
   }
+}
+
+/// The small space with a first stage of dense blocks.
+SearchSpace with_dense_stage(const std::string& keys) {
+  std::string text = kSearchSpaceText;
+  const std::string stage = "stride: 2, depth: 2";
+  text.replace(text.find(stage), stage.size(), stage + ", " + keys);
+  return read_search_space_text(text, "s.yaml");
+}
+
+TEST(SearchSpaceTest, AStageMayHaveDenseBlocksAndItsOwnBranches) {
+  const SearchSpace fused =
+      with_dense_stage("block: fused, branches: [{kernels: [3, 5], expansion_ratios: [0, 1, 4]}]");
+  EXPECT_EQ(read_search_space_text(search_space_yaml(fused), "s.yaml"), fused);
+  const std::vector<BlockSpace> blocks = blocks_of(fused);
+  EXPECT_EQ(blocks[0].op, BlockOp::kFused);
+  EXPECT_THAT(blocks[0].branches, ElementsAre(BranchSpace{{3, 5}, {1, 4}}));
+  EXPECT_THAT(blocks[1].branches, ElementsAre(BranchSpace{{3, 5}, {0, 1, 4}}));
+  EXPECT_TRUE(blocks[1].can_skip);
+  EXPECT_EQ(blocks[2].op, BlockOp::kMixConv);
+  EXPECT_EQ(blocks[3].branches, fused.branches);
+  const Architecture full = architecture_of(fused, full_outcomes(fused));
+  for (std::size_t s = 0; s < full.stages.size(); ++s) {
+    for (const ArchitectureBlock& block : full.stages[s].blocks)
+      EXPECT_EQ(block.op, s == 0 ? BlockOp::kFused : BlockOp::kMixConv);
+  }
+  EXPECT_EQ(full.stages[0].blocks[1].branches, (std::vector<MixBranch>{{5, 4}}));
+}
+
+TEST(SearchSpaceTest, ADenseConvolutionChoosesOneKernelOfAllBranches) {
+  const SearchSpace conv = with_dense_stage("block: conv");
+  EXPECT_EQ(read_search_space_text(search_space_yaml(conv), "s.yaml"), conv);
+  const std::vector<BlockSpace> blocks = blocks_of(conv);
+  EXPECT_THAT(blocks[0].branches, ElementsAre(BranchSpace{{3, 5, 7}, {1}}));
+  EXPECT_THAT(blocks[1].branches, ElementsAre(BranchSpace{{3, 5, 7}, {0, 1}}));
+  EXPECT_EQ(outcome_table(blocks[0]).outcomes.size(), 3U);
+  EXPECT_EQ(outcome_table(blocks[1]).outcomes.size(), 4U);
+  EXPECT_NO_THROW(to_network(architecture_of(conv, full_outcomes(conv))));
+}
+
+TEST(SearchSpaceTest, DenseStagesWithErrorsNameTheirKey) {
+  const auto error_of = [](const std::string& keys) {
+    return input_error_of([&] { with_dense_stage(keys); });
+  };
+  EXPECT_THAT(error_of("block: dense"), StartsWith("s.yaml:11: stages[0].block: "));
+  EXPECT_THAT(error_of("branches: [{kernels: [3, 4], expansion_ratios: [1]}]"),
+              StartsWith("s.yaml:11: stages[0].branches[0].kernels: "));
+  EXPECT_THAT(error_of("branches: [{kernels: [3], expansion_ratios: [0]}]"),
+              StartsWith("s.yaml:11: stages[0].branches[0].expansion_ratios: "));
+  EXPECT_THAT(error_of("branches: []"), StartsWith("s.yaml:11: stages[0].branches: "));
 }
 
 TEST(SearchSpaceTest, ErrorsNameFileLineAndKey) {

@@ -40,7 +40,7 @@ TEST(SpaceDesignTest, WhereLayersAddUpLatenciesAreThoseOfTheBlocksLayers) {
     AdditiveMachine machine(seed);
     const SpaceDesign design = design_space(space, {1e6, 4, 1.5}, machine.estimate());
     for (std::size_t p = 0; p < design.positions.size(); ++p) {
-      for (std::size_t i = 0; i < operator_pool().size(); ++i) {
+      for (std::size_t i = 0; i < design.positions[p].operators.size(); ++i) {
         OperatorPath path(design.positions.size(), 0);
         path[p] = static_cast<int>(i);
         Network block = to_network(architecture_of(space, path));
@@ -88,8 +88,12 @@ TEST(SpaceDesignTest, CapacityIsTheGeometricMeanOfSharesAndTheScoreItsRate) {
         const double params =
             static_cast<double>(profile.params) / static_cast<double>(most_params);
         EXPECT_NEAR(profile.capacity, std::exp(0.5 * (std::log(macs) + std::log(params))), 1e-12);
-        EXPECT_GT(profile.capacity, 0.0);
         EXPECT_LE(profile.capacity, 1.0);
+        if (profile.op.is_identity()) {
+          EXPECT_EQ(profile.latency_ms + profile.capacity + profile.score, 0.0);
+          continue;
+        }
+        EXPECT_GT(profile.capacity, 0.0);
         EXPECT_EQ(profile.score, profile.capacity / profile.latency_ms);
       }
     }
@@ -98,7 +102,7 @@ TEST(SpaceDesignTest, CapacityIsTheGeometricMeanOfSharesAndTheScoreItsRate) {
 
 TEST(SpaceDesignTest, PositionsOfOneShapeAndPoolAreMeasuredOnce) {
   OperatorSpace space = synthetic_space();
-  space.stages[1].blocks.resize(4, space.stages[1].blocks[0]);
+  space.stages[1].blocks.resize(4, space.stages[1].blocks[1]);
   AdditiveMachine machine(3);
   int num_estimates = 0;
   const SpaceDesign design = design_space(space, {1e6, 4, 1.5}, [&](const Network& network) {
@@ -122,13 +126,14 @@ TEST(SpaceDesignTest, PositionsOfOneShapeAndPoolAreMeasuredOnce) {
                   " " + std::to_string(a.position.stride));
   }
   EXPECT_EQ(shapes.size(), 4U);
-  EXPECT_EQ(num_estimates, 4 * (1 + 32) + 1);  // and one whole network
+  // All but the identity, and one whole network.
+  EXPECT_EQ(num_estimates, 4 * static_cast<int>(operator_pool().size()) + 1);
 }
 
 TEST(SpaceDesignTest, PositionsOfOneShapeMayHaveDifferentOperators) {
   OperatorSpace space = synthetic_space();
   const auto named = [](const char* name) { return *operator_named(name); };
-  space.stages[0].blocks = {operator_pool(),
+  space.stages[0].blocks = {synthetic_space().stages[0].blocks[0],
                             {named("mbconv6_7"), named("shuffle_3")},
                             {named("separable_3"), named("shuffle_3")}};
   AdditiveMachine machine(4);
@@ -167,7 +172,7 @@ LatencyEstimate machine_without(Op op) {
 TEST(SpaceDesignTest, OperatorsThatDoNotFitTheMachineAreRejectedWithTheReason) {
   const OperatorSpace space = synthetic_space();
   // Room for the whole pool: nothing leaves for want of a place.
-  const SpaceDesign design = design_space(space, {1e6, 32, 1.5}, machine_without(Op::kMul));
+  const SpaceDesign design = design_space(space, {1e6, 49, 1.5}, machine_without(Op::kMul));
   for (const PositionDesign& at : design.positions) {
     std::size_t num_left_out = 0;
     for (const OperatorProfile& profile : at.operators) {
@@ -187,8 +192,14 @@ TEST(SpaceDesignTest, OperatorsThatDoNotFitTheMachineAreRejectedWithTheReason) {
   const OperatorSpace designed = with_operators(space, design);
   const OperatorPath slowest = slowest_operators(designed, design);
   EXPECT_NO_THROW(machine_without(Op::kMul)(to_network(architecture_of(designed, slowest))));
+  const LatencyEstimate without_blocks = [](const Network& network) -> double {
+    for (const Layer& layer : network.layers) {
+      if (!layer.block.empty()) throw InputError("too large");
+    }
+    return static_cast<double>(network.layers.size());
+  };
   EXPECT_THAT(input_error_of([&] {
-                design_space(space, {1e6, 4, 1.5}, machine_without(Op::kDepthwiseConv2d));
+                design_space(space, {1e6, 4, 1.5}, without_blocks);
               }),
               StartsWith("stage1.0: shuffle_3: "));
 }
@@ -293,24 +304,40 @@ class SpaceDesignOnMidapTest : public ::testing::Test {
 TEST_F(SpaceDesignOnMidapTest, EveryOperatorTakesTimeEverywhere) {
   ASSERT_EQ(design_.positions.size(), 11U);
   for (const PositionDesign& at : design_.positions) {
-    ASSERT_EQ(at.operators.size(), 32U);
-    for (const OperatorProfile& profile : at.operators)
-      EXPECT_GT(profile.latency_ms, 0.0) << at.position.name << " " << to_string(profile.op);
+    ASSERT_EQ(at.operators.size(), operator_pool().size() - (at.position.name.back() == '0'));
+    for (const OperatorProfile& profile : at.operators) {
+      EXPECT_EQ(profile.latency_ms > 0.0, !profile.op.is_identity())
+          << at.position.name << " " << to_string(profile.op);
+    }
   }
   EXPECT_GT(design_.fixed_ms, 0.0);
 }
 
-// Neighbours share buffers, so not exactly. Measured: 0.51 % at worst.
-TEST_F(SpaceDesignOnMidapTest, BlocksAddUpToTheNetworkWithinAPercent) {
-  Random random(12);
-  double worst = 0.0;
-  for (int i = 0; i < 100; ++i) {
-    OperatorPath path;
-    for (std::size_t p = 0; p < 11; ++p) path.push_back(static_cast<int>(random.below(32)));
-    const double whole = estimate_(to_network(architecture_of(space_, path)));
-    worst = std::max(worst, std::abs(path_ms(design_, path) / whole - 1.0));
+// Neighbours share buffers, so not exactly. Measured: 0.51 % at worst; with dense operators, whose
+// weights are many, 1.5 % in the mean and 12 % at worst.
+TEST_F(SpaceDesignOnMidapTest, BlocksAddUpToTheNetworkWithinAPercentOrTwoIfDense) {
+  for (const bool with_dense : {false, true}) {
+    Random random(12);
+    double worst = 0.0;
+    double sum = 0.0;
+    constexpr int kNumPaths = 100;
+    for (int i = 0; i < kNumPaths; ++i) {
+      OperatorPath path;
+      while (path.size() < design_.positions.size()) {
+        const auto& operators = design_.positions[path.size()].operators;
+        const std::uint64_t drawn = random.below(operators.size());
+        const BlockOp op = operators[drawn].op.op;
+        const bool is_dense = op == BlockOp::kFused || op == BlockOp::kConv;
+        if (with_dense || !is_dense) path.push_back(static_cast<int>(drawn));
+      }
+      const double whole = estimate_(to_network(architecture_of(space_, path)));
+      const double error = std::abs(path_ms(design_, path) / whole - 1.0);
+      worst = std::max(worst, error);
+      sum += error;
+    }
+    EXPECT_LT(worst, with_dense ? 0.15 : 0.01);
+    EXPECT_LT(sum / kNumPaths, with_dense ? 0.02 : 0.005);
   }
-  EXPECT_LT(worst, 0.01);
 }
 
 }  // namespace

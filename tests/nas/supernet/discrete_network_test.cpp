@@ -24,7 +24,7 @@ std::string text_of(const std::vector<Outcome>& outcomes) {
 bool loses_an_expand(const Supernet& supernet, const std::vector<Outcome>& outcomes) {
   for (std::size_t b = 0; b < outcomes.size(); ++b) {
     if (outcomes[b].size() == 1 && outcomes[b][0].expansion_ratio == 1 &&
-        supernet->blocks[b]->expand)
+        supernet->blocks[b]->space.op == BlockOp::kMixConv && supernet->blocks[b]->expand)
       return true;
   }
   return false;
@@ -96,25 +96,29 @@ void choose(SuperBlock& block, std::size_t combination) {
 }
 
 TEST_F(DiscreteNetworkTest, EveryCombinationOfEveryBlockGivesTheSupernetsLogits) {
-  Supernet supernet(small_spaces().front(), GateOptions());
-  randomize_batch_norms(*supernet);
-  supernet->eval();
-  const torch::NoGradGuard no_grad;
-  const Tensor images = small_images(2);
-  for (const std::size_t b : {0U, 1U}) {
-    SuperBlock& block = supernet->blocks[b];
-    const std::vector<int>& outcomes = block->outcomes.outcome_of_combination;
-    for (std::size_t combination = 0; combination < outcomes.size(); ++combination) {
-      choose(block, combination);
-      const Outcome& expected =
-          block->outcomes.outcomes[static_cast<std::size_t>(outcomes[combination])];
-      ASSERT_EQ(block->outcome(), expected) << combination;
-      EXPECT_LT(
-          relative_difference(discrete_network(supernet)(images), supernet->forward(images).logits),
-          2e-5)
-          << to_string(expected);
+  const SearchSpace mixconv = small_spaces().front();
+  for (const SearchSpace& space : {mixconv, with_blocks(mixconv, BlockOp::kFused, BlockOp::kFused),
+                                   with_blocks(mixconv, BlockOp::kConv, BlockOp::kConv)}) {
+    Supernet supernet(space, GateOptions());
+    randomize_batch_norms(*supernet);
+    supernet->eval();
+    const torch::NoGradGuard no_grad;
+    const Tensor images = small_images(2);
+    for (const std::size_t b : {0U, 1U}) {
+      SuperBlock& block = supernet->blocks[b];
+      const std::vector<int>& outcomes = block->outcomes.outcome_of_combination;
+      for (std::size_t combination = 0; combination < outcomes.size(); ++combination) {
+        choose(block, combination);
+        const Outcome& expected =
+            block->outcomes.outcomes[static_cast<std::size_t>(outcomes[combination])];
+        ASSERT_EQ(block->outcome(), expected) << combination;
+        EXPECT_LT(relative_difference(discrete_network(supernet)(images),
+                                      supernet->forward(images).logits),
+                  2e-5)
+            << to_string(expected);
+      }
+      choose(block, outcomes.size() - 1);
     }
-    choose(block, outcomes.size() - 1);
   }
 }
 

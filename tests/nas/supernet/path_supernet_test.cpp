@@ -87,6 +87,26 @@ TEST_F(PathSupernetTest, InheritedWeightsAndStatisticsAreBitEqualCopies) {
   for (const auto& [key, value] : state_of(*supernet)) EXPECT_TRUE(value.equal(before.at(key)));
 }
 
+TEST_F(PathSupernetTest, TheIdentityChangesNothing) {
+  OperatorSpace space = small_path_space();
+  PathSupernet supernet(space);
+  randomize(*supernet);
+  supernet->eval();
+  const torch::NoGradGuard no_grad;
+  const Tensor images = random_images(space.input, 3);
+  const Tensor skipped = supernet->forward(images, {1, 2, 0, 3});
+  // The same network without the position.
+  OperatorSpace shorter = space;
+  shorter.stages.back().blocks.pop_back();
+  PathSupernet without(shorter);
+  without->eval();
+  const auto values = state_of(*supernet);
+  for (auto& item : without->named_parameters()) item.value().copy_(values.at(item.key()));
+  for (auto& item : without->named_buffers()) item.value().copy_(values.at(item.key()));
+  EXPECT_TRUE(without->forward(images, {1, 2, 0}).equal(skipped));
+  EXPECT_EQ(inherit(supernet, {1, 2, 0, 3})->blocks.size(), 3U);
+}
+
 TEST_F(PathSupernetTest, GradientsReachEveryParameterOfThePathAndNoOther) {
   Random random(5);
   const OperatorSpace space = small_path_space();

@@ -11,7 +11,8 @@
 
 namespace tilewake {
 
-/// Two stages of two blocks on 8x8 images of one channel, with four operators per position.
+/// Two stages of two blocks on 8x8 images of one channel, with four operators per position, of
+/// which one of the last position is the identity.
 inline OperatorSpace small_path_space() {
   OperatorSpace space;
   space.name = "path";
@@ -24,11 +25,13 @@ inline OperatorSpace small_path_space() {
   for (const int width : {6, 8}) {
     OperatorStage stage{width, width == 8 ? 2 : 1, {{}, {}}};
     for (std::vector<Operator>& block : stage.blocks) {
-      // 9 and the 32 of the pool have no common factor: 16 different ones, of every kind.
+      // 9 and the 49 of the pool have no common factor: 16 different ones, of every kind, and not
+      // the identity.
       for (int c = 0; c < 4; ++c) block.push_back(pool[(next++ * 9) % pool.size()]);
     }
     space.stages.push_back(stage);
   }
+  space.stages.back().blocks.back().back() = kIdentity;
   return space;
 }
 

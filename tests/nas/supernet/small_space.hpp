@@ -37,7 +37,14 @@ inline BranchSpace branch_of(const std::vector<int>& kernels, const std::vector<
   return space;
 }
 
-/// One to three branches that may vanish or not, merge or not.
+/// `space` whose stages have blocks of these kinds.
+inline SearchSpace with_blocks(SearchSpace space, BlockOp first, BlockOp second) {
+  space.stages[0].block = first;
+  space.stages[1].block = second;
+  return space;
+}
+
+/// One to three branches that may vanish or not, merge or not; depthwise, fused and dense.
 inline std::vector<SearchSpace> small_spaces() {
   return {
       small_space({branch_of({3, 5}, {0, 2}), branch_of({3, 5}, {0, 2}),
@@ -47,6 +54,9 @@ inline std::vector<SearchSpace> small_spaces() {
       small_space({branch_of({5}, {0, 1, 2}), branch_of({3, 5}, {0, 2, 3})}),
       small_space({branch_of({3, 5}, {1})}),  // no expand
       small_space({branch_of({3}, {2})}),     // nothing to choose
+      with_blocks(small_space({branch_of({3, 5}, {0, 2}), branch_of({3, 5, 7}, {0, 1, 3})}),
+                  BlockOp::kFused, BlockOp::kConv),
+      with_blocks(small_space({branch_of({3, 5}, {1, 2})}), BlockOp::kConv, BlockOp::kFused),
   };
 }
 

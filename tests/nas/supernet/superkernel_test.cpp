@@ -31,8 +31,12 @@ std::vector<BranchSpace> branches() {
           branch_of({3}, {0, 1, 4}),    branch_of({5, 7}, {1, 3})};
 }
 
-SuperKernel double_kernel(const BranchSpace& space, const GateOptions& options = {}) {
-  SuperKernel kernel(space, kInChannels, options);
+/// Depthwise, and dense of some input channels.
+constexpr int kDenseInputs[] = {0, 3};
+
+SuperKernel double_kernel(const BranchSpace& space, const GateOptions& options = {},
+                          int dense_inputs = 0) {
+  SuperKernel kernel(space, kInChannels, options, dense_inputs);
   kernel->to(torch::kDouble);
   return kernel;
 }
@@ -60,7 +64,7 @@ BranchChoice expected_choice(const SuperKernel& kernel) {
   BranchChoice choice;
   Tensor left = weight * rings[0];
   for (std::size_t r = 1; r < rings.size(); ++r) {
-    const auto num_elements = rings[r].sum().item<std::int64_t>() * weight.size(0);
+    const auto num_elements = rings[r].sum().item<std::int64_t>() * weight.size(0) * weight.size(1);
     const double norm = norm_of(weight * rings[r], num_elements, kind);
     if (norm < kernel->kernel_thresholds[static_cast<std::int64_t>(r) - 1].item<double>()) break;
     left = left + weight * rings[r];
@@ -81,15 +85,17 @@ TEST_F(SuperKernelTest, ChoicesFollowNormsAndThresholdsOneAfterTheOther) {
   for (const NormKind norm : {NormKind::kRms, NormKind::kL2}) {
     GateOptions options;
     options.norm = norm;
-    for (const BranchSpace& space : branches()) {
-      SuperKernel kernel = double_kernel(space, options);
-      for (int n = 0; n < 40; ++n) {
-        const double typical = norm == NormKind::kRms ? 0.25 : 4.0;
-        randomize_thresholds(kernel, 0.0, 2.0 * typical);
-        const BranchChoice expected = expected_choice(kernel);
-        const BranchChoice choice = kernel->choice();
-        EXPECT_EQ(choice.kernel, expected.kernel);
-        EXPECT_EQ(choice.expansion_ratio, expected.expansion_ratio);
+    for (const int dense_inputs : kDenseInputs) {
+      for (const BranchSpace& space : branches()) {
+        SuperKernel kernel = double_kernel(space, options, dense_inputs);
+        for (int n = 0; n < 40; ++n) {
+          const double typical = norm == NormKind::kRms ? 0.25 : 4.0;
+          randomize_thresholds(kernel, 0.0, 2.0 * typical);
+          const BranchChoice expected = expected_choice(kernel);
+          const BranchChoice choice = kernel->choice();
+          EXPECT_EQ(choice.kernel, expected.kernel);
+          EXPECT_EQ(choice.expansion_ratio, expected.expansion_ratio);
+        }
       }
     }
   }
@@ -121,7 +127,7 @@ TEST_F(SuperKernelTest, MaskedWeightIsTheWindowInTheMiddleAndChannelsTheFirstOne
     GateOptions options;
     options.mask_after_activation = after_activation;
     for (const BranchSpace& space : branches()) {
-      SuperKernel kernel(space, kInChannels, options);
+      SuperKernel kernel(space, kInChannels, options, space.can_vanish() ? 3 : 0);
       for (int n = 0; n < 20; ++n) {
         randomize_thresholds(kernel, 0.0, 0.5);
         const BranchGates gates = kernel->gates();
@@ -143,36 +149,40 @@ TEST_F(SuperKernelTest, MaskedWeightIsTheWindowInTheMiddleAndChannelsTheFirstOne
 }
 
 TEST_F(SuperKernelTest, SmallerChoicesAreNestedInLargerOnes) {
-  SuperKernel kernel(branch_of({3, 5, 7}, {0, 2, 4}), kInChannels, GateOptions());
-  Tensor smaller = torch::zeros_like(kernel->weight);
-  for (const double open : {0.0, 1.0, 2.0}) {
-    const torch::NoGradGuard no_grad;
-    for (std::int64_t i = 0; i < 2; ++i) {
-      const double threshold = static_cast<double>(i) < open ? -1.0 : 1e3;
-      kernel->kernel_thresholds[i] = threshold;
-      kernel->channel_thresholds[i] = threshold;
+  for (const int dense_inputs : kDenseInputs) {
+    SuperKernel kernel(branch_of({3, 5, 7}, {0, 2, 4}), kInChannels, GateOptions(), dense_inputs);
+    Tensor smaller = torch::zeros_like(kernel->weight);
+    for (const double open : {0.0, 1.0, 2.0}) {
+      const torch::NoGradGuard no_grad;
+      for (std::int64_t i = 0; i < 2; ++i) {
+        const double threshold = static_cast<double>(i) < open ? -1.0 : 1e3;
+        kernel->kernel_thresholds[i] = threshold;
+        kernel->channel_thresholds[i] = threshold;
+      }
+      const BranchGates gates = kernel->gates();
+      const Tensor larger =
+          kernel->masked_weight(gates) * kernel->channel_mask(gates).view({-1, 1, 1, 1});
+      EXPECT_TRUE((larger * smaller.ne(0)).equal(smaller));
+      smaller = larger;
     }
-    const BranchGates gates = kernel->gates();
-    const Tensor larger =
-        kernel->masked_weight(gates) * kernel->channel_mask(gates).view({-1, 1, 1, 1});
-    EXPECT_TRUE((larger * smaller.ne(0)).equal(smaller));
-    smaller = larger;
+    EXPECT_TRUE(smaller.equal(kernel->weight));
   }
-  EXPECT_TRUE(smaller.equal(kernel->weight));
 }
 
 TEST_F(SuperKernelTest, RmsNormsOfAConstantWeightAreThatConstant) {
-  SuperKernel kernel = double_kernel(branch_of({3, 5, 7}, {0, 2, 6}));
-  const torch::NoGradGuard no_grad;
-  kernel->weight.fill_(-0.3);
-  for (const bool above : {false, true}) {
-    const double threshold = above ? 0.3 + 1e-9 : 0.3 - 1e-9;
-    kernel->kernel_thresholds.fill_(threshold);
-    kernel->channel_thresholds.fill_(-1.0);
-    EXPECT_EQ(kernel->choice().kernel, above ? 0 : 2);
-    kernel->kernel_thresholds.fill_(-1.0);
-    kernel->channel_thresholds.fill_(threshold);
-    EXPECT_EQ(kernel->choice().expansion_ratio, above ? 0 : 2);
+  for (const int dense_inputs : kDenseInputs) {
+    SuperKernel kernel = double_kernel(branch_of({3, 5, 7}, {0, 2, 6}), {}, dense_inputs);
+    const torch::NoGradGuard no_grad;
+    kernel->weight.fill_(-0.3);
+    for (const bool above : {false, true}) {
+      const double threshold = above ? 0.3 + 1e-9 : 0.3 - 1e-9;
+      kernel->kernel_thresholds.fill_(threshold);
+      kernel->channel_thresholds.fill_(-1.0);
+      EXPECT_EQ(kernel->choice().kernel, above ? 0 : 2);
+      kernel->kernel_thresholds.fill_(-1.0);
+      kernel->channel_thresholds.fill_(threshold);
+      EXPECT_EQ(kernel->choice().expansion_ratio, above ? 0 : 2);
+    }
   }
 }
 
@@ -224,7 +234,8 @@ BranchGates slow_gates(const SuperKernel& kernel) {
   Tensor left = kernel->weight * rings[0];
   for (std::size_t r = 1; r < rings.size(); ++r) {
     const double num_elements =
-        rings[r].sum().item<double>() * static_cast<double>(kernel->weight.size(0));
+        rings[r].sum().item<double>() *
+        static_cast<double>(kernel->weight.size(0) * kernel->weight.size(1));
     kernels.push_back(kernels.back() *
                       gate(kernel->weight * rings[r], num_elements,
                            kernel->kernel_thresholds[static_cast<std::int64_t>(r) - 1]));
@@ -255,7 +266,7 @@ TEST_F(SuperKernelTest, GatesAndTheirGradientsAreThoseOfPlainAutograd) {
       GateOptions options;
       options.norm = norm;
       options.temperature = 0.5;
-      SuperKernel kernel = double_kernel(space, options);
+      SuperKernel kernel = double_kernel(space, options, space.can_vanish() ? 3 : 0);
       if (kernel->parameters().size() == 1) continue;  // nothing to gate
       for (std::uint64_t n = 0; n < 10; ++n) {
         randomize_thresholds(kernel, 0.0, norm == NormKind::kRms ? 0.5 : 8.0);

@@ -88,16 +88,19 @@ Tensor slow_block(SuperBlock& block, const Tensor& x, const std::vector<BranchGa
   for (std::size_t b = 0; b < gates.size(); ++b) {
     SuperKernel& branch = block->branches[b];
     const Tensor weight = branch->masked_weight(gates[b]);
-    parts.push_back(torch::conv2d(y.narrow(1, begin, weight.size(0)), weight, {},
-                                  block->space.stride, weight.size(2) / 2, 1, weight.size(0)));
+    const bool is_dense = block->space.op != BlockOp::kMixConv;
+    parts.push_back(torch::conv2d(is_dense ? x : y.narrow(1, begin, weight.size(0)), weight, {},
+                                  block->space.stride, weight.size(2) / 2, 1,
+                                  is_dense ? 1 : weight.size(0)));
     begin += weight.size(0);
     masks.push_back(branch->channel_mask(gates[b]));
     absent = gates[b].present.defined() ? absent * (1.0 - gates[b].present)
                                         : torch::zeros({}, torch::kDouble);
   }
   y = relu(block->depthwise_bn(torch::cat(parts, 1)));
-  y = y * torch::cat(masks).view({1, -1, 1, 1});
-  y = block->project_bn(block->project(y)) * (1.0 - absent);
+  if (block->project)
+    y = block->project_bn(block->project(y * torch::cat(masks).view({1, -1, 1, 1})));
+  y = y * (1.0 - absent);
   return x.sizes() == y.sizes() ? x + y : y;
 }
 
@@ -156,19 +159,21 @@ TEST_F(SupernetTest, GradientsOfSoftGatesAreThoseOfFiniteDifferences) {
 
 TEST_F(SupernetTest, ABlockWhoseBranchesHaveAllVanishedIsTheIdentity) {
   for (const bool training : {true, false}) {
-    Supernet supernet(small_spaces().front(), GateOptions());
-    randomize_batch_norms(*supernet);
-    supernet->train(training);
-    Random random(1);
-    randomize_thresholds(supernet, random, 0.0);
-    SuperBlock& block = supernet->blocks[1];
-    EXPECT_TRUE(block->outcome().empty());
-    std::vector<BranchGates> gates;
-    for (SuperKernel& branch : block->branches) gates.push_back(branch->gates());
-    const Tensor x = torch::randn({2, block->space.in_channels, 4, 4});
-    EXPECT_TRUE(block->forward(x, gates).equal(x));
-    // The first block of a stage cannot.
-    EXPECT_FALSE(supernet->blocks[0]->outcome().empty());
+    for (const BlockOp op : {BlockOp::kMixConv, BlockOp::kFused, BlockOp::kConv}) {
+      Supernet supernet(with_blocks(small_spaces().front(), op, op), GateOptions());
+      randomize_batch_norms(*supernet);
+      supernet->train(training);
+      Random random(1);
+      randomize_thresholds(supernet, random, 0.0);
+      SuperBlock& block = supernet->blocks[1];
+      EXPECT_TRUE(block->outcome().empty());
+      std::vector<BranchGates> gates;
+      for (SuperKernel& branch : block->branches) gates.push_back(branch->gates());
+      const Tensor x = torch::randn({2, block->space.in_channels, 4, 4});
+      EXPECT_TRUE(block->forward(x, gates).equal(x));
+      // The first block of a stage cannot.
+      EXPECT_FALSE(supernet->blocks[0]->outcome().empty());
+    }
   }
 }
 
