@@ -24,11 +24,10 @@ namespace tilewake {
 namespace {
 
 constexpr double kLeastShare = 0.9;   // of the limit of the search
-constexpr double kUsedShare = 0.95;   // of the whole limit, after scaling
 constexpr int kMaxDraws = 20'000;     // of one network
 constexpr std::uint64_t kTries = 10;  // of a network that can be scaled
 // Each purpose has a separate stream of random numbers.
-constexpr std::uint64_t kSearchDraws = 0x726d73;
+constexpr std::uint64_t kMixconvDraws = 0x726d73;
 constexpr std::uint64_t kComparisonDraws = 0x72616e64;
 
 /// A random network, and what it is scaled to.
@@ -37,8 +36,8 @@ struct ScaledNetwork {
   ConfirmedCandidate candidate;
 };
 
-std::optional<ScaledNetwork> draw(const RunContext& run, const Target& target,
-                                  std::uint64_t purpose, std::uint64_t index) {
+std::optional<ScaledNetwork> draw_scaled(const RunContext& run, const Target& target,
+                                         std::uint64_t purpose, std::uint64_t index) {
   const LatencyEstimate estimate = [&](const Network& n) { return run.estimate(n); };
   const double limit_ms = target.limit_ms * run.recipe.options.target_share;
   for (std::uint64_t i = 0; i < kTries; ++i) {
@@ -62,7 +61,7 @@ std::optional<ScaledNetwork> draw(const RunContext& run, const Target& target,
 }
 
 /// How many networks cost what supergraph and search of S3NAS cost.
-std::size_t num_networks(const RunContext& run) {
+std::size_t num_mixconv_networks(const RunContext& run) {
   constexpr double kSupernetCost = 2.0;  // of an image, against one of a network
   const Recipe& recipe = run.recipe;
   if (recipe.random_networks > 0) return static_cast<std::size_t>(recipe.random_networks);
@@ -79,12 +78,12 @@ std::size_t num_networks(const RunContext& run) {
          static_cast<std::size_t>(std::lround(affordable));
 }
 
-void search_randomly(const RunContext& run, const Target& target, StepRecord& record) {
+void search_mixconv(const RunContext& run, const Target& target, StepRecord& record) {
   std::vector<ScaledNetwork> drawn;
   std::vector<Architecture> networks;
-  const std::size_t num_wanted = num_networks(run);
+  const std::size_t num_wanted = num_mixconv_networks(run);
   for (std::uint64_t i = 0; i < num_wanted; ++i) {
-    std::optional<ScaledNetwork> network = draw(run, target, kSearchDraws, i);
+    std::optional<ScaledNetwork> network = draw_scaled(run, target, kMixconvDraws, i);
     if (!network) break;
     networks.push_back(network->candidate.scaled.architecture);
     drawn.push_back(std::move(*network));
@@ -118,13 +117,13 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
 
 StepRecord random_mixconv_step(const RunContext& run, const Target& target) {
   return do_once(target.directory, "search", step_settings(run, target, "random_mixconv"),
-                 [&](StepRecord& record) { search_randomly(run, target, record); });
+                 [&](StepRecord& record) { search_mixconv(run, target, record); });
 }
 
 StepRecord random_network_step(const RunContext& run, const Target& target, int index) {
   const std::string name = fmt::format("random-{}", index);
   const std::optional<ScaledNetwork> network =
-      draw(run, target, kComparisonDraws, static_cast<std::uint64_t>(index));
+      draw_scaled(run, target, kComparisonDraws, static_cast<std::uint64_t>(index));
   if (network)
     return train_for_comparison(run, target, network->candidate.scaled.architecture, name);
   StepRecord none;

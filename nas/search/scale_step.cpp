@@ -34,8 +34,6 @@ void confirm(const RunContext& run, const Target& target, ConfirmedCandidate& ca
   candidate.missed = std::move(simulated.missed);
 }
 
-constexpr double kUsedShare = 0.95;  // of the limit, that a candidate should use
-
 std::size_t num_blocks(const Architecture& architecture) {
   std::size_t count = 0;
   for (const ArchitectureStage& stage : architecture.stages) count += stage.blocks.size();

@@ -11,6 +11,9 @@
 
 namespace tilewake {
 
+/// Share of the limit that a scaled network should use.
+inline constexpr double kUsedShare = 0.95;
+
 /// A scaled network whose latency the simulator confirmed.
 struct ConfirmedCandidate {
   int number = 0;  // from 1, in the order of the grid; "same network as #2" refers to it

@@ -114,8 +114,8 @@ TEST(ScalesimCsv, BlankLinesCommentsAndSectionsArePassedOver) {
   const std::string first = "a, 8,8,3,3,3,8,1,";
   const std::string second = "b, 9,9,3,3,3,8,1,\n";
   const auto plain = read_csv(kHeader + first + "\n" + second);
-  for (const std::string& between : {"\n,,,,,,,,\n", " #dw\n", " # a, 1\n# comment\n",
-                                     "\nConv layers\n", "\nConv layers,,,,\n", "\n , \t ,\n"}) {
+  for (const std::string between : {"\n,,,,,,,,\n", " #dw\n", " # a, 1\n# comment\n",
+                                    "\nConv layers\n", "\nConv layers,,,,\n", "\n , \t ,\n"}) {
     const auto networks = read_csv("# my net\n" + kHeader + first + between + second);
     ASSERT_EQ(networks.size(), 2U) << between;
     for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(text_of(networks[i]), text_of(plain[i]));
