@@ -34,9 +34,12 @@ namespace {
 constexpr std::int64_t kMaxSeeds = 100;
 constexpr const char* kComparisonMark = "# A comparison of tilewake.";
 
+constexpr const char* kUsualMethods =
+    "s3nas,random_mixconv,hurricane,spos,random,mobilenet_v2,dense,flops";
+
 struct CompareOptions {
   NasOptions search;  // shared by all runs, except method, space, seed and directory
-  std::string methods = "s3nas,hurricane,spos,random,mobilenet_v2,dense,flops";
+  std::string methods = "usual";
   std::int64_t num_seeds = 3;
   std::string mixconv_space;
   std::string operator_space;
@@ -62,8 +65,10 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   NasOptions& search = values.search;
   options.required("target-ms", search.targets, "T[,T...]",
                    "latency limits in ms; each is searched separately");
-  options.optional("methods", values.methods, "NAME[:SPACE],...",
-                   "methods as in nas run --method; SPACE replaces --space and --operators");
+  options.optional(
+      "methods", values.methods, "NAME[:SPACE],...",
+      "methods as in nas run --method; SPACE replaces --space and --operators; usual: s3nas, "
+      "random_mixconv, hurricane, spos, random, mobilenet_v2, dense, flops");
   options.integer("seeds", values.num_seeds, 1, kMaxSeeds, "N", "seeds 1 to N");
   options.optional("space", values.mixconv_space, "FILE",
                    "space of MixConv blocks, also for the scaling of published networks; none: "
@@ -86,7 +91,8 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
 
 std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
   std::vector<MethodSpec> methods;
-  for (const std::string& word : words_of("--methods", options.methods)) {
+  for (const std::string& word :
+       words_of("--methods", options.methods == "usual" ? kUsualMethods : options.methods)) {
     MethodSpec method_spec;
     const std::size_t colon = word.find(':');
     method_spec.name = word.substr(0, colon);

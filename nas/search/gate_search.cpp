@@ -17,7 +17,7 @@ namespace {
 constexpr double kDescentBegin = 0.2;  // shares of the phase
 constexpr double kDescentEnd = 0.8;
 constexpr double kFillEnd = 0.95;      // after this, gates open even where the loss gains nothing
-constexpr double kFilledShare = 0.97;    // of the limit, that the result should use
+constexpr double kFilledShare = 0.97;  // of the limit, that the result should use
 constexpr std::int64_t kMemory = 16;   // probes in a mean
 constexpr std::int64_t kMinCount = 4;  // probes of a gate before it opens again
 // A move is expected to cost the loss per millisecond of all moves; this counts as so many

@@ -244,8 +244,8 @@ class InputTest(NasTest):
                 ("--hw", "nosuch", "unknown machine 'nosuch'; known: .*midap"),
                 ("--hw", "nosuch.yaml", "nosuch.yaml: cannot open"),
                 ("--hw", "hw.yaml", r"hw.yaml:\d+: core.num_cims: "),
-                ("--recipe", "nosuch", "unknown recipe 'nosuch'; known: gpu, paper, quick, "),
-                ("--recipe", "bad.yaml", r"bad.yaml:3: hue: unknown key; known here: evolution, name, "),
+                ("--recipe", "nosuch", "unknown recipe 'nosuch'; known: compare, gpu, paper, quick, "),
+                ("--recipe", "bad.yaml", r"bad.yaml:3: hue: unknown key; known here: evolution, guided, name, "),
                 ("--recipe", "negative.yaml", r"negative.yaml:2: supergraph.epochs: must be above"),
                 ("--space", "space.yaml", r"space.yaml:5: input.width: "),
                 ("--data", "nosuch", "nosuch: is neither a directory nor one of: fashion-mnist, "),
@@ -270,7 +270,7 @@ class InputTest(NasTest):
 
     def test_a_value_of_set_is_checked_like_the_recipe_and_the_message_names_it(self):
         for value, code, pattern in [
-                ("hue=1", 3, r"tiny_recipe.yaml:\d+: hue: unknown key; known here: evolution, name, "),
+                ("hue=1", 3, r"tiny_recipe.yaml:\d+: hue: unknown key; known here: evolution, guided, name, "),
                 ("train.hue=1", 3, r"tiny_recipe.yaml:\d+: train.hue: unknown key; known here: "),
                 ("train.epochs=abc", 3, "train.epochs: cannot read 'abc' as a finite number"),
                 ("train.epochs=-1", 3, "train.epochs: must be above 0 and at most"),

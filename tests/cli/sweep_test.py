@@ -241,7 +241,7 @@ class UsageTest(SweepTest):
     def test_help_names_every_option_and_its_default(self):
         text = self.expect_ok("simulate", "--sweep", "--help", env=WIDE)
         lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
-        self.assertEqual(len(lines), 14)
+        self.assertEqual(len(lines), 18)
         for line in lines:
             if "--help" not in line:
                 self.assertRegex(line, r"\((required|default: \w+)\)$")
