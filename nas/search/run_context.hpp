@@ -83,6 +83,7 @@ struct RunContext {
   // As given until the design step fills in the depths. Methods of operators and published networks
   // use its input, classes and limits only.
   SearchSpace space;
+  std::string given_space;  // text of `space` before it was sized to a limit; empty: it was not
   OperatorSpace operators;  // as given until the design step selects operators for the machine
   Recipe recipe;
   ImageData data;

@@ -69,6 +69,7 @@ DepthDesign size_for(RunContext& run, const LatencyEstimate& estimate, StepRecor
                     "supernet_ratio); these are nearest",
                     run.recipe.options.supernet_ratio));
   }
+  run.given_space = search_space_yaml(run.space);
   run.space = size.space;
   return size.depths;
 }
@@ -129,6 +130,12 @@ std::string supergraph_checkpoint(const std::string& directory) {
   return directory + "/supergraph.ckpt";
 }
 
+/// The fingerprint of the supergraph: a supernet that is sized to a limit depends on that.
+std::string supergraph_settings(const RunContext& run) {
+  if (run.given_space.empty()) return step_settings(run, {}, "supergraph");
+  return step_settings(run, {run.targets_ms.front(), ""}, "sized-supergraph");
+}
+
 /// Trains all networks of the space at once.
 void train_supergraph(const RunContext& run, const std::string& directory) {
   const Recipe& recipe = run.recipe;
@@ -142,7 +149,7 @@ void train_supergraph(const RunContext& run, const std::string& directory) {
   options.name = "supergraph";
   options.recipe = recipe.supergraph;
   options.checkpoint_path = supergraph_checkpoint(directory);
-  options.fingerprint = step_settings(run, {}, "supergraph");
+  options.fingerprint = supergraph_settings(run);
   train_phase(run, directory, learner, *train, options);
 }
 
@@ -203,8 +210,7 @@ SearchPoint read_out(const RunContext& run, const Target& target, const GateSear
 ///   @param supergraph  checkpoint of that phase
 StepRecord search_step(const RunContext& run, const Target& target, const LatencyTable& table,
                        const std::string& supergraph) {
-  const std::string fingerprint =
-      step_settings(run, target, "search", step_settings(run, target, "supergraph"));
+  const std::string fingerprint = step_settings(run, target, "search", supergraph_settings(run));
   return do_once(target.directory, "search", fingerprint, [&](StepRecord& record) {
     const Recipe& recipe = run.recipe;
     const double limit_ms = target.limit_ms * recipe.options.target_share;

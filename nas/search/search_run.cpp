@@ -216,12 +216,20 @@ SearchResult run_search(RunContext run, Step last) {
     search(run, targets_of(run), steps);
     return result;
   }
-  for (const Target& target : targets_of(run)) {
+  const std::vector<Target> targets = targets_of(run);
+  const auto run_towards = [&](const Target& target, Step end) {
     RunContext of_target = run;
     of_target.targets_ms = {target.limit_ms};
     make_directory_of(target.directory + "/space.yaml");
-    const MethodSteps steps = s3nas_steps(of_target, last, target.directory);
-    search(of_target, {target}, steps);
+    const MethodSteps steps = s3nas_steps(of_target, end, target.directory);
+    if (end == last) search(of_target, {target}, steps);
+  };
+  // A limit that cannot be met is known before anything is trained for another.
+  if (targets.size() > 1) {
+    for (const Target& target : targets) run_towards(target, Step::kDesign);
+  }
+  if (targets.size() == 1 || last > Step::kDesign) {
+    for (const Target& target : targets) run_towards(target, last);
   }
   return result;
 }

@@ -30,6 +30,11 @@ const std::vector<StepReads>& step_reads() {
         "search.options.norm", "search.options.temperature",
         "search.options.supergraph_threshold_rate", "search.options.gate_scaling",
         "search.options.mask_after_activation"}},
+      {"sized-supergraph",
+       {"--hw", "--space", "--data", "--seed", "--target-ms", "validation_share", "supergraph",
+        "search.options.target_share", "search.options.supernet_ratio", "search.options.norm",
+        "search.options.temperature", "search.options.supergraph_threshold_rate",
+        "search.options.gate_scaling", "search.options.mask_after_activation"}},
       {"search", {"--method", "--target-ms", "search"}},
       {"hurricane",
        {"--hw", "--space", "--data", "--seed", "validation_share", "--method", "--target-ms",
@@ -69,9 +74,10 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
   const bool of_operators = uses_operators(run.method);
   settings["--hw"] = run.machine;
   settings["--method"] = to_string(run.method);
-  settings["--space"] = fmt::format(
-      "{} {}", run.space.name,
-      hash_of(of_operators ? operator_space_yaml(run.operators) : search_space_yaml(run.space)));
+  settings["--space"] = fmt::format("{} {}", run.space.name,
+                                    hash_of(of_operators ? operator_space_yaml(run.operators)
+                                            : run.given_space.empty() ? search_space_yaml(run.space)
+                                                                      : run.given_space));
   settings["--data"] = fmt::format("{}, {} + {} images", run.data.name, run.data.train->size(),
                                    run.data.test->size());
   settings["--seed"] = fmt::format("{}", run.seed);

@@ -115,7 +115,7 @@ class MethodsTest(NasTest):
         # The exported model has the same layers as the network file.
         cycles = {json.loads(self.expect_ok("simulate", "-q", "--hw", "machine.yaml", "--net",
                                             f"run/{model}", "--format", "json"))["total_cycles"]
-                  for model in ("model.yaml", "model.onnx")}
+                  for model in ("architecture.yaml", "model.onnx")}
         self.assertEqual(len(cycles), 1)
 
     def test_a_dense_network_is_scaled_to_the_limit(self):

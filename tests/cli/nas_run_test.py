@@ -93,7 +93,7 @@ class ResultTest(NasTest):
         self.assertEqual([row["kind"] for row in scaled].count("chosen"), 1)
         for row in scaled:
             self.assertEqual(bool(row["accuracy"]), row["kind"] != "rejected", row)
-            self.assertEqual(row["text"].endswith(" %)"), bool(row["accuracy"]), row)
+            self.assertEqual("accuracy" in row["text"], bool(row["accuracy"]), row)
         self.assertRegex(log, r"test accuracy [\d.]+ % \(\+-[\d.]+ %\) of 500 images")
 
     def test_metrics_have_every_phase_and_tensorboard_has_them_too(self):
@@ -190,7 +190,9 @@ class MissTest(NasTest):
         self.assertIn("keeps to 0.0001 ms", self.miss("0.02,0.0001")[0])
 
     def test_a_limit_that_the_search_does_not_meet_exits_4_with_what_came_closest(self):
-        message, _ = self.miss("0.005", "--set", "search.epochs=0.25")
+        message, _ = self.miss(
+            "0.005", "--set", "search.epochs=0.25", "search.options.gates=thresholds",
+            "search.options.supernet_ratio=0")
         self.assertIn("no step of the search met 0.0050 ms, nor the 0.0035 ms that it aims at",
                       message)
 
@@ -374,7 +376,7 @@ class DirectoryTest(NasTest):
         before = self.snapshot(directory)
         self.write("other.yaml", MACHINE.replace("num_cims: 16", "num_cims: 8"))
         for pattern, *arguments in [
-                ("steps/search.json: .*--target-ms was 0.014, is now 0.0141", "--target-ms",
+                ("supergraph.ckpt: .*--target-ms was 0.014, is now 0.0141", "--target-ms",
                  "0.0141"),
                 ("supergraph.ckpt: .*--seed was 1, is now 2", "--seed", "2"),
                 ("supergraph.ckpt: .*supergraph.epochs was 2, is now 3", "--set",
@@ -444,7 +446,7 @@ class StepTest(NasTest):
         self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
         self.assert_same_run(self.dir / "run")
 
-    def test_several_targets_share_a_supergraph_and_make_a_front(self):
+    def test_several_targets_have_a_supergraph_each_and_make_a_front(self):
         self.with_model()
         text = self.expect_found(*self.arguments(
             "--target-ms", f"0.02,{TARGET_MS},0.02", "--out", "out", "--format", "json",
@@ -462,15 +464,11 @@ class StepTest(NasTest):
                 self.assertEqual(float(value), summary[key], key)
             self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
                            directory / "architecture.yaml")
-            for name in ("model.onnx", "weights.ckpt", "layers.csv", "steps.csv", "metrics.csv"):
+            for name in ("space.yaml", "supergraph.ckpt", "model.onnx", "weights.ckpt", "layers.csv", "steps.csv", "metrics.csv"):
                 self.assertTrue((directory / name).exists(), name)
         self.assertEqual(self.names_in("out"), [
-            "costs.csv", "events.out.tfevents.0000000000.tilewake", "front.csv", "manifest.txt", "metrics.csv",
-            "model.yaml", "run.yaml", "space.yaml", "steps", "supergraph.ckpt", f"target-{TARGET_MS}ms",
-            "target-0.02ms"])
-        phases = {row["phase"] for row in rows_of(self.dir / "out/metrics.csv",
-                                                  "# tilewake-metrics v2")}
-        self.assertEqual(phases, {"supergraph"})
+            "costs.csv", "front.csv", "manifest.txt", "model.yaml", "run.yaml", "steps",
+            f"target-{TARGET_MS}ms", "target-0.02ms"])
         before = {name: self.snapshot(self.dir / "out" / name)
                   for name in (f"target-{TARGET_MS}ms", "target-0.02ms")}
         self.expect_found(*self.arguments("--target-ms", f"0.025,{TARGET_MS},0.02", "--out", "out",
@@ -488,9 +486,9 @@ class StepTest(NasTest):
         if "random_validation_accuracy" in data:
             self.assertTrue(0.0 <= data["random_validation_accuracy"] <= 1.0)
             self.assertEqual(data["steps"][-1]["step"], "random-0")
-            self.assertLessEqual(data["steps"][-1]["estimated_ms"], data["predicted_ms"])
+            self.assertLessEqual(data["steps"][-1]["simulated_ms"], data["target_ms"])
         else:
-            self.assertIn("none: no random network between", log)
+            self.assertIn("none: no random network of the space", log)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kSteps[] = {"supergraph",  "search",      "hurricane",     "spos",
-                                  "random",      "guided",      "published",     "scale",
-                                  "fill",        "postprocess", "train",         "evaluate",
-                                  "correlation", "rank",        "random-network"};
+constexpr const char* kSteps[] = {
+    "supergraph",  "search", "hurricane",      "spos",           "random",          "guided",
+    "published",   "scale",  "fill",           "postprocess",    "train",           "evaluate",
+    "correlation", "rank",   "random-network", "random_mixconv", "sized-supergraph"};
 
 class StepSettings : public ::testing::Test {
  protected:
