@@ -18,6 +18,7 @@ constexpr double kDescentBegin = 0.2;  // shares of the phase
 constexpr double kDescentEnd = 0.8;
 constexpr double kFillEnd = 0.95;      // after this, gates open even where the loss gains nothing
 constexpr double kFilledShare = 0.97;  // of the limit, that the result should use
+constexpr double kLeastShare = 0.95;   // of the limit, that the search does not go below
 constexpr std::int64_t kMemory = 16;   // probes in a mean
 constexpr std::int64_t kMinCount = 4;  // probes of a gate before it opens again
 // A move is expected to cost the loss per millisecond of all moves; this counts as so many
@@ -170,21 +171,26 @@ void GateSearch::make(std::size_t index, double loss, std::int64_t step) {
 }
 
 /// The gate with the least loss per millisecond, where a millisecond below the limit counts
-/// nothing. False if none saves time.
+/// nothing. Gates that save so much that most of the limit would be unused only close if no other
+/// saves time. False if none does.
 bool GateSearch::close_one(double budget, std::int64_t step) {
   const double excess = latency_ms() - budget;
   if (excess <= 0.0) return false;
   const double beyond_limit = latency_ms() - limit_ms_;
   const double usual = loss_per_ms();
+  const double least_ms = kLeastShare * limit_ms_;
   double least = std::numeric_limits<double>::infinity();
   double loss = 0.0;
+  bool keeps_share = false;
   std::size_t best = moves_.size();
   for (std::size_t i = 0; i < moves_.size(); ++i) {
     const double ms = ms_change(moves_[i]);
     if (ms >= 0.0) continue;
     const double expected = expected_loss(i, ms, usual);
     const double rate = expected / std::min(-ms, beyond_limit);
-    if (rate >= least) continue;
+    const bool keeps = latency_ms() + ms >= least_ms;
+    if (keeps == keeps_share ? rate >= least : keeps_share) continue;
+    keeps_share = keeps;
     least = rate;
     loss = expected;
     best = i;
