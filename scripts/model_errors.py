@@ -4,7 +4,7 @@
 
 usage: scripts/model_errors.py [--operators | --dense] MACHINE...
 
-Calibrates each machine on networks of its own, then simulates and predicts what it runs of
+Calibrates each machine on generated networks, then simulates and predicts what it runs of
 networks/, and prints a line a machine. With --operators these are 120 random networks of the pool
 that searches over operators have, in the frames of nas/spaces/; with --dense only its dense blocks.
 $TILEWAKE_EXE names the program (default: build/release/tilewake).

@@ -62,8 +62,8 @@ std::vector<double> numbers_of(const std::string& option, const std::string& tex
     if (error != std::errc{} || last != word.data() + word.size() || !std::isfinite(value) ||
         value <= 0.0) {
       throw UsageError(fmt::format(
-          "option '{}' must be one or more positive numbers of ms separated by commas, not '{}'",
-          option, printable(text)));
+          "option '{}' must be one or more positive numbers separated by commas, not '{}'", option,
+          printable(text)));
     }
     numbers.push_back(value);
     begin = end + 1;

@@ -40,7 +40,7 @@ struct NasOptions {
   Method method = Method::kS3nas;  // of `method_name`
 };
 
-/// Parsers that several commands share: the words of "a,b,c", positive numbers of ms, and a check
+/// Parsers that several commands share: the words of "a,b,c", positive numbers, and a check
 /// for one of several words. All throw UsageError naming the option.
 std::vector<std::string> words_of(const std::string& option, const std::string& text);
 std::vector<double> numbers_of(const std::string& option, const std::string& text);

@@ -30,7 +30,7 @@ struct GateMove {
 ///
 /// Differences are used instead of derivatives, because a batch normalisation after a gate cancels
 /// the derivative by a common factor of its inputs, and because a block that is skipped changes
-/// more than a derivative tells. No LibTorch here.
+/// more than its derivative predicts. This file needs no LibTorch.
 class GateSearch {
  public:
   /// A change that was made.

@@ -246,7 +246,7 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
 MethodSteps operator_steps(RunContext& run) {
   if (run.targets_ms.size() > 1) {
     throw InputError(
-        "several limits share a supergraph only with method s3nas or flops; a space of operators "
+        "several limits in one run need a method of MixConv blocks; a space of operators "
         "is made, and searched in stages, for one limit");
   }
   const auto design = std::make_shared<SpaceDesign>();

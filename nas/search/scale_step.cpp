@@ -42,7 +42,7 @@ std::size_t num_blocks(const Architecture& architecture) {
 
 /// Which candidates are trained: those within the limit that use most of it. Where they are more
 /// than `max_ranked`, evenly many from the deepest to the widest. Size is no criterion: at equal
-/// latency, multiply-accumulates and parameters do not order networks by accuracy.
+/// latency, log MACs + log parameters is anti-correlated with accuracy (docs/validation.md).
 std::vector<std::size_t> to_train(const std::vector<ConfirmedCandidate>& candidates,
                                   double limit_ms, int max_ranked) {
   std::vector<std::size_t> within;

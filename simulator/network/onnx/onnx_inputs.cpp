@@ -133,7 +133,7 @@ class InputBinder {
     for (const OnnxInput* input : inputs_) {
       const bool is_first = input == inputs_.front();
       OnnxGraphInput one = bind_one(*input, is_first, bound.batch);
-      // The caller knows which sizes it gives; the file alone may mean something else.
+      // The caller states these sizes; without them the file may mean something else.
       const bool is_fixed = input->dims.size() == 3 && input->dims[0] == bound.batch;
       if (is_first && is_fixed && bound.batch > 1) {
         bound.warning = fmt::format("input {} is read as a batch of {}, not as an image",
