@@ -160,7 +160,7 @@ TEST_F(MetricsLogTest, AnIncompleteRowOfAKilledProcessIsRemoved) {
     EXPECT_EQ(csv(), kMetricsHead);
     EXPECT_EQ(events(), whole_events.substr(0, begin));
   }
-  for (const std::size_t cut : {0, 5, 30}) {
+  for (const std::size_t cut : {0U, 5U, 30U}) {
     write(dir_.file("metrics.csv"), whole_csv.substr(0, cut));
     write(event_path(), whole_events.substr(0, cut / 2));
     const MetricsLog log(dir_.path().string());

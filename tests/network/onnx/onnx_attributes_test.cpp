@@ -20,13 +20,13 @@ using Sizes = OnnxGraph::Sizes;
 
 constexpr std::int64_t kHuge = std::int64_t{1} << 40;
 
-struct Case {
+struct RefusedCase {
   std::string op;
   std::function<void(OnnxGraph&)> build;  // makes a node 'n' of this operator
 };
 
 /// Each names node and operator, in one line.
-void expect_refused_at_node(const std::vector<Case>& cases) {
+void expect_refused_at_node(const std::vector<RefusedCase>& cases) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     OnnxGraph graph;
     cases[i].build(graph);
@@ -106,7 +106,7 @@ TEST(OnnxAttributes, TextsThatNoOperatorKnowsAreRefused) {
 }
 
 TEST(OnnxAttributes, SizesWithoutElementsOrBeyondAnyMapAreRefused) {
-  std::vector<Case> cases;
+  std::vector<RefusedCase> cases;
   for (const std::int64_t size : {std::int64_t{0}, std::int64_t{-3}, kHuge}) {
     cases.push_back({"TopK", [size](OnnxGraph& g) {
                        g.add("TopK", {"x", g.integers("k", {size})}, "n").add_output("where");

@@ -6,6 +6,8 @@
 namespace tilewake {
 namespace {
 
+using Sizes = OnnxGraph::Sizes;
+
 TEST(OnnxLayers, AConvolutionHasItsWindowItsGroupsAndItsBias) {
   OnnxGraph graph({1, 4, 16, 20});
   auto& conv = graph.conv("x", "c", {8, 2, 3, 5});
@@ -46,7 +48,6 @@ TEST(OnnxLayers, AutoPadPutsTheOddZeroWhereItsNameSays) {
     const Layer layer = graph.read().network.layers[0];
     return std::vector<std::int64_t>{layer.padding.top, layer.padding.bottom, layer.ofm.height};
   };
-  using Sizes = std::vector<std::int64_t>;
   EXPECT_EQ(padding_of("SAME_UPPER", 16, 1), (Sizes{1, 1, 16}));
   EXPECT_EQ(padding_of("SAME_UPPER", 16, 2), (Sizes{0, 1, 8}));  // as TensorFlow pads
   EXPECT_EQ(padding_of("SAME_LOWER", 16, 2), (Sizes{1, 0, 8}));

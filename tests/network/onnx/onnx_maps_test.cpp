@@ -15,15 +15,15 @@ namespace {
 using ::testing::HasSubstr;
 using Sizes = OnnxGraph::Sizes;
 
-struct Case {
+struct MapCase {
   std::function<void(OnnxGraph&)> build;
   std::string expected;
 };
 
 /// Nodes that read `x`, a map of 6 x 8 x 10, and the layers that they are.
-void expect_layers(const std::vector<Case>& cases, const Sizes& input = {1, 6, 8, 10},
+void expect_layers(const std::vector<MapCase>& cases, const Sizes& input = {1, 6, 8, 10},
                    const std::string& shape = "6, 8, 10") {
-  for (const Case& one : cases) {
+  for (const MapCase& one : cases) {
     OnnxGraph graph(input, 18);
     one.build(graph);
     EXPECT_EQ(graph.layers(), entries(one.expected, shape));
