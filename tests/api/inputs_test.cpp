@@ -52,7 +52,7 @@ TEST(InputsTest, UnknownNamesAndKeysAreInputErrors) {
   EXPECT_THROW(read_machine("no_such_machine"), InputError);
   EXPECT_THROW(read_machine("midap", {{"dram.no_such_key", "1"}}), InputError);
   EXPECT_THROW(read_workload("no_such_network"), InputError);
-  EXPECT_THROW(read_workload("resnet18", {1, 3, 224, 224}), InputError);
+  EXPECT_THROW(read_workload("resnet18", {{1, 3, 224, 224}}), InputError);
   EXPECT_THROW(read_workload_text("not a model", "x.onnx"), InputError);
 }
 
