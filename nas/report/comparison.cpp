@@ -9,7 +9,6 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/math/distributions/students_t.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -22,14 +21,7 @@ namespace {
 
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr double kConfidence = 0.95;  // two-sided, for a significant difference
-constexpr double kUsedShare = 0.95;   // minimum share of the limit for equal latency
-
-/// Number of standard errors by which the mean of `n` values must differ from 0, by Student's t.
-double clear_errors(int n) {
-  const boost::math::students_t distribution(n - 1);
-  return boost::math::quantile(distribution, 0.5 + 0.5 * kConfidence);
-}
+constexpr double kUsedShare = 0.95;  // minimum share of the limit for equal latency
 
 template <typename T>
 void add_once(std::vector<T>& values, const T& value) {
@@ -156,16 +148,26 @@ std::string points_text(const SampleStatistics& difference) {
              : mean;
 }
 
+/// "95 %: -0.06 to +1.06, 0.5 points need 8 seeds", in percent; empty for one seed.
+std::string certainty_text(const SampleStatistics& difference, double shown_points) {
+  const std::optional<double> half = confidence_half(difference);
+  if (!half) return "";
+  const int seeds = required_values(difference, 0.01 * shown_points).value();
+  return fmt::format("; 95 %: {:+.2f} to {:+.2f}; {:g} points need {}{} seeds",
+                     100.0 * (difference.mean - *half), 100.0 * (difference.mean + *half),
+                     shown_points, seeds == kMaxRequired ? "at least " : "", seeds);
+}
+
 std::string verdict_of(const SampleStatistics& difference, const std::string& a,
                        const std::string& b) {
   if (!difference.standard_error) return "no standard error";
-  const bool is_clear =
-      std::abs(difference.mean) > clear_errors(difference.n) * *difference.standard_error;
-  if (!is_clear) return "no clear difference";
+  if (std::abs(difference.mean) <= confidence_half(difference).value())
+    return "no clear difference";
   return (difference.mean > 0.0 ? b : a) + " is less accurate";
 }
 
-std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms) {
+std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms,
+                             double shown_points) {
   const std::vector<std::string> methods = methods_of(runs);
   std::string text;
   for (std::size_t a = 0; a < methods.size(); ++a) {
@@ -173,10 +175,11 @@ std::string differences_text(const std::vector<ComparedRun>& runs, double target
       const auto test = difference_of(runs, methods[a], methods[b], target_ms, test_of);
       if (!test) continue;
       const auto validation = difference_of(runs, methods[a], methods[b], target_ms, validation_of);
-      text += fmt::format("  {} - {}: {} points over {}: {} (validation {})\n", methods[a],
+      text += fmt::format("  {} - {}: {} points over {}: {} (validation {}{})\n", methods[a],
                           methods[b], points_text(*test),
                           test->n == 1 ? "one seed" : fmt::format("{} seeds", test->n),
-                          verdict_of(*test, methods[a], methods[b]), points_text(*validation));
+                          verdict_of(*test, methods[a], methods[b]), points_text(*validation),
+                          certainty_text(*test, shown_points));
     }
   }
   return text;
@@ -185,6 +188,8 @@ std::string differences_text(const std::vector<ComparedRun>& runs, double target
 OrderedJson difference_json(const SampleStatistics& difference) {
   OrderedJson json{{"mean", difference.mean}};
   if (difference.standard_error) json["standard_error"] = *difference.standard_error;
+  if (const std::optional<double> half = confidence_half(difference))
+    json["confidence_interval"] = {difference.mean - *half, difference.mean + *half};
   return json;
 }
 
@@ -245,7 +250,8 @@ std::optional<double> latency_at(std::vector<std::pair<double, double>> points, 
   return {};
 }
 
-std::string comparison_table(const std::vector<ComparedRun>& runs, std::size_t max_columns) {
+std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_points,
+                             std::size_t max_columns) {
   std::string text;
   for (const double target_ms : targets_of(runs)) {
     text += fmt::format("limit {} ms\n", target_ms);
@@ -266,7 +272,7 @@ std::string comparison_table(const std::vector<ComparedRun>& runs, std::size_t m
     for (const std::string& method : methods_of(runs))
       random += random_text(runs, method, target_ms);
     text += random + tau_text(runs, target_ms) + missed_text(runs, target_ms);
-    const std::string differences = differences_text(runs, target_ms);
+    const std::string differences = differences_text(runs, target_ms, shown_points);
     if (!differences.empty()) {
       text +=
           "differences of test accuracy, paired by seed; clear at 95 % by Student's t, without "
@@ -303,7 +309,7 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
   return text;
 }
 
-std::string comparison_json(const std::vector<ComparedRun>& runs) {
+std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_points) {
   OrderedJson json;
   json["runs"] = OrderedJson::array();
   for (const ComparedRun& run : runs) {
@@ -345,6 +351,8 @@ std::string comparison_json(const std::vector<ComparedRun>& runs) {
                           {"test", difference_json(*test)},
                           {"validation", difference_json(*validation)},
                           {"verdict", verdict_of(*test, methods[a], methods[b])}};
+        if (const auto seeds = required_values(*test, 0.01 * shown_points))
+          entry["required_seeds"] = {{"points", shown_points}, {"seeds", *seeds}};
         json["differences"].push_back(std::move(entry));
       }
     }

@@ -36,13 +36,16 @@ struct ComparedRun {
 /// that are significant at 95 % by Student's t, without correction for multiple tests (validation
 /// images were used to choose networks, in some methods more than in others). For several limits,
 /// the latency at which a method reaches the accuracies of the first one.
+///   @param shown_points  a difference, in points of accuracy: the seeds that would show it are
+///   told
 ///   @param max_columns  of a line; 0: any number
-std::string comparison_table(const std::vector<ComparedRun>& runs, std::size_t max_columns = 0);
+std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_points = 0.5,
+                             std::size_t max_columns = 0);
 
 /// `# tilewake-comparison v1`, a line of names, one line per run.
 std::string comparison_csv(const std::vector<ComparedRun>& runs);
 
-std::string comparison_json(const std::vector<ComparedRun>& runs);
+std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_points = 0.5);
 
 /// The latency at which the piecewise linear curve through `points` (latency in ms, accuracy) first
 /// reaches `accuracy`; none if it does not, or if the first point is above it.

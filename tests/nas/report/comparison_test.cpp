@@ -70,13 +70,18 @@ TEST(ComparisonTest, TableHasMeanStandardErrorAndDeviationOverSeeds) {
 TEST(ComparisonTest, DifferencesArePairedBySeed) {
   EXPECT_THAT(comparison_table(three_seeds()),
               HasSubstr("  a - b: +2.00 +-0.58 points over 3 seeds: no clear difference "
-                        "(validation +2.00 +-0.58)\n"))
-      << "3.5 standard errors, of 4.3";
+                        "(validation +2.00 +-0.58; 95 %: -0.48 to +4.48; 0.5 points need 34 "
+                        "seeds)\n"))
+      << "3.5 standard errors, of 4.3; a deviation of 1 point: an effect of 0.5";
+  EXPECT_THAT(comparison_table(three_seeds(), /*shown_points=*/1.0),
+              HasSubstr("; 1 points need 10 seeds)"));
+  EXPECT_THAT(comparison_table(three_seeds(), /*shown_points=*/0.01),
+              HasSubstr("; 0.01 points need at least 1000 seeds)"));
   std::vector<ComparedRun> runs = three_seeds();
   runs[4].test_accuracy = 0.98;  // differences 0.02, -0.07 and 0.03
   EXPECT_THAT(comparison_table(runs),
               HasSubstr("  a - b: -0.67 +-3.18 points over 3 seeds: no clear difference "
-                        "(validation +2.00 +-0.58)\n"));
+                        "(validation +2.00 +-0.58; 95 %: "));
   for (ComparedRun& run : runs) run.test_accuracy = run.method == "a" ? 0.5 : 0.6;
   EXPECT_THAT(
       comparison_table(runs),
@@ -228,9 +233,15 @@ TEST(ComparisonTest, JsonHasRunsAndDifferences) {
   EXPECT_EQ(difference["methods"], (Json{"a", "b"}));
   EXPECT_EQ(difference["seeds"], 2);
   EXPECT_EQ(difference["verdict"], "no clear difference");
+  // 0.5 points are the deviation of 1 and 3 points times 0.354: 65 by tables of the power of t.
+  EXPECT_EQ(difference["required_seeds"]["points"], 0.5);
+  EXPECT_EQ(difference["required_seeds"]["seeds"], 65);
   for (const char* images : {"test", "validation"}) {
     EXPECT_NEAR(difference[images]["mean"].get<double>(), 0.02, 1e-12);
     EXPECT_NEAR(difference[images]["standard_error"].get<double>(), 0.01, 1e-12);
+    // 12.706 standard errors for two values
+    EXPECT_NEAR(difference[images]["confidence_interval"][0].get<double>(), -0.10706, 1e-5);
+    EXPECT_NEAR(difference[images]["confidence_interval"][1].get<double>(), 0.14706, 1e-5);
   }
 }
 

@@ -67,5 +67,26 @@ TEST(PairedDifferenceTest, WithoutCommonSeedsThereIsNoneAndWithOneNoSpread) {
   EXPECT_FALSE(one.standard_error);
 }
 
+// Tables of the paired t-test at 5 %, two-sided, and a power of 80 %: 34 pairs for a mean of half a
+// deviation, 15 for 0.8, 10 for 1.0.
+TEST(RequiredValuesTest, AreThoseOfTablesOfPower) {
+  const SampleStatistics unit = sample_statistics(std::vector<double>{-1.0, 0.0, 1.0});
+  ASSERT_DOUBLE_EQ(unit.standard_deviation.value(), 1.0);
+  EXPECT_EQ(required_values(unit, 0.5), 34);
+  EXPECT_EQ(required_values(unit, 0.8), 15);
+  EXPECT_EQ(required_values(unit, 1.0), 10);
+  EXPECT_EQ(required_values(unit, -1.0), 10) << "whichever is better";
+  EXPECT_EQ(required_values(unit, 0.01), kMaxRequired);
+  EXPECT_FALSE(required_values(sample_statistics(std::vector<double>{1.0}), 0.5));
+  EXPECT_EQ(required_values(sample_statistics(std::vector<double>{1.0, 1.0}), 0.5), 2);
+}
+
+TEST(RequiredValuesTest, TheConfidenceIntervalIsThatOfStudent) {
+  // 4.302653 standard errors for 2 degrees of freedom.
+  const SampleStatistics three = sample_statistics(std::vector<double>{1.0, 2.0, 3.0});
+  EXPECT_NEAR(confidence_half(three).value(), 4.302653 / std::sqrt(3.0), 1e-6);
+  EXPECT_FALSE(confidence_half(sample_statistics(std::vector<double>{1.0})));
+}
+
 }  // namespace
 }  // namespace tilewake
