@@ -23,9 +23,9 @@
 namespace tilewake {
 namespace {
 
-constexpr double kLeastShare = 0.9;   // of the limit of the search
-constexpr int kMaxDraws = 20'000;     // of one network
-constexpr std::uint64_t kTries = 10;  // of a network that can be scaled
+constexpr double kLeastDrawnShare = 0.9;  // of the limit of the search
+constexpr int kMaxDraws = 20'000;         // of one network
+constexpr std::uint64_t kTries = 10;      // of a network that can be scaled
 // Each purpose has a separate stream of random numbers.
 constexpr std::uint64_t kMixconvDraws = 0x726d73;
 constexpr std::uint64_t kComparisonDraws = 0x72616e64;
@@ -39,11 +39,11 @@ struct ScaledNetwork {
 std::optional<ScaledNetwork> draw_scaled(const RunContext& run, const Target& target,
                                          std::uint64_t purpose, std::uint64_t index) {
   const LatencyEstimate estimate = [&](const Network& n) { return run.estimate(n); };
-  const double limit_ms = target.limit_ms * run.recipe.options.target_share;
+  const double limit_ms = search_limit_ms(run, target);
   for (std::uint64_t i = 0; i < kTries; ++i) {
     const std::uint64_t seed = random_bits(run.seed, purpose, index, i);
     std::optional<Architecture> network = random_architecture_within(
-        run.space, kLeastShare * limit_ms, limit_ms, estimate, seed, kMaxDraws);
+        run.space, kLeastDrawnShare * limit_ms, limit_ms, estimate, seed, kMaxDraws);
     if (!network) return {};
     std::vector<ConfirmedCandidate> candidates = scale_and_confirm(run, target, *network);
     candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
@@ -92,8 +92,7 @@ void search_mixconv(const RunContext& run, const Target& target, StepRecord& rec
     throw TargetMissed(
         fmt::format("no random network of the space {} that takes {:.0f} to 100 % of {} can be "
                     "scaled to {}",
-                    run.space.name, 100.0 * kLeastShare,
-                    as_ms(target.limit_ms * run.recipe.options.target_share),
+                    run.space.name, 100.0 * kLeastDrawnShare, as_ms(search_limit_ms(run, target)),
                     as_ms(target.limit_ms)),
         target.limit_ms, 0.0, {});
   }

@@ -53,6 +53,11 @@ SimulatedLatency simulate_within(const RunContext& run, const Target& target,
   return simulated;
 }
 
+double search_limit_ms(const RunContext& run, const Target& target) {
+  const double share = run.search_share > 0.0 ? run.search_share : run.recipe.options.target_share;
+  return share * target.limit_ms;
+}
+
 std::string as_ms(double milliseconds) {
   return milliseconds < 1e-3 ? fmt::format("{:.3g} ms", milliseconds)
                              : fmt::format("{:.4f} ms", milliseconds);

@@ -13,6 +13,7 @@
 
 #include "latency_model/latency_table.hpp"
 #include "nas/data/image_source.hpp"
+#include "nas/export/preprocessing.hpp"
 #include "nas/recipe/recipe.hpp"
 #include "nas/space/operator_space.hpp"
 #include "nas/space/search_space.hpp"
@@ -83,13 +84,15 @@ struct RunContext {
   // As given until the design step fills in the depths. Methods of operators and published networks
   // use its input, classes and limits only.
   SearchSpace space;
-  std::string given_space;  // text of `space` before it was sized to a limit; empty: it was not
-  OperatorSpace operators;  // as given until the design step selects operators for the machine
+  std::string given_space;    // text of `space` before it was sized to a limit; empty: it was not
+  double search_share = 0.0;  // that sizing chose in place of the recipe's target_share; 0: none
+  OperatorSpace operators;    // as given until the design step selects operators for the machine
   Recipe recipe;
   ImageData data;
   std::vector<double> targets_ms;  // at least one, ascending
   std::uint64_t seed = 1;
-  int num_random = 0;      // random networks that are trained for comparison
+  int num_random = 0;  // random networks that are trained for comparison
+  ImageLayout deploy_layout = ImageLayout::kNhwc;  // of the images in "deploy/"
   int num_correlated = 0;  // networks whose inherited accuracy is compared with short training
 
   // These change results by rounding only.
@@ -125,6 +128,9 @@ struct Target {
 /// The targets of a run. The results of a single one are in the directory of the run, those of
 /// several in "target-0.1ms" each.
 std::vector<Target> targets_of(const RunContext& run);
+
+/// The limit of the search itself: a share of the target, of which scaling uses the rest.
+double search_limit_ms(const RunContext& run, const Target& target);
 
 /// No network of the space, or none that the search met, keeps to the limit.
 class TargetMissed : public Error {

@@ -69,6 +69,16 @@ DepthDesign size_for(RunContext& run, const LatencyEstimate& estimate, StepRecor
                     "supernet_ratio); these are nearest",
                     run.recipe.options.supernet_ratio));
   }
+  // A search that closes most of its supernet is left with networks that it was not trained for.
+  const double wanted_ms = size.full_ms / run.recipe.options.supernet_ratio;
+  if (!size.is_within && wanted_ms > limit_ms) {
+    run.search_share = std::min(1.0, wanted_ms / run.targets_ms.front());
+    record.log.push_back(fmt::format(
+        "the search's limit is {} instead, {:.0f} % of {}, so that the supernet takes {:.2f} x as "
+        "long; scaling has the rest",
+        as_ms(run.search_share * run.targets_ms.front()), 100.0 * run.search_share,
+        as_ms(run.targets_ms.front()), size.full_ms / (run.search_share * run.targets_ms.front())));
+  }
   run.given_space = search_space_yaml(run.space);
   run.space = size.space;
   return size.depths;
@@ -213,7 +223,7 @@ StepRecord search_step(const RunContext& run, const Target& target, const Latenc
   const std::string fingerprint = step_settings(run, target, "search", supergraph_settings(run));
   return do_once(target.directory, "search", fingerprint, [&](StepRecord& record) {
     const Recipe& recipe = run.recipe;
-    const double limit_ms = target.limit_ms * recipe.options.target_share;
+    const double limit_ms = search_limit_ms(run, target);
     torch::manual_seed(random_bits(run.seed, fnv1a64("weights of search")));
     Supernet supernet(run.space, gate_options(recipe.options));
     load_phase_module(supergraph, *supernet);

@@ -52,7 +52,8 @@ class WidthSearch {
       before = wider;
       SupernetSize size = size_of(wider, factor);
       const bool exceeds = size.full_ms > (1.0 + kSupernetRatioTolerance) * ratio_ * limit_ms_;
-      if (!best || distance(size) < distance(*best)) best = std::move(size);
+      // Of equal latencies the widest: narrow maps leave lanes of the machine idle.
+      if (!best || distance(size) <= distance(*best)) best = std::move(size);
       if (exceeds) break;  // wider ones exceed it more
     }
     return *best;
@@ -62,7 +63,6 @@ class WidthSearch {
     return std::abs(std::log(size.full_ms / (ratio_ * limit_ms_)));
   }
 
- private:
   SupernetSize size_of(const SearchSpace& space, double factor) const {
     SupernetSize size;
     size.depths = design_depths(space, estimate_);
@@ -74,6 +74,7 @@ class WidthSearch {
     return size;
   }
 
+ private:
   const LatencyEstimate& estimate_;
   double limit_ms_;
   double ratio_;
@@ -84,6 +85,7 @@ class WidthSearch {
 SupernetSize size_supernet(const SearchSpace& space, const LatencyEstimate& estimate,
                            double limit_ms, double ratio) {
   const WidthSearch widths(estimate, limit_ms, ratio);
+  if (SupernetSize given = widths.size_of(space, 1.0); given.is_within) return given;
   SupernetSize best = widths.nearest(space, space.num_blocks);
   const auto num_stages = static_cast<int>(space.stages.size());
   const int least = 2 * num_stages;

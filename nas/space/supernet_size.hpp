@@ -29,8 +29,8 @@ struct SupernetSize {
 ///   @param limit_ms  of the search, above 0
 ///   @param ratio     at least 1
 ///
-/// If nothing is within the tolerance, the result is the nearest supernet, and is_within is false.
-/// Throws InputError like design_depths().
+/// A supernet that is within the tolerance as given stays as it is. If nothing is, the result is
+/// the nearest supernet, and is_within is false. Throws InputError like design_depths().
 SupernetSize size_supernet(const SearchSpace& space, const LatencyEstimate& estimate,
                            double limit_ms, double ratio);
 

@@ -2,6 +2,7 @@
 #include "nas/space/supernet_size.hpp"
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,10 +33,18 @@ TEST(SupernetSize, TheFullSupernetTakesTheRatioTimesTheLimit) {
     for (const double share : {0.25, 0.5, 1.0}) {
       const double limit_ms = share * given_ms;
       const SupernetSize size = size_supernet(space, midap(), limit_ms, kRatio);
-      EXPECT_TRUE(size.is_within) << name << " " << share;
+      SCOPED_TRACE(std::string(name) + " " + std::to_string(share));
       EXPECT_DOUBLE_EQ(size.full_ms, full_ms(size.space));
-      EXPECT_NEAR(size.full_ms / limit_ms, kRatio, kSupernetRatioTolerance * kRatio);
       EXPECT_TRUE(size.space.has_depths());
+      if (share < 0.5) {  // the smallest supernet may be too large
+        EXPECT_GE(size.full_ms / limit_ms, kRatio * (1.0 - kSupernetRatioTolerance));
+        EXPECT_TRUE(size.is_within || (size.width < 0.6 && blocks_of(size.space).size() ==
+                                                               2 * size.space.stages.size()))
+            << size.width;
+        continue;
+      }
+      EXPECT_TRUE(size.is_within);
+      EXPECT_NEAR(size.full_ms / limit_ms, kRatio, kSupernetRatioTolerance * kRatio);
     }
   }
 }
