@@ -29,7 +29,7 @@ std::string changed_model(const Network& network, Change change) {
 }
 
 TEST(OnnxCheck, EveryOpPassesWithOurShapes) {
-  const Network network = every_op();
+  const Network network = every_exported_op();
   EXPECT_EQ(check_error(onnx_model(network, random_weights(network, 1)), network), "no error");
 }
 
@@ -42,7 +42,7 @@ TEST(OnnxCheck, RandomNetworksPassWithOurShapes) {
 }
 
 TEST(OnnxCheck, OtherBytesThanModelsAreRefused) {
-  const Network network = every_op();
+  const Network network = every_exported_op();
   EXPECT_EQ(check_error("\xff\xff no model", network), "ONNX: not an ONNX model");
   EXPECT_THAT(check_error("", network), StartsWith("ONNX: libonnx "));
   const std::string model = onnx_model(network, random_weights(network, 1));
@@ -69,7 +69,7 @@ TEST(OnnxCheck, TheLayerWhoseShapeDiffersIsNamed) {
 }
 
 TEST(OnnxCheck, AModelThatLibonnxRefusesIsRefused) {
-  const Network network = every_op();
+  const Network network = every_exported_op();
   EXPECT_THAT(check_error(changed_model(network,
                                         [](onnx::GraphProto& graph) {
                                           graph.mutable_node(0)->set_op_type("Convolve");

@@ -37,12 +37,14 @@ class OnnxInterpreter {
     }
   }
 
-  Tensor run(const Tensor& image) {
-    values_["image"] = image;
+  Tensor run(const Tensor& image) { return run("image", image, "logits"); }
+
+  Tensor run(const std::string& input, const Tensor& image, const std::string& output) {
+    values_[input] = image;
     for (const onnx::NodeProto& node : model_.graph().node()) {
       values_[node.output(0)] = result_of(node);
     }
-    return values_.at("logits");
+    return values_.at(output);
   }
 
  private:
@@ -87,6 +89,10 @@ class OnnxInterpreter {
     if (type == "GlobalAveragePool") return global_average_pool(node);
     if (type == "Add") return broadcast(node, [](double a, double b) { return a + b; });
     if (type == "Mul") return broadcast(node, [](double a, double b) { return a * b; });
+    if (type == "Sub") return broadcast(node, [](double a, double b) { return a - b; });
+    if (type == "Div") return broadcast(node, [](double a, double b) { return a / b; });
+    if (type == "Cast") return input(node, 0);  // between types that hold these values
+    if (type == "Softmax" || type == "ArgMax") return of_rows(node);
     if (type == "Concat") return concat(node);
     if (type == "Flatten") return flatten(node);
     if (type == "Reshape") return reshape(node);
@@ -247,7 +253,8 @@ class OnnxInterpreter {
   template <typename F>
   Tensor broadcast(const onnx::NodeProto& node, F f) const {
     const Tensor& a = input(node, 0);
-    const Tensor& b = input(node, 1);
+    Tensor b = input(node, 1);
+    if (b.dims.empty()) b.dims.assign(a.dims.size(), 1);
     if (a.dims == b.dims) {  // of any number of dimensions
       Tensor result = a;
       for (std::size_t i = 0; i < a.values.size(); ++i) {
@@ -265,6 +272,28 @@ class OnnxInterpreter {
     return tensor_of(dims, [&](std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
       return f(operand(a, {n, c, h, w}), operand(b, {n, c, h, w}));
     });
+  }
+
+  /// Softmax or ArgMax of each row of a matrix.
+  Tensor of_rows(const onnx::NodeProto& node) const {
+    const Tensor& x = input(node, 0);
+    if (x.dims.size() != 2 || int_of(node, "axis", -1) != 1)
+      throw std::runtime_error("not over the rows of a matrix");
+    const bool is_softmax = node.op_type() == "Softmax";
+    if (!is_softmax && int_of(node, "keepdims", 1) != 0) throw std::runtime_error("keeps dims");
+    Tensor result{is_softmax ? x.dims : std::vector<std::int64_t>{x.dims[0]}, {}};
+    for (auto row = x.values.begin(); row != x.values.end(); row += x.dims[1]) {
+      const auto best = std::max_element(row, row + x.dims[1]);
+      if (!is_softmax) {
+        result.values.push_back(static_cast<double>(best - row));
+        continue;
+      }
+      double sum = 0.0;
+      for (auto value = row; value != row + x.dims[1]; ++value) sum += std::exp(*value - *best);
+      for (auto value = row; value != row + x.dims[1]; ++value)
+        result.values.push_back(std::exp(*value - *best) / sum);
+    }
+    return result;
   }
 
   Tensor concat(const onnx::NodeProto& node) const {

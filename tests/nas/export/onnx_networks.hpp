@@ -23,7 +23,7 @@ inline Network network_of(const std::string& layers) {
 }
 
 /// Every op and every activation, a dense layer in the middle among them.
-inline Network every_op() {
+inline Network every_exported_op() {
   return network_of(R"(
   - {name: stem, op: conv2d, out_channels: 8, kernel: [3, 5], stride: 2, groups: 2, activation: relu6}
   - {name: dw, op: depthwise_conv2d, kernel: 3, dilation: 2, activation: hswish, bias: false}

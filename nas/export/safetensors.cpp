@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/export/safetensors.hpp"
+
+#include <bit>
+#include <cassert>
+#include <cstddef>
+
+#include <nlohmann/json.hpp>
+
+namespace tilewake {
+namespace {
+
+void append_little_endian(std::string& bytes, std::uint64_t value, int count) {
+  for (int i = 0; i < count; ++i) bytes += static_cast<char>((value >> (8 * i)) & 0xff);
+}
+
+}  // namespace
+
+std::string safetensors(const std::vector<NamedTensor>& tensors,
+                        const std::vector<std::pair<std::string, std::string>>& metadata) {
+  nlohmann::ordered_json header;
+  for (const auto& [key, value] : metadata) header["__metadata__"][key] = value;
+  std::size_t offset = 0;
+  for (const NamedTensor& tensor : tensors) {
+    const std::size_t end = offset + tensor.values.size() * sizeof(float);
+    assert(!header.contains(tensor.name));
+    header[tensor.name] = {
+        {"dtype", "F32"}, {"shape", tensor.dims}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that values are aligned
+  std::string bytes;
+  bytes.reserve(8 + text.size() + offset);
+  append_little_endian(bytes, text.size(), 8);
+  bytes += text;
+  for (const NamedTensor& tensor : tensors)
+    for (const float value : tensor.values)
+      append_little_endian(bytes, std::bit_cast<std::uint32_t>(value), 4);
+  return bytes;
+}
+
+}  // namespace tilewake

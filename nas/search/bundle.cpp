@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nas/search/bundle.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "nas/export/deployed_onnx.hpp"
+#include "nas/export/preprocessing.hpp"
+#include "nas/export/safetensors.hpp"
+#include "nas/export/torchscript.hpp"
+#include "nas/network/torchscript_archive.hpp"
+#include "simulator/common/atomic_file.hpp"
+#include "simulator/common/one_line.hpp"
+#include "simulator/common/version.hpp"
+
+namespace tilewake {
+namespace {
+
+Preprocessing preprocessing_of(const RunContext& run, const Architecture& architecture) {
+  Preprocessing p;
+  p.channels = static_cast<int>(architecture.input.channels);
+  p.height = static_cast<int>(architecture.input.height);
+  p.width = static_cast<int>(architecture.input.width);
+  p.mean = run.data.mean;
+  p.stddev = run.data.stddev;
+  p.crops_centre = run.data.train->varies_in_size();
+  for (const std::string& label : run.data.classes) p.labels.push_back(one_line(label));
+  return p;
+}
+
+ModelMetadata metadata_of(const RunContext& run, const Target& target, const StepRecord& record) {
+  return {
+      {"tilewake_version", std::string(kVersion)},
+      {"data", run.data.name},
+      {"machine", run.machine},
+      {"latency_limit_ms", fmt::format("{}", target.limit_ms)},
+      {"simulated_latency_ms", fmt::format("{}", *record.simulated_ms)},
+      {"validation_accuracy", fmt::format("{}", *record.validation_accuracy)},
+      {"test_accuracy", fmt::format("{}", *record.test_accuracy)},
+  };
+}
+
+std::string readme(const RunContext& run, const StepRecord& record, const Preprocessing& p) {
+  const bool is_nhwc = run.deploy_layout == ImageLayout::kNhwc;
+  const std::string shape = is_nhwc ? fmt::format("{}, {}, {}", p.height, p.width, p.channels)
+                                    : fmt::format("{}, {}, {}", p.channels, p.height, p.width);
+  return fmt::format(
+      "# {name}\n\n"
+      "A network of {classes} classes of {data}: test accuracy {accuracy}, {ms} on {machine} "
+      "(simulated).\n"
+      "It takes a batch of uint8 images, N x {dims}, values 0 to 255{colour}, and gives `scores` "
+      "(N x classes,\n"
+      "they add up to 1) and `label` (N), a line of `labels.txt` from 0. Images of another size: "
+      "{resize}.\n"
+      "`model.onnx` has all of this in its metadata, too. With ONNX Runtime and with PyTorch:\n\n"
+      "```python\n"
+      "import numpy, onnxruntime, torch\n"
+      "images = numpy.zeros((1, {shape}), numpy.uint8)\n"
+      "scores, label = onnxruntime.InferenceSession(\"model.onnx\").run([\"scores\", \"label\"], "
+      "{{\"images\": images}})\n"
+      "scores, label = torch.jit.load(\"model.pt\")(torch.from_numpy(images))\n"
+      "```\n\n"
+      "`weights.safetensors` has the state dictionary of `model.pt` (batch normalisation is folded "
+      "in).\n",
+      fmt::arg("name", record.architecture->name), fmt::arg("classes", p.labels.size()),
+      fmt::arg("data", one_line(run.data.name)),
+      fmt::arg("accuracy", as_percent(*record.test_accuracy)),
+      fmt::arg("ms", as_ms(*record.simulated_ms)), fmt::arg("machine", run.machine),
+      fmt::arg("dims", is_nhwc ? "height x width x channels" : "channels x height x width"),
+      fmt::arg("colour", p.channels == 3 ? ", red, green, blue" : ""),
+      fmt::arg("resize", resize_rule(p)), fmt::arg("shape", shape));
+}
+
+}  // namespace
+
+void write_bundle(const RunContext& run, const Target& target, const StepRecord& record,
+                  const LayerWeights& weights, const std::string& onnx) {
+  const Network network = to_network(*record.architecture);
+  const Preprocessing preprocessing = preprocessing_of(run, *record.architecture);
+  const ModelMetadata metadata = metadata_of(run, target, record);
+  const TorchScript script = torchscript(network, weights, preprocessing, run.deploy_layout);
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    const std::string path = target.directory + "/deploy/" + name;
+    make_directory_of(path);
+    write_file_atomically(path, bytes);
+  };
+  write("model.onnx", deployed_onnx(onnx, preprocessing, run.deploy_layout, metadata));
+  write("model.pt", torchscript_archive(script));
+  write("weights.safetensors", safetensors(script.tensors, metadata));
+  std::string labels;
+  for (const std::string& label : preprocessing.labels) labels += label + "\n";
+  write("labels.txt", labels);
+  write("README.md", readme(run, record, preprocessing));
+}
+
+}  // namespace tilewake
