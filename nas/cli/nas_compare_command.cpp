@@ -15,6 +15,7 @@
 #include "nas/cli/search_session.hpp"
 #include "nas/report/comparison.hpp"
 #include "nas/report/cost_log.hpp"
+#include "nas/report/paired.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
@@ -41,6 +42,7 @@ struct CompareOptions {
   NasOptions search;  // shared by all runs, except method, space, seed and directory
   std::string methods = "usual";
   std::int64_t num_seeds = 3;
+  double shown_points = 0.5;
   std::string mixconv_space;
   std::string operator_space;
 };
@@ -70,6 +72,9 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
       "methods as in nas run --method; SPACE replaces --space and --operators; usual: s3nas, "
       "random_mixconv, hurricane, spos, random, mobilenet_v2, dense, flops");
   options.integer("seeds", values.num_seeds, 1, kMaxSeeds, "N", "seeds 1 to N");
+  std::optional<double> points = values.shown_points;
+  options.number("difference", points, "POINTS",
+                 "difference of accuracies, in points, for which the required seeds are told");
   options.optional("space", values.mixconv_space, "FILE",
                    "space of MixConv blocks, also for the scaling of published networks; none: "
                    "the one for the data");
@@ -81,6 +86,8 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   if (!options.parse(arguments)) return false;
   check_search_options(search);
   check_word("--format", search.format, {"table", "json", "csv"});
+  values.shown_points = points.value_or(values.shown_points);
+  if (values.shown_points == 0.0) throw UsageError("option '--difference': must be above 0");
   if (search.out.empty()) {
     search.out =
         fmt::format("runs/compare-{}-{}ms", std::filesystem::path(search.hardware).stem().string(),
@@ -175,7 +182,7 @@ void add_costs(ComparedRun& compared, Method method, const std::string& director
     return text.compare(0, begin.size(), begin) == 0;
   };
   for (const Cost& cost : CostLog(directory).totals()) {
-    if (cost.step == "train" || begins_with(cost.step, "random-")) continue;
+    if (begins_with(cost.step, "train") || begins_with(cost.step, "random-")) continue;
     if (method == Method::kSpos && begins_with(cost.step, "rank-")) continue;
     compared.trained_images += cost.trained_images;
     compared.evaluated_images += cost.evaluated_images;
@@ -194,6 +201,11 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   run.simulated_ms = last.simulated_ms.value();
   run.validation_accuracy = last.validation_accuracy.value();
   run.test_accuracy = last.test_accuracy.value();
+  if (const std::optional<TrainingSpread> spread = training_spread(target)) {
+    // The kept one was chosen for its validation accuracy.
+    run.validation_accuracy = sample_statistics(spread->validation_accuracies).mean;
+    run.test_accuracy = sample_statistics(spread->test_accuracies).mean;
+  }
   run.params = num_trained_params(last.architecture.value());
   run.macs = to_network(*last.architecture).num_macs();
   for (const StepRecord& random : target.random) {
@@ -304,10 +316,10 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
   return runs;
 }
 
-std::string report(const std::string& format, const std::vector<ComparedRun>& runs) {
-  if (format == "json") return comparison_json(runs);
-  if (format == "csv") return comparison_csv(runs);
-  return comparison_table(runs, output_columns());
+std::string report(const CompareOptions& options, const std::vector<ComparedRun>& runs) {
+  if (options.search.format == "json") return comparison_json(runs, options.shown_points);
+  if (options.search.format == "csv") return comparison_csv(runs);
+  return comparison_table(runs, options.shown_points, output_columns());
 }
 
 }  // namespace
@@ -333,7 +345,7 @@ ExitCode nas_compare_command(const Arguments& arguments) {
     const bool is_any_refused = std::any_of(runs.begin(), runs.end(),
                                             [](const ComparedRun& run) { return run.is_refused; });
     write_run_yaml(options.search.out, arguments, stopwatch, !is_any_refused);
-    write_result(report(options.search.format, runs));
+    write_result(report(options, runs));
     log().info("compare finished after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
                options.search.out);
     return is_any_refused ? ExitCode::kBadInput : ExitCode::kOk;

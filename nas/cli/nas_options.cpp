@@ -150,6 +150,8 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
                   "seed of all random numbers");
   add_search_options(options, values);
+  options.optional("deploy-layout", values.deploy_layout, "nhwc|nchw",
+                   "order of the images that the networks in DIR/deploy take");
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "table|json", "what is printed");
   if (!options.parse(arguments)) return false;
@@ -175,6 +177,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
     throw UsageError(fmt::format("--random: method {} has no search space", values.method_name));
   }
   check_word("--format", values.format, {"table", "json"});
+  check_word("--deploy-layout", values.deploy_layout, {"nhwc", "nchw"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   return true;
 }

@@ -25,6 +25,7 @@ struct NasOptions {
   std::string device = "auto";
   std::string precision = "auto";
   std::string format = "table";
+  std::string deploy_layout = "nhwc";
   std::int64_t seed = 1;
   std::int64_t num_threads = 0;  // 0: one per core
   std::int64_t num_random = 0;

@@ -51,6 +51,10 @@ constexpr std::string_view kFiles[] = {"run.yaml",
 constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fill",
                                        "postprocess", "train",  "evaluate", "correlation"};
 
+/// In "deploy/".
+constexpr std::string_view kDeployFiles[] = {"model.onnx", "model.pt", "weights.safetensors",
+                                             "labels.txt", "README.md"};
+
 /// First line of the run.yaml of a search.
 constexpr std::string_view kSearchMark = "# A search of tilewake.";
 constexpr const char* kRunYaml = "run.yaml";
@@ -81,6 +85,12 @@ bool is_random(std::string_view name) {
   return take_prefix(name, "random-") && name.size() < 8 && consists_of(name, "0123456789");
 }
 
+/// "train-2", "weights-1": of a winner that is trained several times.
+bool is_training(std::string_view name) {
+  return (take_prefix(name, "train-") || take_prefix(name, "weights-")) && name.size() < 4 &&
+         consists_of(name, "0123456789");
+}
+
 /// "target-0.15ms", see target_directory().
 bool is_target(std::string_view name) {
   return take_prefix(name, "target-") && take_suffix(name, "ms") && name.size() < 32 &&
@@ -100,8 +110,11 @@ bool is_step_file(std::string_view name) {
 
 bool is_directory(std::string_view name) {
   const std::size_t slash = name.find('/');
-  if (slash == std::string_view::npos) return name == "steps" || is_target(name);
-  return is_target(name.substr(0, slash)) && name.substr(slash + 1) == "steps";
+  const auto is_inner = [](std::string_view inner) {
+    return inner == "steps" || inner == "deploy";
+  };
+  if (slash == std::string_view::npos) return is_inner(name) || is_target(name);
+  return is_target(name.substr(0, slash)) && is_inner(name.substr(slash + 1));
 }
 
 bool is_search_file(std::string_view name) {
@@ -109,8 +122,10 @@ bool is_search_file(std::string_view name) {
   if (slash != std::string_view::npos && is_target(name.substr(0, slash)))
     name.remove_prefix(slash + 1);
   if (take_prefix(name, "steps/")) return is_step_file(name);
+  if (take_prefix(name, "deploy/"))
+    return is_one_of(name, std::begin(kDeployFiles), std::end(kDeployFiles));
   if (is_one_of(name, std::begin(kFiles), std::end(kFiles))) return true;
-  return take_suffix(name, ".ckpt") && is_random(name);
+  return take_suffix(name, ".ckpt") && (is_random(name) || is_training(name));
 }
 
 /// The record that replaces a checkpoint once its network is trained; empty if it has none.

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/report/paired.hpp"
 #include "nas/report/step_table.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
@@ -77,6 +78,11 @@ std::string conclusion(const TargetResult& target) {
       as_percent(*last.test_accuracy), as_percent(*last.validation_accuracy),
       as_ms(*last.simulated_ms), as_ms(*last.estimated_ms), as_ms(target.target_ms),
       with_separators(num_trained_params(*last.architecture)));
+  if (const std::optional<TrainingSpread> spread = training_spread(target)) {
+    text += fmt::format("mean of its {} trainings: test accuracy {}, validation accuracy {}\n",
+                        spread->test_accuracies.size(), spread_text(spread->test_accuracies),
+                        spread_text(spread->validation_accuracies));
+  }
   if (const std::optional<double> mean = mean_accuracy(target.random)) {
     text += fmt::format(
         "validation accuracy {} against {} (mean of {} random network(s) of similar latency): "
@@ -99,6 +105,10 @@ Json target_json(const TargetResult& target) {
     json["validation_accuracy"] = *last.validation_accuracy;
     json["accuracy"] = *last.test_accuracy;
     json["params"] = num_trained_params(*last.architecture);
+  }
+  if (const std::optional<TrainingSpread> spread = training_spread(target)) {
+    json["trainings"] = {{"validation_accuracies", spread->validation_accuracies},
+                         {"accuracies", spread->test_accuracies}};
   }
   if (const std::optional<double> mean = mean_accuracy(target.random)) {
     json["random_validation_accuracy"] = *mean;

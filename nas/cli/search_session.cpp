@@ -168,6 +168,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.num_random = static_cast<int>(options.num_random);
   run.num_correlated = static_cast<int>(options.num_correlated);
+  run.deploy_layout = options.deploy_layout == "nchw" ? ImageLayout::kNchw : ImageLayout::kNhwc;
   run.device = device_of(options.device);
   run.mixed_precision = is_mixed(options.precision, run.device);
   run.num_loader_threads = num_loader_threads_;

@@ -50,6 +50,7 @@ struct PhaseRecipe {
   ScheduleOptions schedule;
   double clip_norm = 0.0;  // global gradient norm; 0: none
   double label_smoothing = 0.1;
+  double mixup = 0.0;         // alpha of the Beta distribution of the shares; 0: none
   double dropout = 0.2;       // before the classifier
   double drop_connect = 0.0;  // of the last block; linear in block index, per sample
   double ema_decay = 0.0;     // min(d, (1+n)/(10+n)); 0: none
@@ -121,6 +122,7 @@ struct Recipe {
   bool hswish = true;
   int postprocess_trainings = 1;  // of each network that is compared
   PhaseRecipe train;              // of the winner
+  int train_trainings = 1;        // of the winner; the best by validation is kept
   SpaceRecipe space;
   PhaseRecipe supernet;  // of operators, one path per step
   EvolutionRecipe evolution;

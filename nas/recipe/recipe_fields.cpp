@@ -87,6 +87,10 @@ void visit_phase(YamlFields& fields, PhaseRecipe& p) {
                 {"", "maximum global 2-norm of the gradients; 0: no limit"});
   fields.number("label_smoothing", p.label_smoothing, kBelow1,
                 {"", "probability spread over all classes"});
+  fields.number("mixup", p.mixup, {0.0, 100.0},
+                {"",
+                 "each image and its label are mixed with another of the batch, by a share from "
+                 "the Beta distribution of this alpha; 0: not mixed"});
   fields.number("dropout", p.dropout, kBelow1, {"", "before the classifier"});
   fields.number("drop_connect", p.drop_connect, kBelow1,
                 {"", "of the last block; linear in the index of the block, per image"});
@@ -103,7 +107,9 @@ void visit_options(YamlFields& fields, SearchOptions& o) {
   fields.integer("probes", o.probes, 1, 10'000,
                  {"gates", "differences: tried in each step, on its batch"});
   fields.number("target_share", o.target_share, {0.0, 1.0, true},
-                {"", "share of the limit as the target of the search; scaling uses the rest"});
+                {"",
+                 "share of the limit as the target of the search; scaling uses the rest. A "
+                 "supernet that cannot be as small as `supernet_ratio` asks raises it"});
   fields.number("supernet_ratio", o.supernet_ratio, kAtLeast0,
                 {"",
                  "latency of the full supernet over the target of the search, at least 1: widths "
@@ -187,7 +193,14 @@ void visit_fields(YamlFields& fields, Recipe& r) {
       fields.integer("trainings", r.postprocess_trainings, 1, 100,
                      {"trainings", "of each network that is compared, by `ranking`"});
     });
-    fields.section("train", [&] { visit_phase(fields, r.train); },
+    fields.section("train",
+                   [&] {
+                     fields.integer("trainings", r.train_trainings, 1, 100,
+                                    {"trainings",
+                                     "of the winner, with different seeds: the best by validation "
+                                     "is kept, mean and deviation of all are told"});
+                     visit_phase(fields, r.train);
+                   },
                    {"", "the final training, from scratch"});
     fields.section("space", [&] {
       fields.integer("keep", r.space.keep, 1, 49,

@@ -91,6 +91,7 @@ PhaseResult train_phase(const RunContext& run, const std::string& directory, Lea
   MetricsLog metrics(directory);
   options.seed = run.seed;
   options.device = run.device;
+  options.num_classes = run.data.num_classes();
   options.mixed_precision = run.mixed_precision;
   options.metrics = &metrics;
   options.on_progress = run.on_progress;

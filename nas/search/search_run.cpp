@@ -159,6 +159,15 @@ TargetResult run_target(const RunContext& run, const Target& target, const Metho
 
 }  // namespace
 
+std::optional<TrainingSpread> training_spread(const TargetResult& target) {
+  const std::vector<StepRecord>& steps = target.steps;
+  if (steps.size() < 2 || steps.back().step != "evaluate") return {};
+  TrainingSpread spread{steps[steps.size() - 2].values, steps.back().values};
+  const std::size_t num_trainings = spread.test_accuracies.size();
+  if (num_trainings < 2 || spread.validation_accuracies.size() != num_trainings) return {};
+  return spread;
+}
+
 void check_data_fits(const RunContext& run) {
   const SearchSpace& space = run.space;
   const ImageData& data = run.data;

@@ -20,6 +20,15 @@ struct TargetResult {
   std::optional<StepRecord> correlation;
 };
 
+/// Accuracies of a winner that was trained several times, 0..1, by training.
+struct TrainingSpread {
+  std::vector<double> validation_accuracies;
+  std::vector<double> test_accuracies;
+};
+
+/// None before the evaluation, and for a single training.
+std::optional<TrainingSpread> training_spread(const TargetResult& target);
+
 struct SearchResult {
   SearchSpace space;  // with depths; where the supernet is sized, that of the last target
   std::vector<TargetResult> targets;

@@ -57,13 +57,14 @@ const std::vector<StepReads>& step_reads() {
       {"fill", {}},
       {"postprocess", {"postprocess"}},
       {"train", {"train"}},
-      {"evaluate", {}},
+      {"evaluate", {"--deploy-layout"}},
       {"correlation", {"--correlate", "ranking", "!ranking.max_ranked", "!ranking.rounds"}},
       // Of one network each, independent of the step that trains it.
       {"rank",
        {"--data", "--seed", "validation_share", "ranking", "!ranking.max_ranked",
         "!ranking.rounds"}},
-      {"random-network", {"--hw", "--data", "--seed", "validation_share", "train"}},
+      {"random-network",
+       {"--hw", "--data", "--seed", "validation_share", "train", "!train.trainings"}},
   };
   return kStepReads;
 }
@@ -82,6 +83,7 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
                                    run.data.test->size());
   settings["--seed"] = fmt::format("{}", run.seed);
   settings["--target-ms"] = fmt::format("{}", target.limit_ms);
+  settings["--deploy-layout"] = run.deploy_layout == ImageLayout::kNhwc ? "nhwc" : "nchw";
   settings["--correlate"] = fmt::format("{}", run.num_correlated);
   return settings;
 }

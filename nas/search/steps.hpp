@@ -18,7 +18,8 @@ StepRecord postprocess_step(const RunContext& run, const Target& target, const S
 /// Training of the winner, from scratch.
 StepRecord train_step(const RunContext& run, const Target& target, const StepRecord& before);
 
-/// Test accuracy and simulated latency; writes architecture.yaml and model.onnx.
+/// Test accuracy and simulated latency; writes architecture.yaml, model.onnx and the
+/// files for deployment (bundle.hpp).
 StepRecord evaluate_step(const RunContext& run, const Target& target, const StepRecord& trained);
 
 /// Trains another network like the winner, for comparison. `name` is that of its record.

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "nas/common/random.hpp"
 #include "nas/export/onnx_writer.hpp"
+#include "nas/report/paired.hpp"
+#include "nas/search/bundle.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
@@ -36,13 +45,40 @@ BlockNetwork best_network(const RunContext& run, const Architecture& architectur
   return network;
 }
 
-/// "architecture.yaml" and "model.onnx" of the winner.
+/// Weights of one training of the winner, from 0: "weights.ckpt" for a single one.
+std::string weights_path(const Target& target, const RunContext& run, int number) {
+  return run.recipe.train_trainings == 1
+             ? target.directory + "/weights.ckpt"
+             : fmt::format("{}/weights-{}.ckpt", target.directory, number + 1);
+}
+
+/// One training of the winner, from 0. Another number has other weights, images in another order
+/// and other augmentation; the validation images are the same.
+PhaseResult train_winner(const RunContext& run, const Target& target,
+                         const Architecture& architecture, const std::string& fingerprint,
+                         int number) {
+  const std::string name = number == 0 ? "train" : fmt::format("train-{}", number + 1);
+  RunContext repeated = run;
+  if (number > 0) repeated.seed = random_bits(run.seed, static_cast<std::uint64_t>(number));
+  return train_network(repeated, architecture, run.recipe.train, name,
+                       {target.directory, fmt::format("{}/{}.ckpt", target.directory, name),
+                        weights_path(target, run, number), fingerprint})
+      .result;
+}
+
+std::size_t best_of(const std::vector<double>& accuracies) {
+  return static_cast<std::size_t>(std::max_element(accuracies.begin(), accuracies.end()) -
+                                  accuracies.begin());
+}
+
+/// "architecture.yaml", "model.onnx" and "deploy/" of the winner.
 void write_network(const RunContext& run, const Target& target, const StepRecord& record,
                    BlockNetwork trained) {
   const Architecture& architecture = *record.architecture;
   const Network network = to_network(architecture);
   trained->to(torch::kCPU);
-  const std::string onnx = onnx_model(network, folded_weights(trained));
+  const LayerWeights weights = folded_weights(trained);
+  const std::string onnx = onnx_model(network, weights);
   check_onnx_model(onnx, network);
   write_file_atomically(target.directory + "/model.onnx", onnx);
   const std::string comment = fmt::format(
@@ -53,6 +89,7 @@ void write_network(const RunContext& run, const Target& target, const StepRecord
       as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
   write_file_atomically(target.directory + "/architecture.yaml",
                         network_yaml(architecture, comment));
+  write_bundle(run, target, record, weights, onnx);
 }
 
 }  // namespace
@@ -61,15 +98,26 @@ StepRecord train_step(const RunContext& run, const Target& target, const StepRec
   const std::string fingerprint = step_settings(run, target, "train", before.fingerprint);
   return do_once(target.directory, "train", fingerprint, [&](StepRecord& record) {
     record.take_result_of(before);
-    const PhaseResult trained = train_network(run, *before.architecture, run.recipe.train, "train",
-                                              {target.directory, target.directory + "/train.ckpt",
-                                               target.directory + "/weights.ckpt", fingerprint})
-                                    .result;
-    record.validation_accuracy = trained.best_accuracy;
-    record.log.push_back(
-        fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
-                    as_percent(trained.best_accuracy), trained.best_step,
-                    as_percent(trained.validation.value().share())));
+    const int num_trainings = run.recipe.train_trainings;
+    for (int i = 0; i < num_trainings; ++i) {
+      const PhaseResult trained = train_winner(run, target, *before.architecture, fingerprint, i);
+      record.values.push_back(trained.best_accuracy);
+      record.log.push_back(
+          fmt::format("{}validation accuracy {} after the best epoch (step {}), {} after the last",
+                      num_trainings == 1 ? "" : fmt::format("training {}: ", i + 1),
+                      as_percent(trained.best_accuracy), trained.best_step,
+                      as_percent(trained.validation.value().share())));
+    }
+    record.validation_accuracy = record.values[best_of(record.values)];
+    if (num_trainings == 1) return;
+    const std::size_t kept = best_of(record.values);
+    BlockNetwork best =
+        best_network(run, *before.architecture, weights_path(target, run, static_cast<int>(kept)));
+    best->to(torch::kCPU);
+    write_checkpoint(target.directory + "/weights.ckpt",
+                     [&](StateArchive& archive) { save_module(archive, *best); });
+    record.log.push_back(fmt::format("training {} is kept; validation accuracy of all: mean {}",
+                                     kept + 1, spread_text(record.values)));
   });
 }
 
@@ -79,12 +127,23 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
     record.take_result_of(trained);
     record.architecture->name = name_after(target.directory);
     const Architecture& architecture = *record.architecture;
-    BlockNetwork best = best_network(run, architecture, target.directory + "/weights.ckpt");
     const auto loader = test_loader(run, static_cast<int>(architecture.input.height));
-    const Accuracy accuracy = evaluate(predictor_of(best), *loader, run.device);
+    const auto test = [&](BlockNetwork network) {
+      return evaluate(predictor_of(std::move(network)), *loader, run.device);
+    };
+    BlockNetwork best = best_network(run, architecture, target.directory + "/weights.ckpt");
+    const Accuracy accuracy = test(best);
     record.test_accuracy = accuracy.share();
     record.estimated_ms = run.estimate(to_network(architecture));
     record.simulated_ms = run.simulate(to_network(architecture));
+    if (run.recipe.train_trainings > 1) {
+      for (int i = 0; i < run.recipe.train_trainings; ++i)
+        record.values.push_back(
+            test(best_network(run, architecture, weights_path(target, run, i))).share());
+      record.log.push_back("test accuracy of all trainings: mean " + spread_text(record.values));
+    } else {
+      record.values = {accuracy.share()};
+    }
     record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
                                      as_percent(accuracy.share()),
                                      as_percent(accuracy.standard_error()), accuracy.num_images));

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <boost/math/special_functions/beta.hpp>
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
@@ -179,6 +180,7 @@ PhaseRun::PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& opt
       sums_(options.device) {
   assert(train.options().batch_size == options.recipe.batch_size);
   assert(options.validation == nullptr || options.predict);
+  assert(options.recipe.mixup == 0.0 || options.num_classes > 0);
   std::vector<ParameterGroup> groups = learner.groups();
   for (const ParameterGroup& group : groups) {
     parameters_.insert(parameters_.end(), group.parameters.begin(), group.parameters.end());
@@ -235,7 +237,11 @@ void PhaseRun::train_step() {
   const auto [images, labels] = to_tensors(batch_, options_.device);
   torch::manual_seed(context.seed);
   statistics_.begin_step(step_);
-  const Learner::Result result = forward(images, labels, context);
+  const double mixup = options_.recipe.mixup;
+  const auto [inputs, targets] = mixup > 0.0 ? mixed(images, labels, options_.num_classes, mixup,
+                                                     random_bits(context.seed, fnv1a64("mixup")))
+                                             : std::pair(images, labels);
+  const Learner::Result result = forward(inputs, targets, context);
   const torch::Tensor values = StepSums::values_of(result, labels);
   sums_.add(values, batch_.num_images);
   if (options_.device.is_cpu())
@@ -453,6 +459,18 @@ std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_imag
 std::int64_t num_steps_of(const PhaseRecipe& recipe, std::int64_t num_images) {
   const auto epoch_steps = static_cast<double>(steps_per_epoch_of(recipe, num_images));
   return std::max<std::int64_t>(std::llround(recipe.epochs * epoch_steps), 1);
+}
+
+std::pair<torch::Tensor, torch::Tensor> mixed(const torch::Tensor& images,
+                                              const torch::Tensor& labels, int num_classes,
+                                              double alpha, std::uint64_t seed) {
+  const double share = boost::math::ibeta_inv(alpha, alpha, to_unit(seed));
+  const torch::Tensor classes =
+      torch::nn::functional::one_hot(labels, num_classes).to(images.scalar_type());
+  const auto mix = [share](const torch::Tensor& x) {
+    return share * x + (1.0 - share) * x.flip(0);
+  };
+  return {mix(images).contiguous(images.suggest_memory_format()), mix(classes)};
 }
 
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options) {

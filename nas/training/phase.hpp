@@ -41,6 +41,8 @@ class Learner {
     torch::Tensor logits;
     std::optional<double> latency_ms;  // current latency in the loss
   };
+  ///   @param labels  the class of each image or, with mixup, its probabilities of all classes:
+  ///                  cross_entropy() takes both
   virtual Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                          const StepContext& context) = 0;
 
@@ -96,6 +98,7 @@ struct PhaseOptions {
   torch::Device device = torch::kCPU;
   bool mixed_precision = false;  // bfloat16 in the forward pass; CUDA only
   std::optional<double> target_ms;
+  int num_classes = 0;          // of the labels; needed for recipe.mixup
   std::string checkpoint_path;  // empty: neither resumed nor saved
   // The settings that decide the result, one "name=value" a line; a checkpoint of others is
   // refused.
@@ -148,6 +151,14 @@ std::int64_t steps_per_epoch_of(const PhaseRecipe& recipe, std::int64_t num_imag
 
 /// Steps of a phase: epochs x steps of an epoch, rounded, at least 1.
 std::int64_t num_steps_of(const PhaseRecipe& recipe, std::int64_t num_images);
+
+/// Each image mixed with the one at the mirrored place of the batch, and the probabilities of their
+/// classes (images x num_classes): the same share of the first for all, from the distribution
+/// Beta(alpha, alpha) by `seed`. Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization",
+/// arXiv:1710.09412.
+std::pair<torch::Tensor, torch::Tensor> mixed(const torch::Tensor& images,
+                                              const torch::Tensor& labels, int num_classes,
+                                              double alpha, std::uint64_t seed);
 
 /// A batch as tensors on a device: images channels_last, labels.
 std::pair<torch::Tensor, torch::Tensor> to_tensors(const Batch& batch, torch::Device device);

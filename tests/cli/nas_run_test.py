@@ -32,7 +32,7 @@ class ResultTest(NasTest):
 
     def test_the_directory_holds_what_is_documented_and_nothing_half_written(self):
         self.assertEqual(sorted(p.name for p in self.run_dir.iterdir()), [
-            "architecture.yaml", "costs.csv", "decisions.csv", "decisions.log",
+            "architecture.yaml", "costs.csv", "decisions.csv", "decisions.log", "deploy",
             "events.out.tfevents.0000000000.tilewake", "layers.csv", "manifest.txt", "metrics.csv",
             "model.onnx", "model.yaml", "run.yaml", "search.ckpt",
             "space.yaml", "steps", "steps.csv", "summary.json", "supergraph.ckpt", "train.ckpt",

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,6 +131,47 @@ TEST(SearchRun, WinnersWeightsHaveTheAccuraciesThatItReports) {
             *winner.test_accuracy);
 }
 
+TEST(SearchRun, OfSeveralTrainingsTheBestByValidationIsKept) {
+  const TempDir directory;
+  RunContext config = tiny_run(directory);
+  config.recipe.train_trainings = 3;
+  FakeMachine fake;
+  fake.simulated_over_estimated = [](const Network&) { return 1.02; };
+  const TargetResult target = run_search(fake.attached(config), Step::kEvaluate).targets.at(0);
+  const TrainingSpread spread = training_spread(target).value();
+  ASSERT_EQ(spread.validation_accuracies.size(), 3U);
+  ASSERT_EQ(spread.test_accuracies.size(), 3U);
+  // The first training is the one that a single training is.
+  EXPECT_EQ(spread.validation_accuracies[0], whole_target().steps.back().validation_accuracy);
+  EXPECT_EQ(spread.test_accuracies[0], whole_target().steps.back().test_accuracy);
+  EXPECT_FALSE(training_spread(whole_target()));
+
+  const auto best =
+      std::max_element(spread.validation_accuracies.begin(), spread.validation_accuracies.end());
+  const auto kept = static_cast<std::size_t>(best - spread.validation_accuracies.begin());
+  EXPECT_EQ(target.steps.back().validation_accuracy, *best);
+  EXPECT_EQ(target.steps.back().test_accuracy, spread.test_accuracies[kept]);
+
+  const auto weights_in = [&](const std::string& file) {
+    BlockNetwork network(*target.steps.back().architecture);
+    read_checkpoint(config.directory + "/" + file,
+                    [&](const StateArchive& archive) { load_module(archive, *network); });
+    std::vector<torch::Tensor> all;
+    for (const torch::Tensor& tensor : network->parameters()) all.push_back(tensor.flatten());
+    return torch::cat(all);
+  };
+  const torch::Tensor kept_weights = weights_in("weights.ckpt");
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(torch::equal(weights_in(fmt::format("weights-{}.ckpt", i + 1)), kept_weights),
+              i == kept)
+        << i;
+
+  FakeMachine again;  // nothing is trained again
+  const SearchResult resumed = run_search(again.attached(config), Step::kEvaluate);
+  EXPECT_TRUE(again.phases.empty());
+  EXPECT_EQ(training_spread(resumed.targets.at(0))->test_accuracies, spread.test_accuracies);
+}
+
 TEST(SearchRun, MetricsFollowThePhases) {
   std::vector<std::string> phases;  // without repetitions
   for (const std::string& phase : whole_run().fake.phases)
@@ -250,6 +292,25 @@ TEST(SearchRun, EveryTargetHasASupernetOfItsSize) {
     EXPECT_EQ(designed, size.space);
     EXPECT_DOUBLE_EQ(full_network_ms(fake, designed), size.full_ms);
   }
+}
+
+TEST(SearchRun, ASupernetThatCannotBeSmallerRaisesTheLimitOfTheSearch) {
+  const TempDir directory;
+  RunContext config = tiny_run(directory);
+  config.space = shipped_space("synthetic");
+  config.recipe.options.gates = GateKind::kDifferences;
+  config.recipe.options.target_share = 0.6;
+  const double ratio = config.recipe.options.supernet_ratio;
+  FakeMachine fake;
+  const LatencyEstimate estimate = [&](const Network& network) { return fake.estimate(network); };
+  const double smallest_ms = size_supernet(config.space, estimate, 1e-9, ratio).full_ms;
+  const double target_ms = smallest_ms / ratio / 0.8;  // the search has 80 % instead of 60 %
+  config.targets_ms = {target_ms};
+  const SearchResult result = run_search(fake.attached(config), Step::kSearch);
+  EXPECT_DOUBLE_EQ(full_network_ms(fake, result.space), smallest_ms);
+  const double found_ms = result.targets.at(0).steps.at(0).estimated_ms.value();
+  EXPECT_LE(found_ms, 0.8 * target_ms);
+  EXPECT_GT(found_ms, 0.6 * target_ms);
 }
 
 TEST(SearchRun, AnImpossibleTargetIsMissedByTheFastestNetworkOfTheSpace) {

@@ -27,6 +27,33 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// Images of one value each: what is mixed with what can be read from the values.
+TEST(Mixed, ImagesAndClassesAreMixedByTheSameShare) {
+  const torch::Tensor values = torch::tensor({1.0F, 10.0F, 100.0F, 1000.0F, 5.0F});
+  const torch::Tensor images =
+      values.view({5, 1, 1, 1}).expand({5, 2, 3, 4}).contiguous(torch::MemoryFormat::ChannelsLast);
+  const torch::Tensor labels = torch::tensor({0, 1, 2, 3, 1}, torch::kLong);
+  double sum = 0.0;
+  double squares = 0.0;
+  constexpr int kNumSeeds = 2000;
+  for (std::uint64_t seed = 0; seed < kNumSeeds; ++seed) {
+    const auto [inputs, targets] = mixed(images, labels, 4, 0.4, random_bits(seed));
+    ASSERT_EQ(targets.sizes(), torch::IntArrayRef({5, 4}));
+    const double share = targets[0][0].item<double>();  // the last image has another class
+    EXPECT_NEAR(targets[0][1].item<double>(), 1.0 - share, 1e-6);
+    EXPECT_NEAR(targets[2][2].item<double>(), 1.0, 1e-6) << "the middle one, with itself";
+    EXPECT_NEAR(inputs[0][1][2][3].item<double>(), share * 1.0 + (1.0 - share) * 5.0, 1e-4);
+    EXPECT_NEAR(inputs[1][0][0][0].item<double>(), share * 10.0 + (1.0 - share) * 1000.0, 1e-2);
+    EXPECT_TRUE(inputs.is_contiguous(torch::MemoryFormat::ChannelsLast));
+    sum += share;
+    squares += share * share;
+  }
+  // Beta(a, a): mean 1/2, variance 1 / (4 (2 a + 1)).
+  const double mean = sum / kNumSeeds;
+  EXPECT_NEAR(mean, 0.5, 0.03);
+  EXPECT_NEAR(squares / kNumSeeds - mean * mean, 1.0 / (4.0 * 1.8), 0.01);
+}
+
 TEST(Steps, OfAnEpochAreItsWholeBatches) {
   PhaseRecipe recipe;
   recipe.batch_size = 128;
@@ -129,6 +156,24 @@ class Phase : public ::testing::Test {
   std::unique_ptr<ImageLoader> validation;  // 3 batches
   PhaseOptions options;
 };
+
+TEST_F(Phase, WithMixupLearnersGetProbabilities) {
+  struct MixedLearner : TinyLearner {
+    Result forward(const torch::Tensor& images, const torch::Tensor& labels,
+                   const StepContext&) override {
+      EXPECT_EQ(labels.sizes(), torch::IntArrayRef({8, 3}));
+      EXPECT_TRUE(torch::allclose(labels.sum(1), torch::ones({8})));
+      const torch::Tensor logits = net->forward(images);
+      const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, labels);
+      const torch::Tensor by_hand = -(labels * torch::log_softmax(logits, 1)).sum(1).mean();
+      EXPECT_NEAR(loss.item<double>(), by_hand.item<double>(), 1e-6);
+      return {loss, logits, {}};
+    }
+  } learner;
+  options.recipe.mixup = 0.2;
+  options.num_classes = 3;
+  EXPECT_EQ(run_phase(learner, *train, options).end, PhaseEnd::kComplete);
+}
 
 TEST_F(Phase, TrainsOnTheLoadersBatchesOfEachEpoch) {
   options.recipe.max_images = 30;  // 3 of 5 batches
