@@ -47,16 +47,17 @@ constexpr double kStepBytes = 1024.0;
 constexpr double kExposedLatency = 0.5;
 constexpr double kLeastExposedCycles = 20.0;  // minimum for any latency, if there is a memory
 
-// Limit of tiles of pixels, or of depth: smaller tiles only cost time, on the machine and here.
-constexpr std::int64_t kMaxTrips = 8192;
+// Limits of tiles of pixels and of depth. A map of 4K pixels side by side needs 17,280 tiles of 128
+// pixels for the rows of an array; beyond these, tiles only cost time, on the machine and here.
+constexpr std::int64_t kMaxPixelTrips = 1 << 18;
+constexpr std::int64_t kMaxDepthTrips = 8192;
 
 // Limit of the work on one layer, about a second; see cuts_work(). Windows of hundreds of taps that
 // are cut can exceed it: the best of the tilings examined until then is taken.
 constexpr double kMaxWork = 3e7;
 
 /// The whole extent and its halves, down to `unit` and in multiples of it.
-std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit,
-                                   std::int64_t max_trips = kMaxTrips) {
+std::vector<std::int64_t> sizes_of(std::int64_t whole, std::int64_t unit, std::int64_t max_trips) {
   std::vector<std::int64_t> sizes = {whole};
   while (sizes.back() > unit) {
     const std::int64_t half = round_up(ceil_div<std::int64_t>(sizes.back(), 2), unit);
@@ -98,10 +99,10 @@ double num_steps(const TileExtent& trips) {
 }
 
 /// Numbers of tiles to try near `trips`.
-std::vector<std::int64_t> trips_near(std::int64_t trips) {
+std::vector<std::int64_t> trips_near(std::int64_t trips, std::int64_t max_trips = kMaxPixelTrips) {
   std::vector<std::int64_t> near = {trips * 3 / 4, trips * 3 / 2};
   for (const std::int64_t step : {-2, -1, 1, 2}) near.push_back(trips + step);
-  std::erase_if(near, [&](std::int64_t t) { return t < 1 || t == trips || t > kMaxTrips; });
+  std::erase_if(near, [&](std::int64_t t) { return t < 1 || t == trips || t > max_trips; });
   return near;
 }
 
@@ -120,18 +121,18 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
   std::vector<PixelSizes> all;
   const auto add = [&](const PixelOrder& order, std::int64_t size) {
     const LoopCut cut = problem.cut_pixels(order, size);
-    if (cut.tiles_per_image() > kMaxTrips) return;
+    if (cut.tiles_per_image() > kMaxPixelTrips) return;
     TileBlock middle{{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, problem.taps()}, order};
     all.push_back({order, cut, problem.kept_elements(middle)});
   };
   const std::int64_t image = problem.image_pixels();
-  const std::vector<std::int64_t> sizes = sizes_of(image, unit);
+  const std::vector<std::int64_t> sizes = sizes_of(image, unit, kMaxPixelTrips);
   if (problem.keeps_images_apart()) {
-    for (const std::int64_t images : sizes_of(problem.batch(), 1))
+    for (const std::int64_t images : sizes_of(problem.batch(), 1, kMaxPixelTrips))
       if (images > 1) add({}, images * image);
   } else if (problem.batch() > 1) {
     // A tile of less than an image can still be the best one.
-    for (const std::int64_t size : sizes_of(problem.extent().pixels, unit))
+    for (const std::int64_t size : sizes_of(problem.extent().pixels, unit, kMaxPixelTrips))
       if (std::find(sizes.begin(), sizes.end(), size) == sizes.end()) add({}, size);
   }
   for (const std::int64_t size : sizes) add({}, size);
@@ -145,10 +146,10 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
     if (is_square && width < map.width && height <= map.height) add({false, width}, width * height);
   };
   for (const std::int64_t size : sizes) {
-    for (const std::int64_t width : sizes_of(map.width, 1))
+    for (const std::int64_t width : sizes_of(map.width, 1, map.width))
       add_rectangle(ceil_div(size, width), width);
     if (is_symmetric) continue;
-    for (const std::int64_t height : sizes_of(map.height, 1))
+    for (const std::int64_t height : sizes_of(map.height, 1, map.height))
       add_rectangle(height, ceil_div(size, height));
   }
   return all;
@@ -156,7 +157,7 @@ std::vector<Tiler::PixelSizes> Tiler::pixel_sizes_of(const TileProblem& problem,
 
 /// The best tiling so far of a problem.
 struct Tiler::Choice {
-  using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
+  using Rank = Tiler::Rank;
 
   Choice(const TileProblem& p, const StepCost& cost)
       : problem(p), least_compute(static_cast<double>(cost.least_cycles(p))) {
@@ -258,27 +259,30 @@ double Tiler::exposed_cycles() const {
   return std::max(dram_.least_latency_cycles() * kExposedLatency, kLeastExposedCycles);
 }
 
-/// A map that is wider than high is tiled as its transpose, so a transposed network has the same
-/// tiles.
+/// A transposed network has the same tiles: a map that is wider than high is tiled as its
+/// transpose, and where the window is higher or wider than the other, both are tried.
 Tiling Tiler::best(const TileProblem& problem) const {
   const Shape& map = problem.ofm();
-  if (map.width <= map.height || !problem.has_window() || !problem.has_square_window())
-    return search(problem);
-  Tiling tiling = search(problem.transposed());
+  const bool is_square = problem.has_square_window();
+  if (!problem.has_window() || (is_square && map.width <= map.height))
+    return search(problem).tiling;
+  Found found = search(problem.transposed());
+  found.tiling.pixels.by_columns = !found.tiling.pixels.by_columns;
   // The taps of a window are in one order only.
-  if (tiling.tile.depth < problem.taps()) return search(problem);
-  tiling.pixels.by_columns = !tiling.pixels.by_columns;
-  return tiling;
+  const bool is_usable = found.tiling.tile.depth >= problem.taps();
+  if (is_square && is_usable) return found.tiling;
+  const Found direct = search(problem);
+  return is_usable && found.rank < direct.rank ? found.tiling : direct.tiling;
 }
 
-Tiling Tiler::search(const TileProblem& problem) const {
+Tiler::Found Tiler::search(const TileProblem& problem) const {
   const TileExtent unit = cost_.granularity(problem);
   Choice choice(problem, cost_);
   search_halves(unit, choice);
   if (!choice.tiling) search_halves({1, 1, 1, 1}, choice);
   if (!choice.tiling) refuse(problem);
   refine(unit, choice);
-  return *choice.tiling;
+  return {*choice.tiling, choice.rank};
 }
 
 void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
@@ -290,7 +294,7 @@ void Tiler::search_halves(const TileExtent& unit, Choice& choice) const {
   const std::vector<std::int64_t> group_sizes = sizes_of(whole.groups, unit.groups, whole.groups);
   std::vector<DepthCut> depths;
   for (const std::int64_t size :
-       sizes_of(whole.depth, problem.can_cut_depth() ? unit.depth : whole.depth))
+       sizes_of(whole.depth, problem.can_cut_depth() ? unit.depth : whole.depth, kMaxDepthTrips))
     depths.push_back(cut_depth(problem, size));
   std::vector<Sizes> heap;
   const auto add_all = [&](const DepthCut& depth) {
@@ -475,7 +479,8 @@ void Tiler::refine(const TileExtent& unit, Choice& choice) const {
     const auto try_near = [&](std::int64_t TileExtent::*loop, std::int64_t extent,
                               std::int64_t least, std::int64_t multiple) {
       const Tiling best = *choice.tiling;
-      for (const std::int64_t trips : trips_near(ceil_div(extent, best.tile.*loop))) {
+      const std::int64_t max_trips = loop == &TileExtent::depth ? kMaxDepthTrips : kMaxPixelTrips;
+      for (const std::int64_t trips : trips_near(ceil_div(extent, best.tile.*loop), max_trips)) {
         const std::int64_t even = round_up(ceil_div(extent, trips), least);
         Tiling tiling = best;
         tiling.tile.*loop = even;
@@ -542,8 +547,8 @@ void Tiler::refuse(const TileProblem& problem) const {
   if (fits(closest))
     throw InputError(fmt::format(
         "no tiling was found that fits the on-chip memory and has at most {} tiles of pixels and "
-        "of products; give it more memory",
-        kMaxTrips));
+        "{} of products; give it more memory",
+        kMaxPixelTrips, kMaxDepthTrips));
   const TileMemory& m = memory_;
   if (m.shared_bytes > 0)
     throw InputError(fmt::format(

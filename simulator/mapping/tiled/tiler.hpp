@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
@@ -31,6 +32,11 @@ class Tiler {
   bool fits(const TileFootprint& footprint) const;
 
  private:
+  using Rank = std::tuple<double, double>;  // cycles, then bytes and steps
+  struct Found {
+    Tiling tiling;
+    Rank rank;
+  };
   struct Choice;
   struct Divisions;
   struct LeastTime {
@@ -42,7 +48,7 @@ class Tiler {
 
   Divisions divisions_of(const TileProblem& problem, const TileExtent& tile) const;
   static std::vector<PixelSizes> pixel_sizes_of(const TileProblem& problem, std::int64_t unit);
-  Tiling search(const TileProblem& problem) const;
+  Found search(const TileProblem& problem) const;
   void search_halves(const TileExtent& unit, Choice& choice) const;
   void refine(const TileExtent& unit, Choice& choice) const;
   void refine_rectangle(Choice& choice) const;

@@ -107,7 +107,7 @@ TEST(Safetensors, EveryTensorIsWhereTheHeaderSays) {
     const std::size_t begin = entry.at("data_offsets").at(0).get<std::size_t>();
     const std::size_t end = entry.at("data_offsets").at(1).get<std::size_t>();
     std::vector<float> values((end - begin) / 4);
-    std::memcpy(values.data(), bytes.data() + 8 + length + begin, end - begin);
+    if (end != begin) std::memcpy(values.data(), bytes.data() + 8 + length + begin, end - begin);
     EXPECT_EQ(values, tensor.values) << tensor.name;
     covered += end - begin;
   }
