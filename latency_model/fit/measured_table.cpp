@@ -19,13 +19,14 @@
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/network/limits.hpp"
 
 namespace tilewake {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kLargestBatch = 1'000'000;
+constexpr double kLeastLatencyMs = 1e-9;
 constexpr double kMaxLatencyMs = 1e9;
 constexpr double kMaxWeight = 1e6;
 
@@ -91,15 +92,15 @@ class TableParser {
     MeasuredRow row;
     row.line = line_;
     row.network = fields[columns_.at("network")];
-    row.latency_ms = number(fields, "latency_ms", 0.0, false, kMaxLatencyMs);
+    row.latency_ms = number(fields, "latency_ms", kLeastLatencyMs, true, kMaxLatencyMs);
     if (has(fields, "std_ms")) row.std_ms = number(fields, "std_ms", 0.0, true, kMaxLatencyMs);
     if (has(fields, "weight")) row.weight = number(fields, "weight", 0.0, false, kMaxWeight);
     const std::string file = place_of(row.network);
+    const std::optional<std::int64_t> batch =
+        has(fields, "batch") ? std::optional(integer(fields, "batch")) : std::nullopt;
     try {
       row.workload = read_workload(file);
-      if (has(fields, "batch")) {
-        row.workload = with_batch(std::move(row.workload), integer(fields, "batch"));
-      }
+      if (batch) row.workload = with_batch(std::move(row.workload), *batch);
       row.batch = row.workload.batch();
     } catch (const InputError& e) {
       const bool is_model = network_format(file) != FileFormat::kText;
@@ -123,6 +124,7 @@ class TableParser {
   /// What read_workload() reads.
   std::string place_of(const std::string& name) const {
     if (name.empty()) fail("network: is empty");
+    if (name.find('\0') != std::string::npos) fail("network: has a byte of value 0");
     const fs::path path(name);
     const bool is_path = name.find('/') != std::string::npos || path.has_extension();
     const fs::path candidate = directory_ / (is_path ? path : fs::path(name + ".yaml"));
@@ -145,9 +147,9 @@ class TableParser {
     const bool is_number = error == std::errc() && end == text.data() + text.size();
     if (!is_number || !std::isfinite(value) || value > max || value < min ||
         (!with_min && value == min)) {
-      fail(fmt::format("{}: {} is not a {} number up to {}", column,
+      fail(fmt::format("{}: {} is not a number {} {} and up to {}", column,
                        text.empty() ? "an empty field" : printable(text),
-                       with_min ? "non-negative" : "positive", max));
+                       with_min ? "of at least" : "above", min, max));
     }
     return value;
   }
@@ -157,9 +159,9 @@ class TableParser {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1 ||
-        value > kLargestBatch) {
-      fail(fmt::format("{}: {} is not an integer from 1 to {}", column, printable(text),
-                       kLargestBatch));
+        value > kMaxBatch) {
+      fail(
+          fmt::format("{}: {} is not an integer from 1 to {}", column, printable(text), kMaxBatch));
     }
     return value;
   }
