@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/nas/supernet/small_space.hpp"
 #include "tests/nas/supernet/torch_test.hpp"
 #include "tests/support/input_error.hpp"
 #include "tests/support/random.hpp"
@@ -17,13 +18,6 @@ using torch::Tensor;
 using SuperKernelTest = TorchTest;
 
 constexpr int kInChannels = 4;
-
-BranchSpace branch_of(const std::vector<int>& kernels, const std::vector<int>& ratios) {
-  BranchSpace space;
-  space.kernels = kernels;
-  space.expansion_ratios = ratios;
-  return space;
-}
 
 std::vector<BranchSpace> branches() {
   return {branch_of({3}, {2}),          branch_of({3, 5}, {0, 2}),

@@ -21,7 +21,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr std::int64_t kNumSteps = 12;  // 2.4 epochs of 5 steps
+constexpr std::int64_t kNumResumedSteps = 12;  // 2.4 epochs of 5 steps
 
 /// Ends a process in these tests: all its state is discarded.
 struct Killed {};
@@ -114,14 +114,14 @@ class PhaseResume : public ::testing::TestWithParam<OptimizerKind> {};
 
 TEST_P(PhaseResume, InterruptedAfterAnyStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
-  for (std::int64_t n = 1; n < kNumSteps; ++n) {
+  for (std::int64_t n = 1; n < kNumResumedSteps; ++n) {
     TrainingRun run(GetParam());
     const std::optional<Outcome> first = run.process(3600.0, -1, n);
     ASSERT_TRUE(first.has_value());
     EXPECT_EQ(first->result.end, PhaseEnd::kInterrupted);
     EXPECT_EQ(run.num_steps_made, n);
     const Outcome resumed = run.finish();
-    EXPECT_EQ(run.num_steps_made, kNumSteps - n);
+    EXPECT_EQ(run.num_steps_made, kNumResumedSteps - n);
     SCOPED_TRACE(n);
     expect_same(whole, resumed);
   }
@@ -130,7 +130,8 @@ TEST_P(PhaseResume, InterruptedAfterAnyStepItResumesBitIdentically) {
 TEST_P(PhaseResume, InterruptedAfterEveryStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
   TrainingRun run(GetParam());
-  for (std::int64_t n = 1; n < kNumSteps; ++n) ASSERT_TRUE(run.process(3600.0, -1, n).has_value());
+  for (std::int64_t n = 1; n < kNumResumedSteps; ++n)
+    ASSERT_TRUE(run.process(3600.0, -1, n).has_value());
   expect_same(whole, run.finish());
 }
 
@@ -138,11 +139,11 @@ TEST_P(PhaseResume, InterruptedAfterEveryStepItResumesBitIdentically) {
 // weights, but no checkpoint.
 TEST_P(PhaseResume, KilledInAnyStepItResumesBitIdentically) {
   const Outcome whole = TrainingRun(GetParam()).finish();
-  for (std::int64_t n = 1; n <= kNumSteps; ++n) {
+  for (std::int64_t n = 1; n <= kNumResumedSteps; ++n) {
     TrainingRun run(GetParam());
     EXPECT_FALSE(run.process(0.0, n, -1).has_value());
     const Outcome resumed = run.finish();
-    EXPECT_EQ(run.num_steps_made, kNumSteps - n + 1) << "the step before was not saved";
+    EXPECT_EQ(run.num_steps_made, kNumResumedSteps - n + 1) << "the step before was not saved";
     SCOPED_TRACE(n);
     expect_same(whole, resumed);
   }
@@ -154,7 +155,7 @@ TEST_P(PhaseResume, KilledBeforeTheFirstTimedCheckpointItRestarts) {
   EXPECT_FALSE(run.process(3600.0, 7, -1).has_value());
   EXPECT_FALSE(run.process(3600.0, 4, -1).has_value());
   const Outcome resumed = run.finish();
-  EXPECT_EQ(run.num_steps_made, kNumSteps);
+  EXPECT_EQ(run.num_steps_made, kNumResumedSteps);
   expect_same(whole, resumed);
 }
 
@@ -165,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, PhaseResume,
 TEST(PhaseResumed, ACompletePhaseReturnsAtOnceWhatItReturned) {
   TrainingRun run(OptimizerKind::kRmspropTf);
   const Outcome whole = run.finish();
-  EXPECT_EQ(run.num_steps_made, kNumSteps);
+  EXPECT_EQ(run.num_steps_made, kNumResumedSteps);
   const Outcome again = run.finish();
   EXPECT_EQ(run.num_steps_made, 0);
   EXPECT_EQ(again.result.num_images, 0);
