@@ -98,6 +98,7 @@ StepRecord train_step(const RunContext& run, const Target& target, const StepRec
   const std::string fingerprint = step_settings(run, target, "train", before.fingerprint);
   return do_once(target.directory, "train", fingerprint, [&](StepRecord& record) {
     record.take_result_of(before);
+    record.values.clear();
     const int num_trainings = run.recipe.train_trainings;
     for (int i = 0; i < num_trainings; ++i) {
       const PhaseResult trained = train_winner(run, target, *before.architecture, fingerprint, i);
@@ -125,6 +126,7 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
   const std::string fingerprint = step_settings(run, target, "evaluate", trained.fingerprint);
   return do_once(target.directory, "evaluate", fingerprint, [&](StepRecord& record) {
     record.take_result_of(trained);
+    record.values.clear();
     record.architecture->name = name_after(target.directory);
     const Architecture& architecture = *record.architecture;
     const auto loader = test_loader(run, static_cast<int>(architecture.input.height));
