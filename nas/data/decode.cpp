@@ -2,7 +2,8 @@
 #include "nas/data/decode.hpp"
 
 #include <algorithm>
-#include <initializer_list>
+#include <cstddef>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,22 +13,28 @@
 namespace tilewake {
 namespace {
 
-bool starts_with(const std::vector<std::uint8_t>& file, std::initializer_list<std::uint8_t> magic) {
-  return file.size() >= magic.size() && std::equal(magic.begin(), magic.end(), file.begin());
+bool has_at(const std::vector<std::uint8_t>& file, std::size_t at, std::string_view magic) {
+  return file.size() >= at + magic.size() &&
+         std::equal(magic.begin(), magic.end(), file.begin() + static_cast<std::ptrdiff_t>(at),
+                    [](char c, std::uint8_t byte) { return static_cast<std::uint8_t>(c) == byte; });
 }
 
 }  // namespace
 
-void decode_image(const std::string& path, int short_side, Image& image) {
+StoredSize decode_image(const std::string& path, int short_side, Image& image) {
   const std::vector<std::uint8_t> file = read_file(path, kMaxImageFileBytes);
-  // Not by file name: some PNG files of well-known data sets have the suffix .JPEG.
-  if (starts_with(file, {0xff, 0xd8, 0xff})) {
-    decode_jpeg(path, file, short_side, image);
-  } else if (starts_with(file, {0x89, 'P', 'N', 'G'})) {
+  // Not by file name: images from the web often have the name of another format.
+  if (has_at(file, 0, "\xff\xd8\xff")) return decode_jpeg(path, file, short_side, image);
+  if (has_at(file, 0, "\x89PNG")) {
     decode_png(path, file, image);
+  } else if (has_at(file, 0, "RIFF") && has_at(file, 8, "WEBP")) {
+    decode_webp(path, file, image);
+  } else if (has_at(file, 0, "BM")) {
+    decode_bmp(path, file, image);
   } else {
-    throw InputError(path + ": is neither a JPEG nor a PNG image");
+    throw InputError(path + ": is not a JPEG, PNG, WebP or BMP image");
   }
+  return {image.height, image.width};
 }
 
 void check_image_size(const std::string& path, std::uint64_t height, std::uint64_t width) {

@@ -148,8 +148,8 @@ void cmyk_to_rgb(std::vector<std::uint8_t>& pixels, bool is_inverted) {
 
 }  // namespace
 
-void decode_jpeg(const std::string& path, const std::vector<std::uint8_t>& file, int short_side,
-                 Image& image) {
+StoredSize decode_jpeg(const std::string& path, const std::vector<std::uint8_t>& file,
+                       int short_side, Image& image) {
   JpegReader reader;
   const auto fail = [&] { throw InputError(path + ": damaged JPEG image: " + reader.message); };
   if (!read_header(reader, file.data(), file.size())) fail();
@@ -171,6 +171,7 @@ void decode_jpeg(const std::string& path, const std::vector<std::uint8_t>& file,
   image.pixels.resize(row_bytes * reader.info.output_height);
   if (!read_rows(reader, image.pixels.data(), row_bytes)) fail();
   if (is_cmyk) cmyk_to_rgb(image.pixels, reader.info.saw_Adobe_marker != FALSE);
+  return {static_cast<int>(reader.info.image_height), static_cast<int>(reader.info.image_width)};
 }
 
 }  // namespace tilewake

@@ -8,17 +8,24 @@
 
 namespace tilewake {
 
-// Opens a data set of one format of README.md. Functions fill in name, classes, channels, train and
-// test; open_image_data() checks the classes and measures the pixels.
+// Opens a data set of one format of README.md. Functions fill in classes, channels, train and test;
+// open_image_data() sets the name, checks the classes and measures the pixels if that was not done.
 
 /// MNIST-style files. `classes` are the names; empty: "0", "1", .. up to the largest label.
 ImageData open_idx(const std::string& directory, const std::vector<std::string>& classes);
 
-/// CIFAR-10, binary version.
+/// CIFAR-10 and CIFAR-100 (with its fine labels), binary and Python version.
 ImageData open_cifar10(const std::string& directory);
+ImageData open_cifar10_python(const std::string& directory);
+ImageData open_cifar100(const std::string& directory);
+ImageData open_cifar100_python(const std::string& directory);
 
-/// train/CLASS/ and test/CLASS/ or val/CLASS/.
+/// train/CLASS/ and test/CLASS/ or val/CLASS/; without both of the latter, train/ is split. If
+/// train/ holds images, it is a class: as open_class_folder().
 ImageData open_image_folder(const std::string& directory);
+
+/// CLASS/, split into training and test images.
+ImageData open_class_folder(const std::string& directory);
 
 /// Gratings of 10 classes, 1 x 16 x 16: 2,000 for training and 500 for the test; deterministic.
 ImageData make_synthetic();

@@ -16,9 +16,6 @@ namespace {
 constexpr double kMinAreaShare = 0.08;
 constexpr double kMinAspect = 3.0 / 4.0;
 constexpr double kMaxAspect = 4.0 / 3.0;
-// Photos are evaluated on the central 224 of 256 pixels of their shorter side, for all resolutions.
-// Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 2 and 4.1.
-constexpr double kCentre = 224.0 / 256.0;
 constexpr int kNumValues = 256;
 
 Window whole(const Image& image) {

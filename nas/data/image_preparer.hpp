@@ -21,6 +21,10 @@ namespace tilewake {
 double random_area_share(RandomStream& random);
 Window random_window(int height, int width, double area_share, RandomStream& random);
 
+/// Photos are evaluated on the central 224 of 256 pixels of their shorter side, for all
+/// resolutions. Source: Krizhevsky, Sutskever, Hinton, NIPS 2012, section 2 and 4.1.
+inline constexpr double kCentre = 224.0 / 256.0;
+
 /// Prepares one image of a batch from one of a source. All randomness derives from `seed`.
 class ImagePreparer {
  public:

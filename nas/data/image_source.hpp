@@ -39,21 +39,27 @@ class ImageSource {
 /// An open data set. All decisions use `train`; `test` is read once, at the end.
 struct ImageData {
   std::string name;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  // names: one line of UTF-8 each, all different
   int channels = 0;
   std::vector<float> mean;  // per channel, of pixels in 0..1
   std::vector<float> stddev;
   std::shared_ptr<const ImageSource> train;
   std::shared_ptr<const ImageSource> test;
+  int side = 0;                    // pixels; of the square that evaluation sees of the median image
+  std::string fingerprint;         // of a folder: of all names, sizes in bytes, and the split
+  std::vector<std::string> notes;  // for the log: how the images were split
+  std::vector<std::string> warnings;  // for the log: imbalance of the classes
 
   int num_classes() const { return static_cast<int>(classes.size()); }
 };
 
 /// Opens the value of --data: "fashion-mnist" (Debian's package dataset-fashion-mnist),
-/// "synthetic", or a directory: CIFAR-10 in its binary format, MNIST-style idx files (optionally
-/// gzip'ed), or train/CLASS/*.jpg|jpeg|png with test/ (or val/). File names determine the format.
+/// "synthetic", or a directory: MNIST-style idx files (optionally gzip'ed), CIFAR-10 or CIFAR-100
+/// (binary or Python version), or images in directories CLASS/, split here, or in train/CLASS/ and
+/// test/CLASS/ (or val/). File names determine the format.
 ///
-/// Throws InputError naming the file if something is missing, empty or damaged.
+/// Throws InputError naming the file if something is missing, empty or damaged. Images of a folder
+/// are decoded once (of large folders a sample), so that most damaged ones are found now.
 ImageData open_image_data(const std::string& name_or_directory);
 
 /// Indices of a fixed part of the training images, drawn by `seed` with equal shares of each class

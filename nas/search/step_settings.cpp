@@ -81,6 +81,7 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
                                                                       : run.given_space));
   settings["--data"] = fmt::format("{}, {} + {} images", run.data.name, run.data.train->size(),
                                    run.data.test->size());
+  if (!run.data.fingerprint.empty()) settings["--data"] += " " + run.data.fingerprint;
   settings["--seed"] = fmt::format("{}", run.seed);
   settings["--target-ms"] = fmt::format("{}", target.limit_ms);
   settings["--deploy-layout"] = run.deploy_layout == ImageLayout::kNhwc ? "nhwc" : "nchw";

@@ -11,7 +11,9 @@
 #include <png.h>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
+#include <webp/encode.h>
 #include <zlib.h>
 
 #include "nas/data/image_source.hpp"
@@ -155,6 +157,100 @@ inline void write_jpeg(const std::filesystem::path& path, const Image& image, in
   jpeg_finish_compress(&info);
   jpeg_destroy_compress(&info);
   std::fclose(file);
+}
+
+/// A WebP file of an RGB image, lossless.
+inline Bytes webp_of(const Image& image) {
+  std::uint8_t* output = nullptr;
+  const std::size_t size = WebPEncodeLosslessRGB(image.pixels.data(), image.width, image.height,
+                                                 3 * image.width, &output);
+  Bytes bytes(output, output + size);
+  WebPFree(output);
+  if (bytes.empty()) throw std::runtime_error("WebPEncodeLosslessRGB");
+  return bytes;
+}
+
+/// Of any number of bytes, the lowest first.
+inline void append_little(Bytes& bytes, std::uint64_t value, int num_bytes) {
+  for (int i = 0; i < num_bytes; ++i) bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+/// A chunk of a RIFF file.
+inline void append_chunk(Bytes& bytes, std::string_view name, const Bytes& content) {
+  bytes.insert(bytes.end(), name.begin(), name.end());
+  append_little(bytes, content.size(), 4);
+  bytes.insert(bytes.end(), content.begin(), content.end());
+  if (content.size() % 2 != 0) bytes.push_back(0);
+}
+
+/// An animated WebP file of two frames, both the same image.
+/// Source: Google, "WebP Container Specification", section "Animation".
+inline Bytes animated_webp_of(const Image& image) {
+  const Bytes still = webp_of(image);
+  Bytes content = {'W', 'E', 'B', 'P'};
+  Bytes canvas = {2, 0, 0, 0};  // animation
+  append_little(canvas, static_cast<std::uint64_t>(image.width - 1), 3);
+  append_little(canvas, static_cast<std::uint64_t>(image.height - 1), 3);
+  append_chunk(content, "VP8X", canvas);
+  append_chunk(content, "ANIM", Bytes(6));
+  for (int i = 0; i < 2; ++i) {
+    Bytes frame(6);
+    append_little(frame, static_cast<std::uint64_t>(image.width - 1), 3);
+    append_little(frame, static_cast<std::uint64_t>(image.height - 1), 3);
+    append_little(frame, 100, 4);  // ms and flags
+    frame.insert(frame.end(), still.begin() + 12, still.end());
+    append_chunk(content, "ANMF", frame);
+  }
+  Bytes bytes;
+  append_chunk(bytes, "RIFF", content);
+  return bytes;
+}
+
+/// What a BMP file has before its pixels, beside the size of the image.
+struct BmpFormat {
+  int num_bits = 24;
+  Bytes palette = {};  // 4 bytes a colour, blue first
+  std::uint32_t compression = 0;
+  std::vector<std::uint32_t> masks = {};
+  int header_bytes = 40;  // at least 40: zeros follow the fields of BITMAPINFOHEADER
+};
+
+/// A BMP file. `rows` are as stored: with their padding, the lowest first unless height < 0.
+inline Bytes bmp_of(int height, int width, const BmpFormat& format, const Bytes& rows) {
+  Bytes header;
+  append_little(header, static_cast<std::uint64_t>(format.header_bytes), 4);
+  append_little(header, static_cast<std::uint32_t>(width), 4);
+  append_little(header, static_cast<std::uint32_t>(height), 4);
+  append_little(header, 1, 2);
+  append_little(header, static_cast<std::uint64_t>(format.num_bits), 2);
+  append_little(header, format.compression, 4);
+  append_little(header, rows.size(), 4);
+  append_little(header, 0, 8);
+  append_little(header, format.palette.size() / 4, 4);
+  append_little(header, 0, 4);
+  for (const std::uint32_t mask : format.masks) append_little(header, mask, 4);
+  if (header.size() < static_cast<std::size_t>(format.header_bytes))
+    header.resize(static_cast<std::size_t>(format.header_bytes));
+  header.insert(header.end(), format.palette.begin(), format.palette.end());
+  Bytes bytes = {'B', 'M'};
+  append_little(bytes, 14 + header.size() + rows.size(), 4);
+  append_little(bytes, 0, 4);
+  append_little(bytes, 14 + header.size(), 4);
+  bytes.insert(bytes.end(), header.begin(), header.end());
+  bytes.insert(bytes.end(), rows.begin(), rows.end());
+  return bytes;
+}
+
+/// The same for an RGB image, in 24 bits.
+inline Bytes bmp_of(const Image& image) {
+  Bytes rows;
+  for (int y = image.height - 1; y >= 0; --y) {
+    for (int x = 0; x < image.width; ++x)
+      for (int c = 2; c >= 0; --c)
+        rows.push_back(image.pixels[static_cast<std::size_t>(3 * (y * image.width + x) + c)]);
+    while (rows.size() % 4 != 0) rows.push_back(0);
+  }
+  return bmp_of(image.height, image.width, {}, rows);
 }
 
 /// Damages a file the way broken disks, transfers and attackers do.

@@ -6,6 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+#include <webp/encode.h>
 #include <zlib.h>
 
 #include <gmock/gmock.h>
@@ -158,6 +162,121 @@ TEST_F(Decode, PngIgnoresTheSizeThatIsEnough) {
   EXPECT_EQ(decode(4).pixels, image.pixels);
 }
 
+TEST_F(Decode, WebpGivesRgbExactly) {
+  for (const auto& [height, width] : {std::pair{13, 7}, {1, 1}, {40, 64}}) {
+    const Image image = random_image(3, height, width, 5);
+    write_bytes(path_, webp_of(image));
+    expect_same(image);
+  }
+}
+
+TEST_F(Decode, WebpTransparencyIsDropped) {
+  const Bytes rgba = {10, 20, 30, 255, 40, 50, 60, 128};
+  std::uint8_t* output = nullptr;
+  const std::size_t size = WebPEncodeLosslessRGBA(rgba.data(), 2, 1, 8, &output);
+  write_bytes(path_, Bytes(output, output + size));
+  WebPFree(output);
+  expect_same({3, 1, 2, {10, 20, 30, 40, 50, 60}});
+}
+
+TEST_F(Decode, AnimatedWebpIsRefusedByName) {
+  write_bytes(path_, animated_webp_of(random_image(3, 8, 8, 6)));
+  EXPECT_THAT(error(), AllOf(StartsWith(path_ + ": "), HasSubstr("animated")));
+}
+
+TEST_F(Decode, WebpCannotAskForMoreThanTheLimits) {
+  Bytes bytes = webp_of(random_image(3, 4, 4, 7));
+  for (std::size_t i = 21; i < 24; ++i)
+    bytes[i] = 0xff;  // 14 bits each of width and height, less 1
+  bytes[24] = 0x0f;
+  write_bytes(path_, bytes);
+  EXPECT_THAT(error(), StartsWith(path_ + ": has 16384 x 16384"));
+}
+
+TEST_F(Decode, BmpOf24BitsGivesRgbExactly) {
+  for (const int width : {1, 2, 3, 4, 5}) {  // of all paddings
+    const Image image = random_image(3, 3, width, 8);
+    write_bytes(path_, bmp_of(image));
+    expect_same(image);
+  }
+}
+
+TEST_F(Decode, BmpRowsAreTopDownIfTheHeightIsNegative) {
+  const Bytes rows = {1, 2, 3, 0, 4, 5, 6, 0};
+  write_bytes(path_, bmp_of(2, 1, {}, rows));
+  expect_same({3, 2, 1, {6, 5, 4, 3, 2, 1}});
+  write_bytes(path_, bmp_of(-2, 1, {}, rows));
+  expect_same({3, 2, 1, {3, 2, 1, 6, 5, 4}});
+}
+
+// 5 pixels of increasing index; the leftmost is in the highest bits.
+TEST_F(Decode, BmpPaletteIsLookedUp) {
+  Bytes palette;
+  Image expected{3, 1, 5, {}};
+  for (const int i : {0, 1, 2, 3, 4}) {
+    for (const int value : {30 + i, 20 + i, 10 + i, 0})
+      palette.push_back(static_cast<std::uint8_t>(value));
+    for (const int value : {10 + i, 20 + i, 30 + i})
+      expected.pixels.push_back(static_cast<std::uint8_t>(value));
+  }
+  write_bytes(path_, bmp_of(1, 5, {8, palette}, {0, 1, 2, 3, 4, 0, 0, 0}));
+  expect_same(expected);
+  write_bytes(path_, bmp_of(1, 5, {4, palette}, {0x01, 0x23, 0x40, 0}));
+  expect_same(expected);
+  write_bytes(path_, bmp_of(1, 5, {1, {0, 0, 0, 0, 255, 255, 255, 0}}, {0b10110000, 0, 0, 0}));
+  expect_same(repeated({1, 1, 5, {255, 0, 255, 255, 0}}));
+  write_bytes(path_, bmp_of(1, 5, {8, palette}, {0, 1, 2, 3, 5, 0, 0, 0}));
+  EXPECT_THAT(error(), StartsWith(path_ + ": "));
+}
+
+// Black, full colours and white, of every layout that has them.
+TEST_F(Decode, BmpOf16And32BitsHasTheChannelsOfItsMasks) {
+  const Image expected{3, 1, 5, {0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255}};
+  for (const auto& [num_bits, red, green, blue, compression, header_bytes] : std::vector<
+           std::tuple<int, std::uint32_t, std::uint32_t, std::uint32_t, std::uint32_t, int>>{
+           {16, 0x7c00, 0x03e0, 0x001f, 0, 40},
+           {16, 0xf800, 0x07e0, 0x001f, 3, 40},
+           {16, 0xf800, 0x07e0, 0x001f, 3, 124},
+           {16, 0x0f00, 0x00f0, 0x000f, 3, 56},
+           {32, 0xff0000, 0xff00, 0xff, 0, 40},
+           {32, 0xff000000, 0xff0000, 0xff00, 3, 108},
+           {32, 0x3ff00000, 0xffc00, 0x3ff, 3, 40},
+           {32, 0xff, 0xff00, 0xff0000, 6, 40}}) {
+    Bytes rows;
+    for (const std::uint32_t pixel : {0U, red, green, blue, red | green | blue})
+      append_little(rows, pixel, num_bits / 8);
+    while (rows.size() % 4 != 0) rows.push_back(0);
+    BmpFormat format{num_bits, {}, compression, {}, header_bytes};
+    if (compression != 0) format.masks = {red, green, blue};
+    write_bytes(path_, bmp_of(1, 5, format, rows));
+    expect_same(expected);
+  }
+}
+
+TEST_F(Decode, BmpMayLackThePaddingOfItsLastRow) {
+  const Image image = random_image(3, 2, 3, 9);
+  Bytes bytes = bmp_of(image);
+  bytes.resize(bytes.size() - 3);
+  write_bytes(path_, bytes);
+  expect_same(image);
+}
+
+TEST_F(Decode, OtherBmpFilesAreRefusedByName) {
+  for (const auto& [num_bits, compression] :
+       {std::pair{8, 1U}, {4, 2U}, {24, 3U}, {0, 4U}, {24, 5U}, {2, 0U}, {64, 0U}}) {
+    write_bytes(path_, bmp_of(1, 4, {num_bits, {}, compression, {1, 2, 4}}, Bytes(4096)));
+    EXPECT_THAT(error(), StartsWith(path_ + ": is a BMP image "));
+  }
+  for (const std::uint32_t mask : {0U, 5U}) {  // no bits; not contiguous
+    write_bytes(path_, bmp_of(1, 4, {32, {}, 3, {mask, 0xff00, 0xff0000}}, Bytes(16)));
+    EXPECT_THAT(error(), StartsWith(path_ + ": damaged BMP image: "));
+  }
+  for (const auto& [height, width] : {std::pair{0, 4}, {4, 0}, {16385, 4}, {4, -1}, {9000, 9000}}) {
+    write_bytes(path_, bmp_of(height, width, {}, Bytes(64)));
+    EXPECT_THAT(error(), StartsWith(path_ + ": has "));
+  }
+}
+
 TEST_F(Decode, FormatIsDetectedByContentNotByName) {
   const std::string path = dir_.file("really_a_png.JPEG");
   const Image image = random_image(3, 4, 4, 4);
@@ -266,13 +385,15 @@ TEST_F(Decode, CompressedTextOfAPngIsNotUnfolded) {
 }
 
 TEST_F(Decode, TruncationIsRefusedAtEveryByte) {
-  for (const bool is_png : {true, false}) {
-    if (is_png) write_png(path_, random_image(3, 5, 6, 6));
-    if (!is_png) write_jpeg(path_, smooth_image(20, 24));
+  for (const std::string kind : {"PNG", "JPEG", "WebP", "BMP"}) {
+    if (kind == "PNG") write_png(path_, random_image(3, 5, 6, 6));
+    if (kind == "JPEG") write_jpeg(path_, smooth_image(20, 24));
+    if (kind == "WebP") write_bytes(path_, webp_of(random_image(3, 5, 6, 6)));
+    if (kind == "BMP") write_bytes(path_, bmp_of(random_image(3, 5, 4, 6)));
     const Bytes whole = read_bytes(path_);
     for (std::size_t size = 1; size < whole.size(); ++size) {
       write_bytes(path_, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-      EXPECT_THAT(error(), StartsWith(path_ + ": ")) << (is_png ? "PNG " : "JPEG ") << size;
+      EXPECT_THAT(error(), StartsWith(path_ + ": ")) << kind << " " << size;
     }
   }
 }
@@ -294,10 +415,14 @@ TEST_F(Decode, DamagedFilesAreRefusedOrRead) {
     if (kind == 2) write_jpeg(path_, smooth_image(24, 33));
     if (kind == 3) write_jpeg(path_, smooth_image(24, 33), 80, true);
     if (kind == 4) write_jpeg(path_, random_image(4, 16, 16, 9));
+    if (kind == 5) write_bytes(path_, webp_of(random_image(3, 11, 9, 11)));
+    if (kind == 6) write_bytes(path_, animated_webp_of(random_image(3, 11, 9, 12)));
+    if (kind == 7) write_bytes(path_, bmp_of(random_image(3, 3, 2, 13)));
+    if (kind == 8) write_bytes(path_, bmp_of(2, 5, {4, Bytes(12, 7)}, random_bytes(8, 14)));
   };
   Random random(10);
   int num_refused = 0;
-  for (int kind = 0; kind < 5; ++kind) {
+  for (int kind = 0; kind < 9; ++kind) {
     write(kind);
     const Bytes whole = read_bytes(path_);
     for (int i = 0; i < 400; ++i) {

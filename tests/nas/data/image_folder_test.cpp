@@ -20,6 +20,8 @@ using ::testing::StartsWith;
 
 namespace fs = std::filesystem;
 
+const std::string kMustBeImage = ": must be an image: .jpg, .jpeg, .png, .webp or .bmp";
+
 class ImageFolder : public ::testing::Test {
  protected:
   void write_small(const std::string& test = "test") {
@@ -62,9 +64,6 @@ TEST_F(ImageFolder, TestImagesAreInTestOrElseInVal) {
   write_png(dir_.path() / "test/cat/2.png", random_image(3, 5, 4, 1));
   write_png(dir_.path() / "test/dog/2.png", random_image(3, 5, 4, 1));
   EXPECT_EQ(open().test->size(), 3);
-  fs::remove_all(dir_.path() / "test");
-  fs::remove_all(dir_.path() / "val");
-  EXPECT_THAT(error(), StartsWith(dir_.path().string() + ": "));
 }
 
 TEST_F(ImageFolder, BothPartsMustHaveTheSameClasses) {
@@ -96,10 +95,10 @@ TEST_F(ImageFolder, OtherFilesThanImagesAreRefusedUnlessHidden) {
   write_bytes(dir_.file("train/cat/.hidden"), {1});
   EXPECT_EQ(open().train->size(), 3);
   write_bytes(dir_.file("train/cat/notes.txt"), {1});
-  EXPECT_EQ(error(), dir_.file("train/cat/notes.txt") + ": must be an image, .jpg, .jpeg or .png");
+  EXPECT_EQ(error(), dir_.file("train/cat/notes.txt") + kMustBeImage);
   fs::remove(dir_.file("train/cat/notes.txt"));
   fs::create_directory(dir_.file("train/cat/more.png"));
-  EXPECT_EQ(error(), dir_.file("train/cat/more.png") + ": must be an image, .jpg, .jpeg or .png");
+  EXPECT_EQ(error(), dir_.file("train/cat/more.png") + kMustBeImage);
   fs::remove(dir_.file("train/cat/more.png"));
   write_bytes(dir_.file("train/labels.csv"), {1});
   EXPECT_EQ(error(),
@@ -126,19 +125,24 @@ TEST_F(ImageFolder, PhotosAreEvaluatedOnTheirCentre) {
                   static_cast<float>(photo.pixels[(y + 16) * 320 * 3 + 48 * 3 + i]), 1e-3F);
 }
 
-TEST_F(ImageFolder, DamagedImageIsReportedByTheLoaderInItsBatch) {
+// Before anything is trained; for a test image, too.
+TEST_F(ImageFolder, DamagedImageIsRefusedByName) {
   write_small();
-  write_bytes(dir_.file("train/cat/3.jpg"), {0xff, 0xd8, 0xff, 0xd9});
-  ImageData data;
-  data.name = "broken";
-  data.channels = 3;
-  data.mean = {0, 0, 0};
-  data.stddev = {1, 1, 1};
-  // Measuring the pixels already reads the file.
-  EXPECT_THAT(error(),
-              ::testing::StartsWith(dir_.file("train/cat/3.jpg") + ": damaged JPEG image"));
-  fs::rename(dir_.file("train/cat/3.jpg"), dir_.file("test/cat/3.jpg"));
-  data = open();
+  for (const std::string part : {"train", "test"}) {
+    const std::string path = dir_.file(part + "/cat/3.jpg");
+    write_bytes(path, {0xff, 0xd8, 0xff, 0xd9});
+    EXPECT_THAT(error(), StartsWith(path + ": damaged JPEG image"));
+    fs::remove(path);
+  }
+  write_bytes(dir_.file("test/cat/3.webp"), animated_webp_of(random_image(3, 8, 8, 1)));
+  EXPECT_THAT(error(), StartsWith(dir_.file("test/cat/3.webp") + ": "));
+}
+
+TEST_F(ImageFolder, ImageDamagedLaterIsReportedByTheLoaderInItsBatch) {
+  write_small();
+  write_png(dir_.path() / "test/cat/3.jpg", random_image(3, 5, 4, 1));
+  const ImageData data = open();
+  write_bytes(dir_.file("test/cat/3.jpg"), {0xff, 0xd8, 0xff, 0xd9});
   LoaderOptions options;
   options.resolution = 8;
   options.batch_size = 1;
@@ -148,7 +152,142 @@ TEST_F(ImageFolder, DamagedImageIsReportedByTheLoaderInItsBatch) {
   EXPECT_TRUE(loader.next(batch));
   EXPECT_EQ(batch.labels, (std::vector<std::int64_t>{1}));
   EXPECT_THAT(input_error_of([&] { loader.next(batch); }),
-              ::testing::StartsWith(dir_.file("test/cat/3.jpg") + ": damaged JPEG image"));
+              StartsWith(dir_.file("test/cat/3.jpg") + ": damaged JPEG image"));
+}
+
+TEST_F(ImageFolder, FormatsOfImagesCanBeMixed) {
+  write_small();
+  const Image image = random_image(3, 9, 7, 5);
+  write_bytes(dir_.file("train/cat/3.webp"), webp_of(image));
+  write_bytes(dir_.file("train/cat/4.BMP"), bmp_of(image));
+  const ImageData data = open();
+  Image read;
+  for (const std::int64_t index : {2, 3}) {
+    data.train->read(index, read);
+    EXPECT_EQ(read.pixels, image.pixels);
+  }
+}
+
+Image repeated_grey(int height, int width, std::uint64_t seed) {
+  const Image grey = random_image(1, height, width, seed);
+  Image rgb{3, height, width, {}};
+  for (const std::uint8_t value : grey.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
+  return rgb;
+}
+
+// Stored as grey or in colours that are all grey; a single pixel of colour in either part decides.
+TEST_F(ImageFolder, FolderOfGreyImagesHasOneChannel) {
+  const Image grey = random_image(1, 6, 5, 2);
+  for (const std::string part : {"train", "test"}) {
+    write_png(dir_.path() / part / "a/1.png", grey);
+    write_png(dir_.path() / part / "b/1.png", repeated_grey(6, 5, 2));
+    write_bytes(dir_.path() / part / "b/2.bmp", bmp_of(repeated_grey(6, 5, 3)));
+    write_jpeg(dir_.path() / part / "b/3.jpg", random_image(1, 40, 30, 4));
+  }
+  const ImageData data = open();
+  EXPECT_EQ(data.channels, 1);
+  EXPECT_EQ(data.mean.size(), 1U);
+  Image read;
+  for (const std::int64_t index : {0, 1}) {
+    data.test->read(index, read);
+    EXPECT_EQ(read.channels, 1);
+    EXPECT_EQ(read.pixels, grey.pixels);
+  }
+  for (const std::string part : {"train", "test"}) {
+    Image coloured = repeated_grey(6, 5, 2);
+    ++coloured.pixels[31];
+    write_png(dir_.path() / part / "a/2.png", coloured);
+    const ImageData colours = open();
+    EXPECT_EQ(colours.channels, 3);
+    EXPECT_EQ(colours.mean.size(), 3U);
+    colours.train->read(0, read);
+    EXPECT_EQ(read.channels, 3);
+    fs::remove(dir_.path() / part / "a/2.png");
+  }
+}
+
+// As sets in memory are: resized as a whole. Others are photos, of which the centre is seen.
+TEST_F(ImageFolder, SquaresOfOneSizeDoNotVary) {
+  for (const std::string part : {"train", "test"})
+    for (const std::string name : {"a", "b"})
+      write_png(dir_.path() / part / name / "1.png", random_image(3, 12, 12, 1));
+  EXPECT_FALSE(open().train->varies_in_size());
+  EXPECT_FALSE(open().test->varies_in_size());
+  EXPECT_EQ(open().side, 12);
+  write_png(dir_.path() / "test/a/2.png", random_image(3, 12, 13, 1));
+  EXPECT_TRUE(open().train->varies_in_size());
+  fs::remove_all(dir_.path());
+  for (const std::string part : {"train", "test"})
+    for (const std::string name : {"a", "b"})
+      write_png(dir_.path() / part / name / "1.png", random_image(3, 12, 16, 1));
+  EXPECT_TRUE(open().train->varies_in_size());
+}
+
+// Of the shorter sides before libjpeg scales: 7/8 of it.
+TEST_F(ImageFolder, SideIsThatOfTheCentreOfTheMedianImage) {
+  write_small();
+  write_jpeg(dir_.path() / "train/cat/big.jpg", smooth_image(600, 500));
+  EXPECT_EQ(open().side, 17);  // of 3, 4, 20, 500
+  write_jpeg(dir_.path() / "train/cat/bigger.jpg", smooth_image(400, 700));
+  EXPECT_EQ(open().side, 17);
+  write_jpeg(dir_.path() / "train/dog/biggest.jpg", smooth_image(800, 700));
+  EXPECT_EQ(open().side, 350);
+}
+
+TEST_F(ImageFolder, ImagesOfOnePixelAreUsed) {
+  for (const std::string part : {"train", "test"}) {
+    write_png(dir_.path() / part / "a/1.png", Image{3, 1, 1, {10, 20, 30}});
+    write_bytes(dir_.path() / part / "b/1.webp", webp_of({3, 1, 1, {60, 70, 90}}));
+  }
+  const ImageData data = open();
+  EXPECT_EQ(data.side, 1);
+  LoaderOptions options;
+  options.resolution = 28;
+  options.batch_size = 2;
+  options.is_training = true;
+  options.augmentation.random_resized_crop = true;
+  ImageLoader loader(data, data.train, {0, 1}, options);
+  Batch batch;
+  ASSERT_TRUE(loader.next(batch));
+  const std::size_t values = 28 * 28 * 3;
+  for (std::size_t i = 3; i < 2 * values; ++i) {
+    if (i % values >= 3) {
+      ASSERT_NEAR(batch.images[i], batch.images[i - 3], 1e-5F);
+    }
+  }
+}
+
+TEST_F(ImageFolder, NamesMayHaveAnyBytes) {
+  const std::string spaces = "two words";
+  const std::string lines = "a\nb";
+  const std::string bytes = "\xff\x01 \\";
+  for (const std::string& name : {spaces, lines, bytes})
+    for (const std::string part : {"train", "test"})
+      write_png(dir_.path() / part / name / (name + " \n\xfe.png"), random_image(3, 4, 4, 1));
+  const ImageData data = open();
+  EXPECT_EQ(data.classes, (std::vector<std::string>{"a\\x0ab", "two words", "\\xff\\x01 \\"}));
+  Image image;
+  for (std::int64_t i = 0; i < 3; ++i) data.test->read(i, image);
+}
+
+TEST_F(ImageFolder, ClassesOfOneNameAreRefused) {
+  for (const std::string part : {"train", "test"}) {
+    write_png(dir_.path() / part / "a\nb" / "1.png", random_image(3, 4, 4, 1));
+    write_png(dir_.path() / part / "a\\x0ab" / "1.png", random_image(3, 4, 4, 1));
+  }
+  EXPECT_THAT(error(), StartsWith(dir_.path().string() + ": two classes "));
+}
+
+TEST_F(ImageFolder, FingerprintIsThatOfNamesAndSizes) {
+  write_small();
+  const std::string before = open().fingerprint;
+  EXPECT_EQ(open().fingerprint, before);
+  fs::rename(dir_.path() / "train/cat/2.png", dir_.path() / "train/cat/3.png");
+  EXPECT_NE(open().fingerprint, before);
+  fs::rename(dir_.path() / "train/cat/3.png", dir_.path() / "train/cat/2.png");
+  EXPECT_EQ(open().fingerprint, before);
+  write_png(dir_.path() / "train/cat/2.png", random_image(3, 9, 9, 1));
+  EXPECT_NE(open().fingerprint, before);
 }
 
 // Scaled by libjpeg or read whole: about the same crops, from far fewer pixels.

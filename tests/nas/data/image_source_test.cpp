@@ -24,10 +24,8 @@ TEST(OpenImageData, UnknownNameIsRefused) {
 TEST(OpenImageData, DirectoryWithoutDataIsRefused) {
   const TempDir dir;
   write_bytes(dir.file("README"), {1});
-  EXPECT_EQ(input_error_of([&] { open_image_data(dir.path().string()); }),
-            dir.path().string() +
-                ": no data set found: neither train-images-idx3-ubyte[.gz] (idx), "
-                "data_batch_1.bin (CIFAR-10) nor train/ (image folder)");
+  EXPECT_THAT(input_error_of([&] { open_image_data(dir.path().string()); }),
+              StartsWith(dir.path().string() + ": no data set found: "));
 }
 
 TEST(OpenImageData, NameTooLongForTheSystemIsRefused) {
