@@ -1,23 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/space/frame.hpp"
 
+#include <algorithm>
+#include <functional>
+
 #include <fmt/format.h>
 
 #include "nas/space/frame_fields.hpp"
+#include "simulator/common/math.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "simulator/network/network_schema.hpp"
 
 namespace tilewake {
 
-void visit_fields(YamlFields& fields, Frame& frame) {
-  fields.text("name", frame.name, {"", "used in networks and reports"}, kNamePattern);
+namespace {
+
+void visit_input(YamlFields& fields, Frame& frame) {
   fields.section("input", [&] {
     fields.integer("channels", frame.input.channels, 1, SpaceLimits::kMaxWidth);
     fields.integer("height", frame.input.height, 1, SpaceLimits::kMaxSide, {"pixels", ""});
     fields.integer("width", frame.input.width, 1, SpaceLimits::kMaxSide, {"pixels", ""});
   });
+}
+
+void visit_num_classes(YamlFields& fields, Frame& frame) {
   fields.integer("num_classes", frame.num_classes, 1, SpaceLimits::kMaxClasses,
                  {"classes", "outputs of the classifier"});
+}
+
+void visit_name(YamlFields& fields, Frame& frame) {
+  fields.text("name", frame.name, {"", "used in networks and reports"}, kNamePattern);
+}
+
+void visit_layers(YamlFields& fields, Frame& frame) {
   fields.section(
       "stem",
       [&] {
@@ -36,6 +51,61 @@ void visit_fields(YamlFields& fields, Frame& frame) {
     fields.word("activation", frame.activation, kTrainedActivationNames,
                 {"", "of stem, blocks and head"});
   });
+}
+
+}  // namespace
+
+void visit_fields(YamlFields& fields, Frame& frame) {
+  visit_name(fields, frame);
+  visit_input(fields, frame);
+  visit_num_classes(fields, frame);
+  visit_layers(fields, frame);
+}
+
+void visit_fields(YamlFields& fields, Frame& frame, AutoFrame& automatic) {
+  constexpr std::string_view kAuto = "auto";
+  visit_name(fields, frame);
+  fields.or_word("input", kAuto, automatic.input, [&] { visit_input(fields, frame); });
+  fields.optional([&] {
+    fields.integers("sizes", automatic.sizes, 1, SpaceLimits::kMaxSide,
+                    {"pixels", "sides that `input: auto` selects from, ascending"});
+  });
+  fields.or_word("num_classes", kAuto, automatic.num_classes,
+                 [&] { visit_num_classes(fields, frame); });
+  visit_layers(fields, frame);
+}
+
+void follow_data(const YamlReader& root, const AutoFrame& automatic, const DataShape* data,
+                 Frame& frame) {
+  const std::vector<std::int64_t>& sizes = automatic.sizes;
+  root.check(std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) == sizes.end(),
+             "sizes", "must be ascending and distinct");
+  root.check(automatic.input || !root.has("sizes"), "sizes", "is only for `input: auto`");
+  const auto check_data = [&](const char* key) {
+    root.check(data != nullptr, key, "auto is only valid where images are read: in nas run");
+  };
+  if (automatic.input) {
+    check_data("input");
+    const auto larger = std::upper_bound(sizes.begin(), sizes.end(), data->side);
+    const std::int64_t side = larger == sizes.begin() ? sizes.front() : *(larger - 1);
+    frame.input = {data->channels, side, side};
+  }
+  if (automatic.num_classes) {
+    check_data("num_classes");
+    frame.num_classes = data->num_classes;
+  }
+}
+
+void limit_strides(std::int64_t side, std::int64_t least_side, const std::vector<int*>& strides) {
+  const auto last_side = [&] {
+    std::int64_t last = side;
+    for (const int* stride : strides) last = ceil_div(last, std::int64_t{*stride});
+    return last;
+  };
+  for (int* stride : strides) {
+    if (last_side() >= least_side) return;
+    *stride = 1;
+  }
 }
 
 void check_frame(const YamlReader& root, const Frame& frame) {

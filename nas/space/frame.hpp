@@ -63,6 +63,13 @@ struct Frame {
   friend bool operator==(const Frame&, const Frame&) = default;
 };
 
+/// What a data set gives to a space with `input: auto` or `num_classes: auto`.
+struct DataShape {
+  std::int64_t channels = 0;
+  std::int64_t side = 0;  // pixels, of the square that an image is seen in; usually at least that
+  int num_classes = 0;
+};
+
 /// Reads the keys of the frame (nas/space/README.md). Throws InputError naming file, line and key.
 Frame read_frame(YamlReader& root);
 

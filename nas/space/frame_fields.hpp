@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "nas/space/frame.hpp"
@@ -12,6 +13,30 @@ namespace tilewake {
 /// and key.
 void visit_fields(YamlFields& fields, Frame& frame);
 void check_frame(const YamlReader& root, const Frame& frame);
+
+/// What of a space follows the data.
+struct AutoFrame {
+  bool input = false;
+  bool num_classes = false;
+  /// Sides that an input may have, ascending, in pixels.
+  std::vector<std::int64_t> sizes = {28,  32,  40,  48,  56,  64,  80,  96,
+                                     112, 128, 160, 192, 224, 256, 288, 320};
+};
+
+/// The keys of a frame of a space, whose input and classes may be `auto`.
+void visit_fields(YamlFields& fields, Frame& frame, AutoFrame& automatic);
+
+/// Sets what is `auto`; the input to the largest of the sizes that is at most that of the data, or
+/// the smallest. Without data (nullptr) it is an InputError naming file, line and key.
+void follow_data(const YamlReader& root, const AutoFrame& automatic, const DataShape* data,
+                 Frame& frame);
+
+/// Sets strides to 1, in their order, until a map of `side` pixels keeps `least_side` after them.
+void limit_strides(std::int64_t side, std::int64_t least_side, const std::vector<int*>& strides);
+
+/// Least side of the last map of a space with `input: auto`: that of 224 pixels with the strides of
+/// published networks.
+inline constexpr std::int64_t kLeastAutoSide = 7;
 
 /// The rules of `kernels`: odd, ascending, none twice.
 void check_kernels(const YamlReader& yaml, const std::vector<int>& kernels);

@@ -65,6 +65,7 @@ struct StageEntry {
 
 struct OperatorSpaceFile {
   OperatorSpace space;  // without stages
+  AutoFrame automatic;
   OperatorNames operators;
   std::vector<StageEntry> stages;
 };
@@ -91,7 +92,7 @@ void visit_fields(YamlFields& fields, StageEntry& stage) {
 }
 
 void visit_fields(YamlFields& fields, OperatorSpaceFile& file) {
-  visit_fields(fields, file.space.frame());
+  visit_fields(fields, file.space.frame(), file.automatic);
   fields.optional([&] {
     fields.number("se_ratio", file.space.se_ratio, {SpaceLimits::kMinSeRatio, 1.0},
                   {"", "squeezed channels over a block's input channels"});
@@ -181,7 +182,7 @@ void check_largest_network(const OperatorSpace& space) {
   to_network(architecture_of(space, path));
 }
 
-OperatorSpace read_operator_document(YamlReader root) {
+OperatorSpace read_operator_document(YamlReader root, const DataShape* data) {
   root.check(!root.has("branches"), "branches",
              "this is a space of MixConv blocks, which s3nas and flops search; needed is one of "
              "operators");
@@ -190,6 +191,7 @@ OperatorSpace read_operator_document(YamlReader root) {
   visit_fields(fields, file);
   fields.finish();
   OperatorSpace space = file.space;
+  follow_data(root, file.automatic, data, space);
   check_frame(root, space);
   const std::vector<Operator> operators = operators_of(root, file.operators, operator_pool());
   const std::vector<YamlReader> readers = root.items("stages");
@@ -200,6 +202,11 @@ OperatorSpace read_operator_document(YamlReader root) {
   }
   root.check(num_blocks <= SpaceLimits::kMaxBlocks, "stages",
              fmt::format("have {} blocks; the limit is {}", num_blocks, SpaceLimits::kMaxBlocks));
+  if (file.automatic.input) {
+    std::vector<int*> strides = {&space.stem_stride};
+    for (OperatorStage& stage : space.stages) strides.push_back(&stage.stride);
+    limit_strides(space.input.height, kLeastAutoSide, strides);
+  }
   check_width_divisor(root, space);
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;
@@ -280,11 +287,16 @@ double log10_num_networks(const OperatorSpace& space) {
 }
 
 OperatorSpace read_operator_space(const std::string& path) {
-  return read_operator_document(YamlReader::from_file(path));
+  return read_operator_document(YamlReader::from_file(path), nullptr);
 }
 
 OperatorSpace read_operator_space_text(const std::string& text, const std::string& name) {
-  return read_operator_document(YamlReader::from_text(text, name));
+  return read_operator_document(YamlReader::from_text(text, name), nullptr);
+}
+
+OperatorSpace read_operator_space_for(const DataShape& data, const std::string& text,
+                                      const std::string& name) {
+  return read_operator_document(YamlReader::from_text(text, name), &data);
 }
 
 std::string operator_space_yaml(const OperatorSpace& space) {

@@ -62,6 +62,10 @@ OperatorSpace read_operator_space(const std::string& path);
 /// Same, from text in memory; `name` replaces the path in error messages.
 OperatorSpace read_operator_space_text(const std::string& text, const std::string& name);
 
+/// Same, for a data set, as read_search_space_for().
+OperatorSpace read_operator_space_for(const DataShape& data, const std::string& text,
+                                      const std::string& name);
+
 /// The text of such a file; reading it returns an equal space.
 std::string operator_space_yaml(const OperatorSpace& space);
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "simulator/common/math.hpp"
+#include "nas/space/frame_fields.hpp"
 
 namespace tilewake {
 namespace {
@@ -22,19 +22,10 @@ struct PublishedStage {
   int stride;
 };
 
-/// Sets strides to 1, starting at the stem, until the last map has kLeastSide pixels.
 void fit_strides(Architecture& architecture) {
   std::vector<int*> strides = {&architecture.stem_stride};
   for (ArchitectureStage& stage : architecture.stages) strides.push_back(&stage.stride);
-  const auto last_side = [&] {
-    std::int64_t side = std::min(architecture.input.height, architecture.input.width);
-    for (const int* stride : strides) side = ceil_div(side, std::int64_t{*stride});
-    return side;
-  };
-  for (int* stride : strides) {
-    if (last_side() >= kLeastSide) return;
-    *stride = 1;
-  }
+  limit_strides(std::min(architecture.input.height, architecture.input.width), kLeastSide, strides);
 }
 
 Architecture published(std::string name, const Shape& input, int num_classes, int stem_width,

@@ -50,8 +50,8 @@ void visit_fields(YamlFields& fields, StageSpace& stage) {
   });
 }
 
-void visit_fields(YamlFields& fields, SearchSpace& space) {
-  visit_fields(fields, space.frame());
+void visit_fields(YamlFields& fields, SearchSpace& space, AutoFrame& automatic) {
+  visit_fields(fields, space.frame(), automatic);
   fields.items("branches", space.branches, SpaceLimits::kMaxBranches,
                [&](BranchSpace& branch) { visit_fields(fields, branch); },
                {"",
@@ -125,17 +125,24 @@ void check_largest_network(const SearchSpace& space) {
   to_network(architecture_of(largest, full_outcomes(largest)));
 }
 
-SearchSpace read_search_document(YamlReader root) {
+SearchSpace read_search_document(YamlReader root, const DataShape* data) {
   root.check(
       root.has("branches"), "branches",
       "missing: not a space of MixConv blocks, but of operators (for hurricane, spos, random)");
   SearchSpace space;
+  AutoFrame automatic;
   YamlFieldReader fields(root);
-  visit_fields(fields, space);
+  visit_fields(fields, space, automatic);
   fields.finish();
+  follow_data(root, automatic, data, space);
   check_frame(root, space);
   check_branches(root, space.branches);
   check_stages(root, space);
+  if (automatic.input) {
+    std::vector<int*> strides = {&space.stem_stride};
+    for (StageSpace& stage : space.stages) strides.push_back(&stage.stride);
+    limit_strides(space.input.height, kLeastAutoSide, strides);
+  }
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;
 }
@@ -195,7 +202,8 @@ std::vector<BranchSpace> first_block_branches(std::vector<BranchSpace> branches)
 
 YamlSchema search_space_schema() {
   SearchSpace space;
-  return schema_of([&](YamlFields& fields) { visit_fields(fields, space); });
+  AutoFrame automatic;
+  return schema_of([&](YamlFields& fields) { visit_fields(fields, space, automatic); });
 }
 
 bool SearchSpace::has_depths() const {
@@ -228,11 +236,16 @@ std::vector<BlockSpace> blocks_of(const SearchSpace& space) {
 }
 
 SearchSpace read_search_space(const std::string& path) {
-  return read_search_document(YamlReader::from_file(path));
+  return read_search_document(YamlReader::from_file(path), nullptr);
 }
 
 SearchSpace read_search_space_text(const std::string& text, const std::string& name) {
-  return read_search_document(YamlReader::from_text(text, name));
+  return read_search_document(YamlReader::from_text(text, name), nullptr);
+}
+
+SearchSpace read_search_space_for(const DataShape& data, const std::string& text,
+                                  const std::string& name) {
+  return read_search_document(YamlReader::from_text(text, name), &data);
 }
 
 std::string search_space_yaml(const SearchSpace& space) {

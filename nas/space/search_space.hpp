@@ -74,6 +74,11 @@ SearchSpace read_search_space(const std::string& path);
 /// Same, from text in memory; `name` replaces the path in error messages.
 SearchSpace read_search_space_text(const std::string& text, const std::string& name);
 
+/// Same, for a data set, which gives what is `auto` in the file. For small inputs, strides then
+/// become 1, starting at the stem, until the last map has at least 7 pixels.
+SearchSpace read_search_space_for(const DataShape& data, const std::string& text,
+                                  const std::string& name);
+
 /// The text of a space file; reading it returns an equal space.
 std::string search_space_yaml(const SearchSpace& space);
 

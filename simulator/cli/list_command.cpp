@@ -93,16 +93,22 @@ ListedFile read_listed_space(const DataFile& file) {
   const InputFile input = read_space_file(file.path);
   constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
   YamlReader yaml = YamlReader::from_text(input.text, input.path);
-  YamlReader shape = yaml.section("input");
-  const std::int64_t channels = shape.integer("channels", 1, kMax);
-  const std::int64_t height = shape.integer("height", 1, kMax);
-  const std::int64_t width = shape.integer("width", 1, kMax);
-  const std::string classes = fmt::format("{}", yaml.integer("num_classes", 1, kMax));
-  return {file,
-          description_in(input.text),
-          {{"input", fmt::format("{}x{}x{}", channels, height, width),
-            fmt::format("[{}, {}, {}]", channels, height, width)},
-           {"num_classes", classes, classes}}};
+  // What follows the data set is "auto".
+  Figure shape = {"input", "auto", json_string("auto")};
+  Figure classes = {"num_classes", "auto", json_string("auto")};
+  if (!yaml.is_text("input", "auto")) {
+    YamlReader section = yaml.section("input");
+    const std::int64_t channels = section.integer("channels", 1, kMax);
+    const std::int64_t height = section.integer("height", 1, kMax);
+    const std::int64_t width = section.integer("width", 1, kMax);
+    shape.cell = fmt::format("{}x{}x{}", channels, height, width);
+    shape.json = fmt::format("[{}, {}, {}]", channels, height, width);
+  }
+  if (!yaml.is_text("num_classes", "auto")) {
+    classes.cell = fmt::format("{}", yaml.integer("num_classes", 1, kMax));
+    classes.json = classes.cell;
+  }
+  return {file, description_in(input.text), {shape, classes}};
 }
 
 ListedFile read_listed_recipe(const DataFile& file) {

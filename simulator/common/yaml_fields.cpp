@@ -118,6 +118,13 @@ std::string YamlFields::value_text(const Field& field) { return FieldText::value
 
 std::string YamlFields::range_text(const Field& field) { return FieldText::range(field); }
 
+void YamlFields::visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                               const std::function<void()>& visit) {
+  if (!is_word) return visit();
+  std::size_t index = 0;
+  this->visit(key, Word{index, {word}}, {});
+}
+
 void YamlFieldReader::collect(const std::function<void()>& action) {
   try {
     action();
@@ -179,6 +186,14 @@ void YamlFieldReader::visit_items(std::string_view key, const Items& items,
   for (std::size_t i = 0; i < readers.size(); ++i)
     read_mapping(readers[i], [&] { items.visit(i); });
   missing_ = outer;
+}
+
+void YamlFieldReader::visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                                    const std::function<void()>& visit) {
+  const std::string name(key);
+  is_word = yaml_->is_text(name, word);
+  if (!is_word) return visit();
+  yaml_->required<std::string>(name);
 }
 
 void YamlFieldReader::visit_optional(const std::function<void()>& visit) {

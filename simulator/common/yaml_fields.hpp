@@ -152,6 +152,13 @@ class YamlFields {
     visit_section(key, visit, doc);
   }
 
+  /// The one field or section that `visit` visits, of this key. In the file it may also be `word`:
+  /// then `is_word` is true, and what the field refers to is not changed.
+  void or_word(std::string_view key, std::string_view word, bool& is_word,
+               const std::function<void()>& visit) {
+    visit_or_word(key, word, is_word, visit);
+  }
+
   /// A sequence of 1 to `max_count` mappings with the fields that `visit_item(T&)` visits.
   template <typename T, typename Visit>
   void items(std::string_view key, std::vector<T>& values, std::size_t max_count, Visit visit_item,
@@ -255,6 +262,8 @@ class YamlFields {
   virtual void visit_section(std::string_view key, const std::function<void()>& visit,
                              const FieldDoc& doc) = 0;
   virtual void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) = 0;
+  virtual void visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                             const std::function<void()>& visit);
   virtual void visit_optional(const std::function<void()>& visit) { visit(); }
   virtual void visit_unless_default(bool /*is_default*/, const std::function<void()>& visit) {
     visit_optional(visit);
@@ -311,6 +320,8 @@ class YamlFieldReader final : public YamlFields {
   void visit_section(std::string_view key, const std::function<void()>& visit,
                      const FieldDoc& doc) override;
   void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
+  void visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                     const std::function<void()>& visit) override;
   void visit_optional(const std::function<void()>& visit) override;
   void visit_preset(std::string_view key, const Presets& presets,
                     const std::function<void()>& visit, const FieldDoc& doc) override;

@@ -172,6 +172,11 @@ bool YamlReader::is_sequence(const std::string& key) const {
   return value != nullptr && value->kind == Kind::kSequence;
 }
 
+bool YamlReader::is_text(const std::string& key, std::string_view text) const {
+  const YamlNode* value = node_->find(key);
+  return value != nullptr && value->kind == Kind::kScalar && value->scalar == text;
+}
+
 std::vector<std::string> YamlReader::keys() const {
   std::vector<std::string> names;
   for (const YamlNode::Key& key : node_->keys) names.push_back(key.name);

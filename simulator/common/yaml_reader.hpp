@@ -93,6 +93,9 @@ class YamlReader {
   /// Whether the value is a sequence rather than a scalar. Does not count as reading it.
   bool is_sequence(const std::string& key) const;
 
+  /// Whether the value is this text. Does not count as reading it.
+  bool is_text(const std::string& key, std::string_view text) const;
+
   /// All keys in file order, for mappings whose keys are data. Does not count as reading them.
   std::vector<std::string> keys() const;
 

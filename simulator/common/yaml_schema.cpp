@@ -108,6 +108,12 @@ class SchemaBuilder final : public YamlFields {
     add(std::move(key));
   }
 
+  void visit_or_word(std::string_view /*key*/, std::string_view word, bool& /*is_word*/,
+                     const std::function<void()>& visit) override {
+    visit();
+    mapping_.schema.keys.back().word = word;
+  }
+
   void visit_optional(const std::function<void()>& visit) override {
     const bool outer = std::exchange(mapping_.is_optional, true);
     visit();
@@ -201,6 +207,7 @@ Json key_json(const YamlSchema::Key& key) {
       if (key.max_count != YamlFields::kAnyCount) json["maxItems"] = key.max_count;
     }
   }
+  if (!key.word.empty()) json = {{"anyOf", {std::move(json), {{"const", key.word}}}}};
   std::string description = key.meaning;
   if (!key.unit.empty())
     description += fmt::format("{}[{}]", description.empty() ? "" : " ", key.unit);
@@ -297,7 +304,7 @@ class MarkdownTable {
     for (const YamlSchema::Key& key : schema.keys) {
       const std::string whole = path + key.name;
       const bool is_sequence = key.max_count > 0;
-      if (key.inner.empty() || !key.meaning.empty() || is_sequence) {
+      if (key.inner.empty() || !key.meaning.empty() || is_sequence || !key.word.empty()) {
         std::string range = key.range;
         if (is_sequence) {
           range = key.max_count == YamlFields::kAnyCount
@@ -306,6 +313,7 @@ class MarkdownTable {
         } else if (!key.inner.empty()) {
           range = "mapping";
         }
+        if (!key.word.empty()) range += fmt::format(", `{}`", key.word);
         add_row(whole, variant,
                 fmt::format(" {} | {} | {} | {} |", key.unit, range, default_text(schema, key),
                             key.meaning));

@@ -28,6 +28,7 @@ struct YamlSchema {
     std::string fallback_text;                       // the same for people
     std::vector<YamlSchema> inner;  // of a mapping, or of each element of a sequence: one
     std::size_t max_count = 0;      // of a sequence of mappings; otherwise 0
+    std::string word;               // that may be there instead, if any
   };
 
   struct Variant;

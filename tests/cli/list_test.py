@@ -53,6 +53,8 @@ class ShippedFilesTest(CliTest):
         self.assertGreater(network["macs"], 1.7e9)
         space = next(file for file in listed["spaces"] if file["name"] == "cifar")
         self.assertEqual((space["input"], space["num_classes"]), ([3, 32, 32], 10))
+        space = next(file for file in listed["spaces"] if file["name"] == "auto")
+        self.assertEqual((space["input"], space["num_classes"]), ("auto", "auto"))
 
 
 class OwnFilesTest(CliTest):

@@ -44,6 +44,10 @@ struct Room {
 
 struct House {
   std::int64_t floors = 2;
+  std::int64_t height = 0;
+  bool measures_height = false;
+  std::int64_t garden = 0;
+  bool shares_garden = false;
   std::vector<Room> rooms = {Room{}, Room{}};
 };
 
@@ -80,6 +84,12 @@ void visit_fields(YamlFields& fields, Room& room) {
 
 void visit_fields(YamlFields& fields, House& house) {
   fields.optional([&] { fields.integer("floors", house.floors, 1, 9); });
+  fields.or_word("height", "auto", house.measures_height, [&] {
+    fields.integer("height", house.height, 1, 99, {"m", "of the roof"});
+  });
+  fields.or_word("garden", "shared", house.shares_garden, [&] {
+    fields.section("garden", [&] { fields.integer("area", house.garden, 1, 999); });
+  });
   fields.items("rooms", house.rooms, 3, [&](Room& room) { visit_fields(fields, room); });
 }
 
@@ -106,6 +116,8 @@ std::string written(House house) {
 
 constexpr char kHouse[] =
     "floors: 3\n"
+    "height: auto\n"
+    "garden: {area: 20}\n"
     "rooms:\n"
     "  - name: hall\n"
     "    light: {kind: lamp, watts: 4.5, lumens: 7}\n"
@@ -120,7 +132,10 @@ constexpr char kHouse[] =
 TEST(YamlSchemaTest, HasTypesRangesDefaultsAndMeanings) {
   const Json schema = Json::parse(json_schema(house_schema(), "house"));
   EXPECT_EQ(schema["additionalProperties"], false);
-  EXPECT_EQ(schema["required"], Json::parse(R"(["rooms"])"));
+  EXPECT_EQ(schema["required"], Json::parse(R"(["height", "garden", "rooms"])"));
+  EXPECT_EQ(schema["properties"]["height"],
+            Json::parse(R"({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99},
+                                      {"const": "auto"}], "description": "of the roof [m]"})"));
   EXPECT_EQ(schema["properties"]["floors"],
             Json::parse(R"({"type": "integer", "minimum": 1, "maximum": 9, "default": 2})"));
   const Json& room = schema["properties"]["rooms"]["items"];
@@ -157,9 +172,28 @@ TEST(YamlSchemaTest, SequencesOfMappingsReadBackEqual) {
   EXPECT_EQ(written<YamlFieldWriter>(read_house(text, "h.yaml")), text);
 }
 
+TEST(YamlSchemaTest, WordInPlaceOfAFieldOrSectionReadsBackEqual) {
+  const House automatic = read_house(kHouse, "h.yaml");
+  EXPECT_TRUE(automatic.measures_height);
+  EXPECT_FALSE(automatic.shares_garden);
+  EXPECT_EQ(automatic.garden, 20);
+  std::string text = kHouse;
+  text.replace(text.find("auto"), 4, "7");
+  text.replace(text.find("{area: 20}"), 10, "shared");
+  House given = read_house(text, "h.yaml");
+  EXPECT_EQ(given.height, 7);
+  EXPECT_TRUE(given.shares_garden);
+  for (Room& room : given.rooms) room.tags = {"x"};
+  for (const std::string& output : {written<YamlFieldWriter>(given), written<YamlTemplate>(given)})
+    EXPECT_EQ(written<YamlFieldWriter>(read_house(output, "h.yaml")),
+              written<YamlFieldWriter>(given));
+}
+
 TEST(YamlSchemaTest, TheTableNamesVariantsAndDefaults) {
   const std::string table = schema_markdown(house_schema());
   EXPECT_THAT(table, HasSubstr("| `floors` | |  | 1..9 | `2` |"));
+  EXPECT_THAT(table, HasSubstr("| `height` | | m | 1..99, `auto` | required | of the roof |"));
+  EXPECT_THAT(table, HasSubstr("| `garden` | |  | mapping, `shared` | required |  |"));
   EXPECT_THAT(table, HasSubstr("| `rooms[].light.watts` | `lamp` | W |"));
   EXPECT_THAT(table, HasSubstr("| of the preset | power |"));
   EXPECT_THAT(table, HasSubstr("| `rooms[].light.panes` | `window` |"));

@@ -115,13 +115,13 @@ void run_model(const std::string& input) {
 }
 
 void run_search_space(const std::string& input) {
-  const SearchSpace space = read_search_space_text(input, "s.yaml");
+  const SearchSpace space = read_search_space_for({3, 40, 10}, input, "s.yaml");
   require(read_search_space_text(search_space_yaml(space), "s.yaml") == space,
           "a search space reads back equal");
 }
 
 void run_operator_space(const std::string& input) {
-  const OperatorSpace space = read_operator_space_text(input, "s.yaml");
+  const OperatorSpace space = read_operator_space_for({3, 40, 10}, input, "s.yaml");
   require(read_operator_space_text(operator_space_yaml(space), "s.yaml") == space,
           "an operator space reads back equal");
 }
@@ -279,6 +279,20 @@ void run_png(const std::string& input) {
   check_image(image);
 }
 
+void run_webp(const std::string& input) {
+  const std::vector<std::uint8_t> file(input.begin(), input.end());
+  Image image;
+  decode_webp("i.webp", file, image);
+  check_image(image);
+}
+
+void run_bmp(const std::string& input) {
+  const std::vector<std::uint8_t> file(input.begin(), input.end());
+  Image image;
+  decode_bmp("i.bmp", file, image);
+  check_image(image);
+}
+
 void check_data(const ImageData& data) {
   for (const auto& source : {data.train, data.test}) {
     for (std::int64_t i = 0; i < std::min<std::int64_t>(source->size(), 16); ++i) {
@@ -316,9 +330,20 @@ void run_cifar10(const std::string& input) {
   check_data(open_cifar10(directory().path().string()));
 }
 
+/// Every batch, in the Python version.
+void run_cifar10_python(const std::string& input) {
+  for (const char* name : {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4",
+                           "data_batch_5", "test_batch"}) {
+    write_file(name, input);
+  }
+  check_data(open_cifar10_python(directory().path().string()));
+}
+
 constexpr auto kTargets = std::to_array<FuzzTarget>({
     {"architecture", run_architecture},
+    {"bmp", run_bmp},
     {"cifar10", run_cifar10},
+    {"cifar10_python", run_cifar10_python},
     {"evolution", run_evolution},
     {"idx", run_idx},
     {"journal", run_journal},
@@ -336,6 +361,7 @@ constexpr auto kTargets = std::to_array<FuzzTarget>({
     {"step_record", run_step_record},
     {"tflite", run_tflite},
     {"trace", run_trace},
+    {"webp", run_webp},
 });
 
 }  // namespace

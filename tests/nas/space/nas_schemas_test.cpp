@@ -29,21 +29,22 @@ TEST(NasSchemasTest, OfSpacesAgreesWithTheReader) {
     SCOPED_TRACE(file);
     expect_schema_agrees(search_space_schema(), read_file(file), /*seed=*/3, /*num_mutants=*/150,
                          [](const std::string& text, const std::string& name) {
-                           read_search_space_text(text, name);
+                           read_search_space_for(kSomeData, text, name);
                          });
   }
 }
 
 TEST(NasSchemasTest, OfOperatorSpacesAgreesWithTheReader) {
   const auto read = [](const std::string& text, const std::string& name) {
-    read_operator_space_text(text, name);
+    read_operator_space_for(kSomeData, text, name);
   };
   for (const auto& file : space_files(/*of_operators=*/true)) {
     SCOPED_TRACE(file);
     expect_schema_agrees(operator_space_schema(), read_file(file), /*seed=*/4, /*num_mutants=*/100,
                          read);
-    expect_schema_agrees(operator_space_schema(), operator_space_yaml(read_operator_space(file)),
-                         /*seed=*/5, /*num_mutants=*/50, read);
+    const OperatorSpace space = read_operator_space_for(kSomeData, read_file(file), "s.yaml");
+    expect_schema_agrees(operator_space_schema(), operator_space_yaml(space), /*seed=*/5,
+                         /*num_mutants=*/50, read);
   }
 }
 

@@ -358,7 +358,7 @@ TEST(OperatorSpaceTest, ShippedSpacesHoldNetworksThatScalingLeavesAlone) {
   Random random(24);
   for (const auto& file : files) {
     SCOPED_TRACE(file.string());
-    const OperatorSpace space = read_operator_space(file.string());
+    const OperatorSpace space = read_operator_space_for(kSomeData, read_file(file), file.string());
     EXPECT_EQ(space.name, file.stem().string());
     EXPECT_EQ(space.has_whole_pool(), space.name != "spos_imagenet");
     EXPECT_EQ(read_operator_space_text(operator_space_yaml(space), "s.yaml"), space);

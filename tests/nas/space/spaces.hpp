@@ -22,6 +22,9 @@ inline OperatorSpace shipped_operator_space(const std::string& name) {
   return read_operator_space(source_path("nas/spaces/" + name + ".yaml").string());
 }
 
+/// What is read where a space follows the data.
+inline constexpr DataShape kSomeData = {3, 32, 10};
+
 /// The shipped files of spaces of operators, or those of MixConv blocks.
 inline std::vector<std::filesystem::path> space_files(bool of_operators) {
   std::vector<std::filesystem::path> files = yaml_files_in("nas/spaces");
