@@ -95,7 +95,7 @@ Method parse_method(const std::string& option, const std::string& name) {
 void add_search_options(Options& options, NasOptions& values) {
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.optional("data", values.data, "NAME|DIR",
-                   "fashion-mnist, synthetic, or a directory (CIFAR-10, idx files, image folders)");
+                   "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
   options.optional("recipe", values.recipe, "FILE",
                    "recipe of search and training: a name in nas/recipes/, or a path");
   options.list("set", values.overrides, "KEY=VALUE...",
@@ -145,8 +145,9 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.optional("out", values.out, "DIR",
                    "directory of the run; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, with "
                    "-METHOD appended unless that is s3nas");
-  options.optional("space", values.space, "FILE",
-                   "search space: a name in nas/spaces/, or a path; none: the one for the data");
+  options.optional(
+      "space", values.space, "FILE",
+      "search space: a name in nas/spaces/, or a path; none: the one for the data, or auto");
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
                   "seed of all random numbers");
   add_search_options(options, values);

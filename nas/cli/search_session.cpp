@@ -14,6 +14,7 @@
 #include "nas/cli/progress_line.hpp"
 #include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_report.hpp"
+#include "nas/space/auto_space.hpp"
 #include "nas/training/threads.hpp"
 #include "simulator/api/data_files.hpp"
 #include "simulator/api/simulation.hpp"
@@ -34,13 +35,14 @@
 namespace tilewake {
 namespace {
 
-/// The space made for a data set. Throws InputError where there is none.
+/// The space made for a data set; for images in folders and other data the one that follows them.
 std::string space_for(const ImageData& data, Method method) {
   const std::string prefix = uses_operators(method) ? "operators_" : "";
+  if (!data.fingerprint.empty()) return prefix + "auto";
   if (data.name == "fashion-mnist") return prefix + "fashion";
   if (data.name == "cifar-10") return prefix + "cifar";
   if (data.name == "synthetic") return prefix + "synthetic";
-  throw InputError(fmt::format("there is no search space made for {}: give --space", data.name));
+  return prefix + "auto";
 }
 
 torch::Device device_of(const std::string& name) {
@@ -127,14 +129,16 @@ Recipe read_recipe_of(const NasOptions& options) {
   }
 }
 
-/// Reads the space of the method: of operators or of MixConv blocks. From a space of operators,
-/// run.space gets input, classes and limits.
-void read_space(const InputFile& file, RunContext& run) {
+/// Reads the space of the method, of operators or of MixConv blocks, for the data and the lowest
+/// limit. From a space of operators, run.space gets input, classes and limits.
+void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& estimate) {
+  const DataShape data = {run.data.channels, run.data.side, run.data.num_classes()};
+  const double limit_ms = run.targets_ms.front();
   if (!uses_operators(run.method)) {
-    run.space = read_search_space_text(file.text, file.path);
+    run.space = search_space_within(data, file.text, file.path, limit_ms, estimate);
     return;
   }
-  run.operators = read_operator_space_text(file.text, file.path);
+  run.operators = operator_space_within(data, file.text, file.path, limit_ms, estimate);
   run.space.frame() = run.operators.frame();
   run.space.width_divisor = run.operators.width_divisor;
   run.space.max_params = run.operators.max_params;
@@ -153,7 +157,7 @@ SearchSession::SearchSession(const NasOptions& options)
 }
 
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
-                                     const Arguments& arguments) const {
+                                     const Arguments& arguments) {
   SearchRequest request{options, command, arguments, {}, {}};
   RunContext& run = request.run;
   run.machine = machine_id(machine_.config);
@@ -163,8 +167,8 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   const InputFile space =
       read_space_file(options.space.empty() ? space_for(run.data, run.method) : options.space);
   request.space_file = space.path;
-  read_space(space, run);
   run.targets_ms = options.targets_ms;
+  read_space(space, run, [this](const Network& network) { return simulated_ms(network); });
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.num_random = static_cast<int>(options.num_random);
   run.num_correlated = static_cast<int>(options.num_correlated);
@@ -211,6 +215,13 @@ double SearchSession::simulated_ms(const Network& network) {
 SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   const Stopwatch stopwatch;
   const NasOptions& options = request.options;
+  const ImageData& data = request.run.data;
+  for (const std::string& note : data.notes) log().info(note);
+  for (const std::string& warning : data.warnings) log().warn(warning);
+  log().info("data {}: {} + {} images of {} classes; input {} x {} x {}", data.name,
+             data.train->size(), data.test->size(), data.num_classes(),
+             request.run.space.input.channels, request.run.space.input.height,
+             request.run.space.input.width);
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
   const FileBackup kept(options.resume ? texts_of(request.run) : std::vector<std::string>());

@@ -22,10 +22,10 @@ class SearchSession {
 
   const Machine& machine() const { return machine_; }
 
-  /// Reads all inputs of a run and checks that they fit together; changes nothing. Throws
+  /// Reads all inputs of a run and checks that they fit together; writes nothing. Throws
   /// UsageError, InputError.
   SearchRequest request(const NasOptions& options, const std::string& command,
-                        const Arguments& arguments) const;
+                        const Arguments& arguments);
 
   /// Throws InputError where the machine cannot hold the network.
   double simulated_ms(const Network& network);

@@ -285,10 +285,12 @@ class InputTest(NasTest):
                 self.assertIn(value.split("=")[0], message)
         self.assertFalse((self.dir / "out").exists())
 
-    def test_data_for_which_no_space_is_made_asks_for_one(self):
+    def test_data_for_which_no_space_is_made_have_one_that_follows_them(self):
+        self.with_model()
         self.write_idx("images")
-        self.expect_refused("no search space made for .*: give --space", *self.arguments(
-            "--data", "images", "--out", "out", without=["--data"]))
+        self.expect_refused("recipe tiny: .*batch_size 32 is more than the 18 images",
+                            *self.arguments("--data", "images", "--out", "out",
+                                            without=["--data"]))
 
     def test_data_that_do_not_fit_the_space_are_refused(self):
         self.with_model()
