@@ -10,8 +10,9 @@ namespace tilewake {
 
 /// Reads a space for a data set and a latency limit. With `input: auto`, the side of the input is
 /// the largest of the file's `sizes` that the images have and at which a typical network of the
-/// space keeps to the limit; the smallest of the sizes if there is none. Search and scaling then
-/// change widths and depths, so that resolution is not gained at the expense of all else.
+/// space takes at most 1.25 times the limit; the smallest of the sizes if there is none. Search and
+/// scaling then change widths and depths, so that resolution is not gained at the expense of all
+/// else.
 ///
 /// A typical network has, of MixConv blocks, all blocks and branches as written (`num_blocks`
 /// distributed evenly); of operators, the one of the median number of parameters at each position.

@@ -96,16 +96,24 @@ void follow_data(const YamlReader& root, const AutoFrame& automatic, const DataS
   }
 }
 
-void limit_strides(std::int64_t side, std::int64_t least_side, const std::vector<int*>& strides) {
+void limit_strides(std::int64_t side, const std::vector<int*>& strides) {
   const auto last_side = [&] {
     std::int64_t last = side;
     for (const int* stride : strides) last = ceil_div(last, std::int64_t{*stride});
     return last;
   };
   for (int* stride : strides) {
-    if (last_side() >= least_side) return;
+    if (last_side() >= kLeastLastSide) return;
     *stride = 1;
   }
+}
+
+void limit_spread_strides(std::int64_t side, const std::vector<int*>& strides) {
+  std::vector<int*> order;
+  for (const std::size_t first : {0U, 1U}) {
+    for (std::size_t i = first; i < strides.size(); i += 2) order.push_back(strides[i]);
+  }
+  limit_strides(side, order);
 }
 
 void check_frame(const YamlReader& root, const Frame& frame) {

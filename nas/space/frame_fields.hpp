@@ -31,12 +31,16 @@ void visit_fields(YamlFields& fields, Frame& frame, AutoFrame& automatic);
 void follow_data(const YamlReader& root, const AutoFrame& automatic, const DataShape* data,
                  Frame& frame);
 
-/// Sets strides to 1, in their order, until a map of `side` pixels keeps `least_side` after them.
-void limit_strides(std::int64_t side, std::int64_t least_side, const std::vector<int*>& strides);
+/// Least side of the last feature map of networks that are made for inputs of any size, in pixels.
+inline constexpr std::int64_t kLeastLastSide = 4;
 
-/// Least side of the last map of a space with `input: auto`: that of 224 pixels with the strides of
-/// published networks.
-inline constexpr std::int64_t kLeastAutoSide = 7;
+/// Sets strides to 1, in their order, until a map of `side` pixels keeps kLeastLastSide after all.
+void limit_strides(std::int64_t side, const std::vector<int*>& strides);
+
+/// The same for a space with `input: auto`, for strides in the order of the network (stem, stages):
+/// first those of the stem and of every second stage, then the others, so that the remaining ones
+/// are spread evenly.
+void limit_spread_strides(std::int64_t side, const std::vector<int*>& strides);
 
 /// The rules of `kernels`: odd, ascending, none twice.
 void check_kernels(const YamlReader& yaml, const std::vector<int>& kernels);

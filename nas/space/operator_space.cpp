@@ -205,7 +205,7 @@ OperatorSpace read_operator_document(YamlReader root, const DataShape* data) {
   if (file.automatic.input) {
     std::vector<int*> strides = {&space.stem_stride};
     for (OperatorStage& stage : space.stages) strides.push_back(&stage.stride);
-    limit_strides(space.input.height, kLeastAutoSide, strides);
+    limit_spread_strides(space.input.height, strides);
   }
   check_width_divisor(root, space);
   located_at(root, "stages", [&] { check_largest_network(space); });

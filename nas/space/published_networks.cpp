@@ -12,8 +12,6 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kLeastSide = 4;  // pixels, of the last feature map
-
 struct PublishedStage {
   int expansion_ratio;
   int kernel;
@@ -25,7 +23,7 @@ struct PublishedStage {
 void fit_strides(Architecture& architecture) {
   std::vector<int*> strides = {&architecture.stem_stride};
   for (ArchitectureStage& stage : architecture.stages) strides.push_back(&stage.stride);
-  limit_strides(std::min(architecture.input.height, architecture.input.width), kLeastSide, strides);
+  limit_strides(std::min(architecture.input.height, architecture.input.width), strides);
 }
 
 Architecture published(std::string name, const Shape& input, int num_classes, int stem_width,

@@ -141,7 +141,7 @@ SearchSpace read_search_document(YamlReader root, const DataShape* data) {
   if (automatic.input) {
     std::vector<int*> strides = {&space.stem_stride};
     for (StageSpace& stage : space.stages) strides.push_back(&stage.stride);
-    limit_strides(space.input.height, kLeastAutoSide, strides);
+    limit_spread_strides(space.input.height, strides);
   }
   located_at(root, "stages", [&] { check_largest_network(space); });
   return space;

@@ -74,8 +74,8 @@ SearchSpace read_search_space(const std::string& path);
 /// Same, from text in memory; `name` replaces the path in error messages.
 SearchSpace read_search_space_text(const std::string& text, const std::string& name);
 
-/// Same, for a data set, which gives what is `auto` in the file. For small inputs, strides then
-/// become 1, starting at the stem, until the last map has at least 7 pixels.
+/// Same, for a data set, which gives what is `auto` in the file. With `input: auto`, strides become
+/// 1 for small inputs, until the last map has a side of at least 4 pixels.
 SearchSpace read_search_space_for(const DataShape& data, const std::string& text,
                                   const std::string& name);
 

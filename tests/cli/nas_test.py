@@ -12,6 +12,7 @@ import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
 
 from cli_support import CliTest, EXE, MACHINE, SOURCE, TIMEOUT, WIDE
 
@@ -291,6 +292,35 @@ class InputTest(NasTest):
         self.expect_refused("recipe tiny: .*batch_size 32 is more than the 18 images",
                             *self.arguments("--data", "images", "--out", "out",
                                             without=["--data"]))
+
+    def write_png(self, name, side=8):
+        """A grey image."""
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(
+                ">I", zlib.crc32(kind + data))
+        rows = b"".join(b"\0" + bytes((x * y * 9) % 256 for x in range(side)) for y in range(side))
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x89PNG\r\n\x1a\n"
+                         + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+                         + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+    def test_folders_of_classes_are_split_and_damaged_images_named(self):
+        self.with_model()
+        for label in ("cat", "dog", "two\nlines"):
+            for i in range(10):
+                self.write_png(f"pets/{label}/{i}.png")
+        arguments = self.arguments("--data", "pets", "--out", "out", without=["--data"])
+        # 8 of 10 are for training, one of these for validation.
+        self.expect_refused("recipe tiny: .*batch_size 32 is more than the 21 images of pets",
+                            *arguments)
+        image = self.dir / "pets/two\nlines/3.png"
+        image.write_bytes(image.read_bytes()[:50])
+        self.expect_refused(r"pets/two\?lines/3.png: damaged PNG image", *arguments)
+        image.unlink()
+        (self.dir / "pets/none").mkdir()
+        self.expect_refused("pets/none: has no images", *arguments)
+        self.assertFalse((self.dir / "out").exists())
 
     def test_data_that_do_not_fit_the_space_are_refused(self):
         self.with_model()
