@@ -8,7 +8,7 @@
 namespace tilewake {
 namespace {
 
-const char* text_of(VP8StatusCode status) {
+const char* webp_error(VP8StatusCode status) {
   switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY:
       return "not enough memory";
@@ -27,7 +27,7 @@ const char* text_of(VP8StatusCode status) {
 void decode_webp(const std::string& path, const std::vector<std::uint8_t>& file, Image& image) {
   const auto check = [&](VP8StatusCode status) {
     if (status != VP8_STATUS_OK)
-      throw InputError(path + ": damaged WebP image: " + text_of(status));
+      throw InputError(path + ": damaged WebP image: " + webp_error(status));
   };
   WebPDecoderConfig config;
   if (WebPInitDecoderConfig(&config) == 0) throw InputError(path + ": libwebp is too old");

@@ -46,7 +46,7 @@ Network typical_network(const OperatorSpace& space) {
 }
 
 template <typename Space>
-bool is_within(const Space& space, double limit_ms, const LatencyEstimate& estimate) {
+bool keeps_to(const Space& space, double limit_ms, const LatencyEstimate& estimate) {
   try {
     return estimate(typical_network(space)) <= kMaxRatio * limit_ms;
   } catch (const InputError&) {  // the machine cannot hold it
@@ -61,7 +61,7 @@ auto space_within(DataShape data, Read read, double limit_ms, const LatencyEstim
   smallest.side = 1;
   const auto least = read(smallest);
   auto space = read(data);
-  while (space.input != least.input && !is_within(space, limit_ms, estimate)) {
+  while (space.input != least.input && !keeps_to(space, limit_ms, estimate)) {
     data.side = space.input.height - 1;
     space = read(data);
   }

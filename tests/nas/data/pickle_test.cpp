@@ -17,9 +17,9 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+Bytes pickle_bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
-std::string error_of(const Bytes& bytes) {
+std::string pickle_error(const Bytes& bytes) {
   return input_error_of([&] { Pickle("p", bytes); });
 }
 
@@ -53,7 +53,7 @@ TEST(Pickle, GivesTheValuesOfADictionary) {
 // Of the same dictionary {"a": 5, "b": b"\xff\x01"}: protocol 2 of Python 3, which encodes bytes as
 // text, and protocol 4 with frames and a memo without indices.
 TEST(Pickle, ReadsWhatPython3Writes) {
-  const Bytes of_protocol_2 = bytes_of(
+  const Bytes of_protocol_2 = pickle_bytes(
       std::string("\x80\x02}q\x00(X\x01\x00\x00\x00", 11) +
       std::string("aq\x01K\x05X\x01\x00\x00\x00", 10) +
       std::string("bq\x02"
@@ -62,13 +62,13 @@ TEST(Pickle, ReadsWhatPython3Writes) {
           "q\x03X\x03\x00\x00\x00\xc3\xbf\x01q\x04X\x06\x00\x00\x00latin1q\x05\x86q\x06Rq\x07u.",
           33));
   const Bytes of_protocol_4 =
-      bytes_of(std::string("\x80\x04\x95\x12\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01"
-                           "a\x94K\x05",
-                           20) +
-               std::string("\x8c\x01"
-                           "b\x94"
-                           "C\x02\xff\x01\x94u.",
-                           11));
+      pickle_bytes(std::string("\x80\x04\x95\x12\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01"
+                               "a\x94K\x05",
+                               20) +
+                   std::string("\x8c\x01"
+                               "b\x94"
+                               "C\x02\xff\x01\x94u.",
+                               11));
   for (const Bytes& bytes : {of_protocol_2, of_protocol_4}) {
     const Pickle pickle("p", bytes);
     ASSERT_NE(pickle.find("b"), nullptr);
@@ -81,27 +81,27 @@ TEST(Pickle, OtherGlobalsAreRefused) {
   for (const std::string global : {"os\nsystem\n", "builtins\neval\n", "numpy\nload\n",
                                    "numpy.core.multiarray\nscalar\n", "a\x1b\n\x07\n"}) {
     const std::string error =
-        error_of(PickleWriter().op("c" + global).text("true").op("\x85R.").bytes());
+        pickle_error(PickleWriter().op("c" + global).text("true").op("\x85R.").bytes());
     EXPECT_THAT(error, AllOf(StartsWith("p: byte 2: "), HasSubstr("not allowed")));
     EXPECT_EQ(error.find('\x1b'), std::string::npos);
   }
-  EXPECT_THAT(error_of(PickleWriter().text("os").text("system").op("\x93.").bytes()),
+  EXPECT_THAT(pickle_error(PickleWriter().text("os").text("system").op("\x93.").bytes()),
               HasSubstr("not allowed"));
   // Without the names, and with allowed ones that are no functions.
-  EXPECT_THAT(error_of(PickleWriter().text("true").op("\x85R.").bytes()), StartsWith("p: "));
-  EXPECT_THAT(error_of(PickleWriter().op("cnumpy\nndarray\n)R.").bytes()), StartsWith("p: "));
+  EXPECT_THAT(pickle_error(PickleWriter().text("true").op("\x85R.").bytes()), StartsWith("p: "));
+  EXPECT_THAT(pickle_error(PickleWriter().op("cnumpy\nndarray\n)R.").bytes()), StartsWith("p: "));
 }
 
 TEST(Pickle, OtherOpcodesAreRefused) {
   int num_allowed = 0;
   for (int opcode = 0; opcode < 256; ++opcode) {
     const std::string code(1, static_cast<char>(opcode));
-    const std::string error = error_of(PickleWriter().op("(N(]N").op(code + "N").bytes());
+    const std::string error = pickle_error(PickleWriter().op("(N(]N").op(code + "N").bytes());
     if (error.find("is not allowed") == std::string::npos) ++num_allowed;
   }
   EXPECT_EQ(num_allowed, 39);
   for (const std::string opcode : {"i", "o", "P", "Q", "\x81", "\x92", "\x82", "\x83", "\x84", "0"})
-    EXPECT_THAT(error_of(PickleWriter().op(opcode).bytes()), HasSubstr("not allowed"));
+    EXPECT_THAT(pickle_error(PickleWriter().op(opcode).bytes()), HasSubstr("not allowed"));
 }
 
 TEST(Pickle, StackAndMemoAreChecked) {
@@ -129,25 +129,26 @@ TEST(Pickle, StackAndMemoAreChecked) {
                                     "(]a.",
                                     "\x93.",
                                     "c"})
-    EXPECT_THAT(error_of(PickleWriter().op(opcodes).bytes()), StartsWith("p: byte ")) << opcodes;
+    EXPECT_THAT(pickle_error(PickleWriter().op(opcodes).bytes()), StartsWith("p: byte "))
+        << opcodes;
 }
 
 TEST(Pickle, ArraysMustHaveTheElementsOfTheirShape) {
   for (const std::vector<int>& shape :
        std::vector<std::vector<int>>{{7}, {2, 4}, {-1, -6}, {2000000000, 2000000000}, {}, {0}})
-    EXPECT_THAT(error_of(PickleWriter().array(shape, "abcdef").op(".").bytes()),
+    EXPECT_THAT(pickle_error(PickleWriter().array(shape, "abcdef").op(".").bytes()),
                 StartsWith("p: byte "));
 }
 
 TEST(Pickle, WorkAndMemoryAreBounded) {
   // A file of marks alone, and one that would decode a text again and again.
-  EXPECT_THAT(error_of(PickleWriter().op(std::string(3'000'000, '(')).bytes()),
+  EXPECT_THAT(pickle_error(PickleWriter().op(std::string(3'000'000, '(')).bytes()),
               HasSubstr("2000000 opcodes"));
   PickleWriter writer;
   writer.op("c_codecs\nencode\nq\x01").text(std::string(255, 'x')).op("q\x02").text("latin1");
   writer.op("q\x03](");
   for (int i = 0; i < 1000; ++i) writer.op("h\x01h\x02h\x03\x86R");
-  EXPECT_THAT(error_of(writer.op("e.").bytes()), HasSubstr("too many"));
+  EXPECT_THAT(pickle_error(writer.op("e.").bytes()), HasSubstr("too many"));
 }
 
 TEST(Pickle, DamagedFilesAreRefusedOrRead) {
@@ -160,11 +161,11 @@ TEST(Pickle, DamagedFilesAreRefusedOrRead) {
       bytes[random.below(80)] = static_cast<std::uint8_t>(random.below(256));
       bytes[bytes.size() - 1 - random.below(40)] = static_cast<std::uint8_t>(random.below(256));
     }
-    EXPECT_THAT(error_of(bytes), AnyOf("no error", StartsWith("p: byte ")));
+    EXPECT_THAT(pickle_error(bytes), AnyOf("no error", StartsWith("p: byte ")));
   }
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const Bytes start(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_THAT(error_of(start), StartsWith("p: byte ")) << size;
+    EXPECT_THAT(pickle_error(start), StartsWith("p: byte ")) << size;
   }
 }
 

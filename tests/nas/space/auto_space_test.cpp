@@ -32,16 +32,16 @@ std::string changed(const std::string& from, const std::string& to) {
   return text.replace(text.find(from), from.size(), to);
 }
 
-SearchSpace space_of(const DataShape& data, const std::string& text) {
+SearchSpace space_for_data(const DataShape& data, const std::string& text) {
   return read_search_space_for(data, text, "s.yaml");
 }
 
-std::string error_of(const std::string& text) {
-  return input_error_of([&] { space_of(kSomeData, text); });
+std::string auto_error(const std::string& text) {
+  return input_error_of([&] { space_for_data(kSomeData, text); });
 }
 
 /// The side of the last map.
-std::int64_t last_side(const SearchSpace& space) {
+std::int64_t last_map_side(const SearchSpace& space) {
   std::int64_t side = ceil_div(space.input.height, std::int64_t{space.stem_stride});
   for (const StageSpace& stage : space.stages) side = ceil_div(side, std::int64_t{stage.stride});
   return side;
@@ -49,7 +49,7 @@ std::int64_t last_side(const SearchSpace& space) {
 
 TEST(AutoSpace, ChannelsAndClassesAreThoseOfTheData) {
   for (const auto& [channels, classes] : {std::pair{1, 2}, {3, 1000}}) {
-    const SearchSpace space = space_of({channels, 100, classes}, auto_text("auto"));
+    const SearchSpace space = space_for_data({channels, 100, classes}, auto_text("auto"));
     EXPECT_EQ(space.input.channels, channels);
     EXPECT_EQ(space.num_classes, classes);
     const OperatorSpace operators =
@@ -70,12 +70,12 @@ TEST(AutoSpace, SideIsTheLargestOfferedThatTheImagesHave) {
                                        {319, 288},
                                        {320, 320},
                                        {4000, 320}}) {
-    const SearchSpace space = space_of({3, side, 10}, auto_text("auto"));
+    const SearchSpace space = space_for_data({3, side, 10}, auto_text("auto"));
     EXPECT_EQ(space.input, (Shape{3, expected, expected})) << side;
   }
   const std::string text = changed("input: auto", "input: auto\nsizes: [10, 50]");
   for (const auto& [side, expected] : {std::pair{9, 10}, {49, 10}, {50, 50}, {999, 50}})
-    EXPECT_EQ(space_of({3, side, 10}, text).input.width, expected);
+    EXPECT_EQ(space_for_data({3, side, 10}, text).input.width, expected);
 }
 
 // First of the stem and every second stage, so that those that remain are spread evenly.
@@ -83,8 +83,8 @@ TEST(AutoSpace, StridesAreReducedSoThatTheLastMapHasAtLeast4Pixels) {
   const auto strides_at = [](std::int64_t side) {
     const std::string text =
         changed("input: auto", "input: auto\nsizes: [" + std::to_string(side) + "]");
-    const SearchSpace space = space_of({3, side, 10}, text);
-    EXPECT_GE(last_side(space), std::min<std::int64_t>(side, 4));
+    const SearchSpace space = space_for_data({3, side, 10}, text);
+    EXPECT_GE(last_map_side(space), std::min<std::int64_t>(side, 4));
     std::vector<int> strides = {space.stem_stride};
     for (const StageSpace& stage : space.stages) strides.push_back(stage.stride);
     return strides;
@@ -100,16 +100,17 @@ TEST(AutoSpace, StridesAreReducedSoThatTheLastMapHasAtLeast4Pixels) {
 }
 
 TEST(AutoSpace, EachKeyMayFollowTheDataAlone) {
-  const SearchSpace fixed =
-      space_of({1, 99, 7}, changed("input: auto", "input: {channels: 3, height: 28, width: 28}"));
+  const SearchSpace fixed = space_for_data(
+      {1, 99, 7}, changed("input: auto", "input: {channels: 3, height: 28, width: 28}"));
   EXPECT_EQ(fixed.input, (Shape{3, 28, 28}));
   EXPECT_EQ(fixed.stem_stride, 2);  // as written
   EXPECT_EQ(fixed.num_classes, 7);
-  EXPECT_EQ(space_of({1, 99, 7}, changed("num_classes: auto", "num_classes: 3")).num_classes, 3);
+  EXPECT_EQ(space_for_data({1, 99, 7}, changed("num_classes: auto", "num_classes: 3")).num_classes,
+            3);
 }
 
 TEST(AutoSpace, OtherSpacesAreThoseOfTheirFiles) {
-  EXPECT_EQ(space_of({1, 99, 7}, auto_text("cifar")), shipped_space("cifar"));
+  EXPECT_EQ(space_for_data({1, 99, 7}, auto_text("cifar")), shipped_space("cifar"));
 }
 
 TEST(AutoSpace, ErrorsNameFileLineAndKey) {
@@ -119,16 +120,16 @@ TEST(AutoSpace, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(
       input_error_of([] { read_operator_space_text(auto_text("operators_auto"), "s.yaml"); }),
       StartsWith("s.yaml:4: input: "));
-  EXPECT_THAT(error_of(changed("input: auto", "input: Auto")), StartsWith("s.yaml:7: input: "));
-  EXPECT_THAT(error_of(changed("num_classes: auto", "num_classes: automatic")),
+  EXPECT_THAT(auto_error(changed("input: auto", "input: Auto")), StartsWith("s.yaml:7: input: "));
+  EXPECT_THAT(auto_error(changed("num_classes: auto", "num_classes: automatic")),
               StartsWith("s.yaml:8: num_classes: "));
   for (const std::string sizes : {"[]", "[0]", "[32, 28]", "[28, 28]", "[28, 5000]", "auto"})
-    EXPECT_THAT(error_of(changed("input: auto", "input: auto\nsizes: " + sizes)),
+    EXPECT_THAT(auto_error(changed("input: auto", "input: auto\nsizes: " + sizes)),
                 StartsWith("s.yaml:8: sizes"))
         << sizes;
-  EXPECT_THAT(
-      error_of(changed("input: auto", "input: {channels: 3, height: 28, width: 28}\nsizes: [28]")),
-      StartsWith("s.yaml:8: sizes"));
+  EXPECT_THAT(auto_error(changed("input: auto",
+                                 "input: {channels: 3, height: 28, width: 28}\nsizes: [28]")),
+              StartsWith("s.yaml:8: sizes"));
 }
 
 // A supernet can then be sized to the limit, and images are no larger than a network of the space
@@ -151,7 +152,7 @@ TEST(AutoSpace, SideIsReducedUntilATypicalNetworkKeepsToTheLimit) {
       search_space_within({3, 4000, 10}, auto_text("auto"), "s.yaml", 1e-9, estimate);
   EXPECT_EQ(small.input.height, 28);
   EXPECT_EQ(search_space_within({3, 64, 10}, auto_text("auto"), "s.yaml", kNoLimit, estimate),
-            space_of({3, 64, 10}, auto_text("auto")));
+            space_for_data({3, 64, 10}, auto_text("auto")));
 }
 
 TEST(AutoSpace, OperatorsHaveASideWithinTheLimitToo) {
