@@ -244,16 +244,16 @@ std::string error_of(const SystolicConfig& c, const TileProblem& problem) {
   }
 }
 
-// 1 M pixels in tiles of 128 are as many as are tried; smaller tiles fit, but are too many.
+// 1 M pixels in tiles of 4 are as many as are tried; smaller tiles fit, but are too many.
 TEST(TilerTest, ABufferThatHoldsATileIsNotCalledTooSmall) {
   Layer l;
   l.ifm = {1, 1024, 1024};
   l.ofm = {1, 1024, 1024};
   const TileProblem problem(l, 4);
   SystolicConfig c = array_of_16(Dataflow::kOutputStationary);
-  c.input.bytes = 128;
+  c.input.bytes = 4;
   EXPECT_EQ(error_of(c, problem), "fits");
-  c.input.bytes = 64;
+  c.input.bytes = 2;
   EXPECT_NE(error_of(c, problem), "fits");
   EXPECT_EQ(error_of(c, problem).find("does not fit"), std::string::npos);
 }
