@@ -74,7 +74,7 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   options.integer("seeds", values.num_seeds, 1, kMaxSeeds, "N", "seeds 1 to N");
   std::optional<double> points = values.shown_points;
   options.number("difference", points, "POINTS",
-                 "difference of accuracies, in points, for which the required seeds are told");
+                 "difference of accuracies, in points, for which the number of seeds is printed");
   options.optional("space", values.mixconv_space, "FILE",
                    "space of MixConv blocks, also for the scaling of published networks; none: "
                    "the one for the data");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/export/deployed_onnx.hpp"
 
-#include <bit>
 #include <cstdint>
 #include <exception>
 #include <onnx/checker.h>
@@ -13,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/common/little_endian.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/network/onnx/onnx_graph_writer.hpp"
 
@@ -84,11 +84,7 @@ class DeployedGraph {
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::FLOAT);
     for (const std::int64_t dim : dims) tensor.add_dims(dim);
-    std::string& bytes = *tensor.mutable_raw_data();  // little endian
-    for (const float value : values) {
-      const auto bits = std::bit_cast<std::uint32_t>(value);
-      for (int i = 0; i < 4; ++i) bytes += static_cast<char>((bits >> (8 * i)) & 0xff);
-    }
+    for (const float value : values) append_little_endian(*tensor.mutable_raw_data(), value);
     return name;
   }
 

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/export/safetensors.hpp"
 
-#include <bit>
 #include <cassert>
 #include <cstddef>
 
 #include <nlohmann/json.hpp>
 
+#include "nas/common/little_endian.hpp"
+
 namespace tilewake {
-namespace {
-
-void append_little_endian(std::string& bytes, std::uint64_t value, int count) {
-  for (int i = 0; i < count; ++i) bytes += static_cast<char>((value >> (8 * i)) & 0xff);
-}
-
-}  // namespace
-
 std::string safetensors(const std::vector<NamedTensor>& tensors,
                         const std::vector<std::pair<std::string, std::string>>& metadata) {
   nlohmann::ordered_json header;
@@ -32,11 +25,10 @@ std::string safetensors(const std::vector<NamedTensor>& tensors,
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that values are aligned
   std::string bytes;
   bytes.reserve(8 + text.size() + offset);
-  append_little_endian(bytes, text.size(), 8);
+  append_little_endian(bytes, std::uint64_t{text.size()});
   bytes += text;
   for (const NamedTensor& tensor : tensors)
-    for (const float value : tensor.values)
-      append_little_endian(bytes, std::bit_cast<std::uint32_t>(value), 4);
+    for (const float value : tensor.values) append_little_endian(bytes, value);
   return bytes;
 }
 

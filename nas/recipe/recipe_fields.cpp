@@ -198,7 +198,7 @@ void visit_fields(YamlFields& fields, Recipe& r) {
                      fields.integer("trainings", r.train_trainings, 1, 100,
                                     {"trainings",
                                      "of the winner, with different seeds: the best by validation "
-                                     "is kept, mean and deviation of all are told"});
+                                     "is kept; mean and deviation of all are reported"});
                      visit_phase(fields, r.train);
                    },
                    {"", "the final training, from scratch"});

@@ -36,8 +36,9 @@ struct ComparedRun {
 /// that are significant at 95 % by Student's t, without correction for multiple tests (validation
 /// images were used to choose networks, in some methods more than in others). For several limits,
 /// the latency at which a method reaches the accuracies of the first one.
-///   @param shown_points  a difference, in points of accuracy: the seeds that would show it are
-///   told
+///   @param shown_points  a difference in points of accuracy; the number of seeds that would show
+///   it
+///                        is printed
 ///   @param max_columns  of a line; 0: any number
 std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_points = 0.5,
                              std::size_t max_columns = 0);

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/common/little_endian.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -49,13 +50,6 @@ constexpr std::array<std::uint32_t, 256> kCrcTable = make_crc_table();
 std::uint32_t masked_crc(std::string_view bytes) {
   const std::uint32_t crc = crc32c(bytes);
   return ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
-}
-
-template <typename T>
-void append_little_endian(std::string& bytes, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    bytes.push_back(static_cast<char>((value >> (8 * i)) & 0xffU));
-  }
 }
 
 template <typename T>

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace tilewake {
+
+/// Appends the bytes of a number, the least significant first, on machines of any order.
+template <std::unsigned_integral T>
+void append_little_endian(std::string& bytes, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    bytes.push_back(static_cast<char>((value >> (8 * i)) & 0xffU));
+  }
+}
+
+inline void append_little_endian(std::string& bytes, float value) {
+  append_little_endian(bytes, std::bit_cast<std::uint32_t>(value));
+}
+
+}  // namespace tilewake
