@@ -10,7 +10,11 @@ ExitCode nas_run_command(const Arguments& arguments);
 ExitCode nas_search_command(const Arguments& arguments);
 ExitCode nas_scale_command(const Arguments& arguments);
 ExitCode nas_postprocess_command(const Arguments& arguments);
+
+/// Trains a given network.
 ExitCode nas_train_command(const Arguments& arguments);
+
+/// Measures the accuracy of a trained network.
 ExitCode nas_evaluate_command(const Arguments& arguments);
 
 /// Makes a search space of operators for one machine, or for each of several.

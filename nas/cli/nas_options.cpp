@@ -18,7 +18,6 @@
 namespace tilewake {
 namespace {
 
-constexpr std::int64_t kMaxThreads = 256;
 constexpr std::int64_t kMaxRandom = 100;
 constexpr std::int64_t kMaxCorrelated = 1000;
 constexpr std::size_t kMaxTargets = 32;

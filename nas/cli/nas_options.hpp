@@ -12,6 +12,8 @@
 
 namespace tilewake {
 
+inline constexpr std::int64_t kMaxThreads = 256;
+
 /// The command line of `tilewake nas run` and of its steps.
 struct NasOptions {
   std::string hardware;

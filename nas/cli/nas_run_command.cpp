@@ -61,13 +61,4 @@ ExitCode nas_postprocess_command(const Arguments& arguments) {
                 std::string(kWhat) + "\nThis ends after post-processing.", arguments);
 }
 
-ExitCode nas_train_command(const Arguments& arguments) {
-  return run_to(Step::kTrain, "train", std::string(kWhat) + "\nThis ends after training.",
-                arguments);
-}
-
-ExitCode nas_evaluate_command(const Arguments& arguments) {
-  return run_to(Step::kEvaluate, "evaluate", kWhat, arguments);
-}
-
 }  // namespace tilewake

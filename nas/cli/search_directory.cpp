@@ -35,6 +35,7 @@ constexpr std::string_view kFiles[] = {"run.yaml",
                                        "evolution-supernet-later.json",
                                        "evolution-supernet-earlier.json",
                                        "architecture.yaml",
+                                       "network.yaml",
                                        "model.onnx",
                                        "layers.csv",
                                        "summary.json",
@@ -55,8 +56,6 @@ constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fil
 constexpr std::string_view kDeployFiles[] = {"model.onnx", "model.pt", "weights.safetensors",
                                              "labels.txt", "README.md"};
 
-/// First line of the run.yaml of a search.
-constexpr std::string_view kSearchMark = "# A search of tilewake.";
 constexpr const char* kRunYaml = "run.yaml";
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -155,7 +154,8 @@ RunManifest search_manifest(const std::string& directory) {
   return RunManifest(directory, {is_search_file, is_directory});
 }
 
-void check_search_directory(const std::string& path, bool resume, bool force) {
+void check_search_directory(const std::string& path, bool resume, bool force,
+                            std::string_view mark) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::exists(status) && !fs::is_directory(status)) {
@@ -164,7 +164,7 @@ void check_search_directory(const std::string& path, bool resume, bool force) {
   check_writable(path);
   const bool is_run = fs::exists(fs::symlink_status(path + "/" + kRunYaml, error));
   if (resume && !is_run) throw InputError(path + ": holds no run to resume (no run.yaml)");
-  if (is_run) check_run_mark(path, kSearchMark);
+  if (is_run) check_run_mark(path, mark);
   if (is_run && !resume && !force) {
     throw InputError(fmt::format(
         "{}: holds a run already (run.yaml); --resume continues it, --force replaces it", path));

@@ -21,10 +21,17 @@ void check_run_mark(const std::string& directory, std::string_view mark);
 /// The manifest of a search's directory, with the names of all files that a search may write.
 RunManifest search_manifest(const std::string& directory);
 
-/// Throws InputError if the directory of --out holds a run and neither `resume` nor `force` is set,
-/// if there is no search to resume, if the run would replace a file that it did not write, or, with
-/// `force`, if there is any other file. Throws IoError if it is not writable. Changes nothing.
-void check_search_directory(const std::string& path, bool resume, bool force);
+/// First lines of the run.yaml of a search, and of the training of a given network, whose files
+/// have the names of a search's.
+inline constexpr std::string_view kSearchMark = "# A search of tilewake.";
+inline constexpr std::string_view kTrainingMark = "# A training of tilewake.";
+
+/// Throws InputError if the directory of --out holds a run of another `mark`, or a run and neither
+/// `resume` nor `force` is set, if there is no search to resume, if the run would replace a file
+/// that it did not write, or, with `force`, if there is any other file. Throws IoError if it is not
+/// writable. Changes nothing.
+void check_search_directory(const std::string& path, bool resume, bool force,
+                            std::string_view mark = kSearchMark);
 
 /// With `force` removes the run that is there; otherwise only the temporary files of killed
 /// processes and checkpoints that a record replaces. To be called after check_search_directory().

@@ -12,6 +12,7 @@
 #include "latency_model/api/calibrate.hpp"
 #include "latency_model/model_yaml.hpp"
 #include "nas/cli/progress_line.hpp"
+#include "nas/cli/run_setup.hpp"
 #include "nas/cli/search_directory.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/space/auto_space.hpp"
@@ -43,22 +44,6 @@ std::string space_for(const ImageData& data, Method method) {
   if (data.name == "cifar-10") return prefix + "cifar";
   if (data.name == "synthetic") return prefix + "synthetic";
   return prefix + "auto";
-}
-
-torch::Device device_of(const std::string& name) {
-  const bool has_cuda = torch::cuda::is_available();
-  if (name == "cuda" && !has_cuda) {
-    throw InputError("--device cuda: LibTorch finds no CUDA device");
-  }
-  const bool is_cuda = name == "cuda" || (name == "auto" && has_cuda);
-  return is_cuda ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
-}
-
-bool is_mixed(const std::string& precision, torch::Device device) {
-  if (precision == "mixed" && !device.is_cuda()) {
-    throw InputError("--precision mixed: only supported on cuda, the device is cpu");
-  }
-  return device.is_cuda() && precision != "float32";
 }
 
 /// The latency model of --model, or that of the resumed run, if there is one.
@@ -116,19 +101,6 @@ std::vector<std::string> texts_of(const RunContext& run) {
   return paths;
 }
 
-/// The recipe of --recipe with the values of --set.
-Recipe read_recipe_of(const NasOptions& options) {
-  const std::vector<YamlOverride> settings = single_values(parse_settings(options.overrides));
-  const InputFile file = read_recipe_file(options.recipe);
-  try {
-    return read_recipe_text(file.text, file.path, settings);
-  } catch (const InputError& e) {
-    if (settings.empty()) throw;
-    throw InputError(
-        fmt::format("{} (with --set {})", e.what(), printable(settings_text(settings))));
-  }
-}
-
 /// Reads the space of the method, of operators or of MixConv blocks, for the data and the lowest
 /// limit. From a space of operators, run.space gets input, classes and limits.
 void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& estimate) {
@@ -148,12 +120,7 @@ void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& e
 
 SearchSession::SearchSession(const NasOptions& options)
     : machine_(read_machine(options.hardware)), simulator_(machine_.config) {
-  const auto num_cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int num_threads =
-      options.num_threads == 0 ? num_cores : static_cast<int>(options.num_threads);
-  set_num_threads(num_threads);
-  configure_allocator();
-  num_loader_threads_ = std::max(1, num_threads / 2);
+  num_loader_threads_ = start_threads(options.num_threads);
 }
 
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
@@ -161,7 +128,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   SearchRequest request{options, command, arguments, {}, {}};
   RunContext& run = request.run;
   run.machine = machine_id(machine_.config);
-  run.recipe = read_recipe_of(options);
+  run.recipe = recipe_of(options.recipe, options.overrides);
   run.data = open_image_data(options.data);
   run.method = options.method;
   const InputFile space =

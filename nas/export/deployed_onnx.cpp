@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/export/deployed_onnx.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <onnx/checker.h>
 #include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>
+#include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -154,6 +157,42 @@ std::string deployed_onnx(const std::string& model, const Preprocessing& preproc
     throw InputError(fmt::format("ONNX: libonnx rejects the model for deployment: {}", e.what()));
   }
   return deployed.SerializeAsString();
+}
+
+Preprocessing read_preprocessing(const std::string& deployed, const std::string& path) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(deployed)) throw InputError(path + ": not an ONNX model");
+  const auto value_of = [&](const char* key) -> const std::string& {
+    for (const onnx::StringStringEntryProto& property : model.metadata_props())
+      if (property.key() == key) return property.value();
+    throw InputError(
+        fmt::format("{}: has no metadata '{}': not written by tilewake nas", path, key));
+  };
+  const auto numbers_at = [&](const char* key) {
+    std::vector<float> numbers;
+    std::istringstream words(value_of(key));
+    for (float number = 0.0F; words >> number;) numbers.push_back(number);
+    const bool is_whole = words.eof();
+    const bool is_finite = std::all_of(numbers.begin(), numbers.end(),
+                                       [](float number) { return std::isfinite(number); });
+    if (!is_whole || !is_finite || numbers.empty())
+      throw InputError(fmt::format("{}: metadata '{}' is no list of numbers", path, key));
+    return numbers;
+  };
+  Preprocessing read;
+  read.mean = numbers_at("mean");
+  read.stddev = numbers_at("std");
+  if (read.mean.size() != read.stddev.size())
+    throw InputError(path + ": metadata 'mean' and 'std' are of different length");
+  for (const float deviation : read.stddev)
+    if (deviation <= 0.0F) throw InputError(path + ": metadata 'std' must be above 0");
+  read.channels = static_cast<int>(read.mean.size());
+  try {
+    read.labels = nlohmann::json::parse(value_of("labels")).get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception&) {
+    throw InputError(path + ": metadata 'labels' is no list of names");
+  }
+  return read;
 }
 
 }  // namespace tilewake

@@ -22,4 +22,8 @@ struct NamedTensor {
 std::string safetensors(const std::vector<NamedTensor>& tensors,
                         const std::vector<std::pair<std::string, std::string>>& metadata);
 
+/// Reads such a file, which is untrusted: float32 tensors of at most 8 dims, the header at most 16
+/// MiB. Throws InputError naming `path` and the tensor.
+std::vector<NamedTensor> read_safetensors(std::string_view bytes, const std::string& path);
+
 }  // namespace tilewake

@@ -83,6 +83,22 @@ std::string convolution(const Layer& l, const std::string& x, const std::string&
                      l.dilation.width, groups);
 }
 
+/// The expression of a pool, with what windows read of the padding put around the map before.
+std::string pool(const Layer& l, const std::string& x) {
+  const Padding& p = l.padding;
+  const bool is_max = l.op == Op::kMaxPool;
+  if (!is_max && l.dilation != Steps(1)) fail_torchscript(l, "an average pool with dilation");
+  const std::string padded =
+      fmt::format("torch.constant_pad_nd({}, [{}, {}, {}, {}], {})", x, p.left,
+                  std::max<std::int64_t>(p.right, 0), p.top, std::max<std::int64_t>(p.bottom, 0),
+                  is_max ? "-3.4028234663852886e+38" : "0.");
+  const std::string window = fmt::format("[{}, {}], [{}, {}], [0, 0]", l.kernel_height,
+                                         l.kernel_width, l.stride.height, l.stride.width);
+  return is_max ? fmt::format("torch.max_pool2d({}, {}, [{}, {}], False)", padded, window,
+                              l.dilation.height, l.dilation.width)
+                : fmt::format("torch.avg_pool2d({}, {}, False, True)", padded, window);
+}
+
 std::vector<std::int64_t> weight_dims(const Layer& layer) {
   if (layer.op == Op::kFullyConnected) return {layer.ofm.channels, layer.ifm.num_elements()};
   const std::int64_t groups = layer.op == Op::kConv2d ? layer.groups : layer.ifm.channels;
@@ -93,7 +109,7 @@ std::vector<std::int64_t> weight_dims(const Layer& layer) {
 class ScriptWriter {
  public:
   ScriptWriter(const Network& network, const LayerWeights& weights)
-      : network_(network), weights_(weights) {}
+      : network_(network), weights_(weights), modules_(module_names(network)) {}
 
   TorchScript write(const Preprocessing& preprocessing, ImageLayout layout) {
     TorchScript script;
@@ -106,11 +122,8 @@ class ScriptWriter {
                                                           : "images"));
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       const Layer& layer = network_.layers[i];
-      std::string module;
-      if (layer.has_weights()) {
-        module = identifier_of(layer.name, taken_);
-        add_weights(script, layer, module);
-      }
+      const std::string& module = modules_[i];
+      if (layer.has_weights()) add_weights(script, layer, module);
       line(script, fmt::format("{} = {}", value_name(static_cast<int>(i)),
                                activated(layer, expression(layer, module))));
     }
@@ -159,12 +172,19 @@ class ScriptWriter {
         return fmt::format(
             "torch.reshape(torch.linear(torch.flatten({}, 1), self.{}.weight, {}), [-1, {}, 1, 1])",
             x(0), module, bias_of(l, module), l.ofm.channels);
+      case Op::kMaxPool:
+      case Op::kAvgPool:
+        return pool(l, x(0));
       case Op::kGlobalAvgPool:
         return fmt::format("torch.mean({}, [2, 3], True)", x(0));
       case Op::kAdd:
         return fmt::format("torch.add({}, {})", x(0), x(1));
       case Op::kMul:
         return fmt::format("torch.mul({}, {})", x(0), x(1));
+      case Op::kSub:
+        return fmt::format("torch.sub({}, {})", x(0), x(1));
+      case Op::kDiv:
+        return fmt::format("torch.div({}, {})", x(0), x(1));
       case Op::kConcat: {
         std::vector<std::string> parts;
         for (std::size_t i = 0; i < l.inputs.size(); ++i) parts.push_back(x(i));
@@ -186,16 +206,24 @@ class ScriptWriter {
 
   const Network& network_;
   const LayerWeights& weights_;
+  std::vector<std::string> modules_;
+};
+
+}  // namespace
+
+std::vector<std::string> module_names(const Network& network) {
   // What the module has, and keywords of Python that are valid names of layers.
-  std::set<std::string> taken_ = {
+  std::set<std::string> taken = {
       "mean",   "std",      "forward", "training", "self",   "False",   "None",     "True",
       "and",    "as",       "assert",  "async",    "await",  "break",   "class",    "def",
       "del",    "continue", "elif",    "else",     "except", "finally", "for",      "from",
       "global", "if",       "import",  "in",       "is",     "lambda",  "nonlocal", "not",
       "or",     "pass",     "raise",   "return",   "try",    "while",   "with",     "yield"};
-};
-
-}  // namespace
+  std::vector<std::string> names;
+  for (const Layer& layer : network.layers)
+    names.push_back(layer.has_weights() ? identifier_of(layer.name, taken) : "");
+  return names;
+}
 
 TorchScript torchscript(const Network& network, const LayerWeights& weights,
                         const Preprocessing& preprocessing, ImageLayout layout) {

@@ -20,6 +20,9 @@ struct TorchScript {
   std::string code;
 };
 
+/// Names of the submodules, by layer; empty for a layer without weights.
+std::vector<std::string> module_names(const Network& network);
+
 /// Throws InputError naming the layer where weights are missing or of another size, and for an op
 /// or activation that networks of the search do not have.
 TorchScript torchscript(const Network& network, const LayerWeights& weights,

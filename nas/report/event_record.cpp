@@ -52,15 +52,6 @@ std::uint32_t masked_crc(std::string_view bytes) {
   return ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
 }
 
-template <typename T>
-T little_endian_at(std::string_view bytes, std::size_t position) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<T>(static_cast<unsigned char>(bytes[position + i])) << (8 * i);
-  }
-  return value;
-}
-
 /// Builds a protobuf message.
 class Message {
  public:

@@ -20,11 +20,11 @@
 namespace tilewake {
 namespace {
 
-Preprocessing preprocessing_of(const RunContext& run, const Architecture& architecture) {
+Preprocessing preprocessing_of(const RunContext& run, const Shape& input) {
   Preprocessing p;
-  p.channels = static_cast<int>(architecture.input.channels);
-  p.height = static_cast<int>(architecture.input.height);
-  p.width = static_cast<int>(architecture.input.width);
+  p.channels = static_cast<int>(input.channels);
+  p.height = static_cast<int>(input.height);
+  p.width = static_cast<int>(input.width);
   p.mean = run.data.mean;
   p.stddev = run.data.stddev;
   p.crops_centre = run.data.train->varies_in_size();
@@ -32,26 +32,25 @@ Preprocessing preprocessing_of(const RunContext& run, const Architecture& archit
   return p;
 }
 
-ModelMetadata metadata_of(const RunContext& run, const Target& target, const StepRecord& record) {
-  return {
-      {"tilewake_version", std::string(kVersion)},
-      {"data", run.data.name},
-      {"machine", run.machine},
-      {"latency_limit_ms", fmt::format("{}", target.limit_ms)},
-      {"simulated_latency_ms", fmt::format("{}", *record.simulated_ms)},
-      {"validation_accuracy", fmt::format("{}", *record.validation_accuracy)},
-      {"test_accuracy", fmt::format("{}", *record.test_accuracy)},
-  };
+ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled) {
+  ModelMetadata metadata = {{"tilewake_version", std::string(kVersion)}, {"data", run.data.name}};
+  if (bundled.simulated_ms) metadata.emplace_back("machine", run.machine);
+  if (bundled.limit_ms)
+    metadata.emplace_back("latency_limit_ms", fmt::format("{}", *bundled.limit_ms));
+  if (bundled.simulated_ms)
+    metadata.emplace_back("simulated_latency_ms", fmt::format("{}", *bundled.simulated_ms));
+  metadata.emplace_back("validation_accuracy", fmt::format("{}", bundled.validation_accuracy));
+  metadata.emplace_back("test_accuracy", fmt::format("{}", bundled.test_accuracy));
+  return metadata;
 }
 
-std::string readme(const RunContext& run, const StepRecord& record, const Preprocessing& p) {
+std::string readme(const RunContext& run, const BundledNetwork& bundled, const Preprocessing& p) {
   const bool is_nhwc = run.deploy_layout == ImageLayout::kNhwc;
   const std::string shape = is_nhwc ? fmt::format("{}, {}, {}", p.height, p.width, p.channels)
                                     : fmt::format("{}, {}, {}", p.channels, p.height, p.width);
   return fmt::format(
       "# {name}\n\n"
-      "A network of {classes} classes of {data}: test accuracy {accuracy}, {ms} on {machine} "
-      "(simulated).\n"
+      "A network of {classes} classes of {data}: test accuracy {accuracy}{latency}.\n"
       "It takes a batch of uint8 images, N x {dims}, values 0 to 255{colour}, and gives `scores` "
       "(N x classes,\n"
       "they add up to 1) and `label` (N), a line of `labels.txt` from 0. Images of another size: "
@@ -66,10 +65,13 @@ std::string readme(const RunContext& run, const StepRecord& record, const Prepro
       "```\n\n"
       "`weights.safetensors` has the state dictionary of `model.pt` (batch normalisation is folded "
       "in).\n",
-      fmt::arg("name", record.architecture->name), fmt::arg("classes", p.labels.size()),
+      fmt::arg("name", bundled.name), fmt::arg("classes", p.labels.size()),
       fmt::arg("data", one_line(run.data.name)),
-      fmt::arg("accuracy", as_percent(*record.test_accuracy)),
-      fmt::arg("ms", as_ms(*record.simulated_ms)), fmt::arg("machine", run.machine),
+      fmt::arg("accuracy", as_percent(bundled.test_accuracy)),
+      fmt::arg("latency", bundled.simulated_ms
+                              ? fmt::format(", {} on {} (simulated)", as_ms(*bundled.simulated_ms),
+                                            run.machine)
+                              : ""),
       fmt::arg("dims", is_nhwc ? "height x width x channels" : "channels x height x width"),
       fmt::arg("colour", p.channels == 3 ? ", red, green, blue" : ""),
       fmt::arg("resize", resize_rule(p)), fmt::arg("shape", shape));
@@ -77,14 +79,14 @@ std::string readme(const RunContext& run, const StepRecord& record, const Prepro
 
 }  // namespace
 
-void write_bundle(const RunContext& run, const Target& target, const StepRecord& record,
-                  const LayerWeights& weights, const std::string& onnx) {
-  const Network network = to_network(*record.architecture);
-  const Preprocessing preprocessing = preprocessing_of(run, *record.architecture);
-  const ModelMetadata metadata = metadata_of(run, target, record);
-  const TorchScript script = torchscript(network, weights, preprocessing, run.deploy_layout);
+void write_bundle(const RunContext& run, const std::string& directory,
+                  const BundledNetwork& bundled, const std::string& onnx) {
+  const Preprocessing preprocessing = preprocessing_of(run, bundled.network.input);
+  const ModelMetadata metadata = metadata_of(run, bundled);
+  const TorchScript script =
+      torchscript(bundled.network, bundled.weights, preprocessing, run.deploy_layout);
   const auto write = [&](const std::string& name, const std::string& bytes) {
-    const std::string path = target.directory + "/deploy/" + name;
+    const std::string path = directory + "/deploy/" + name;
     make_directory_of(path);
     write_file_atomically(path, bytes);
   };
@@ -94,7 +96,7 @@ void write_bundle(const RunContext& run, const Target& target, const StepRecord&
   std::string labels;
   for (const std::string& label : preprocessing.labels) labels += label + "\n";
   write("labels.txt", labels);
-  write("README.md", readme(run, record, preprocessing));
+  write("README.md", readme(run, bundled, preprocessing));
 }
 
 }  // namespace tilewake

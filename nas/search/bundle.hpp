@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "nas/export/layer_weights.hpp"
 #include "nas/search/run_context.hpp"
-#include "nas/search/step_record.hpp"
+#include "simulator/network/network.hpp"
 
 namespace tilewake {
 
-/// Writes "deploy/" of a target: what others need to use the winner, without Tilewake.
-///   @param record   with architecture, latencies and accuracies
-///   @param weights  of the architecture's layers
-///   @param onnx     onnx_model() of both
-void write_bundle(const RunContext& run, const Target& target, const StepRecord& record,
-                  const LayerWeights& weights, const std::string& onnx);
+/// A trained network, for its bundle.
+struct BundledNetwork {
+  std::string name;
+  Network network;
+  LayerWeights weights;  // of all layers
+  double validation_accuracy = 0.0;
+  double test_accuracy = 0.0;
+  std::optional<double> simulated_ms;  // on run.machine
+  std::optional<double> limit_ms;      // that it was searched for
+};
+
+/// Writes "deploy/" into `directory`: what others need to use the network, without Tilewake.
+///   @param onnx  onnx_model() of network and weights
+void write_bundle(const RunContext& run, const std::string& directory,
+                  const BundledNetwork& bundled, const std::string& onnx);
 
 }  // namespace tilewake

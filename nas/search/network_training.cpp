@@ -19,22 +19,22 @@ constexpr int kEvaluationBatch = 250;
 
 class NetworkLearner final : public Learner {
  public:
-  NetworkLearner(BlockNetwork network, double label_smoothing)
-      : network_(std::move(network)), label_smoothing_(label_smoothing) {}
+  NetworkLearner(TrainableModule trained, double label_smoothing)
+      : trained_(std::move(trained)), label_smoothing_(label_smoothing) {}
 
-  torch::nn::Module& module() override { return *network_; }
-  std::vector<ParameterGroup> groups() override { return parameter_groups(*network_); }
+  torch::nn::Module& module() override { return *trained_.module; }
+  std::vector<ParameterGroup> groups() override { return parameter_groups(*trained_.module); }
 
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext&) override {
-    const torch::Tensor logits = network_->forward(images);
+    const torch::Tensor logits = trained_.forward(images);
     const auto options =
         torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing_);
     return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
   }
 
  private:
-  BlockNetwork network_;
+  TrainableModule trained_;
   double label_smoothing_;
 };
 
@@ -104,16 +104,14 @@ PhaseResult train_phase(const RunContext& run, const std::string& directory, Lea
   return result;
 }
 
-TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
-                             const PhaseRecipe& recipe, const std::string& name,
-                             const TrainingFiles& files) {
-  torch::manual_seed(random_bits(run.seed, fnv1a64("weights of " + name)));
-  TrainedNetwork trained;
-  trained.network = BlockNetwork(architecture);
-  trained.network->to(run.device);
-  trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
+TrainableModule trainable(BlockNetwork network) {
+  return {network.ptr(),
+          [network](const torch::Tensor& images) mutable { return network->forward(images); }};
+}
 
-  const int resolution = static_cast<int>(architecture.input.height);
+PhaseResult train_module(const RunContext& run, const TrainableModule& trained, int resolution,
+                         const PhaseRecipe& recipe, const std::string& name,
+                         const TrainingFiles& files) {
   const auto train = training_loader(run, recipe, resolution);
   const auto validation = validation_loader(run, resolution);
   PhaseOptions options;
@@ -123,17 +121,34 @@ TrainedNetwork train_network(const RunContext& run, const Architecture& architec
   options.best_path = files.best;
   options.fingerprint = files.fingerprint;
   options.validation = validation.get();
-  options.predict = predictor_of(trained.network);
-  NetworkLearner learner(trained.network, recipe.label_smoothing);
-  trained.result = train_phase(run, files.directory, learner, *train, options);
+  options.predict = predictor_of(trained);
+  NetworkLearner learner(trained, recipe.label_smoothing);
+  return train_phase(run, files.directory, learner, *train, options);
+}
+
+TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
+                             const PhaseRecipe& recipe, const std::string& name,
+                             const TrainingFiles& files) {
+  torch::manual_seed(random_bits(run.seed, fnv1a64("weights of " + name)));
+  TrainedNetwork trained;
+  trained.network = BlockNetwork(architecture);
+  trained.network->to(run.device);
+  trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
+
+  trained.result = train_module(run, trainable(trained.network),
+                                static_cast<int>(architecture.input.height), recipe, name, files);
   return trained;
 }
 
-std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network) {
-  return [network](const torch::Tensor& images) mutable {
-    network->eval();
-    return network->forward(images);
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(TrainableModule trained) {
+  return [trained = std::move(trained)](const torch::Tensor& images) {
+    trained.module->eval();
+    return trained.forward(images);
   };
+}
+
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network) {
+  return predictor_of(trainable(std::move(network)));
 }
 
 }  // namespace tilewake

@@ -29,6 +29,14 @@ std::unique_ptr<ImageLoader> test_loader(const RunContext& run, int resolution);
 PhaseResult train_phase(const RunContext& run, const std::string& directory, Learner& learner,
                         ImageLoader& train, PhaseOptions options);
 
+/// A module that is trained, and the logits that it gives.
+struct TrainableModule {
+  std::shared_ptr<torch::nn::Module> module;
+  std::function<torch::Tensor(const torch::Tensor& images)> forward;
+};
+
+TrainableModule trainable(BlockNetwork network);
+
 /// A network trained from scratch.
 struct TrainedNetwork {
   BlockNetwork network{nullptr};  // last weights, averaged where the recipe has ema_decay
@@ -43,13 +51,21 @@ struct TrainingFiles {
   std::string fingerprint;  // of the checkpoint
 };
 
-/// Trains `architecture` by `recipe` and validates it after every epoch.
-///   @param name  of the phase, in metrics.csv and on the progress line; seeds the weights
+/// Trains a module, which is on the run's device, by `recipe` on images of `resolution` pixels and
+/// validates it after every epoch. At the end it has the last weights, averaged where the recipe
+/// has ema_decay.
+///   @param name  of the phase, in metrics.csv and on the progress line
+PhaseResult train_module(const RunContext& run, const TrainableModule& trained, int resolution,
+                         const PhaseRecipe& recipe, const std::string& name,
+                         const TrainingFiles& files);
+
+/// The same from scratch for `architecture`; `name` seeds the weights, too.
 TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
                              const TrainingFiles& files);
 
-/// Logits of a network, which it puts into evaluation mode.
+/// Logits of a module, which it puts into evaluation mode.
+std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(TrainableModule trained);
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(BlockNetwork network);
 
 }  // namespace tilewake

@@ -58,6 +58,8 @@ const std::vector<StepReads>& step_reads() {
       {"postprocess", {"postprocess"}},
       {"train", {"train"}},
       {"evaluate", {"--deploy-layout"}},
+      // A given network, without a search.
+      {"train-given", {"--data", "--seed", "validation_share", "train", "!train.trainings"}},
       {"correlation", {"--correlate", "ranking", "!ranking.max_ranked", "!ranking.rounds"}},
       // Of one network each, independent of the step that trains it.
       {"rank",

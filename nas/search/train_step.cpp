@@ -75,11 +75,13 @@ std::size_t best_of(const std::vector<double>& accuracies) {
 void write_network(const RunContext& run, const Target& target, const StepRecord& record,
                    BlockNetwork trained) {
   const Architecture& architecture = *record.architecture;
-  const Network network = to_network(architecture);
   trained->to(torch::kCPU);
-  const LayerWeights weights = folded_weights(trained);
-  const std::string onnx = onnx_model(network, weights);
-  check_onnx_model(onnx, network);
+  const BundledNetwork bundled = {architecture.name,       to_network(architecture),
+                                  folded_weights(trained), *record.validation_accuracy,
+                                  *record.test_accuracy,   record.simulated_ms,
+                                  target.limit_ms};
+  const std::string onnx = onnx_model(bundled.network, bundled.weights);
+  check_onnx_model(onnx, bundled.network);
   write_file_atomically(target.directory + "/model.onnx", onnx);
   const std::string comment = fmt::format(
       "Found by tilewake nas for {} under a limit of {}.\nEstimated {}, simulated {}; {} "
@@ -89,7 +91,7 @@ void write_network(const RunContext& run, const Target& target, const StepRecord
       as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
   write_file_atomically(target.directory + "/architecture.yaml",
                         network_yaml(architecture, comment));
-  write_bundle(run, target, record, weights, onnx);
+  write_bundle(run, target.directory, bundled, onnx);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ import shutil
 import unittest
 
 from cli_support import MACHINE
-from nas_test import ARGUMENTS, COMMANDS, NasTest, TARGET_MS, events, finished_run, strict_json
+from nas_test import ARGUMENTS, COMMANDS, NasTest, STEPS, TARGET_MS, events, finished_run, strict_json
 
 
 NO_PROCESS = 4194305  # Linux numbers its processes up to 4194304
@@ -80,15 +80,15 @@ class ResultTest(NasTest):
 
     def test_every_step_is_in_the_tables_and_the_log(self):
         steps = rows_of(self.run_dir / "steps.csv", "# tilewake-steps v1")
-        self.assertEqual([row["step"] for row in steps], COMMANDS[1:])
+        self.assertEqual([row["step"] for row in steps], STEPS)
         self.assertEqual(steps[-1]["simulated_ms"], str(self.summary()["simulated_ms"]))
         log = (self.run_dir / "decisions.log").read_text()
-        self.assertEqual(re.findall(r"(?m)^== (.*)", log), ["design", *COMMANDS[1:]])
+        self.assertEqual(re.findall(r"(?m)^== (.*)", log), ["design", *STEPS])
         self.assertRegex(log, r"(?m)^chosen: stem \d+")
         decisions = rows_of(self.run_dir / "decisions.csv", "# tilewake-decisions v1")
         self.assertEqual([row["text"] for row in decisions],
                          [line for line in log.split("\n") if line and not line.startswith("== ")])
-        self.assertEqual(list(dict.fromkeys(row["step"] for row in decisions)), ["design", *COMMANDS[1:]])
+        self.assertEqual(list(dict.fromkeys(row["step"] for row in decisions)), ["design", *STEPS])
         scaled = [row for row in decisions if row["step"] == "scale" and row["kind"] != "note"]
         self.assertEqual([row["kind"] for row in scaled].count("chosen"), 1)
         for row in scaled:
@@ -160,7 +160,7 @@ class ResultTest(NasTest):
         data = strict_json(result.stdout)
         target, = data["targets"]
         summary = self.summary()
-        self.assertEqual([step["step"] for step in target["steps"]], COMMANDS[1:])
+        self.assertEqual([step["step"] for step in target["steps"]], STEPS)
         for key in ("target_ms", "predicted_ms", "simulated_ms", "accuracy", "params"):
             self.assertEqual(target[key], summary[key], key)
         self.assert_same_run(directory)
@@ -437,7 +437,8 @@ class StepTest(NasTest):
         for i, command in enumerate(COMMANDS[1:]):
             self.expect_found(*ARGUMENTS, "--out", "run", *["--resume"][:i], command=command)
             steps = rows_of(self.dir / "run/steps.csv", "# tilewake-steps v1")
-            self.assertEqual([row["step"] for row in steps], COMMANDS[1:i + 2])
+            self.assertEqual([row["step"] for row in steps], STEPS[:i + 1])
+        self.expect_found(*ARGUMENTS, "--out", "run", "--resume")
         self.assert_same_run(self.dir / "run")
 
     def test_later_settings_may_change_as_long_as_their_step_is_to_come(self):

