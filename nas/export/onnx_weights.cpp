@@ -84,11 +84,7 @@ class WeightReader {
       throw InputError(path + ": has functions, with which weights are not read");
     for (const onnx::TensorProto& tensor : model_.graph().initializer())
       tensors_[tensor.name()] = &tensor;
-    for (const onnx::NodeProto& node : model_.graph().node()) {
-      if (node.op_type() != "Constant" || node.output_size() != 1) continue;
-      for (const onnx::AttributeProto& attribute : node.attribute())
-        if (attribute.name() == "value") tensors_[node.output(0)] = &attribute.t();
-    }
+    for (const onnx::NodeProto& node : model_.graph().node()) define(node);
     for (const onnx::NodeProto& node : model_.graph().node()) check(node);
   }
 
@@ -108,6 +104,18 @@ class WeightReader {
                                                        : node.op_type();
     throw InputError(fmt::format("{}: node '{}' ({}): {}", path_, printable(name),
                                  printable(node.op_type()), what));
+  }
+
+  /// Tensors that nodes give: constants, and second names of equal tensors.
+  void define(const onnx::NodeProto& node) {
+    if (node.output_size() != 1) return;
+    if (node.op_type() == "Constant") {
+      for (const onnx::AttributeProto& attribute : node.attribute())
+        if (attribute.name() == "value") tensors_[node.output(0)] = &attribute.t();
+    } else if (node.op_type() == "Identity" && node.input_size() == 1) {
+      const auto found = tensors_.find(node.input(0));
+      if (found != tensors_.end()) tensors_[node.output(0)] = found->second;
+    }
   }
 
   static bool has_weights(const onnx::NodeProto& node) {
@@ -136,7 +144,9 @@ class WeightReader {
           if (pad != 0) fail(node, "averages without the padding are not trained");
       }
     }
-    if (has_weights(node) || node.op_type() == "Clip" || node.op_type() == "Dropout") return;
+    for (const char* op : {"Clip", "Dropout", "Identity"})
+      if (node.op_type() == op) return;
+    if (has_weights(node)) return;
     for (const std::string& input : node.input()) {
       const auto found = tensors_.find(input);
       if (found == tensors_.end() || !is_float_type(found->second->data_type())) continue;

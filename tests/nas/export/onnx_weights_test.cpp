@@ -145,6 +145,21 @@ TEST(OnnxWeights, TransposedMatricesGiveEqualWeights) {
   expect_equal_weights(weights_in_model(bytes), coarse_weights(small_classifier()));
 }
 
+TEST(OnnxWeights, SecondNamesOfATensorHaveItsValues) {
+  const std::string bytes = changed_model([](onnx::GraphProto& graph) {
+    onnx::NodeProto second;
+    second.set_op_type("Identity");
+    second.add_input(node_of(graph, "Conv").input(2));
+    second.add_output("second");
+    node_of(graph, "Conv").set_input(2, "second");
+    const auto nodes = graph.node();
+    graph.clear_node();
+    *graph.add_node() = second;
+    graph.mutable_node()->MergeFrom(nodes);
+  });
+  expect_equal_weights(weights_in_model(bytes), coarse_weights(small_classifier()));
+}
+
 TEST(OnnxWeights, ParametersThatWouldBeLostAreRefusedByNode) {
   const auto refusal = [](const std::function<void(onnx::GraphProto&)>& change) {
     return input_error_of([&] { weights_in_model(changed_model(change)); });
