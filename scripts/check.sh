@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 # Libraries of others, which have their own licence, and files that cannot hold a comment.
-unlicensed='(^|/)(latency_model/report/page/vendor|tests/report/(node_modules|fixtures))/|(^|/)(tests/report/package(-lock)?\.json|scripts/packaging/copyright)$'
+unlicensed='(^|/)(latency_model/report/page/vendor|tests/report/fixtures|tests/(report|onnxruntime)/node_modules)/|(^|/)(tests/(report|onnxruntime)/package(-lock)?\.json|scripts/packaging/copyright)$'
 list=$(mktemp -d)
 trap 'rm -rf "$list"' EXIT
 [ $# -eq 0 ] || realpath -- "$@" >"$list/given"

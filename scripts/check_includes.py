@@ -43,12 +43,13 @@ ALLOWED = {
     "nas/guided": [*NAS_CORE, "nas/evolution"],
     "nas/bench": [*NAS_CORE, "nas/space", "nas/evolution", "nas/guided", "nas/report"],
     "nas/export": NAS_CORE,
+    "nas/quantization": [*NAS_CORE, "nas/data", "nas/export"],
     "nas/report": [*NAS_CORE, "nas/space", "nas/recipe"],
-    "nas/network": [*NAS_CORE, "nas/space", "nas/export"],
+    "nas/network": [*NAS_CORE, "nas/space", "nas/export", "nas/quantization"],
     "nas/supernet": [*NAS_CORE, "nas/space", "nas/recipe", "nas/network"],
     "nas/training": [*NAS_CORE, "nas/data", "nas/recipe", "nas/report"],
     "nas/search": [*NAS_CORE, "nas/space", "nas/evolution", "nas/guided", "nas/data", "nas/recipe", "nas/export",
-                   "nas/report", "nas/network", "nas/supernet", "nas/training"],
+                   "nas/quantization", "nas/report", "nas/network", "nas/supernet", "nas/training"],
     "nas/cli": ["nas/", "latency_model", "latency_model/", "simulator/"],
 }
 

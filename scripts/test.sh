@@ -53,6 +53,7 @@ step() {
 
 step "set up" scripts/setup.sh
 step "set up browser" tests/report/setup.sh
+step "set up ONNX Runtime" tests/onnxruntime/setup.sh
 step "configure release" cmake --preset release -DTILEWAKE_BUILD_TESTS=ON -DTILEWAKE_TESTS=product \
   -DTILEWAKE_WARNINGS_AS_ERRORS=ON -DTILEWAKE_ASSERTIONS=ON -DTILEWAKE_UNITY=ON -DTILEWAKE_PYTHON=ON
 step "build tilewake" cmake --build --preset release --target tilewake_cli

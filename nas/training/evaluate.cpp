@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cassert>
-#include <cmath>
 #include <cstddef>
 
 #include "nas/training/phase.hpp"
 
 namespace tilewake {
-
-double Accuracy::share() const {
-  return num_images == 0 ? 0.0 : static_cast<double>(num_correct) / static_cast<double>(num_images);
-}
-
-double Accuracy::standard_error() const {
-  if (num_images == 0) return 0.0;
-  return std::sqrt(share() * (1.0 - share()) / static_cast<double>(num_images));
-}
 
 std::pair<torch::Tensor, torch::Tensor> to_tensors(const Batch& batch, torch::Device device) {
   assert(static_cast<std::int64_t>(batch.images.size()) ==

@@ -10,6 +10,7 @@
 
 #include <torch/torch.h>
 
+#include "nas/common/accuracy.hpp"
 #include "nas/data/image_loader.hpp"
 #include "nas/report/metrics_log.hpp"
 #include "nas/training/ema.hpp"
@@ -61,16 +62,6 @@ class Learner {
 class TrainingError : public InputError {
  public:
   using InputError::InputError;
-};
-
-struct Accuracy {
-  std::int64_t num_images = 0;
-  std::int64_t num_correct = 0;
-  double loss = 0.0;                  // mean cross entropy, without smoothing
-  std::vector<std::uint8_t> correct;  // per image, in the loader's order
-
-  double share() const;           // 0..1
-  double standard_error() const;  // binomial
 };
 
 /// Accuracy over one pass of `loader` (which must not shuffle). `forward` returns the logits and
