@@ -57,6 +57,17 @@ ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& m
   return values;
 }
 
+/// The same of figures that not every network has.
+ValueBySeed present_values_of(const std::vector<ComparedRun>& runs, const std::string& method,
+                              double target_ms, std::optional<double> ComparedRun::*value) {
+  ValueBySeed values;
+  for (const ComparedRun& run : runs) {
+    if (run.method == method && run.target_ms == target_ms && run.missed.empty() && run.*value)
+      values[run.seed] = *(run.*value);
+  }
+  return values;
+}
+
 std::optional<SampleStatistics> statistics_of(const ValueBySeed& by_seed) {
   if (by_seed.empty()) return {};
   std::vector<double> values;
@@ -87,6 +98,8 @@ std::vector<std::string> row_cells(const std::vector<ComparedRun>& runs, const s
           std::to_string(count),
           accuracy_text(statistics_of(values_of(runs, method, target_ms, validation_of))),
           accuracy_text(statistics_of(values_of(runs, method, target_ms, test_of))),
+          accuracy_text(statistics_of(
+              present_values_of(runs, method, target_ms, &ComparedRun::int8_test_accuracy))),
           cell([](const ComparedRun& r) { return r.simulated_ms; }, "{:.4f}"),
           cell([](const ComparedRun& r) { return static_cast<double>(r.params) * 1e-3; }, "{:.1f}"),
           cell([](const ComparedRun& r) { return static_cast<double>(r.macs) * 1e-6; }, "{:.2f}"),
@@ -259,6 +272,7 @@ std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_
                      {"seeds"},
                      {"validation %", TextTable::Alignment::kRight, 1},
                      {"test %"},
+                     {"int8 test %", TextTable::Alignment::kRight, 2},
                      {"simulated"},
                      {"params K", TextTable::Alignment::kRight, 3},
                      {"MMACs", TextTable::Alignment::kRight, 2},
@@ -289,7 +303,7 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
   std::string text =
       "# tilewake-comparison v1\nmethod,target_ms,seed,simulated_ms,validation_accuracy,accuracy,"
       "params,macs,trained_images,evaluated_images,search_seconds,random_accuracy,kendall_tau,"
-      "num_correlated,missed\n";
+      "num_correlated,missed,int8_validation_accuracy,int8_accuracy\n";
   for (const ComparedRun& run : runs) {
     const auto random = run.random_accuracies.empty()
                             ? std::string()
@@ -299,12 +313,16 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
             ? fmt::format("{},{},{},{},{}", run.simulated_ms, run.validation_accuracy,
                           run.test_accuracy, run.params, run.macs)
             : ",,,,";
-    text +=
-        fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{}\n", csv_field(run.method), run.target_ms,
-                    run.seed, figures, run.trained_images, run.evaluated_images, run.search_seconds,
-                    random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
-                    run.kendall_tau ? fmt::format("{}", run.num_correlated) : "",
-                    run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"));
+    const auto field = [&](const std::optional<double>& value) {
+      return value && run.missed.empty() ? fmt::format("{}", *value) : std::string();
+    };
+    text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{},{},{}\n", csv_field(run.method),
+                        run.target_ms, run.seed, figures, run.trained_images, run.evaluated_images,
+                        run.search_seconds, random,
+                        run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
+                        run.kendall_tau ? fmt::format("{}", run.num_correlated) : "",
+                        run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"),
+                        field(run.int8_validation_accuracy), field(run.int8_test_accuracy));
   }
   return text;
 }
@@ -321,6 +339,9 @@ std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_p
       entry["simulated_ms"] = run.simulated_ms;
       entry["validation_accuracy"] = run.validation_accuracy;
       entry["accuracy"] = run.test_accuracy;
+      if (run.int8_validation_accuracy)
+        entry["int8_validation_accuracy"] = *run.int8_validation_accuracy;
+      if (run.int8_test_accuracy) entry["int8_accuracy"] = *run.int8_test_accuracy;
       entry["params"] = run.params;
       entry["macs"] = run.macs;
     } else {

@@ -20,6 +20,8 @@ struct ComparedRun {
   double simulated_ms = 0.0;
   double validation_accuracy = 0.0;  // 0..1
   double test_accuracy = 0.0;
+  std::optional<double> int8_validation_accuracy;  // none: there is no int8 model
+  std::optional<double> int8_test_accuracy;
   std::int64_t params = 0;
   std::int64_t macs = 0;
   // Cost of finding the network, without its final training.

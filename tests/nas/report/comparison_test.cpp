@@ -186,6 +186,10 @@ TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {
     if (random.one_in(2)) runs.back().kendall_tau = -0.25;
     runs.back().num_correlated = 20;
     runs.back().is_refused = random.one_in(2);
+    if (random.one_in(2)) {
+      runs.back().int8_test_accuracy = 0.25;
+      runs.back().int8_validation_accuracy = 0.125;
+    }
   }
   std::istringstream lines(comparison_csv(runs));
   std::string line;
@@ -209,6 +213,9 @@ TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {
     EXPECT_EQ(fields[index_of("num_correlated")], run.kendall_tau ? "20" : "");
     EXPECT_EQ(fields[index_of("missed")],
               run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"));
+    const bool has_int8 = run.missed.empty() && run.int8_test_accuracy;
+    EXPECT_EQ(fields[index_of("int8_accuracy")], has_int8 ? "0.25" : "");
+    EXPECT_EQ(fields[index_of("int8_validation_accuracy")], has_int8 ? "0.125" : "");
     if (run.missed.empty()) {
       EXPECT_EQ(std::stod(fields[index_of("validation_accuracy")]), run.validation_accuracy);
       EXPECT_EQ(std::stod(fields[index_of("accuracy")]), run.test_accuracy);
@@ -217,13 +224,26 @@ TEST(ComparisonTest, EveryLineOfTheCsvHasEveryField) {
   EXPECT_FALSE(std::getline(lines, line));
 }
 
+TEST(ComparisonTest, TableHasAccuraciesInInt8OfTheNetworksThatHaveThem) {
+  std::vector<ComparedRun> runs = three_seeds();
+  EXPECT_THAT(line_with(comparison_table(runs), "method"), HasSubstr("int8 test %"));
+  runs[0].int8_test_accuracy = 0.80;
+  runs[1].int8_test_accuracy = 0.84;
+  // 0.82, deviation 0.0283, error 0.02; of b none.
+  EXPECT_THAT(line_with(comparison_table(runs), "  a  "), HasSubstr("82.00 +-2.00 (sd 2.83)"));
+  EXPECT_THAT(line_with(comparison_table(runs), "  b  "), HasSubstr("  -  "));
+}
+
 TEST(ComparisonTest, JsonHasRunsAndDifferences) {
   std::vector<ComparedRun> runs = three_seeds();
+  runs[0].int8_test_accuracy = 0.80;
   runs[3].missed = "none";
   runs[4].kendall_tau = 0.5;
   const Json json = Json::parse(comparison_json(runs));
   ASSERT_EQ(json.at("runs").size(), 6U);
   EXPECT_EQ(json["runs"][0]["accuracy"], runs[0].test_accuracy);
+  EXPECT_EQ(json["runs"][0]["int8_accuracy"], 0.80);
+  EXPECT_FALSE(json["runs"][1].contains("int8_accuracy"));
   EXPECT_EQ(json["runs"][3]["missed"], "none");
   EXPECT_FALSE(json["runs"][3].contains("accuracy"));
   EXPECT_EQ(json["runs"][3]["trained_images"], 60'000);
