@@ -201,6 +201,10 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   run.simulated_ms = last.simulated_ms.value();
   run.validation_accuracy = last.validation_accuracy.value();
   run.test_accuracy = last.test_accuracy.value();
+  if (last.int8) {
+    run.int8_validation_accuracy = last.int8->validation;
+    run.int8_test_accuracy = last.int8->test;
+  }
   if (const std::optional<TrainingSpread> spread = training_spread(target)) {
     // The kept one was chosen for its validation accuracy.
     run.validation_accuracy = sample_statistics(spread->validation_accuracies).mean;

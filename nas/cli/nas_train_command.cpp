@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/cli/accuracy_report.hpp"
 #include "nas/cli/given_inputs.hpp"
 #include "nas/cli/nas_command.hpp"
 #include "nas/cli/nas_options.hpp"
@@ -112,8 +113,7 @@ Json result_json(const RunContext& run, const GivenNetwork& given, const StepRec
   json["data"] = run.data.name;
   json["params"] = given.network.num_params();
   json["macs"] = given.network.num_macs();
-  json["validation_accuracy"] = record.validation_accuracy.value();
-  json["accuracy"] = record.test_accuracy.value();
+  add_accuracies(json, record);
   if (record.simulated_ms) {
     json["machine"] = run.machine;
     json["simulated_ms"] = *record.simulated_ms;
@@ -127,11 +127,11 @@ std::string text_of(const Json& json) {
 
 std::string result_table(const RunContext& run, const GivenNetwork& given,
                          const StepRecord& record) {
-  std::string text = fmt::format(
-      "{}: test accuracy {} (validation {}), {} parameters, {:.4g} M MACs\n", given.network.name,
-      as_percent(record.test_accuracy.value()), as_percent(record.validation_accuracy.value()),
-      with_separators(given.network.num_params()),
-      static_cast<double>(given.network.num_macs()) / 1e6);
+  std::string text =
+      fmt::format("{}: test accuracy {}, {} parameters, {:.4g} M MACs\n", given.network.name,
+                  accuracies_text(record), with_separators(given.network.num_params()),
+                  static_cast<double>(given.network.num_macs()) / 1e6);
+  text += int8_text(record);
   if (record.simulated_ms)
     text += fmt::format("simulated {} on {}\n", as_ms(*record.simulated_ms), run.machine);
   return text;

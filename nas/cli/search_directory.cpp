@@ -27,6 +27,7 @@ constexpr std::string_view kFiles[] = {"run.yaml",
                                        "supergraph.ckpt",
                                        "search.ckpt",
                                        "train.ckpt",
+                                       "train-qat.ckpt",
                                        "weights.ckpt",
                                        "supernet.ckpt",
                                        "supernet-later.ckpt",
@@ -53,8 +54,8 @@ constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fil
                                        "postprocess", "train",  "evaluate", "correlation"};
 
 /// In "deploy/".
-constexpr std::string_view kDeployFiles[] = {"model.onnx", "model.pt", "weights.safetensors",
-                                             "labels.txt", "README.md"};
+constexpr std::string_view kDeployFiles[] = {"model.onnx",          "model_int8.onnx", "model.pt",
+                                             "weights.safetensors", "labels.txt",      "README.md"};
 
 constexpr const char* kRunYaml = "run.yaml";
 

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "nas/cli/accuracy_report.hpp"
 #include "nas/report/paired.hpp"
 #include "nas/report/step_table.hpp"
 #include "simulator/cli/standard_streams.hpp"
@@ -73,11 +74,11 @@ bool is_complete(const TargetResult& target) {
 std::string conclusion(const TargetResult& target) {
   if (!is_complete(target)) return "";
   const StepRecord& last = target.steps.back();
-  std::string text = fmt::format(
-      "test accuracy {} (validation {}), simulated {}, estimated {}, limit {}, {} parameters\n",
-      as_percent(*last.test_accuracy), as_percent(*last.validation_accuracy),
-      as_ms(*last.simulated_ms), as_ms(*last.estimated_ms), as_ms(target.target_ms),
-      with_separators(num_trained_params(*last.architecture)));
+  std::string text =
+      fmt::format("test accuracy {}, simulated {}, estimated {}, limit {}, {} parameters\n",
+                  accuracies_text(last), as_ms(*last.simulated_ms), as_ms(*last.estimated_ms),
+                  as_ms(target.target_ms), with_separators(num_trained_params(*last.architecture)));
+  text += int8_text(last);
   if (const std::optional<TrainingSpread> spread = training_spread(target)) {
     text += fmt::format("mean of its {} trainings: test accuracy {}, validation accuracy {}\n",
                         spread->test_accuracies.size(), spread_text(spread->test_accuracies),
@@ -102,8 +103,7 @@ Json target_json(const TargetResult& target) {
     const StepRecord& last = target.steps.back();
     json["predicted_ms"] = *last.estimated_ms;
     json["simulated_ms"] = *last.simulated_ms;
-    json["validation_accuracy"] = *last.validation_accuracy;
-    json["accuracy"] = *last.test_accuracy;
+    add_accuracies(json, last);
     json["params"] = num_trained_params(*last.architecture);
   }
   if (const std::optional<TrainingSpread> spread = training_spread(target)) {

@@ -57,6 +57,13 @@ struct PhaseRecipe {
   Augmentation augmentation;
 };
 
+/// Training of the winner in int8 after `train`, with its other settings.
+struct QatRecipe {
+  double epochs = 0.0;                // 0: none
+  double learning_rate_share = 0.02;  // of the initial learning rate of `train`
+  double observed_share = 0.5;        // of the steps, in which the ranges of maps still move
+};
+
 /// Options of a supernet search.
 struct SearchOptions {
   GateKind gates = GateKind::kDifferences;
@@ -123,6 +130,7 @@ struct Recipe {
   int postprocess_trainings = 1;  // of each network that is compared
   PhaseRecipe train;              // of the winner
   int train_trainings = 1;        // of the winner; the best by validation is kept
+  QatRecipe train_qat;
   SpaceRecipe space;
   PhaseRecipe supernet;  // of operators, one path per step
   EvolutionRecipe evolution;

@@ -99,6 +99,17 @@ void visit_phase(YamlFields& fields, PhaseRecipe& p) {
   fields.section("augmentation", [&] { visit_augmentation(fields, p.augmentation); });
 }
 
+void visit_qat(YamlFields& fields, QatRecipe& q) {
+  fields.number("epochs", q.epochs, {0.0, 1e6},
+                {"epochs",
+                 "training of the winner in int8 after its training in floats, with the other "
+                 "settings of `train`, without dropout, mixup and averages; 0: none"});
+  fields.number("learning_rate_share", q.learning_rate_share, kAbove0,
+                {"", "share of the learning rate of `train` at the begin; `cosine`, to 0"});
+  fields.number("observed_share", q.observed_share, {0.0, 1.0},
+                {"", "share of the steps in which the ranges of feature maps still move"});
+}
+
 void visit_options(YamlFields& fields, SearchOptions& o) {
   fields.word("gates", o.gates, kGateKindNames,
               {"",
@@ -199,6 +210,7 @@ void visit_fields(YamlFields& fields, Recipe& r) {
                                     {"trainings",
                                      "of the winner, with different seeds: the best by validation "
                                      "is kept; mean and deviation of all are reported"});
+                     fields.section("qat", [&] { visit_qat(fields, r.train_qat); });
                      visit_phase(fields, r.train);
                    },
                    {"", "the final training, from scratch"});

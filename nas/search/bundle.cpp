@@ -32,16 +32,35 @@ Preprocessing preprocessing_of(const RunContext& run, const Shape& input) {
   return p;
 }
 
-ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled) {
+/// Of the network in floats, or with the accuracies of int8.
+ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled,
+                          bool is_int8 = false) {
   ModelMetadata metadata = {{"tilewake_version", std::string(kVersion)}, {"data", run.data.name}};
   if (bundled.simulated_ms) metadata.emplace_back("machine", run.machine);
   if (bundled.limit_ms)
     metadata.emplace_back("latency_limit_ms", fmt::format("{}", *bundled.limit_ms));
   if (bundled.simulated_ms)
     metadata.emplace_back("simulated_latency_ms", fmt::format("{}", *bundled.simulated_ms));
-  metadata.emplace_back("validation_accuracy", fmt::format("{}", bundled.validation_accuracy));
-  metadata.emplace_back("test_accuracy", fmt::format("{}", bundled.test_accuracy));
+  const double validation =
+      is_int8 ? bundled.int8->validation_accuracy : bundled.validation_accuracy;
+  const double test = is_int8 ? bundled.int8->test_accuracy : bundled.test_accuracy;
+  metadata.emplace_back("arithmetic", is_int8 ? "int8" : "float32");
+  metadata.emplace_back("validation_accuracy", fmt::format("{}", validation));
+  metadata.emplace_back("test_accuracy", fmt::format("{}", test));
   return metadata;
+}
+
+/// The line about "model_int8.onnx"; empty where there is none.
+std::string int8_readme(const BundledNetwork& bundled) {
+  if (!bundled.int8) return "";
+  return fmt::format(
+      "\n`model_int8.onnx` is the same network in int8 (QDQ form), as NPUs compute it: test "
+      "accuracy "
+      "{}. It runs like\n"
+      "`model.onnx`. On x86-64 CPUs without VNNI set the session option "
+      "`session.x64quantprecision` of ONNX Runtime\n"
+      "to `1`: without it, sums may saturate.\n",
+      as_percent(bundled.int8->test_accuracy));
 }
 
 std::string readme(const RunContext& run, const BundledNetwork& bundled, const Preprocessing& p) {
@@ -64,9 +83,9 @@ std::string readme(const RunContext& run, const BundledNetwork& bundled, const P
       "scores, label = torch.jit.load(\"model.pt\")(torch.from_numpy(images))\n"
       "```\n\n"
       "`weights.safetensors` has the state dictionary of `model.pt` (batch normalisation is folded "
-      "in).\n",
-      fmt::arg("name", bundled.name), fmt::arg("classes", p.labels.size()),
-      fmt::arg("data", one_line(run.data.name)),
+      "in).\n{int8}",
+      fmt::arg("int8", int8_readme(bundled)), fmt::arg("name", bundled.name),
+      fmt::arg("classes", p.labels.size()), fmt::arg("data", one_line(run.data.name)),
       fmt::arg("accuracy", as_percent(bundled.test_accuracy)),
       fmt::arg("latency", bundled.simulated_ms
                               ? fmt::format(", {} on {} (simulated)", as_ms(*bundled.simulated_ms),
@@ -91,6 +110,10 @@ void write_bundle(const RunContext& run, const std::string& directory,
     write_file_atomically(path, bytes);
   };
   write("model.onnx", deployed_onnx(onnx, preprocessing, run.deploy_layout, metadata));
+  if (bundled.int8) {
+    write("model_int8.onnx", deployed_onnx(bundled.int8->qdq, preprocessing, run.deploy_layout,
+                                           metadata_of(run, bundled, /*is_int8=*/true)));
+  }
   write("model.pt", torchscript_archive(script));
   write("weights.safetensors", safetensors(script.tensors, metadata));
   std::string labels;

@@ -10,6 +10,13 @@
 
 namespace tilewake {
 
+/// A network in int8, for the bundle.
+struct BundledInt8 {
+  std::string qdq;  // qdq_model()
+  double validation_accuracy = 0.0;
+  double test_accuracy = 0.0;
+};
+
 /// A trained network, for its bundle.
 struct BundledNetwork {
   std::string name;
@@ -19,6 +26,7 @@ struct BundledNetwork {
   double test_accuracy = 0.0;
   std::optional<double> simulated_ms;  // on run.machine
   std::optional<double> limit_ms;      // that it was searched for
+  std::optional<BundledInt8> int8;     // none: no "model_int8.onnx"
 };
 
 /// Writes "deploy/" into `directory`: what others need to use the network, without Tilewake.

@@ -17,6 +17,7 @@
 #include "nas/export/torchscript.hpp"
 #include "nas/network/layer_network.hpp"
 #include "nas/search/bundle.hpp"
+#include "nas/search/int8_model.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/training/checkpoint.hpp"
@@ -197,9 +198,14 @@ StepRecord evaluate_given(const RunContext& run, const GivenNetwork& given,
     const auto loader = test_loader(run, side_of(given.network));
     const Accuracy accuracy = accuracy_of(run, best, *loader);
     record.test_accuracy = accuracy.share();
-    record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
-                                     as_percent(accuracy.share()),
-                                     as_percent(accuracy.standard_error()), accuracy.num_images));
+    record.test_error = accuracy.standard_error();
+    record.validation_error = binomial_error(
+        *record.validation_accuracy, static_cast<std::int64_t>(run.split.validation.size()));
+    record.log.push_back(fmt::format("test accuracy {} of {} images",
+                                     as_percent(accuracy.share(), accuracy.standard_error()),
+                                     accuracy.num_images));
+    const std::optional<BundledInt8> int8 =
+        int8_of(run, run.directory, best.network, best.weights, record, fingerprint);
     if (run.simulate) {
       record.simulated_ms = run.simulate(best.network);
       record.log.push_back(
@@ -216,7 +222,8 @@ StepRecord evaluate_given(const RunContext& run, const GivenNetwork& given,
                   *record.validation_accuracy,
                   *record.test_accuracy,
                   record.simulated_ms,
-                  {}},
+                  {},
+                  int8},
                  onnx);
   });
 }

@@ -65,4 +65,8 @@ std::string as_ms(double milliseconds) {
 
 std::string as_percent(double share) { return fmt::format("{:.2f} %", 100.0 * share); }
 
+std::string as_percent(double share, double standard_error) {
+  return fmt::format("{} (+-{})", as_percent(share), as_percent(standard_error));
+}
+
 }  // namespace tilewake

@@ -165,5 +165,7 @@ SimulatedLatency simulate_within(const RunContext& run, const Target& target,
 std::string as_ms(double milliseconds);
 /// "12.34 %" of a share from 0 to 1.
 std::string as_percent(double share);
+/// "12.34 % (+-0.56 %)"
+std::string as_percent(double share, double standard_error);
 
 }  // namespace tilewake

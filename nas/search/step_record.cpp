@@ -38,6 +38,19 @@ constexpr std::array<std::pair<Verdict, std::string_view>, 3> kVerdicts = {
      {Verdict::kTrained, "trained"},
      {Verdict::kRejected, "rejected"}}};
 
+Json int8_json(const Int8Accuracy& int8) {
+  return {{"validation_accuracy", int8.validation},
+          {"validation_standard_error", int8.validation_error},
+          {"test_accuracy", int8.test},
+          {"test_standard_error", int8.test_error}};
+}
+
+Int8Accuracy parse_int8(const Json& json) {
+  return {json.at("validation_accuracy").get<double>(),
+          json.at("validation_standard_error").get<double>(),
+          json.at("test_accuracy").get<double>(), json.at("test_standard_error").get<double>()};
+}
+
 Json candidate_json(const CandidateResult& candidate) {
   Json json = {{"line", candidate.line}, {"verdict", to_string(candidate.verdict)}};
   set(json, "latency_ms", candidate.latency_ms);
@@ -98,6 +111,9 @@ StepRecord parse(const std::string& text, const std::string& path) {
   record.simulated_ms = get(json, "simulated_ms");
   record.validation_accuracy = get(json, "validation_accuracy");
   record.test_accuracy = get(json, "test_accuracy");
+  record.validation_error = get(json, "validation_standard_error");
+  record.test_error = get(json, "test_standard_error");
+  if (json.contains("int8")) record.int8 = parse_int8(json.at("int8"));
   record.values = json.at("values").get<std::vector<double>>();
   record.log = json.at("log").get<std::vector<std::string>>();
   for (const Json& candidate : json.at("candidates")) {
@@ -126,6 +142,9 @@ void StepRecord::take_result_of(const StepRecord& other) {
   simulated_ms = other.simulated_ms;
   validation_accuracy = other.validation_accuracy;
   test_accuracy = other.test_accuracy;
+  validation_error = other.validation_error;
+  test_error = other.test_error;
+  int8 = other.int8;
   values = other.values;
 }
 
@@ -157,6 +176,9 @@ void write_step_record(const std::string& path, const StepRecord& record) {
   set(json, "simulated_ms", record.simulated_ms);
   set(json, "validation_accuracy", record.validation_accuracy);
   set(json, "test_accuracy", record.test_accuracy);
+  set(json, "validation_standard_error", record.validation_error);
+  set(json, "test_standard_error", record.test_error);
+  if (record.int8) json["int8"] = int8_json(*record.int8);
   json["values"] = record.values;
   json["log"] = record.log;
   json["candidates"] = Json::array();

@@ -32,6 +32,16 @@ struct CandidateResult {
   bool operator==(const CandidateResult&) const = default;
 };
 
+/// Accuracies of a network in int8, 0..1, with the binomial standard errors.
+struct Int8Accuracy {
+  double validation = 0.0;
+  double validation_error = 0.0;
+  double test = 0.0;
+  double test_error = 0.0;
+
+  bool operator==(const Int8Accuracy&) const = default;
+};
+
 /// The result of a step, in a file that a resumed run reads instead of repeating the step.
 struct StepRecord {
   std::string step;         // "search", "scale", ...
@@ -41,6 +51,9 @@ struct StepRecord {
   std::optional<double> simulated_ms;
   std::optional<double> validation_accuracy;  // 0..1
   std::optional<double> test_accuracy;
+  std::optional<double> validation_error;  // standard errors, binomial
+  std::optional<double> test_error;
+  std::optional<Int8Accuracy> int8;
   std::vector<double> values;    // further figures, which the step defines
   std::vector<std::string> log;  // for decisions.log
   std::vector<CandidateResult> candidates;

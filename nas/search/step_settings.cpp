@@ -56,17 +56,18 @@ const std::vector<StepReads>& step_reads() {
       {"scale", {"ranking", "validation_share"}},
       {"fill", {}},
       {"postprocess", {"postprocess"}},
-      {"train", {"train"}},
-      {"evaluate", {"--deploy-layout"}},
+      {"train", {"train", "!train.qat"}},
+      {"evaluate", {"--deploy-layout", "train.qat"}},
       // A given network, without a search.
-      {"train-given", {"--data", "--seed", "validation_share", "train", "!train.trainings"}},
+      {"train-given",
+       {"--data", "--seed", "validation_share", "train", "!train.trainings", "!train.qat"}},
       {"correlation", {"--correlate", "ranking", "!ranking.max_ranked", "!ranking.rounds"}},
       // Of one network each, independent of the step that trains it.
       {"rank",
        {"--data", "--seed", "validation_share", "ranking", "!ranking.max_ranked",
         "!ranking.rounds"}},
       {"random-network",
-       {"--hw", "--data", "--seed", "validation_share", "train", "!train.trainings"}},
+       {"--hw", "--data", "--seed", "validation_share", "train", "!train.trainings", "!train.qat"}},
   };
   return kStepReads;
 }

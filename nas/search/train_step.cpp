@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "nas/export/onnx_writer.hpp"
 #include "nas/report/paired.hpp"
 #include "nas/search/bundle.hpp"
+#include "nas/search/int8_model.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
@@ -71,15 +73,17 @@ std::size_t best_of(const std::vector<double>& accuracies) {
                                   accuracies.begin());
 }
 
-/// "architecture.yaml", "model.onnx" and "deploy/" of the winner.
-void write_network(const RunContext& run, const Target& target, const StepRecord& record,
-                   BlockNetwork trained) {
+/// "architecture.yaml", "model.onnx" and "deploy/" of the winner; its accuracies in int8.
+void write_network(const RunContext& run, const Target& target, StepRecord& record,
+                   BlockNetwork trained, const std::string& fingerprint) {
   const Architecture& architecture = *record.architecture;
   trained->to(torch::kCPU);
-  const BundledNetwork bundled = {architecture.name,       to_network(architecture),
-                                  folded_weights(trained), *record.validation_accuracy,
-                                  *record.test_accuracy,   record.simulated_ms,
-                                  target.limit_ms};
+  BundledNetwork bundled = {architecture.name,       to_network(architecture),
+                            folded_weights(trained), *record.validation_accuracy,
+                            *record.test_accuracy,   record.simulated_ms,
+                            target.limit_ms,         {}};
+  bundled.int8 =
+      int8_of(run, target.directory, bundled.network, bundled.weights, record, fingerprint);
   const std::string onnx = onnx_model(bundled.network, bundled.weights);
   check_onnx_model(onnx, bundled.network);
   write_file_atomically(target.directory + "/model.onnx", onnx);
@@ -138,6 +142,9 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
     BlockNetwork best = best_network(run, architecture, target.directory + "/weights.ckpt");
     const Accuracy accuracy = test(best);
     record.test_accuracy = accuracy.share();
+    record.test_error = accuracy.standard_error();
+    record.validation_error = binomial_error(
+        *record.validation_accuracy, static_cast<std::int64_t>(run.split.validation.size()));
     record.estimated_ms = run.estimate(to_network(architecture));
     record.simulated_ms = run.simulate(to_network(architecture));
     if (run.recipe.train_trainings > 1) {
@@ -148,10 +155,10 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
     } else {
       record.values = {accuracy.share()};
     }
-    record.log.push_back(fmt::format("test accuracy {} (+-{}) of {} images",
-                                     as_percent(accuracy.share()),
-                                     as_percent(accuracy.standard_error()), accuracy.num_images));
-    write_network(run, target, record, best);
+    record.log.push_back(fmt::format("test accuracy {} of {} images",
+                                     as_percent(accuracy.share(), accuracy.standard_error()),
+                                     accuracy.num_images));
+    write_network(run, target, record, best, fingerprint);
   });
 }
 

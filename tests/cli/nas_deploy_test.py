@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -15,31 +16,36 @@ from cli_support import EXE, MACHINE, TIMEOUT
 from nas_test import NasTest, RECIPE, TEMPORARY, latency_model
 
 SIDE, CLASSES, NUM_TEST = 12, 3, 150
-FILES = ["README.md", "labels.txt", "model.onnx", "model.pt", "weights.safetensors"]
+NOISE = 156  # so much that some images are misclassified
+FILES = ["README.md", "labels.txt", "model.onnx", "model.pt", "model_int8.onnx",
+         "weights.safetensors"]
+ONNX_RUNTIME = pathlib.Path(__file__).resolve().parent.parent / "onnxruntime"
+HAS_ONNX_RUNTIME = (ONNX_RUNTIME / "node_modules/onnxruntime-node").is_dir()
 # Debian's python3-torch belongs to /usr/bin/python3.
 PYTHON = "/usr/bin/python3"
 HAS_TORCH = pathlib.Path(PYTHON).exists() and subprocess.run(
     [PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode == 0
 
 
-def images_of(count, seed):
+def images_of(count, seed, noise=110):
     """Grey images with a bright row, a bright column or neither, in noise; and their classes."""
     numbers = random.Random(seed)
+    bright = min(120, 256 - noise)
     pixels, labels = bytearray(), bytearray()
     for i in range(count):
         label, line = i % CLASSES, numbers.randrange(SIDE)
         for y in range(SIDE):
             for x in range(SIDE):
                 is_bright = label != 2 and (y, x)[label] == line
-                pixels.append(numbers.randrange(110) + (120 if is_bright else 0))
+                pixels.append(numbers.randrange(noise) + (bright if is_bright else 0))
         labels.append(label)
     return bytes(pixels), bytes(labels)
 
 
-def write_idx(directory):
+def write_idx(directory, noise=110):
     directory.mkdir()
     for name, count, seed in (("train", 600, 1), ("t10k", NUM_TEST, 2)):
-        pixels, labels = images_of(count, seed)
+        pixels, labels = images_of(count, seed, noise)
         (directory / f"{name}-images-idx3-ubyte").write_bytes(
             struct.pack(">IIII", 0x803, count, SIDE, SIDE) + pixels)
         (directory / f"{name}-labels-idx1-ubyte").write_bytes(
@@ -50,7 +56,7 @@ def write_idx(directory):
 def deployed_run(layout):
     """The directory of a run on these images, made once."""
     directory = pathlib.Path(tempfile.mkdtemp(dir=TEMPORARY.name))
-    write_idx(directory / "lines")
+    write_idx(directory / "lines", NOISE)
     (directory / "machine.yaml").write_text(MACHINE)
     (directory / "recipe.yaml").write_text(
         RECIPE.replace("train: {epochs: 3, max_images: 128", "train: {epochs: 6, max_images: 512"))
@@ -108,13 +114,59 @@ class DeployTest(NasTest):
         self.assertEqual(result.returncode, 3, result.stderr)
         self.assertIn("--deploy-layout", result.stderr)
 
+    def test_metadata_of_each_model_have_its_accuracy(self):
+        run = deployed_run("nhwc")
+        summary = json.loads((run / "summary.json").read_text())
+        for name, figures in (("model.onnx", summary), ("model_int8.onnx", summary["int8"])):
+            data = (run / "deploy" / name).read_bytes()
+            accuracy = re.search(rb"\rtest_accuracy\x12.([0-9.e-]+)", data, re.S)
+            self.assertIsNotNone(accuracy, name)
+            self.assertEqual(float(accuracy[1]), figures["accuracy"], name)
+        self.assertRegex((run / "decisions.log").read_text(),
+                         r"(?m)^int8 with .*: test accuracy [\d.]+ % \(\+-[\d.]+ %\) \(float ")
+
+    @unittest.skipUnless(HAS_ONNX_RUNTIME, "no ONNX Runtime; tests/onnxruntime/setup.sh installs it")
+    def test_onnx_runtime_reproduces_both_accuracies_from_the_bundle_alone(self):
+        for layout in ("nhwc", "nchw"):
+            run = deployed_run(layout)
+            scratch = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
+            pixels, labels = images_of(NUM_TEST, 2, NOISE)
+            (scratch / "pixels").write_bytes(pixels)
+            dims = [NUM_TEST, SIDE, SIDE, 1] if layout == "nhwc" else [NUM_TEST, 1, SIDE, SIDE]
+            summary = json.loads((run / "summary.json").read_text())
+            jobs = []
+            for name in ("model.onnx", "model_int8.onnx"):
+                (scratch / name).write_bytes((run / "deploy" / name).read_bytes())
+                jobs.append({"model": name, "batch": 64,
+                             "input": {"name": "images", "type": "uint8", "dims": dims,
+                                       "file": "pixels"},
+                             "outputs": {"label": name + ".label", "scores": name + ".scores"}})
+            (scratch / "jobs.json").write_text(json.dumps(jobs))
+            result = subprocess.run(["node", ONNX_RUNTIME / "run_models.js", "jobs.json"],
+                                    cwd=scratch, timeout=TIMEOUT, capture_output=True, text=True,
+                                    check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            for name, accuracy, points in (
+                    ("model.onnx", summary["accuracy"], 0.05),
+                    ("model_int8.onnx", summary["int8"]["accuracy"], 0.1)):
+                answers = struct.unpack(f"<{NUM_TEST}q", (scratch / (name + ".label")).read_bytes())
+                correct = sum(a == b for a, b in zip(answers, labels))
+                self.assertAlmostEqual(100 * correct / NUM_TEST, 100 * accuracy, delta=points)
+                scores = struct.unpack(f"<{NUM_TEST * CLASSES}f",
+                                       (scratch / (name + ".scores")).read_bytes())
+                for i in range(NUM_TEST):
+                    row = scores[CLASSES * i:CLASSES * (i + 1)]
+                    self.assertAlmostEqual(sum(row), 1.0, places=5)
+                    self.assertEqual(row.index(max(row)), answers[i])
+            self.assertGreater(summary["int8"]["accuracy"], summary["accuracy"] - 0.03)
+
     @unittest.skipUnless(HAS_TORCH, "python3-torch is not installed")
     def test_pytorch_reproduces_the_test_accuracy_from_the_bundle_alone(self):
         for layout in ("nhwc", "nchw"):
             run = deployed_run(layout)
             scratch = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
             (scratch / "model.pt").write_bytes((run / "deploy/model.pt").read_bytes())
-            pixels, labels = images_of(NUM_TEST, 2)
+            pixels, labels = images_of(NUM_TEST, 2, NOISE)
             (scratch / "pixels").write_bytes(pixels)
             script = (
                 "import sys, torch\n"

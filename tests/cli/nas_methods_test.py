@@ -165,6 +165,9 @@ class CompareTest(NasTest):
             directory = self.dir / f"all/{row['method']}-{row['target_ms']}ms-seed{row['seed']}"
             summary = strict_json((directory / "summary.json").read_text())
             self.assertEqual(float(row["accuracy"]), summary["accuracy"])
+            self.assertEqual(float(row["int8_accuracy"]), summary["int8"]["accuracy"])
+            self.assertEqual(float(row["int8_validation_accuracy"]),
+                             summary["int8"]["validation_accuracy"])
             self.assertLessEqual(float(row["simulated_ms"]), float(row["target_ms"]))
         self.expect_error(3, "all: holds a comparison already", *args)
         self.assertEqual(self.expect_ok(*args, "--resume"), out)

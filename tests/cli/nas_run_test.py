@@ -3,6 +3,7 @@
 """`nas`: what a run leaves in its directory, when that is replaced and when gone on with."""
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -76,6 +77,14 @@ class ResultTest(NasTest):
         self.assertGreater(summary["simulated_ms"], 0.8 * TARGET_MS)
         for key in ("accuracy", "validation_accuracy"):
             self.assertTrue(0.0 <= summary[key] <= 1.0, key)
+            self.assertTrue(0.0 <= summary["int8"][key] <= 1.0, key)
+        for key, share, images in (("standard_error", "accuracy", 500),
+                                   ("validation_standard_error", "validation_accuracy", None)):
+            for figures in (summary, summary["int8"]):
+                variance = figures[share] * (1.0 - figures[share])
+                if images:
+                    self.assertAlmostEqual(figures[key], math.sqrt(variance / images))
+                self.assertTrue(0.0 <= figures[key] < 0.5, key)
         self.assertEqual(summary["network"], "run")
 
     def test_every_step_is_in_the_tables_and_the_log(self):
@@ -135,7 +144,7 @@ class ResultTest(NasTest):
         self.assertRegex(self.result.stdout, r"\Alimit 0.0140 ms\ntest accuracy ")
         self.assertRegex(self.result.stdout, r"(?m)^step +network ")
         self.assertRegex(self.result.stdout, r"(?m)^networks: ")
-        self.assertRegex(self.result.stdout, r"(?m)^test accuracy [\d.]+ % \(validation [\d.]+ %\), simulated "
+        self.assertRegex(self.result.stdout, r"(?m)^test accuracy [\d.]+ % \(\+-[\d.]+ %\), validation [\d.]+ % \(\+-[\d.]+ %\), simulated "
                          r"[\d.]+ ms, estimated [\d.]+ ms, limit 0.0140 ms, [\d,]+ p")
         for line in self.result.stderr.splitlines():
             self.assertRegex(line, r"^tilewake: \S")

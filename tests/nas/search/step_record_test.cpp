@@ -34,6 +34,9 @@ StepRecord full_record() {
   record.simulated_ms = 1.0 / 3.0;
   record.validation_accuracy = 0.9012;
   record.test_accuracy = 1e-300;
+  record.validation_error = 0.003;
+  record.test_error = 0.1;
+  record.int8 = Int8Accuracy{0.9, 1.0 / 7.0, 0.8, 0.005};
   record.values = {1.0, 1.189207115002721, -0.0};
   record.log = {"one \"line\"", "", "another: 5 \xc2\xb5s\\"};
   record.add_candidate("#1: accuracy 90 %", Verdict::kChosen, 0.25, 0.9);
@@ -49,6 +52,9 @@ void expect_equal(const StepRecord& a, const StepRecord& b) {
   EXPECT_EQ(a.simulated_ms, b.simulated_ms);
   EXPECT_EQ(a.validation_accuracy, b.validation_accuracy);
   EXPECT_EQ(a.test_accuracy, b.test_accuracy);
+  EXPECT_EQ(a.validation_error, b.validation_error);
+  EXPECT_EQ(a.test_error, b.test_error);
+  EXPECT_EQ(a.int8, b.int8);
   EXPECT_EQ(a.values, b.values);
   EXPECT_EQ(a.log, b.log);
   EXPECT_EQ(a.candidates, b.candidates);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "nas/export/layer_weights.hpp"
+#include "nas/search/bundle.hpp"
+#include "nas/search/run_context.hpp"
+#include "nas/search/step_record.hpp"
+#include "simulator/network/network.hpp"
+
+namespace tilewake {
+
+/// Quantizes a network after training, and with `train.qat.epochs` trains it on in int8 and keeps
+/// what is better on validation images. Sets the accuracies in int8 of `record`, which has those in
+/// floats, and adds to its log. None where the network has a layer without integer arithmetic; the
+/// reason is in the log.
+///   @param directory    of metrics and checkpoint
+///   @param fingerprint  of the step, for the checkpoint
+std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& directory,
+                                   const Network& network, const LayerWeights& weights,
+                                   StepRecord& record, const std::string& fingerprint);
+
+}  // namespace tilewake
