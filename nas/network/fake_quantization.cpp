@@ -55,7 +55,7 @@ torch::Tensor activated_map(Activation activation, const torch::Tensor& x) {
 }
 
 /// With `value` around the map. Negative padding stands for rows that no window reads.
-torch::Tensor padded(const Layer& layer, const torch::Tensor& x, double value) {
+torch::Tensor padded_map(const Layer& layer, const torch::Tensor& x, double value) {
   const Padding& p = layer.padding;
   if (p.top <= 0 && p.left <= 0 && p.bottom <= 0 && p.right <= 0) return x;
   const auto size = [](std::int64_t rows) { return std::max<std::int64_t>(rows, 0); };
@@ -68,7 +68,8 @@ std::vector<std::int64_t> dims_of_weight(const Layer& layer) {
   return {layer.ofm.channels, weight_channels(layer), layer.kernel_height, layer.kernel_width};
 }
 
-torch::Tensor tensor_of(const std::vector<float>& values, const std::vector<std::int64_t>& dims) {
+torch::Tensor float_tensor(const std::vector<float>& values,
+                           const std::vector<std::int64_t>& dims) {
   return torch::tensor(values, torch::kFloat).reshape(dims);
 }
 
@@ -102,10 +103,10 @@ FakeQuantNetworkImpl::FakeQuantNetworkImpl(const Network& network, const LayerWe
     if (!layer.has_weights()) continue;
     const LayerWeight& values = weights.at(layer.name);
     weights_.back() = register_parameter(fmt::format("weight{}", i),
-                                         tensor_of(values.weight, dims_of_weight(layer)));
+                                         float_tensor(values.weight, dims_of_weight(layer)));
     if (layer.bias)
       biases_.back() = register_parameter(fmt::format("bias{}", i),
-                                          tensor_of(values.bias, {layer.ofm.channels}));
+                                          float_tensor(values.bias, {layer.ofm.channels}));
   }
 }
 
@@ -201,7 +202,7 @@ torch::Tensor FakeQuantNetworkImpl::weighted(std::size_t index, const torch::Ten
   const std::vector<std::int64_t> stride = {layer.stride.height, layer.stride.width};
   const std::vector<std::int64_t> padding = {0, 0};
   const std::vector<std::int64_t> dilation = {layer.dilation.height, layer.dilation.width};
-  return torch::conv2d(padded(layer, x, 0.0), weight, bias, torch::IntArrayRef(stride),
+  return torch::conv2d(padded_map(layer, x, 0.0), weight, bias, torch::IntArrayRef(stride),
                        torch::IntArrayRef(padding), torch::IntArrayRef(dilation), groups);
 }
 
@@ -217,10 +218,10 @@ torch::Tensor FakeQuantNetworkImpl::linear(std::size_t index,
     case Op::kFullyConnected:
       return weighted(index, x);
     case Op::kMaxPool:
-      return torch::max_pool2d(padded(l, x, -std::numeric_limits<double>::infinity()), kernel,
+      return torch::max_pool2d(padded_map(l, x, -std::numeric_limits<double>::infinity()), kernel,
                                stride, {0, 0}, {l.dilation.height, l.dilation.width});
     case Op::kAvgPool:
-      return torch::avg_pool2d(padded(l, x, 0.0), kernel, stride);
+      return torch::avg_pool2d(padded_map(l, x, 0.0), kernel, stride);
     case Op::kGlobalAvgPool:
       return x.mean({2, 3}, /*keepdim=*/true);
     case Op::kAdd:

@@ -32,7 +32,8 @@ std::vector<std::int16_t> by_tap(const std::vector<std::int8_t>& weight, std::si
   const std::size_t taps = weight.size() / channels;
   std::vector<std::int16_t> sorted(weight.size());
   for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t t = 0; t < taps; ++t) sorted[t * channels + c] = weight[c * taps + t];
+    for (std::size_t t = 0; t < taps; ++t)
+      sorted[t * channels + c] = weight[c * taps + t];  // NOLINT(bugprone-signed-char-misuse)
   }
   return sorted;
 }

@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kPercentileTail = 1e-4;
 constexpr double kNumSteps = 255.0;
-constexpr double kLeastShrink = 0.2;  // of the range with the least error
+// Of the range with the least error: an end is from 20 to 100 % of the extreme.
+constexpr int kShrinkSteps = 40;
 constexpr double kShrinkStep = 0.02;
 constexpr float kLeastScale = 1e-30F;  // so that ratios of scales are finite
 
@@ -77,7 +78,8 @@ ValueRange range_of(const ValueHistogram& histogram, RangeMethod method, const V
   ValueRange best = all;
   double least = squared_error(histogram, all, limits);
   for (const bool is_low : {false, true, false, true}) {
-    for (double share = 1.0 - kShrinkStep; share > kLeastShrink; share -= kShrinkStep) {
+    for (int step = 1; step <= kShrinkSteps; ++step) {
+      const double share = 1.0 - step * kShrinkStep;
       ValueRange range = best;
       if (is_low)
         range.low = all.low * share;

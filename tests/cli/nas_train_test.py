@@ -69,7 +69,8 @@ class TrainTest(GivenNetworkTest):
         self.assertGreater(summary["accuracy"], 0.6)  # of three classes
         listed = (run / "manifest.txt").read_text()
         for name in ("run.yaml", "network.yaml", "model.onnx", "weights.ckpt", "metrics.csv",
-                     "deploy/model.onnx", "deploy/model_int8.onnx", "deploy/model.pt", "deploy/weights.safetensors"):
+                     "deploy/model.onnx", "deploy/model_int8.onnx", "deploy/model.pt",
+                     "deploy/weights.safetensors"):
             self.assertTrue((run / name).exists(), name)
             self.assertIn(name, listed)
         self.assertIn("\ncomplete: true\n", (run / "run.yaml").read_text())
