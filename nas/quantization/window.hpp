@@ -54,9 +54,9 @@ std::vector<To> with_channels_last(const std::vector<From>& weight, std::int64_t
   for (std::int64_t o = 0; o < num_outputs; ++o) {
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t t = 0; t < taps; ++t) {
-        // NOLINTNEXTLINE(bugprone-signed-char-misuse)
+        const From value = weight[static_cast<std::size_t>(o * products + c * taps + t)];
         sorted[static_cast<std::size_t>(o * products + t * channels + c)] =
-            static_cast<To>(weight[static_cast<std::size_t>(o * products + c * taps + t)]);
+            static_cast<To>(value);  // NOLINT(bugprone-signed-char-misuse)
       }
     }
   }
