@@ -23,6 +23,7 @@
 #include "nas/training/checkpoint.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/network_yaml.hpp"
 

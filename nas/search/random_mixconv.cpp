@@ -19,6 +19,7 @@
 #include "nas/search/steps.hpp"
 #include "nas/space/random_architecture.hpp"
 #include "nas/training/phase.hpp"
+#include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
