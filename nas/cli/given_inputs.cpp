@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/cli/given_inputs.hpp"
 
+#include <filesystem>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <torch/torch.h>
 
 #include "nas/common/random.hpp"
+#include "nas/export/deployed_onnx.hpp"
 #include "nas/export/onnx_weights.hpp"
 #include "simulator/api/inputs.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -23,7 +27,6 @@ namespace {
 
 /// 4 bytes a weight, as a checkpoint keeps them several times.
 constexpr std::int64_t kMaxTrainedParams = 100'000'000;
-constexpr std::size_t kMaxWeightBytes = std::size_t{1} << 30;
 
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
@@ -31,6 +34,26 @@ bool ends_with(std::string_view text, std::string_view end) {
 
 LayerWeights weights_in(const std::string& path, const std::string& bytes) {
   return onnx_weights(bytes, path, read_onnx(bytes, path));
+}
+
+/// The normalisation of the run, if the data have its classes.
+void take_preprocessing(const std::string& directory, ImageData& data) {
+  const std::string path = directory + "/deploy/model.onnx";
+  if (!std::filesystem::exists(path))
+    throw InputError(fmt::format("{}: holds no finished run (no deploy/model.onnx)", directory));
+  const Preprocessing run = read_preprocessing(read_text_file(path, kMaxModelBytes), path);
+  std::vector<std::string> labels;
+  for (const std::string& label : data.classes) labels.push_back(one_line(label));
+  if (run.labels != labels)
+    throw InputError(fmt::format(
+        "{}: was trained for the {} classes in deploy/labels.txt; data {} has {} classes, of other "
+        "names or another number",
+        directory, run.labels.size(), data.name, data.classes.size()));
+  if (run.channels != data.channels)
+    throw InputError(fmt::format("{}: takes images of {} channels, data {} has {}", directory,
+                                 run.channels, data.name, data.channels));
+  data.mean = run.mean;
+  data.stddev = run.stddev;
 }
 
 }  // namespace
@@ -48,7 +71,7 @@ GivenNetwork read_given_network(const std::string& network, const std::string& i
   if (init == "file") {
     if (is_onnx) weights = weights_in(workload.file.path, workload.file.text);
   } else if (init != "scratch") {
-    const std::string bytes = read_text_file(init, kMaxWeightBytes);
+    const std::string bytes = read_text_file(init, kMaxModelBytes);
     if (ends_with(init, ".safetensors")) {
       weights = safetensors_weights(read, bytes, init);
     } else if (ends_with(init, ".onnx")) {
@@ -62,6 +85,19 @@ GivenNetwork read_given_network(const std::string& network, const std::string& i
   }
   torch::manual_seed(random_bits(seed, fnv1a64("weights of a new classifier")));
   return given_network(read, std::move(weights), data);
+}
+
+GivenNetwork read_trained_network(const std::string& run, const std::string& network,
+                                  const std::string& init, ImageData& data) {
+  if (!run.empty()) take_preprocessing(run, data);
+  const std::string path = run.empty() ? network : run + "/model.onnx";
+  GivenNetwork given = read_given_network(path, init, data, /*seed=*/0);
+  if (given.weights.empty())
+    throw InputError(fmt::format("{}: has no weights; give an ONNX model, or --init", path));
+  if (given.has_new_classifier)
+    throw InputError(
+        fmt::format("{}: is for another number of classes than data {}", path, data.name));
+  return given;
 }
 
 }  // namespace tilewake

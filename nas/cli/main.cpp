@@ -23,6 +23,7 @@ const std::vector<Command>& nas_commands() {
        nas_postprocess_command},
       {"train", "train or fine-tune a given network", nas_train_command},
       {"evaluate", "measure the accuracy of a trained network", nas_evaluate_command},
+      {"quantize", "quantize a trained network to int8", nas_quantize_command},
       {"space", "make a search space of operators for one or several machines", nas_space_command},
       {"schema", "print the keys of recipes and search spaces, for editors", nas_schema_command},
       {"compare", "compare several methods over several seeds", nas_compare_command},

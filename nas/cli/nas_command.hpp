@@ -17,6 +17,9 @@ ExitCode nas_train_command(const Arguments& arguments);
 /// Measures the accuracy of a trained network.
 ExitCode nas_evaluate_command(const Arguments& arguments);
 
+/// Quantizes a trained network to int8.
+ExitCode nas_quantize_command(const Arguments& arguments);
+
 /// Makes a search space of operators for one machine, or for each of several.
 ExitCode nas_space_command(const Arguments& arguments);
 

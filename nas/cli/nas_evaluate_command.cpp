@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,19 +14,18 @@
 #include "nas/cli/nas_options.hpp"
 #include "nas/cli/run_setup.hpp"
 #include "nas/export/deployed_onnx.hpp"
+#include "nas/quantization/executor_accuracy.hpp"
+#include "nas/quantization/qdq_onnx.hpp"
 #include "nas/search/network_training.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
-#include "simulator/common/one_line.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/yaml_document.hpp"
 
 namespace tilewake {
 namespace {
-
-constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;
 
 struct EvaluateOptions {
   std::string run;      // directory; or
@@ -43,8 +43,9 @@ bool parse_evaluate_options(const Arguments& arguments, EvaluateOptions& values)
   Options options(
       "nas evaluate", "nas evaluate (--run DIR | --net FILE [--init FILE]) [--data NAME|DIR] ...",
       "Measures the accuracy of a trained network on the test images of a data set, in total and\n"
-      "by class. The network is that of a run (of nas run or nas train), whose preprocessing is\n"
-      "used, or an ONNX model, for which images are normalised by the mean and the standard\n"
+      "by class. The network is that of a run (of nas run or nas train), in floats and in int8,\n"
+      "whose preprocessing is used, or an ONNX model, for which images are normalised by the mean "
+      "and the standard\n"
       "deviation of the data's training images.");
   options.optional("run", values.run, "DIR", "directory of a finished run");
   options.optional("net", values.network, "FILE", "ONNX model, or a network with --init");
@@ -68,24 +69,14 @@ bool parse_evaluate_options(const Arguments& arguments, EvaluateOptions& values)
   return true;
 }
 
-/// The normalisation of the run, if the data have its classes.
-void take_preprocessing(const std::string& directory, ImageData& data) {
-  const std::string path = directory + "/deploy/model.onnx";
-  if (!std::filesystem::exists(path))
-    throw InputError(fmt::format("{}: holds no finished run (no deploy/model.onnx)", directory));
-  const Preprocessing run = read_preprocessing(read_text_file(path, kMaxModelBytes), path);
-  std::vector<std::string> labels;
-  for (const std::string& label : data.classes) labels.push_back(one_line(label));
-  if (run.labels != labels)
-    throw InputError(fmt::format(
-        "{}: was trained for the {} classes in deploy/labels.txt; data {} has {} classes, of other "
-        "names or another number",
-        directory, run.labels.size(), data.name, data.classes.size()));
-  if (run.channels != data.channels)
-    throw InputError(fmt::format("{}: takes images of {} channels, data {} has {}", directory,
-                                 run.channels, data.name, data.channels));
-  data.mean = run.mean;
-  data.stddev = run.stddev;
+/// Of the run's deploy/model_int8.onnx; none where there is no such file.
+std::optional<Accuracy> int8_accuracy(const EvaluateOptions& options, const GivenNetwork& given,
+                                      ImageLoader& images) {
+  const std::string path = options.run + "/deploy/model_int8.onnx";
+  if (options.run.empty() || !std::filesystem::exists(path)) return {};
+  const IntegerExecutor executor(
+      read_qdq_model(read_text_file(path, kMaxModelBytes), path, given.network));
+  return accuracy(executor, images, torch::get_num_threads());
 }
 
 struct ClassAccuracy {
@@ -105,7 +96,7 @@ std::vector<ClassAccuracy> by_class(const ImageData& data, const Accuracy& accur
 }
 
 std::string evaluation_json(const GivenNetwork& given, const ImageData& data,
-                            const Accuracy& accuracy) {
+                            const Accuracy& accuracy, const std::optional<Accuracy>& int8) {
   nlohmann::ordered_json json;
   json["network"] = given.network.name;
   json["data"] = data.name;
@@ -114,6 +105,10 @@ std::string evaluation_json(const GivenNetwork& given, const ImageData& data,
   json["accuracy"] = accuracy.share();
   json["standard_error"] = accuracy.standard_error();
   json["loss"] = accuracy.loss;
+  if (int8)
+    json["int8"] = {{"correct", int8->num_correct},
+                    {"accuracy", int8->share()},
+                    {"standard_error", int8->standard_error()}};
   const std::vector<ClassAccuracy> classes = by_class(data, accuracy);
   for (std::size_t i = 0; i < classes.size(); ++i)
     json["classes"].push_back({{"name", data.classes[i]},
@@ -123,11 +118,13 @@ std::string evaluation_json(const GivenNetwork& given, const ImageData& data,
 }
 
 std::string evaluation_table(const GivenNetwork& given, const ImageData& data,
-                             const Accuracy& accuracy) {
-  std::string text =
-      fmt::format("{} on {}: accuracy {} (+-{}) of {} test images, loss {:.4f}\n\n",
-                  given.network.name, data.name, as_percent(accuracy.share()),
-                  as_percent(accuracy.standard_error()), accuracy.num_images, accuracy.loss);
+                             const Accuracy& accuracy, const std::optional<Accuracy>& int8) {
+  std::string text = fmt::format(
+      "{} on {}: accuracy {} of {} test images, loss {:.4f}\n", given.network.name, data.name,
+      as_percent(accuracy.share(), accuracy.standard_error()), accuracy.num_images, accuracy.loss);
+  if (int8)
+    text += fmt::format("int8: accuracy {}\n", as_percent(int8->share(), int8->standard_error()));
+  text += "\n";
   text += fmt::format("{:>9}  {:>7}  class\n", "accuracy", "images");
   const std::vector<ClassAccuracy> classes = by_class(data, accuracy);
   for (std::size_t i = 0; i < classes.size(); ++i) {
@@ -151,18 +148,13 @@ ExitCode nas_evaluate_command(const Arguments& arguments) {
   run.num_loader_threads = start_threads(options.num_threads);
   run.device = device_of(options.device);
   run.data = open_image_data(options.data);
-  if (!options.run.empty()) take_preprocessing(options.run, run.data);
-  const std::string network = options.run.empty() ? options.network : options.run + "/model.onnx";
-  const GivenNetwork given = read_given_network(network, options.init, run.data, /*seed=*/0);
-  if (given.weights.empty())
-    throw InputError(fmt::format("{}: has no weights; give an ONNX model, or --init", network));
-  if (given.has_new_classifier)
-    throw InputError(
-        fmt::format("{}: is for another number of classes than data {}", network, run.data.name));
+  const GivenNetwork given =
+      read_trained_network(options.run, options.network, options.init, run.data);
   const auto images = test_loader(run, static_cast<int>(given.network.input.height));
   const Accuracy accuracy = accuracy_of(run, given, *images);
-  write_result(options.format == "json" ? evaluation_json(given, run.data, accuracy)
-                                        : evaluation_table(given, run.data, accuracy));
+  const std::optional<Accuracy> int8 = int8_accuracy(options, given, *images);
+  write_result(options.format == "json" ? evaluation_json(given, run.data, accuracy, int8)
+                                        : evaluation_table(given, run.data, accuracy, int8));
   return ExitCode::kOk;
 }
 

@@ -99,12 +99,6 @@ std::string pool(const Layer& l, const std::string& x) {
                 : fmt::format("torch.avg_pool2d({}, {}, False, True)", padded, window);
 }
 
-std::vector<std::int64_t> weight_dims(const Layer& layer) {
-  if (layer.op == Op::kFullyConnected) return {layer.ofm.channels, layer.ifm.num_elements()};
-  const std::int64_t groups = layer.op == Op::kConv2d ? layer.groups : layer.ifm.channels;
-  return {layer.ofm.channels, layer.ifm.channels / groups, layer.kernel_height, layer.kernel_width};
-}
-
 /// Writes the method, one line a layer.
 class ScriptWriter {
  public:

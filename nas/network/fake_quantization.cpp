@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 
 #include <fmt/format.h>
 
+#include "nas/network/normalization.hpp"
+#include "nas/network/plain_layer.hpp"
 #include "nas/quantization/float_executor.hpp"
-#include "simulator/network/onnx/onnx_names.hpp"
 
 namespace tilewake {
 namespace {
@@ -29,43 +29,6 @@ torch::Tensor fake_quantized_weight(const torch::Tensor& weight) {
                                   .clamp_min(std::numeric_limits<float>::min());
   return torch::fake_quantize_per_channel_affine(
       weight, scale, torch::zeros_like(scale, torch::kInt), 0, -kMostWeightLevel, kMostWeightLevel);
-}
-
-torch::Tensor activated_map(Activation activation, const torch::Tensor& x) {
-  switch (activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kRelu:
-      return torch::relu(x);
-    case Activation::kRelu6:
-      return torch::clamp(x, 0.0, 6.0);
-    case Activation::kLeakyRelu:
-      return torch::leaky_relu(x, static_cast<double>(kLeakyReluSlope));
-    case Activation::kSigmoid:
-      return torch::sigmoid(x);
-    case Activation::kHsigmoid:
-      return torch::hardsigmoid(x);
-    case Activation::kSwish:
-      return torch::silu(x);
-    case Activation::kHswish:
-      return torch::hardswish(x);
-    default:
-      throw std::logic_error("check_quantizable() refuses this activation");
-  }
-}
-
-/// With `value` around the map. Negative padding stands for rows that no window reads.
-torch::Tensor padded_map(const Layer& layer, const torch::Tensor& x, double value) {
-  const Padding& p = layer.padding;
-  if (p.top <= 0 && p.left <= 0 && p.bottom <= 0 && p.right <= 0) return x;
-  const auto size = [](std::int64_t rows) { return std::max<std::int64_t>(rows, 0); };
-  return torch::constant_pad_nd(x, {size(p.left), size(p.right), size(p.top), size(p.bottom)},
-                                value);
-}
-
-std::vector<std::int64_t> dims_of_weight(const Layer& layer) {
-  if (layer.op == Op::kFullyConnected) return {layer.ofm.channels, layer.ifm.num_elements()};
-  return {layer.ofm.channels, weight_channels(layer), layer.kernel_height, layer.kernel_width};
 }
 
 torch::Tensor float_tensor(const std::vector<float>& values,
@@ -103,7 +66,7 @@ FakeQuantNetworkImpl::FakeQuantNetworkImpl(const Network& network, const LayerWe
     if (!layer.has_weights()) continue;
     const LayerWeight& values = weights.at(layer.name);
     weights_.back() = register_parameter(fmt::format("weight{}", i),
-                                         float_tensor(values.weight, dims_of_weight(layer)));
+                                         float_tensor(values.weight, weight_dims(layer)));
     if (layer.bias)
       biases_.back() = register_parameter(fmt::format("bias{}", i),
                                           float_tensor(values.bias, {layer.ofm.channels}));
@@ -172,12 +135,14 @@ torch::Tensor FakeQuantNetworkImpl::forward(const torch::Tensor& images) {
     std::vector<torch::Tensor> inputs;
     for (const int index : layer.inputs)
       inputs.push_back(index == kNetworkInput ? input : maps[static_cast<std::size_t>(index)]);
-    torch::Tensor x = linear(i, inputs);
+    const torch::Tensor weight =
+        layer.has_weights() ? fake_quantized_weight(weights_[i]) : torch::Tensor();
+    torch::Tensor x = linear_result(layer, inputs, weight, biases_[i]);
     if (has_table(layer) && layer.op != Op::kMaxPool) {
       if (is_observed) observe(linear_row(i), x, argument_limits(layer.activation));
       x = fake_quantized(x, scales.linear[i]);
     }
-    x = activated_map(layer.activation, x);
+    x = activate(x, layer.activation);
     if (!keeps_scale(layer)) {
       if (is_observed) observe(output_row(i), x, all);
       x = fake_quantized(x, scales.output[i]);
@@ -190,55 +155,6 @@ torch::Tensor FakeQuantNetworkImpl::forward(const torch::Tensor& images) {
     }
   }
   return maps.back().flatten(1);
-}
-
-torch::Tensor FakeQuantNetworkImpl::weighted(std::size_t index, const torch::Tensor& x) {
-  const Layer& layer = network_.layers[index];
-  const torch::Tensor weight = fake_quantized_weight(weights_[index]);
-  const torch::Tensor& bias = biases_[index];
-  if (layer.op == Op::kFullyConnected)
-    return torch::linear(x.flatten(1), weight, bias).reshape({-1, layer.ofm.channels, 1, 1});
-  const std::int64_t groups = layer.ifm.channels / weight_channels(layer);
-  const std::vector<std::int64_t> stride = {layer.stride.height, layer.stride.width};
-  const std::vector<std::int64_t> padding = {0, 0};
-  const std::vector<std::int64_t> dilation = {layer.dilation.height, layer.dilation.width};
-  return torch::conv2d(padded_map(layer, x, 0.0), weight, bias, torch::IntArrayRef(stride),
-                       torch::IntArrayRef(padding), torch::IntArrayRef(dilation), groups);
-}
-
-torch::Tensor FakeQuantNetworkImpl::linear(std::size_t index,
-                                           const std::vector<torch::Tensor>& inputs) {
-  const Layer& l = network_.layers[index];
-  const torch::Tensor& x = inputs[0];
-  const std::vector<std::int64_t> kernel = {l.kernel_height, l.kernel_width};
-  const std::vector<std::int64_t> stride = {l.stride.height, l.stride.width};
-  switch (l.op) {
-    case Op::kConv2d:
-    case Op::kDepthwiseConv2d:
-    case Op::kFullyConnected:
-      return weighted(index, x);
-    case Op::kMaxPool:
-      return torch::max_pool2d(padded_map(l, x, -std::numeric_limits<double>::infinity()), kernel,
-                               stride, {0, 0}, {l.dilation.height, l.dilation.width});
-    case Op::kAvgPool:
-      return torch::avg_pool2d(padded_map(l, x, 0.0), kernel, stride);
-    case Op::kGlobalAvgPool:
-      return x.mean({2, 3}, /*keepdim=*/true);
-    case Op::kAdd:
-      return x + inputs[1];
-    case Op::kMul:
-      return x * inputs[1];
-    case Op::kConcat:
-      return torch::cat(inputs, 1);
-    case Op::kChannelSplit:
-      return x.narrow(1, l.first_channel, l.ofm.channels);
-    case Op::kChannelShuffle:
-      return x.reshape({-1, l.groups, l.ifm.channels / l.groups, l.ifm.height, l.ifm.width})
-          .transpose(1, 2)
-          .reshape({-1, l.ofm.channels, l.ofm.height, l.ofm.width});
-    default:
-      throw std::logic_error("check_quantizable() refuses this op");
-  }
 }
 
 }  // namespace tilewake

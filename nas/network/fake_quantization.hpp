@@ -37,8 +37,6 @@ struct FakeQuantNetworkImpl : torch::nn::Module {
   MapRanges map_ranges() const;
 
  private:
-  torch::Tensor linear(std::size_t index, const std::vector<torch::Tensor>& inputs);
-  torch::Tensor weighted(std::size_t index, const torch::Tensor& x);
   void observe(std::int64_t row, const torch::Tensor& x, const ValueRange& limits);
   std::int64_t linear_row(std::size_t index) const;
   std::int64_t output_row(std::size_t index) const;

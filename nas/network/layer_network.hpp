@@ -49,11 +49,10 @@ struct LayerNetworkImpl : torch::nn::Module {
   };
 
   void add_parameters(std::size_t index, Normalization normalization);
-  torch::Tensor linear(std::size_t index, const std::vector<torch::Tensor>& operands) const;
 
   std::vector<Parameters> parameters_;  // by layer
-  std::vector<std::size_t> last_use_;   // by layer: the last layer that reads it
-  std::size_t last_weighted_ = 0;       // layer
+  std::vector<int> last_readers_;
+  std::size_t last_weighted_ = 0;  // layer
 };
 TORCH_MODULE(LayerNetwork);
 

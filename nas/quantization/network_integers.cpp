@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -61,11 +62,14 @@ class ScaleSetter {
   std::vector<std::vector<int>> readers_;
 };
 
+/// Weight integers of a layer whose input has this scale.
+using WeightSource = std::function<WeightIntegers(std::size_t layer, double input_scale)>;
+
 /// Makes the integers of one network, layer by layer.
 class NetworkQuantizer {
  public:
-  NetworkQuantizer(const Network& network, const LayerWeights& weights, const MapRanges& ranges)
-      : weights_(weights), scales_(map_scales(network, ranges)) {
+  NetworkQuantizer(const Network& network, MapScales scales, WeightSource weights)
+      : weights_(std::move(weights)), scales_(std::move(scales)) {
     result_.network = network;
     result_.input = scales_.input;
     result_.layers.resize(network.layers.size());
@@ -97,7 +101,7 @@ class NetworkQuantizer {
       add_table(layer, integers);
     else
       add_bounds(layer, integers);
-    if (layer.has_weights()) return add_weights(layer, integers);
+    if (layer.has_weights()) return add_weights(i, integers);
     add_factors(layer, integers);
   }
 
@@ -118,32 +122,15 @@ class NetworkQuantizer {
     }
   }
 
-  void add_weights(const Layer& layer, QuantizedLayer& integers) const {
-    const LayerWeight& values = weights_.at(layer.name);
-    const auto input_scale = static_cast<double>(result_.of(layer.inputs[0]).scale);
-    const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
-    const std::size_t products = values.weight.size() / num_outputs;
-    for (std::size_t o = 0; o < num_outputs; ++o) {
-      double largest = 0.0;
-      for (std::size_t k = o * products; k < (o + 1) * products; ++k)
-        largest = std::max(largest, std::abs(static_cast<double>(values.weight[k])));
-      const double bias = layer.bias ? static_cast<double>(values.bias[o]) : 0.0;
-      // A channel without weights to speak of has a scale in which its bias fits.
-      const double least = std::abs(bias) / (input_scale * kMaxQuantizedBias);
-      auto scale = static_cast<float>(std::max(largest / kMaxWeight, least * (1.0 + 1e-6)));
-      if (scale < std::numeric_limits<float>::min()) scale = 1.0F;
-      integers.weight_scale.push_back(scale);
-      const auto step = static_cast<double>(scale);
-      for (std::size_t k = o * products; k < (o + 1) * products; ++k) {
-        const double w = std::nearbyint(static_cast<double>(values.weight[k]) / step);
-        integers.weight.push_back(static_cast<std::int8_t>(std::clamp(w, -kMaxWeight, kMaxWeight)));
-      }
-      if (layer.bias)
-        integers.bias.push_back(
-            static_cast<std::int32_t>(std::nearbyint(bias / (input_scale * step))));
-      integers.factors.push_back(
-          fixed_factor(input_scale * step / static_cast<double>(integers.linear.scale)));
-    }
+  void add_weights(std::size_t i, QuantizedLayer& integers) const {
+    const auto input_scale = static_cast<double>(result_.of(layer_of(i).inputs[0]).scale);
+    WeightIntegers weights = weights_(i, input_scale);
+    integers.weight = std::move(weights.weight);
+    integers.weight_scale = std::move(weights.weight_scale);
+    integers.bias = std::move(weights.bias);
+    for (const float scale : integers.weight_scale)
+      integers.factors.push_back(fixed_factor(input_scale * static_cast<double>(scale) /
+                                              static_cast<double>(integers.linear.scale)));
   }
 
   void add_factors(const Layer& layer, QuantizedLayer& integers) const {
@@ -175,10 +162,62 @@ class NetworkQuantizer {
     }
   }
 
-  const LayerWeights& weights_;
+  WeightSource weights_;
   MapScales scales_;
   QuantizedNetwork result_;
 };
+
+/// The integers of float weights: the largest of each output channel is the last level.
+WeightIntegers weight_integers(const Layer& layer, const LayerWeight& values, double input_scale) {
+  WeightIntegers integers;
+  const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
+  const std::size_t products = values.weight.size() / num_outputs;
+  for (std::size_t o = 0; o < num_outputs; ++o) {
+    double largest = 0.0;
+    for (std::size_t k = o * products; k < (o + 1) * products; ++k)
+      largest = std::max(largest, std::abs(static_cast<double>(values.weight[k])));
+    const double bias = layer.bias ? static_cast<double>(values.bias[o]) : 0.0;
+    // A channel without weights to speak of has a scale in which its bias fits.
+    const double least = std::abs(bias) / (input_scale * kMaxQuantizedBias);
+    auto scale = static_cast<float>(std::max(largest / kMaxWeight, least * (1.0 + 1e-6)));
+    if (scale < std::numeric_limits<float>::min()) scale = 1.0F;
+    integers.weight_scale.push_back(scale);
+    const auto step = static_cast<double>(scale);
+    for (std::size_t k = o * products; k < (o + 1) * products; ++k) {
+      const double w = std::nearbyint(static_cast<double>(values.weight[k]) / step);
+      integers.weight.push_back(static_cast<std::int8_t>(std::clamp(w, -kMaxWeight, kMaxWeight)));
+    }
+    if (layer.bias)
+      integers.bias.push_back(
+          static_cast<std::int32_t>(std::nearbyint(bias / (input_scale * step))));
+  }
+  return integers;
+}
+
+void check_scale(const Layer& layer, const MapQuantization& q) {
+  if (std::isfinite(q.scale) && q.scale >= std::numeric_limits<float>::min() && q.zero_point >= 0 &&
+      q.zero_point <= 255)
+    return;
+  throw InputError(fmt::format("int8: layer '{}': scale {} or zero point {} out of range",
+                               layer.name, q.scale, q.zero_point));
+}
+
+void check_integers(const Layer& layer, const WeightIntegers& integers) {
+  const auto check = [&](bool is_right, const char* what) {
+    if (!is_right) throw InputError(fmt::format("int8: layer '{}': {}", layer.name, what));
+  };
+  const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
+  check(static_cast<std::int64_t>(integers.weight.size()) == layer.weight_bytes() &&
+            integers.weight_scale.size() == num_outputs &&
+            integers.bias.size() == (layer.bias ? num_outputs : 0),
+        "weights of another size");
+  for (const std::int8_t weight : integers.weight) check(weight != -128, "a weight of -128");
+  for (const float scale : integers.weight_scale)
+    check(std::isfinite(scale) && scale >= std::numeric_limits<float>::min(),
+          "a scale of weights out of range");
+  for (const std::int32_t bias : integers.bias)
+    check(bias >= -kMaxQuantizedBias && bias <= kMaxQuantizedBias, "a bias out of range");
+}
 
 }  // namespace
 
@@ -204,7 +243,29 @@ MapScales map_scales(const Network& network, const MapRanges& ranges) {
 
 QuantizedNetwork quantized_network(const Network& network, const LayerWeights& weights,
                                    const MapRanges& ranges) {
-  return NetworkQuantizer(network, weights, ranges).make();
+  const WeightSource source = [&](std::size_t i, double input_scale) {
+    const Layer& layer = network.layers[i];
+    return weight_integers(layer, weights.at(layer.name), input_scale);
+  };
+  return NetworkQuantizer(network, map_scales(network, ranges), source).make();
+}
+
+QuantizedNetwork quantized_network(const Network& network, const MapScales& scales,
+                                   const std::vector<WeightIntegers>& weights) {
+  check_scale(network.layers.front(), scales.input);
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    check_scale(layer, scales.linear[i]);
+    check_scale(layer, scales.output[i]);
+    const int index = layer.inputs[0];
+    const MapQuantization& input =
+        index == kNetworkInput ? scales.input : scales.output[static_cast<std::size_t>(index)];
+    if (keeps_scale(layer) && scales.output[i] != input)
+      throw InputError(fmt::format("int8: layer '{}': changes the scale of its input", layer.name));
+    if (layer.has_weights()) check_integers(layer, weights[i]);
+  }
+  const WeightSource source = [&](std::size_t i, double) { return weights[i]; };
+  return NetworkQuantizer(network, scales, source).make();
 }
 
 }  // namespace tilewake

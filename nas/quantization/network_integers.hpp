@@ -37,6 +37,18 @@ MapScales map_scales(const Network& network, const MapRanges& ranges);
 QuantizedNetwork quantized_network(const Network& network, const LayerWeights& weights,
                                    const MapRanges& ranges);
 
+/// Weights of a layer in integers, as in QuantizedLayer.
+struct WeightIntegers {
+  std::vector<std::int8_t> weight;
+  std::vector<float> weight_scale;
+  std::vector<std::int32_t> bias;
+};
+
+/// The same from the integers of the weights, one entry a layer. Throws InputError also where
+/// layers that pass numbers on change their scale, or integers are not as README.md specifies.
+QuantizedNetwork quantized_network(const Network& network, const MapScales& scales,
+                                   const std::vector<WeightIntegers>& weights);
+
 /// A bias in an integer is at most this, so that it and all products fit into 32 bits.
 inline constexpr std::int32_t kMaxQuantizedBias = 1 << 29;
 

@@ -17,7 +17,9 @@
 #include "nas/common/little_endian.hpp"
 #include "nas/export/layer_weights.hpp"
 #include "nas/export/onnx_writer.hpp"
+#include "nas/quantization/network_integers.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
 #include "simulator/network/onnx/onnx_names.hpp"
 
 namespace tilewake {
@@ -35,6 +37,8 @@ LayerWeights zero_weights(const Network& network) {
   return weights;
 }
 
+std::string name_of_integers(const std::string& value) { return ".q/" + value; }
+
 /// Puts QuantizeLinear and DequantizeLinear into a model of floats. New names begin with ".q/",
 /// which no layer's can.
 class QdqWriter {
@@ -49,7 +53,7 @@ class QdqWriter {
     graph_.clear_node();
     find_maps();
     for (const onnx::TensorProto& tensor : initializers_) add_initializer(tensor);
-    const std::string image = name_of(kOnnxInput) + "/float";
+    const std::string image = name_of_integers(kOnnxInput) + "/float";
     add_pair(kOnnxInput, kOnnxInput, image, quantized_.input);
     for (onnx::NodeProto node : nodes) {
       for (std::string& input : *node.mutable_input()) {
@@ -61,7 +65,7 @@ class QdqWriter {
         *graph_.add_node() = node;
         continue;
       }
-      const std::string exact = name_of(output) + "/float";
+      const std::string exact = name_of_integers(output) + "/float";
       node.set_output(0, exact);
       *graph_.add_node() = node;
       add_pair(output, exact, output, found->second);
@@ -69,8 +73,6 @@ class QdqWriter {
   }
 
  private:
-  static std::string name_of(const std::string& value) { return ".q/" + value; }
-
   void find_maps() {
     const Network& network = quantized_.network;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -104,7 +106,7 @@ class QdqWriter {
   /// From value `from` to `to` through the integers ".q/`name`".
   void add_pair(const std::string& name, const std::string& from, const std::string& to,
                 const MapQuantization& q) {
-    const std::string integers = name_of(name);
+    const std::string integers = name_of_integers(name);
     append_little_endian(
         *add_tensor(integers + "/scale", onnx::TensorProto::FLOAT).mutable_raw_data(), q.scale);
     add_tensor(integers + "/zero", onnx::TensorProto::UINT8)
@@ -117,7 +119,7 @@ class QdqWriter {
   void add_initializer(const onnx::TensorProto& tensor) {
     if (const auto weight = weights_.find(tensor.name()); weight != weights_.end()) {
       const QuantizedLayer& integers = quantized_.layers[weight->second];
-      const std::string name = name_of(tensor.name());
+      const std::string name = name_of_integers(tensor.name());
       onnx::TensorProto& bytes = add_tensor(name, onnx::TensorProto::INT8);
       *bytes.mutable_dims() = tensor.dims();
       for (const std::int8_t value : integers.weight)
@@ -132,7 +134,7 @@ class QdqWriter {
     if (const auto bias = biases_.find(tensor.name()); bias != biases_.end()) {
       const Layer& layer = quantized_.network.layers[bias->second];
       const QuantizedLayer& integers = quantized_.layers[bias->second];
-      const std::string name = name_of(tensor.name());
+      const std::string name = name_of_integers(tensor.name());
       onnx::TensorProto& values = add_tensor(name, onnx::TensorProto::INT32);
       *values.mutable_dims() = tensor.dims();
       for (const std::int32_t value : integers.bias)
@@ -167,6 +169,80 @@ class QdqWriter {
   std::map<std::string, std::size_t> biases_;
 };
 
+/// Reads what QdqWriter wrote.
+class QdqReader {
+ public:
+  QdqReader(const onnx::GraphProto& graph, const Network& network) : network_(network) {
+    for (const onnx::TensorProto& tensor : graph.initializer()) tensors_[tensor.name()] = &tensor;
+  }
+
+  QuantizedNetwork read() const {
+    check_quantizable(network_);
+    MapScales scales;
+    std::vector<WeightIntegers> weights;
+    scales.input = map(kOnnxInput);
+    for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+      const Layer& layer = network_.layers[i];
+      scales.output.push_back(map(onnx_value_name(network_, static_cast<int>(i))));
+      const bool has_linear = has_table(layer) && layer.op != Op::kMaxPool;
+      scales.linear.push_back(has_linear          ? map(layer.name + ".linear")
+                              : !has_table(layer) ? scales.output.back()
+                              : layer.inputs[0] == kNetworkInput
+                                  ? scales.input
+                                  : scales.output[static_cast<std::size_t>(layer.inputs[0])]);
+      weights.push_back(layer.has_weights() ? weights_of(layer) : WeightIntegers());
+    }
+    return quantized_network(network_, scales, weights);
+  }
+
+ private:
+  std::string raw(const std::string& name, onnx::TensorProto::DataType type,
+                  std::size_t num_bytes) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end())
+      throw InputError(fmt::format("int8: no tensor '{}'", printable(name)));
+    const onnx::TensorProto& tensor = *found->second;
+    if (tensor.data_type() != type || tensor.raw_data().size() != num_bytes)
+      throw InputError(
+          fmt::format("int8: tensor '{}' is of another type or size", printable(name)));
+    return tensor.raw_data();
+  }
+
+  std::vector<float> floats(const std::string& name, std::size_t size) const {
+    const std::string bytes = raw(name, onnx::TensorProto::FLOAT, size * sizeof(float));
+    std::vector<float> values(size);
+    for (std::size_t i = 0; i < size; ++i)
+      values[i] = std::bit_cast<float>(little_endian_at<std::uint32_t>(bytes, i * sizeof(float)));
+    return values;
+  }
+
+  MapQuantization map(const std::string& value) const {
+    const std::string name = name_of_integers(value);
+    const std::string zero = raw(name + "/zero", onnx::TensorProto::UINT8, 1);
+    return {floats(name + "/scale", 1)[0], static_cast<unsigned char>(zero[0])};
+  }
+
+  WeightIntegers weights_of(const Layer& layer) const {
+    WeightIntegers integers;
+    const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
+    const std::string weight = name_of_integers(layer.name + ".weight");
+    for (const char value :
+         raw(weight, onnx::TensorProto::INT8, static_cast<std::size_t>(layer.weight_bytes())))
+      integers.weight.push_back(static_cast<std::int8_t>(value));
+    integers.weight_scale = floats(weight + "/scale", num_outputs);
+    if (!layer.bias) return integers;
+    const std::string bias = raw(name_of_integers(layer.name + ".bias"), onnx::TensorProto::INT32,
+                                 num_outputs * sizeof(std::int32_t));
+    for (std::size_t o = 0; o < num_outputs; ++o)
+      integers.bias.push_back(std::bit_cast<std::int32_t>(
+          little_endian_at<std::uint32_t>(bias, o * sizeof(std::int32_t))));
+    return integers;
+  }
+
+  const Network& network_;
+  std::map<std::string, const onnx::TensorProto*> tensors_;
+};
+
 }  // namespace
 
 std::string qdq_model(const QuantizedNetwork& quantized) {
@@ -182,6 +258,17 @@ std::string qdq_model(const QuantizedNetwork& quantized) {
     throw InputError(fmt::format("ONNX: libonnx rejects the int8 model: {}", e.what()));
   }
   return model.SerializeAsString();
+}
+
+QuantizedNetwork read_qdq_model(const std::string& bytes, const std::string& path,
+                                const Network& network) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(bytes)) throw InputError(path + ": not an ONNX model");
+  try {
+    return QdqReader(model.graph(), network).read();
+  } catch (const InputError& e) {
+    throw InputError(fmt::format("{}: {}", path, e.what()));
+  }
 }
 
 }  // namespace tilewake

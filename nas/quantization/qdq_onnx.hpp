@@ -16,4 +16,9 @@ namespace tilewake {
 /// Throws InputError where onnx_model() does, or where libonnx rejects the result.
 std::string qdq_model(const QuantizedNetwork& quantized);
 
+/// Reads the integers in such a model, or in one for deployment made of it, of `network`. The bytes
+/// are untrusted: throws InputError naming `path` and the tensor or layer where they do not fit.
+QuantizedNetwork read_qdq_model(const std::string& bytes, const std::string& path,
+                                const Network& network);
+
 }  // namespace tilewake

@@ -20,18 +20,6 @@
 namespace tilewake {
 namespace {
 
-Preprocessing preprocessing_of(const RunContext& run, const Shape& input) {
-  Preprocessing p;
-  p.channels = static_cast<int>(input.channels);
-  p.height = static_cast<int>(input.height);
-  p.width = static_cast<int>(input.width);
-  p.mean = run.data.mean;
-  p.stddev = run.data.stddev;
-  p.crops_centre = run.data.train->varies_in_size();
-  for (const std::string& label : run.data.classes) p.labels.push_back(one_line(label));
-  return p;
-}
-
 /// Of the network in floats, or with the accuracies of int8.
 ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled,
                           bool is_int8 = false) {
@@ -97,6 +85,18 @@ std::string readme(const RunContext& run, const BundledNetwork& bundled, const P
 }
 
 }  // namespace
+
+Preprocessing preprocessing_of(const RunContext& run, const Shape& input) {
+  Preprocessing p;
+  p.channels = static_cast<int>(input.channels);
+  p.height = static_cast<int>(input.height);
+  p.width = static_cast<int>(input.width);
+  p.mean = run.data.mean;
+  p.stddev = run.data.stddev;
+  p.crops_centre = run.data.train->varies_in_size();
+  for (const std::string& label : run.data.classes) p.labels.push_back(one_line(label));
+  return p;
+}
 
 void write_bundle(const RunContext& run, const std::string& directory,
                   const BundledNetwork& bundled, const std::string& onnx) {

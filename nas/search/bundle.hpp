@@ -5,6 +5,7 @@
 #include <string>
 
 #include "nas/export/layer_weights.hpp"
+#include "nas/export/preprocessing.hpp"
 #include "nas/search/run_context.hpp"
 #include "simulator/network/network.hpp"
 
@@ -28,6 +29,9 @@ struct BundledNetwork {
   std::optional<double> limit_ms;      // that it was searched for
   std::optional<BundledInt8> int8;     // none: no "model_int8.onnx"
 };
+
+/// The preprocessing of images for a network of this input, trained on the run's data.
+Preprocessing preprocessing_of(const RunContext& run, const Shape& input);
 
 /// Writes "deploy/" into `directory`: what others need to use the network, without Tilewake.
 ///   @param onnx  onnx_model() of network and weights

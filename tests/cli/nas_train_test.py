@@ -93,6 +93,35 @@ class TrainTest(GivenNetworkTest):
                 self.assertEqual(sum(c["correct"] for c in found["classes"]), found["correct"])
                 self.assertEqual([c["images"] for c in found["classes"]], [NUM_TEST // 3] * 3)
 
+    def test_the_int8_model_of_a_run_has_the_reported_accuracy(self):
+        run, _ = trained_run()
+        summary = strict_json((run / "summary.json").read_text())
+        found = self.evaluate("--run", run)
+        self.assertEqual(found["int8"]["accuracy"], summary["int8"]["accuracy"])
+        self.assertEqual(found["accuracy"], summary["accuracy"])
+
+    def test_quantizing_keeps_the_choice_of_least_error(self):
+        run, _ = trained_run()
+        summary = strict_json((run / "summary.json").read_text())
+
+        def quantize(*arguments):
+            return strict_json(self.expect_found(*arguments, "--data", "lines", "--format", "json",
+                                                 command="quantize"))
+        found = quantize("--run", run, "--out", "q/int8.onnx")
+        self.assertEqual(found["accuracy"], summary["accuracy"])
+        self.assertAlmostEqual(found["int8"]["accuracy"], summary["accuracy"], delta=0.05)
+        self.assertEqual(len(found["tried"]), 12)
+        least = min(choice["squared_error"] for choice in found["tried"])
+        chosen = [c for c in found["tried"] if c["squared_error"] == least][0]
+        self.assertTrue(found["chosen"].startswith(chosen["ranges"]))
+        self.assertGreater((self.dir / "q/int8.onnx").stat().st_size, 1000)
+        self.expect_refused("q/int8.onnx", "--run", run, "--data", "lines", "--out", "q/int8.onnx",
+                            command="quantize")
+        one = quantize("--net", run / "model.onnx", "--ranges", "mse", "--equalize", "off",
+                       "--correct-bias", "on", "--images", "8")
+        self.assertEqual([one["chosen"]], ["mse ranges, bias corrected"])
+        self.assertEqual(len(one["tried"]), 1)
+
     def test_fine_tuning_starts_from_the_weights_of_the_model(self):
         run, _ = trained_run()
         accuracy = strict_json((run / "summary.json").read_text())["accuracy"]

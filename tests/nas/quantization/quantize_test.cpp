@@ -297,5 +297,41 @@ TEST(QdqModel, IsReadAsTheNetworkThatWasQuantized) {
   }
 }
 
+TEST(Quantize, IntegersOfAModelInQdqFormAreReadAsTheyWereWritten) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const Network network = random_quantizable_network(seed);
+    const CalibrationImages images = random_images(network, 8, seed);
+    const QuantizedNetwork written =
+        quantize(network, random_weights(network, seed), images).quantized;
+    const QuantizedNetwork read = read_qdq_model(qdq_model(written), "q.onnx", network);
+    EXPECT_EQ(qdq_model(read), qdq_model(written));
+    const IntegerExecutor first(written);
+    const IntegerExecutor second(read);
+    for (std::int64_t i = 0; i < images.count; ++i)
+      EXPECT_EQ(first.run_all(images.image(i)), second.run_all(images.image(i))) << seed;
+  }
+}
+
+TEST(Quantize, ChangedModelsInQdqFormAreReadOrRefused) {
+  const Network network = every_quantized_op();
+  const CalibrationImages images = random_images(network, 4, 1);
+  const std::string bytes =
+      qdq_model(quantize(network, random_weights(network, 1), images).quantized);
+  Random random(1);
+  int num_refused = 0;
+  for (int i = 0; i < 500; ++i) {
+    std::string changed = bytes;
+    for (int k = 0; k < 8; ++k)
+      changed[random.below(changed.size())] = static_cast<char>(random.below(256));
+    const std::string error = input_error_of(
+        [&] { IntegerExecutor(read_qdq_model(changed, "q.onnx", network)).run(images.image(0)); });
+    num_refused += error == "no error" ? 0 : 1;
+    if (error != "no error") EXPECT_THAT(error, HasSubstr("q.onnx"));
+  }
+  EXPECT_GT(num_refused, 0);
+  EXPECT_THAT(input_error_of([&] { read_qdq_model(bytes, "q.onnx", random_shuffle_network(1)); }),
+              HasSubstr("q.onnx"));
+}
+
 }  // namespace
 }  // namespace tilewake
