@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,7 +37,9 @@ std::string converted_machine(const std::string& path) {
   if (!has_ending(path, ".cfg"))
     throw InputError(path +
                      ": is no .cfg file of SCALE-Sim; machines in YAML are read as they are");
-  return machine_of_scalesim_cfg(read_text_file(path), path);
+  ScalesimMachine machine = machine_of_scalesim_cfg(read_text_file(path), path);
+  for (const std::string& warning : machine.warnings) log().warn("{}", warning);
+  return std::move(machine.yaml);
 }
 
 }  // namespace

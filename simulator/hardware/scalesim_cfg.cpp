@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -29,6 +30,17 @@ constexpr auto kDataflowsOfCfg = std::to_array<std::pair<std::string_view, std::
     {"ws", "weight_stationary"},
     {"is", "input_stationary"},
 });
+
+/// Keys that SCALE-Sim's own files have and that change nothing here, in lower case: where operands
+/// begin in its traces, sizes of queues of its DRAM, and settings that other keys switch on.
+constexpr auto kWithoutMeaning = std::to_array<std::string_view>(
+    {"ifmapoffset", "filteroffset", "ofmapoffset", "readrequestbuffer", "writerequestbuffer",
+     "memorybanks", "sparserep", "optimizedmapping", "blocksize", "randomnumbergeneratorseed",
+     "topology", "topology_file", "save_disk_space"});
+
+/// Keys that switch on what is not modelled, in lower case.
+constexpr auto kSwitches = std::to_array<std::string_view>(
+    {"sparsitysupport", "useramulatortrace", "ifmapcustomlayout", "filtercustomlayout"});
 
 std::string_view without_blanks(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlanksOfCfg);
@@ -59,15 +71,19 @@ class CfgFile {
                          "configuration",
                          printable(std::string(line))));
       const std::string_view value = without_blanks(line.substr(separator + 1));
-      values_[lower_case(without_blanks(line.substr(0, separator)))] = {std::string(value), line_};
+      const std::string key(without_blanks(line.substr(0, separator)));
+      if (!values_.emplace(lower_case(key), Value{key, std::string(value), line_}).second)
+        fail(line_, key, "is given twice");
     }
   }
 
   /// The first of `keys` that the file has; they are names that versions give to one value.
   std::string text(std::initializer_list<std::string_view> keys) const {
     for (const std::string_view key : keys)
-      if (const auto found = values_.find(lower_case(key)); found != values_.end())
+      if (const auto found = values_.find(lower_case(key)); found != values_.end()) {
+        found->second.is_read = true;
         return found->second.text;
+      }
     fail(line_, std::string(*keys.begin()), "missing: is this a configuration of SCALE-Sim?");
   }
 
@@ -85,15 +101,39 @@ class CfgFile {
     return result;
   }
 
+  /// Warnings of the keys that nothing has read; throws InputError where one switches on what is
+  /// not modelled.
+  std::vector<std::string> check_rest() const {
+    std::vector<std::string> warnings;
+    for (const auto& [key, value] : values_) {
+      if (value.is_read || is_one_of(key, kWithoutMeaning)) continue;
+      if (is_one_of(key, kSwitches)) {
+        const std::string word = lower_case(value.text);
+        if (word == "false" || word == "0" || word == "no" || word == "off") continue;
+        fail(value.line, value.key,
+             fmt::format("'{}' is not modelled; set it to False", printable(value.text)));
+      }
+      warnings.push_back(fmt::format("{}:{}: {}: is not read: machines have no such value", path_,
+                                     value.line, printable(value.key)));
+    }
+    return warnings;
+  }
+
   [[noreturn]] void fail_at(std::string_view key, const std::string& what) const {
     fail(line_of({key}), std::string(key), what);
   }
 
  private:
   struct Value {
+    std::string key;  // as the file has it
     std::string text;
     int line = 0;
+    mutable bool is_read = false;
   };
+
+  static bool is_one_of(std::string_view key, const auto& keys) {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  }
 
   bool has(std::string_view key) const { return values_.contains(lower_case(key)); }
 
@@ -158,7 +198,7 @@ std::string dram_text(const CfgFile& cfg) {
 
 }  // namespace
 
-std::string machine_of_scalesim_cfg(const std::string& text, const std::string& path) {
+ScalesimMachine machine_of_scalesim_cfg(const std::string& text, const std::string& path) {
   const CfgFile cfg(text, path);
   const std::int64_t rows = cfg.integer({"ArrayHeight"}, kMaxSideOfCfg);
   const std::int64_t cols = cfg.integer({"ArrayWidth"}, kMaxSideOfCfg);
@@ -199,7 +239,8 @@ std::string machine_of_scalesim_cfg(const std::string& text, const std::string& 
       cols);
   yaml += dram_text(cfg);
   read_hardware_text(yaml, path);  // throws if a rule of machines is broken
-  return yaml;
+  cfg.text("Bandwidth", "");       // of no meaning where it is calculated
+  return {std::move(yaml), cfg.check_rest()};
 }
 
 }  // namespace tilewake

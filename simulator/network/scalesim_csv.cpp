@@ -110,11 +110,11 @@ ColumnRule rule_of(Column column) {
     case Column::kColumnStride:
       return {"stride of columns", kMaxStride};
     case Column::kM:
-      return {"M", kMaxDimension};
+      return {"M", kMaxFeatureMap};
     case Column::kN:
       return {"N", kMaxDimension};
     case Column::kK:
-      return {"K", kMaxDimension};
+      return {"K", kMaxFeatureMap};
     case Column::kBatch:
       return {"batch", kMaxBatch};
     case Column::kSparsity:
@@ -227,20 +227,56 @@ class TopologyReader {
     if (is_number(fields[1]))
       fail("", "must be a header; SCALE-Sim ignores a layer on the first line");
     for (const std::string_view field : fields) columns_.push_back(column_of(field));
-    for (const Column column : columns_)
-      if (column != Column::kOther && std::count(columns_.begin(), columns_.end(), column) > 1)
-        fail(rule_of(column).name, "is in the header twice");
+    const bool names_twice = check_repeated(fields);
     const auto name = std::find(columns_.begin(), columns_.end(), Column::kName);
     name_column_ = name == columns_.end() ? 0 : static_cast<std::size_t>(name - columns_.begin());
     columns_[name_column_] = Column::kName;
     is_product_ = has_all(columns_, kProduct);
-    if (is_product_) return;
-    if (!has_all(columns_, kConvolution)) take_usual_order(fields);
+    if (is_product_) return warn_of_unknown(fields);
+    if (names_twice || !has_all(columns_, kConvolution)) take_usual_order(fields, names_twice);
     const bool is_usual = std::equal(kConvolution.begin(), kConvolution.end(), columns_.begin());
     if (is_usual && columns_.size() == kConvolution.size())
       columns_.push_back(Column::kColumnStride);
     if (is_usual && columns_[kConvolution.size()] == Column::kOther)
       columns_[kConvolution.size()] = Column::kColumnStride;
+    warn_of_unknown(fields);
+  }
+
+  /// Whether a size of convolutions is named twice, as "IFMAP Width" in SCALE-Sim's own
+  /// DeepSpeech2.csv: SCALE-Sim reads by place and never finds out. Others are refused.
+  bool check_repeated(const Fields& fields) {
+    bool names_twice = false;
+    for (const Column column : columns_) {
+      if (column == Column::kOther || std::count(columns_.begin(), columns_.end(), column) == 1)
+        continue;
+      const bool is_size =
+          std::find(kConvolution.begin(), kConvolution.end(), column) != kConvolution.end();
+      if (!is_size || fields.size() < kConvolution.size())
+        fail(rule_of(column).name, "is in the header twice");
+      if (!names_twice)
+        topology_.warnings.push_back(
+            fmt::format("line {}: the header has '{}' twice; columns are read in SCALE-Sim's order",
+                        line_, column == Column::kName ? "layer name" : rule_of(column).name));
+      names_twice = true;
+    }
+    return names_twice;
+  }
+
+  /// Columns that are not read, by their names in the header.
+  void warn_of_unknown(const Fields& fields) {
+    constexpr std::size_t kMaxNamed = 8;
+    std::string names;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < fields.size() && i < columns_.size(); ++i) {
+      if (columns_[i] != Column::kOther || fields[i].empty()) continue;
+      if (++count > kMaxNamed) continue;
+      names += fmt::format("{}'{}'", names.empty() ? "" : ", ", printable(std::string(fields[i])));
+    }
+    if (count == 0) return;
+    const std::string more =
+        count > kMaxNamed ? fmt::format(" and {} more", count - kMaxNamed) : "";
+    topology_.warnings.push_back(
+        fmt::format("line {}: columns that are not known are not read: {}{}", line_, names, more));
   }
 
   /// A section may begin with a header of its own.
@@ -250,13 +286,41 @@ class TopologyReader {
     return has_all(columns, kConvolution) || has_all(columns, kProduct);
   }
 
-  void take_usual_order(const Fields& fields) {
+  /// A column that is known must be where SCALE-Sim has it: otherwise the header names another
+  /// order and lacks a column.
+  void take_usual_order(const Fields& fields, bool names_twice) {
     if (fields.size() < kConvolution.size())
       fail("", fmt::format("names {} columns; expected are layer, ifmap height, ifmap width, "
                            "filter height, filter width, channels, filters, stride, or layer, M, "
                            "N, K, in any order",
                            fields.size()));
+    for (std::size_t i = 1; i < columns_.size() && !names_twice; ++i) {
+      const auto known = std::find(kConvolution.begin(), kConvolution.end(), columns_[i]);
+      if (known == kConvolution.end()) continue;
+      if (i < kConvolution.size() && kConvolution[i] == columns_[i]) continue;
+      const auto missing =
+          std::find_if(kConvolution.begin() + 1, kConvolution.end(), [&](Column column) {
+            return std::find(columns_.begin(), columns_.end(), column) == columns_.end();
+          });
+      fail(rule_of(*missing).name,
+           "is not in the header, which has another order than SCALE-Sim's");
+    }
+    std::string unknown;
+    for (std::size_t i = 1; i < kConvolution.size() && !names_twice; ++i) {
+      if (columns_[i] == kConvolution[i]) continue;
+      unknown += fmt::format("{}'{}' as {}", unknown.empty() ? "" : ", ",
+                             printable(std::string(fields[i])), rule_of(kConvolution[i]).name);
+    }
+    if (!unknown.empty())
+      topology_.warnings.push_back(
+          fmt::format("line {}: columns are read in SCALE-Sim's order: {}", line_, unknown));
     std::copy(kConvolution.begin(), kConvolution.end(), columns_.begin());
+    std::replace_if(
+        columns_.begin() + kConvolution.size(), columns_.end(),
+        [](Column column) {
+          return std::find(kConvolution.begin(), kConvolution.end(), column) != kConvolution.end();
+        },
+        Column::kOther);
     name_column_ = 0;
   }
 
@@ -302,15 +366,17 @@ class TopologyReader {
     return value;
   }
 
-  /// N weights of M are not zero, "2:4"; 1:1 and the like say that none is.
+  /// N weights of M are not zero, "2:4"; 1:1, 1 and the like say that none is.
   void check_sparsity(std::string_view text) const {
     const std::size_t colon = text.find(':');
     const std::string_view first = trimmed(text.substr(0, colon));
     const bool is_ratio = colon != std::string_view::npos;
+    if (text == "1") return;
     if (is_ratio && is_number(first) && first == trimmed(text.substr(colon + 1))) return;
-    fail("sparsity", fmt::format("sparse weights ('{}') are not modelled; only 1:1 is, for weights "
-                                 "without a pattern of zeros",
-                                 printable(std::string(text))));
+    fail("sparsity",
+         fmt::format("sparse weights ('{}') are not modelled; only 1:1 (or 1) is, for weights "
+                     "without a pattern of zeros",
+                     printable(std::string(text))));
   }
 
   struct Sizes {
@@ -351,13 +417,39 @@ class TopologyReader {
     };
     if (is_product_) {
       need(kProduct);
-      Layer layer;
-      layer.ofm.channels = sizes[Column::kN];
-      add(name_in(fields), {sizes[Column::kK], sizes[Column::kM], 1}, std::move(layer), sizes);
+      read_product(name_in(fields), sizes);
     } else {
       need(kConvolution);
       read_convolution(name_in(fields), sizes);
     }
+  }
+
+  /// M rows of K channels. More than a dimension has become rows and columns, or channels and the
+  /// taps of a window as high as the map: the same products in the same number.
+  void read_product(std::string_view name, const Sizes& sizes) {
+    Layer layer;
+    layer.ofm.channels = sizes[Column::kN];
+    Shape map = {sizes[Column::kK], sizes[Column::kM], 1};
+    if (map.channels > kMaxDimension) {
+      layer.kernel_height = factor_of(Column::kK, map.channels, kMaxKernel);
+      map = {map.channels / layer.kernel_height, layer.kernel_height, map.height};
+      if (map.width > kMaxDimension)
+        fail("M", fmt::format("must be at most {} where K is more", kMaxDimension));
+    } else if (map.height > kMaxDimension) {
+      map.width = factor_of(Column::kM, map.height, kMaxDimension);
+      map.height /= map.width;
+    }
+    add(name, map, std::move(layer), sizes);
+  }
+
+  /// The smallest factor of `size` that leaves a dimension.
+  std::int64_t factor_of(Column column, std::int64_t size, std::int64_t max) const {
+    for (std::int64_t factor = ceil_div(size, kMaxDimension); factor <= max; ++factor)
+      if (size % factor == 0) return factor;
+    fail(rule_of(column).name,
+         fmt::format("{} is larger than {} and has no factor from {} to {} that divides it into "
+                     "two dimensions; take a multiple of 64",
+                     size, kMaxDimension, ceil_div(size, kMaxDimension), max));
   }
 
   void read_convolution(std::string_view name, const Sizes& sizes) {

@@ -10,7 +10,7 @@ namespace tilewake {
 
 struct ScalesimTopology {
   std::vector<Network> networks;      // one a layer
-  std::vector<std::string> warnings;  // lines that were passed over
+  std::vector<std::string> warnings;  // lines and columns that were passed over
 };
 
 /// Reads a SCALE-Sim topology: a header, then one layer per line, either a convolution or, if the
@@ -20,13 +20,16 @@ struct ScalesimTopology {
 ///   name, M, N, K
 ///
 /// The header says the order of the columns, and which of these are there too: stride of columns
-/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" only).
-/// Columns of other names are not read. Blank lines and comments (`#`) are passed over, and, with a
+/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" or "1"
+/// only). Columns of other names are not read, with a warning. A header that has a size of
+/// convolutions twice, or unknown names in place of them, is read in SCALE-Sim's order, with a
+/// warning. Blank lines and comments (`#`) are passed over, and, with a
 /// warning, lines without numbers. Separators are commas or tabs.
 ///
 /// The layers of a topology are not connected, so each becomes a network "<stem of path>/<layer>"
 /// of one conv2d without bias and padding. A product is a 1 x 1 convolution from K to N channels on
-/// M rows. A layer with "DP" in its name is a depthwise convolution.
+/// M rows; M or K above 2^20 is divided into two dimensions. A layer with "DP" in its name is a
+/// depthwise convolution.
 ///
 /// SCALE-Sim rounds the number of windows up; the last one may exceed the edge. Here the feature
 /// map is enlarged to cover all windows: 227 x 227 if a file has 224 for 11 x 11 with stride 4.

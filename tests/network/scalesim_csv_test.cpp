@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/network/scalesim_csv.hpp"
 
+#include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -165,6 +167,63 @@ TEST(ScalesimCsv, WhatAColumnMeansIsToldWhereItIsNotModelled) {
               StartsWith(at + "sparsity: "));
   EXPECT_EQ(text_of(read_csv(header + " Batch Size, Note,\na,8,8,3,3,3,8,1,1,x,\n")[0]),
             text_of(read_csv(kHeader + "a,8,8,3,3,3,8,1,\n")[0]));
+}
+
+std::vector<std::string> csv_warnings(const std::string& text) {
+  return read_scalesim_topology(text, "t.csv").warnings;
+}
+
+TEST(ScalesimCsv, ColumnsAreFoundByTheirNamesAndUnknownOnesAreNamed) {
+  const std::string usual = text_of(read_csv(kHeader + "a,9,10,5,4,3,8,1,\n")[0]);
+  const std::string other =
+      "Layer name, Note, Strides, Num Filter, Channels, Filter Width, Filter Height, IFMAP Width, "
+      "IFMAP Height\na, 77, 1, 8, 3, 4, 5, 10, 9\n";
+  EXPECT_EQ(text_of(read_csv(other)[0]), usual);
+  ASSERT_EQ(csv_warnings(other).size(), 1U);
+  EXPECT_THAT(csv_warnings(other)[0], ::testing::HasSubstr("'Note'"));
+  EXPECT_TRUE(csv_warnings(kHeader + "a,9,10,5,4,3,8,1,\n").empty());
+  // Another order than SCALE-Sim's, and a column is missing: no guess.
+  EXPECT_THAT(csv_error("Layer, IFMAP Width, IFMAP Height, Filter Height, Filter Width, Channels, "
+                        "Num Filter, Note\na,9,10,5,4,3,8,1\n"),
+              StartsWith("dir/alex net.csv:1: stride: "));
+}
+
+TEST(ScalesimCsv, AHeaderThatNamesAColumnTwiceIsReadInTheUsualOrderWithAWarning) {
+  const std::string twice =
+      "Layer name, IFMAP Width, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
+      "Strides,\na,9,10,5,4,3,8,1,\n";
+  EXPECT_EQ(text_of(read_csv(twice)[0]), text_of(read_csv(kHeader + "a,9,10,5,4,3,8,1,\n")[0]));
+  ASSERT_EQ(csv_warnings(twice).size(), 1U);
+  EXPECT_THAT(csv_warnings(twice)[0], StartsWith("line 1: "));
+}
+
+TEST(ScalesimCsv, RowsAndDepthsOfProductsMayExceedADimension) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{3 << 20, 16, 32}, std::array<std::int64_t, 3>{32, 16, 5 << 20},
+        std::array<std::int64_t, 3>{1 << 20, 1, 1}}) {
+    const auto networks = read_csv(fmt::format("Layer,M,N,K\na,{},{},{}\n", m, n, k));
+    ASSERT_EQ(networks.size(), 1U);
+    const Layer& layer = networks[0].layers[0];
+    EXPECT_EQ(layer.num_macs(), m * n * k);
+    EXPECT_EQ(layer.weight_bytes(), n * k);
+    EXPECT_EQ(layer.ofm.num_elements(), m * n);
+    EXPECT_EQ(layer.ifm.num_elements(), m * k);
+  }
+  const std::string at = "dir/alex net.csv:2: ";
+  EXPECT_THAT(csv_error("Layer,M,N,K\na,1048583,2,2\n"), StartsWith(at + "M: "));  // a prime
+  EXPECT_THAT(csv_error("Layer,M,N,K\na,2,2097152,2\n"), StartsWith(at + "N: "));
+  EXPECT_NE(csv_error("Layer,M,N,K\na,4294967296,2,4294967296\n"), "no error");
+  EXPECT_NE(csv_error("Layer,M,N,K\na,1048576,2,1048576\n"), "no error");
+}
+
+TEST(ScalesimCsv, DenseWeightsMayBeNamedSo) {
+  const std::string header = "Layer, M, N, K, Sparsity,\n";
+  const std::string dense = text_of(read_csv("Layer,M,N,K\na,4,5,6\n")[0]);
+  for (const char* ratio : {"1:1", "1", "4:4", "1 : 1", ""})
+    EXPECT_EQ(text_of(read_csv(header + "a,4,5,6," + ratio + "\n")[0]), dense) << ratio;
+  for (const char* ratio : {"2:4", "0", "2", "1:"})
+    EXPECT_THAT(csv_error(header + "a,4,5,6," + ratio + "\n"),
+                StartsWith("dir/alex net.csv:2: sparsity: "));
 }
 
 TEST(ScalesimCsv, RepeatedAndInvalidNamesBecomeValidAndUnique) {
