@@ -95,6 +95,8 @@ std::string find(const Kind& kind, const std::string& name) {
     std::error_code error;
     if (fs::exists(path, error)) return path.string();
   }
+  std::error_code error;
+  if (fs::exists(fs::path(name) / "saved_model.pb", error)) return name;  // is refused as that
   std::vector<std::string> known;
   for (const auto& [known_name, path] : known_files(directories)) known.push_back(known_name);
   if (known.empty()) {

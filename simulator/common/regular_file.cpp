@@ -23,7 +23,14 @@ constexpr std::size_t kStepBytes = std::size_t{1} << 16;
 }
 
 void check_regular(const std::string& path, const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) throw InputError(path + ": is a directory, expected a file");
+  if (S_ISDIR(status.st_mode)) {
+    struct stat graph {};
+    const bool is_saved_model = ::stat((path + "/saved_model.pb").c_str(), &graph) == 0;
+    throw InputError(path + (is_saved_model
+                                 ? ": is a directory with a TensorFlow SavedModel: convert it to "
+                                   ".tflite, or with tf2onnx to .onnx"
+                                 : ": is a directory, expected a file"));
+  }
   if (!S_ISREG(status.st_mode)) throw InputError(path + ": is not a regular file");
 }
 

@@ -80,10 +80,11 @@ std::int64_t Layer::num_effective_macs() const {
 
 std::int64_t Layer::num_params() const {
   const std::int64_t slopes = activation == Activation::kPrelu ? ofm.channels : 0;
-  if (is_norm()) return slopes + (bias ? 2 * ofm.channels : 0);
   if (op == Op::kConstant) return ofm.num_elements();
+  if (weights_of >= 0) return slopes + (own_bias && bias ? ofm.channels : 0);
+  if (is_norm()) return slopes + (bias ? (shift ? 2 : 1) * ofm.channels : 0);
   if (op == Op::kEmbedding) return extent * ofm.channels;
-  if (!has_weights() || weights_of >= 0) return slopes;
+  if (!has_weights()) return slopes;
   return slopes + weight_bytes() + (bias ? ofm.channels : 0);
 }
 

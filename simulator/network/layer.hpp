@@ -138,7 +138,7 @@ struct Layer {
   /// channel_split and slice: the first channel of the input that is read.
   std::int64_t first_channel = 0;
   Padding padding;
-  bool bias = true;             // of an op with weights; of a norm: it has factors and shifts
+  bool bias = true;             // of an op with weights; of a norm: it has factors
   bool transposed = false;      // matmul: how its second operand lies
   Axis axis = Axis::kChannels;  // concat
   /// depth_to_space, space_to_depth: side of a block; lrn: channels of its window; embedding: rows
@@ -148,12 +148,16 @@ struct Layer {
   /// these factors in the output.
   std::vector<std::int64_t> view;
   std::vector<int> order;
-  int weights_of = -1;  // an earlier layer whose weights it uses; -1: it has its own
+  int weights_of = -1;    // an earlier layer whose weights it uses; -1: it has its own
+  bool own_bias = false;  // with weights_of: the bias is not the other layer's
+  bool shift = true;      // of a norm with bias: it has shifts, not only factors
 
   bool has_weights() const {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kFullyConnected ||
            op == Op::kConvTranspose2d;
   }
+  /// Whether weights_of can name another layer of this op.
+  bool can_share_weights() const { return has_weights() || is_norm() || op == Op::kEmbedding; }
   bool has_window() const {
     return op == Op::kConv2d || op == Op::kDepthwiseConv2d || op == Op::kMaxPool ||
            op == Op::kAvgPool || op == Op::kConvTranspose2d;

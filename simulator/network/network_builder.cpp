@@ -57,12 +57,20 @@ void NetworkBuilder::check_inputs(const Layer& layer) const {
 }
 
 void NetworkBuilder::check_weights_of(const Layer& layer) const {
-  if (layer.weights_of < 0) return;
+  if (layer.weights_of < 0) {
+    if (layer.own_bias) throw LayerError("own_bias", "needs weights_of");
+    return;
+  }
   const auto index = static_cast<std::size_t>(layer.weights_of);
   const bool is_earlier = index < network_.layers.size();
   const Layer* owner = is_earlier ? &network_.layers[index] : nullptr;
-  if (owner == nullptr || owner->weights_of >= 0 || !layer.has_weights() || owner->op != layer.op ||
-      owner->weight_bytes() != layer.weight_bytes() || owner->bias != layer.bias) {
+  if (owner == nullptr || owner->weights_of >= 0 || !layer.can_share_weights() ||
+      owner->op != layer.op || owner->weight_bytes() != layer.weight_bytes() ||
+      (layer.bias && !layer.own_bias && !owner->bias) || owner->shift != layer.shift ||
+      (layer.is_norm() && owner->bias != layer.bias) ||
+      (!layer.has_weights() &&
+       (owner->ofm.channels != layer.ofm.channels || owner->groups != layer.groups ||
+        owner->extent != layer.extent || layer.own_bias))) {
     throw LayerError("weights_of",
                      "must be an earlier layer of the same op with as many weights of its own");
   }

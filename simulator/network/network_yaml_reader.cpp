@@ -199,7 +199,10 @@ void visit_optional(YamlFields& fields, Entry& entry) {
     case Op::kGroupNorm:
       fields.integer("groups", layer.groups, 1, kMaxDimension,
                      {"", "of channels, each normalised by itself"});
-      if (layer.is_norm()) fields.flag("bias", layer.bias, {"", "has factors and shifts"});
+      if (layer.is_norm()) {
+        fields.flag("bias", layer.bias, {"", "has factors, one a channel"});
+        fields.flag("shift", layer.shift, {"", "with bias: has shifts, one a channel, too"});
+      }
       break;
     case Op::kConcat:
       fields.word("axis", layer.axis, kAxisNames, {"", "along which maps are joined"});
@@ -228,6 +231,10 @@ void visit_optional(YamlFields& fields, Entry& entry) {
   if (!layer.moves_data() && !layer.is_source()) visit_activation(fields, layer.activation);
   if (layer.has_weights()) {
     fields.flag("bias", layer.bias, {"", "folded batch normalisation is a bias"});
+    fields.flag("own_bias", layer.own_bias,
+                {"", "with weights_of: the bias is not that of the other entry"});
+  }
+  if (layer.can_share_weights()) {
     fields.text("weights_of", entry.weights_of,
                 {"", "an earlier entry whose weights it uses; default: its own"});
   }

@@ -116,9 +116,11 @@ std::string entry_of(const Network& network, const Layer& layer) {
   if (layer.first_channel != 0) text += fmt::format(", first_channel: {}", layer.first_channel);
   if (layer.groups != 1) text += fmt::format(", groups: {}", layer.groups);
   if ((layer.has_weights() || layer.is_norm()) && !layer.bias) text += ", bias: false";
+  if (layer.is_norm() && !layer.shift) text += ", shift: false";
   if (layer.weights_of >= 0) {
     const Layer& owner = network.layers[static_cast<std::size_t>(layer.weights_of)];
     text += ", weights_of: " + quoted_if_needed(owner.name);
+    if (layer.own_bias) text += ", own_bias: true";
   }
   if (layer.activation != Activation::kNone) {
     text += fmt::format(", activation: {}", to_string(layer.activation));

@@ -71,6 +71,8 @@ std::string detail_text(const Network& network, const Layer& layer) {
   if (!layer.view.empty()) words.push_back(fmt::format("view={}", fmt::join(layer.view, "x")));
   if (!layer.order.empty()) words.push_back(fmt::format("order={}", fmt::join(layer.order, "/")));
   if (layer.weights_of >= 0) words.push_back(fmt::format("weights_of={}", layer.weights_of));
+  if (layer.own_bias) words.emplace_back("own_bias=1");
+  if (!layer.shift) words.emplace_back("shift=0");
   // Where the first layer does not tell.
   const Layer& first = network.layers.front();
   if (&layer == &first &&
@@ -224,6 +226,8 @@ class Rebuilder {
       layer.order.push_back(static_cast<int>(std::clamp<std::int64_t>(factor, -1, 99)));
     layer.weights_of =
         static_cast<int>(std::clamp<std::int64_t>(number("weights_of", -1), -1, kMaxLayers));
+    layer.own_bias = number("own_bias", 0) == 1;
+    layer.shift = number("shift", 1) == 1;
   }
 
   std::vector<int> inputs_of(const NetworkBuilder& builder, std::size_t row) const {

@@ -69,6 +69,8 @@ void expect_same(const Network& rebuilt, const Network& network) {
     EXPECT_EQ(a.view, b.view);
     EXPECT_EQ(a.order, b.order);
     EXPECT_EQ(a.weights_of, b.weights_of);
+    EXPECT_EQ(a.own_bias, b.own_bias);
+    EXPECT_EQ(a.shift, b.shift);
   }
 }
 

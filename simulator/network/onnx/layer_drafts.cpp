@@ -11,18 +11,28 @@ int LayerDrafts::add(Layer layer, const PaddingRule& padding, const OnnxNode& no
   std::vector<Shape> shapes;
   for (const int input : layer.inputs) shapes.push_back(shape_of(input));
   infer_shapes(layer, padding, shapes);
-  drafts_.push_back({std::move(layer), padding, &node, -1});
+  drafts_.push_back({std::move(layer), padding, &node});
   return static_cast<int>(drafts_.size()) - 1;
 }
 
 void LayerDrafts::share_weights() {
-  std::map<std::tuple<std::int64_t, Op, std::int64_t, bool>, int> owners;
+  using Key = std::tuple<std::int64_t, Op, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+  std::map<Key, std::size_t> owners;
   for (std::size_t i = 0; i < drafts_.size(); ++i) {
+    const Draft& draft = drafts_[i];
     Layer& layer = drafts_[i].layer;
-    if (drafts_[i].weights < 0 || !layer.has_weights()) continue;
-    const auto [owner, is_new] = owners.try_emplace(
-        {drafts_[i].weights, layer.op, layer.weight_bytes(), layer.bias}, static_cast<int>(i));
-    if (!is_new) layer.weights_of = owner->second;
+    if (draft.weights < 0 || !layer.can_share_weights()) continue;
+    const bool is_part_of_norm = layer.is_norm() && draft.bias == -1;  // shifts of its own
+    if (is_part_of_norm || (layer.is_norm() && !layer.bias)) continue;
+    const std::int64_t shifts = layer.is_norm() ? draft.bias : 0;
+    const auto [owner, is_new] =
+        owners.try_emplace({draft.weights, layer.op, layer.weight_bytes(), layer.ofm.channels,
+                            layer.is_norm() ? layer.groups : 0, shifts},
+                           i);
+    if (is_new) continue;
+    layer.weights_of = static_cast<int>(owner->second);
+    const std::int64_t bias = drafts_[owner->second].bias;
+    layer.own_bias = layer.has_weights() && layer.bias && (draft.bias < 0 || draft.bias != bias);
   }
 }
 

@@ -133,6 +133,7 @@ OnnxConstant constant_of(const OnnxTensor& tensor) {
   constant.dims = tensor.dims;
   constant.is_integer = is_integer_type(tensor.data_type);
   const auto count = static_cast<std::size_t>(num_elements_of(tensor.dims));
+  constant.is_elsewhere = tensor.is_elsewhere;
   if (count <= kMaxTensorValues && !tensor.is_elsewhere) {
     constant.values = values_of(tensor, count);
     constant.has_values = constant.values.size() == count;
@@ -151,6 +152,12 @@ OnnxConstant integers_of(const std::vector<std::int64_t>& values) {
 }
 
 std::vector<std::int64_t> integers_in(const OnnxConstant& constant, std::size_t max_count) {
+  if (!constant.has_values && constant.is_elsewhere) {
+    throw InputError(
+        "needs integers whose values are an input of the graph, or in another file (external "
+        "data), which is not read: save the model with short tensors inside (onnx.save_model with "
+        "size_threshold=1024)");
+  }
   if (!constant.has_values) throw InputError("needs integers whose values are not in the file");
   if (constant.values.size() > max_count) {
     throw InputError(

@@ -16,6 +16,7 @@ struct OnnxConstant {
   Dims dims;                   // none: a scalar
   std::vector<double> values;  // integers up to 2^53 are exact
   bool has_values = false;     // false: too many, of a type that no shape has, or in another file
+  bool is_elsewhere = false;   // values are in another file, which is not read
   bool is_integer = false;     // of an integer type, whose quotients are cut to integers
   std::int64_t origin = -1;    // constants of one number are the same, in some order
   std::optional<double> fill;  // all elements have this value, however many they are

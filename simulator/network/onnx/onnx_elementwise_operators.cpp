@@ -164,6 +164,7 @@ bool read_affine(OnnxValues& values, const OnnxNode& node, std::size_t map_input
   step.kind = Kind::kAffine;
   step.has_shift = !is_factor;
   step.has_factor = is_factor;
+  step.origin = constant.origin;
   if (is_one && constant.has_values) {
     const double value = constant.values[0];
     if (!is_factor && map_input == 0) {
@@ -518,6 +519,7 @@ void read_batch_normalization(OnnxValues& values, const OnnxNode& node) {
   step.kind = Kind::kAffine;
   step.has_shift = true;
   step.has_factor = true;
+  step.origin = values.origin_of(node, 1);
   values.define_step(node, 0, step);
 }
 

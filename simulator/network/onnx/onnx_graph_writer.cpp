@@ -72,6 +72,7 @@ onnx::NodeProto& OnnxGraphWriter::add_main(const Layer& layer, std::string_view 
   if (takes_all || layer.op > Op::kChannelShuffle)
     doc += fmt::format("{}{}\n", kOpHint, to_string(layer.op));
   if (layer.is_norm() && !layer.bias) doc += fmt::format("{}false\n", kBiasHint);
+  if (layer.is_norm() && !layer.shift) doc += fmt::format("{}false\n", kShiftHint);
   if (!layer.block.empty()) doc += fmt::format("{}{}\n", kBlockHint, layer.block);
   if (!doc.empty()) node.set_doc_string(doc.substr(0, doc.size() - 1));
   return node;
@@ -153,8 +154,16 @@ std::vector<std::string> OnnxGraphWriter::add_shared_weights(const Layer& layer,
   const std::string shape = add_integers(layer, "weight.shape", dims);
   std::vector<std::string> names = {
       add_side(layer, "weight", "Reshape", {owner + ".weight", shape})};
-  if (layer.bias) names.push_back(owner + ".bias");
+  if (layer.bias && layer.own_bias) names.push_back(add_zeros(layer, "bias", {layer.ofm.channels}));
+  if (layer.bias && !layer.own_bias) names.push_back(owner + ".bias");
   return names;
+}
+
+std::string OnnxGraphWriter::add_norm_parameter(const Layer& layer, std::string_view role,
+                                                const Dims& dims) {
+  if (layer.weights_of < 0) return add_zeros(layer, role, dims);
+  const std::string& owner = network_.layers[static_cast<std::size_t>(layer.weights_of)].name;
+  return fmt::format("{}.{}", owner, role);
 }
 
 std::string OnnxGraphWriter::add_floats(const Layer& layer, std::string_view role, const Dims& dims,

@@ -86,6 +86,8 @@ class OnnxGraphWriter {
   std::string add_floats(const Layer& layer, std::string_view role, const Dims& dims,
                          std::span<const float> values);
   std::string add_integers(const Layer& layer, std::string_view role, const Dims& values);
+  /// Factors or shifts of a norm, its own or those of the layer that it shares them with.
+  std::string add_norm_parameter(const Layer& layer, std::string_view role, const Dims& dims);
   std::string add_zeros(const Layer& layer, std::string_view role, const Dims& dims);
   std::string add_ones(const Layer& layer, std::string_view role, const Dims& dims);
   std::string add_filled(const Layer& layer, std::string_view role, const Dims& dims, float value);

@@ -12,6 +12,7 @@ inline constexpr std::string_view kBlockHint = "tilewake.block: ";
 inline constexpr std::string_view kOpHint = "tilewake.op: ";
 /// "false": the factors and shifts of a normalisation, which the node must have, are none.
 inline constexpr std::string_view kBiasHint = "tilewake.bias: ";
+inline constexpr std::string_view kShiftHint = "tilewake.shift: ";
 
 /// What follows `hint` in its line of `doc`; empty without.
 inline std::string_view hint_in(std::string_view doc, std::string_view hint) {

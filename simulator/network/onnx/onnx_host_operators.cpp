@@ -16,10 +16,80 @@
 namespace tilewake {
 namespace {
 
+/// Of a recurrent layer: all states, of every step, then the last ones. Its weights have the number
+/// of directions and of states.
+std::optional<Dims> recurrent_dims(OnnxValues& values, const OnnxNode& node, std::size_t index) {
+  const Dims x = values.dims(node, 0);
+  if (x.size() != 3 || node.inputs.size() < 3 || index > 2) return std::nullopt;
+  const Dims recurrence = values.dims(node, 2);  // directions, gates x states, states
+  if (recurrence.size() != 3) return std::nullopt;
+  const bool is_batch_first = integer_attribute(node, "layout", 0) != 0;
+  const std::int64_t steps = x[is_batch_first ? 1 : 0];
+  const std::int64_t images = x[is_batch_first ? 0 : 1];
+  const std::int64_t directions = recurrence[0];
+  const std::int64_t states = integer_attribute(node, "hidden_size", recurrence[2]);
+  if (index == 0) {
+    return is_batch_first ? Dims{images, steps, directions, states}
+                          : Dims{steps, directions, images, states};
+  }
+  return is_batch_first ? Dims{images, directions, states} : Dims{directions, images, states};
+}
+
+/// Rows and columns of windows that move over a map, as of a Conv.
+std::optional<Dims> deformed_dims(OnnxValues& values, const OnnxNode& node) {
+  const Dims x = values.dims(node, 0);
+  if (node.inputs.size() < 2) return std::nullopt;
+  const Dims weight = values.dims(node, 1);
+  if (x.size() != 4 || weight.size() != 4) return std::nullopt;
+  Layer layer;
+  layer.op = Op::kConv2d;
+  layer.kernel_height = weight[2];
+  layer.kernel_width = weight[3];
+  layer.ofm.channels = weight[0];
+  layer.ifm = {x[1], x[2], x[3]};
+  const PaddingRule padding = read_window(node, layer, layer.ifm, {}, OnnxWindow::kPlane);
+  layer.kernel_height = weight[2];
+  layer.kernel_width = weight[3];
+  layer.groups = 1;
+  infer_shapes(layer, padding, {{x[1], x[2], x[3]}});
+  return Dims{x[0], layer.ofm.channels, layer.ofm.height, layer.ofm.width};
+}
+
+/// The map before a max pool.
+std::optional<Dims> unpooled_dims(OnnxValues& values, const OnnxNode& node) {
+  const Dims x = values.dims(node, 0);
+  if (OnnxValues::has_input(node, 2)) {
+    if (!values.is_constant(node, 2) || !values.constant(node, 2).has_values) return std::nullopt;
+    Dims dims = integers_in(values.constant(node, 2), kMaxTensorRank);
+    if (dims.size() == x.size() && dims[0] == values.batch()) dims[0] = 1;
+    return dims;
+  }
+  const auto kernel = integers_attribute(node, "kernel_shape");
+  if (x.size() < 3 || !kernel || kernel->size() + 2 != x.size()) return std::nullopt;
+  const auto strides = integers_attribute(node, "strides");
+  const auto pads = integers_attribute(node, "pads");
+  if (strides && strides->size() != kernel->size()) throw InputError("has too few strides");
+  if (pads && pads->size() != 2 * kernel->size()) throw InputError("has too few pads");
+  Dims dims = x;
+  for (std::size_t i = 0; i < kernel->size(); ++i) {
+    for (const std::int64_t size :
+         {(*kernel)[i], strides ? (*strides)[i] : 1, pads ? (*pads)[i] : 0,
+          pads ? (*pads)[i + kernel->size()] : 0}) {
+      if (size < 0 || size > kMaxDimension) throw InputError("has sizes out of range");
+    }
+    dims[i + 2] = (x[i + 2] - 1) * (strides ? (*strides)[i] : 1) + (*kernel)[i];
+    if (pads) dims[i + 2] -= (*pads)[i] + (*pads)[i + kernel->size()];
+  }
+  return dims;
+}
+
 /// Dims of output `index` by the operator's rule; none where only the values decide.
 std::optional<Dims> dims_by_rule(OnnxValues& values, const OnnxNode& node, std::size_t index) {
   const std::string_view op = node.op;
-  const Dims from = node.inputs.empty() ? Dims() : values.dims(node, 0);
+  const Dims from = OnnxValues::has_input(node, 0) ? values.dims(node, 0) : Dims();
+  if (op == "LSTM" || op == "GRU" || op == "RNN") return recurrent_dims(values, node, index);
+  if (op == "DeformConv") return deformed_dims(values, node);
+  if (op == "MaxUnpool") return unpooled_dims(values, node);
   if (op == "ArgMax" || op == "ArgMin") {
     Dims dims = from;
     const std::size_t axis = axis_of(integer_attribute(node, "axis", 0), dims.size());
@@ -144,6 +214,8 @@ Dims host_dims(OnnxValues& values, const OnnxNode& node, std::size_t index, cons
     dims = *by_rule;
   } else if (const Dims* known = values.known_dims(node.outputs[index]); known != nullptr) {
     dims = *known;
+  } else {
+    values.note_guess(node, index);
   }
   check_map_dims(dims);
   return dims;
@@ -287,7 +359,6 @@ OnnxOperator find_host_operator(std::string_view op) {
       "RandomNormalLike",
       "RandomUniformLike",
       "AffineGrid",
-      "DeformConv",
       "Det",
       "StringNormalizer",
       "TfIdfVectorizer",

@@ -19,6 +19,7 @@
 #include "simulator/network/onnx/onnx_constant.hpp"
 #include "simulator/network/onnx/onnx_hints.hpp"
 #include "simulator/network/onnx/onnx_node_index.hpp"
+#include "simulator/network/onnx/onnx_small_inputs.hpp"
 
 namespace tilewake {
 namespace {
@@ -29,28 +30,6 @@ constexpr std::int64_t kMaxParameters = 8;
 constexpr auto kToChannelsFirst = std::to_array<std::int64_t>({0, 3, 1, 2});
 constexpr auto kImageToChannelsFirst = std::to_array<std::int64_t>({2, 0, 1});
 
-/// Operators and the first of their inputs that is a parameter, as are those after it.
-constexpr auto kFirstParameter = std::to_array<std::pair<std::string_view, std::size_t>>({
-    {"Conv", 1},
-    {"ConvTranspose", 1},
-    {"Gemm", 1},
-    {"BatchNormalization", 1},
-    {"InstanceNormalization", 1},
-    {"LayerNormalization", 1},
-    {"GroupNormalization", 1},
-    {"PRelu", 1},
-    {"QuantizeLinear", 1},
-    {"DequantizeLinear", 1},
-    {"Clip", 1},
-    {"Reshape", 1},
-    {"Resize", 1},
-    {"Upsample", 1},
-    {"Pad", 1},
-    {"Slice", 1},
-    {"Expand", 1},
-    {"Tile", 1},
-});
-
 /// Operators that read sequences of three dimensions as N x C x L; others read N x L x C.
 constexpr auto kChannelsFirst = std::to_array<std::string_view>(
     {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool",
@@ -60,6 +39,10 @@ constexpr auto kChannelsFirst = std::to_array<std::string_view>(
 /// Operators that change no dims of their first input.
 constexpr auto kPassing = std::to_array<std::string_view>(
     {"Cast", "Identity", "QuantizeLinear", "DequantizeLinear", "Mul", "Add", "Sub", "Div", "Pad"});
+
+/// Operators after which a tensor of three dimensions is something else.
+constexpr auto kReshaping =
+    std::to_array<std::string_view>({"Reshape", "Squeeze", "Unsqueeze", "Flatten"});
 
 /// Of two operands.
 constexpr auto kArithmetic = std::to_array<std::string_view>({"Mul", "Add", "Sub", "Div"});
@@ -115,6 +98,7 @@ class InputBinder {
       if (!node->outputs.empty() && !gives_sizes)
         follower_.emplace(node->inputs.empty() ? "" : node->inputs[0], node);
     }
+    find_small_maps(live_nodes);
     for (const OnnxNode* node : live_nodes) {
       if (is_any_of(node->op, kArithmetic) && node->inputs.size() > 1 && !node->outputs.empty())
         follower_.emplace(node->inputs[1], node);
@@ -153,6 +137,22 @@ class InputBinder {
     const OnnxNode* node;
     std::size_t input;
   };
+
+  void find_small_maps(const std::vector<const OnnxNode*>& live_nodes) {
+    std::vector<std::string_view> small;
+    std::unordered_set<std::string_view> maps;
+    for (const OnnxInput* input : inputs_) {
+      if (is_weights(*input)) continue;
+      if (is_small(*input)) {
+        small.push_back(input->name);
+      } else {
+        maps.insert(input->name);
+      }
+    }
+    if (maps.empty()) return;  // the first one is the network's input
+    small_maps_ = small_inputs_of_products(
+        live_nodes, small, [&](std::string_view name) { return maps.contains(name); });
+  }
 
   [[noreturn]] static void fail_twice(std::string_view name) {
     throw InputError(fmt::format("--input-shape: {} is given twice", quoted(name)));
@@ -194,7 +194,8 @@ class InputBinder {
     bound.name = input.name;
     bound.is_parameter = !is_first && is_parameter(input);
     if (!bound.is_parameter && is_image_alone(input)) return bind_image(input, is_first);
-    bool has_batch = is_first;
+    const bool is_time_first = !bound.is_parameter && has_time_first(input);
+    bool has_batch = is_first && !is_time_first;
     bound.dims = bound_dims(input, is_first, has_batch, batch);
     if (bound.is_parameter) {
       num_elements_of(bound.dims);
@@ -202,16 +203,59 @@ class InputBinder {
     }
     if (has_batch) batch = bound.dims[0];
     const std::size_t rank = bound.dims.size();
-    if (rank > 1 && (has_batch || bound.dims[0] == batch)) bound.dims[0] = 1;
+    if (is_time_first) {  // one image has its own rows
+      if (is_first) batch = bound.dims[1];
+      bound.has_images = bound.dims[1] == batch;
+      if (bound.has_images) bound.dims[1] = 1;
+      std::swap(bound.dims[0], bound.dims[1]);
+    } else if (rank > 1 && (has_batch || bound.dims[0] == batch)) {
+      bound.has_images = true;
+      bound.dims[0] = 1;
+    } else if (rank > 2 && bound.dims[0] > 1) {
+      throw InputError(
+          fmt::format("input {} has a batch of {}, the first input one of {}; all "
+                      "inputs have the same",
+                      quoted(input.name), bound.dims[0], batch));
+    }
+    if (small_maps_.contains(input.name) && rank < 2) {
+      bound.has_images = rank == 1 && bound.dims[0] == batch;
+      if (bound.has_images) bound.dims[0] = 1;
+      bound.layout = OnnxInputLayout::kNumbers;
+      return bound;
+    }
     try {
       std::tie(bound.dims, bound.layout) = map_of_dims(std::move(bound.dims));
       if (!is_ours_ && is_channels_last(input, bound.dims))
         bound.layout = OnnxInputLayout::kChannelsLast;
       if (rank == 3 && is_sequence_of_channels(input)) bound.layout = OnnxInputLayout::kAudio;
+      if (is_time_first) {
+        bound.layout = OnnxInputLayout::kTimeFirst;
+        std::swap(bound.dims[0], bound.dims[1]);
+      }
     } catch (const InputError& e) {
       throw InputError(fmt::format("input {}: {}", quoted(input.name), e.what()));
     }
     return bound;
+  }
+
+  /// Whether an input of three dimensions is a sequence of steps, each of one vector an image
+  /// (T x N x C), as recurrent layers and transformers of PyTorch read it by default.
+  bool has_time_first(const OnnxInput& input) const {
+    if (is_ours_ || input.dims.size() != 3 || is_sequence_of_channels(input)) return false;
+    const OnnxNode* reader = after_arithmetic(follower_of(input.name));
+    if (reader == nullptr || is_any_of(reader->op, kReshaping)) return false;
+    const auto name_of = [&](std::size_t i) {
+      return i < input.dim_names.size() ? input.dim_names[i] : std::string_view();
+    };
+    if (is_name_of_images(name_of(0)) || input.dims[0] == 1) return false;
+    return input.dims[1] == 1 || is_name_of_images(name_of(1));
+  }
+
+  /// Why a free first dimension cannot be taken as a batch of one; empty: it can.
+  std::string_view reason_for_no_batch(const OnnxInput& input) const {
+    if (has_time_first(input)) return "its first dimension counts steps";
+    const bool counts_steps = !input.dim_names.empty() && is_name_of_steps(input.dim_names[0]);
+    return counts_steps ? "the name of its first dimension counts steps, not images" : "";
   }
 
   /// An image of three dimensions.
@@ -265,10 +309,15 @@ class InputBinder {
         const auto named = named_.find(input.dim_names[i]);
         if (named != named_.end()) dims[i] = named->second;
       }
-      if (dims[i] <= 0 && i == 0) dims[i] = batch;
+      const std::string_view no_batch = reason_for_no_batch(input);
+      if (dims[i] <= 0 && i == 1 && has_time_first(input)) dims[i] = batch > 0 ? batch : 1;
+      if (dims[i] <= 0 && i == 0 && no_batch.empty() && !is_weights(input)) dims[i] = batch;
       if (dims[i] <= 0) {
-        throw InputError(fmt::format("input {} is {}: bind what is free, as in {}", name,
-                                     sizes_text(dims), advice(input, is_first)));
+        const bool is_first_dim = i == 0 && !no_batch.empty();
+        throw InputError(fmt::format("{} {} is {}{}{}: bind what is free, as in {}",
+                                     is_weights(input) ? "weights as input" : "input", name,
+                                     sizes_text(dims), is_first_dim ? "; " : "",
+                                     is_first_dim ? no_batch : "", advice(input, is_first)));
       }
       if (dims[i] > kMaxDimension) {
         throw InputError(
@@ -280,22 +329,27 @@ class InputBinder {
 
   /// Weights as inputs, and the few numbers that some models take beside their images.
   bool is_parameter(const OnnxInput& input) const {
+    return is_weights(input) || (is_small(input) && !small_maps_.contains(input.name));
+  }
+
+  static bool is_small(const OnnxInput& input) {
     if (!input.has_shape) return false;
     std::int64_t num_elements = 1;
     for (const std::int64_t dim : input.dims) {
       num_elements = std::min<std::int64_t>(num_elements, kMaxParameters + 1) *
                      std::clamp<std::int64_t>(dim, 1, kMaxParameters + 1);
     }
-    if (num_elements <= kMaxParameters && input.dims.size() <= 2) {
-      return input.dims.size() < 2 || is_integer_type(input.data_type);
-    }
+    if (num_elements > kMaxParameters || input.dims.size() > 2) return false;
+    return input.dims.size() < 2 || is_integer_type(input.data_type);
+  }
+
+  bool is_weights(const OnnxInput& input) const {
+    if (!input.has_shape) return false;
     const std::vector<Reader>& readers = readers_.at(input.name);
     return !readers.empty() &&
            std::all_of(readers.begin(), readers.end(), [](const Reader& reader) {
-             return std::any_of(kFirstParameter.begin(), kFirstParameter.end(),
-                                [&](const auto& op) {
-                                  return op.first == reader.node->op && reader.input >= op.second;
-                                });
+             const std::size_t first = first_parameter_of(reader.node->op);
+             return first > 0 && reader.input >= first;
            });
   }
 
@@ -403,7 +457,8 @@ class InputBinder {
   std::unordered_map<std::string_view, std::vector<Reader>> readers_;
   std::unordered_map<std::string_view, const OnnxNode*> follower_;  // first reader, by operand
   std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
-  std::unordered_set<std::string_view> results_;  // of nodes
+  std::unordered_set<std::string_view> small_maps_;  // inputs of a few numbers that are maps
+  std::unordered_set<std::string_view> results_;     // of nodes
   std::unordered_map<std::string_view, Dims> given_results_;
   std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
 };

@@ -19,6 +19,7 @@ struct OnnxGraphInput {
   std::string_view name;
   Dims dims;  // of one image
   OnnxInputLayout layout = OnnxInputLayout::kImage;
+  bool has_images = false;    // one of its dims counts the images of the batch
   bool is_parameter = false;  // weights, or a few numbers: a constant whose values are not known
 };
 

@@ -3,7 +3,6 @@
 // vector, a fully connected layer; of two maps a matmul.
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -289,6 +288,7 @@ struct ProductInputs {
   bool transposed_a = false;
   bool transposed_b = false;
   bool bias = false;
+  std::size_t bias_input = 2;
 };
 
 void read_product(OnnxValues& values, const OnnxNode& node, const ProductInputs& inputs) {
@@ -332,6 +332,7 @@ void read_product(OnnxValues& values, const OnnxNode& node, const ProductInputs&
   if (swaps_weights) product.weight = swapped(product.weight);
   define_linear(values, node, product);
   values.set_weights(weights);
+  if (product.bias) values.set_bias(node, inputs.bias_input);
   if (is_constant_a) {
     OnnxValue& result = values.result(node);
     result = swapped(std::move(result));
@@ -398,107 +399,13 @@ void read_qlinear_mat_mul(OnnxValues& values, const OnnxNode& node) {
   read_product(values, node, inputs);
 }
 
-/// Einsum of two matrices, whose last two dims are multiplied in some order.
-void read_einsum(OnnxValues& values, const OnnxNode& node) {
-  std::string equation;
-  for (const char c : text_attribute(node, "equation", "")) {
-    if (c != ' ') equation += c;
-  }
-  const std::size_t comma = equation.find(',');
-  const std::size_t arrow = equation.find("->");
-  if (node.inputs.size() != 2 || comma == std::string::npos || arrow == std::string::npos ||
-      comma > arrow || equation.size() > 64) {
-    throw InputError("is no product of two tensors with a result (a,b->c)");
-  }
-  const std::string a = equation.substr(0, comma);
-  const std::string b = equation.substr(comma + 1, arrow - comma - 1);
-  const std::string c = equation.substr(arrow + 2);
-  const auto holds = [](const std::string& letters, char letter) {
-    return letters.find(letter) != std::string::npos;
-  };
-  if (a.size() != values.dims(node, 0).size() || b.size() != values.dims(node, 1).size()) {
-    throw InputError("has other dimensions than its inputs");
-  }
-  // Letters in all three are groups; in both operands depth; in one operand rows or outputs.
-  std::string groups;
-  std::string rows;
-  std::string depth;
-  std::string outputs;
-  for (const char letter : a)
-    (holds(b, letter) ? (holds(c, letter) ? groups : depth) : rows) += letter;
-  for (const char letter : b) {
-    if (!holds(a, letter)) outputs += letter;
-  }
-  const std::string result = groups + rows + outputs;
-  std::string sorted_result = result;
-  std::string sorted_c = c;
-  std::sort(sorted_result.begin(), sorted_result.end());
-  std::sort(sorted_c.begin(), sorted_c.end());
-  if (sorted_result != sorted_c ||
-      std::adjacent_find(sorted_c.begin(), sorted_c.end()) != sorted_c.end()) {
-    throw InputError("sums over dims that only one operand has, or repeats one");
-  }
-  const auto axes_of = [](const std::string& letters, const std::string& all) {
-    std::vector<std::int64_t> axes;
-    for (const char letter : letters) axes.push_back(static_cast<std::int64_t>(all.find(letter)));
-    return axes;
-  };
-  std::map<char, std::int64_t> sizes;
-  for (std::size_t i = 0; i < a.size(); ++i) sizes[a[i]] = values.dims(node, 0)[i];
-  for (std::size_t i = 0; i < b.size(); ++i) sizes[b[i]] = values.dims(node, 1)[i];
-  const auto product_of = [&](const std::string& letters) {
-    std::int64_t product = 1;
-    for (const char letter : letters) product *= sizes[letter];
-    return product;
-  };
-  // As nodes: both operands as groups x rows x depth and groups x depth x outputs.
-  const std::string base(node.outputs.at(0));
-  int count = 0;
-  const auto add = [&](const char* op, std::vector<std::string_view> inputs, const char* attribute,
-                       std::vector<std::int64_t> list, bool is_last = false) {
-    OnnxNode part;
-    part.name = node.name;
-    part.op = op;
-    part.label = values.keep_text(text_of(node));
-    part.inputs = std::move(inputs);
-    const std::string_view output =
-        is_last ? node.outputs[0] : values.keep_text(base + ".part" + std::to_string(count++));
-    if (!is_last) values.add_uses(output, 1);
-    part.outputs = {output};
-    if (attribute != nullptr) {
-      OnnxAttribute given;
-      given.name = attribute;
-      given.type = static_cast<int>(OnnxAttributeType::kInts);
-      given.integers = std::move(list);
-      part.attributes.push_back(std::move(given));
-    }
-    const OnnxNode& kept = values.keep(std::move(part));
-    find_onnx_operator(op)(values, kept);
-    return output;
-  };
-  const auto matrix = [&](std::string_view input, const std::string& all, const std::string& first,
-                          const std::string& second) {
-    const std::string_view turned =
-        add("Transpose", {input}, "perm", axes_of(groups + first + second, all));
-    return add("Reshape", {turned}, "shape",
-               {product_of(groups), product_of(first), product_of(second)});
-  };
-  const std::string_view left = matrix(node.inputs[0], a, rows, depth);
-  const std::string_view right = matrix(node.inputs[1], b, depth, outputs);
-  const std::string_view product = add("MatMul", {left, right}, nullptr, {});
-  std::vector<std::int64_t> shape;
-  for (const char letter : result) shape.push_back(sizes[letter]);
-  const std::string_view apart = add("Reshape", {product}, "shape", shape);
-  add("Transpose", {apart}, "perm", axes_of(c, result), /*is_last=*/true);
-}
-
 constexpr auto kMatrixOperators = std::to_array<std::pair<std::string_view, OnnxOperator>>({
     {"Gemm", read_gemm},
     {"MatMul", read_mat_mul},
     {"MatMulInteger", read_mat_mul},
     {"FusedMatMul", read_fused_mat_mul},
     {"QLinearMatMul", read_qlinear_mat_mul},
-    {"Einsum", read_einsum},
+    {"Einsum", read_onnx_einsum},
 });
 
 }  // namespace

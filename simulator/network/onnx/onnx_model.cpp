@@ -23,7 +23,8 @@ using google::protobuf::FieldDescriptor;
 class BoundsCheck {
  public:
   explicit BoundsCheck(std::string_view text)
-      : in_(reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<int>(text.size())) {
+      : in_(reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<int>(text.size())),
+        num_bytes_(static_cast<int>(text.size())) {
     in_.PushLimit(static_cast<int>(text.size()));
   }
 
@@ -64,6 +65,12 @@ class BoundsCheck {
   void check_bytes(const FieldDescriptor* field, int depth) {
     int size = 0;
     if (!in_.ReadVarintSizeAsInt(&size) || size > in_.BytesUntilLimit()) {
+      if (size > num_bytes_ - in_.CurrentPosition()) {
+        fail(
+            fmt::format("a part of {} bytes begins here, and the file has {} more: it is cut off; "
+                        "copy or download it again",
+                        size, num_bytes_ - in_.CurrentPosition()));
+      }
       fail("ends after the end of its message");
     }
     if (field == nullptr) {
@@ -106,11 +113,12 @@ class BoundsCheck {
     }
   }
 
-  [[noreturn]] void fail(const char* what) const {
+  [[noreturn]] void fail(std::string_view what) const {
     throw InputError(fmt::format("is no ONNX model: byte {}: {}", field_at_, what));
   }
 
   google::protobuf::io::CodedInputStream in_;
+  int num_bytes_ = 0;
   int field_at_ = 0;
   std::size_t num_items_ = 0;
   std::size_t num_numbers_ = 0;
@@ -187,6 +195,21 @@ void capture(const onnx::GraphProto& graph, std::vector<std::string_view>& captu
       captured.end());
 }
 
+OnnxNode node_of(const onnx::NodeProto& file);
+
+OnnxGraph graph_of(const onnx::GraphProto& file) {
+  OnnxGraph graph;
+  for (const onnx::NodeProto& node : file.node()) graph.nodes.push_back(node_of(node));
+  for (const onnx::TensorProto& tensor : file.initializer()) {
+    graph.initializers.push_back(tensor_of(tensor));
+  }
+  for (const onnx::SparseTensorProto& tensor : file.sparse_initializer()) {
+    graph.initializers.push_back(tensor_of(tensor));
+  }
+  for (const onnx::ValueInfoProto& output : file.output()) graph.outputs.push_back(output.name());
+  return graph;
+}
+
 OnnxNode node_of(const onnx::NodeProto& file) {
   OnnxNode node;
   node.name = file.name();
@@ -199,6 +222,9 @@ OnnxNode node_of(const onnx::NodeProto& file) {
     node.attributes.push_back(attribute_of(attribute));
     if (attribute.has_g()) capture(attribute.g(), node.captured);
     for (const onnx::GraphProto& graph : attribute.graphs()) capture(graph, node.captured);
+    if (attribute.has_g() && node.op == "If" && node.domain.empty()) {
+      node.attributes.back().graph = std::make_shared<const OnnxGraph>(graph_of(attribute.g()));
+    }
   }
   return node;
 }
@@ -245,6 +271,7 @@ std::shared_ptr<const onnx::ModelProto> parse(std::string_view text) {
   if (text.size() > kMaxOnnxBytes) {
     throw InputError(fmt::format("has {} bytes, more than {}", text.size(), kMaxOnnxBytes));
   }
+  if (text.empty()) throw InputError("is empty: no ONNX model");
   BoundsCheck(text).check_message(*onnx::ModelProto::descriptor());
   auto file = std::make_shared<onnx::ModelProto>();
   if (!file->ParseFromArray(text.data(), static_cast<int>(text.size()))) {

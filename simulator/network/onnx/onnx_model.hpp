@@ -57,6 +57,8 @@ enum class OnnxAttributeType : int {
   kInts = 7
 };
 
+struct OnnxGraph;
+
 struct OnnxAttribute {
   std::string_view name;
   int type = 0;  // OnnxAttributeType, or another of onnx.proto
@@ -66,6 +68,7 @@ struct OnnxAttribute {
   std::vector<std::int64_t> integers;
   std::vector<float> reals;
   std::optional<OnnxTensor> tensor;
+  std::shared_ptr<const OnnxGraph> graph;  // of an If: one of its branches
 };
 
 struct OnnxNode {
@@ -80,6 +83,13 @@ struct OnnxNode {
   std::vector<std::string_view> captured;  // values that graphs in its attributes read
 
   const OnnxAttribute* find(std::string_view attribute) const;
+};
+
+/// A graph in an attribute. It reads names of the graphs around it, too.
+struct OnnxGraph {
+  std::vector<OnnxNode> nodes;
+  std::vector<OnnxTensor> initializers;
+  std::vector<std::string_view> outputs;
 };
 
 /// An input of the graph, or another value whose type the file states.

@@ -88,6 +88,18 @@ void read_softmax(OnnxValues& values, const OnnxNode& node) {
                       softmax.map.view);
 }
 
+/// Factors, and shifts, which some norms lack.
+bool has_shifts(const OnnxNode& node) {
+  return OnnxValues::has_input(node, 2) && hint_in(node.doc, kShiftHint) != "false";
+}
+
+void set_parameters(OnnxValues& values, const OnnxNode& node) {
+  if (OnnxValues::has_input(node, 1) && values.is_constant(node, 1)) {
+    values.set_weights(values.constant(node, 1));
+  }
+  values.set_bias(node, 2);
+}
+
 void define_norm(OnnxValues& values, const OnnxNode& node, const OnnxValue& x,
                  const std::vector<bool>& is_chosen, bool has_factors) {
   const Grouped norm = grouped(values, node, x, is_chosen, true);
@@ -95,7 +107,9 @@ void define_norm(OnnxValues& values, const OnnxNode& node, const OnnxValue& x,
   layer.op = norm.has_pixels ? Op::kGroupNorm : Op::kLayerNorm;
   layer.groups = norm.groups;
   layer.bias = has_factors;
+  layer.shift = has_factors ? has_shifts(node) : true;
   values.define_layer(node, std::move(layer), {norm.map}, PaddingRule::valid(), norm.map.view);
+  if (has_factors) set_parameters(values, node);
 }
 
 bool has_factors(const OnnxNode& node, bool given) {
@@ -197,7 +211,9 @@ void define_group_norm(OnnxValues& values, const OnnxNode& node, std::int64_t gr
   layer.op = Op::kGroupNorm;
   layer.groups = norm.groups;
   layer.bias = has_factors(node, given_factors);
+  layer.shift = layer.bias ? has_shifts(node) : true;
   values.define_layer(node, std::move(layer), {norm.map}, PaddingRule::valid(), result);
+  if (has_factors(node, given_factors)) set_parameters(values, node);
 }
 
 void read_instance_normalization(OnnxValues& values, const OnnxNode& node) {
@@ -305,9 +321,6 @@ void read_reduce(OnnxValues& values, const OnnxNode& node) {
         node, onnx_fold::reduce(node.op, values.constant(node, 0), is_reduced, keeps));
   }
   const OnnxValue x = values.map(node, 0);
-  if (is_reduced.size() > 1 && is_reduced[0] && values.batch() > 1) {
-    throw InputError("reduces the images of a batch to one");
-  }
   std::int64_t count = 1;
   for (std::size_t i = 0; i < dims.size(); ++i) count *= is_reduced[i] ? x.dims[i] : 1;
   const bool is_of_pixels =

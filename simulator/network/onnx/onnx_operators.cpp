@@ -2,13 +2,18 @@
 // All operators, and those that are others with scales among their inputs, or several in one.
 #include "simulator/network/onnx/onnx_operators.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "simulator/common/error.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/network/onnx/onnx_folding.hpp"
 
 namespace tilewake {
 namespace {
@@ -121,6 +126,28 @@ constexpr auto kQuantizedOperators = std::to_array<std::pair<std::string_view, O
     {"FusedGemm", read_fused},
 });
 
+/// What to do about operators that are often met and have no counterpart here.
+constexpr auto kAdvice = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"DeformConv", "windows whose taps the network moves are not modelled"},
+    {"LSTM", "recurrent layers are not modelled"},
+    {"GRU", "recurrent layers are not modelled"},
+    {"RNN", "recurrent layers are not modelled"},
+    {"Loop", "control flow is not modelled; export a model without it"},
+    {"Scan", "control flow is not modelled; export a model without it"},
+    {"SequenceAt", "sequences are not modelled; export a model without them"},
+    {"SequenceConstruct", "sequences are not modelled; export a model without them"},
+    {"SequenceEmpty", "sequences are not modelled; export a model without them"},
+    {"SequenceErase", "sequences are not modelled; export a model without them"},
+    {"SequenceInsert", "sequences are not modelled; export a model without them"},
+    {"SequenceLength", "sequences are not modelled; export a model without them"},
+    {"SequenceMap", "sequences are not modelled; export a model without them"},
+    {"SplitToSequence", "sequences are not modelled; export a model without them"},
+    {"ConcatFromSequence", "sequences are not modelled; export a model without them"},
+});
+
+/// Operators of ONNX Runtime, of which some are read.
+constexpr std::string_view kRuntimeDomain = "com.microsoft";
+
 OnnxOperator find_quantized_operator(std::string_view op) {
   for (const auto& [name, read] : kQuantizedOperators) {
     if (name == op) return read;
@@ -129,6 +156,32 @@ OnnxOperator find_quantized_operator(std::string_view op) {
 }
 
 }  // namespace
+
+void read_onnx_node(OnnxValues& values, const OnnxNode& node) {
+  if (!node.domain.empty() && node.domain != kRuntimeDomain) {
+    throw InputError(
+        fmt::format("operators of the domain '{}' are not known; export the model with ONNX's own",
+                    printable(std::string(node.domain))));
+  }
+  // Of ONNX Runtime's operators some read N x H x W x C.
+  if (integer_attribute(node, "channels_last", node.op == "GroupNorm" ? 1 : 0) != 0) {
+    throw InputError("has channels last");
+  }
+  if (node.op == "If") return read_if(values, node);
+  const OnnxOperator read = find_onnx_operator(node.op);
+  if (read == nullptr) {
+    for (const auto& [op, advice] : kAdvice) {
+      if (op == node.op) throw InputError(fmt::format("is not supported: {}", advice));
+    }
+    throw InputError("is not supported (simulator/network/onnx/README.md lists what is)");
+  }
+  if (!reads_constants_only(values, node)) return read(values, node);
+  try {
+    read(values, node);
+  } catch (const InputError&) {
+    if (!fold_dims(values, node)) throw;
+  }
+}
 
 OnnxOperator find_onnx_operator(std::string_view op) {
   for (const auto find :

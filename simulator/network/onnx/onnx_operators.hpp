@@ -26,6 +26,13 @@ OnnxOperator find_piece_operator(std::string_view op);        // cuts and joins
 OnnxOperator find_shape_operator(std::string_view op);        // moves and computes nothing
 OnnxOperator find_host_operator(std::string_view op);         // not modelled
 
+/// Reads a node of any operator; throws InputError where it is not known. Operators on constants
+/// are folded.
+void read_onnx_node(OnnxValues& values, const OnnxNode& node);
+
+/// Einsum of one or two tensors.
+void read_onnx_einsum(OnnxValues& values, const OnnxNode& node);
+
 /// What is not modelled: the bytes of its maps go to the host, the results' come back.
 void read_host(OnnxValues& values, const OnnxNode& node);
 

@@ -501,6 +501,7 @@ void define_embedding(OnnxValues& values, const OnnxNode& node) {
     view.push_back(joined({{{table.dims[i], stride * count}}}));
   }
   values.define_layer(node, std::move(layer), {x}, PaddingRule::valid(), view);
+  values.set_weights(table);
 }
 
 void read_gather(OnnxValues& values, const OnnxNode& node) {

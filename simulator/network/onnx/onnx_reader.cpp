@@ -2,7 +2,6 @@
 #include "simulator/network/onnx/onnx_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/network/limits.hpp"
 #include "simulator/network/network_builder.hpp"
+#include "simulator/network/onnx/onnx_batch.hpp"
 #include "simulator/network/onnx/onnx_cut.hpp"
 #include "simulator/network/onnx/onnx_hints.hpp"
 #include "simulator/network/onnx/onnx_inputs.hpp"
@@ -25,28 +25,6 @@
 
 namespace tilewake {
 namespace {
-
-/// What to do about operators that are often met and have no counterpart here.
-constexpr auto kAdvice = std::to_array<std::pair<std::string_view, std::string_view>>({
-    {"LSTM", "recurrent layers are not modelled"},
-    {"GRU", "recurrent layers are not modelled"},
-    {"RNN", "recurrent layers are not modelled"},
-    {"If", "control flow is not modelled; export a model without it"},
-    {"Loop", "control flow is not modelled; export a model without it"},
-    {"Scan", "control flow is not modelled; export a model without it"},
-    {"SequenceAt", "sequences are not modelled; export a model without them"},
-    {"SequenceConstruct", "sequences are not modelled; export a model without them"},
-    {"SequenceEmpty", "sequences are not modelled; export a model without them"},
-    {"SequenceErase", "sequences are not modelled; export a model without them"},
-    {"SequenceInsert", "sequences are not modelled; export a model without them"},
-    {"SequenceLength", "sequences are not modelled; export a model without them"},
-    {"SequenceMap", "sequences are not modelled; export a model without them"},
-    {"SplitToSequence", "sequences are not modelled; export a model without them"},
-    {"ConcatFromSequence", "sequences are not modelled; export a model without them"},
-});
-
-/// Operators of ONNX Runtime, of which some are read.
-constexpr std::string_view kRuntimeDomain = "com.microsoft";
 
 class Reader {
  public:
@@ -66,10 +44,12 @@ class Reader {
     values.set_known_dims(known_dims());
     values.set_given_dims(std::move(inputs->results));
     define_inputs(values, *inputs);
+    follow_inputs(*inputs);
     define_initializers(values);
     for (const OnnxNode* node : live_nodes_) {
       define_inputs_of(values, *node);
       read_or_skip(values, *node);
+      at_node(*node, [&] { compare_with_file(values, *node); });
     }
     check_given_dims(values);
     check_outputs(values);
@@ -183,6 +163,17 @@ class Reader {
     }
   }
 
+  /// Where the inputs have the images of the batch.
+  void follow_inputs(const OnnxGraphInputs& inputs) {
+    images_.emplace(batch_);
+    const auto follow = [&](const OnnxGraphInput& input) {
+      if (!input.has_images) return;
+      images_->define_input(input.name, input.layout == OnnxInputLayout::kTimeFirst ? 1 : 0);
+    };
+    follow(inputs.first);
+    for (const OnnxGraphInput& input : inputs.others) follow(input);
+  }
+
   /// Further inputs become layers where they are first read.
   void define_inputs_of(OnnxValues& values, const OnnxNode& node) {
     if (later_inputs_.empty()) return;
@@ -207,7 +198,10 @@ class Reader {
 
   void read_or_skip(OnnxValues& values, const OnnxNode& node) {
     try {
-      at_node(node, [&] { read_node(values, node); });
+      at_node(node, [&] {
+        images_->follow(values, node);
+        read_onnx_node(values, node);
+      });
     } catch (const InputError& e) {
       if (!options_.skip_unsupported) throw InputError(e.what() + advice_for(node));
       at_node(node, [&] { read_host(values, node); });
@@ -242,26 +236,6 @@ class Reader {
       if (value.has_shape && is_known) known.emplace(value.name, std::move(dims));
     }
     return known;
-  }
-
-  static void read_node(OnnxValues& values, const OnnxNode& node) {
-    if (!node.domain.empty() && node.domain != kRuntimeDomain) {
-      throw InputError(
-          fmt::format("operators of the domain '{}' are not known; export the model "
-                      "with ONNX's own",
-                      printable(std::string(node.domain))));
-    }
-    // Of ONNX Runtime's operators some read N x H x W x C.
-    if (integer_attribute(node, "channels_last", node.op == "GroupNorm" ? 1 : 0) != 0) {
-      throw InputError("has channels last");
-    }
-    if (const OnnxOperator read = find_onnx_operator(node.op); read != nullptr) {
-      return read(values, node);
-    }
-    for (const auto& [op, advice] : kAdvice) {
-      if (op == node.op) throw InputError(fmt::format("is not supported: {}", advice));
-    }
-    throw InputError("is not supported (simulator/network/onnx/README.md lists what is)");
   }
 
   /// Sizes of what the network computes follow from its inputs.
@@ -307,16 +281,55 @@ class Reader {
     return {};
   }
 
-  void warn_of_host(const OnnxValues& values) {
+  static std::string list_text(const std::vector<std::string>& names) {
     constexpr std::size_t kMaxNamed = 100;
-    const std::vector<std::string>& nodes = values.host_nodes();
-    if (nodes.empty()) return;
-    const auto num_named = static_cast<std::ptrdiff_t>(std::min(nodes.size(), kMaxNamed));
+    const auto num_named = static_cast<std::ptrdiff_t>(std::min(names.size(), kMaxNamed));
     const std::string more =
-        nodes.size() > kMaxNamed ? fmt::format(" and {} more", nodes.size() - kMaxNamed) : "";
-    warnings_.push_back(
-        fmt::format("{} nodes are left to the host, of which only the bytes are modelled: {}{}",
-                    nodes.size(), fmt::join(nodes.begin(), nodes.begin() + num_named, ", "), more));
+        names.size() > kMaxNamed ? fmt::format(" and {} more", names.size() - kMaxNamed) : "";
+    return fmt::format("{}{}", fmt::join(names.begin(), names.begin() + num_named, ", "), more);
+  }
+
+  void warn_of_host(const OnnxValues& values) {
+    const std::vector<std::string>& nodes = values.host_nodes();
+    if (!nodes.empty()) {
+      warnings_.push_back(
+          fmt::format("{} nodes are left to the host, of which only the bytes are modelled: {}",
+                      nodes.size(), list_text(nodes)));
+    }
+    std::vector<std::string> guesses = values.guesses();
+    for (std::string& name : guesses) name = fmt::format("'{}'", printable(name));
+    if (!guesses.empty()) {
+      warnings_.push_back(
+          fmt::format("the sizes of {} of their results are guessed, those of the first map that "
+                      "the node reads; give them as --input-shape NAME=SIZES: {}",
+                      guesses.size(), list_text(guesses)));
+    }
+    if (!misfits_.empty()) {
+      warnings_.push_back(
+          fmt::format("{} nodes give other sizes than the file states (stale shapes in the file, "
+                      "or a node that is read wrongly): {}",
+                      misfits_.size(), list_text(misfits_)));
+    }
+  }
+
+  /// Notes where the file states other sizes of a result than the ones that were found. Of one
+  /// image only: what a file states of a batch may be anywhere in the dims.
+  void compare_with_file(OnnxValues& values, const OnnxNode& node) {
+    if (batch_ != 1) return;
+    for (const std::string_view output : node.outputs) {
+      const Dims* stated = values.known_dims(output);
+      if (stated == nullptr || !values.is_defined(output)) continue;
+      OnnxNode reader;
+      reader.inputs = {output};
+      const Dims found = values.dims(reader, 0);
+      const bool fits = found.size() == stated->size()
+                            ? found == *stated
+                            : num_elements_of(found) == num_elements_of(*stated);
+      if (!fits) {
+        misfits_.push_back(
+            fmt::format("{}: {} (file: {})", text_of(node), text_of(found), text_of(*stated)));
+      }
+    }
   }
 
   Network build(const OnnxValues& values) const {
@@ -354,9 +367,11 @@ class Reader {
   const std::string& path_;
   const ModelOptions& options_;
   std::int64_t batch_ = 1;
+  std::optional<OnnxBatch> images_;
   std::vector<const OnnxNode*> live_nodes_;
   std::unordered_map<std::string_view, int> num_uses_;
   std::unordered_map<std::string_view, const OnnxGraphInput*> later_inputs_;
+  std::vector<std::string> misfits_;
   std::vector<std::string> warnings_;
 };
 

@@ -93,6 +93,7 @@ Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
   const std::size_t expected =
       layout == OnnxInputLayout::kImage || layout == OnnxInputLayout::kChannelsLast ? 4
       : layout == OnnxInputLayout::kVector                                          ? 2
+      : layout == OnnxInputLayout::kNumbers                                         ? dims.size()
                                                                                     : 3;
   if (dims.size() != expected) throw InputError(fmt::format("has {} dimensions", dims.size()));
   switch (layout) {
@@ -108,6 +109,10 @@ Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
       return {dims[2], dims[0], dims[1]};
     case OnnxInputLayout::kTokens:
       return {dims[2], dims[1], 1};
+    case OnnxInputLayout::kTimeFirst:
+      return {dims[2], dims[0], 1};
+    case OnnxInputLayout::kNumbers:
+      return {num_elements_of(dims), 1, 1};
     case OnnxInputLayout::kVector:
       break;
   }
@@ -131,6 +136,10 @@ OnnxView view_of_input(const Shape& shape, OnnxInputLayout layout) {
       return permuted(image, {2, 3, 1});
     case OnnxInputLayout::kTokens:
       return permuted(image, {0, 2, 1});
+    case OnnxInputLayout::kTimeFirst:
+      return permuted(image, {2, 0, 1});
+    case OnnxInputLayout::kNumbers:
+      return permuted(image, {1});
     case OnnxInputLayout::kVector:
       break;
   }
@@ -157,6 +166,7 @@ void OnnxValues::define_further_input(std::string_view name, const Dims& dims,
   layer.op = Op::kInput;
   layer.ofm = tilewake::shape_of(dims, layout);
   OnnxView view = view_of_input(layer.ofm, layout);
+  if (dims.empty()) view.clear();
   define(name, make_layer(source_node(name, "Input"), std::move(layer), {}, PaddingRule::valid(),
                           std::move(view)));
 }
@@ -527,7 +537,7 @@ bool OnnxValues::define_gated(const OnnxNode& node, std::size_t input, std::size
   const Activation activation = gated_activation(factor.steps);
   if (activation == Activation::kNone) return false;
   OnnxValue value = factor;
-  value.steps = {{Kind::kActivation, &node, activation, 0.0, false, false}};
+  value.steps = {{Kind::kActivation, &node, activation, 0.0, false, false, -1}};
   value = settled(value, 2);
   define(node.outputs.at(0), std::move(value));
   return true;
@@ -569,8 +579,10 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
                                           : layer.has_weights() || layer.is_norm();
     if (layer.activation == Activation::kNone && takes_step) {
       if (is_activation) layer.activation = step.activation;
+      if (!is_activation && layer.is_norm()) layer.shift = (layer.bias && layer.shift) || has_shift;
       if (!is_activation) layer.bias = layer.bias || has_shift || layer.is_norm();
-      if (step.has_factor) drafts_.change_weights(map.layer);
+      if (step.has_factor) drafts_.change_weights(map.layer, step.origin);
+      if (has_shift || (step.has_factor && layer.bias)) drafts_.change_bias(map.layer, step.origin);
       return;
     }
   }
@@ -580,6 +592,8 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
   layer.activation = step.activation;
   layer.bias = is_activation || has_shift;  // true is the default of ops without
   map.layer = add_layer(*step.node, std::move(layer), {map}, PaddingRule::valid());
+  drafts_.back().weights = step.origin;
+  if (has_shift && !is_activation) drafts_.back().bias = step.origin;
   map.is_exclusive = true;
 }
 

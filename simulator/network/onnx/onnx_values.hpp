@@ -36,6 +36,7 @@ struct ElementwiseStep {
   double amount = 0.0;
   bool has_shift = false;
   bool has_factor = false;
+  std::int64_t origin = -1;  // of its constant, or of the factors of a norm
 };
 
 /// What a name of the graph stands for: a constant, or a feature map in some ONNX shape.
@@ -74,6 +75,8 @@ enum class OnnxInputLayout {
   kOneImageChannelsLast,  // H x W x C
   kAudio,                 // N x C x columns
   kTokens,                // N x rows x C
+  kTimeFirst,             // rows x N x C
+  kNumbers,               // of one dimension, or one number
   kVector                 // rows x C
 };
 
@@ -207,6 +210,14 @@ class OnnxValues {
   OnnxValue& result(const OnnxNode& node) { return values_.at(node.outputs.at(0)); }
   /// Weights of the layer that was added last, or its table: equal ones count once.
   void set_weights(const OnnxConstant& weights) { drafts_.back().weights = weights.origin; }
+  /// The same of its bias, or of the shifts of a norm: input `index` of the node.
+  void set_bias(const OnnxNode& node, std::size_t index) {
+    if (has_input(node, index)) drafts_.back().bias = origin_of(node, index);
+  }
+  /// The number of a constant; -1: computed.
+  std::int64_t origin_of(const OnnxNode& node, std::size_t index) {
+    return is_constant(node, index) ? constant(node, index).origin : -1;
+  }
 
   /// What an output of the graph stands for, nothing pending; null where no node gives it.
   const OnnxValue* output(std::string_view name);
@@ -225,6 +236,11 @@ class OnnxValues {
   /// Of a node that is left to the host.
   void note_host(const OnnxNode& node) { host_nodes_.push_back(text_of(node)); }
   const std::vector<std::string>& host_nodes() const { return host_nodes_; }
+  /// Of an output of such a node whose dims nothing states: they are those of its first map.
+  void note_guess(const OnnxNode& node, std::size_t output) {
+    guesses_.push_back(std::string(node.outputs.at(output)));
+  }
+  const std::vector<std::string>& guesses() const { return guesses_; }
 
  private:
   /// The map that `value` is once its steps are done. `num_readers`: how many of the base's uses
@@ -250,6 +266,7 @@ class OnnxValues {
   std::map<std::vector<std::int64_t>, int> copies_;         // by map, order and shape
   std::map<std::vector<std::int64_t>, int> constant_maps_;  // by origin, order and shape
   std::vector<std::string> host_nodes_;
+  std::vector<std::string> guesses_;
   std::int64_t num_origins_ = 0;
   PlainNames names_;
 };

@@ -180,7 +180,8 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
       covers(node, weight, input.dims)) {
     layer.op = Op::kFullyConnected;
     values.define_layer(node, std::move(layer), {values.map(node, 0)});
-    return values.set_weights(weights);
+    values.set_weights(weights);
+    return values.set_bias(node, inputs.bias);
   }
   const bool is_line = weight.size() == 3;
   const auto window = is_line ? OnnxWindow::kColumns : OnnxWindow::kPlane;
@@ -194,6 +195,7 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
         !has_hint(node, Op::kAvgPool)) {
       define_pointwise(values, node, std::move(tap), values.map(node, 0));
       values.set_weights(weights);
+      values.set_bias(node, inputs.bias);
       return;
     }
   }
@@ -219,6 +221,7 @@ void read_convolution(OnnxValues& values, const OnnxNode& node, const ConvInputs
   x = with_wide_pads(values, node, std::move(x), layer, padding);
   define_spatial(values, node, std::move(layer), x, padding, false);
   values.set_weights(weights);
+  values.set_bias(node, inputs.bias);
 }
 
 void read_conv(OnnxValues& values, const OnnxNode& node) { read_convolution(values, node, {}); }
@@ -303,6 +306,7 @@ void read_conv_transpose(OnnxValues& values, const OnnxNode& node) {
   }
   define_spatial(values, node, std::move(layer), x, PaddingRule::explicit_zeros(cut), false);
   values.set_weights(weights);
+  values.set_bias(node, 2);
 }
 
 void read_pool(OnnxValues& values, const OnnxNode& node, Op op) {

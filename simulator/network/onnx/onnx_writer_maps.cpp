@@ -214,8 +214,8 @@ void OnnxGraphWriter::add_layer_norm(const Layer& layer, const std::string& outp
     last = add_reshape(layer, "apart", last, {map.height, map.width, layer.groups, size});
   std::vector<std::string> inputs = {last};
   if (layer.bias) {
-    inputs.push_back(add_zeros(layer, "factor", {size}));
-    inputs.push_back(add_zeros(layer, "shift", {size}));
+    inputs.push_back(add_norm_parameter(layer, "factor", {size}));
+    if (layer.shift) inputs.push_back(add_norm_parameter(layer, "shift", {size}));
   } else {
     inputs.push_back(add_ones(layer, "factor", {size}));
   }
@@ -235,8 +235,9 @@ void OnnxGraphWriter::add_group_norm(const Layer& layer, const std::string& outp
   const Dims size = {layer.groups};
   if (layer.groups == map.channels) {
     const std::string factor =
-        layer.bias ? add_zeros(layer, "factor", size) : add_ones(layer, "factor", size);
-    const std::string shift = add_zeros(layer, "shift", size);
+        layer.bias ? add_norm_parameter(layer, "factor", size) : add_ones(layer, "factor", size);
+    const std::string shift =
+        layer.bias ? add_norm_parameter(layer, "shift", size) : add_zeros(layer, "shift", size);
     add_main(layer, "InstanceNormalization", {input_of(layer), factor, shift}, output);
     return;
   }
@@ -256,8 +257,8 @@ void OnnxGraphWriter::add_group_norm(const Layer& layer, const std::string& outp
     return;
   }
   const std::string together = add_side(layer, "together", "Reshape", {normalised, shape});
-  const std::string factor = constant("factor", {map.channels, 1, 1}, 0.0F);
-  const std::string shift = constant("shift", {map.channels, 1, 1}, 0.0F);
+  const std::string factor = add_norm_parameter(layer, "factor", {map.channels, 1, 1});
+  const std::string shift = add_norm_parameter(layer, "shift", {map.channels, 1, 1});
   const std::string scaled = add_side(layer, "scaled", "Mul", {together, factor});
   add_main(layer, "Add", {scaled, shift}, output);
 }

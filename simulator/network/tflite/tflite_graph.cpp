@@ -169,7 +169,7 @@ std::string_view TfliteGraph::map(const TfliteOperator& op, std::size_t index) {
 std::string_view TfliteGraph::constant(const TfliteOperator& op, std::size_t index,
                                        const Dims& dims) {
   constant_dims(op, index);  // refuses a computed tensor
-  const int from = input(op, index);
+  const int from = first_with_data_of(input(op, index));
   const auto found = constants_.find({from, dims});
   if (found != constants_.end()) return found->second;
   OnnxTensor result = onnx_tensor_of(tensor(from), dims);
@@ -177,6 +177,15 @@ std::string_view TfliteGraph::constant(const TfliteOperator& op, std::size_t ind
   constants_.emplace(std::pair(from, dims), result.name);
   onnx_.initializers.push_back(std::move(result));
   return onnx_.initializers.back().name;
+}
+
+/// Weights that several tensors refer to are one constant. Short ones are read with the scale of
+/// their tensor.
+int TfliteGraph::first_with_data_of(int index) {
+  const TfliteTensor& given = tensor(index);
+  const auto num_values = static_cast<std::size_t>(num_elements_of(given.dims));
+  if (given.data.empty() || num_values <= kMaxTensorValues) return index;
+  return first_of_buffer_.try_emplace(given.buffer, index).first->second;
 }
 
 std::string_view TfliteGraph::raw(const TfliteOperator& op, std::size_t index) {

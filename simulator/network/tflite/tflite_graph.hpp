@@ -104,6 +104,7 @@ class TfliteGraph {
 
  private:
   std::string_view keep(std::string text);
+  int first_with_data_of(int index);
   std::string_view new_tensor(OnnxTensor tensor);
 
   struct Storage;  // of the strings
@@ -113,6 +114,7 @@ class TfliteGraph {
   std::vector<bool> is_shape_value_;
   std::vector<std::string_view> names_;
   std::map<std::pair<int, Dims>, std::string_view> constants_;
+  std::map<std::uint32_t, int> first_of_buffer_;  // tensors, by the buffer of their data
   std::size_t num_names_ = 0;
   std::shared_ptr<Storage> storage_;
   OnnxModel onnx_;

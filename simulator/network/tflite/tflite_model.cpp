@@ -79,6 +79,7 @@ class TfliteParser {
     tensor.signature = dims_of(from.shape_signature(), index);
     if (tensor.signature.size() != tensor.dims.size()) tensor.signature = tensor.dims;
     tensor.type = from.type();
+    tensor.buffer = from.buffer();
     if (from.buffer() != 0) {  // the first buffer stands for none
       if (from.buffer() >= size_of(file_->buffers())) {
         fail(fmt::format("tensor {} has its values in buffer {} of {}", index, from.buffer(),

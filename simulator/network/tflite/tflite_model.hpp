@@ -25,7 +25,8 @@ struct TfliteTensor {
   Dims signature;  // the same; -1: free
   tfl::ElementType type = tfl::ElementType::FLOAT32;
   bool is_constant = false;
-  std::string_view data;  // of a constant, little-endian; may be missing
+  std::uint32_t buffer = 0;  // that has the data; several tensors may have one
+  std::string_view data;     // of a constant, little-endian; may be missing
   // Value of a quantized element q: scale * (q - zero_point). Scale 0: not quantized, or by
   // channel.
   double scale = 0.0;
