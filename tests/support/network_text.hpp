@@ -35,6 +35,8 @@ inline std::string text_of(const Layer& layer) {
   if (layer.extent != 1) text += fmt::format(" extent {}", layer.extent);
   if (!layer.view.empty()) text += fmt::format(" view {} order {}", layer.view, layer.order);
   if (layer.weights_of >= 0) text += fmt::format(" weights of {}", layer.weights_of);
+  if (layer.own_bias) text += " own bias";
+  if (!layer.shift) text += " no shift";
   return text + "\n";
 }
 

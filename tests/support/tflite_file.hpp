@@ -54,6 +54,12 @@ class TfliteFile {
     tensor(name, dims, type, buffer(std::vector<std::uint8_t>(static_cast<std::size_t>(count))));
     return name;
   }
+  /// The data of the last constant under another name.
+  std::string alias(const std::string& name, const Sizes& dims,
+                    tfl::ElementType type = tfl::ElementType::INT8) {
+    tensor(name, dims, type, static_cast<std::uint32_t>(buffers_.size()) - 1);
+    return name;
+  }
   template <typename T>
   std::string values(const std::string& name, const std::vector<T>& given, const Sizes& dims,
                      tfl::ElementType type,

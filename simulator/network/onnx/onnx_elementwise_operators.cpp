@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -85,7 +86,32 @@ double bound_of(OnnxValues& values, const OnnxNode& node, std::size_t input, con
   return bound.has_values ? bound.values[0] : std::nan("");
 }
 
+/// Bounds that the network computes: the larger of two maps, then the smaller.
+void read_clip_to_maps(OnnxValues& values, const OnnxNode& node) {
+  std::string_view from = node.inputs.at(0);
+  const bool has_max = OnnxValues::has_input(node, 2);
+  for (const std::size_t bound : {1U, 2U}) {
+    if (!OnnxValues::has_input(node, bound)) continue;
+    OnnxNode part;
+    part.name = node.name;
+    part.label = values.keep_text(text_of(node));
+    part.op = bound == 1 ? "Max" : "Min";
+    part.inputs = {from, node.inputs[bound]};
+    const bool is_last = bound == 2 || !has_max;
+    from = is_last ? node.outputs.at(0)
+                   : values.keep_text(std::string(node.outputs.at(0)) + ".raised");
+    if (!is_last) values.add_uses(from, 1);
+    part.outputs = {from};
+    find_elementwise_operator(part.op)(values, values.keep(std::move(part)));
+  }
+}
+
 void read_clip(OnnxValues& values, const OnnxNode& node) {
+  for (const std::size_t bound : {1U, 2U}) {
+    if (OnnxValues::has_input(node, bound) && !values.is_constant(node, bound)) {
+      return read_clip_to_maps(values, node);
+    }
+  }
   constexpr double kUnbounded = 1e30;  // the largest float stands for none, too
   const double min = bound_of(values, node, 1, "min", -std::numeric_limits<double>::infinity());
   const double max = bound_of(values, node, 2, "max", std::numeric_limits<double>::infinity());

@@ -55,7 +55,7 @@ bool fold_with(OnnxValues& values, const OnnxNode& node, const std::vector<bool>
 }
 
 /// How often the nodes of a graph read each name.
-std::unordered_map<std::string_view, int> reads_of(const OnnxGraph& graph,
+std::unordered_map<std::string_view, int> reads_of(const OnnxSubgraph& graph,
                                                    const std::vector<const OnnxNode*>& nodes) {
   std::unordered_map<std::string_view, int> reads;
   for (const OnnxNode* node : nodes) {
@@ -70,7 +70,7 @@ std::unordered_map<std::string_view, int> reads_of(const OnnxGraph& graph,
 }
 
 /// The nodes that the outputs need, in order.
-std::vector<const OnnxNode*> needed_nodes(const OnnxGraph& graph) {
+std::vector<const OnnxNode*> needed_nodes(const OnnxSubgraph& graph) {
   std::unordered_map<std::string_view, bool> is_needed;
   for (const std::string_view output : graph.outputs) is_needed[output] = true;
   std::vector<const OnnxNode*> nodes;
@@ -111,7 +111,6 @@ bool fold_dims(OnnxValues& values, const OnnxNode& node) {
       return fold_with(values, node, is_map);
     } catch (const InputError&) {
       // The operator needs other inputs as maps, or none will do.
-    } catch (const LayerError&) {
     }
   }
   return false;
@@ -132,7 +131,7 @@ void read_if(OnnxValues& values, const OnnxNode& node) {
   if (branch == nullptr || branch->graph == nullptr) {
     throw InputError(fmt::format("has no {}", branch_name));
   }
-  const OnnxGraph& graph = *branch->graph;
+  const OnnxSubgraph& graph = *branch->graph;
   if (graph.outputs.size() != node.outputs.size()) {
     throw InputError(fmt::format("has {} outputs, its {} has {}", node.outputs.size(), branch_name,
                                  graph.outputs.size()));

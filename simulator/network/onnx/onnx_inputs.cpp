@@ -68,11 +68,18 @@ std::string sizes_text(const Dims& dims) {
   return words.empty() ? "scalar" : fmt::format("{}", fmt::join(words, " x "));
 }
 
-/// The option that binds the sizes of an input.
+/// The option that binds the sizes of an input: those that it has, and common ones.
 std::string advice(const OnnxInput& input, bool is_first) {
-  constexpr std::string_view kSizes = "1,3,224,224";
-  if (is_first) return fmt::format("--input-shape {}", kSizes);
-  return fmt::format("--input-shape {}={}", printable(std::string(input.name)), kSizes);
+  std::vector<std::int64_t> sizes;
+  for (std::size_t i = 0; i < input.dims.size(); ++i) {
+    const std::int64_t common = input.dims.size() == 4 ? (i == 1 ? 3 : 224) : 128;
+    sizes.push_back(input.dims[i] > 0                 ? input.dims[i]
+                    : i == 0 && input.dims.size() > 1 ? 1
+                                                      : common);
+  }
+  if (sizes.empty()) sizes = {1, 3, 224, 224};
+  const std::string name = is_first ? "" : fmt::format("{}=", printable(std::string(input.name)));
+  return fmt::format("--input-shape {}{}", name, fmt::join(sizes, ","));
 }
 
 class InputBinder {
@@ -243,12 +250,14 @@ class InputBinder {
   bool has_time_first(const OnnxInput& input) const {
     if (is_ours_ || input.dims.size() != 3 || is_sequence_of_channels(input)) return false;
     const OnnxNode* reader = after_arithmetic(follower_of(input.name));
-    if (reader == nullptr || is_any_of(reader->op, kReshaping)) return false;
+    if (reader != nullptr && is_any_of(reader->op, kReshaping)) return false;
     const auto name_of = [&](std::size_t i) {
       return i < input.dim_names.size() ? input.dim_names[i] : std::string_view();
     };
     if (is_name_of_images(name_of(0)) || input.dims[0] == 1) return false;
-    return input.dims[1] == 1 || is_name_of_images(name_of(1));
+    // States that a network carries along are layers x N x C.
+    const bool is_state = &input != inputs_.front() && input.dims[0] > 1 && input.dims[1] < 0;
+    return input.dims[1] == 1 || is_name_of_images(name_of(1)) || is_state;
   }
 
   /// Why a free first dimension cannot be taken as a batch of one; empty: it can.

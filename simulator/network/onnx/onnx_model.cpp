@@ -197,8 +197,8 @@ void capture(const onnx::GraphProto& graph, std::vector<std::string_view>& captu
 
 OnnxNode node_of(const onnx::NodeProto& file);
 
-OnnxGraph graph_of(const onnx::GraphProto& file) {
-  OnnxGraph graph;
+OnnxSubgraph graph_of(const onnx::GraphProto& file) {
+  OnnxSubgraph graph;
   for (const onnx::NodeProto& node : file.node()) graph.nodes.push_back(node_of(node));
   for (const onnx::TensorProto& tensor : file.initializer()) {
     graph.initializers.push_back(tensor_of(tensor));
@@ -223,7 +223,7 @@ OnnxNode node_of(const onnx::NodeProto& file) {
     if (attribute.has_g()) capture(attribute.g(), node.captured);
     for (const onnx::GraphProto& graph : attribute.graphs()) capture(graph, node.captured);
     if (attribute.has_g() && node.op == "If" && node.domain.empty()) {
-      node.attributes.back().graph = std::make_shared<const OnnxGraph>(graph_of(attribute.g()));
+      node.attributes.back().graph = std::make_shared<const OnnxSubgraph>(graph_of(attribute.g()));
     }
   }
   return node;

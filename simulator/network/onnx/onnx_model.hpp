@@ -57,7 +57,7 @@ enum class OnnxAttributeType : int {
   kInts = 7
 };
 
-struct OnnxGraph;
+struct OnnxSubgraph;
 
 struct OnnxAttribute {
   std::string_view name;
@@ -68,7 +68,7 @@ struct OnnxAttribute {
   std::vector<std::int64_t> integers;
   std::vector<float> reals;
   std::optional<OnnxTensor> tensor;
-  std::shared_ptr<const OnnxGraph> graph;  // of an If: one of its branches
+  std::shared_ptr<const OnnxSubgraph> graph;  // of an If: one of its branches
 };
 
 struct OnnxNode {
@@ -86,7 +86,7 @@ struct OnnxNode {
 };
 
 /// A graph in an attribute. It reads names of the graphs around it, too.
-struct OnnxGraph {
+struct OnnxSubgraph {
   std::vector<OnnxNode> nodes;
   std::vector<OnnxTensor> initializers;
   std::vector<std::string_view> outputs;

@@ -40,6 +40,12 @@ struct SpatialMap {
 SpatialMap spatial_map(OnnxValues& values, const OnnxNode& node, const OnnxValue& x,
                        bool is_grouped) {
   const Dims& dims = x.dims;
+  if ((dims.size() == 3 || dims.size() == 4) && dims[0] > 1) {
+    throw InputError(
+        fmt::format("reads a map of {}: {} maps in one, as of the boxes or frames of an image, are "
+                    "not modelled inside of a network of one image",
+                    text_of(dims), dims[0]));
+  }
   if ((dims.size() != 3 && dims.size() != 4) || dims[0] != 1) {
     throw InputError(
         fmt::format("reads a map of {}; 1 x channels x rows x columns, or 1 x channels x length, "

@@ -245,6 +245,12 @@ void OnnxGraphWriter::add_group_norm(const Layer& layer, const std::string& outp
     return add_floats(layer, role, dims,
                       std::vector<float>(static_cast<std::size_t>(dims[0]), value));
   };
+  // Initializers: the reader knows the norm by them.
+  const auto parameter = [&](const char* role) {
+    const Dims dims = {map.channels, 1, 1};
+    return layer.weights_of >= 0 ? add_norm_parameter(layer, role, dims)
+                                 : constant(role, dims, 0.0F);
+  };
   const std::string one = constant("one", size, 1.0F);
   const std::string zero = constant("zero", size, 0.0F);
   const std::string apart = add_reshape(layer, "apart", input_of(layer),
@@ -257,8 +263,8 @@ void OnnxGraphWriter::add_group_norm(const Layer& layer, const std::string& outp
     return;
   }
   const std::string together = add_side(layer, "together", "Reshape", {normalised, shape});
-  const std::string factor = add_norm_parameter(layer, "factor", {map.channels, 1, 1});
-  const std::string shift = add_norm_parameter(layer, "shift", {map.channels, 1, 1});
+  const std::string factor = parameter("factor");
+  const std::string shift = parameter("shift");
   const std::string scaled = add_side(layer, "scaled", "Mul", {together, factor});
   add_main(layer, "Add", {scaled, shift}, output);
 }

@@ -248,6 +248,14 @@ class OnnxMutator {
                                                        "Softmax",
                                                        "Resize",
                                                        "ConvTranspose",
+                                                       "Concat",
+                                                       "Einsum",
+                                                       "Tile",
+                                                       "Expand",
+                                                       "LayerNormalization",
+                                                       "LSTM",
+                                                       "DeformConv",
+                                                       "MaxUnpool",
                                                        "If"};
   inline static const std::vector<std::string> kAttributes = {
       "kernel_shape", "strides",   "pads",     "dilations", "group",    "axis",   "axes",
@@ -283,6 +291,45 @@ std::string norms() {
   return graph.bytes();
 }
 
+/// Constants that are computed, a branch, parameters that two maps share; two images.
+std::string folded_of_two_images() {
+  OnnxGraph graph({2, 3, 16, 16});
+  graph.add_input("z", {2, 3, 16, 16});
+  graph.add_input("t", {1});
+  graph.add("Shape", {"x"}, "shape");
+  graph.add("Size", {"shape"}, "rank");
+  graph.add("Equal", {"rank", graph.integers("four", {4})}, "is_four");
+  onnx::NodeProto& branch = graph.add("If", {"is_four"}, "c");
+  for (const char* name : {"then_branch", "else_branch"}) {
+    onnx::AttributeProto& attribute = *branch.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(onnx::AttributeProto::GRAPH);
+    onnx::NodeProto& node = *attribute.mutable_g()->add_node();
+    node.set_op_type("Relu");
+    node.add_input("x");
+    node.add_output(std::string(name) + ".out");
+    attribute.mutable_g()->add_output()->set_name(node.output(0));
+  }
+  set(graph.add("CumSum", {graph.weights("ones", {1, 3, 16, 16}), graph.integers("axis", {2})},
+                "places"),
+      "reverse", 0);
+  graph.add("Resize", {"places", "", "", graph.integers("sizes", {1, 3, 16, 16})}, "positions");
+  graph.add("Add", {"c", "positions"}, "h");
+  graph.weights("f", {16});
+  graph.weights("b", {16});
+  graph.add("LayerNormalization", {"h", "f", "b"}, "n");
+  graph.add("LayerNormalization", {"z", "f", "b"}, "m");
+  set(graph.add("Einsum", {"n", graph.weights("w", {16, 16})}, "e"), "equation", "...i,ij->...j");
+  graph.add("Unsqueeze", {"t", graph.integers("first", {0})}, "angle");
+  graph.add("Gemm", {"angle", graph.weights("frequencies", {1, 16})}, "step");
+  graph.add("Add", {"e", "step"}, "g");
+  graph.add("Add", {"g", "m"}, "s");
+  set(graph.add("Transpose", {"s"}, "turned"), "perm", {0, 2, 3, 1});
+  set(graph.add("Softmax", {"turned"}, "soft"), "axis", -1);
+  set(graph.add("ReduceMean", {"soft"}, "y"), "axes", OnnxGraph::Sizes{1, 2});
+  return graph.bytes();
+}
+
 /// Small models that together have every operator, and networks as we write them.
 std::vector<std::string> corpus() {
   std::vector<std::string> models;
@@ -313,6 +360,7 @@ std::vector<std::string> corpus() {
   dense.add("Softmax", {"shifted"}, "soft");
   models.push_back(dense.bytes());
   models.push_back(norms());
+  models.push_back(folded_of_two_images());
   return models;
 }
 

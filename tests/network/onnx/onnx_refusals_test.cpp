@@ -265,7 +265,7 @@ std::string field_of(int number, const std::string& value) {
 }
 
 TEST(OnnxRefusals, BytesThatAreNoModelAreExplained) {
-  EXPECT_EQ(error_of(""), "m.onnx: holds no graph: is it an ONNX model?");
+  EXPECT_EQ(error_of(""), "m.onnx: is empty: no ONNX model");
   OnnxGraph graph;
   graph.conv("x", "c", {8, 3, 3, 3});
   const std::string whole = graph.bytes();

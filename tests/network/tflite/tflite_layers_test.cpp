@@ -225,6 +225,17 @@ TEST(TfliteLayers, OneConstantMayBeTheWeightsOfSeveralLayers) {
   EXPECT_EQ(network.layers[0].weight_bytes(), network.layers[1].weight_bytes());
 }
 
+TEST(TfliteLayers, TensorsOfOneBufferCountOnce) {
+  TfliteFile f({1, 16, 16, 8});
+  f.weights("first", {8, 3, 3, 8});
+  f.alias("second", {8, 3, 3, 8});
+  f.add(Code::CONV_2D, {"x", "first", ""}, "a", {1, 16, 16, 8}, Type::CONV_2D,
+        tfl::CreateConv2D(f.builder, Padding::SAME, 1, 1));
+  f.add(Code::CONV_2D, {"a", "second", ""}, "b", {1, 16, 16, 8}, Type::CONV_2D,
+        tfl::CreateConv2D(f.builder, Padding::SAME, 1, 1));
+  EXPECT_EQ(f.read().network.num_params(), 8 * 9 * 8);
+}
+
 TEST(TfliteLayers, APadBeforeAWindowIsItsPadding) {
   TfliteFile f;
   f.add(Code::PAD,
