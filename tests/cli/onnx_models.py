@@ -387,6 +387,91 @@ class Correlation(nn.Module):
         return (first @ second / math.sqrt(channels)).view(batch, height * width, height, width)
 
 
+class ResizedPositions(nn.Module):
+    """Positions that are learned for one grid and resized to that of the image."""
+
+    def __init__(self, size=24, heads=3):
+        super().__init__()
+        self.patches = nn.Conv2d(3, size, 8, 8)
+        self.positions = nn.Parameter(torch.zeros(1, size, 4, 4))
+        self.blocks, self.head = transformer_block(size, heads), nn.Linear(size, 10)
+
+    def forward(self, x):
+        x = self.patches(x)
+        x = x + F.interpolate(self.positions, size=x.shape[2:], mode="bicubic", align_corners=False)
+        return self.head(self.blocks(x.flatten(2).transpose(1, 2)).mean(1))
+
+
+class TimeFirst(nn.Module):
+    """Steps before the batch, as nn.TransformerEncoder reads them by default."""
+
+    def __init__(self, size=24):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(size, 3, 48, 0.0)
+        self.layers, self.head = nn.TransformerEncoder(layer, 2), nn.Linear(size, 5)
+
+    def forward(self, x):
+        return self.head(self.layers(x))
+
+
+class RelativeBias(nn.Module):
+    """A bias for each distance of tokens, in buckets of logarithmic width, as in T5."""
+
+    def __init__(self, size=24, heads=3, words=50):
+        super().__init__()
+        self.heads = heads
+        self.words, self.bias = nn.Embedding(words, size), nn.Embedding(32, heads)
+        self.qkv, self.project = nn.Linear(size, 3 * size, bias=False), nn.Linear(size, size)
+
+    def forward(self, ids):
+        x = self.words(ids)
+        batch, length, size = x.shape
+        places = torch.arange(length)
+        distance = places[None] - places[:, None]
+        buckets = (distance > 0).long() * 16
+        distance = distance.abs()
+        far = 8 + (torch.log(distance.float() / 8) / math.log(16) * 8).long()
+        buckets = buckets + torch.where(distance < 8, distance, far.clamp(max=15))
+        bias = self.bias(buckets).permute(2, 0, 1)[None]
+        q, k, v = (part.view(batch, length, self.heads, -1).transpose(1, 2)
+                   for part in self.qkv(x).chunk(3, 2))
+        x = (q @ k.transpose(2, 3) + bias).softmax(-1) @ v
+        return self.project(x.transpose(1, 2).reshape(batch, length, size))
+
+
+class Denoiser(nn.Module):
+    """The number of a step, one integer, becomes a vector that shifts a map."""
+
+    def __init__(self, size=16):
+        super().__init__()
+        self.size = size
+        self.step = nn.Sequential(nn.Linear(size, 32), nn.SiLU(), nn.Linear(32, size))
+        self.front, self.norm = nn.Conv2d(3, size, 3, padding=1), nn.GroupNorm(4, size)
+        self.body, self.back = nn.Conv2d(size, size, 3, padding=1), nn.Conv2d(size, 3, 3, padding=1)
+
+    def forward(self, x, step):
+        half = self.size // 2
+        angle = step[:, None].float() * torch.exp(-torch.arange(half) * math.log(10000) / half)
+        vector = self.step(torch.cat([angle.cos(), angle.sin()], 1))
+        x = self.front(x)
+        return self.back(x + self.body(F.silu(self.norm(x)) + vector[:, :, None, None]))
+
+
+class TwoViews(nn.Module):
+    """Two branches of the same weights and norms; no convolution takes these in."""
+
+    def __init__(self, size=8):
+        super().__init__()
+        self.near, self.norm = nn.Conv2d(3, size, 3, 2, 1), nn.LayerNorm(size)
+        self.head = nn.Linear(size, 4)
+
+    def view(self, x):
+        return self.head(self.norm(F.relu(self.near(x)).mean((2, 3))))
+
+    def forward(self, first, second):
+        return (self.view(first) - self.view(second)).abs()
+
+
 def bilinear_up(inputs, outputs):
     return nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
                          nn.Conv2d(inputs, outputs, 1))
@@ -454,4 +539,9 @@ MODELS = {
     "reader": lambda: (Reader(), (torch.zeros(1, 1, 16, 40),)),
     "siamese": lambda: (Siamese(), image(16) + image(16)),
     "correlation": lambda: (Correlation(), image(32) + image(32)),
+    "resized_positions": lambda: (ResizedPositions(), image(48)),
+    "time_first": lambda: (TimeFirst(), (torch.zeros(20, 1, 24),)),
+    "relative_bias": lambda: (RelativeBias(), (tokens(12),)),
+    "denoiser": lambda: (Denoiser(), image(8) + (torch.ones(1, dtype=torch.long),)),
+    "two_views": lambda: (TwoViews(), image(16) + image(16)),
 }
