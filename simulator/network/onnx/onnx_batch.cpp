@@ -90,6 +90,8 @@ OnnxBatch::Place OnnxBatch::place(const OnnxNode& node, std::size_t input) const
 
 void OnnxBatch::follow(OnnxValues& values, const OnnxNode& node) {
   if (batch_ == 1) return;
+  values.take_reshape_target();  // of a Reshape that was refused
+  values.take_keeps_reshape_target();
   bool reads_images = false;
   bool reads_sizes = node.op == "Shape" || node.op == "Size";
   for (const auto* names : {&node.inputs, &node.captured}) {
@@ -99,6 +101,8 @@ void OnnxBatch::follow(OnnxValues& values, const OnnxNode& node) {
     }
   }
   if (node.op == "Shape" || node.op == "Size") reads_images = false;
+  const bool moves_images = !node.inputs.empty() && has_images(node.inputs[0]);
+  if (node.op == "Reshape" && !moves_images) values.keep_reshape_target();
   if (!reads_images) {
     if (reads_sizes) sizes_of_one_image_.insert(node.outputs.begin(), node.outputs.end());
     return;
@@ -126,7 +130,8 @@ OnnxBatch::Place OnnxBatch::place_after(OnnxValues& values, const OnnxNode& node
     const std::size_t rank = values.dims(node, 0).size();
     const std::size_t axis = axis_of(integer_attribute(node, "axis", 1), rank);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      if (place(node, i) == axis) refuse_across("joins maps along the images of the batch");
+      if (const Place at = place(node, i); at && at->axis == axis)
+        refuse_across("joins maps along the images of the batch");
     }
     return place_after_join(values, node);
   }
@@ -134,17 +139,18 @@ OnnxBatch::Place OnnxBatch::place_after(OnnxValues& values, const OnnxNode& node
     const std::size_t rank = values.dims(node, 0).size();
     const std::size_t axis = axis_of(integer_attribute(node, "axis", 0), rank);
     const Place picked = place(node, 1);
-    return picked ? Place(axis + *picked) : std::nullopt;
+    return picked ? Place(Spot{axis + picked->axis, picked->outer}) : std::nullopt;
   }
   if (!OnnxValues::has_input(node, 0) || !place(node, 0)) return std::nullopt;
-  const std::size_t at = *place(node, 0);
+  const Spot spot = *place(node, 0);
+  const std::size_t at = spot.axis;
   const std::size_t rank = values.dims(node, 0).size();
   if (is_operator_of(op, kOfImages)) {
     if (at != 0) {
       refuse_across(fmt::format("reads the images of the batch, dimension {} of its input, as {}",
                                 at, at == 1 ? "channels" : "rows or columns"));
     }
-    return at;
+    return spot;
   }
   if (is_operator_of(op, kKeepDims) || op == "ArgMax" || op == "ArgMin" || op == "TopK") {
     std::optional<std::int64_t> axis;
@@ -168,20 +174,20 @@ OnnxBatch::Place OnnxBatch::place_after(OnnxValues& values, const OnnxNode& node
         refuse_across(fmt::format("acts along dimension {}, the images of the batch", at));
       }
       if (op.starts_with("Arg") && integer_attribute(node, "keepdims", 1) == 0 && first < at) {
-        return at - 1;
+        return Spot{at - 1, spot.outer};
       }
     }
-    return at;
+    return spot;
   }
-  if (op.starts_with("Reduce")) return place_after_reduction(values, node, at);
-  if (op == "Reshape" || op == "Flatten") return place_after_reshape(values, node, at);
+  if (op.starts_with("Reduce")) return place_after_reduction(values, node, spot);
+  if (op == "Reshape" || op == "Flatten") return place_after_reshape(values, node, spot);
   if (op == "Slice" || op == "Split" || op == "Gather") {
-    return place_after_pieces(values, node, at);
+    return place_after_pieces(values, node, spot);
   }
   if (op == "Transpose" || op == "Squeeze" || op == "Unsqueeze" || op == "Expand" || op == "Tile") {
-    return place_after_moved_axes(values, node, at);
+    return place_after_moved_axes(values, node, spot);
   }
-  if (find_elementwise_operator(op) != nullptr && node.inputs.size() == 1) return at;
+  if (find_elementwise_operator(op) != nullptr && node.inputs.size() == 1) return spot;
   return std::nullopt;
 }
 
@@ -196,13 +202,14 @@ OnnxBatch::Place OnnxBatch::place_after_join(OnnxValues& values, const OnnxNode&
     if (!OnnxValues::has_input(node, i) || !has_images(node.inputs[i])) continue;
     const Place at = place(node, i);
     if (!at) return std::nullopt;
-    const std::size_t aligned = *at + rank - values.dims(node, i).size();
-    if (result && *result != aligned) {
+    const Spot aligned = {at->axis + rank - values.dims(node, i).size(), at->outer};
+    if (result && result->axis != aligned.axis) {
       refuse_across(
           fmt::format("has the images of the batch in dimension {} of one operand and in {} of "
                       "another",
-                      *result, aligned));
+                      result->axis, aligned.axis));
     }
+    if (result && result->outer != aligned.outer) return std::nullopt;
     result = aligned;
   }
   return result;
@@ -216,9 +223,11 @@ OnnxBatch::Place OnnxBatch::place_after_product(OnnxValues& values, const OnnxNo
   const auto aligned = [&](std::size_t input, std::size_t own_rank, const char* transposed) {
     Place at = place(node, input);
     if (!at) return at;
-    *at += rank - own_rank;
+    at->axis += rank - own_rank;
     const bool is_swapped = integer_attribute(node, transposed, 0) != 0;
-    if (is_swapped && *at + 2 >= rank) at = *at == rank - 1 ? rank - 2 : rank - 1;
+    if (is_swapped && at->axis + 2 >= rank) {
+      at->axis = at->axis == rank - 1 ? rank - 2 : rank - 1;
+    }
     return at;
   };
   const Place a = aligned(0, rank_a, "transA");
@@ -226,38 +235,39 @@ OnnxBatch::Place OnnxBatch::place_after_product(OnnxValues& values, const OnnxNo
   const bool knows_a = a || !has_images(node.inputs[0]);
   const bool knows_b = b || !has_images(node.inputs[1]);
   if (!knows_a || !knows_b) return std::nullopt;
-  if ((a && *a == rank - 1) || (b && *b == rank - 2)) {
+  if ((a && a->axis == rank - 1) || (b && b->axis == rank - 2)) {
     refuse_across("sums products over the images of the batch");
   }
-  if (a && b && (*a != *b || *a + 2 >= rank)) {
+  if (a && b && (a->axis != b->axis || a->axis + 2 >= rank)) {
     refuse_across("multiplies each image of the batch with all others");
   }
   return a ? a : b;
 }
 
 OnnxBatch::Place OnnxBatch::place_after_reduction(OnnxValues& values, const OnnxNode& node,
-                                                  std::size_t at) const {
+                                                  Spot at) const {
   const std::size_t rank = values.dims(node, 0).size();
   const auto given = integers_of_node(values, node, "axes", 1);
   std::vector<std::size_t> axes = plain_axes(given.value_or(std::vector<std::int64_t>{}), rank);
   if (axes.empty() && integer_attribute(node, "noop_with_empty_axes", 0) == 0) {
     for (std::size_t i = 0; i < rank; ++i) axes.push_back(i);
   }
-  if (std::find(axes.begin(), axes.end(), at) != axes.end()) {
+  if (std::find(axes.begin(), axes.end(), at.axis) != axes.end()) {
     refuse_across("reduces the images of the batch to one");
   }
-  return integer_attribute(node, "keepdims", 1) != 0 ? at : at - count_before(axes, at);
+  if (integer_attribute(node, "keepdims", 1) == 0) at.axis -= count_before(axes, at.axis);
+  return at;
 }
 
 OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNode& node,
-                                                std::size_t at) const {
+                                                Spot at) const {
   const Dims one = values.dims(node, 0);
-  const std::int64_t before = product_of(one, at);
+  const std::int64_t before = product_of(one, at.axis) * at.outer;
   Dims dims = one;
   std::vector<std::int64_t> target;
   bool is_of_one = false;  // the target has the sizes of one image
   if (node.op == "Flatten") {
-    dims[at] *= batch_;
+    dims[at.axis] *= batch_;
     const auto rank = static_cast<std::int64_t>(one.size());
     std::int64_t axis = integer_attribute(node, "axis", 1);
     if (axis < 0) axis += rank;
@@ -272,7 +282,7 @@ OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNo
   } else if (const auto shape = integers_attribute(node, "shape"); shape) {
     target = *shape;
   }
-  if (!is_of_one && node.op != "Flatten") dims[at] *= batch_;
+  if (!is_of_one && node.op != "Flatten") dims[at.axis] *= batch_;
   std::int64_t known = 1;
   std::size_t free = target.size();
   for (std::size_t i = 0; i < target.size(); ++i) {
@@ -294,19 +304,40 @@ OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNo
     known *= target[free];
   }
   if (known != all) return std::nullopt;
-  // The dim that begins where the images began, and has them all.
-  const std::int64_t size = is_of_one ? one[at] : batch_;
+  const bool is_flatten = node.op == "Flatten";  // needs no help
+  if (is_of_one) {
+    values.set_reshape_target(target);
+    return place_of_one(target, before, one[at.axis] == at.outer);
+  }
+  // The dim that has all images: they begin in it, and end in it.
   std::int64_t passed = 1;
-  for (std::size_t i = 0; i < target.size() && passed <= before; ++i) {
-    const bool may_hold = is_of_one && size == 1 ? target[i] == 1 : target[i] % size == 0;
-    if (passed == before && may_hold) return i;
-    passed *= target[i];
+  for (std::size_t i = 0; i < target.size() && passed <= before; passed *= target[i++]) {
+    if (before % passed != 0) return std::nullopt;
+    const std::int64_t outer = before / passed;
+    if (target[i] % (outer * batch_) != 0) continue;
+    target[i] /= batch_;
+    if (!is_flatten) values.set_reshape_target(target);
+    return Spot{i, outer};
+  }
+  return std::nullopt;
+}
+
+/// `ends`: nothing of its dim comes after the images.
+OnnxBatch::Place OnnxBatch::place_of_one(const Dims& target, std::int64_t before, bool ends) {
+  std::int64_t passed = 1;
+  for (std::size_t i = 0; i < target.size() && passed <= before; passed *= target[i++]) {
+    if (passed != before) continue;
+    // A dim of 1 that begins here, or the first larger one, whose outermost part the images are.
+    if (target[i] == 1 || !ends) return Spot{i, 1};
+    const bool has_one_later =
+        std::find(target.begin() + static_cast<std::ptrdiff_t>(i), target.end(), 1) != target.end();
+    return has_one_later ? std::nullopt : Place(Spot{i, 1});
   }
   return std::nullopt;
 }
 
 OnnxBatch::Place OnnxBatch::place_after_pieces(OnnxValues& values, const OnnxNode& node,
-                                               std::size_t at) const {
+                                               Spot at) const {
   const Dims dims = values.dims(node, 0);
   const std::size_t rank = dims.size();
   if (node.op == "Slice") {
@@ -317,25 +348,28 @@ OnnxBatch::Place OnnxBatch::place_after_pieces(OnnxValues& values, const OnnxNod
     for (std::size_t i = 0; i < begins->size(); ++i) {
       if (axes && i >= axes->size()) break;
       const std::size_t axis = axes ? axis_of((*axes)[i], rank) : i;
-      const bool is_whole = (*begins)[i] == 0 && (*ends)[i] >= batch_ * dims[at];
-      if (axis == at && !is_whole) refuse_across("takes some of the images of the batch");
+      const bool is_whole = (*begins)[i] == 0 && (*ends)[i] >= batch_ * dims[at.axis];
+      if (axis == at.axis && !is_whole) refuse_across("takes some of the images of the batch");
     }
     return at;
   }
   const std::size_t axis = axis_of(integer_attribute(node, "axis", 0), rank);
-  if (axis == at) refuse_across("takes some of the images of the batch");
-  if (node.op == "Split" || at < axis || node.inputs.size() < 2) return at;
-  return at + values.dims(node, 1).size() - 1;
+  if (axis == at.axis) refuse_across("takes some of the images of the batch");
+  if (node.op == "Split" || at.axis < axis || node.inputs.size() < 2) return at;
+  at.axis += values.dims(node, 1).size();
+  --at.axis;
+  return at;
 }
 
 OnnxBatch::Place OnnxBatch::place_after_moved_axes(OnnxValues& values, const OnnxNode& node,
-                                                   std::size_t at) const {
+                                                   Spot at) const {
   const std::size_t rank = values.dims(node, 0).size();
+  const auto moved_to = [&](std::size_t axis) { return Spot{axis, at.outer}; };
   if (node.op == "Transpose") {
     const auto perm = integers_attribute(node, "perm");
-    if (!perm) return rank - 1 - at;
+    if (!perm) return moved_to(rank - 1 - at.axis);
     for (std::size_t i = 0; i < perm->size(); ++i) {
-      if (axis_of((*perm)[i], rank) == at) return i;
+      if (axis_of((*perm)[i], rank) == at.axis) return moved_to(i);
     }
     return std::nullopt;
   }
@@ -343,26 +377,27 @@ OnnxBatch::Place OnnxBatch::place_after_moved_axes(OnnxValues& values, const Onn
     const OnnxConstant& sizes = values.constant(node, 1);
     if (!sizes.has_values) return std::nullopt;
     const auto list = integers_in(sizes, kMaxTensorRank);
-    if (node.op == "Expand") return at + std::max(rank, list.size()) - rank;
-    if (at < list.size() && list[at] != 1) refuse_across("repeats the images of the batch");
+    if (node.op == "Expand") return moved_to(at.axis + std::max(rank, list.size()) - rank);
+    if (at.axis < list.size() && list[at.axis] != 1)
+      refuse_across("repeats the images of the batch");
     return at;
   }
   const auto given = integers_of_node(values, node, "axes", 1);
-  if (!given) return at == 0 ? Place(at) : std::nullopt;
+  if (!given) return at.axis == 0 ? Place(at) : std::nullopt;
   if (node.op == "Squeeze") {
     const auto axes = plain_axes(*given, rank);
-    if (std::find(axes.begin(), axes.end(), at) != axes.end()) {
+    if (std::find(axes.begin(), axes.end(), at.axis) != axes.end()) {
       refuse_across("drops the dimension of the images");
     }
-    return at - count_before(axes, at);
+    return moved_to(at.axis - count_before(axes, at.axis));
   }
   const std::size_t new_rank = rank + given->size();
   if (new_rank > kMaxTensorRank) return std::nullopt;
   const auto axes = plain_axes(*given, new_rank);
-  std::size_t left = at;
+  std::size_t left = at.axis;
   for (std::size_t i = 0; i < new_rank; ++i) {
     if (std::find(axes.begin(), axes.end(), i) != axes.end()) continue;
-    if (left-- == 0) return i;
+    if (left-- == 0) return moved_to(i);
   }
   return std::nullopt;
 }

@@ -221,6 +221,7 @@ class Einsum {
       part.attributes.push_back(std::move(drops));
     }
     const OnnxNode& kept = values_.keep(std::move(part));
+    if (kept.op == "Reshape") values_.keep_reshape_target();  // sizes of one image
     find_onnx_operator(op)(values_, kept);
     return output;
   }

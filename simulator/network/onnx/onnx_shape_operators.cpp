@@ -235,7 +235,12 @@ void read_reshape(OnnxValues& values, const OnnxNode& node) {
     target = integers_attribute(node, "shape");
   }
   if (!target) throw InputError("has no shape");
-  if (!values.is_constant(node, 0)) *target = for_one_image(*target, from, values.batch());
+  if (const auto known = values.take_reshape_target(); known && !values.is_constant(node, 0)) {
+    return give_reshaped(values, node, *known);
+  }
+  const bool is_kept = values.take_keeps_reshape_target();
+  if (!values.is_constant(node, 0) && !is_kept)
+    *target = for_one_image(*target, from, values.batch());
   const bool keeps_zeros = integer_attribute(node, "allowzero", 0) != 0;
   Dims dims;
   std::size_t free = target->size();

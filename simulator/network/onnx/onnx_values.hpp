@@ -233,6 +233,14 @@ class OnnxValues {
   /// Call before layers(): layers that have the same weights refer to the first.
   void share_weights() { drafts_.share_weights(); }
 
+  // --- Of the next Reshape, in a model for several images: its dims of one image.
+
+  void set_reshape_target(Dims dims) { reshape_target_ = std::move(dims); }
+  /// They are as the node has them.
+  void keep_reshape_target() { keeps_reshape_target_ = true; }
+  std::optional<Dims> take_reshape_target() { return std::exchange(reshape_target_, std::nullopt); }
+  bool take_keeps_reshape_target() { return std::exchange(keeps_reshape_target_, false); }
+
   /// Of a node that is left to the host.
   void note_host(const OnnxNode& node) { host_nodes_.push_back(text_of(node)); }
   const std::vector<std::string>& host_nodes() const { return host_nodes_; }
@@ -265,6 +273,8 @@ class OnnxValues {
   std::deque<std::string> kept_texts_;
   std::map<std::vector<std::int64_t>, int> copies_;         // by map, order and shape
   std::map<std::vector<std::int64_t>, int> constant_maps_;  // by origin, order and shape
+  std::optional<Dims> reshape_target_;
+  bool keeps_reshape_target_ = false;
   std::vector<std::string> host_nodes_;
   std::vector<std::string> guesses_;
   std::int64_t num_origins_ = 0;
