@@ -68,6 +68,28 @@ std::int64_t product_of(const Dims& dims, std::size_t end) {
   return product;
 }
 
+/// Whether the sizes of a Reshape are those of its input of one image: exporters write some of them
+/// as numbers of the whole batch.
+bool fits_one_image(OnnxValues& values, const OnnxNode& node) {
+  if (!OnnxValues::has_input(node, 1) || !values.is_constant(node, 1)) return true;
+  const OnnxConstant& shape = values.constant(node, 1);
+  if (!shape.has_values || shape.values.size() > kMaxTensorRank) return true;
+  const Dims from = values.dims(node, 0);
+  std::int64_t known = 1;
+  bool has_free = false;
+  const auto target = integers_in(shape, kMaxTensorRank);
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const bool is_kept = target[i] == 0 && i < from.size();
+    const std::int64_t size = is_kept ? from[i] : target[i];
+    has_free = has_free || size == -1;
+    if (size == -1) continue;
+    if (size < 1 || known > (std::int64_t{1} << 48) / size) return true;
+    known *= size;
+  }
+  const std::int64_t all = num_elements_of(from);
+  return has_free ? all % known == 0 : all == known;
+}
+
 /// Axes of an operator of `rank` dims, counted from the front.
 std::vector<std::size_t> plain_axes(const std::vector<std::int64_t>& axes, std::size_t rank) {
   std::vector<std::size_t> plain;
@@ -102,7 +124,10 @@ void OnnxBatch::follow(OnnxValues& values, const OnnxNode& node) {
   }
   if (node.op == "Shape" || node.op == "Size") reads_images = false;
   const bool moves_images = !node.inputs.empty() && has_images(node.inputs[0]);
-  if (node.op == "Reshape" && !moves_images) values.keep_reshape_target();
+  const bool has_own_sizes = node.inputs.size() > 1 && sizes_of_one_image_.contains(node.inputs[1]);
+  if (node.op == "Reshape" && (!moves_images || has_own_sizes) && fits_one_image(values, node)) {
+    values.keep_reshape_target();
+  }
   if (!reads_images) {
     if (reads_sizes) sizes_of_one_image_.insert(node.outputs.begin(), node.outputs.end());
     return;
@@ -278,7 +303,7 @@ OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNo
     const OnnxConstant& shape = values.constant(node, 1);
     if (!shape.has_values) return std::nullopt;
     target = integers_in(shape, kMaxTensorRank);
-    is_of_one = sizes_of_one_image_.contains(node.inputs[1]);
+    is_of_one = sizes_of_one_image_.contains(node.inputs[1]) && fits_one_image(values, node);
   } else if (const auto shape = integers_attribute(node, "shape"); shape) {
     target = *shape;
   }
@@ -307,7 +332,7 @@ OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNo
   const bool is_flatten = node.op == "Flatten";  // needs no help
   if (is_of_one) {
     values.set_reshape_target(target);
-    return place_of_one(target, before, one[at.axis] == at.outer);
+    return place_of_one(target, before);
   }
   // The dim that has all images: they begin in it, and end in it.
   std::int64_t passed = 1;
@@ -322,16 +347,12 @@ OnnxBatch::Place OnnxBatch::place_after_reshape(OnnxValues& values, const OnnxNo
   return std::nullopt;
 }
 
-/// `ends`: nothing of its dim comes after the images.
-OnnxBatch::Place OnnxBatch::place_of_one(const Dims& target, std::int64_t before, bool ends) {
+/// After sizes of one image only a dim of 1, or the first of all, tells where the images are:
+/// steps x channels may have them in either.
+OnnxBatch::Place OnnxBatch::place_of_one(const Dims& target, std::int64_t before) {
   std::int64_t passed = 1;
   for (std::size_t i = 0; i < target.size() && passed <= before; passed *= target[i++]) {
-    if (passed != before) continue;
-    // A dim of 1 that begins here, or the first larger one, whose outermost part the images are.
-    if (target[i] == 1 || !ends) return Spot{i, 1};
-    const bool has_one_later =
-        std::find(target.begin() + static_cast<std::ptrdiff_t>(i), target.end(), 1) != target.end();
-    return has_one_later ? std::nullopt : Place(Spot{i, 1});
+    if (passed == before && (target[i] == 1 || i == 0)) return Spot{i, 1};
   }
   return std::nullopt;
 }

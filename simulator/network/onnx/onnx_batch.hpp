@@ -43,7 +43,7 @@ class OnnxBatch {
   Place place_after_product(OnnxValues& values, const OnnxNode& node) const;
   Place place_after_reduction(OnnxValues& values, const OnnxNode& node, Spot at) const;
   Place place_after_reshape(OnnxValues& values, const OnnxNode& node, Spot at) const;
-  static Place place_of_one(const Dims& target, std::int64_t before, bool ends);
+  static Place place_of_one(const Dims& target, std::int64_t before);
   Place place_after_pieces(OnnxValues& values, const OnnxNode& node, Spot at) const;
   Place place_after_moved_axes(OnnxValues& values, const OnnxNode& node, Spot at) const;
 

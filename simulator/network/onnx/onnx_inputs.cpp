@@ -478,16 +478,10 @@ std::pair<Dims, OnnxInputLayout> map_of_dims(Dims dims) {
   if (dims.size() < 2) dims.insert(dims.begin(), 2 - dims.size(), 1);
   const bool is_map = dims.size() == 2 || (dims.size() <= 4 && dims[0] == 1);
   if (!is_map) {
-    if (dims.size() == 5) {
-      throw InputError(fmt::format(
-          "{} is no feature map: volumes and videos, and windows over three dimensions, are not "
-          "modelled",
-          text_of(dims)));
-    }
-    throw InputError(
-        fmt::format("{} is no feature map: images have 4 dimensions (batch, channels, "
-                    "height, width), sequences 3, vectors 2",
-                    text_of(dims)));
+    throw InputError(fmt::format(
+        "{} is no feature map: images have 4 dimensions (batch, channels, "
+        "height, width), sequences 3, vectors 2{}",
+        text_of(dims), dims.size() == 5 ? "; volumes and videos are not modelled" : ""));
   }
   std::int64_t num_elements = 1;
   for (const std::int64_t size : dims) {
