@@ -183,11 +183,10 @@ OnnxBatch::Place OnnxBatch::place_after(OnnxValues& values, const OnnxNode& node
     if (op == "Softmax" || op == "LogSoftmax" || op == "Hardmax") {
       is_open = values.opset() < 13;
       axis = integer_attribute(node, "axis", is_open ? 1 : -1);
-    } else if (op == "LpNormalization" || op == "TopK") {
-      axis = integer_attribute(node, "axis", -1);
     } else if (op == "ArgMax" || op == "ArgMin") {
       axis = integer_attribute(node, "axis", 0);
-    } else if (is_open && node.find("axes") == nullptr) {
+    } else if (op == "LpNormalization" || op == "TopK" ||
+               (is_open && node.find("axes") == nullptr)) {
       axis = integer_attribute(node, "axis", -1);
     } else if (op == "CumSum" && values.is_constant(node, 1) &&
                values.constant(node, 1).values.size() == 1) {
