@@ -20,7 +20,7 @@ struct NasOptions {
   std::string targets;  // "0.1,0.15"
   std::string data = "fashion-mnist";
   std::string space;  // empty: the one made for the data
-  std::string recipe = "standard";
+  std::string recipe = "auto";
   std::vector<std::string> overrides;
   std::string model;  // latency model; empty: calibrated
   std::string out;

@@ -43,7 +43,7 @@ struct TrainOptions {
   std::string network;
   std::string init = "file";
   std::string data = "fashion-mnist";
-  std::string recipe = "standard";
+  std::string recipe = "auto";
   std::vector<std::string> overrides;
   std::string hardware;  // empty: not simulated
   std::string out;
@@ -76,7 +76,8 @@ bool parse_train_options(const Arguments& arguments, TrainOptions& values) {
   options.optional("data", values.data, "NAME|DIR",
                    "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
   options.optional("recipe", values.recipe, "FILE",
-                   "recipe, of which `train` is read: a name in nas/recipes/, or a path");
+                   "recipe, of which `train` is read: a name in nas/recipes/, or a path; auto: "
+                   "standard, or small for fewer than 5,000 training images");
   options.list("set", values.overrides, "KEY=VALUE...",
                "override values of the recipe, as in train.epochs=40");
   options.optional("hw", values.hardware, "FILE",
@@ -156,13 +157,13 @@ std::string train_run_yaml(const RunContext& run, const TrainOptions& options,
       kTrainingMark, kVersion, fmt::join(words, ", "),
       fmt::gmtime(std::chrono::system_clock::to_time_t(now)), is_complete, stopwatch.wall_seconds(),
       run.seed, run.device.str(), run.mixed_precision, json_string(run.data.name),
-      run.data.train->size(), run.data.test->size(), json_string(options.recipe), recipe);
+      run.data.train->size(), run.data.test->size(), json_string(recipe_name(options.recipe, run.data)), recipe);
 }
 
 RunContext run_of(const TrainOptions& options) {
   RunContext run;
-  run.recipe = recipe_of(options.recipe, options.overrides);
   run.data = open_image_data(options.data);
+  run.recipe = recipe_of(recipe_name(options.recipe, run.data), options.overrides);
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.deploy_layout = options.deploy_layout == "nchw" ? ImageLayout::kNchw : ImageLayout::kNhwc;
   run.device = device_of(options.device);

@@ -31,6 +31,12 @@ bool is_mixed(const std::string& precision, torch::Device device) {
   return device.is_cuda() && precision != "float32";
 }
 
+std::string recipe_name(const std::string& option, const ImageData& data) {
+  constexpr std::int64_t kFewImages = 5000;
+  if (option != "auto") return option;
+  return data.train->size() < kFewImages ? "small" : "standard";
+}
+
 Recipe recipe_of(const std::string& name, const std::vector<std::string>& overrides) {
   const std::vector<YamlOverride> settings = single_values(parse_settings(overrides));
   const InputFile file = read_recipe_file(name);

@@ -7,6 +7,7 @@
 
 #include <torch/torch.h>
 
+#include "nas/data/image_source.hpp"
 #include "nas/recipe/recipe.hpp"
 
 namespace tilewake {
@@ -19,7 +20,10 @@ torch::Device device_of(const std::string& name);
 /// Whether --precision means mixed precision on that device.
 bool is_mixed(const std::string& precision, torch::Device device);
 
-/// The recipe of --recipe with the values of --set.
+/// The recipe that "auto" means: "small" for few training images, otherwise "standard".
+std::string recipe_name(const std::string& option, const ImageData& data);
+
+/// The recipe of that name or path with the values of --set.
 Recipe recipe_of(const std::string& name, const std::vector<std::string>& overrides);
 
 /// Sets the number of threads (0: one per core). Returns that of loaders of images.

@@ -128,8 +128,9 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   SearchRequest request{options, command, arguments, {}, {}};
   RunContext& run = request.run;
   run.machine = machine_id(machine_.config);
-  run.recipe = recipe_of(options.recipe, options.overrides);
   run.data = open_image_data(options.data);
+  request.options.recipe = recipe_name(options.recipe, run.data);
+  run.recipe = recipe_of(request.options.recipe, options.overrides);
   run.method = options.method;
   const InputFile space =
       read_space_file(options.space.empty() ? space_for(run.data, run.method) : options.space);

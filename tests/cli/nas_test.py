@@ -164,7 +164,7 @@ class HelpTest(NasTest):
                 self.assertEqual(found, {
                     "help": "", "hw": "required", "target-ms": "required", "out": "default: none",
                     "data": "default: fashion-mnist", "space": "default: none",
-                    "recipe": "default: standard", "set": "default: none",
+                    "recipe": "default: auto", "set": "default: none",
                     "method": "default: s3nas", "correlate": "default: 0",
                     "model": "default: none", "seed": "default: 1", "random": "default: 0",
                     "device": "default: auto", "precision": "default: auto",

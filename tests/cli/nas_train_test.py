@@ -149,6 +149,11 @@ class TrainTest(GivenNetworkTest):
         self.expect_ok("convert", "--net", "ten.yaml", "--out", "ten.onnx", "-q")
         self.expect_refused("ten.onnx", "--net", "ten.onnx", "--data", "lines", command="evaluate")
 
+    def test_the_default_recipe_follows_the_number_of_images(self):
+        self.expect_found("--net", "net.yaml", "--data", "lines", "--threads", "1", "--set",
+                          "train.epochs=1", "--out", "out", command="train")
+        self.assertIn('\nrecipe_file: "small"\n', (self.dir / "out/run.yaml").read_text())
+
     def test_an_interrupted_training_resumes_with_the_same_files(self):
         run, _ = trained_run()
         arguments = ["--net", "net.yaml", *self.train, "--hw", "midap", "--out", "trained"]
