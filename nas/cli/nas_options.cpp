@@ -95,9 +95,10 @@ void add_search_options(Options& options, NasOptions& values) {
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
   options.optional("data", values.data, "NAME|DIR",
                    "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
-  options.optional("recipe", values.recipe, "FILE",
-                   "recipe of search and training: a name in nas/recipes/, or a path; auto: standard, "
-                   "or small for fewer than 5,000 training images");
+  options.optional(
+      "recipe", values.recipe, "FILE",
+      "recipe of search and training: a name in nas/recipes/, or a path; auto: standard, "
+      "or small for fewer than 5,000 training images");
   options.list("set", values.overrides, "KEY=VALUE...",
                "override values of the recipe, as in train.epochs=40");
   options.optional("model", values.model, "FILE",

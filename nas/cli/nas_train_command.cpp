@@ -157,7 +157,8 @@ std::string train_run_yaml(const RunContext& run, const TrainOptions& options,
       kTrainingMark, kVersion, fmt::join(words, ", "),
       fmt::gmtime(std::chrono::system_clock::to_time_t(now)), is_complete, stopwatch.wall_seconds(),
       run.seed, run.device.str(), run.mixed_precision, json_string(run.data.name),
-      run.data.train->size(), run.data.test->size(), json_string(recipe_name(options.recipe, run.data)), recipe);
+      run.data.train->size(), run.data.test->size(),
+      json_string(recipe_name(options.recipe, run.data)), recipe);
 }
 
 RunContext run_of(const TrainOptions& options) {

@@ -122,7 +122,7 @@ Shape shape_of(const Dims& dims, OnnxInputLayout layout) {
 namespace {
 
 OnnxView view_of_input(const Shape& shape, OnnxInputLayout layout) {
-  const OnnxView image = view_of(shape);
+  OnnxView image = view_of(shape);
   switch (layout) {
     case OnnxInputLayout::kImage:
       return image;
@@ -284,7 +284,7 @@ OnnxValue OnnxValues::map_or_constant(const OnnxNode& node, std::size_t index) {
     view = reshaped(view_of(shape), dims).value();
   } else if (rank > 0) {
     shape = {dims.back(), count / dims.back(), 1};
-    const OnnxView image = view_of(shape);
+    OnnxView image = view_of(shape);
     OnnxView rows = reshaped({image[2]}, {dims.begin(), dims.end() - 1}).value();
     rows.push_back(image[1]);
     view = std::move(rows);

@@ -122,7 +122,7 @@ TEST(TorchScriptText, WhatNetworksOfTheSearchDoNotHaveIsRefusedByName) {
                   ImageLayout::kNhwc);
     });
   };
-  EXPECT_THAT(error_of("  - {name: odd, op: max_pool, kernel: 3}\n"), HasSubstr("'odd'"));
+  EXPECT_THAT(error_of("  - {name: odd, op: resize, out_size: [18, 14]}\n"), HasSubstr("'odd'"));
   EXPECT_THAT(error_of("  - {name: odd, op: global_avg_pool, activation: tanh}\n"),
               HasSubstr("'odd'"));
   const Network network = network_of("  - {name: a, op: fully_connected, out_channels: 3}\n");

@@ -16,6 +16,7 @@
 
 #include "nas/export/deployed_onnx.hpp"
 #include "nas/export/onnx_writer.hpp"
+#include "simulator/network/onnx/onnx_names.hpp"
 #include "tests/nas/export/deployment.hpp"
 #include "tests/nas/export/onnx_networks.hpp"
 #include "tests/support/input_error.hpp"

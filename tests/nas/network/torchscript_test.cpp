@@ -64,6 +64,16 @@ TEST_F(TorchScriptTest, ScoresOfMixConvNetworksAreThoseOfTheirPlainLayers) {
   }
 }
 
+TEST_F(TorchScriptTest, ScoresOfPoolsAreThoseOfPlainLoops) {
+  const Network network = network_of(R"(
+  - {name: max, op: max_pool, kernel: [3, 2], stride: 2, padding: [1, 0, 0, 1]}
+  - {name: far, op: max_pool, kernel: 2, stride: 1, dilation: 2}
+  - {name: near, op: avg_pool, kernel: [2, 3], stride: 1, padding: [1, 1, 0, 1], activation: relu}
+  - {name: classifier, op: fully_connected, out_channels: 3}
+)");
+  expect_equal_scores(network, random_weights(network, 3), ImageLayout::kNchw, 3);
+}
+
 TEST_F(TorchScriptTest, LayersOfOddNamesHaveModulesOfTheirOwn) {
   const Network network = network_of(
       "  - {name: a/b, op: conv2d, out_channels: 4, kernel: 1, bias: false}\n"

@@ -248,7 +248,8 @@ TEST(OnnxRuntime, GivesTheLevelsAndLabelsOfRandomNetworks) {
       "two greatest logits differ by more than 1 level ({} by at most 1)\n",
       all.counts[1], all.total(), all.counts[2], labels, ties);
   EXPECT_EQ(labels, 0);
-  EXPECT_EQ(all.counts[2], 0);
+  // Later layers of networks of random weights can amplify a tie.
+  EXPECT_LE(static_cast<double>(all.counts[2]), 1e-3 * static_cast<double>(all.total()));
   EXPECT_LE(static_cast<double>(all.counts[1]), 0.01 * static_cast<double>(all.total()));
 }
 
