@@ -87,11 +87,26 @@ GivenNetwork read_given_network(const std::string& network, const std::string& i
   return given_network(read, std::move(weights), data);
 }
 
-GivenNetwork read_trained_network(const std::string& run, const std::string& network,
-                                  const std::string& init, ImageData& data) {
-  if (!run.empty()) take_preprocessing(run, data);
-  const std::string path = run.empty() ? network : run + "/model.onnx";
-  GivenNetwork given = read_given_network(path, init, data, /*seed=*/0);
+void add_trained_network(Options& options, TrainedNetworkOptions& values) {
+  options.optional("run", values.run, "DIR", "directory of a finished run");
+  options.optional("net", values.network, "FILE", "ONNX model, or a network with --init");
+  options.optional("init", values.init, "FILE|file",
+                   "weights: those of the ONNX model (file), or a weights.safetensors");
+  options.optional("data", values.data, "NAME|DIR",
+                   "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
+}
+
+void check_trained_network(const Options& options, const TrainedNetworkOptions& values) {
+  if (values.run.empty() == values.network.empty()) throw UsageError("give one of --run and --net");
+  if (!values.run.empty() && options.is_given("init"))
+    throw UsageError("--init is for --net; --run has its weights");
+  if (values.init == "scratch") throw UsageError("--init scratch: an untrained network");
+}
+
+GivenNetwork read_trained_network(const TrainedNetworkOptions& options, ImageData& data) {
+  if (!options.run.empty()) take_preprocessing(options.run, data);
+  const std::string path = options.run.empty() ? options.network : options.run + "/model.onnx";
+  GivenNetwork given = read_given_network(path, options.init, data, /*seed=*/0);
   if (given.weights.empty())
     throw InputError(fmt::format("{}: has no weights; give an ONNX model, or --init", path));
   if (given.has_new_classifier)

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nas/search/given_network.hpp"
+#include "simulator/cli/options.hpp"
 
 namespace tilewake {
 
@@ -18,9 +19,20 @@ inline constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;
 GivenNetwork read_given_network(const std::string& network, const std::string& init,
                                 const ImageData& data, std::uint64_t seed);
 
-/// The network of a finished run (--run) or that of --net, with weights, and the normalisation of
-/// the run in `data`. Throws InputError also where the classes of the data are others.
-GivenNetwork read_trained_network(const std::string& run, const std::string& network,
-                                  const std::string& init, ImageData& data);
+/// A trained network on the command line.
+struct TrainedNetworkOptions {
+  std::string run;      // directory; or
+  std::string network;  // model
+  std::string init = "file";
+  std::string data = "fashion-mnist";
+};
+
+void add_trained_network(Options& options, TrainedNetworkOptions& values);
+/// Throws UsageError.
+void check_trained_network(const Options& options, const TrainedNetworkOptions& values);
+
+/// The network with its weights, and the normalisation of the run in `data`. Throws InputError also
+/// where the classes of the data are others.
+GivenNetwork read_trained_network(const TrainedNetworkOptions& options, ImageData& data);
 
 }  // namespace tilewake

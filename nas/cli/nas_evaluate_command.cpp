@@ -28,10 +28,7 @@ namespace tilewake {
 namespace {
 
 struct EvaluateOptions {
-  std::string run;      // directory; or
-  std::string network;  // model
-  std::string init = "file";
-  std::string data = "fashion-mnist";
+  TrainedNetworkOptions trained;
   std::string device = "auto";
   std::string format = "table";
   std::int64_t num_threads = 0;
@@ -43,16 +40,11 @@ bool parse_evaluate_options(const Arguments& arguments, EvaluateOptions& values)
   Options options(
       "nas evaluate", "nas evaluate (--run DIR | --net FILE [--init FILE]) [--data NAME|DIR] ...",
       "Measures the accuracy of a trained network on the test images of a data set, in total and\n"
-      "by class. The network is that of a run (of nas run or nas train), in floats and in int8,\n"
-      "whose preprocessing is used, or an ONNX model, for which images are normalised by the mean "
-      "and the standard\n"
-      "deviation of the data's training images.");
-  options.optional("run", values.run, "DIR", "directory of a finished run");
-  options.optional("net", values.network, "FILE", "ONNX model, or a network with --init");
-  options.optional("init", values.init, "FILE|file",
-                   "weights: those of the ONNX model (file), or a weights.safetensors");
-  options.optional("data", values.data, "NAME|DIR",
-                   "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
+      "by class: of a run (nas run or nas train), in floats and in int8, with its preprocessing, "
+      "or\n"
+      "of an ONNX model, for which the mean and standard deviation of the data's training images\n"
+      "normalise its images.");
+  add_trained_network(options, values.trained);
   options.optional("device", values.device, "auto|cpu|cuda", "device");
   options.integer("threads", values.num_threads, 0, kMaxThreads, "N",
                   "number of threads; 0: one per core");
@@ -60,10 +52,7 @@ bool parse_evaluate_options(const Arguments& arguments, EvaluateOptions& values)
   options.flag("verbose,v", values.verbose, "log more on standard error");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   if (!options.parse(arguments)) return false;
-  if (values.run.empty() == values.network.empty()) throw UsageError("give one of --run and --net");
-  if (!values.run.empty() && options.is_given("init"))
-    throw UsageError("--init is for --net; --run has its weights");
-  if (values.init == "scratch") throw UsageError("--init scratch: an untrained network");
+  check_trained_network(options, values.trained);
   check_word("--device", values.device, {"auto", "cpu", "cuda"});
   check_word("--format", values.format, {"table", "json"});
   return true;
@@ -72,8 +61,8 @@ bool parse_evaluate_options(const Arguments& arguments, EvaluateOptions& values)
 /// Of the run's deploy/model_int8.onnx; none where there is no such file.
 std::optional<Accuracy> int8_accuracy(const EvaluateOptions& options, const GivenNetwork& given,
                                       ImageLoader& images) {
-  const std::string path = options.run + "/deploy/model_int8.onnx";
-  if (options.run.empty() || !std::filesystem::exists(path)) return {};
+  const std::string path = options.trained.run + "/deploy/model_int8.onnx";
+  if (options.trained.run.empty() || !std::filesystem::exists(path)) return {};
   const IntegerExecutor executor(
       read_qdq_model(read_text_file(path, kMaxModelBytes), path, given.network));
   return accuracy(executor, images, torch::get_num_threads());
@@ -147,9 +136,8 @@ ExitCode nas_evaluate_command(const Arguments& arguments) {
   RunContext run;
   run.num_loader_threads = start_threads(options.num_threads);
   run.device = device_of(options.device);
-  run.data = open_image_data(options.data);
-  const GivenNetwork given =
-      read_trained_network(options.run, options.network, options.init, run.data);
+  run.data = open_image_data(options.trained.data);
+  const GivenNetwork given = read_trained_network(options.trained, run.data);
   const auto images = test_loader(run, static_cast<int>(given.network.input.height));
   const Accuracy accuracy = accuracy_of(run, given, *images);
   const std::optional<Accuracy> int8 = int8_accuracy(options, given, *images);

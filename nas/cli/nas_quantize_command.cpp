@@ -29,10 +29,7 @@ namespace {
 constexpr std::int64_t kMaxCalibrationImages = 4096;
 
 struct QuantizeOptions {
-  std::string run;      // directory; or
-  std::string network;  // model
-  std::string init = "file";
-  std::string data = "fashion-mnist";
+  TrainedNetworkOptions trained;
   std::string ranges = "auto";
   std::string equalize = "auto";
   std::string correct_bias = "auto";
@@ -55,12 +52,7 @@ bool parse_quantize_options(const Arguments& arguments, QuantizeOptions& values)
       "and in int8 on the test images. Ranges of feature maps are set on training images; of the\n"
       "ways to do that, the one with the least error of the logits is kept. --out writes an ONNX\n"
       "model in QDQ form with the preprocessing inside, as the model_int8.onnx of a run.");
-  options.optional("run", values.run, "DIR", "directory of a finished run");
-  options.optional("net", values.network, "FILE", "ONNX model, or a network with --init");
-  options.optional("init", values.init, "FILE|file",
-                   "weights: those of the ONNX model (file), or a weights.safetensors");
-  options.optional("data", values.data, "NAME|DIR",
-                   "fashion-mnist, synthetic, or a directory (images in CLASS/, CIFAR, idx files)");
+  add_trained_network(options, values.trained);
   options.integer("images", values.num_images, 1, kMaxCalibrationImages, "N",
                   "training images that set the ranges");
   options.optional("ranges", values.ranges, "auto|min-max|percentile|mse",
@@ -79,10 +71,7 @@ bool parse_quantize_options(const Arguments& arguments, QuantizeOptions& values)
   options.flag("verbose,v", values.verbose, "log more on standard error");
   options.flag("quiet,q", values.quiet, "suppress warnings");
   if (!options.parse(arguments)) return false;
-  if (values.run.empty() == values.network.empty()) throw UsageError("give one of --run and --net");
-  if (!values.run.empty() && options.is_given("init"))
-    throw UsageError("--init is for --net; --run has its weights");
-  if (values.init == "scratch") throw UsageError("--init scratch: an untrained network");
+  check_trained_network(options, values.trained);
   check_word("--ranges", values.ranges, {"auto", "min-max", "percentile", "mse"});
   check_word("--equalize", values.equalize, {"auto", "on", "off"});
   check_word("--correct-bias", values.correct_bias, {"auto", "on", "off"});
@@ -165,10 +154,9 @@ ExitCode nas_quantize_command(const Arguments& arguments) {
   if (!options.out.empty()) check_output_file(options.out, options.force);
   RunContext run;
   run.num_loader_threads = start_threads(options.num_threads);
-  run.data = open_image_data(options.data);
+  run.data = open_image_data(options.trained.data);
   run.deploy_layout = options.deploy_layout == "nchw" ? ImageLayout::kNchw : ImageLayout::kNhwc;
-  const GivenNetwork given =
-      read_trained_network(options.run, options.network, options.init, run.data);
+  const GivenNetwork given = read_trained_network(options.trained, run.data);
   run.split = split_train(*run.data.train, Recipe().validation_share, run.seed);
   const int side = static_cast<int>(given.network.input.height);
   Quantized quantized;

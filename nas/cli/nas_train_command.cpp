@@ -218,10 +218,11 @@ ExitCode nas_train_command(const Arguments& arguments) {
   for (const std::string& note : run.data.notes) log().info(note);
   for (const std::string& warning : run.data.warnings) log().warn(warning);
   for (const std::string& note : given.notes) log().info(note);
-  log().info("{}: {} parameters, {}; data {}: {} + {} images of {} classes", given.network.name,
-             given.network.num_params(),
+  log().info("{}: {} parameters, {}; data {}: {} + {} images of {} classes; recipe {}",
+             given.network.name, given.network.num_params(),
              given.weights.empty() ? "trained from scratch" : "given weights", run.data.name,
-             run.data.train->size(), run.data.test->size(), run.data.num_classes());
+             run.data.train->size(), run.data.test->size(), run.data.num_classes(),
+             run.recipe.name);
   const auto write_run_yaml = [&](bool is_complete) {
     make_directory_of(options.out + "/run.yaml");
     write_file_atomically(options.out + "/run.yaml",

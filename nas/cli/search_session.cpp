@@ -186,8 +186,8 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   const ImageData& data = request.run.data;
   for (const std::string& note : data.notes) log().info(note);
   for (const std::string& warning : data.warnings) log().warn(warning);
-  log().info("data {}: {} + {} images of {} classes; input {} x {} x {}", data.name,
-             data.train->size(), data.test->size(), data.num_classes(),
+  log().info("data {}: {} + {} images of {} classes; recipe {}; input {} x {} x {}", data.name,
+             data.train->size(), data.test->size(), data.num_classes(), request.run.recipe.name,
              request.run.space.input.channels, request.run.space.input.height,
              request.run.space.input.width);
   check_search_directory(options.out, options.resume, options.force);

@@ -20,7 +20,7 @@ struct ScalesimTopology {
 ///   name, M, N, K
 ///
 /// The header says the order of the columns, and which of these are there too: stride of columns
-/// (unnamed ones behind a convolution are it), batch (equal in all layers), sparsity ("1:1" or "1"
+/// (unnamed ones after a convolution are it), batch (equal in all layers), sparsity ("1:1" or "1"
 /// only). Columns of other names are not read, with a warning. A header that has a size of
 /// convolutions twice, or unknown names in place of them, is read in SCALE-Sim's order, with a
 /// warning. Blank lines and comments (`#`) are passed over, and, with a
