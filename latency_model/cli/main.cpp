@@ -2,6 +2,7 @@
 
 // The program `tilewake`: the commands of the modules in one table.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -43,6 +44,16 @@ ExitCode nas_command(const Arguments& arguments) {
                   program, std::strerror(errno)));
 }
 
+/// With --functional, numbers are computed, by the program that has the arithmetic of networks.
+ExitCode simulate_or_execute(const Arguments& arguments) {
+  // No value of an option starts with "--", so this is the flag at any position.
+  const auto flag = std::find(arguments.begin(), arguments.end(), "--functional");
+  if (flag == arguments.end()) return simulate_command(arguments);
+  Arguments words = {"simulate"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return nas_command(words);
+}
+
 /// The search has some of the kinds, and prints them itself.
 ExitCode schema_command(const Arguments& arguments) {
   static const SchemaKinds kinds = {{"machine", machine_schema},
@@ -65,7 +76,7 @@ const std::vector<Command>& commands() {
   // in the header beside it, one line here, and a test in tests/cli/.
   static const std::vector<Command> table = {
       {"check", "validate a machine and a network; print the machine", check_command},
-      {"simulate", "simulate a network on a machine, exact to the cycle", simulate_command,
+      {"simulate", "simulate a network on a machine, exact to the cycle", simulate_or_execute,
        "--sweep"},
       {"calibrate", "fit a latency model to a machine, or to its traces", calibrate_command},
       {"predict", "predict the latency of a network with a calibrated model", predict_command},

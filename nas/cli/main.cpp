@@ -28,7 +28,8 @@ const std::vector<Command>& nas_commands() {
       {"schema", "print the keys of recipes and search spaces, for editors", nas_schema_command},
       {"compare", "compare several methods over several seeds", nas_compare_command},
       {"bench", "compare search methods on networks whose accuracies are known", nas_bench_command},
-      // For installation; the help does not list it.
+      // `tilewake simulate --functional`, and for installation; the help does not list them.
+      {"simulate", "", nas_simulate_command},
       {"man", "", print_nas_man_page},
   };
   return table;

@@ -20,6 +20,9 @@ ExitCode nas_evaluate_command(const Arguments& arguments);
 /// Quantizes a trained network to int8.
 ExitCode nas_quantize_command(const Arguments& arguments);
 
+/// `tilewake simulate --functional`: executes a quantized network on a machine, tile by tile.
+ExitCode nas_simulate_command(const Arguments& arguments);
+
 /// Makes a search space of operators for one machine, or for each of several.
 ExitCode nas_space_command(const Arguments& arguments);
 

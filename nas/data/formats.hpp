@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "nas/data/folder_images.hpp"
 #include "nas/data/image_source.hpp"
+#include "nas/data/memory_images.hpp"
 
 namespace tilewake {
 
@@ -13,6 +16,9 @@ namespace tilewake {
 
 /// MNIST-style files. `classes` are the names; empty: "0", "1", .. up to the largest label.
 ImageData open_idx(const std::string& directory, const std::vector<std::string>& classes);
+
+/// The images of one file, all with the label 0.
+std::shared_ptr<MemoryImages> open_idx_images(const std::string& path);
 
 /// CIFAR-10 and CIFAR-100 (with its fine labels), binary and Python version.
 ImageData open_cifar10(const std::string& directory);
@@ -26,6 +32,9 @@ ImageData open_image_folder(const std::string& directory);
 
 /// CLASS/, split into training and test images.
 ImageData open_class_folder(const std::string& directory);
+
+/// The images in `directory` itself, by name, all with the label 0; nullptr if it holds none.
+std::shared_ptr<FolderImages> open_images_of(const std::string& directory);
 
 /// Gratings of 10 classes, 1 x 16 x 16: 2,000 for training and 500 for the test; deterministic.
 ImageData make_synthetic();

@@ -62,11 +62,13 @@ std::uint32_t read_side(ByteReader& file, const char* name) {
   return side;
 }
 
+/// @param labels  empty: all are 0
 std::shared_ptr<MemoryImages> read_images(const std::string& path,
                                           std::vector<std::uint8_t> labels) {
   ByteReader file(path);
   check_magic(file, kImagesMagic, "images");
   const std::uint32_t count = read_count(file);
+  if (labels.empty()) labels.resize(count);
   if (count != labels.size())
     throw InputError(fmt::format("{}: has {} images, but {} labels", path, count, labels.size()));
   const std::uint32_t height = read_side(file, "high");
@@ -105,6 +107,10 @@ void check_labels(const std::vector<std::uint8_t>& labels, std::size_t num_class
 }
 
 }  // namespace
+
+std::shared_ptr<MemoryImages> open_idx_images(const std::string& path) {
+  return read_images(path, {});
+}
 
 ImageData open_idx(const std::string& directory, const std::vector<std::string>& classes) {
   ImageData data;

@@ -220,4 +220,15 @@ ImageData open_image_folder(const std::string& directory) {
                  {list_images(train, classes), list_images(test, classes)});
 }
 
+std::shared_ptr<FolderImages> open_images_of(const std::string& directory) {
+  const std::vector<fs::directory_entry> entries = entries_of(directory);
+  const bool has_images =
+      std::any_of(entries.begin(), entries.end(), [](const fs::directory_entry& entry) {
+        return entry.is_regular_file() && is_image_name(entry.path());
+      });
+  if (!has_images) return nullptr;
+  const std::vector<std::string> no_classes = {""};
+  return std::make_shared<FolderImages>(directory, no_classes, list_images(directory, no_classes));
+}
+
 }  // namespace tilewake

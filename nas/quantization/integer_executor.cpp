@@ -8,6 +8,7 @@
 
 #include "nas/quantization/executor_loops.hpp"
 #include "nas/quantization/float_executor.hpp"
+#include "nas/quantization/layer_arithmetic.hpp"
 #include "nas/quantization/window.hpp"
 
 namespace tilewake {
@@ -178,9 +179,9 @@ IntegerMap IntegerExecutor::layer_output(std::size_t index,
     default:
       throw std::logic_error("check_quantizable() refuses this op");
   }
-  const std::vector<std::uint8_t>& table = quantized_.layers[index].table;
-  if (!table.empty()) {
-    for (std::uint8_t& value : map) value = table[value];
+  const QuantizedLayer& integers = quantized_.layers[index];
+  if (!integers.table.empty()) {
+    for (std::uint8_t& value : map) value = after_table(integers, value);
   }
   return map;
 }
@@ -227,22 +228,13 @@ void IntegerExecutor::set_bias(std::size_t index, std::vector<std::int32_t> bias
   quantized_.layers[index].bias = std::move(bias);
 }
 
-std::uint8_t IntegerExecutor::bounded(std::size_t index, std::int64_t value) const {
-  const QuantizedLayer& layer = quantized_.layers[index];
-  return static_cast<std::uint8_t>(
-      std::clamp<std::int64_t>(value + layer.linear.zero_point, layer.low, layer.high));
-}
-
 IntegerMap IntegerExecutor::weighted(std::size_t index, const IntegerMap& map) const {
   const QuantizedLayer& layer = quantized_.layers[index];
   const std::vector<std::int32_t> all = sums(index, map);
   const std::size_t outputs = layer.factors.size();
   IntegerMap result(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const std::size_t o = i % outputs;
-    const std::int64_t bias = layer.bias.empty() ? 0 : layer.bias[o];
-    result[i] = bounded(index, scaled(all[i] + bias, layer.factors[o]));
-  }
+  for (std::size_t i = 0; i < all.size(); ++i)
+    result[i] = weighted_value(layer, i % outputs, all[i]);
   return result;
 }
 
@@ -261,7 +253,7 @@ IntegerMap IntegerExecutor::pooled(std::size_t index, const IntegerMap& map) con
         for (std::size_t c = 0; c < totals.size(); ++c) totals[c] += values[c] - zero_point;
       });
       for (const std::int64_t total : totals)
-        result.push_back(bounded(index, scaled(total, quantized_.layers[index].factors[0])));
+        result.push_back(mean_value(quantized_.layers[index], total));
     }
   }
   return result;
@@ -274,7 +266,7 @@ IntegerMap IntegerExecutor::mean_of_pixels(std::size_t index, const IntegerMap& 
   for (std::size_t i = 0; i < map.size(); ++i) totals[i % totals.size()] += map[i] - zero_point;
   IntegerMap result;
   for (const std::int64_t total : totals)
-    result.push_back(bounded(index, scaled(total, quantized_.layers[index].factors[0])));
+    result.push_back(mean_value(quantized_.layers[index], total));
   return result;
 }
 
@@ -289,15 +281,8 @@ IntegerMap IntegerExecutor::combined(std::size_t index,
     const std::uint8_t q = map.size() == result.size() ? map[i] : map[i % channels];
     return q - quantized_.of(layer.inputs[k]).zero_point;
   };
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    const std::int64_t a = operand(0, i);
-    const std::int64_t b = operand(1, i);
-    const std::int64_t value =
-        layer.op == Op::kMul ? scaled(a * b, integers.factors[0])
-                             : rounding_shift(a * integers.pair.first + b * integers.pair.second,
-                                              integers.pair.shift);
-    result[i] = bounded(index, value);
-  }
+  for (std::size_t i = 0; i < result.size(); ++i)
+    result[i] = combined_value(layer.op, integers, operand(0, i), operand(1, i));
   return result;
 }
 
@@ -313,7 +298,7 @@ IntegerMap IntegerExecutor::joined(std::size_t index,
       const std::int64_t zero_point = quantized_.of(layer.inputs[k]).zero_point;
       for (std::size_t c = 0; c < channels; ++c) {
         const std::int64_t value = (*inputs[k])[p * channels + c] - zero_point;
-        result.push_back(bounded(index, scaled(value, quantized_.layers[index].factors[k])));
+        result.push_back(joined_value(quantized_.layers[index], k, value));
       }
     }
   }

@@ -43,7 +43,6 @@ class IntegerExecutor {
 
  private:
   std::vector<IntegerMap> maps_of(std::span<const float> image, bool keep_all) const;
-  std::uint8_t bounded(std::size_t index, std::int64_t value) const;
   IntegerMap weighted(std::size_t index, const IntegerMap& map) const;
   IntegerMap pooled(std::size_t index, const IntegerMap& map) const;
   IntegerMap mean_of_pixels(std::size_t index, const IntegerMap& map) const;

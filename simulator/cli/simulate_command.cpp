@@ -68,6 +68,7 @@ struct CommandOptions {
   TraceOptions traces;
   bool cold = false;
   bool sweep = false;
+  bool functional = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
@@ -82,7 +83,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                   "                         [--vcd FILE [--window A:B]] [--dram-trace FILE\n"
                   "                         [--dram-trace-format ramulator|dramsys]]\n"
                   "                         [--format table|csv|json] [-v | -q]\n"
-                  "       tilewake simulate --sweep ...",
+                  "       tilewake simulate --sweep ...\n"
+                  "       tilewake simulate --functional ...",
                   ModelArguments::kUsage),
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
@@ -98,6 +100,9 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                "(core.resident_weights) are loaded from DRAM; without it they are there");
   options.flag("sweep", values.sweep,
                "simulate many configurations in parallel: see 'simulate --sweep --help'");
+  options.flag("functional", values.functional,
+               "compute the numbers of images tile by tile, too: see 'simulate --functional "
+               "--help'");
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("force", values.force,
