@@ -69,7 +69,8 @@ bool parse_functional(const Arguments& arguments, FunctionalOptions& values) {
       "those of 'simulate' without --functional. For machines of the kinds systolic and vector.");
   options.flag("functional", values.functional, "this mode");
   options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
-  options.optional("run", values.run, "DIR", "directory of a finished run, of nas run or nas train");
+  options.optional("run", values.run, "DIR",
+                   "directory of a finished run, of nas run or nas train");
   options.optional("net", values.network, "FILE", "the network in floats, with --int8");
   options.optional("int8", values.int8_model, "FILE.onnx", "its model from nas quantize --out");
   options.required("input", values.input, "FILE|DIR|NAME",
@@ -101,14 +102,18 @@ struct Int8Network {
 Int8Network read_int8_network(const FunctionalOptions& options) {
   const bool is_run = !options.run.empty();
   const std::string model = is_run ? options.run + "/deploy/model_int8.onnx" : options.int8_model;
-  const Workload workload =
-      read_workload(is_run ? options.run + "/model.onnx" : options.network);
+  const Workload workload = read_workload(is_run ? options.run + "/model.onnx" : options.network);
+  const Shape& input = workload.network().input;
+  if (input.height != input.width)
+    throw InputError(
+        fmt::format("{}: takes images of {} x {} pixels; only squares are prepared here",
+                    workload.file.path, input.height, input.width));
   const std::string bytes = read_text_file(model, kMaxInt8ModelBytes);
   return {read_qdq_model(bytes, model, workload.network()), read_preprocessing(bytes, model)};
 }
 
 std::unique_ptr<ImageLoader> loader_of(const GivenImages& images,
-                                       const Preprocessing& preprocessing,
+                                       const Preprocessing& preprocessing, std::int64_t side,
                                        const FunctionalOptions& options, int num_threads) {
   ImageData data;
   data.channels = preprocessing.channels;
@@ -120,7 +125,7 @@ std::unique_ptr<ImageLoader> loader_of(const GivenImages& images,
   std::iota(indices.begin(), indices.end(), 0);
   LoaderOptions loader;
   loader.batch_size = kImagesPerBatch;
-  loader.resolution = preprocessing.height;
+  loader.resolution = static_cast<int>(side);
   loader.num_threads = num_threads;
   return std::make_unique<ImageLoader>(data, images.source, std::move(indices), loader);
 }
@@ -172,8 +177,8 @@ Executed execute(const TileExecutor& executor, ImageLoader& images, int num_thre
       const std::string different =
           first_difference(network, result, executor.reference().run_all(image));
       const IntegerMap& logits = result.maps.back();
-      const auto label = static_cast<int>(std::max_element(logits.begin(), logits.end()) -
-                                          logits.begin());
+      const auto label =
+          static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
       all.labels[first + i] = label;
       const std::lock_guard<std::mutex> lock(mutex);
       if (first + i == 0) all.counts = sum_of(result.counts);
@@ -248,14 +253,14 @@ ExitCode nas_simulate_command(const Arguments& arguments) {
   const int num_threads = options.num_threads > 0
                               ? static_cast<int>(options.num_threads)
                               : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const auto loader = loader_of(images, network.preprocessing, options, num_threads);
-  const Executed executed = execute(executor, *loader, num_threads);
   const Network& executed_network = executor.reference().quantized().network;
+  const auto loader =
+      loader_of(images, network.preprocessing, executed_network.input.height, options, num_threads);
+  const Executed executed = execute(executor, *loader, num_threads);
   write_result(options.format == "json"
                    ? functional_json(executed_network, machine.config, images, executed)
                    : functional_table(executed_network, machine.config, images, executed));
-  return executed.num_equal == executed.num_images ? ExitCode::kOk
-                                                   : ExitCode::kToleranceMissed;
+  return executed.num_equal == executed.num_images ? ExitCode::kOk : ExitCode::kToleranceMissed;
 }
 
 }  // namespace tilewake

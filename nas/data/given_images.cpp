@@ -27,9 +27,10 @@ constexpr std::size_t kMaxHeaderBytes = 65536;
 constexpr std::uint64_t kMaxArrayBytes = std::uint64_t{1} << 30;
 
 [[noreturn]] void refuse_array(const std::string& path, const std::string& what) {
-  throw InputError(fmt::format("{}: {}; images are an array of uint8, N x height x width or N x "
-                               "height x width x channels, in C order",
-                               path, what));
+  throw InputError(
+      fmt::format("{}: {}; images are an array of uint8, N x height x width or N x "
+                  "height x width x channels, in C order",
+                  path, what));
 }
 
 /// The text after `key` and a colon in the dictionary of a header.
@@ -50,8 +51,8 @@ std::vector<std::uint64_t> shape_in(std::string_view header, const std::string& 
   std::uint64_t number = 0;
   bool has_digits = false;
   for (const char c : text.substr(1, end)) {
-    if (c >= '0' && c <= '9' && number < kMaxArrayBytes) {
-      number = 10 * number + static_cast<std::uint64_t>(c - '0');
+    if (c >= '0' && c <= '9') {
+      number = std::min(10 * number + static_cast<std::uint64_t>(c - '0'), 2 * kMaxArrayBytes);
       has_digits = true;
     } else if (c == ',' || c == ')') {
       if (has_digits) shape.push_back(number);
@@ -123,8 +124,7 @@ GivenImages without_labels(const std::string& path, std::shared_ptr<MemoryImages
 GivenImages open_given_images(const std::string& path, const InputFormat& format) {
   std::error_code error;
   if (fs::path(path).extension() == ".npy") return without_labels(path, open_array(path), format);
-  if (fs::is_regular_file(path, error))
-    return without_labels(path, open_idx_images(path), format);
+  if (fs::is_regular_file(path, error)) return without_labels(path, open_idx_images(path), format);
   if (fs::is_directory(path, error)) {
     if (const auto images = open_images_of(path)) {
       images->set_kind(format.channels == 1, format.crops_centre);

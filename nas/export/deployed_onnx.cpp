@@ -116,15 +116,17 @@ void check_ends(const onnx::GraphProto& graph) {
   }
 }
 
+/// The beginning of the rule of a preprocessing that crops.
+constexpr std::string_view kCropRule = "take the central square of 224/256 of the shorter side";
+
 }  // namespace
 
 std::string resize_rule(const Preprocessing& p) {
   if (!p.crops_centre)
     return fmt::format("resize to {} x {} pixels by averaging", p.height, p.width);
   return fmt::format(
-      "take the central square of 224/256 of the shorter side, resize it to {} x {} pixels by "
-      "averaging; images of that size stay as they are",
-      p.height, p.width);
+      "{}, resize it to {} x {} pixels by averaging; images of that size stay as they are",
+      kCropRule, p.height, p.width);
 }
 
 std::string deployed_onnx(const std::string& model, const Preprocessing& preprocessing,
@@ -187,6 +189,7 @@ Preprocessing read_preprocessing(const std::string& deployed, const std::string&
   for (const float deviation : read.stddev)
     if (deviation <= 0.0F) throw InputError(path + ": metadata 'std' must be above 0");
   read.channels = static_cast<int>(read.mean.size());
+  read.crops_centre = value_of("resize").starts_with(kCropRule);
   try {
     read.labels = nlohmann::json::parse(value_of("labels")).get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception&) {

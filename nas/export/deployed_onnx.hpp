@@ -21,7 +21,8 @@ using ModelMetadata = std::vector<std::pair<std::string, std::string>>;
 std::string deployed_onnx(const std::string& model, const Preprocessing& preprocessing,
                           ImageLayout layout, const ModelMetadata& metadata);
 
-/// Mean, standard deviation and labels in the metadata of such a model, which is untrusted. Throws
+/// Mean, standard deviation, labels, and whether images are cropped, in the metadata of such a
+/// model, which is untrusted. Throws
 /// InputError naming `path` where they are missing or do not fit together.
 Preprocessing read_preprocessing(const std::string& deployed, const std::string& path);
 

@@ -47,9 +47,7 @@ bool has_products(Op op) {
 }  // namespace
 
 TileExecution::TileExecution(const TileExecutor& executor, std::span<const float> image)
-    : executor_(executor),
-      dram_(end_of_maps(executor.tiled())),
-      chip_(dram_.size()) {
+    : executor_(executor), dram_(end_of_maps(executor.tiled())), chip_(dram_.size()) {
   const Shape& shape = quantized().network.input;
   const IntegerMap pixels = executor.reference_.quantized_image(image);
   const std::int64_t address = executor.graph_.input_address + executor.base_;
@@ -57,8 +55,7 @@ TileExecution::TileExecution(const TileExecutor& executor, std::span<const float
   for (std::int64_t c = 0; c < shape.channels; ++c) {
     for (std::int64_t p = 0; p < num_pixels; ++p)
       dram_.write(address + c * num_pixels + p,
-                  pixels[static_cast<std::size_t>(p * shape.channels + c)],
-                  MapMemory::kInputImage);
+                  pixels[static_cast<std::size_t>(p * shape.channels + c)], MapMemory::kInputImage);
   }
 }
 
@@ -132,8 +129,7 @@ void TileExecution::load_weights(const TileBlock& block) {
   for (std::int64_t g = block.groups.begin; g < block.groups.end; ++g) {
     for (std::int64_t o = block.outputs.begin; o < block.outputs.end; ++o) {
       const std::int8_t* const row = all.data() + (g * extent.outputs + o) * extent.depth;
-      weights_.values.insert(weights_.values.end(), row + block.depth.begin,
-                             row + block.depth.end);
+      weights_.values.insert(weights_.values.end(), row + block.depth.begin, row + block.depth.end);
     }
   }
   counts_.weight_bytes += bytes;
@@ -151,9 +147,8 @@ void TileExecution::load_input(const TileBlock& block) {
   const auto load = [&](std::int64_t channel, std::int64_t pixel) {
     // A channel_shuffle reads as one stream what it writes in another order.
     if (l.op == Op::kChannelShuffle) channel = moved_from(l, channel);
-    const std::uint8_t byte =
-        read(tiled().input_address + channel * map.height * map.width + pixel,
-             tiled().problem.on_chip().input);
+    const std::uint8_t byte = read(tiled().input_address + channel * map.height * map.width + pixel,
+                                   tiled().problem.on_chip().input);
     input_.values.push_back(static_cast<std::int16_t>(
         role().is_copy ? byte : number(role().input, channel, byte) - zero_point));
   };
@@ -308,7 +303,7 @@ void TileExecution::check_accumulator(std::int64_t sum) const {
   if (sum < -limit || sum >= limit)
     throw InputError(
         fmt::format("layer {}: a partial sum of {} does not fit in the machine's accumulators of "
-                    "{} bits (accumulator_bytes)",
+                    "{} bits; set core.accumulator_bytes",
                     layer().name, sum, bits));
 }
 
@@ -329,8 +324,7 @@ void TileExecution::fill_patch(const TileBlock& share, std::int64_t group, std::
     patch_.assign(first, first + depth);
     return;
   }
-  const std::int64_t elements =
-      problem.has_window() ? input_.box.size() : loaded.pixels.size();
+  const std::int64_t elements = problem.has_window() ? input_.box.size() : loaded.pixels.size();
   if (!problem.has_window()) {
     const std::int64_t channels = input_.channels.size();
     for (std::int64_t c = 0; c < channels; ++c)
@@ -433,11 +427,11 @@ IntegerMap TileExecution::stored_map(int index) const {
       const bool on_chip = chip_.writer(address) != MapMemory::kNobody;
       const MapMemory& from = on_chip ? chip_ : dram_;
       if (from.writer(address) == MapMemory::kNobody)
-        throw std::logic_error(fmt::format("{}: the mapping is wrong: a part of the output is not "
-                                           "in memory",
-                                           executor_.layer(index).name));
-      map[static_cast<std::size_t>(p * shape.channels + c)] =
-          number(index, c, from.value(address));
+        throw std::logic_error(
+            fmt::format("{}: the mapping is wrong: a part of the output is not "
+                        "in memory",
+                        executor_.layer(index).name));
+      map[static_cast<std::size_t>(p * shape.channels + c)] = number(index, c, from.value(address));
     }
   }
   return map;

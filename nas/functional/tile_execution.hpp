@@ -99,7 +99,7 @@ class TileExecution {
   bool has_input_ = false;
   bool has_weights_ = false;
   std::map<std::int64_t, WeightPlace> weight_places_;  // by offset
-  std::int64_t part_ = -1;       // of the output buffer, the open one
+  std::int64_t part_ = -1;                             // of the output buffer, the open one
   std::vector<Output> outputs_;  // groups x outputs x pixels in the program's order
   std::vector<std::int16_t> patch_;
   TileCounts counts_;

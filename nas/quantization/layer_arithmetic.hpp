@@ -15,8 +15,8 @@ namespace tilewake {
 // before the layer's table, if it has one.
 
 inline std::uint8_t bounded_value(const QuantizedLayer& integers, std::int64_t value) {
-  return static_cast<std::uint8_t>(std::clamp<std::int64_t>(value + integers.linear.zero_point,
-                                                            integers.low, integers.high));
+  return static_cast<std::uint8_t>(
+      std::clamp<std::int64_t>(value + integers.linear.zero_point, integers.low, integers.high));
 }
 
 /// Of a convolution or fully connected layer: `sum` of the products, without the bias.
@@ -35,9 +35,9 @@ inline std::uint8_t mean_value(const QuantizedLayer& integers, std::int64_t sum)
 inline std::uint8_t combined_value(Op op, const QuantizedLayer& integers, std::int64_t a,
                                    std::int64_t b) {
   const std::int64_t value =
-      op == Op::kMul ? scaled(a * b, integers.factors[0])
-                     : rounding_shift(a * integers.pair.first + b * integers.pair.second,
-                                      integers.pair.shift);
+      op == Op::kMul
+          ? scaled(a * b, integers.factors[0])
+          : rounding_shift(a * integers.pair.first + b * integers.pair.second, integers.pair.shift);
   return bounded_value(integers, value);
 }
 

@@ -136,11 +136,11 @@ TEST(TileExecutorSweep, CatchesATileThatIsDroppedOrDoneTwice) {
   for (std::uint64_t seed = 0; seed < static_cast<std::uint64_t>(num_cases(80)); ++seed) {
     MappedCase mapped = random_case(seed);
     const TiledProgram& program = tiled(mapped);
-    const auto index = static_cast<int>(
-        random.between(0, static_cast<std::int64_t>(program.layers.size()) - 1));
+    const auto index =
+        static_cast<int>(random.between(0, static_cast<std::int64_t>(program.layers.size()) - 1));
     const std::vector<TileStep> steps = steps_of(program, index);
-    const auto at = static_cast<std::ptrdiff_t>(
-        random.between(0, static_cast<std::int64_t>(steps.size()) - 1));
+    const auto at =
+        static_cast<std::ptrdiff_t>(random.between(0, static_cast<std::int64_t>(steps.size()) - 1));
     const auto run_with = [&](const std::vector<TileStep>& changed) {
       return is_caught(mapped, [&](int i) { return i == index ? changed : steps_of(program, i); });
     };
@@ -169,8 +169,8 @@ TEST(TileExecutorSweep, CatchesTilesThatAreSwapped) {
   for (std::uint64_t seed = 0; tried < wanted; ++seed) {
     MappedCase mapped = random_case(seed);
     const TiledProgram& program = tiled(mapped);
-    const auto index = static_cast<int>(
-        random.between(0, static_cast<std::int64_t>(program.layers.size()) - 1));
+    const auto index =
+        static_cast<int>(random.between(0, static_cast<std::int64_t>(program.layers.size()) - 1));
     std::vector<TileStep> steps = steps_of(program, index);
     const auto pick = [&] {
       return static_cast<std::size_t>(
@@ -195,8 +195,8 @@ TEST(TileExecutorSweep, CatchesAddressesAndWaitsThatAreWrong) {
   for (std::uint64_t seed = 0; seed < static_cast<std::uint64_t>(num_cases(80)); ++seed) {
     MappedCase moved = random_case(seed);
     std::vector<TiledLayer>& layers = tiled(moved).layers;
-    const auto index = static_cast<std::size_t>(
-        random.between(1, static_cast<std::int64_t>(layers.size()) - 1));
+    const auto index =
+        static_cast<std::size_t>(random.between(1, static_cast<std::int64_t>(layers.size()) - 1));
     layers[index].input_address += layers[index].problem.input_bytes(
         TileBlock{{0, 1}, {0, 1}, {0, 1}, {0, 1}, layers[index].tiling.pixels});
     EXPECT_TRUE(is_caught_at_all(moved)) << seed;
