@@ -44,6 +44,7 @@ ALLOWED = {
     "nas/bench": [*NAS_CORE, "nas/space", "nas/evolution", "nas/guided", "nas/report"],
     "nas/export": NAS_CORE,
     "nas/quantization": [*NAS_CORE, "nas/data", "nas/export"],
+    "nas/functional": [*NAS_CORE, "nas/quantization", "simulator/mapping"],
     "nas/report": [*NAS_CORE, "nas/space", "nas/recipe"],
     "nas/network": [*NAS_CORE, "nas/space", "nas/export", "nas/quantization"],
     "nas/supernet": [*NAS_CORE, "nas/space", "nas/recipe", "nas/network"],
