@@ -5,7 +5,7 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(modules common network hardware mapping engine trace api latency_model latency_model_api)
+set(modules common network hardware mapping engine trace energy api latency_model latency_model_api)
 foreach(module ${modules})
   set_target_properties(tilewake_${module} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   # Calls within the library stay as fast as in an executable.
@@ -45,10 +45,13 @@ set(public_headers
     simulator/common/error.hpp
     simulator/common/version.hpp
     simulator/common/yaml_override.hpp
+    simulator/energy/energy_table.hpp
+    simulator/energy/memory_footprint.hpp
     simulator/engine/events.hpp
     simulator/hardware/activation_operations.hpp
     simulator/hardware/banked_dram_config.hpp
     simulator/hardware/dram_config.hpp
+    simulator/hardware/energy_config.hpp
     simulator/hardware/hardware_config.hpp
     simulator/hardware/hardware_yaml.hpp
     simulator/hardware/midap_config.hpp

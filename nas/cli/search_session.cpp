@@ -82,6 +82,8 @@ void write_target(const TargetResult& target, const Machine& machine, NetworkSim
   info.schedule = simulated.schedule;
   info.warnings = simulated.warnings;
   info.num_params = network.num_params();
+  info.peak_chip_bytes = simulated.memory.peak_chip_bytes;
+  info.dram_footprint_bytes = simulated.memory.dram_footprint_bytes;
   write_file_atomically(target.directory + "/layers.csv", trace_csv(simulated.rows));
   write_file_atomically(target.directory + "/summary.json",
                         search_summary_json(summarize(info, simulated.rows), target));

@@ -69,6 +69,11 @@ class Simulation(_Result):
       execution order; pandas.DataFrame(result.layers) takes them
     """
 
+    @property
+    def energy_mj(self):
+        """Energy of the whole network, of all images of the batch, with DRAM, mJ."""
+        return self.summary["energy_mj"]
+
 
 class Prediction(_Result):
     """The result of predict().

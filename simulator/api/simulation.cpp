@@ -10,6 +10,8 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/energy/access_counts.hpp"
+#include "simulator/energy/layer_energy.hpp"
 #include "simulator/engine/simulator.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/mapping/mapper.hpp"
@@ -70,7 +72,8 @@ void check_topology(const Machine& machine, const Workload& workload, const Netw
 NetworkSimulator::NetworkSimulator(HardwareConfig hardware)
     : hardware_(std::move(hardware)),
       mapper_(std::make_unique<NetworkMapper>(hardware_)),
-      machine_(machine_id(hardware_)) {}
+      machine_(machine_id(hardware_)),
+      energy_(energy_table(hardware_)) {}
 NetworkSimulator::~NetworkSimulator() = default;
 NetworkSimulator::NetworkSimulator(NetworkSimulator&&) noexcept = default;
 
@@ -106,6 +109,9 @@ SimulatedNetwork NetworkSimulator::run(const Network& network, const Program& pr
   const RunResult run = simulator_->run(program, sink, keep_going);
   SimulatedNetwork result;
   result.rows = recorder.finish(run.total_cycles);
+  add_accesses(program, hardware_, result.rows);
+  add_energy(energy_, result.rows);
+  result.memory = memory_footprint(network, program, hardware_, result.rows);
   result.total_cycles = run.total_cycles;
   result.kernel_steps = run.kernel_steps;
   result.schedule = program.schedule;
@@ -144,6 +150,9 @@ Simulation simulate(const Machine& machine, const Workload& workload,
     result.layers.insert(result.layers.end(), std::make_move_iterator(simulated.rows.begin()),
                          std::make_move_iterator(simulated.rows.end()));
     add_once(simulated.schedule, info.schedule);
+    info.peak_chip_bytes = std::max(info.peak_chip_bytes, simulated.memory.peak_chip_bytes);
+    info.dram_footprint_bytes =
+        std::max(info.dram_footprint_bytes, simulated.memory.dram_footprint_bytes);
     info.warnings.insert(info.warnings.end(), simulated.warnings.begin(), simulated.warnings.end());
     info.num_params += network.num_params();
   }
@@ -162,6 +171,9 @@ RunInfo run_info(const Machine& machine, const Workload& workload) {
   info.hardware_hash = fnv1a64(machine.file.text);
   info.clock_mhz = hardware.clock_mhz;
   info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  const EnergyTable energy = energy_table(hardware);
+  info.area_mm2 = energy.area_mm2;
+  info.peak_power_mw = energy.peak_power_mw;
   return info;
 }
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "simulator/api/inputs.hpp"
+#include "simulator/energy/energy_table.hpp"
+#include "simulator/energy/memory_footprint.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/mapping/step_budget.hpp"
 #include "simulator/network/network.hpp"
@@ -35,9 +37,10 @@ using SimulationCallback = std::function<bool(const LayerProgress& progress)>;
 
 /// One network after its simulation.
 struct SimulatedNetwork {
-  std::vector<TraceRow> rows;                              // one a layer, in execution order
-  std::int64_t total_cycles = 0;                           // NPU cycles, of the whole network
-  std::uint64_t kernel_steps = 0;                          // of the SystemC kernel
+  std::vector<TraceRow> rows;      // one a layer, in execution order
+  std::int64_t total_cycles = 0;   // NPU cycles, of the whole network
+  std::uint64_t kernel_steps = 0;  // of the SystemC kernel
+  MemoryFootprint memory;
   std::string schedule;                                    // "reference", or "plain" and why
   std::vector<std::string> warnings;                       // about the schedule
   std::vector<std::pair<std::string, std::string>> plans;  // layer, how it was tiled in words
@@ -68,7 +71,8 @@ class NetworkSimulator {
  private:
   HardwareConfig hardware_;
   std::unique_ptr<const NetworkMapper> mapper_;
-  std::string machine_;                   // machine_id()
+  std::string machine_;  // machine_id()
+  EnergyTable energy_;
   std::unique_ptr<Simulator> simulator_;  // elaborated for the first network
 };
 

@@ -29,6 +29,16 @@ std::string stall_cell(std::int64_t stalls, std::int64_t total) {
   return fmt::format("{} ({:.0f} %)", with_separators(stalls), 100.0 * share(stalls, total));
 }
 
+/// Three digits or more, without the unit.
+std::string millijoules(double value) {
+  return value >= 100.0 ? fmt::format("{:.0f}", value) : fmt::format("{:#.3g}", value);
+}
+
+/// `part` as a percentage of `whole`.
+std::string part_cell(double part, double whole) {
+  return whole > 0.0 ? fmt::format("{:.0f} %", 100.0 * part / whole) : "-";
+}
+
 std::string shape_cell(const Shape& shape) {
   return fmt::format("{}x{}x{}", shape.channels, shape.height, shape.width);
 }
@@ -61,7 +71,8 @@ std::string op_cell(const Layer& layer) {
 void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles) {
   std::vector<std::string> cells = {shortened(row.layer), op_cell(row), count_or_dash(row.macs)};
   if (row.is_fused()) {
-    cells.insert(cells.end(), {"-", "-", "-", "-", "-", "-> " + shortened(row.fused_into)});
+    cells.insert(cells.end(),
+                 {"-", "-", "-", "-", "-", "-", "-", "-> " + shortened(row.fused_into)});
     table.add_row(std::move(cells), Emphasis::kDim);
     return;
   }
@@ -70,6 +81,7 @@ void add_layer(TextTable& table, const TraceRow& row, std::int64_t total_cycles)
                {with_separators(row.total_cycles), percent(share(row.total_cycles, total_cycles)),
                 row.macs == 0 ? "-" : percent(row.pe_utilization),
                 megabytes(row.dram_read_bytes + row.dram_write_bytes),
+                millijoules(row.energy_uj * 1e-3), part_cell(row.energy_dram_uj, row.energy_uj),
                 stall_cell(stalls, row.total_cycles), bound_of(row)});
   table.add_row(std::move(cells));
 }
@@ -87,6 +99,18 @@ std::string last_line(const Summary& s) {
                         megabytes(s.chip_read_bytes + s.chip_write_bytes));
   if (s.info.schedule != "reference") line += ", schedule: " + s.info.schedule;
   return line + "\n";
+}
+
+/// Estimates of energy, power and area.
+std::string energy_line(const Summary& s) {
+  return fmt::format(
+      "energy: {} mJ{}, {} of it DRAM; {} TOPS/W, {} inferences/J, {} mW; chip: {} mm2, {} mW at "
+      "its peak\n",
+      millijoules(s.energy_mj),
+      s.info.batch == 1 ? "" : fmt::format(" for {} images", s.info.batch),
+      part_cell(s.energy_dram_mj, s.energy_mj), millijoules(s.tops_per_watt),
+      millijoules(s.inferences_per_joule), millijoules(s.average_power_mw), millijoules(s.area_mm2),
+      millijoules(s.peak_power_mw));
 }
 
 /// "cycles: 62 % compute, 30 % DRAM, 8 % set-up", and the layers that take the most of them.
@@ -154,6 +178,8 @@ std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows,
                    {"share", Alignment::kRight, 1},
                    {"PE util"},
                    {"DRAM MB", Alignment::kRight, 2},
+                   {"mJ", Alignment::kRight, 4},
+                   {"of which DRAM", Alignment::kRight, 5},
                    {"stalls"},
                    {"bound by", Alignment::kLeft, 0, 8}});
   for (const TraceRow& row : rows) add_layer(table, row, summary.total_cycles);
@@ -162,9 +188,11 @@ std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows,
       {"total", fmt::format("{} layers", summary.num_layers), count_or_dash(summary.macs),
        with_separators(summary.total_cycles), percent(1.0), percent(summary.pe_utilization),
        megabytes(summary.dram_read_bytes + summary.dram_write_bytes),
+       millijoules(summary.energy_mj), part_cell(summary.energy_dram_mj, summary.energy_mj),
        stall_cell(stalls, summary.total_cycles)},
       Emphasis::kBold);
-  return answer(summary, rows) + table.to_string(color, max_columns) + "\n" + last_line(summary);
+  return answer(summary, rows) + table.to_string(color, max_columns) + "\n" + energy_line(summary) +
+         last_line(summary);
 }
 
 std::string network_table(const Network& network, bool color, std::size_t max_columns) {

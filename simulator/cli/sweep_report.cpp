@@ -61,10 +61,10 @@ std::vector<std::string> figure_cells(const Summary& s, bool shows_batch) {
   if (shows_batch) {
     cells.insert(cells.end(), {with_separators(s.info.batch), with_decimals(s.ms_per_image())});
   }
-  cells.insert(
-      cells.end(),
-      {with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
-       megabytes(s.dram_read_bytes + s.dram_write_bytes), percent(share), s.info.schedule});
+  cells.insert(cells.end(),
+               {with_decimals(static_cast<double>(s.macs) / 1e9), percent(s.pe_utilization),
+                megabytes(s.dram_read_bytes + s.dram_write_bytes), percent(share),
+                with_decimals(s.energy_mj), s.info.schedule});
   return cells;
 }
 
@@ -130,6 +130,7 @@ TextTable points_table(const Sweep& sweep, bool has_short_titles) {
                                  {"PE util", Alignment::kRight, 2},
                                  {"DRAM MB", Alignment::kRight, 4},
                                  {"stalls", Alignment::kRight, 1},
+                                 {"mJ", Alignment::kRight, 6},
                                  {"schedule", Alignment::kLeft, 3}});
   TextTable table(std::move(columns));
   for_each_point(sweep, [&](const SweepPoint& point, const SweepResult& result) {

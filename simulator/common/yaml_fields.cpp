@@ -324,6 +324,16 @@ void YamlFieldTable::visit_section(std::string_view key, const std::function<voi
   path_.resize(length);
 }
 
+void YamlFieldTable::visit_or_word(std::string_view /*key*/, std::string_view word, bool& is_word,
+                                   const std::function<void()>& visit) {
+  const std::size_t begin = rows_.size();
+  visit();
+  for (std::size_t i = begin; i < rows_.size(); ++i) {
+    rows_[i].range += fmt::format(" or `{}`", word);
+    if (is_word) rows_[i].value = word;
+  }
+}
+
 void YamlFieldTable::visit_items(std::string_view key, const Items& items, const FieldDoc& doc) {
   for (std::size_t i = 0; i < items.count; ++i)
     visit_section(

@@ -385,6 +385,8 @@ class YamlFieldTable final : public YamlFields {
   void visit_section(std::string_view key, const std::function<void()>& visit,
                      const FieldDoc& doc) override;
   void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
+  void visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                     const std::function<void()>& visit) override;
 
   std::vector<Row> rows_;
   std::string path_;  // of the current section, with a trailing dot

@@ -108,10 +108,14 @@ class SchemaBuilder final : public YamlFields {
     add(std::move(key));
   }
 
-  void visit_or_word(std::string_view /*key*/, std::string_view word, bool& /*is_word*/,
+  void visit_or_word(std::string_view /*key*/, std::string_view word, bool& is_word,
                      const std::function<void()>& visit) override {
     visit();
-    mapping_.schema.keys.back().word = word;
+    YamlSchema::Key& key = mapping_.schema.keys.back();
+    key.word = word;
+    if (!is_word || !mapping_.is_optional || !key.inner.empty()) return;
+    key.fallback = word;
+    key.fallback_text = word;
   }
 
   void visit_optional(const std::function<void()>& visit) override {

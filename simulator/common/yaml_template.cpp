@@ -30,8 +30,20 @@ void YamlTemplate::comment(const std::string& text) {
 }
 
 void YamlTemplate::visit(std::string_view key, const Field& field, const FieldDoc& doc) {
-  comment(description_of(doc, range_text(field)));
-  yaml_ += fmt::format("{}{}{}: {}\n", indent_, is_preset_ ? "#" : "", key, value_text(field));
+  std::string range = range_text(field);
+  if (!word_.empty()) range += fmt::format(" or {}", word_);
+  comment(description_of(doc, range));
+  yaml_ += fmt::format("{}{}{}: {}\n", indent_, is_preset_ ? "#" : "", key,
+                       is_word_ ? std::string(word_) : value_text(field));
+}
+
+void YamlTemplate::visit_or_word(std::string_view /*key*/, std::string_view word, bool& is_word,
+                                 const std::function<void()>& visit) {
+  word_ = word;
+  is_word_ = is_word;
+  visit();
+  word_ = {};
+  is_word_ = false;
 }
 
 void YamlTemplate::visit_section(std::string_view key, const std::function<void()>& visit,

@@ -19,6 +19,8 @@ class YamlTemplate final : public YamlFields {
   void visit_section(std::string_view key, const std::function<void()>& visit,
                      const FieldDoc& doc) override;
   void visit_items(std::string_view key, const Items& items, const FieldDoc& doc) override;
+  void visit_or_word(std::string_view key, std::string_view word, bool& is_word,
+                     const std::function<void()>& visit) override;
   void visit_preset(std::string_view key, const Presets& presets,
                     const std::function<void()>& visit, const FieldDoc& doc) override;
 
@@ -28,6 +30,8 @@ class YamlTemplate final : public YamlFields {
   std::string yaml_;
   std::string indent_;
   bool is_preset_ = false;
+  std::string_view word_;  // that the next fields may have as value
+  bool is_word_ = false;   // and have
 };
 
 }  // namespace tilewake

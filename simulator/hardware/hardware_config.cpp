@@ -85,6 +85,7 @@ void visit_fields(YamlFields& fields, HardwareConfig& c) {
     std::visit([&](auto& dram) { visit_fields(fields, dram); }, c.dram);
   });
   visit_fields(fields, c.dispatch);
+  visit_fields(fields, c.energy);
 }
 
 HardwareConfig read_hardware(YamlReader yaml) {

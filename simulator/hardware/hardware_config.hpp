@@ -10,6 +10,7 @@
 
 #include "simulator/common/yaml_override.hpp"
 #include "simulator/hardware/dram_config.hpp"
+#include "simulator/hardware/energy_config.hpp"
 #include "simulator/hardware/midap_config.hpp"
 #include "simulator/hardware/systolic_config.hpp"
 #include "simulator/hardware/vector_config.hpp"
@@ -48,6 +49,7 @@ struct HardwareConfig {
   CoreConfig core;
   DramConfig dram;
   DispatchConfig dispatch;
+  EnergyConfig energy;
 
   std::int64_t peak_macs_per_cycle() const;
   MachineScale scale() const;

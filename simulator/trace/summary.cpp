@@ -15,6 +15,8 @@
 namespace tilewake {
 namespace {
 
+constexpr double kMillijoulesPerMicrojoule = 1e-3;
+
 using Json = nlohmann::ordered_json;
 
 Json json_of(const std::string& value) { return value; }
@@ -73,6 +75,23 @@ Json json_of(const Summary& s) {
   json["chip_read_weight_bytes"] = s.chip_read_weight_bytes;
   json["chip_write_bytes"] = s.chip_write_bytes;
   json["pe_utilization"] = s.pe_utilization;
+  json["energy_mj"] = s.energy_mj;
+  json["energy_mac_mj"] = s.energy_mac_mj;
+  json["energy_register_mj"] = s.energy_register_mj;
+  json["energy_buffer_mj"] = s.energy_buffer_mj;
+  json["energy_chip_mj"] = s.energy_chip_mj;
+  json["energy_interconnect_mj"] = s.energy_interconnect_mj;
+  json["energy_vector_mj"] = s.energy_vector_mj;
+  json["energy_clock_mj"] = s.energy_clock_mj;
+  json["energy_leakage_mj"] = s.energy_leakage_mj;
+  json["energy_dram_mj"] = s.energy_dram_mj;
+  json["tops_per_watt"] = s.tops_per_watt;
+  json["inferences_per_joule"] = s.inferences_per_joule;
+  json["average_power_mw"] = s.average_power_mw;
+  json["peak_power_mw"] = s.peak_power_mw;
+  json["area_mm2"] = s.area_mm2;
+  json["peak_chip_bytes"] = s.info.peak_chip_bytes;
+  json["dram_footprint_bytes"] = s.info.dram_footprint_bytes;
   return json;
 }
 
@@ -81,6 +100,8 @@ Json json_of(const Summary& s) {
 Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
   Summary s;
   s.info = info;
+  s.area_mm2 = info.area_mm2;
+  s.peak_power_mw = info.peak_power_mw;
   for (const TraceRow& row : rows) {
     ++s.num_layers;
     s.total_cycles += row.total_cycles;
@@ -102,10 +123,27 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
     s.stall_weight_cycles += row.stall_weight_cycles;
     s.stall_bias_cycles += row.stall_bias_cycles;
     s.stall_write_cycles += row.stall_write_cycles;
+    s.energy_mac_mj += kMillijoulesPerMicrojoule * row.energy_mac_uj;
+    s.energy_register_mj += kMillijoulesPerMicrojoule * row.energy_register_uj;
+    s.energy_buffer_mj += kMillijoulesPerMicrojoule * row.energy_buffer_uj;
+    s.energy_chip_mj += kMillijoulesPerMicrojoule * row.energy_chip_uj;
+    s.energy_interconnect_mj += kMillijoulesPerMicrojoule * row.energy_interconnect_uj;
+    s.energy_vector_mj += kMillijoulesPerMicrojoule * row.energy_vector_uj;
+    s.energy_clock_mj += kMillijoulesPerMicrojoule * row.energy_clock_uj;
+    s.energy_leakage_mj += kMillijoulesPerMicrojoule * row.energy_leakage_uj;
+    s.energy_dram_mj += kMillijoulesPerMicrojoule * row.energy_dram_uj;
   }
+  s.energy_mj = s.energy_mac_mj + s.energy_register_mj + s.energy_buffer_mj + s.energy_chip_mj +
+                s.energy_interconnect_mj + s.energy_vector_mj + s.energy_clock_mj +
+                s.energy_leakage_mj + s.energy_dram_mj;
   const auto cycles = static_cast<double>(s.total_cycles);
   s.latency_ms = cycles / (info.clock_mhz * 1e3);
+  if (s.energy_mj > 0.0) {
+    s.tops_per_watt = 2.0 * static_cast<double>(s.macs) / (s.energy_mj * 1e9);
+    s.inferences_per_joule = static_cast<double>(info.batch) / (s.energy_mj * 1e-3);
+  }
   if (s.total_cycles > 0) {
+    s.average_power_mw = s.energy_mj / s.latency_ms * 1e3;
     s.pe_utilization = static_cast<double>(s.effective_macs) /
                        (cycles * static_cast<double>(info.peak_macs_per_cycle));
   }

@@ -22,6 +22,10 @@ struct RunInfo {
   std::int64_t batch = 1;  // images of one inference
   double clock_mhz = 0.0;
   std::int64_t peak_macs_per_cycle = 0;
+  double area_mm2 = 0.0;                  // of the chip, without DRAM
+  double peak_power_mw = 0.0;             // all MAC units and the DRAM at their peak
+  std::int64_t peak_chip_bytes = 0;       // MemoryFootprint
+  std::int64_t dram_footprint_bytes = 0;  // MemoryFootprint
 };
 
 /// Totals of a run: sums over the rows.
@@ -41,6 +45,18 @@ struct Summary {
   std::int64_t chip_read_weight_bytes = 0;
   std::int64_t chip_write_bytes = 0;
   double pe_utilization = 0.0;  // of the whole run, not the mean of the layers
+  double energy_mj = 0.0;       // of the batch, with DRAM: the sum of the next ones
+  double energy_mac_mj = 0.0;
+  double energy_register_mj = 0.0;
+  double energy_buffer_mj = 0.0;
+  double energy_chip_mj = 0.0;
+  double energy_interconnect_mj = 0.0;
+  double energy_vector_mj = 0.0;
+  double energy_clock_mj = 0.0;
+  double energy_leakage_mj = 0.0;
+  double energy_dram_mj = 0.0;
+  double area_mm2 = 0.0;       // RunInfo::area_mm2
+  double peak_power_mw = 0.0;  // RunInfo::peak_power_mw
   std::int64_t compute_cycles = 0;
   std::int64_t setup_cycles = 0;
   std::int64_t dispatch_cycles = 0;
@@ -49,6 +65,11 @@ struct Summary {
   std::int64_t stall_weight_cycles = 0;
   std::int64_t stall_bias_cycles = 0;
   std::int64_t stall_write_cycles = 0;
+
+  /// Operations (two a MAC) per second and watt, in 10^12; 0 without energy.
+  double tops_per_watt = 0.0;
+  double inferences_per_joule = 0.0;  // of images
+  double average_power_mw = 0.0;
 
   double ms_per_image() const { return latency_ms / static_cast<double>(info.batch); }
 };

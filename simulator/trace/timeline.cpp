@@ -302,6 +302,28 @@ class Writer {
     append(",\"name\":\"{} occupancy\",\"args\":{{\"bytes\":{}}}}}", buffer, bytes);
   }
 
+  /// The mean power of each layer.
+  void add_power(const std::vector<Event>& events) {
+    const auto sample = [&](std::int64_t cycle, double chip_mw, double dram_mw) {
+      begin_event("C", cycle);
+      append(",\"name\":\"power\",\"args\":{{\"chip_mw\":{},\"dram_mw\":{}}}}}", chip_mw, dram_mw);
+    };
+    const bool has_energies = std::any_of(rows_.begin(), rows_.end(),
+                                          [](const TraceRow& row) { return row.energy_uj > 0.0; });
+    if (!has_energies) return;
+    std::int64_t end = 0;
+    for (const Event& event : events) {
+      if (event.kind != EventKind::kLayer || event.end_cycle == event.begin_cycle) continue;
+      const TraceRow& row = row_of(event);
+      const double microseconds = static_cast<double>(event.end_cycle - event.begin_cycle) /
+                                  static_cast<double>(clock_mhz_);
+      sample(event.begin_cycle, 1e3 * (row.energy_uj - row.energy_dram_uj) / microseconds,
+             1e3 * row.energy_dram_uj / microseconds);
+      end = std::max(end, event.end_cycle);
+    }
+    sample(end, 0, 0);
+  }
+
   std::string finish(const TimelineMachine& machine, const BandwidthWindows& bandwidth) {
     append("\n],\"otherData\":{{\"clock_mhz\":{},\"dram_window_cycles\":{},\"buffer_bytes\":{{",
            machine.clock_mhz, bandwidth.window_cycles());
@@ -499,7 +521,10 @@ std::string TimelineRecorder::to_json(const TimelineMachine& machine,
       bandwidth.add(event, on_bus[&event]);
     }
   }
-  if (total_cycles > 0) writer.add_bandwidth(bandwidth);
+  if (total_cycles > 0) {
+    writer.add_bandwidth(bandwidth);
+    writer.add_power(events_);
+  }
   add_occupancies(machine, events_, writer);
   return writer.finish(machine, bandwidth);
 }

@@ -29,9 +29,9 @@ struct TimelineMachine {
 /// cause), the vector unit, the DRAM data bus, DMA requests from issue to completion (one lane per
 /// outstanding request), and every FMEM bank, WMEM slot and BMMEM slot that is filled. Slices of a
 /// track do not overlap: a slice is split where a stall or a priority transfer interrupts it.
-/// Counters: DRAM bandwidth, as means over windows of equal length, and the occupancy of each
-/// buffer. A flow leads from the last load that a computation needs through it to each store of its
-/// results.
+/// Counters: DRAM bandwidth, as means over windows of equal length, the mean power of each layer,
+/// and the occupancy of each buffer. A flow leads from the last load that a computation needs
+/// through it to each store of its results.
 ///
 /// A slice has its exact `cycles`; `ts` and `dur` are in microseconds, rounded to picoseconds.
 /// Source: Google, "Trace Event Format", events of phases X, M, C, i, s, t and f.

@@ -14,9 +14,13 @@ using TraceField = std::variant<std::string TraceRow::*, Op TraceRow::*, std::in
                                 double TraceRow::*, bool TraceRow::*, KernelSize TraceRow::*,
                                 Steps TraceRow::*, Padding TraceRow::*, Activation TraceRow::*>;
 
+/// The oldest version of layers.csv that is read.
+inline constexpr int kOldestTraceVersion = 5;
+
 struct TraceColumn {
   std::string_view name;
   TraceField field;
+  int since = kOldestTraceVersion;  // files of earlier versions do not have it
 };
 
 /// The columns of layers.csv in file order, used by reader, writer and JSON. To add one: a field of
@@ -56,6 +60,22 @@ inline constexpr std::array kTraceColumns = std::to_array<TraceColumn>({
     {"pe_utilization", &TraceRow::pe_utilization},
     {"row_hits", &TraceRow::row_hits},
     {"row_misses", &TraceRow::row_misses},
+    {"array_macs", &TraceRow::array_macs, 6},
+    {"vector_operations", &TraceRow::vector_operations, 6},
+    {"input_buffer_read_bytes", &TraceRow::input_buffer_read_bytes, 6},
+    {"weight_buffer_read_bytes", &TraceRow::weight_buffer_read_bytes, 6},
+    {"output_buffer_read_bytes", &TraceRow::output_buffer_read_bytes, 6},
+    {"output_buffer_write_bytes", &TraceRow::output_buffer_write_bytes, 6},
+    {"energy_uj", &TraceRow::energy_uj, 6},
+    {"energy_mac_uj", &TraceRow::energy_mac_uj, 6},
+    {"energy_register_uj", &TraceRow::energy_register_uj, 6},
+    {"energy_buffer_uj", &TraceRow::energy_buffer_uj, 6},
+    {"energy_chip_uj", &TraceRow::energy_chip_uj, 6},
+    {"energy_interconnect_uj", &TraceRow::energy_interconnect_uj, 6},
+    {"energy_vector_uj", &TraceRow::energy_vector_uj, 6},
+    {"energy_clock_uj", &TraceRow::energy_clock_uj, 6},
+    {"energy_leakage_uj", &TraceRow::energy_leakage_uj, 6},
+    {"energy_dram_uj", &TraceRow::energy_dram_uj, 6},
     {"output_in", &TraceRow::output_in},
     {"spill_reason", &TraceRow::spill_reason},
     {"weights_in", &TraceRow::weights_in},

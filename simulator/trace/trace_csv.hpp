@@ -12,9 +12,9 @@
 namespace tilewake {
 
 /// Incremented whenever a column is added, removed or changes meaning.
-inline constexpr int kTraceVersion = 5;
+inline constexpr int kTraceVersion = 6;
 
-/// The text of layers.csv: `# tilewake-trace v5`, a header line and one CSV line per row.
+/// The text of layers.csv: `# tilewake-trace v6`, a header line and one CSV line per row.
 std::string trace_csv(const std::vector<TraceRow>& rows);
 
 /// The rows of a layers.csv, and their positions.

@@ -79,10 +79,16 @@ class Reader {
   void read_version() {
     const std::string expected = fmt::format("{}{}", kVersionPrefix, kTraceVersion);
     if (!next_line()) fail("the file is empty");
-    if (line_ == expected) return;
+    for (int version = kOldestTraceVersion; version <= kTraceVersion; ++version) {
+      if (line_ != fmt::format("{}{}", kVersionPrefix, version)) continue;
+      for (const TraceColumn& column : kTraceColumns)
+        if (column.since <= version) columns_.push_back(&column);
+      return;
+    }
     if (line_.starts_with(kVersionPrefix)) {
-      fail(fmt::format("trace format version '{}'; this program reads v{}: simulate again",
-                       printable(line_.substr(kVersionPrefix.size() - 1)), kTraceVersion));
+      fail(fmt::format("trace format version '{}'; this program reads v{} to v{}: simulate again",
+                       printable(line_.substr(kVersionPrefix.size() - 1)), kOldestTraceVersion,
+                       kTraceVersion));
     }
     fail(fmt::format("not a trace: expected '{}' in the first line", expected));
   }
@@ -91,25 +97,25 @@ class Reader {
     if (!next_line()) fail("no header; the file is truncated");
     split();
     const std::vector<std::string>& names = fields_;
-    for (std::size_t i = 0; i < kTraceColumns.size(); ++i) {
-      if (i < names.size() && names[i] == kTraceColumns[i].name) continue;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (i < names.size() && names[i] == columns_[i]->name) continue;
       fail(fmt::format("header: column {} is '{}', expected '{}'", i + 1,
-                       i < names.size() ? printable(names[i]) : "", kTraceColumns[i].name));
+                       i < names.size() ? printable(names[i]) : "", columns_[i]->name));
     }
-    if (names.size() > kTraceColumns.size()) {
-      fail(fmt::format("header: unknown column '{}'", printable(names[kTraceColumns.size()])));
+    if (names.size() > columns_.size()) {
+      fail(fmt::format("header: unknown column '{}'", printable(names[columns_.size()])));
     }
   }
 
   TraceRow read_row() {
     split();
-    if (fields_.size() != kTraceColumns.size()) {
-      fail(fmt::format("{} fields, expected {}", fields_.size(), kTraceColumns.size()));
+    if (fields_.size() != columns_.size()) {
+      fail(fmt::format("{} fields, expected {}", fields_.size(), columns_.size()));
     }
     TraceRow row;
     for (std::size_t i = 0; i < fields_.size(); ++i) {
-      column_ = kTraceColumns[i].name;
-      std::visit([&](const auto field) { parse(fields_[i], row.*field); }, kTraceColumns[i].field);
+      column_ = columns_[i]->name;
+      std::visit([&](const auto field) { parse(fields_[i], row.*field); }, columns_[i]->field);
     }
     const bool reads_nothing = row.op == Op::kInput || row.op == Op::kConstant;
     for (const auto field : {&TraceRow::layer, &TraceRow::inputs, &TraceRow::network,
@@ -263,6 +269,7 @@ class Reader {
   const std::string& name_;
   std::string line_;
   int line_number_ = 0;
+  std::vector<const TraceColumn*> columns_;  // of the file's version
   std::string_view column_;
   std::vector<std::string> fields_;                                      // of the current line
   std::map<std::pair<std::string, std::string>, int> measurement_line_;  // network, machine

@@ -49,6 +49,22 @@ struct TraceRow {
   double pe_utilization = 0.0;
   std::int64_t row_hits = 0;
   std::int64_t row_misses = 0;
+  std::int64_t array_macs = 0;         // products computed by the MAC units
+  std::int64_t vector_operations = 0;  // of the vector unit
+  std::int64_t input_buffer_read_bytes = 0;
+  std::int64_t weight_buffer_read_bytes = 0;
+  std::int64_t output_buffer_read_bytes = 0;  // of partial sums and second operands
+  std::int64_t output_buffer_write_bytes = 0;
+  double energy_uj = 0.0;  // the sum of the next ones
+  double energy_mac_uj = 0.0;
+  double energy_register_uj = 0.0;
+  double energy_buffer_uj = 0.0;
+  double energy_chip_uj = 0.0;  // memory of feature maps and weights
+  double energy_interconnect_uj = 0.0;
+  double energy_vector_uj = 0.0;
+  double energy_clock_uj = 0.0;
+  double energy_leakage_uj = 0.0;
+  double energy_dram_uj = 0.0;
   std::string output_in;     // "chip" or "dram"; empty without a memory of feature maps
   std::string spill_reason;  // why it is in DRAM
   std::string weights_in;    // the same for the weights; empty unless weights stay on chip

@@ -22,7 +22,7 @@ class SimulateTest(CliTest):
     def rows(self):
         text = self.expect_ok(*self.simulate, "--format", "csv")
         version, rest = text.split("\n", 1)
-        self.assertEqual(version, "# tilewake-trace v5")
+        self.assertEqual(version, "# tilewake-trace v6")
         return list(csv.DictReader(io.StringIO(rest)))
 
     def summary(self):

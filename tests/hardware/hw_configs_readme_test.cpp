@@ -64,6 +64,18 @@ std::map<std::string, std::vector<Row>> documented_keys() {
 /// if they differ from their defaults.
 MidapYaml resolved(const std::string& name) {
   HardwareConfig machine = shipped_machine(name);
+  EnergyConfig& energy = machine.energy;
+  for (double* value :
+       {&energy.voltage, &energy.mac_pj, &energy.vector_pj, &energy.clock_pj, &energy.leakage_pj,
+        &energy.registers.bytes, &energy.registers.access_pj, &energy.registers.accesses_per_mac,
+        &energy.interconnect.wire_pj, &energy.interconnect.hop_mm, &energy.dram.activate_pj,
+        &energy.dram.read_pj, &energy.dram.write_pj, &energy.dram.refresh_mw,
+        &energy.dram.background_mw, &energy.area.mac_um2, &energy.area.vector_um2,
+        &energy.area.register_um2, &energy.area.sram_um2})
+    *value = 1.0;
+  for (EnergyConfig::Memory* memory :
+       {&energy.input_buffer, &energy.weight_buffer, &energy.output_buffer, &energy.chip_memory})
+    *memory = {1.0, 1.0};
   if (auto* systolic = std::get_if<SystolicConfig>(&machine.core)) {
     systolic->num_cores = 2;
     systolic->activation_operations.linear = 1;

@@ -69,17 +69,22 @@ TEST(TraceCsvTest, BeginsWithVersionAndHeader) {
   EXPECT_THAT(
       small_csv(),
       StartsWith(
-          "# tilewake-trace v5\n"
+          "# tilewake-trace v6\n"
           "layer,block,op,ic,ih,iw,oc,oh,ow,kernel,stride,groups,macs,effective_macs,total_cycles,"
           "compute_cycles,setup_cycles,dispatch_cycles,stall_dram_cycles,stall_feature_cycles,"
           "stall_weight_cycles,stall_bias_cycles,stall_write_cycles,dram_read_bytes,"
           "dram_read_feature_bytes,dram_read_weight_bytes,dram_read_bias_bytes,"
           "dram_write_bytes,chip_read_bytes,chip_read_weight_bytes,chip_write_bytes,pe_utilization,"
-          "row_hits,row_misses,output_in,spill_reason,weights_in,weights_reason,fused_into,index,"
+          "row_hits,row_misses,array_macs,vector_operations,input_buffer_read_bytes,"
+          "weight_buffer_read_bytes,output_buffer_read_bytes,output_buffer_write_bytes,energy_uj,"
+          "energy_mac_uj,energy_register_uj,energy_buffer_uj,energy_chip_uj,energy_interconnect_uj,"
+          "energy_vector_uj,energy_clock_uj,energy_leakage_uj,energy_dram_uj,output_in,spill_"
+          "reason,weights_in,weights_reason,fused_into,index,"
           "num_layers,batch,"
           "inputs,dilation,padding,first_channel,bias,activation,detail,network,machine,version\n"
           "conv,,conv2d,16,8,8,32,4,4,3x5,2,1,122880,95744,100,50,9,0,39,36,0,3,2,732,500,200,32,"
-          "512,0,0,0,0.935,0,0,,,,,,0,3,1,input,1,1/2/0/1,0,1,none,,small,toy@0123456789abcdef," +
+          "512,0,0,0,0.935,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,,,,,,0,3,1,input,1,1/2/0/"
+          "1,0,1,none,,small,toy@0123456789abcdef," +
           std::string(kVersion) + "\n"));
 }
 
@@ -139,11 +144,36 @@ TEST(TraceCsvTest, UtilizationSurvivesToTheLastBit) {
 TEST(TraceCsvTest, EqualRowsGiveEqualBytes) { EXPECT_EQ(small_csv(), small_csv()); }
 
 TEST(TraceCsvTest, AnotherVersionIsRefused) {
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v5", "trace v1")),
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v6", "trace v1")),
               HasSubstr("layers.csv:1: trace format version 'v1'"));
-  EXPECT_THAT(error_of(replaced(small_csv(), "trace v5", "trace v10")), HasSubstr("version 'v10'"));
+  EXPECT_THAT(error_of(replaced(small_csv(), "trace v6", "trace v10")), HasSubstr("version 'v10'"));
   EXPECT_THAT(error_of("layer,cycles\n"), HasSubstr("layers.csv:1: not a trace"));
   EXPECT_THAT(error_of(""), HasSubstr("layers.csv:1: the file is empty"));
+}
+
+/// The text of version 5, which had no accesses and no energies.
+std::string csv_of_version_5(const std::vector<TraceRow>& rows) {
+  std::string text = "# tilewake-trace v5\n";
+  std::string header;
+  for (const TraceColumn& column : kTraceColumns)
+    if (column.since <= 5) header += (header.empty() ? "" : ",") + std::string(column.name);
+  text += header + "\n";
+  for (const TraceRow& row : rows) {
+    std::string line;
+    for (const TraceColumn& column : kTraceColumns) {
+      if (column.since > 5) continue;
+      if (&column != kTraceColumns.data()) line += ',';
+      line += field_text(row, column);
+    }
+    text += line + "\n";
+  }
+  return text;
+}
+
+TEST(TraceCsvTest, FilesOfVersion5AreReadWithoutEnergies) {
+  EXPECT_EQ(parse(csv_of_version_5(small_rows())), small_rows());
+  EXPECT_THAT(error_of(replaced(csv_of_version_5(small_rows()), "trace v5", "trace v6")),
+              HasSubstr("layers.csv:2: header: column 35 is 'output_in', expected 'array_macs'"));
 }
 
 TEST(TraceCsvTest, AnotherHeaderIsRefused) {
@@ -151,16 +181,16 @@ TEST(TraceCsvTest, AnotherHeaderIsRefused) {
               HasSubstr("layers.csv:2: header: column 17 is 'set_up_cycles', expected "
                         "'setup_cycles'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", "")),
-              HasSubstr("layers.csv:2: header: column 52 is '', expected 'version'"));
+              HasSubstr("layers.csv:2: header: column 68 is '', expected 'version'"));
   EXPECT_THAT(error_of(replaced(small_csv(), ",version", ",version,energy")),
               HasSubstr("layers.csv:2: header: unknown column 'energy'"));
-  EXPECT_THAT(error_of("# tilewake-trace v5\n"), HasSubstr("no header"));
+  EXPECT_THAT(error_of("# tilewake-trace v6\n"), HasSubstr("no header"));
 }
 
 TEST(TraceCsvTest, AnotherNumberOfFieldsIsRefused) {
   EXPECT_THAT(error_of(replaced(small_csv(), "3x5,2,1,", "3x5,2,1,7,")),
-              HasSubstr("layers.csv:3: 53 fields, expected 52"));
-  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 52"));
+              HasSubstr("layers.csv:3: 69 fields, expected 68"));
+  EXPECT_THAT(error_of(small_csv() + "\n"), HasSubstr("layers.csv:6: 1 fields, expected 68"));
 }
 
 TEST(TraceCsvTest, ATruncatedFileIsRefusedWhereverItEnds) {
