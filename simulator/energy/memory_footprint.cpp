@@ -37,6 +37,7 @@ class Places {
       node_of[rows[i].layer] = layer;
     }
     for (const TraceRow& row : rows) {
+      if (row.op == Op::kInput || row.op == Op::kConstant) continue;
       std::string_view names = row.fused_into;
       while (!names.empty()) {
         const std::size_t plus = std::min(names.find('+'), names.size());
@@ -105,7 +106,8 @@ class Places {
     for (std::size_t i = 0; i < network_.layers.size(); ++i) {
       Place& place = places_[root(i)];
       const TraceRow& row = rows_[position_[i]];
-      if (row.output_in == "dram") place.dram_bytes = place.bytes;
+      const bool is_given = row.op == Op::kInput || row.op == Op::kConstant;
+      if (is_given || row.output_in == "dram") place.dram_bytes = place.bytes;
       if (row.output_in.empty()) place.dram_bytes += row.dram_write_bytes;
     }
     for (Place& place : places_) place.dram_bytes = std::min(place.dram_bytes, place.bytes);

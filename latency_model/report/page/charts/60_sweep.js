@@ -8,7 +8,11 @@
   const figures = new Set(['status', 'network_hash', 'machine', 'schedule', 'num_layers', 'params', 'macs', 'effective_macs', 'total_cycles',
     'latency_ms', 'compute_cycles', 'setup_cycles', 'dispatch_cycles', 'stall_dram_cycles', 'stall_feature_cycles', 'stall_weight_cycles', 'stall_bias_cycles',
     'stall_write_cycles', 'dram_read_bytes', 'dram_read_feature_bytes', 'dram_read_weight_bytes', 'dram_read_bias_bytes', 'dram_write_bytes',
-    'chip_read_bytes', 'chip_read_weight_bytes', 'chip_write_bytes', 'pe_utilization', 'warnings', 'version', 'error']);
+    'chip_read_bytes', 'chip_read_weight_bytes', 'chip_write_bytes', 'pe_utilization',
+    'energy_mj', 'energy_mac_mj', 'energy_register_mj', 'energy_buffer_mj', 'energy_chip_mj', 'energy_interconnect_mj', 'energy_vector_mj',
+    'energy_clock_mj', 'energy_leakage_mj', 'energy_dram_mj', 'tops_per_watt', 'inferences_per_joule', 'average_power_mw', 'peak_power_mw',
+    'area_mm2', 'peak_chip_bytes', 'dram_footprint_bytes',
+    'warnings', 'version', 'error']);
   const coordinates = section => Object.keys(section.points).filter(name => !figures.has(name));
   const varied = section => {
     const names = coordinates(section).filter(name => unique(section.points[name]).length > 1);
