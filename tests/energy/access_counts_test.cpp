@@ -131,6 +131,7 @@ TEST(AccessCountsTest, EqualThoseOfAnArrayThatRunsFoldByFold) {
     if (random.one_in(2)) core.num_cores = random.between(2, 5);
     const systolic::SystolicCost cost(core);
     TiledLayer layer{0, random_problem(random, core.accumulator_bytes)};
+    layer.problem.set_more_operations(0);
     layer.tiling = random_tiling(random, layer.problem, cost);
     const Op op = layer.problem.op();
     const bool on_array = op == Op::kConv2d || op == Op::kFullyConnected ||

@@ -98,7 +98,9 @@ TEST(DramEnergyTest, StandardsAreThoseOfThePresets) {
     BankedDramConfig config;
     config.device = device;
     for (const auto& known : cases)
-      if (known.first == name) EXPECT_EQ(standard_of(config), known.second) << name;
+      if (known.first == name) {
+        EXPECT_EQ(standard_of(config), known.second) << name;
+      }
   }
 }
 
@@ -110,8 +112,9 @@ TEST(EnergyTableTest, ASmallerNodeNeverTakesMoreEnergyOrArea) {
   for (const std::string name : {"midap", "tpu_like_128", "edge_systolic_32", "dsp_like"}) {
     EnergyTable last;
     for (const int nm : {7, 10, 14, 16, 20, 28, 32, 45, 65, 90, 130, 180}) {
-      const EnergyTable t =
-          energy_table(with_energy(name, "energy: {node_nm: " + std::to_string(nm) + "}\n"));
+      HardwareConfig machine = shipped_machine(name);
+      machine.energy.node_nm = nm;
+      const EnergyTable t = energy_table(machine);
       EXPECT_GT(t.mac_pj, last.mac_pj) << name << nm;
       EXPECT_GT(t.register_pj, last.register_pj) << name << nm;
       EXPECT_GT(t.input.read_pj, last.input.read_pj) << name << nm;

@@ -169,8 +169,9 @@ TEST(LayerEnergyTest, HalfTheTrafficTakesHalfTheDynamicEnergyOfDram) {
 TEST(LayerEnergyTest, MacsOnTheArrayAreThoseOfTheNetwork) {
   for (const std::string machine : {"edge_systolic_32", "dsp_like"}) {
     for (const TraceRow& row : run_of(machine, "resnet18").layers)
-      if (row.op == Op::kConv2d || row.op == Op::kFullyConnected)
+      if (row.op == Op::kConv2d || row.op == Op::kFullyConnected) {
         EXPECT_EQ(row.array_macs, row.macs) << row.layer;
+      }
   }
 }
 

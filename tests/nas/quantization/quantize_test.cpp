@@ -326,7 +326,9 @@ TEST(Quantize, ChangedModelsInQdqFormAreReadOrRefused) {
     const std::string error = input_error_of(
         [&] { IntegerExecutor(read_qdq_model(changed, "q.onnx", network)).run(images.image(0)); });
     num_refused += error == "no error" ? 0 : 1;
-    if (error != "no error") EXPECT_THAT(error, HasSubstr("q.onnx"));
+    if (error != "no error") {
+      EXPECT_THAT(error, HasSubstr("q.onnx"));
+    }
   }
   EXPECT_GT(num_refused, 0);
   EXPECT_THAT(input_error_of([&] { read_qdq_model(bytes, "q.onnx", random_shuffle_network(1)); }),
