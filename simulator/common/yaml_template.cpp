@@ -49,6 +49,11 @@ void YamlTemplate::visit_or_word(std::string_view /*key*/, std::string_view word
 void YamlTemplate::visit_section(std::string_view key, const std::function<void()>& visit,
                                  const FieldDoc& doc) {
   if (!doc.meaning.empty()) comment(std::string(doc.meaning));
+  if (is_word_) {
+    yaml_ += fmt::format("{}{}: {}\n", indent_, key, word_);
+    return;
+  }
+  word_ = {};
   yaml_ += fmt::format("{}{}:\n", indent_, key);
   const std::size_t length = indent_.size();
   indent_ += "  ";
