@@ -237,7 +237,8 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
   }
 
   const int num_folds = std::min(options.num_folds, static_cast<int>(measured.size()));
-  const Fitter fitter(set, dataset, folds_of(dataset, measured, num_folds, options.seed));
+  const std::vector<int> folds = folds_of(dataset, measured, num_folds, options.seed);
+  const Fitter fitter(set, dataset, folds);
   std::vector<double> predicted(dataset.samples.size());
   for (int fold = 0; fold < num_folds; ++fold) {
     fitter.predict(fitter.fit(fold), fold, predicted);
@@ -245,6 +246,7 @@ Calibration calibrate(const HardwareConfig& hardware, const FeatureExtractor& ex
   Calibration calibration;
   LatencyModel& model = calibration.model;
   model.holdout = evaluate(set, dataset, predicted);
+  model.energy = fit_energy(dataset, set.op_classes.size(), folds, num_folds, predicted);
   if (options.keep_holdout) calibration.holdout_layers = cases_of(dataset, predicted);
 
   model.coefficients = fitter.fit(kNoFold);

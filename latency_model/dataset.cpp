@@ -67,7 +67,8 @@ void add_measurement(Dataset& dataset, const FeatureExtractor& extractor,
     if (row.total_cycles == 0) continue;
     samples.push_back({static_cast<int>(dataset.networks.size()), layer.name, features[i],
                        static_cast<double>(row.total_cycles),
-                       roofline_cycles(hardware, network, layer)});
+                       roofline_cycles(hardware, network, layer), energy_counts(network, layer),
+                       row.energy_uj});
   }
   if (!row_by_name.empty()) {
     for (const TraceRow& row : rows) {

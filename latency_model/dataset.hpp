@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "latency_model/energy_model.hpp"
 #include "latency_model/features/feature_extractor.hpp"
 #include "simulator/hardware/hardware_config.hpp"
 #include "simulator/network/network.hpp"
@@ -19,6 +20,8 @@ struct Sample {
   LayerFeatures features;
   double cycles = 0.0;           // measured, > 0
   double roofline_cycles = 0.0;  // of the plain roofline
+  EnergyTerms energy_counts{};
+  double energy_uj = 0.0;  // simulated; 0 in traces of format 5
 };
 
 /// The measurements that a model is fitted to and tested on.

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "latency_model/energy_model.hpp"
 #include "latency_model/evaluation.hpp"
 #include "latency_model/features/feature_extractor.hpp"
 #include "simulator/hardware/hardware_config.hpp"
@@ -38,6 +40,7 @@ struct LatencyModel {
   // [op class][feature], as in the FeatureSet; 0 to kMaxCoefficient.
   std::vector<std::vector<double>> coefficients;
   Evaluation holdout;  // k-fold by network
+  std::optional<EnergyModel> energy;
 };
 
 /// Creates the feature extractor of a machine; replaceable in tests.

@@ -110,6 +110,26 @@ std::string holdout_yaml(const Evaluation& holdout, const FeatureSet& set) {
   return text;
 }
 
+std::string energy_yaml(const LatencyModel& model, const FeatureSet& set) {
+  if (!model.energy) return "";
+  std::string text = fmt::format(
+      "\n"
+      "# The energy of a layer in uJ: the sum of coefficient x number of MACs, weights, elements\n"
+      "# read and written, and cycles; errors on held-out networks.\n"
+      "energy:\n"
+      "  layers: {}\n"
+      "  networks: {}\n"
+      "  coefficients:\n",
+      summary_yaml(model.energy->layers), summary_yaml(model.energy->networks));
+  for (std::size_t i = 0; i < set.op_classes.size(); ++i) {
+    text += fmt::format("    {}:\n", set.op_classes[i]);
+    for (std::size_t j = 0; j < kEnergyTerms.size(); ++j) {
+      text += fmt::format("      {}: {}\n", kEnergyTerms[j], model.energy->coefficients[i][j]);
+    }
+  }
+  return text;
+}
+
 // ---- reading
 
 Provenance read_provenance(YamlReader& yaml) {
@@ -196,6 +216,24 @@ Evaluation read_holdout(YamlReader yaml, const FeatureSet& set) {
   return holdout;
 }
 
+EnergyModel read_energy(YamlReader yaml, const FeatureSet& set) {
+  EnergyModel energy;
+  energy.layers = read_summary(yaml.section("layers"));
+  energy.networks = read_summary(yaml.section("networks"));
+  YamlReader classes = yaml.section("coefficients");
+  for (const std::string_view op_class : set.op_classes) {
+    YamlReader terms = classes.section(std::string(op_class));
+    EnergyTerms& row = energy.coefficients.emplace_back();
+    for (std::size_t j = 0; j < kEnergyTerms.size(); ++j) {
+      row[j] = terms.number(std::string(kEnergyTerms[j]), 0.0, kMaxCoefficient);
+    }
+    terms.finish();
+  }
+  classes.finish();
+  yaml.finish();
+  return energy;
+}
+
 LatencyModel read(YamlReader yaml, const ExtractorMaker& make_extractor) {
   LatencyModel model;
   model.provenance = read_provenance(yaml);
@@ -212,6 +250,7 @@ LatencyModel read(YamlReader yaml, const ExtractorMaker& make_extractor) {
   }
   model.coefficients = read_coefficients(yaml.section("coefficients"), extractor->set());
   model.holdout = read_holdout(yaml.section("holdout"), extractor->set());
+  if (yaml.has("energy")) model.energy = read_energy(yaml.section("energy"), extractor->set());
   yaml.finish();
   return model;
 }
@@ -242,10 +281,11 @@ std::string model_yaml(const LatencyModel& model, const ExtractorMaker& make_ext
       "{}"
       "\n"
       "# Errors on held-out networks, as shares: 0.01 is 1 %.\n"
-      "{}",
+      "{}{}",
       kModelVersion, from.version, json_string(from.machine), json_string(from.set), from.seed,
       from.num_networks, from.num_layers, hardware_yaml(model.hardware, "  "),
-      features_comment(set), coefficients_yaml(model, set), holdout_yaml(model.holdout, set));
+      features_comment(set), coefficients_yaml(model, set), holdout_yaml(model.holdout, set),
+      energy_yaml(model, set));
 }
 
 LatencyModel read_latency_model(const std::string& path, const ExtractorMaker& make_extractor) {

@@ -148,6 +148,7 @@ py::dict summary_of(const NetworkPrediction& prediction) {
   values["latency_ms"] = prediction.latency_ms;
   values["latency_ms_per_image"] = prediction.ms_per_image();
   values["error_band"] = prediction.error_band;
+  values["energy_mj"] = prediction.energy_mj ? value_of(*prediction.energy_mj) : py::none();
   values["warnings"] = column(prediction.warnings, text_of);
   return values;
 }

@@ -33,6 +33,7 @@ set(public_headers
     latency_model/calibration.hpp
     latency_model/calibration_set.hpp
     latency_model/dataset.hpp
+    latency_model/energy_model.hpp
     latency_model/evaluation.hpp
     latency_model/features/feature_extractor.hpp
     latency_model/features/feature_set.hpp

@@ -62,10 +62,19 @@ NetworkPrediction predict_layers(const LatencyModel& model, const Workload& work
       const Layer& layer = network.layers[i];
       result.layers.push_back({layer.name, layer.block, layer.op, network.batch * layer.num_macs(),
                                rounding.next(predictions[n].layer_cycles[i]),
-                               band_of(model, features[i], untested)});
+                               band_of(model, features[i], untested), std::nullopt});
       result.total_cycles += result.layers.back().cycles;
+      if (!model.energy) continue;
+      PredictedLayer& predicted = result.layers.back();
+      predicted.energy_uj =
+          features[i].op_class == kFusedLayer
+              ? 0.0
+              : model.energy->layer_uj(features[i].op_class, energy_counts(network, layer),
+                                       predictions[n].layer_cycles[i]);
+      result.energy_mj = result.energy_mj.value_or(0.0) + 1e-3 * *predicted.energy_uj;
     }
   }
+  if (model.energy) result.energy_error_band = model.energy->networks.p95;
   result.latency_ms = model.hardware.cycles_to_ms(result.total_cycles);
   if (!untested.empty()) {
     result.warnings.push_back(fmt::format(

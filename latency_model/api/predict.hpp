@@ -21,6 +21,7 @@ struct PredictedLayer {
   /// 95 % of the held-out layers of the same class were within this share of the simulator (0.01 =
   /// 1 %); nothing where none was held out.
   std::optional<double> error_band;
+  std::optional<double> energy_uj;  // with DRAM; nothing if the model has no energies
 };
 
 /// The predicted latency of a workload.
@@ -33,6 +34,8 @@ struct NetworkPrediction {
   std::int64_t total_cycles = 0;
   double latency_ms = 0.0;            // of the batch
   double error_band = 0.0;            // of whole networks
+  std::optional<double> energy_mj;    // of the batch; nothing if the model has no energies
+  double energy_error_band = 0.0;     // of whole networks
   std::vector<std::string> warnings;  // classes of layers that the model was not tested on
   double seconds = 0.0;               // wall time
 

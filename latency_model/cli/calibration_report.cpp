@@ -45,6 +45,11 @@ std::string calibration_table(const CalibrationReport& report) {
       100.0 * model.holdout.layers.mape, 100.0 * model.holdout.networks.mape,
       evaluation_report(model.holdout, extractor->set(), columns),
       100.0 * calibration.train.layers.mape, 100.0 * calibration.train.networks.mape);
+  if (model.energy) {
+    text +=
+        fmt::format("energy, on held-out networks: MAPE {:.2f} % of layers, {:.2f} % of networks\n",
+                    100.0 * model.energy->layers.mape, 100.0 * model.energy->networks.mape);
+  }
   if (!calibration.warnings.empty()) {
     text += fmt::format("\nwarnings:\n  {}\n", fmt::join(calibration.warnings, "\n  "));
   }

@@ -22,6 +22,10 @@ using Emphasis = TextTable::Emphasis;
 
 std::string band_cell(std::optional<double> band) { return band ? "+-" + error_bound(*band) : "-"; }
 
+std::string number_or_null(const std::optional<double>& value) {
+  return value ? fmt::format("{}", *value) : "null";
+}
+
 std::string share_cell(std::int64_t part, std::int64_t whole) {
   return percent(whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole));
 }
@@ -71,14 +75,22 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color,
   table.add_row({"total", fmt::format("{} layers", prediction.layers.size()), with_prefix(num_macs),
                  with_separators(total), percent(1.0), band_cell(prediction.error_band)},
                 Emphasis::kBold);
-  return slowest_text(prediction) +
-         fmt::format(
-             "{}\n{} on {}: {} ms predicted{}; 95 % of the held-out networks were within {} of the "
-             "simulator\n",
-             table.to_string(color, max_columns), prediction.network, prediction.hardware,
-             with_decimals(prediction.latency_ms),
-             batch_text(prediction.batch, prediction.ms_per_image()),
-             error_bound(prediction.error_band));
+  const std::string energy =
+      prediction.energy_mj
+          ? fmt::format(
+                "energy: {} mJ predicted; 95 % of the held-out networks were within {} of "
+                "the simulator\n",
+                with_decimals(*prediction.energy_mj), error_bound(prediction.energy_error_band))
+          : "";
+  return slowest_text(prediction) + fmt::format(
+                                        "{}\n{}{} on {}: {} ms predicted{}; 95 % of the held-out "
+                                        "networks were within {} of the "
+                                        "simulator\n",
+                                        table.to_string(color, max_columns), energy,
+                                        prediction.network, prediction.hardware,
+                                        with_decimals(prediction.latency_ms),
+                                        batch_text(prediction.batch, prediction.ms_per_image()),
+                                        error_bound(prediction.error_band));
 }
 
 std::string prediction_csv(const NetworkPrediction& prediction) {
@@ -101,17 +113,21 @@ std::string prediction_json(const NetworkPrediction& prediction) {
       "  \"latency_ms\": {},\n"
       "  \"latency_ms_per_image\": {},\n"
       "  \"error_band\": {},\n"
+      "  \"energy_mj\": {},\n"
+      "  \"energy_error_band\": {},\n"
       "  \"layers\": [",
       json_string(prediction.network), json_string(prediction.hardware),
       json_string(prediction.machine), prediction.total_cycles, prediction.batch,
-      prediction.latency_ms, prediction.ms_per_image(), prediction.error_band);
+      prediction.latency_ms, prediction.ms_per_image(), prediction.error_band,
+      number_or_null(prediction.energy_mj),
+      prediction.energy_mj ? fmt::format("{}", prediction.energy_error_band) : "null");
   std::string_view separator;
   for (const PredictedLayer& layer : prediction.layers) {
     text += fmt::format(
         "{}\n    {{\"layer\": {}, \"block\": {}, \"op\": \"{}\", \"total_cycles\": {}, "
-        "\"error_band\": {}}}",
+        "\"error_band\": {}, \"energy_uj\": {}}}",
         separator, json_string(layer.layer), json_string(layer.block), to_string(layer.op),
-        layer.cycles, layer.error_band ? fmt::format("{}", *layer.error_band) : "null");
+        layer.cycles, number_or_null(layer.error_band), number_or_null(layer.energy_uj));
     separator = ",";
   }
   return text + "\n  ]\n}\n";

@@ -79,8 +79,8 @@ class Prediction(_Result):
     """The result of predict().
 
     summary: network, hardware, machine, total_cycles, batch, latency_ms, latency_ms_per_image,
-      warnings, and error_band: 95 % of held-out networks were within this share of the simulator
-      (0.01 = 1 %)
+      warnings, error_band: 95 % of held-out networks were within this share of the simulator
+      (0.01 = 1 %), and energy_mj (None if the model was fitted to traces without energies)
     layers: columns layer, block, op, macs, total_cycles, error_band (None if no such layer was held
       out), in the network's order; cycles add up to the total
     """
