@@ -44,7 +44,10 @@ class PredictTest(CliTest):
         self.assertAlmostEqual(result["latency_ms"], result["total_cycles"] / 1e6)
         self.assertGreater(result["error_band"], 0)
         self.assertEqual(list(result["layers"][0]),
-                         ["layer", "block", "op", "total_cycles", "error_band"])
+                         ["layer", "block", "op", "total_cycles", "error_band", "energy_uj"])
+        self.assertAlmostEqual(result["energy_mj"],
+                               1e-3 * sum(layer["energy_uj"] for layer in result["layers"]))
+        self.assertGreater(result["energy_error_band"], 0)
 
     def test_csv_has_the_layers_of_the_json_in_the_order_of_the_file(self):
         text = self.expect_ok(*self.predict, "--format", "csv")
