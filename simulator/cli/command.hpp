@@ -18,6 +18,9 @@ ExitCode check_command(const Arguments& arguments);
 ExitCode simulate_command(const Arguments& arguments);
 /// `simulate` with --sweep.
 ExitCode sweep_command(const Arguments& arguments);
+/// Also `simulate` with --explain.
+ExitCode explain_command(const Arguments& arguments);
+ExitCode explore_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);
 ExitCode list_command(const Arguments& arguments);

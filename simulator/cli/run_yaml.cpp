@@ -56,6 +56,26 @@ std::string run_yaml(const RunRecord& record, const Machine& machine, const Work
                             hardware_yaml(machine.config, "    "));
 }
 
+std::string points_run_yaml(const RunRecord& record, const Machine& machine,
+                            const std::vector<Workload>& workloads,
+                            const std::vector<Setting>& varied) {
+  std::string text = head(record) + "networks:\n";
+  for (const Workload& workload : workloads) {
+    text += fmt::format("  - {{name: {}, file: {}, hash: {}}}\n", json_string(workload.name),
+                        json_string(workload.file.path), hash_text(workload.hash()));
+  }
+  text += fmt::format("hardware:\n{}  resolved:\n{}",
+                      input_section(machine.config.name, machine.file),
+                      hardware_yaml(machine.config, "    "));
+  if (varied.empty()) return text;
+  text += "vary:\n";
+  for (const Setting& setting : varied) {
+    text += fmt::format("  - {{key: {}, values: {}}}\n", json_string(setting.key),
+                        quoted_list(setting.values));
+  }
+  return text;
+}
+
 std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep) {
   std::string text = head(record) + fmt::format("points: {}\nfailed: {}\n", sweep.plan().size(),
                                                 sweep.num_failed());

@@ -24,4 +24,10 @@ std::string run_yaml(const RunRecord& record, const Machine& machine, const Work
 /// The same for a sweep: its files, the values of --set, the number of points and of failed points.
 std::string sweep_run_yaml(const RunRecord& record, const Sweep& sweep);
 
+/// The same for variants of one machine with several networks.
+///   @param varied  keys and their values; may be empty
+std::string points_run_yaml(const RunRecord& record, const Machine& machine,
+                            const std::vector<Workload>& workloads,
+                            const std::vector<Setting>& varied);
+
 }  // namespace tilewake

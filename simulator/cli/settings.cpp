@@ -20,25 +20,28 @@ bool is_path(const std::string& key) {
          key.find("..") == std::string::npos;
 }
 
-Setting parse_setting(const std::string& text) {
+Setting parse_setting(const std::string& text, const std::string& option) {
   const std::size_t equals = text.find('=');
   Setting setting{text.substr(0, equals), {}};
   if (equals == std::string::npos || !is_path(setting.key)) {
     throw UsageError(
-        fmt::format("--set: '{}' is not KEY=VALUE, as in dram.num_channels=2", printable(text)));
+        fmt::format("--{}: '{}' is not KEY=VALUE, as in dram.num_channels=2", option,
+                    printable(text)));
   }
-  setting.values = split_at_commas("set", text.substr(equals + 1));
+  setting.values = split_at_commas(option, text.substr(equals + 1));
   std::set<std::string> seen;
   for (const std::string& value : setting.values) {
     if (seen.insert(value).second) continue;
-    throw UsageError(fmt::format("--set: {} is given the value '{}' twice", printable(setting.key),
-                                 printable(value)));
+    throw UsageError(fmt::format("--{}: {} is given the value '{}' twice", option,
+                                 printable(setting.key), printable(value)));
   }
   return setting;
 }
 
-std::vector<std::string> names_in(const std::string& option,
-                                  const std::vector<std::string>& texts) {
+}  // namespace
+
+std::vector<std::string> listed_names(const std::string& option,
+                                      const std::vector<std::string>& texts) {
   std::vector<std::string> names;
   std::set<std::string> seen;
   for (const std::string& text : texts) {
@@ -59,16 +62,16 @@ std::vector<std::string> names_in(const std::string& option,
   return names;
 }
 
-}  // namespace
-
-std::vector<Setting> parse_settings(const std::vector<std::string>& texts) {
+std::vector<Setting> parse_settings(const std::vector<std::string>& texts,
+                                    const std::string& option) {
   std::vector<Setting> settings;
   std::set<std::string> keys;
   for (const std::string& text : texts) {
-    settings.push_back(parse_setting(text));
+    settings.push_back(parse_setting(text, option));
     const std::string& key = settings.back().key;
     if (!keys.insert(key).second) {
-      throw UsageError(fmt::format("--set: {} is given twice; use KEY=V1,V2", printable(key)));
+      throw UsageError(
+          fmt::format("--{}: {} is given twice; use KEY=V1,V2", option, printable(key)));
     }
   }
   return settings;
@@ -103,8 +106,8 @@ std::vector<std::string> split_at_commas(const std::string& option, const std::s
 SweepPlan parse_sweep_plan(const std::vector<std::string>& hardware,
                            const std::vector<std::string>& networks,
                            const std::vector<std::string>& settings) {
-  std::vector<std::string> machine_names = names_in("hw", hardware);
-  std::vector<std::string> network_names = names_in("net", networks);
+  std::vector<std::string> machine_names = listed_names("hw", hardware);
+  std::vector<std::string> network_names = listed_names("net", networks);
   std::vector<Setting> parsed = parse_settings(settings);
   try {
     return {std::move(machine_names), std::move(network_names), std::move(parsed)};

@@ -69,6 +69,7 @@ struct CommandOptions {
   bool cold = false;
   bool sweep = false;
   bool functional = false;
+  bool explain = false;
   bool force = false;
   bool verbose = false;
   bool quiet = false;
@@ -84,7 +85,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
                   "                         [--dram-trace-format ramulator|dramsys]]\n"
                   "                         [--format table|csv|json] [-v | -q]\n"
                   "       tilewake simulate --sweep ...\n"
-                  "       tilewake simulate --functional ...",
+                  "       tilewake simulate --functional ...\n"
+                  "       tilewake simulate --explain ...",
                   ModelArguments::kUsage),
       "Simulates a network on a machine, exact to the cycle, and prints where every cycle\n"
       "went. The layers of a SCALE-Sim topology are simulated one by one, each reading its\n"
@@ -103,6 +105,8 @@ bool parse(const Arguments& arguments, CommandOptions& values) {
   options.flag("functional", values.functional,
                "compute the numbers of images tile by tile, too: see 'simulate --functional "
                "--help'");
+  options.flag("explain", values.explain,
+               "explain the latency instead: see 'explain --help', whose options apply");
   options.optional("out", values.out, "DIR",
                    "also write run.yaml, layers.csv and summary.json there");
   options.flag("force", values.force,
@@ -187,6 +191,12 @@ ExitCode simulate_command(const Arguments& arguments) {
   if (std::find(arguments.begin(), arguments.end(), "--sweep") != arguments.end()) {
     TraceOptions::refuse(arguments);
     return sweep_command(arguments);
+  }
+  if (const auto explain = std::find(arguments.begin(), arguments.end(), "--explain");
+      explain != arguments.end()) {
+    Arguments others(arguments.begin(), explain);
+    others.insert(others.end(), explain + 1, arguments.end());
+    return explain_command(others);
   }
   const Stopwatch stopwatch;
   CommandOptions options;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,20 +13,18 @@
 
 #include <fmt/format.h>
 
-#include "simulator/api/own_files.hpp"
 #include "simulator/api/sweep.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/formats.hpp"
 #include "simulator/cli/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/journal_directory.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/progress.hpp"
-#include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
-#include "simulator/cli/sweep_journal.hpp"
 #include "simulator/cli/sweep_report.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/file_format.hpp"
@@ -116,37 +113,6 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   return true;
 }
 
-/// Path of the journal in --out. Throws InputError if the options do not fit the files there.
-std::string journal_path(const SweepCommandOptions& options) {
-  std::string journal = (std::filesystem::path(options.out) / SweepJournal::kFileName).string();
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(journal, error);
-  if (options.resume && !is_there) {
-    throw InputError(
-        fmt::format("{}: holds no sweep to resume (no {})", options.out, SweepJournal::kFileName));
-  }
-  if (is_there && !options.resume && !options.force) {
-    throw InputError(
-        fmt::format("{}: holds a sweep already ({}); --resume continues it, --force replaces it",
-                    options.out, SweepJournal::kFileName));
-  }
-  return journal;
-}
-
-/// The directory of --out.
-struct SweepOutput {
-  explicit SweepOutput(const SweepCommandOptions& options)
-      : path(journal_path(options)),
-        directory(options.out, options.resume  ? RunDirectory::Existing::kResume
-                               : options.force ? RunDirectory::Existing::kReplace
-                                               : RunDirectory::Existing::kRefuse),
-        journal(path, build_id(), options.resume) {}
-
-  std::string path;  // of the journal
-  RunDirectory directory;
-  SweepJournal journal;
-};
-
 /// CPU seconds of all finished child processes.
 double cpu_seconds_of_children() {
   rusage usage{};
@@ -196,7 +162,7 @@ void run_sweep(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* j
   sweep.run(options);
 }
 
-void write_sweep(const SweepOutput& output, const Sweep& sweep, RunRecord record) {
+void write_sweep(const JournalDirectory& output, const Sweep& sweep, RunRecord record) {
   std::vector<const Summary*> points;
   for (const SweepResult& result : sweep.results()) {
     if (result.summary) points.push_back(result.summary.get());
@@ -255,8 +221,8 @@ ExitCode sweep_command(const Arguments& arguments) {
   set_log_level(options.verbose, options.quiet);
   const SweepFormatter format = formatter_of(kSweepFormats, options.format);
   const SweepPlan plan = parse_sweep_plan(options.hardware, options.networks, options.settings);
-  std::optional<SweepOutput> output;
-  if (!options.out.empty()) output.emplace(options);
+  std::optional<JournalDirectory> output;
+  if (!options.out.empty()) output.emplace(options.out, options.resume, options.force);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
 
   Sweep sweep(plan, options.batch, options.model.parsed());

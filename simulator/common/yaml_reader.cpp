@@ -88,10 +88,15 @@ YamlReader YamlReader::from_file(const std::string& path) {
 
 YamlReader YamlReader::from_text(const std::string& text, const std::string& name,
                                  const std::vector<YamlOverride>& overrides) {
-  auto document = std::make_shared<Document>(Document{name, parse_yaml(text, name)});
-  for (const YamlOverride& change : overrides) apply(change, document->root, name);
-  const YamlNode& root = document->root;
-  return {std::move(document), "", root};
+  YamlNode root = parse_yaml(text, name);
+  for (const YamlOverride& change : overrides) apply(change, root, name);
+  return from_document(std::move(root), name);
+}
+
+YamlReader YamlReader::from_document(YamlNode root, const std::string& name) {
+  auto document = std::make_shared<Document>(Document{name, std::move(root)});
+  const YamlNode& node = document->root;
+  return {std::move(document), "", node};
 }
 
 std::int64_t YamlReader::integer(const std::string& key, std::int64_t min, std::int64_t max) {

@@ -39,6 +39,9 @@ class YamlReader {
   static YamlReader from_text(const std::string& text, const std::string& name,
                               const std::vector<YamlOverride>& overrides = {});
 
+  /// Same, from a document that is already parsed.
+  static YamlReader from_document(YamlNode root, const std::string& name);
+
   /// Reads a required scalar: std::string, bool, double or an integer type (its whole range, at
   /// most that of std::int64_t). Throws InputError if it is missing or mistyped.
   template <typename T>

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/hardware_config.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <optional>
+#include <set>
+#include <utility>
 
+#include "simulator/common/yaml_document.hpp"
 #include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
 
@@ -68,6 +73,73 @@ MachineScale scale_of(const VectorConfig& c) {
   return {c.lanes, c.dot_length, c.local_memory_bytes / 2, c.local_memory_bytes / 4, true};
 }
 
+/// The keys of a section, without those of the sections in it.
+class KeyNames final : public YamlFields {
+ public:
+  std::set<std::string> names;
+
+ private:
+  void visit(std::string_view key, const Field& /*field*/, const FieldDoc& /*doc*/) override {
+    names.emplace(key);
+  }
+  void visit_section(std::string_view key, const std::function<void()>& /*visit*/,
+                     const FieldDoc& /*doc*/) override {
+    names.emplace(key);
+  }
+  void visit_items(std::string_view key, const Items& /*items*/, const FieldDoc& /*doc*/) override {
+    names.emplace(key);
+  }
+  void visit_preset(std::string_view key, const Presets& /*presets*/,
+                    const std::function<void()>& visit, const FieldDoc& /*doc*/) override {
+    names.emplace(key);
+    visit();
+  }
+};
+
+template <std::size_t... I>
+DramConfig dram_of_index(std::size_t index, std::index_sequence<I...> /*indices*/) {
+  DramConfig dram;
+  static_cast<void>(((index == I && (dram.emplace<I>(), true)) || ...));
+  return dram;
+}
+
+/// The keys of a DRAM model; none of a name that is no model.
+std::optional<std::set<std::string>> keys_of_dram_model(const YamlNode* model) {
+  if (model == nullptr || model->kind != YamlNode::Kind::kScalar) return std::nullopt;
+  const auto found = std::find(kDramModels.begin(), kDramModels.end(), model->scalar);
+  if (found == kDramModels.end()) return std::nullopt;
+  DramConfig dram = dram_of_index(static_cast<std::size_t>(found - kDramModels.begin()),
+                                  std::make_index_sequence<std::variant_size_v<DramConfig>>());
+  KeyNames keys;
+  std::visit([&](auto& config) { visit_fields(keys, config); }, dram);
+  return keys.names;
+}
+
+/// Removes the keys of the `dram:` section of a file that only its own model has, if an override
+/// selects another one.
+void drop_keys_of_former_model(YamlNode& root, const std::vector<YamlOverride>& overrides) {
+  const auto change = std::find_if(overrides.rbegin(), overrides.rend(), [](const YamlOverride& o) {
+    return o.path == "dram.model";
+  });
+  const auto key = std::find_if(root.keys.begin(), root.keys.end(),
+                                [](const YamlNode::Key& k) { return k.name == "dram"; });
+  if (change == overrides.rend() || key == root.keys.end()) return;
+  YamlNode& dram = root.children[static_cast<std::size_t>(key - root.keys.begin())];
+  if (dram.kind != YamlNode::Kind::kMapping) return;
+  YamlNode model;
+  model.kind = YamlNode::Kind::kScalar;
+  model.scalar = change->value;
+  const auto former = keys_of_dram_model(dram.find("model"));
+  const auto present = keys_of_dram_model(&model);
+  if (!former || !present) return;
+  for (std::size_t i = dram.keys.size(); i-- > 0;) {
+    const std::string& name = dram.keys[i].name;
+    if (!former->contains(name) || present->contains(name)) continue;
+    dram.keys.erase(dram.keys.begin() + static_cast<std::ptrdiff_t>(i));
+    dram.children.erase(dram.children.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 }  // namespace
 
 void visit_fields(YamlFields& fields, HardwareConfig& c) {
@@ -122,7 +194,10 @@ HardwareConfig read_hardware(const std::string& path) {
 
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
                                   const std::vector<YamlOverride>& overrides) {
-  return read_hardware(YamlReader::from_text(text, name, overrides));
+  YamlNode root = parse_yaml(text, name);
+  drop_keys_of_former_model(root, overrides);
+  for (const YamlOverride& change : overrides) apply(change, root, name);
+  return read_hardware(YamlReader::from_document(std::move(root), name));
 }
 
 }  // namespace tilewake

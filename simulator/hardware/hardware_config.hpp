@@ -62,7 +62,8 @@ struct HardwareConfig {
 HardwareConfig read_hardware(const std::string& path);
 
 /// Same, from text in memory; `name` replaces the path in error messages. `overrides` are read and
-/// checked like keys of the text.
+/// checked like keys of the text. Where they replace `dram.model`, the keys of the text that only
+/// the former model has are ignored; keys that an override sets are not.
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
                                   const std::vector<YamlOverride>& overrides = {});
 

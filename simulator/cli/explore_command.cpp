@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "simulator/cli/command.hpp"
+#include "simulator/cli/explore_report.hpp"
+#include "simulator/cli/formats.hpp"
+#include "simulator/cli/inputs.hpp"
+#include "simulator/cli/interrupt.hpp"
+#include "simulator/cli/journal_directory.hpp"
+#include "simulator/cli/log.hpp"
+#include "simulator/cli/options.hpp"
+#include "simulator/cli/progress.hpp"
+#include "simulator/cli/run_yaml.hpp"
+#include "simulator/cli/settings.hpp"
+#include "simulator/cli/standard_streams.hpp"
+#include "simulator/cli/units.hpp"
+#include "simulator/common/one_line.hpp"
+#include "simulator/common/stopwatch.hpp"
+#include "simulator/common/yaml_document.hpp"
+#include "simulator/explore/explorer.hpp"
+#include "simulator/network/limits.hpp"
+
+namespace tilewake {
+namespace {
+
+constexpr std::int64_t kMaxExploreJobs = 1024;
+constexpr std::int64_t kMaxExploreSeed = std::numeric_limits<std::int64_t>::max();
+
+using ExploreFormatter = std::string (*)(const ExploreReport& report);
+
+// To add a format: one line here.
+constexpr std::array<std::pair<std::string_view, ExploreFormatter>, 3> kExploreFormats = {{
+    {"table", explore_table},
+    {"csv", explore_csv},
+    {"json", explore_json},
+}};
+
+struct ExploreCommandOptions {
+  std::string hardware;
+  std::vector<std::string> networks;
+  std::vector<std::string> vary;
+  std::vector<std::string> objectives;
+  std::vector<std::string> limits;
+  std::vector<std::string> settings;
+  ModelArguments model;
+  std::optional<std::int64_t> batch;
+  std::string out;
+  std::string format = "table";
+  std::int64_t num_evaluations = static_cast<std::int64_t>(ExploreOptions{}.max_evaluations);
+  std::int64_t seed = 1;
+  std::int64_t num_jobs = std::max(1U, std::thread::hardware_concurrency());
+  std::int64_t max_steps = kDefaultMaxSteps;
+  bool exhaustive = false;
+  bool resume = false;
+  bool force = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+std::string objective_names() {
+  std::string names;
+  for (const Objective& objective : objectives()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", objective.name);
+  }
+  return names;
+}
+
+std::string limit_names() {
+  std::string names;
+  for (const Objective& objective : objectives()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", objective.key);
+  }
+  return names;
+}
+
+bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
+  Options options(
+      "explore",
+      fmt::format("explore --hw FILE --net FILE,... --vary KEY=VALUE,...|KEY=LOW..HIGH...\n"
+                  "                        {}\n"
+                  "                        [--objective NAME,...] [--limit NAME=VALUE...] "
+                  "[--set KEY=VALUE...] [--batch N]\n"
+                  "                        [--evaluations N | --exhaustive] [--seed N] [--jobs N] "
+                  "[--max-steps N]\n"
+                  "                        [--out DIR [--resume | --force]] "
+                  "[--format table|csv|json] [-v | -q]",
+                  ModelArguments::kUsage),
+      "Searches the values of a machine for the Pareto front of several objectives: all\n"
+      "combinations where they are few, otherwise by NSGA-II. Figures of several networks\n"
+      "are added. After Ctrl-C it prints the front so far; with --out, --resume continues.");
+  options.required("hw", values.hardware, "FILE", "machine: a name in hw_configs/, or a path");
+  options.required_list("net", values.networks, "FILE,...",
+                        "networks: names in networks/, or paths");
+  options.required_list("vary", values.vary, "KEY=VALUE,...",
+                        "values of a key of the machine, as in core.rows=8,16,32 or, doubling, "
+                        "core.rows=8..32");
+  values.model.add_to(options);
+  options.list("objective", values.objectives, "NAME,...",
+               "what is minimized: some of " + objective_names() +
+                   "; by default latency and memory");
+  options.list("limit", values.limits, "NAME=VALUE...",
+               "largest value of a figure: some of " + limit_names());
+  options.list("set", values.settings, "KEY=VALUE...",
+               "override a value of the machine in all points");
+  options.integer("batch", values.batch, 1, kMaxBatch, "N", kBatchHelp);
+  options.integer("evaluations", values.num_evaluations, 1,
+                  static_cast<std::int64_t>(ExploreOptions::kMaxExhaustive), "N",
+                  "machines to simulate; all combinations if there are no more");
+  options.flag("exhaustive", values.exhaustive, "simulate all combinations");
+  options.integer("seed", values.seed, 0, kMaxExploreSeed, "N", "seed of NSGA-II");
+  options.integer("jobs", values.num_jobs, 1, kMaxExploreJobs, "N",
+                  "processes at a time, by default one per core");
+  options.integer("max-steps", values.max_steps, 1, kLargestMaxSteps, "N", kMaxStepsHelp);
+  options.optional("out", values.out, "DIR", "also write run.yaml and explore.csv there");
+  options.flag("resume", values.resume,
+               "simulate only points that are missing in DIR or have changed");
+  options.flag("force", values.force,
+               "replace the run that is in DIR; refused if other files are there");
+  options.optional("format", values.format, "FORMAT",
+                   "what is printed: " + format_names(kExploreFormats));
+  options.flag("verbose,v", values.verbose, "log what the exploration cost");
+  options.flag("quiet,q", values.quiet, "suppress warnings and progress");
+  if (!options.parse(arguments)) return false;
+  if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
+  if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  if (values.exhaustive && options.is_given("evaluations")) {
+    throw UsageError("--exhaustive and --evaluations exclude each other");
+  }
+  return true;
+}
+
+std::optional<double> number_of(std::string_view text) {
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() ||
+      !std::isfinite(value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+/// The values of LOW..HIGH: LOW, twice LOW, ... up to HIGH. Throws UsageError.
+std::vector<std::string> doubled_values(const std::string& key, const std::string& range) {
+  const std::size_t dots = range.find("..");
+  const std::optional<double> low = number_of(std::string_view(range).substr(0, dots));
+  const std::optional<double> high = number_of(std::string_view(range).substr(dots + 2));
+  if (!low || !high || *low <= 0.0 || *high < *low) {
+    throw UsageError(fmt::format("--vary: {}: '{}' is no range LOW..HIGH of positive numbers",
+                                 printable(key), printable(range)));
+  }
+  std::vector<std::string> values;
+  for (double value = *low; value <= *high; value *= 2.0) values.push_back(fmt::format("{}", value));
+  return values;
+}
+
+/// The keys of --vary. Numbers are sorted: the search moves from a value to the next.
+std::vector<Setting> parse_vary(const std::vector<std::string>& texts) {
+  std::vector<Setting> keys = parse_settings(texts, "vary");
+  for (Setting& key : keys) {
+    if (key.values.size() == 1 && key.values.front().find("..") != std::string::npos) {
+      key.values = doubled_values(key.key, key.values.front());
+    }
+    const bool has_numbers = std::all_of(key.values.begin(), key.values.end(),
+                                         [](const std::string& v) { return number_of(v).has_value(); });
+    if (!has_numbers) continue;
+    std::stable_sort(key.values.begin(), key.values.end(),
+                     [](const std::string& a, const std::string& b) {
+                       return *number_of(a) < *number_of(b);
+                     });
+  }
+  return keys;
+}
+
+std::vector<const Objective*> parse_objectives(const std::vector<std::string>& texts) {
+  if (texts.empty()) {
+    return {&objective_named("latency", "--objective"), &objective_named("memory", "--objective")};
+  }
+  std::vector<const Objective*> chosen;
+  for (const std::string& text : texts) {
+    for (const std::string& name : split_at_commas("objective", text)) {
+      const Objective* objective = &objective_named(name, "--objective");
+      if (std::find(chosen.begin(), chosen.end(), objective) != chosen.end()) {
+        throw UsageError(fmt::format("--objective: {} is given twice", objective->name));
+      }
+      chosen.push_back(objective);
+    }
+  }
+  return chosen;
+}
+
+std::vector<ObjectiveLimit> parse_limits(const std::vector<std::string>& texts) {
+  std::vector<ObjectiveLimit> limits;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    const std::optional<double> value =
+        equals == std::string::npos ? std::nullopt
+                                    : number_of(std::string_view(text).substr(equals + 1));
+    if (!value || *value < 0.0) {
+      throw UsageError(fmt::format(
+          "--limit: '{}' is not NAME=VALUE with a number of at least 0, as in latency_ms=5",
+          printable(text)));
+    }
+    const Objective* objective = &objective_named(text.substr(0, equals), "--limit");
+    if (std::any_of(limits.begin(), limits.end(),
+                    [&](const ObjectiveLimit& l) { return l.objective == objective; })) {
+      throw UsageError(fmt::format("--limit: {} is given twice", objective->key));
+    }
+    limits.push_back({objective, *value});
+  }
+  return limits;
+}
+
+ExploreOptions explore_options(const ExploreCommandOptions& command) {
+  ExploreOptions options;
+  options.fixed = single_values(parse_settings(command.settings));
+  options.keys = parse_vary(command.vary);
+  options.objectives = parse_objectives(command.objectives);
+  options.limits = parse_limits(command.limits);
+  options.max_evaluations = static_cast<std::uint64_t>(command.num_evaluations);
+  options.exhaustive = command.exhaustive;
+  options.seed = static_cast<std::uint64_t>(command.seed);
+  static_cast<void>(grid_size(options.keys));  // throws for too many
+  for (const YamlOverride& fixed : options.fixed) {
+    if (std::any_of(options.keys.begin(), options.keys.end(),
+                    [&](const Setting& key) { return key.key == fixed.path; })) {
+      throw UsageError(fmt::format("{} is in both --set and --vary", printable(fixed.path)));
+    }
+  }
+  return options;
+}
+
+void write_exploration(const JournalDirectory& output, const ExploreReport& report,
+                       RunRecord record) {
+  std::vector<const Summary*> points;
+  if (report.base != nullptr) {
+    for (const Summary& network : report.base->networks) points.push_back(&network);
+  }
+  for (const ExploredPoint& point : report.exploration.points) {
+    for (const Summary& network : point.result.networks) points.push_back(&network);
+  }
+  const std::vector<RunFile> files = {
+      {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
+      {"explore.csv", explore_csv(report)}};
+  for (const RunFile& file : files) record.files.push_back(file.name);
+  output.directory.write(files, points_run_yaml(record, report.machine, report.workloads,
+                                                report.options.keys));
+}
+
+/// The first point that failed with `code`; null if there is none.
+const ExploredPoint* first_failure(const Exploration& exploration, ExitCode code) {
+  const auto found = std::find_if(exploration.points.begin(), exploration.points.end(),
+                                  [&](const ExploredPoint& p) { return p.result.code == code; });
+  return found == exploration.points.end() ? nullptr : &*found;
+}
+
+/// A machine that cannot be built is part of a search; a crash is not, nor a search without any
+/// other machine.
+ExitCode report_failures(const Exploration& exploration) {
+  if (const ExploredPoint* crash = first_failure(exploration, ExitCode::kInternal)) {
+    print_error(fmt::format("a point failed: {}", one_line(crash->result.error)));
+    return ExitCode::kInternal;
+  }
+  const ExploredPoint* failure = first_failure(exploration, ExitCode::kBadInput);
+  if (failure == nullptr || exploration.num_failed() < exploration.points.size()) {
+    return ExitCode::kOk;
+  }
+  print_error(fmt::format("no point is possible; the first one: {}",
+                          one_line(failure->result.error)));
+  return ExitCode::kBadInput;
+}
+
+}  // namespace
+
+ExitCode explore_command(const Arguments& arguments) {
+  const Stopwatch stopwatch;
+  ExploreCommandOptions options;
+  if (!parse_explore(arguments, options)) return ExitCode::kOk;
+  set_log_level(options.verbose, options.quiet);
+  const ExploreFormatter format = formatter_of(kExploreFormats, options.format);
+  const ExploreOptions search = explore_options(options);
+  std::optional<JournalDirectory> output;
+  if (!options.out.empty()) output.emplace(options.out, options.resume, options.force);
+  if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
+  const Machine machine = load_machine(options.hardware, search.fixed);
+  std::vector<Workload> workloads;
+  for (const std::string& name : listed_names("net", options.networks)) {
+    workloads.push_back(load_workload(name, options.model, options.batch));
+  }
+
+  // An interrupt ends the process at the end of the block, after the front so far is printed.
+  const InterruptDelay delay;
+  const auto total = static_cast<std::int64_t>(
+      std::min(grid_size(search.keys), search.exhaustive ? ExploreOptions::kMaxExhaustive
+                                                         : search.max_evaluations));
+  std::optional<Progress> progress;
+  progress.emplace("simulated", "machines", total + 1);
+  PointRunnerOptions runner_options;
+  runner_options.num_jobs = static_cast<std::size_t>(options.num_jobs);
+  runner_options.mapping = mapping_options(options.max_steps);
+  runner_options.keep_going = [&](std::int64_t done) {
+    progress->update_if_due(done);
+    return !InterruptDelay::is_pending();
+  };
+  if (output) {
+    runner_options.find = [&](const std::string& id, std::uint64_t network_hash) {
+      return output->journal.find(id, network_hash);
+    };
+    runner_options.on_simulated = [&](const Summary& network) { output->journal.add(network); };
+  }
+  PointRunner runner(machine.file, workloads, runner_options);
+  const std::optional<PointResult> base = std::move(runner.run({search.fixed}).front());
+  const Exploration exploration = explore(runner, search);
+  progress.reset();
+  const ExploreReport report = {machine, workloads, search, exploration,
+                                base && base->is_ok() ? &*base : nullptr};
+  if (runner.num_found() > 0) {
+    log().info("{} machines were already in the journal", with_separators(runner.num_found()));
+  }
+  log().debug("{} machines simulated in {:.2f} s", with_separators(runner.num_simulated()),
+              stopwatch.wall_seconds());
+  const bool has_result = exploration.num_failed() < exploration.points.size();
+  if (!exploration.is_complete) {
+    log().info("stopped after {} of {} machines; {}",
+               with_separators(static_cast<std::int64_t>(exploration.points.size())),
+               with_separators(total),
+               output ? "--resume continues from there" : "without --out nothing is kept");
+  } else if (output && has_result) {
+    RunRecord record;
+    record.command_line = {"tilewake", "explore"};
+    record.command_line.insert(record.command_line.end(), arguments.begin(), arguments.end());
+    record.wall_seconds = stopwatch.wall_seconds();
+    record.cpu_seconds = stopwatch.cpu_seconds();
+    write_exploration(*output, report, std::move(record));
+    log().info("wrote the exploration to {}", options.out);
+  }
+  if (has_result) write_result(format(report));
+  return report_failures(exploration);
+}
+
+}  // namespace tilewake
