@@ -54,6 +54,11 @@ std::string factor_text(const MachineChange& change) {
   return change.factor > 0.0 ? fmt::format("x{:.3g}", change.factor) : "";
 }
 
+bool is_slack(const Explanation& explanation, const MachineChange& change) {
+  return std::find(explanation.slack.begin(), explanation.slack.end(), change.key()) !=
+         explanation.slack.end();
+}
+
 /// "twice dram.num_channels (8)"
 std::string words_of(const MachineChange& change) {
   if (change.factor == 2.0) return fmt::format("twice {} ({})", change.key(), change.value());
@@ -182,7 +187,21 @@ std::string network_text(const NetworkExplanation& network, const Machine& machi
                      reason_of(row, static_cast<Resource>(i))});
     }
   }
-  return wrapped_lines(text, columns) + "\n" + table.to_string(use_color(), columns) + "\n";
+  return wrapped_lines(text, columns) + "\n" + table.to_string(use_color(), columns);
+}
+
+/// Keys of which twice as much alters no latency, though something else does.
+std::vector<std::string> not_worth_doubling(const Explanation& explanation) {
+  std::vector<std::string> keys;
+  for (const MachineChange& change : explanation.changes) {
+    if (change.factor != 2.0 || !change.result.is_ok() ||
+        std::abs(change.relative(latency_objective(), explanation.base)) >= kLeastEffect ||
+        is_slack(explanation, change)) {
+      continue;
+    }
+    keys.push_back(change.key());
+  }
+  return keys;
 }
 
 /// The best change of each of a few keys, and keys without effect.
@@ -201,6 +220,10 @@ std::string answer_text(const Explanation& explanation) {
   text += text.empty() ? "No change of a single key reduces the latency.\n" : ".\n";
   if (!explanation.slack.empty()) {
     text += fmt::format("Without effect on the latency: {}.\n", fmt::join(explanation.slack, ", "));
+  }
+  const std::vector<std::string> enough = not_worth_doubling(explanation);
+  if (!enough.empty()) {
+    text += fmt::format("Twice as much brings nothing: {}.\n", fmt::join(enough, ", "));
   }
   return text;
 }
@@ -224,10 +247,11 @@ TextTable changes_table(const Explanation& explanation) {
   }
   TextTable table(std::move(columns));
   for (const MachineChange& change : explanation.changes) {
-    if (!change.result.is_ok()) continue;
-    if (std::find(explanation.slack.begin(), explanation.slack.end(), change.key()) !=
-        explanation.slack.end()) {
-      continue;
+    if (!change.result.is_ok() || is_slack(explanation, change)) continue;
+    if (std::all_of(objectives().begin(), objectives().end(), [&](const Objective& objective) {
+          return std::abs(change.relative(objective, explanation.base)) < kLeastEffect;
+        })) {
+      continue;  // in the lines above the table, and in csv and json
     }
     std::vector<std::string> cells = {change.key(), change.from, change.value(),
                                       factor_text(change),

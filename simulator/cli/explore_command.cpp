@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -246,13 +247,18 @@ ExploreOptions explore_options(const ExploreCommandOptions& command) {
 
 void write_exploration(const JournalDirectory& output, const ExploreReport& report,
                        RunRecord record) {
+  // The machine itself may be a point, too, and points may be equal machines.
   std::vector<const Summary*> points;
-  if (report.base != nullptr) {
-    for (const Summary& network : report.base->networks) points.push_back(&network);
-  }
-  for (const ExploredPoint& point : report.exploration.points) {
-    for (const Summary& network : point.result.networks) points.push_back(&network);
-  }
+  std::set<std::pair<std::string, std::uint64_t>> known;
+  const auto add = [&](const PointResult& point) {
+    for (const Summary& network : point.networks) {
+      if (known.emplace(network.info.machine, network.info.network_hash).second) {
+        points.push_back(&network);
+      }
+    }
+  };
+  if (report.base != nullptr) add(*report.base);
+  for (const ExploredPoint& point : report.exploration.points) add(point.result);
   const std::vector<RunFile> files = {
       {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
       {"explore.csv", explore_csv(report)}};
