@@ -80,14 +80,25 @@ std::string ends_text(const ExploreReport& report) {
   return text;
 }
 
-/// The last component of each key, or the keys where those are equal.
+/// The last components of each key, as many as make it differ from the others: "input_buffer.bytes".
 std::vector<std::string> key_titles(const std::vector<Setting>& keys) {
+  const auto suffix = [](const std::string& key, std::size_t count) {
+    std::size_t begin = key.size() + 1;
+    for (; count > 0 && begin > 0; --count) {
+      const std::size_t dot = begin < 2 ? std::string::npos : key.rfind('.', begin - 2);
+      begin = dot == std::string::npos ? 0 : dot + 1;
+    }
+    return key.substr(begin);
+  };
   std::vector<std::string> titles;
-  for (const Setting& key : keys) titles.push_back(key.key.substr(key.key.rfind('.') + 1));
-  const std::set<std::string> distinct(titles.begin(), titles.end());
-  if (distinct.size() == titles.size()) return titles;
-  titles.clear();
-  for (const Setting& key : keys) titles.push_back(key.key);
+  for (const Setting& key : keys) {
+    std::size_t count = 1;
+    const auto is_ambiguous = [&](const Setting& other) {
+      return other.key != key.key && suffix(other.key, count) == suffix(key.key, count);
+    };
+    while (std::any_of(keys.begin(), keys.end(), is_ambiguous)) ++count;
+    titles.push_back(suffix(key.key, count));
+  }
   return titles;
 }
 

@@ -18,7 +18,7 @@ constexpr std::size_t kBatchOfAll = 4096;  // points of an exhaustive exploratio
 // Of NSGA-II: small budgets need more generations than individuals.
 constexpr std::size_t kMinPopulation = 16;
 constexpr std::size_t kMaxPopulation = 64;
-constexpr std::uint64_t kEvaluationsOfAnIndividual = 15;
+constexpr std::uint64_t kEvaluationsOfAnIndividual = 25;
 
 class Explorer {
  public:

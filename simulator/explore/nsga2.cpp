@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kCrossoverPercent = 90;
 constexpr int kStepPercent = 60;       // of mutations; the others draw any value
-constexpr int kNeighbourPercent = 50;  // of the offspring
+constexpr int kNeighbourPercent = 75;  // of the offspring
 constexpr int kMaxTries = 20;
 
 /// Seeded integers, identical with every standard library.

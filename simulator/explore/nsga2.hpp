@@ -34,7 +34,7 @@ using EvaluateGenomes = std::function<std::vector<GenomeResult>(const std::vecto
 
 /// NSGA-II (Deb et al., IEEE Trans. Evol. Comp. 6(2), 2002; constraints as in its section VI) on a
 /// grid whose values are ordered: binary tournaments by rank and crowding, uniform crossover,
-/// mutation by a step or to any value. Half of the offspring are unknown neighbours of the front,
+/// mutation by a step or to any value. Most of the offspring are unknown neighbours of the front,
 /// one step away in one key, so that a short search ends in a front that no single step improves.
 /// No genome is evaluated twice. Equal seeds give equal searches.
 ///   @param num_values  of each key; at least one key. The product is at most kMaxGridSize.
