@@ -56,6 +56,8 @@ constexpr std::size_t kMaxTotalBytes = std::size_t{128} << 20;  // of all files
 
 constexpr CsvFormat kSweepFormat = {
     "# tilewake-sweep v1", {"hardware", "network", "status", "latency_ms", "total_cycles"}};
+constexpr CsvFormat kExploreFormat = {"# tilewake-explore v1",
+                                      {"status", "feasible", "on_front", "latency_ms"}};
 constexpr CsvFormat kComparisonFormat = {"# tilewake-comparison v1",
                                          {"method", "target_ms", "seed", "accuracy"}};
 constexpr CsvFormat kOperatorsFormat = {"# tilewake-operators v1",
@@ -218,7 +220,7 @@ class ReportReader {
 
   // The first that matches: a search has the files of a simulation and of a calibration as well.
   // To add a result: one line here.
-  static const std::array<Kind, 7> kKinds;
+  static const std::array<Kind, 8> kKinds;
 
   /// The section of a path, with what run.yaml says about it.
   Json& begin_section(const std::string& kind, const std::string& path) {
@@ -261,6 +263,11 @@ class ReportReader {
 
   void add_sweep(const std::string& path) {
     begin_section("sweep", path)["points"] = read_table(fs::path(path) / "sweep.csv", kSweepFormat);
+  }
+
+  void add_exploration(const std::string& path) {
+    begin_section("exploration", path)["points"] =
+        read_table(fs::path(path) / "explore.csv", kExploreFormat);
   }
 
   void add_comparison(const std::string& path) {
@@ -438,9 +445,11 @@ class ReportReader {
   std::map<std::string, LatencyModel> models_;
 };
 
-const std::array<ReportReader::Kind, 7> ReportReader::kKinds = {{
+const std::array<ReportReader::Kind, 8> ReportReader::kKinds = {{
     {[](const fs::path& directory) { return is_there(directory / "sweep.csv"); },
      &ReportReader::add_sweep},
+    {[](const fs::path& directory) { return is_there(directory / "explore.csv"); },
+     &ReportReader::add_exploration},
     {[](const fs::path& directory) { return is_there(directory / "compare.csv"); },
      &ReportReader::add_comparison},
     {&ReportReader::is_search, &ReportReader::add_search},

@@ -23,7 +23,7 @@ import unittest
 from cli_support import CliTest, EXE, SOURCE, TIMEOUT
 
 PROGRAM = "build/release/tilewake"
-RUN = {"README.md": 4, "docs/tutorial.md": 10, "docs/report.md": 2, "docs/timeline.md": 1}  # commands, at least
+RUN = {"README.md": 4, "docs/tutorial.md": 10, "docs/report.md": 2, "docs/explore.md": 3, "docs/timeline.md": 1}  # commands, at least
 LOOKED_UP = ["docs/validation.md"]
 LINKED = ["README.md", "CONTRIBUTING.md", *sorted(
     str(path.relative_to(SOURCE)) for path in (SOURCE / "docs").glob("*.md"))]

@@ -80,7 +80,7 @@ TEST(Nsga2Test, ALongerSearchBeginsWithTheShorterOne) {
 
 TEST(Nsga2Test, FindsTheKnownFrontWithFifteenPercentOfTheGrid) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    const std::vector<ObjectiveValues> front = front_of(search({40, 614, seed}, conflict));
+    const std::vector<ObjectiveValues> front = front_of(search({24, 614, seed}, conflict));
     ASSERT_EQ(front.size(), 19U) << "seed " << seed;
     for (std::size_t i = 0; i < front.size(); ++i) {
       EXPECT_EQ(front[i], (ObjectiveValues{static_cast<double>(i), 18.0 - static_cast<double>(i)}));

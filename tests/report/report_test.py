@@ -136,6 +136,16 @@ class DataTest(ReportTest):
         self.assertEqual(section["points"]["dram.num_channels"], [1, 2, 4])
         self.assertEqual(section["points"]["total_cycles"], [int(t) for t in expected["total_cycles"]])
 
+    def test_exploration_has_every_point_and_the_front(self):
+        self.expect_ok("explore", "--hw", "machine.yaml", "--net", "tiny.yaml", "--vary",
+                       "dram.num_channels=1,2,4", "core.num_cims=8,12,16", "--out", "explore", "-q")
+        section, = self.report("explore")
+        self.assertEqual(section["kind"], "exploration")
+        expected = columns_of(self.dir / "explore/explore.csv")
+        for name in ("status", "machine"):
+            self.assertEqual(section["points"][name], expected[name])
+        self.assertEqual(section["points"]["on_front"], [int(t) for t in expected["on_front"]])
+
     def test_model_predicts_simulations_of_its_machine(self):
         self.make_simulation()
         self.expect_ok("calibrate", "--hw", "machine.yaml", "--networks", "60", "--out",
@@ -366,6 +376,12 @@ class BrowserTest(ReportTest):
         self.assertEqual((figures["winner-0"], figures["sweep-2"]), ("warning", "warning"))
         self.assertGreater(figures["cycles-1"], 0)
         self.assertGreater(figures["training-0"], 0)
+
+    def test_exploration_is_drawn(self):
+        self.expect_ok("explore", "--hw", "machine.yaml", "--net", "tiny.yaml", "--vary",
+                       "dram.num_channels=1,2,4", "core.num_cims=8,12,16", "--out", "explore", "-q")
+        figures = self.look("explored", "explore")["figures"]
+        self.assertEqual(figures["exploration-0"], 6)
 
     def test_other_results(self):
         self.expect_ok("simulate", "--sweep", "--hw", "machine.yaml", "--net", "tiny.yaml", "--set",

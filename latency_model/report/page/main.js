@@ -10,7 +10,7 @@
   const started = performance.now();
 
   const kinds = {
-    simulation: 'Simulation', sweep: 'Sweep', calibration: 'Calibration', search: 'Search', target: 'Search, one limit',
+    simulation: 'Simulation', sweep: 'Sweep', exploration: 'Exploration', calibration: 'Calibration', search: 'Search', target: 'Search, one limit',
     comparison: 'Comparison of methods', space: 'Search space', overview: 'All simulations', fit: 'Measured latencies',
   };
 
