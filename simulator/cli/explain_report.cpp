@@ -33,9 +33,9 @@ using Alignment = TextTable::Alignment;
 using ExplainJson = nlohmann::ordered_json;
 
 constexpr std::size_t kWorstLayers = 5;
-constexpr double kLeastShareShown = 0.005;   // of the time, of a resource
-constexpr double kLeastEffect = 0.0005;      // of a change in words and in the table
-constexpr std::size_t kChangesInWords = 3;   // of different keys
+constexpr double kLeastShareShown = 0.005;  // of the time, of a resource
+constexpr double kLeastEffect = 0.0005;     // of a change in words and in the table
+constexpr std::size_t kChangesInWords = 3;  // of different keys
 
 const Objective& latency_objective() { return objectives().front(); }
 
@@ -100,8 +100,8 @@ std::string wait_reason(const TraceRow& row) {
   std::string text;
   for (const auto& [cycles, name] : causes) {
     if (cycles == 0) continue;
-    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", name,
-                        100.0 * ratio(cycles, waits));
+    text +=
+        fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", name, 100.0 * ratio(cycles, waits));
   }
   const std::int64_t bytes = row.dram_read_bytes + row.dram_write_bytes;
   text += fmt::format("; {} MB of DRAM", megabytes(bytes));
@@ -133,9 +133,9 @@ std::string reason_of(const TraceRow& row, Resource resource) {
 }
 
 std::string roofline_text(const Roofline& r, double latency_ms) {
-  const std::string bandwidth =
-      std::isfinite(r.sustained_gb_per_s) ? fmt::format("{:.3g} GB/s", r.sustained_gb_per_s)
-                                          : std::string("ideal DRAM");
+  const std::string bandwidth = std::isfinite(r.sustained_gb_per_s)
+                                    ? fmt::format("{:.3g} GB/s", r.sustained_gb_per_s)
+                                    : std::string("ideal DRAM");
   return fmt::format(
       "Roofline: {:.3g} MAC/byte; the machine ({:.4g} GMAC/s, {}) balances at {:.3g}: bound by {}, "
       "{} ms at least, {} of that rate reached.\n",
@@ -162,10 +162,10 @@ std::string shares_text(const TimeUse& time) {
 std::string network_text(const NetworkExplanation& network, const Machine& machine,
                          std::size_t columns) {
   const Summary& summary = network.time.simulation.summary;
-  std::string text =
-      fmt::format("{} on {}: {} ms\n", summary.info.network, machine.config.name,
-                  with_decimals(summary.latency_ms)) +
-      shares_text(network.time) + roofline_text(network.roofline, summary.latency_ms);
+  std::string text = fmt::format("{} on {}: {} ms\n", summary.info.network, machine.config.name,
+                                 with_decimals(summary.latency_ms)) +
+                     shares_text(network.time) +
+                     roofline_text(network.roofline, summary.latency_ms);
   TextTable table({{"resource", Alignment::kLeft},
                    {"layer", Alignment::kLeft},
                    {"cycles"},
@@ -268,8 +268,8 @@ std::string invalid_text(const Explanation& explanation) {
   std::string text;
   for (const MachineChange& change : explanation.changes) {
     if (change.result.is_ok()) continue;
-    text += fmt::format("  {} = {}: {}\n", change.key(), change.value(),
-                        one_line(change.result.error));
+    text +=
+        fmt::format("  {} = {}: {}\n", change.key(), change.value(), one_line(change.result.error));
   }
   return text.empty() ? "" : "\nNot possible:\n" + text;
 }
@@ -394,7 +394,8 @@ std::string explain_csv(const ExplainReport& report) {
   for (const ExplainRow& row : rows_of(report.explanation)) {
     const MachineChange* change = row.change;
     std::vector<std::string> fields = {
-        std::string(row.kind), csv_field(change == nullptr ? "" : change->resource),
+        std::string(row.kind),
+        csv_field(change == nullptr ? "" : change->resource),
         csv_field(change == nullptr ? "" : settings_text(change->settings)),
         csv_field(change == nullptr ? "" : change->from),
         change == nullptr || change->factor == 0.0 ? "" : fmt::format("{}", change->factor),

@@ -110,9 +110,9 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
                         "values of a key of the machine, as in core.rows=8,16,32 or, doubling, "
                         "core.rows=8..32");
   values.model.add_to(options);
-  options.list("objective", values.objectives, "NAME,...",
-               "what is minimized: some of " + objective_names() +
-                   "; by default latency and memory");
+  options.list(
+      "objective", values.objectives, "NAME,...",
+      "what is minimized: some of " + objective_names() + "; by default latency and memory");
   options.list("limit", values.limits, "NAME=VALUE...",
                "largest value of a figure: some of " + limit_names());
   options.list("set", values.settings, "KEY=VALUE...",
@@ -165,7 +165,8 @@ std::vector<std::string> doubled_values(const std::string& key, const std::strin
                                  printable(key), printable(range)));
   }
   std::vector<std::string> values;
-  for (double value = *low; value <= *high; value *= 2.0) values.push_back(fmt::format("{}", value));
+  for (double value = *low; value <= *high; value *= 2.0)
+    values.push_back(fmt::format("{}", value));
   return values;
 }
 
@@ -176,13 +177,13 @@ std::vector<Setting> parse_vary(const std::vector<std::string>& texts) {
     if (key.values.size() == 1 && key.values.front().find("..") != std::string::npos) {
       key.values = doubled_values(key.key, key.values.front());
     }
-    const bool has_numbers = std::all_of(key.values.begin(), key.values.end(),
-                                         [](const std::string& v) { return number_of(v).has_value(); });
+    const bool has_numbers =
+        std::all_of(key.values.begin(), key.values.end(),
+                    [](const std::string& v) { return number_of(v).has_value(); });
     if (!has_numbers) continue;
-    std::stable_sort(key.values.begin(), key.values.end(),
-                     [](const std::string& a, const std::string& b) {
-                       return *number_of(a) < *number_of(b);
-                     });
+    std::stable_sort(
+        key.values.begin(), key.values.end(),
+        [](const std::string& a, const std::string& b) { return *number_of(a) < *number_of(b); });
   }
   return keys;
 }
@@ -208,9 +209,9 @@ std::vector<ObjectiveLimit> parse_limits(const std::vector<std::string>& texts) 
   std::vector<ObjectiveLimit> limits;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
-    const std::optional<double> value =
-        equals == std::string::npos ? std::nullopt
-                                    : number_of(std::string_view(text).substr(equals + 1));
+    const std::optional<double> value = equals == std::string::npos
+                                            ? std::nullopt
+                                            : number_of(std::string_view(text).substr(equals + 1));
     if (!value || *value < 0.0) {
       throw UsageError(fmt::format(
           "--limit: '{}' is not NAME=VALUE with a number of at least 0, as in latency_ms=5",
@@ -263,8 +264,8 @@ void write_exploration(const JournalDirectory& output, const ExploreReport& repo
       {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
       {"explore.csv", explore_csv(report)}};
   for (const RunFile& file : files) record.files.push_back(file.name);
-  output.directory.write(files, points_run_yaml(record, report.machine, report.workloads,
-                                                report.options.keys));
+  output.directory.write(
+      files, points_run_yaml(record, report.machine, report.workloads, report.options.keys));
 }
 
 /// The first point that failed with `code`; null if there is none.
@@ -285,8 +286,8 @@ ExitCode report_failures(const Exploration& exploration) {
   if (failure == nullptr || exploration.num_failed() < exploration.points.size()) {
     return ExitCode::kOk;
   }
-  print_error(fmt::format("no point is possible; the first one: {}",
-                          one_line(failure->result.error)));
+  print_error(
+      fmt::format("no point is possible; the first one: {}", one_line(failure->result.error)));
   return ExitCode::kBadInput;
 }
 
@@ -311,8 +312,8 @@ ExitCode explore_command(const Arguments& arguments) {
   // An interrupt ends the process at the end of the block, after the front so far is printed.
   const InterruptDelay delay;
   const auto total = static_cast<std::int64_t>(
-      std::min(grid_size(search.keys), search.exhaustive ? ExploreOptions::kMaxExhaustive
-                                                         : search.max_evaluations));
+      std::min(grid_size(search.keys),
+               search.exhaustive ? ExploreOptions::kMaxExhaustive : search.max_evaluations));
   std::optional<Progress> progress;
   progress.emplace("simulated", "machines", total + 1);
   PointRunnerOptions runner_options;

@@ -38,12 +38,12 @@ std::string point_text(const ExploreReport& report, const ExploredPoint& point) 
 
 std::string count_text(const ExploreReport& report) {
   const Exploration& e = report.exploration;
-  std::string text = fmt::format(
-      "{} of {} machines evaluated{}; {} {} on the front", with_separators(
-          static_cast<std::int64_t>(e.points.size())),
-      with_separators(static_cast<std::int64_t>(e.grid_size)),
-      e.is_exhaustive ? "" : fmt::format(" by NSGA-II, seed {}", report.options.seed),
-      e.front.size(), e.front.size() == 1 ? "is" : "are");
+  std::string text =
+      fmt::format("{} of {} machines evaluated{}; {} {} on the front",
+                  with_separators(static_cast<std::int64_t>(e.points.size())),
+                  with_separators(static_cast<std::int64_t>(e.grid_size)),
+                  e.is_exhaustive ? "" : fmt::format(" by NSGA-II, seed {}", report.options.seed),
+                  e.front.size(), e.front.size() == 1 ? "is" : "are");
   if (!report.options.limits.empty()) {
     text += fmt::format(", {} within the limits",
                         with_separators(static_cast<std::int64_t>(e.num_feasible())));
@@ -80,7 +80,8 @@ std::string ends_text(const ExploreReport& report) {
   return text;
 }
 
-/// The last components of each key, as many as make it differ from the others: "input_buffer.bytes".
+/// The last components of each key, as many as make it differ from the others:
+/// "input_buffer.bytes".
 std::vector<std::string> key_titles(const std::vector<Setting>& keys) {
   const auto suffix = [](const std::string& key, std::size_t count) {
     std::size_t begin = key.size() + 1;
@@ -186,9 +187,10 @@ std::string explore_csv(const ExploreReport& report) {
     for (std::size_t k = 0; k < point.values.size(); ++k) {
       fields.push_back(csv_field(report.options.keys[k].values[point.values[k]]));
     }
-    fields.insert(fields.end(), {is_ok ? "ok" : "failed", point.is_feasible ? "1" : "0",
-                                 front.contains(i) ? "1" : "0",
-                                 is_ok ? csv_field(point.result.networks.front().info.machine) : ""});
+    fields.insert(
+        fields.end(),
+        {is_ok ? "ok" : "failed", point.is_feasible ? "1" : "0", front.contains(i) ? "1" : "0",
+         is_ok ? csv_field(point.result.networks.front().info.machine) : ""});
     for (const Objective& objective : objectives()) {
       fields.push_back(is_ok ? fmt::format("{}", objective.of(point.result)) : "");
     }
@@ -208,14 +210,10 @@ std::string explore_csv(const ExploreReport& report) {
 
 std::string explore_json(const ExploreReport& report) {
   const Exploration& e = report.exploration;
-  ExploreJson json = {{"version", std::string(kVersion)},
-                      {"hardware", report.machine.config.name},
-                      {"grid_size", e.grid_size},
-                      {"evaluated", e.points.size()},
-                      {"feasible", e.num_feasible()},
-                      {"failed", e.num_failed()},
-                      {"exhaustive", e.is_exhaustive},
-                      {"complete", e.is_complete},
+  ExploreJson json = {{"version", std::string(kVersion)}, {"hardware", report.machine.config.name},
+                      {"grid_size", e.grid_size},         {"evaluated", e.points.size()},
+                      {"feasible", e.num_feasible()},     {"failed", e.num_failed()},
+                      {"exhaustive", e.is_exhaustive},    {"complete", e.is_complete},
                       {"seed", report.options.seed}};
   json["objectives"] = ExploreJson::array();
   for (const Objective* objective : report.options.objectives) {

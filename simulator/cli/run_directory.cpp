@@ -27,9 +27,9 @@ constexpr std::string_view kRunYaml = "run.yaml";
 constexpr std::string_view kJournal = "points.jsonl";
 
 /// Every file that a run may consist of. To add one: a name here.
-constexpr std::string_view kRunFiles[] = {
-    kRunYaml,   "layers.csv",  "summary.json", "timeline.json", "sweep.csv",
-    kJournal, "explore.csv", "explain.json", "changes.csv"};
+constexpr std::string_view kRunFiles[] = {kRunYaml,        "layers.csv",   "summary.json",
+                                          "timeline.json", "sweep.csv",    kJournal,
+                                          "explore.csv",   "explain.json", "changes.csv"};
 
 /// First line of the run.yaml of a run.
 constexpr std::string_view kRunMark = "# A run of tilewake.";

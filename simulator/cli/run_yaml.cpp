@@ -64,9 +64,9 @@ std::string points_run_yaml(const RunRecord& record, const Machine& machine,
     text += fmt::format("  - {{name: {}, file: {}, hash: {}}}\n", json_string(workload.name),
                         json_string(workload.file.path), hash_text(workload.hash()));
   }
-  text += fmt::format("hardware:\n{}  resolved:\n{}",
-                      input_section(machine.config.name, machine.file),
-                      hardware_yaml(machine.config, "    "));
+  text +=
+      fmt::format("hardware:\n{}  resolved:\n{}", input_section(machine.config.name, machine.file),
+                  hardware_yaml(machine.config, "    "));
   if (varied.empty()) return text;
   text += "vary:\n";
   for (const Setting& setting : varied) {

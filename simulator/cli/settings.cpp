@@ -24,9 +24,8 @@ Setting parse_setting(const std::string& text, const std::string& option) {
   const std::size_t equals = text.find('=');
   Setting setting{text.substr(0, equals), {}};
   if (equals == std::string::npos || !is_path(setting.key)) {
-    throw UsageError(
-        fmt::format("--{}: '{}' is not KEY=VALUE, as in dram.num_channels=2", option,
-                    printable(text)));
+    throw UsageError(fmt::format("--{}: '{}' is not KEY=VALUE, as in dram.num_channels=2", option,
+                                 printable(text)));
   }
   setting.values = split_at_commas(option, text.substr(equals + 1));
   std::set<std::string> seen;

@@ -9,13 +9,13 @@
 
 namespace tilewake {
 
-/// Parses the texts of --set (or of another `option`), KEY=VALUE[,VALUE...]. Throws UsageError for a
-/// malformed text, and for a key or a value that is given twice.
+/// Parses the texts of --set (or of another `option`), KEY=VALUE[,VALUE...]. Throws UsageError for
+/// a malformed text, and for a key or a value that is given twice.
 std::vector<Setting> parse_settings(const std::vector<std::string>& texts,
                                     const std::string& option = "set");
 
-/// The names in all values of --`option`, which may be joined by commas. Throws UsageError if one is
-/// empty or given twice, or is a file with a comma in its name.
+/// The names in all values of --`option`, which may be joined by commas. Throws UsageError if one
+/// is empty or given twice, or is a file with a comma in its name.
 std::vector<std::string> listed_names(const std::string& option,
                                       const std::vector<std::string>& texts);
 

@@ -18,7 +18,7 @@ namespace {
 
 // What is no resource: the size of a number, and figures of kernels and drivers.
 constexpr std::string_view kOtherKeys[] = {"core.accumulator_bytes", "core.efficiency.",
-                                           "core.relative_speed.",   "core.winograd.",
+                                           "core.relative_speed.", "core.winograd.",
                                            "core.activation_operations."};
 // What can be chosen of a DRAM device; its timings follow from these.
 constexpr std::string_view kDeviceKeys[] = {"dram.clock_mhz", "dram.bus_bytes"};

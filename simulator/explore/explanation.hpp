@@ -14,12 +14,13 @@ namespace tilewake {
 
 /// The figures of a roofline model. MACs without padding taps.
 struct Roofline {
-  double macs_per_byte = 0.0;     // of the network: MACs per byte of DRAM traffic; 0 without traffic
-  double balance = 0.0;           // of the machine: MACs per byte at which DRAM and MACs take equal time; 0 for ideal DRAM
-  double peak_gmacs_per_s = 0.0;  // of the machine
+  double macs_per_byte = 0.0;  // of the network: MACs per byte of DRAM traffic; 0 without traffic
+  double balance = 0.0;  // of the machine: MACs per byte at which DRAM and MACs take equal time; 0
+                         // for ideal DRAM
+  double peak_gmacs_per_s = 0.0;    // of the machine
   double sustained_gb_per_s = 0.0;  // of long streams of its DRAM; infinite for ideal
-  double least_ms = 0.0;          // the longer one of MACs at the peak and bytes at that bandwidth
-  bool is_memory_bound = false;   // the bytes take longer
+  double least_ms = 0.0;         // the longer one of MACs at the peak and bytes at that bandwidth
+  bool is_memory_bound = false;  // the bytes take longer
 };
 
 /// Where the time of one network goes.
@@ -30,11 +31,11 @@ struct NetworkExplanation {
 
 /// A simulation of the machine with one value changed.
 struct MachineChange {
-  std::string resource;    // of an upper bound: what is unlimited; otherwise empty
+  std::string resource;                // of an upper bound: what is unlimited; otherwise empty
   std::vector<YamlOverride> settings;  // usually one
-  std::string from;        // the value of the machine
-  double factor = 0.0;     // of a number: new value / old value; 0 of a flag or a word
-  PointResult result;      // failed: the machine refuses the value, or a network does not fit
+  std::string from;                    // the value of the machine
+  double factor = 0.0;                 // of a number: new value / old value; 0 of a flag or a word
+  PointResult result;  // failed: the machine refuses the value, or a network does not fit
 
   const std::string& key() const { return settings.front().path; }
   const std::string& value() const { return settings.front().value; }
@@ -50,13 +51,14 @@ struct Explanation {
   std::vector<std::string> slack;      // keys of which no change alters the latency
 };
 
-/// The keys that are changed: all numbers, flags and words of a machine, without those that describe
-/// arithmetic or software instead of a resource, and of a DRAM device only clock and width.
+/// The keys that are changed: all numbers, flags and words of a machine, without those that
+/// describe arithmetic or software instead of a resource, and of a DRAM device only clock and
+/// width.
 std::vector<MachineKey> explained_keys(const HardwareConfig& machine);
 
-/// Where the time of the networks of `runner` goes on a machine, and what a change of each key would
-/// alter: every change is simulated. A number is doubled and halved, as far as its range allows; a
-/// flag or a word takes each other value.
+/// Where the time of the networks of `runner` goes on a machine, and what a change of each key
+/// would alter: every change is simulated. A number is doubled and halved, as far as its range
+/// allows; a flag or a word takes each other value.
 ///   @param fixed  values that are set in all simulations, also in `machine`
 /// Throws as simulate() does, and Interrupted.
 Explanation explain(PointRunner& runner, const Machine& machine,

@@ -62,9 +62,9 @@ class Explorer {
     Nsga2Options search;
     search.seed = options_.seed;
     search.max_evaluations = static_cast<std::size_t>(options_.max_evaluations);
-    search.population = std::clamp(
-        static_cast<std::size_t>(options_.max_evaluations / kEvaluationsOfAnIndividual),
-        kMinPopulation, kMaxPopulation);
+    search.population =
+        std::clamp(static_cast<std::size_t>(options_.max_evaluations / kEvaluationsOfAnIndividual),
+                   kMinPopulation, kMaxPopulation);
     result_.is_complete = true;
     run_nsga2(num_values_, search, [this](const std::vector<Genome>& genomes) {
       std::vector<GenomeResult> results = evaluate(genomes);
@@ -159,17 +159,15 @@ std::size_t Exploration::num_failed() const {
 }
 
 std::size_t Exploration::num_feasible() const {
-  return static_cast<std::size_t>(
-      std::count_if(points.begin(), points.end(),
-                    [](const ExploredPoint& point) { return point.is_feasible; }));
+  return static_cast<std::size_t>(std::count_if(
+      points.begin(), points.end(), [](const ExploredPoint& point) { return point.is_feasible; }));
 }
 
 std::uint64_t grid_size(const std::vector<Setting>& keys) {
   std::uint64_t size = 1;
   for (const Setting& key : keys) {
     if (key.values.size() > kMaxGridSize / size) {
-      throw UsageError(
-          fmt::format("--vary: the grid has more than {} points", kMaxGridSize));
+      throw UsageError(fmt::format("--vary: the grid has more than {} points", kMaxGridSize));
     }
     size *= key.values.size();
   }

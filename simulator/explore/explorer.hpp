@@ -13,9 +13,9 @@
 namespace tilewake {
 
 struct ExploreOptions {
-  std::vector<YamlOverride> fixed;             // values of the machine in all points
-  std::vector<Setting> keys;                   // at least one; values in an order that has a meaning
-  std::vector<const Objective*> objectives;    // at least one
+  std::vector<YamlOverride> fixed;           // values of the machine in all points
+  std::vector<Setting> keys;                 // at least one; values in an order that has a meaning
+  std::vector<const Objective*> objectives;  // at least one
   std::vector<ObjectiveLimit> limits;
   std::uint64_t max_evaluations = 2000;  // more points: NSGA-II; otherwise all of them
   bool exhaustive = false;               // all of them, whatever their number
@@ -36,9 +36,10 @@ struct ExploredPoint {
 struct Exploration {
   std::uint64_t grid_size = 0;
   bool is_exhaustive = false;
-  bool is_complete = false;            // false if keep_going of the runner ended it
-  std::vector<ExploredPoint> points;   // by index
-  std::vector<std::size_t> front;      // of `points`: those that no other dominates, of equal ones the first
+  bool is_complete = false;           // false if keep_going of the runner ended it
+  std::vector<ExploredPoint> points;  // by index
+  std::vector<std::size_t>
+      front;  // of `points`: those that no other dominates, of equal ones the first
 
   std::size_t num_failed() const;
   std::size_t num_feasible() const;

@@ -58,8 +58,8 @@ void set_ranks(std::vector<Individual>& all) {
     return all[a].result.violation < all[b].result.violation;
   });
   for (std::size_t i = 0; i < others.size(); ++i) {
-    const bool is_equal = i > 0 && all[others[i]].result.violation ==
-                                       all[others[i - 1]].result.violation;
+    const bool is_equal =
+        i > 0 && all[others[i]].result.violation == all[others[i - 1]].result.violation;
     if (i > 0 && !is_equal) ++next;
     all[others[i]].rank = next;
   }
@@ -178,9 +178,8 @@ class Nsga2 {
       return dominates(other.result.values, values);
     };
     if (std::any_of(front_.begin(), front_.end(), covers)) return;
-    std::erase_if(front_, [&](const Individual& other) {
-      return dominates(values, other.result.values);
-    });
+    std::erase_if(front_,
+                  [&](const Individual& other) { return dominates(values, other.result.values); });
     front_.push_back(individual);
   }
 

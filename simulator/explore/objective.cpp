@@ -47,7 +47,8 @@ const Objective& objective_named(const std::string& name, std::string_view optio
     names.push_back(objective.name);
   }
   std::string list;
-  for (const std::string_view known : names) list += fmt::format("{}{}", list.empty() ? "" : ", ", known);
+  for (const std::string_view known : names)
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", known);
   throw UsageError(fmt::format("{}: '{}' is none of {}{}", option, printable(name), list,
                                suggestion(name, names)));
 }

@@ -12,9 +12,9 @@ namespace tilewake {
 /// A figure of a point that an exploration minimizes or limits. Of several networks it is the sum,
 /// except for figures of the machine alone.
 struct Objective {
-  std::string_view name;  // of --objective: "latency"
-  std::string_view key;   // of --limit and files: "latency_ms"
-  std::string_view title; // of a table: "ms"
+  std::string_view name;                   // of --objective: "latency"
+  std::string_view key;                    // of --limit and files: "latency_ms"
+  std::string_view title;                  // of a table: "ms"
   double (*of)(const PointResult& point);  // of a point that is_ok()
   /// Of one network; null for a figure of the machine.
   double (*of_network)(const Summary& network) = nullptr;

@@ -79,9 +79,8 @@ double hypervolume(std::vector<ObjectiveValues> points, const ObjectiveValues& r
     return false;
   });
   if (points.empty()) return 0.0;
-  std::sort(points.begin(), points.end(), [&](const ObjectiveValues& a, const ObjectiveValues& b) {
-    return a[last] < b[last];
-  });
+  std::sort(points.begin(), points.end(),
+            [&](const ObjectiveValues& a, const ObjectiveValues& b) { return a[last] < b[last]; });
   if (last == 0) return reference[0] - points.front()[0];
   // Between two values of the last objective, the points up to the lower one dominate.
   double volume = 0.0;

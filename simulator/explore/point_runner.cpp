@@ -86,9 +86,7 @@ PointResult simulated(const InputFile& file, const PointRunner::Settings& settin
 
 PointRunner::PointRunner(InputFile machine, std::vector<Workload> workloads,
                          PointRunnerOptions options)
-    : machine_(std::move(machine)),
-      workloads_(std::move(workloads)),
-      options_(std::move(options)) {
+    : machine_(std::move(machine)), workloads_(std::move(workloads)), options_(std::move(options)) {
   assert(!workloads_.empty());
 }
 
@@ -154,9 +152,8 @@ std::size_t PointRunner::chunk_size(std::size_t num_points, std::size_t num_jobs
 void PointRunner::simulate_all(const std::vector<Settings>& points,
                                const std::vector<std::size_t>& indices,
                                std::vector<std::optional<PointResult>>& results) {
-  const std::size_t num_jobs = options_.num_jobs > 0
-                                   ? options_.num_jobs
-                                   : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t num_jobs =
+      options_.num_jobs > 0 ? options_.num_jobs : std::max(1U, std::thread::hardware_concurrency());
   WorkerPool pool(num_jobs);
   std::map<std::int64_t, std::vector<std::size_t>> under_way;  // by the id of the process
   std::vector<std::size_t> alone;  // of a process that ended early: one process each
@@ -198,8 +195,7 @@ void PointRunner::simulate_all(const std::vector<Settings>& points,
         for (std::size_t i = 0; i < chunk.size(); ++i) {
           take(chunk[i], result_of(json.at("points").at(i), workloads_));
         }
-        const double seconds =
-            json.at("seconds").get<double>() / static_cast<double>(chunk.size());
+        const double seconds = json.at("seconds").get<double>() / static_cast<double>(chunk.size());
         seconds_per_point_ = std::max(seconds, 1e-6);
       } else if (chunk.size() > 1) {
         alone.insert(alone.end(), chunk.rbegin(), chunk.rend());

@@ -118,9 +118,8 @@ std::optional<std::set<std::string>> keys_of_dram_model(const YamlNode* model) {
 /// Removes the keys of the `dram:` section of a file that only its own model has, if an override
 /// selects another one.
 void drop_keys_of_former_model(YamlNode& root, const std::vector<YamlOverride>& overrides) {
-  const auto change = std::find_if(overrides.rbegin(), overrides.rend(), [](const YamlOverride& o) {
-    return o.path == "dram.model";
-  });
+  const auto change = std::find_if(overrides.rbegin(), overrides.rend(),
+                                   [](const YamlOverride& o) { return o.path == "dram.model"; });
   const auto key = std::find_if(root.keys.begin(), root.keys.end(),
                                 [](const YamlNode::Key& k) { return k.name == "dram"; });
   if (change == overrides.rend() || key == root.keys.end()) return;

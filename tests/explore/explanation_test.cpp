@@ -37,8 +37,7 @@ TEST(TimeUseTest, ResourcesOfEveryLayerAddUpToItsCycles) {
 TEST(TimeUseTest, IdealDramIsNeverWaitedForAndAMachineWithoutFeatureMemoryHasNoPort) {
   for (const char* name : kMachines) {
     const Machine machine = read_machine(name, {{"dram.model", "ideal"}});
-    const ResourceCycles ideal =
-        measure_time_use(machine, read_workload("squeezenet")).total();
+    const ResourceCycles ideal = measure_time_use(machine, read_workload("squeezenet")).total();
     const Machine real = read_machine(name);
     const ResourceCycles with_dram = measure_time_use(real, read_workload("squeezenet")).total();
     const auto dram = static_cast<std::size_t>(Resource::kDram);
@@ -128,9 +127,8 @@ TEST(DramModelOverrideTest, EveryMachineRunsWithIdealDramAndKeysThatAreSetStayCh
     SCOPED_TRACE(file.name);
     const Machine ideal = read_machine(file.name, {{"dram.model", "ideal"}});
     EXPECT_TRUE(std::holds_alternative<IdealDramConfig>(ideal.config.dram));
-    EXPECT_THROW(
-        read_machine(file.name, {{"dram.model", "ideal"}, {"dram.num_channels", "2"}}),
-        InputError);
+    EXPECT_THROW(read_machine(file.name, {{"dram.model", "ideal"}, {"dram.num_channels", "2"}}),
+                 InputError);
     EXPECT_THROW(read_machine(file.name, {{"dram.model", "idael"}}), InputError);
   }
   // A key of the file that no model has is still a mistake.

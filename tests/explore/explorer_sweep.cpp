@@ -2,8 +2,6 @@
 
 // Explorations of a space of 4,096 machines, which is simulated once as a whole.
 
-#include "simulator/explore/explorer.hpp"
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -13,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "simulator/api/data_files.hpp"
+#include "simulator/explore/explorer.hpp"
 #include "simulator/explore/pareto.hpp"
 
 namespace tilewake {
@@ -94,11 +93,10 @@ TEST_F(ExplorerSweep, ExhaustiveExplorationHasEveryPointOnceAndOnlyUndominatedOn
   const std::set<std::size_t> front(all.front.begin(), all.front.end());
   for (std::size_t i = 0; i < all.points.size(); ++i) {
     if (!all.points[i].is_feasible) continue;
-    const bool is_covered =
-        std::any_of(all.front.begin(), all.front.end(), [&](std::size_t k) {
-          return all.points[k].objectives == all.points[i].objectives ||
-                 dominates(all.points[k].objectives, all.points[i].objectives);
-        });
+    const bool is_covered = std::any_of(all.front.begin(), all.front.end(), [&](std::size_t k) {
+      return all.points[k].objectives == all.points[i].objectives ||
+             dominates(all.points[k].objectives, all.points[i].objectives);
+    });
     EXPECT_TRUE(is_covered);
     if (!front.contains(i)) continue;
     for (const ExploredPoint& other : all.points) {

@@ -142,8 +142,8 @@ class DataTest(ReportTest):
         section, = self.report("explore")
         self.assertEqual(section["kind"], "exploration")
         expected = columns_of(self.dir / "explore/explore.csv")
-        for name in ("status", "machine"):
-            self.assertEqual(section["points"][name], expected[name])
+        self.assertEqual(section["points"]["status"], expected["status"])
+        self.assertEqual([text or "" for text in section["points"]["machine"]], expected["machine"])
         self.assertEqual(section["points"]["on_front"], [int(t) for t in expected["on_front"]])
 
     def test_model_predicts_simulations_of_its_machine(self):
