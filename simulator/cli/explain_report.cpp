@@ -204,20 +204,44 @@ std::vector<std::string> not_worth_doubling(const Explanation& explanation) {
   return keys;
 }
 
-/// The best change of each of a few keys, and keys without effect.
-std::string answer_text(const Explanation& explanation) {
+/// "twice a (8): -24.0 %; b = true: -3.0 %": the first change of each of a few keys in this order.
+std::string best_of(const std::vector<const MachineChange*>& order, const PointResult& base,
+                    bool shows_area) {
   std::string text;
   std::vector<std::string> keys;
-  for (const MachineChange& change : explanation.changes) {
-    if (!change.result.is_ok() || keys.size() == kChangesInWords) break;
-    const double gain = change.relative(latency_objective(), explanation.base);
-    if (gain > -kLeastEffect) break;
-    if (std::find(keys.begin(), keys.end(), change.key()) != keys.end()) continue;
-    keys.push_back(change.key());
-    text += fmt::format("{}{}: {}", text.empty() ? "What helps most: " : "; ", words_of(change),
+  for (const MachineChange* change : order) {
+    const double gain = change->relative(latency_objective(), base);
+    if (gain > -kLeastEffect || keys.size() == kChangesInWords) continue;
+    if (std::find(keys.begin(), keys.end(), change->key()) != keys.end()) continue;
+    keys.push_back(change->key());
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", words_of(*change),
                         signed_percent(gain));
+    if (shows_area) {
+      text += fmt::format(" for {} of area",
+                          signed_percent(change->relative(objective_named("area", ""), base)));
+    }
   }
-  text += text.empty() ? "No change of a single key reduces the latency.\n" : ".\n";
+  return text;
+}
+
+/// The best changes in words, and keys without effect.
+std::string answer_text(const Explanation& explanation) {
+  std::vector<const MachineChange*> by_latency;
+  std::vector<const MachineChange*> per_area;
+  for (const MachineChange& change : explanation.changes) {
+    if (!change.result.is_ok()) continue;
+    by_latency.push_back(&change);
+    if (std::isfinite(change.gain_per_area(explanation.base))) per_area.push_back(&change);
+  }
+  std::stable_sort(by_latency.begin(), by_latency.end(),
+                   [](const MachineChange* a, const MachineChange* b) {
+                     return latency_objective().of(a->result) < latency_objective().of(b->result);
+                   });
+  const std::string best = best_of(by_latency, explanation.base, /*shows_area=*/false);
+  std::string text = best.empty() ? "No change of a single key reduces the latency.\n"
+                                  : fmt::format("What helps most: {}.\n", best);
+  const std::string cheap = best_of(per_area, explanation.base, /*shows_area=*/true);
+  if (!cheap.empty()) text += fmt::format("Most for its area: {}.\n", cheap);
   if (!explanation.slack.empty()) {
     text += fmt::format("Without effect on the latency: {}.\n", fmt::join(explanation.slack, ", "));
   }
@@ -245,6 +269,7 @@ TextTable changes_table(const Explanation& explanation) {
   for (const Objective& objective : objectives()) {
     columns.push_back({std::string(objective.name)});
   }
+  columns.push_back({"gain/area"});
   TextTable table(std::move(columns));
   for (const MachineChange& change : explanation.changes) {
     if (!change.result.is_ok() || is_slack(explanation, change)) continue;
@@ -259,6 +284,10 @@ TextTable changes_table(const Explanation& explanation) {
     for (const Objective& objective : objectives()) {
       cells.push_back(signed_percent(change.relative(objective, explanation.base)));
     }
+    const double per_area = change.gain_per_area(explanation.base);
+    cells.push_back(std::isinf(per_area) ? "free"
+                    : per_area > 0.0     ? fmt::format("{:.2f}", per_area)
+                                         : "-");
     table.add_row(std::move(cells));
   }
   return table;
@@ -323,6 +352,7 @@ ExplainJson point_json(const ExplainRow& row, const ExplainReport& report) {
       relative[std::string(objective.name)] =
           number_or_null(row.change->relative(objective, report.explanation.base));
     }
+    json["gain_per_area"] = number_or_null(row.change->gain_per_area(report.explanation.base));
   }
   for (std::size_t i = 0; i < report.workloads.size(); ++i) {
     ExplainJson network = {{"network", report.workloads[i].name}};
@@ -386,6 +416,7 @@ std::string explain_csv(const ExplainReport& report) {
     names.emplace_back(objective.key);
     names.push_back(fmt::format("{}_relative", objective.name));
   }
+  names.emplace_back("gain_per_area");
   for (const Workload& workload : report.workloads) {
     names.push_back(csv_field(fmt::format("latency_ms:{}", workload.name)));
   }
@@ -407,6 +438,9 @@ std::string explain_csv(const ExplainReport& report) {
           is_ok && change != nullptr ? change->relative(objective, report.explanation.base) : 0.0;
       fields.push_back(is_ok && std::isfinite(relative) ? fmt::format("{}", relative) : "");
     }
+    const double per_area =
+        is_ok && change != nullptr ? change->gain_per_area(report.explanation.base) : 0.0;
+    fields.push_back(std::isfinite(per_area) ? fmt::format("{}", per_area) : "");
     for (std::size_t i = 0; i < report.workloads.size(); ++i) {
       fields.push_back(is_ok ? fmt::format("{}", row.result->networks[i].latency_ms) : "");
     }
@@ -426,6 +460,8 @@ std::string explain_json(const ExplainReport& report) {
   for (const ExplainRow& row : rows_of(report.explanation)) {
     json["points"].push_back(point_json(row, report));
   }
+  const MachineChange* best = report.explanation.best();
+  json["best"] = best == nullptr ? ExplainJson() : point_json({"change", best, &best->result}, report);
   json["slack"] = report.explanation.slack;
   return json_text(json);
 }

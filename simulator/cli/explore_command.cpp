@@ -112,7 +112,7 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
   values.model.add_to(options);
   options.list(
       "objective", values.objectives, "NAME,...",
-      "what is minimized: some of " + objective_names() + "; by default latency and memory");
+      "what is minimized: some of " + objective_names() + "; by default latency, energy and area");
   options.list("limit", values.limits, "NAME=VALUE...",
                "largest value of a figure: some of " + limit_names());
   options.list("set", values.settings, "KEY=VALUE...",
@@ -190,7 +190,8 @@ std::vector<Setting> parse_vary(const std::vector<std::string>& texts) {
 
 std::vector<const Objective*> parse_objectives(const std::vector<std::string>& texts) {
   if (texts.empty()) {
-    return {&objective_named("latency", "--objective"), &objective_named("memory", "--objective")};
+    return {&objective_named("latency", "--objective"), &objective_named("energy", "--objective"),
+            &objective_named("area", "--objective")};
   }
   std::vector<const Objective*> chosen;
   for (const std::string& text : texts) {

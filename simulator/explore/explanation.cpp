@@ -20,7 +20,8 @@ namespace {
 // order of bursts is modelled, which takes as long as thirty other simulations.
 constexpr std::string_view kOtherKeys[] = {
     "core.accumulator_bytes", "core.efficiency.",            "core.relative_speed.",
-    "core.winograd.",         "core.activation_operations.", "dram.controller"};
+    "core.winograd.",         "core.activation_operations.", "dram.controller",
+    "energy."};
 // What can be chosen of a DRAM device; its timings follow from these.
 constexpr std::string_view kDeviceKeys[] = {"dram.clock_mhz", "dram.bus_bytes"};
 
@@ -134,6 +135,31 @@ double latency_ms(const PointResult& point) {
   return sum;
 }
 
+/// Where a change is in the order of changes: first those that gain latency without area, by their
+/// gain; then those that gain, by gain per area; then those that gain nothing, by latency; last those
+/// that fail.
+struct ChangeOrder {
+  int group = 0;
+  double cost = 0.0;  // the smaller the better
+
+  friend auto operator<=>(const ChangeOrder&, const ChangeOrder&) = default;
+};
+
+ChangeOrder order_of(const MachineChange& change, const PointResult& base) {
+  if (!change.result.is_ok()) return {3, 0.0};
+  const double ratio = latency_ms(change.result) / latency_ms(base);
+  if (ratio >= 1.0) return {2, ratio};
+  const double per_area = change.gain_per_area(base);
+  return std::isinf(per_area) ? ChangeOrder{0, ratio} : ChangeOrder{1, -per_area};
+}
+
+void sort_changes(std::vector<MachineChange>& changes, const PointResult& base) {
+  std::stable_sort(changes.begin(), changes.end(),
+                   [&](const MachineChange& a, const MachineChange& b) {
+                     return order_of(a, base) < order_of(b, base);
+                   });
+}
+
 /// Keys of which every change that works gives the same latencies.
 std::vector<std::string> slack_of(const std::vector<MachineChange>& changes,
                                   const std::vector<MachineKey>& keys, const PointResult& base) {
@@ -152,6 +178,22 @@ std::vector<std::string> slack_of(const std::vector<MachineChange>& changes,
 }
 
 }  // namespace
+
+double MachineChange::gain_per_area(const PointResult& base) const {
+  const double gain = -relative(objective_named("latency", ""), base);
+  const double more = relative(objective_named("area", ""), base);
+  if (gain <= 0.0) return 0.0;
+  return more > 0.0 ? gain / more : HUGE_VAL;
+}
+
+const MachineChange* Explanation::best() const {
+  const MachineChange* best = nullptr;
+  for (const MachineChange& change : changes) {
+    if (!change.result.is_ok() || latency_ms(change.result) >= latency_ms(base)) continue;
+    if (best == nullptr || latency_ms(change.result) < latency_ms(best->result)) best = &change;
+  }
+  return best;
+}
 
 double MachineChange::relative(const Objective& objective, const PointResult& base) const {
   const double before = objective.of(base);
@@ -207,11 +249,7 @@ Explanation explain(PointRunner& runner, const Machine& machine,
   const auto split = all.begin() + static_cast<std::ptrdiff_t>(num_limits);
   result.limits.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(split));
   result.changes.assign(std::make_move_iterator(split), std::make_move_iterator(all.end()));
-  std::stable_sort(result.changes.begin(), result.changes.end(),
-                   [](const MachineChange& a, const MachineChange& b) {
-                     if (a.result.is_ok() != b.result.is_ok()) return a.result.is_ok();
-                     return a.result.is_ok() && latency_ms(a.result) < latency_ms(b.result);
-                   });
+  sort_changes(result.changes, result.base);
   result.slack = slack_of(result.changes, keys, result.base);
   return result;
 }

@@ -14,6 +14,11 @@ namespace {
 
 double latency_of(const Summary& network) { return network.latency_ms; }
 
+double energy_of(const Summary& network) { return network.energy_mj; }
+
+/// Of the machine: equal in all networks.
+double area_of(const PointResult& point) { return point.networks.front().area_mm2; }
+
 double dram_megabytes_of(const Summary& network) {
   return static_cast<double>(network.dram_read_bytes + network.dram_write_bytes) / 1e6;
 }
@@ -32,6 +37,8 @@ double sum_of(const PointResult& point) {
 // To add an objective: one line here.
 constexpr Objective kObjectives[] = {
     {"latency", "latency_ms", "ms", sum_of<latency_of>, latency_of},
+    {"energy", "energy_mj", "mJ", sum_of<energy_of>, energy_of},
+    {"area", "area_mm2", "mm2", area_of},
     {"dram", "dram_mb", "DRAM MB", sum_of<dram_megabytes_of>, dram_megabytes_of},
     {"memory", "memory_kib", "on chip KiB", on_chip_kibibytes_of},
 };

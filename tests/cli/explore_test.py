@@ -50,12 +50,14 @@ class PointTest(ExploreTest):
             self.assertEqual(row["machine"], single["machine"])
             self.assertEqual(float(row["latency_ms"]), single["latency_ms"])
             self.assertEqual(float(row["latency_ms:tiny"]), single["latency_ms"])
+            for name in ("energy_mj", "area_mm2"):
+                self.assertEqual(float(row[name]), single[name], name)
             self.assertEqual(float(row["dram_mb"]),
                              (single["dram_read_bytes"] + single["dram_write_bytes"]) / 1e6)
 
     def test_the_front_has_all_undominated_points_and_no_other(self):
-        rows = self.rows(*self.small, "--objective", "latency,memory,dram")
-        points = [tuple(float(row[name]) for name in ("latency_ms", "memory_kib", "dram_mb"))
+        rows = self.rows(*self.small, "--objective", "latency,energy,area")
+        points = [tuple(float(row[name]) for name in ("latency_ms", "energy_mj", "area_mm2"))
                   for row in rows]
         dominates = lambda a, b: a != b and all(x <= y for x, y in zip(a, b))
         for i, (row, point) in enumerate(zip(rows, points)):

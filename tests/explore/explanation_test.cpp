@@ -83,9 +83,27 @@ TEST(ExplanationTest, ChangesAreSortedAndSlackIsWhatAltersNoLatency) {
   const auto ms = [](const MachineChange& c) { return c.result.networks.front().latency_ms; };
   const auto end = std::find_if(explanation.changes.begin(), explanation.changes.end(),
                                 [](const MachineChange& c) { return !c.result.is_ok(); });
-  EXPECT_TRUE(std::is_sorted(
-      explanation.changes.begin(), end,
-      [&](const MachineChange& a, const MachineChange& b) { return ms(a) < ms(b); }));
+  const double base = explanation.base.networks.front().latency_ms;
+  const double area = explanation.base.networks.front().area_mm2;
+  // Free gains by latency, gains by gain per area, losses by latency.
+  const auto place = [&](const MachineChange& c) {
+    const double gain = 1.0 - ms(c) / base;
+    const double more = c.result.networks.front().area_mm2 / area - 1.0;
+    if (gain <= 0.0) return std::pair(2, -gain);
+    return more <= 0.0 ? std::pair(0, -gain) : std::pair(1, -gain / more);
+  };
+  for (auto change = explanation.changes.begin(); change + 1 < end; ++change) {
+    const auto [group, cost] = place(*change);
+    const auto [next_group, next_cost] = place(*(change + 1));
+    EXPECT_LE(group, next_group) << change->key();
+    if (group == next_group) EXPECT_LE(cost, next_cost + 1e-12) << change->key();
+  }
+  const auto fastest =
+      std::min_element(explanation.changes.begin(), end, [&](const auto& a, const auto& b) {
+        return ms(a) < ms(b);
+      });
+  ASSERT_NE(explanation.best(), nullptr);
+  EXPECT_EQ(ms(*explanation.best()), ms(*fastest));
   EXPECT_TRUE(std::all_of(end, explanation.changes.end(),
                           [](const MachineChange& c) { return !c.result.error.empty(); }));
   for (const MachineKey& key : explained_keys(machine.config)) {

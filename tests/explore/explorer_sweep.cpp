@@ -29,8 +29,8 @@ ExploreOptions space() {
       {"core.feature_memory_bytes", {"262144", "524288", "1048576", "2097152"}},
       {"dram.num_channels", {"1", "2", "4", "8"}},
   };
-  options.objectives = {&objective_named("latency", ""), &objective_named("dram", ""),
-                        &objective_named("memory", "")};
+  options.objectives = {&objective_named("latency", ""), &objective_named("energy", ""),
+                        &objective_named("area", "")};
   return options;
 }
 
