@@ -22,8 +22,9 @@ constexpr std::string_view kOtherKeys[] = {
     "core.accumulator_bytes", "core.efficiency.",            "core.relative_speed.",
     "core.winograd.",         "core.activation_operations.", "dram.controller",
     "energy."};
-// What can be chosen of a DRAM device; its timings follow from these.
-constexpr std::string_view kDeviceKeys[] = {"dram.clock_mhz", "dram.bus_bytes"};
+// What can be chosen of a DRAM device, with its timings in clocks. More channels are the way to a
+// wider bus: another width is another device, whose energies a preset does not give.
+constexpr std::string_view kDeviceKeys[] = {"dram.clock_mhz"};
 
 enum class Bound { kLargest, kZero };
 

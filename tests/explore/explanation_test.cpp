@@ -96,7 +96,9 @@ TEST(ExplanationTest, ChangesAreSortedAndSlackIsWhatAltersNoLatency) {
     const auto [group, cost] = place(*change);
     const auto [next_group, next_cost] = place(*(change + 1));
     EXPECT_LE(group, next_group) << change->key();
-    if (group == next_group) EXPECT_LE(cost, next_cost + 1e-12) << change->key();
+    if (group == next_group) {
+      EXPECT_LE(cost, next_cost + 1e-12) << change->key();
+    }
   }
   const auto fastest =
       std::min_element(explanation.changes.begin(), end, [&](const auto& a, const auto& b) {
