@@ -214,8 +214,8 @@ std::string best_of(const std::vector<const MachineChange*>& order, const PointR
     if (gain > -kLeastEffect || keys.size() == kChangesInWords) continue;
     if (std::find(keys.begin(), keys.end(), change->key()) != keys.end()) continue;
     keys.push_back(change->key());
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", words_of(*change),
-                        signed_percent(gain));
+    text +=
+        fmt::format("{}{}: {}", text.empty() ? "" : "; ", words_of(*change), signed_percent(gain));
     if (shows_area) {
       text += fmt::format(" for {} of area",
                           signed_percent(change->relative(objective_named("area", ""), base)));
@@ -461,7 +461,8 @@ std::string explain_json(const ExplainReport& report) {
     json["points"].push_back(point_json(row, report));
   }
   const MachineChange* best = report.explanation.best();
-  json["best"] = best == nullptr ? ExplainJson() : point_json({"change", best, &best->result}, report);
+  json["best"] =
+      best == nullptr ? ExplainJson() : point_json({"change", best, &best->result}, report);
   json["slack"] = report.explanation.slack;
   return json_text(json);
 }

@@ -49,11 +49,11 @@ struct MachineChange {
 struct Explanation {
   std::vector<NetworkExplanation> networks;
   PointResult base;
-  std::vector<MachineChange> limits;   // one resource unlimited: upper bounds of what it can gain
-  /// Of one key: first those that gain latency without area, by their gain; then those that gain, by
-  /// gain per area; then those that gain nothing, by latency; last those that fail.
+  std::vector<MachineChange> limits;  // one resource unlimited: upper bounds of what it can gain
+  /// Of one key: first those that gain latency without area, by their gain; then those that gain,
+  /// by gain per area; then those that gain nothing, by latency; last those that fail.
   std::vector<MachineChange> changes;
-  std::vector<std::string> slack;      // keys of which no change alters the latency
+  std::vector<std::string> slack;  // keys of which no change alters the latency
 
   /// The change with the least latency; null if none gains.
   const MachineChange* best() const;

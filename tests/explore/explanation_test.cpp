@@ -101,9 +101,8 @@ TEST(ExplanationTest, ChangesAreSortedAndSlackIsWhatAltersNoLatency) {
     }
   }
   const auto fastest =
-      std::min_element(explanation.changes.begin(), end, [&](const auto& a, const auto& b) {
-        return ms(a) < ms(b);
-      });
+      std::min_element(explanation.changes.begin(), end,
+                       [&](const auto& a, const auto& b) { return ms(a) < ms(b); });
   ASSERT_NE(explanation.best(), nullptr);
   EXPECT_EQ(ms(*explanation.best()), ms(*fastest));
   EXPECT_TRUE(std::all_of(end, explanation.changes.end(),
