@@ -2,6 +2,7 @@
 #include "simulator/common/yaml_document.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -10,6 +11,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "simulator/common/error.hpp"
+#include "simulator/common/plain_yaml.hpp"
 
 namespace tilewake {
 namespace {
@@ -181,6 +183,11 @@ YamlNode parse_yaml(const std::string& text, const std::string& name) {
     throw InputError(fmt::format("{}: larger than {} bytes", name, kMaxYamlBytes));
   }
   check_bytes(text, name);
+  if (std::optional<YamlNode> root = parse_plain_yaml(text)) return *std::move(root);
+  return parse_any_yaml(text, name);
+}
+
+YamlNode parse_any_yaml(const std::string& text, const std::string& name) {
   TreeBuilder builder(name);
   bool has_document = false;
   try {

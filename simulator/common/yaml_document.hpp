@@ -15,6 +15,7 @@ struct YamlNode {
   struct Key {
     std::string name;
     int line = 0;
+    friend bool operator==(const Key&, const Key&) = default;
   };
 
   Kind kind = Kind::kNull;
@@ -26,6 +27,7 @@ struct YamlNode {
 
   /// The value of `key` in this mapping, or null.
   const YamlNode* find(const std::string& key) const;
+  friend bool operator==(const YamlNode&, const YamlNode&) = default;
 };
 
 /// Limits of a file: input is untrusted; real files are far below them.
@@ -39,6 +41,10 @@ inline constexpr int kMaxYamlNodes = 1 << 19;
 /// merge keys (a short file can expand to gigabytes), explicit tags, further documents, an empty
 /// file, and files that exceed the limits above.
 YamlNode parse_yaml(const std::string& text, const std::string& name);
+
+/// The same with yaml-cpp, of a text without control characters and of a valid size: parse_yaml()
+/// uses it for what plain_yaml.hpp does not read.
+YamlNode parse_any_yaml(const std::string& text, const std::string& name);
 
 /// `text` for error messages: shortened, control and non-ASCII bytes replaced by '?'.
 std::string printable(const std::string& text, std::size_t max_bytes = 60);

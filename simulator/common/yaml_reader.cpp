@@ -100,7 +100,7 @@ YamlReader YamlReader::from_document(YamlNode root, const std::string& name) {
 }
 
 std::int64_t YamlReader::integer(const std::string& key, std::int64_t min, std::int64_t max) {
-  return to_integer(path_of(key), value_of(key), min, max);
+  return to_integer({key}, value_of(key), min, max);
 }
 
 std::int64_t YamlReader::integer(const std::string& key, std::int64_t min, std::int64_t max,
@@ -109,7 +109,7 @@ std::int64_t YamlReader::integer(const std::string& key, std::int64_t min, std::
 }
 
 double YamlReader::number(const std::string& key, double min, double max) {
-  return to_number(path_of(key), value_of(key), min, max);
+  return to_number({key}, value_of(key), min, max);
 }
 
 double YamlReader::number(const std::string& key, double min, double max, double fallback) {
@@ -120,28 +120,28 @@ template <typename Read>
 void YamlReader::for_each_element(const std::string& key, Read read) {
   const YamlNode& value = value_of(key);
   if (value.kind != Kind::kSequence) {
-    read(path_of(key), value);
+    read(Place{key}, value);
     return;
   }
   if (value.children.empty()) fail(key, "must not be empty");
   for (std::size_t i = 0; i < value.children.size(); ++i) {
-    read(fmt::format("{}[{}]", path_of(key), i), value.children[i]);
+    read(Place{key, i}, value.children[i]);
   }
 }
 
 std::vector<std::int64_t> YamlReader::integers(const std::string& key, std::int64_t min,
                                                std::int64_t max) {
   std::vector<std::int64_t> result;
-  for_each_element(key, [&](const std::string& path, const YamlNode& value) {
-    result.push_back(to_integer(path, value, min, max));
+  for_each_element(key, [&](const Place& place, const YamlNode& value) {
+    result.push_back(to_integer(place, value, min, max));
   });
   return result;
 }
 
 std::vector<std::string> YamlReader::strings(const std::string& key) {
   std::vector<std::string> result;
-  for_each_element(key, [&](const std::string& path, const YamlNode& value) {
-    result.push_back(to_text(path, value));
+  for_each_element(key, [&](const Place& place, const YamlNode& value) {
+    result.push_back(to_text(place, value));
   });
   return result;
 }
@@ -195,17 +195,18 @@ void YamlReader::fail(const std::string& key, const std::string& what) const {
 void YamlReader::finish() const {
   std::vector<const YamlNode::Key*> unknown;
   for (const YamlNode::Key& key : node_->keys) {
-    if (!seen_.contains(key.name) && !told_.contains(key.name)) unknown.push_back(&key);
+    if (!has_seen(key.name) && !told_.contains(key.name)) unknown.push_back(&key);
   }
   if (unknown.empty()) return;
+  const std::set<std::string> known(seen_.begin(), seen_.end());
   const std::string& first = unknown.front()->name;
-  std::string what = fmt::format("unknown key; known here: {}{}", fmt::join(seen_, ", "),
-                                 suggestion(first, seen_));
+  std::string what = fmt::format("unknown key; known here: {}{}", fmt::join(known, ", "),
+                                 suggestion(first, known));
   const std::size_t num_listed = std::min(unknown.size(), kMaxListedKeys);
   for (std::size_t i = 1; i < num_listed; ++i) {
     const YamlNode::Key& key = *unknown[i];
     what += fmt::format("{} {} (line {}{})", i == 1 ? "; also unknown:" : ",", printable(key.name),
-                        key.line, suggestion(key.name, seen_));
+                        key.line, suggestion(key.name, known));
   }
   if (num_listed < unknown.size()) {
     what += fmt::format(" and {} more", unknown.size() - num_listed);
@@ -220,14 +221,18 @@ int YamlReader::line() const { return node_->line; }
 int YamlReader::line(const std::string& key) const { return line_in(*node_, key); }
 
 const YamlNode* YamlReader::lookup(const std::string& key) {
-  seen_.insert(key);
+  if (!has_seen(key)) seen_.push_back(key);
   return node_->find(key);
+}
+
+bool YamlReader::has_seen(std::string_view key) const {
+  return std::find(seen_.begin(), seen_.end(), key) != seen_.end();
 }
 
 std::string YamlReader::misspelled(const std::string& key) {
   std::vector<std::string_view> unread;
   for (const YamlNode::Key& other : node_->keys) {
-    if (!seen_.contains(other.name)) unread.push_back(other.name);
+    if (!has_seen(other.name)) unread.push_back(other.name);
   }
   const std::string near(nearest_name(key, unread));
   if (near.empty()) return "";
@@ -246,6 +251,11 @@ std::string YamlReader::path_of(const std::string& key) const {
   return path_.empty() ? printable(key) : path_ + "." + printable(key);
 }
 
+std::string YamlReader::path_of(const Place& place) const {
+  const std::string path = path_of(place.key);
+  return place.element == kNoElement ? path : fmt::format("{}[{}]", path, place.element);
+}
+
 bool YamlReader::to_bool(const std::string& key, const YamlNode& value) const {
   const std::string problem = scalar_problem(value, "true or false");
   if (!problem.empty()) fail_at(value.line, path_of(key), problem);
@@ -254,51 +264,51 @@ bool YamlReader::to_bool(const std::string& key, const YamlNode& value) const {
   fail_at(value.line, path_of(key), fmt::format("must be true or false, not {}", shown(value)));
 }
 
-std::int64_t YamlReader::to_integer(const std::string& path, const YamlNode& value,
+std::int64_t YamlReader::to_integer(const Place& place, const YamlNode& value,
                                     std::int64_t min, std::int64_t max) const {
   const std::string problem = scalar_problem(value, "an integer");
-  if (!problem.empty()) fail_at(value.line, path, problem);
+  if (!problem.empty()) fail_at(value.line, path_of(place), problem);
   const std::string_view text = without_plus(value.scalar);
   std::int64_t result = 0;
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) || has_leading_zero(text)) {
-    fail_at(value.line, path, fmt::format("cannot read {} as a decimal integer", shown(value)));
+    fail_at(value.line, path_of(place), fmt::format("cannot read {} as a decimal integer", shown(value)));
   }
   if (error == std::errc::result_out_of_range || result < min || result > max) {
-    fail_at(value.line, path,
+    fail_at(value.line, path_of(place),
             fmt::format("must be from {} to {}, not {}", min, max, printable(value.scalar)));
   }
   return result;
 }
 
-double YamlReader::to_number(const std::string& path, const YamlNode& value, double min,
+double YamlReader::to_number(const Place& place, const YamlNode& value, double min,
                              double max) const {
   const std::string problem = scalar_problem(value, "a number");
-  if (!problem.empty()) fail_at(value.line, path, problem);
+  if (!problem.empty()) fail_at(value.line, path_of(place), problem);
   const std::string_view text = without_plus(value.scalar);
   double result = 0;
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) ||
       error == std::errc::result_out_of_range || !std::isfinite(result)) {
-    fail_at(value.line, path, fmt::format("cannot read {} as a finite number", shown(value)));
+    fail_at(value.line, path_of(place), fmt::format("cannot read {} as a finite number", shown(value)));
   }
   if (result < min || result > max) {
-    fail_at(value.line, path,
+    fail_at(value.line, path_of(place),
             fmt::format("must be from {} to {}, not {}", min, max, printable(value.scalar)));
   }
   return result;
 }
 
-std::string YamlReader::to_text(const std::string& path, const YamlNode& value) const {
+std::string YamlReader::to_text(const Place& place, const YamlNode& value) const {
   const std::string problem = scalar_problem(value, "text");
-  if (!problem.empty()) fail_at(value.line, path, problem);
+  if (!problem.empty()) fail_at(value.line, path_of(place), problem);
   return value.scalar;
 }
 
 std::size_t YamlReader::choice_index(const std::string& key,
                                      const std::vector<std::string_view>& names) {
   const YamlNode& value = value_of(key);
-  const std::string text = to_text(path_of(key), value);
+  const std::string text = to_text({key}, value);
   const auto found = std::find(names.begin(), names.end(), text);
   if (found == names.end()) {
     fail_at(value.line, path_of(key),

@@ -127,11 +127,19 @@ class YamlReader {
 
   YamlReader(std::shared_ptr<const Document> document, std::string path, const YamlNode& node);
 
+  bool has_seen(std::string_view key) const;
   const YamlNode* lookup(const std::string& key);
   const YamlNode& value_of(const std::string& key);
   /// Names the key that may be a misspelled `key`, which is missing; or "".
   std::string misspelled(const std::string& key);
+  /// A key, or an element of the sequence at it.
+  struct Place {
+    const std::string& key;
+    std::size_t element = kNoElement;
+  };
+  static constexpr std::size_t kNoElement = std::numeric_limits<std::size_t>::max();
   std::string path_of(const std::string& key) const;
+  std::string path_of(const Place& place) const;
 
   template <typename T>
   T convert(const std::string& key, const YamlNode& value) const {
@@ -143,24 +151,24 @@ class YamlReader {
       constexpr std::int64_t kHigh =
           std::cmp_less(kMax, Limits::max()) ? kMax : static_cast<std::int64_t>(Limits::max());
       return static_cast<T>(
-          to_integer(path_of(key), value, static_cast<std::int64_t>(Limits::min()), kHigh));
+          to_integer({key}, value, static_cast<std::int64_t>(Limits::min()), kHigh));
     } else if constexpr (std::same_as<T, double>) {
-      return to_number(path_of(key), value, std::numeric_limits<double>::lowest(),
+      return to_number({key}, value, std::numeric_limits<double>::lowest(),
                        std::numeric_limits<double>::max());
     } else {
       static_assert(std::same_as<T, std::string>, "not a type a scalar can be read as");
-      return to_text(path_of(key), value);
+      return to_text({key}, value);
     }
   }
 
   bool to_bool(const std::string& key, const YamlNode& value) const;
-  std::int64_t to_integer(const std::string& path, const YamlNode& value, std::int64_t min,
+  std::int64_t to_integer(const Place& place, const YamlNode& value, std::int64_t min,
                           std::int64_t max) const;
-  double to_number(const std::string& path, const YamlNode& value, double min, double max) const;
-  std::string to_text(const std::string& path, const YamlNode& value) const;
+  double to_number(const Place& place, const YamlNode& value, double min, double max) const;
+  std::string to_text(const Place& place, const YamlNode& value) const;
   std::size_t choice_index(const std::string& key, const std::vector<std::string_view>& names);
 
-  /// Calls `read(path, element)` for the scalar or for every element of the sequence at `key`.
+  /// Calls `read(place, element)` for the scalar or for every element of the sequence at `key`.
   template <typename Read>
   void for_each_element(const std::string& key, Read read);
 
@@ -169,7 +177,7 @@ class YamlReader {
   std::shared_ptr<const Document> document_;
   std::string path_;
   const YamlNode* node_;  // owned by document_
-  std::set<std::string> seen_;
+  std::vector<std::string> seen_;  // each once
   std::set<std::string> told_;  // named as misspelled: finish() does not repeat them
 };
 

@@ -73,6 +73,7 @@ TEST_F(TilingEstimateTest, ComputeCyclesAreTheSumOverTheSteps) {
     for (TileWalk w = walk(); !w.done(); w.next())
       sum += machine_.cost->cycles(problem_, w.step().block.extent(), w.step().context);
     ASSERT_EQ(compute_cycles_of(problem_, *cuts_, tiling_, *machine_.cost), sum);
+    ASSERT_LE(least_compute_cycles_of(problem_, *cuts_, tiling_.division, *machine_.cost), sum);
   }
 }
 

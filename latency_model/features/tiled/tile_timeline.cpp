@@ -2,19 +2,44 @@
 #include "latency_model/features/tiled/tile_timeline.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <utility>
+#include <vector>
 
 #include "simulator/common/math.hpp"
 
 namespace tilewake::tiled {
 namespace {
 
+/// First in, first out, in one vector.
+template <typename T>
+class Fifo {
+ public:
+  bool empty() const { return begin_ == values_.size(); }
+  const T& front() const { return values_[begin_]; }
+  void push_back(const T& value) { values_.push_back(value); }
+  void pop_front() {
+    if (++begin_ < kMostUnused && begin_ < values_.size()) return;
+    values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+  }
+  auto begin() const { return values_.begin() + static_cast<std::ptrdiff_t>(begin_); }
+  auto end() const { return values_.end(); }
+
+ private:
+  static constexpr std::size_t kMostUnused = 256;
+  std::vector<T> values_;
+  std::size_t begin_ = 0;
+};
+
 /// Times when the slots of a buffer become free; each content takes the slot freed first.
 class Slots {
  public:
-  explicit Slots(std::int64_t num_slots) : free_at_(static_cast<std::size_t>(num_slots), 0.0) {}
+  explicit Slots(std::int64_t num_slots) {
+    for (std::int64_t i = 0; i < num_slots; ++i) free(0.0);
+  }
 
   bool has_free() const { return !free_at_.empty(); }
   double next_free() const { return free_at_.front(); }
@@ -22,7 +47,27 @@ class Slots {
   void free(double at) { free_at_.push_back(at); }
 
  private:
-  std::deque<double> free_at_;
+  Fifo<double> free_at_;
+};
+
+/// The last results of a function of few arguments: steps of a layer repeat.
+template <typename Key, typename Value>
+class LastResults {
+ public:
+  void clear() { size_ = 0; }
+  template <typename Calculate>
+  const Value& of(const Key& key, Calculate calculate) {
+    for (std::size_t i = 0; i < size_; ++i)
+      if (entries_[i].first == key) return entries_[i].second;
+    const std::size_t at = size_ < entries_.size() ? size_++ : next_++ % entries_.size();
+    entries_[at] = {key, calculate()};
+    return entries_[at].second;
+  }
+
+ private:
+  std::array<std::pair<Key, Value>, 4> entries_;
+  std::size_t size_ = 0;
+  std::size_t next_ = 0;
 };
 
 class Timeline {
@@ -61,7 +106,8 @@ class Timeline {
       port_free_ = std::max(issued, port_free_) + static_cast<double>(cycles);
       return port_free_;
     }
-    bus_free_ = std::max(issued + latency, bus_free_) + dram_.transfer_cycles(bytes);
+    const double cycles = transfer_cycles_.of(bytes, [&] { return dram_.transfer_cycles(bytes); });
+    bus_free_ = std::max(issued + latency, bus_free_) + cycles;
     return bus_free_;
   }
 
@@ -87,12 +133,15 @@ class Timeline {
 
   double load(double issued, std::int64_t bytes, bool on_chip = false) {
     serve_stores(issued);
-    return transfer(issued, bytes, dram_.latency_cycles(bytes), on_chip);
+    const double latency =
+        on_chip ? 0.0 : latencies_.of(bytes, [&] { return dram_.latency_cycles(bytes); });
+    return transfer(issued, bytes, latency, on_chip);
   }
 
   void run_layer(std::size_t index, LayerCycles& cycles) {
     const TiledLayer& l = program_.layers[index];
     wait_for_dispatch(index, cycles);
+    durations_.clear();
     for (TileWalk walk(l.problem, l.tiling, program_.cost->stationary(l.problem)); !walk.done();
          walk.next())
       run_step(index, walk.step(), cycles);
@@ -157,8 +206,10 @@ class Timeline {
       features_at = std::max(features_at, load(loader_, program_.memory.accumulator_bytes *
                                                             step.block.extent().num_outputs()));
     wait_for(weights_at, features_at, slot_at, cycles);
-    const auto duration =
-        static_cast<double>(program_.cost->cycles(problem, step.block.extent(), step.context));
+    const TileExtent extent = step.block.extent();
+    const double duration = durations_.of({extent, step.context}, [&] {
+      return static_cast<double>(program_.cost->cycles(problem, extent, step.context));
+    });
     cycles.compute += duration;
     now_ += duration;
     finish(index, step);
@@ -198,11 +249,14 @@ class Timeline {
   const TiledProgram& program_;
   const DramEstimate dram_;
   const DispatchConfig dispatch_;
+  LastResults<std::pair<TileExtent, TileContext>, double> durations_;  // of the current layer
+  LastResults<std::int64_t, double> latencies_;                        // by bytes
+  LastResults<std::int64_t, double> transfer_cycles_;                  // by bytes
   Slots input_;
   Slots weight_;
   Slots output_;
   std::vector<double> stored_;  // by layer: end of its last store
-  std::deque<Store> stores_;    // requested, not served yet
+  Fifo<Store> stores_;          // requested, not served yet
   double now_ = 0.0;            // the PE array
   double loader_ = 0.0;         // earliest time of the next request; requests leave in order
   double bus_free_ = 0.0;

@@ -106,7 +106,10 @@ std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
                    least_cycles(problem, {DividedLoop::kOutputs, c_.num_cores})});
 }
 
-/// Cutting a loop never takes fewer folds, and a wave takes at least one cycle.
+/// Cutting a loop never takes fewer folds, and a wave takes at least one cycle. Each fold begins
+/// once, even if several steps share it; without overlap, each also fills and drains the array.
+/// With overlap, only the first step does, and all folds but one hide an exchange of operands as
+/// far as one of the whole loop does.
 std::int64_t SystolicCost::least_cycles(const TileProblem& problem,
                                         const Division& division) const {
   const TileExtent e = division.share_of(problem.extent());
@@ -114,19 +117,17 @@ std::int64_t SystolicCost::least_cycles(const TileProblem& problem,
   alone.division = division;
   const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, problem.extent(), alone);
   if (!runs_on_array(problem)) return vector;
-  const auto least = [&](std::int64_t on_rows, std::int64_t on_cols, std::int64_t stream) {
-    const std::int64_t folds = e.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols);
-    return folds * (stream + c_.fold_cycles) + vector;
-  };
-  switch (c_.dataflow) {
-    case Dataflow::kOutputStationary:
-      return least(e.pixels, e.outputs, e.depth);
-    case Dataflow::kWeightStationary:
-      return least(e.depth, e.outputs, e.pixels);
-    case Dataflow::kInputStationary:
-      return least(e.depth, e.pixels, e.outputs);
-  }
-  return vector;
+  const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
+  const Folding f = fold(e, e);
+  const std::int64_t stream = sums_stay                                         ? e.depth
+                              : c_.dataflow == Dataflow::kWeightStationary ? e.pixels
+                                                                           : e.outputs;
+  const std::int64_t exchange = exchange_cycles(e, true);
+  const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
+  const std::int64_t of_folds = f.folds * (stream + c_.fold_cycles) + vector;
+  if (!c_.overlap_folds) return of_folds + f.folds * around;
+  return of_folds + around +
+         (f.folds - 1) * std::max<std::int64_t>(0, exchange - f.whole_stream_cycles);
 }
 
 std::int64_t SystolicCost::vector_unit_cycles(const TileProblem& problem, const TileExtent& tile,

@@ -48,7 +48,9 @@ class StepCost {
  public:
   virtual ~StepCost() = default;
 
-  /// Cycles of a step. See the implementations for formulas and sources.
+  /// Cycles of a step. See the implementations for formulas and sources. Of the steps of an extent
+  /// between the first and the last one of a layer, none takes less than one that continues, stays
+  /// and ends no depth.
   virtual std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                               const TileContext& context) const = 0;
   /// No tiling of the layer takes fewer cycles of computation than these, and for each of its steps

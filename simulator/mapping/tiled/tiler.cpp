@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -192,6 +193,14 @@ struct Tiler::Choice {
     return true;
   }
 
+  /// Whether these sizes were tried before: then they are no better now. From now on they were.
+  bool has_tried(const TileExtent& tile, const PixelOrder& order) {
+    for (const auto& [tried, tried_order] : tried_)
+      if (tried == tile && tried_order == order) return true;
+    tried_.emplace_back(tile, order);
+    return false;
+  }
+
   /// Calculated once.
   const PixelCut& pixels(const PixelOrder& order, std::int64_t tile) {
     for (const PixelCut& cut : known_)
@@ -201,6 +210,7 @@ struct Tiler::Choice {
 
  private:
   std::deque<PixelCut> known_;
+  std::vector<std::pair<TileExtent, PixelOrder>> tried_;
 };
 
 /// Tile sizes of all loops, not yet examined.
@@ -238,7 +248,14 @@ Tiler::Divisions Tiler::divisions_of(const TileProblem& problem, const TileExten
   return divisions;
 }
 
-bool Tiler::fits(const TileFootprint& f) const { return fullness(f) <= 1.0; }
+bool Tiler::fits(const TileFootprint& f) const {
+  const TileMemory& m = memory_;
+  if (m.shared_bytes > 0)
+    return f.input * m.input.num_slots + f.weight * m.weight.num_slots +
+               f.output * m.output.num_slots <=
+           m.shared_bytes;
+  return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
+}
 
 double Tiler::fullness(const TileFootprint& f) const {
   const auto share = [](std::int64_t needed, std::int64_t bytes) {
@@ -336,13 +353,16 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
         problem.kept_elements(
             {{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, depth.cut.tile}, pixels.order});
   }
+  const std::int64_t num_cores = cost_.num_cores();
   for (const std::int64_t outputs : output_sizes) {
     if (groups > 1 && outputs < whole.outputs) return;
     if (problem.has_weights()) least.weight = groups * outputs * depth.cut.tile;
     least.output = groups * outputs * pixels.cut.tile;
     fitting.weight = least.weight;
     fitting.output = least.output;
-    const auto of_a_core = [&](std::int64_t bytes) { return ceil_div(bytes, cost_.num_cores()); };
+    const auto of_a_core = [&](std::int64_t bytes) {
+      return num_cores == 1 ? bytes : ceil_div(bytes, num_cores);
+    };
     if (!fits({of_a_core(fitting.input), of_a_core(fitting.weight), of_a_core(fitting.output)}))
       continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
@@ -378,9 +398,9 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
     waits += choice.weights / bandwidth + choice.weights_on_chip / port;
   if (memory_.output.num_slots == 1)
     waits += choice.others / bandwidth + choice.others_on_chip / port;
+  const double beside = waits + ends_on_chip + ends_in_dram;
   const double compute = choice.least_compute +
-                         steps * static_cast<double>(cost_.least_step_cycles()) + waits +
-                         ends_on_chip + ends_in_dram;
+                         steps * static_cast<double>(cost_.least_step_cycles()) + beside;
   // Times of both memories if each byte is moved once.
   double by_dram = (from_dram + choice.weights + choice.others) / bandwidth;
   const double chip =
@@ -398,7 +418,7 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
   }
   const double others = 2.0 * latency_cycles_ + steps * step_cycles_;
   return {std::floor(others + std::max(compute, by_both)),
-          std::floor(others + std::max(compute, by_dram))};
+          std::floor(others + std::max(compute, by_dram)), others + beside};
 }
 
 void Tiler::consider(const Sizes& sizes, Choice& choice) const {
@@ -417,14 +437,25 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
                             problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
                             problem.stored_bytes(tile)};
   const LeastTime least = least_time(choice, moved, input_bytes, trips);
-  if (Choice::Rank{least.cycles, kStepBytes * steps} > choice.rank) return;
-  for (const Division& division : divisions_of(problem, tile)) consider(cuts, division, choice);
+  double bytes = input_bytes + choice.weights + choice.weights_on_chip + choice.others +
+                 choice.others_on_chip;
+  if (trips.pixels > 1 && trips.outputs > 1)
+    bytes += std::min(input_bytes * static_cast<double>(trips.outputs - 1),
+                      (choice.weights + choice.weights_on_chip) *
+                          static_cast<double>(trips.pixels - 1));
+  const double least_bytes = bytes + kStepBytes * steps;
+  if (Choice::Rank{least.cycles, least_bytes} > choice.rank) return;
+  for (const Division& division : divisions_of(problem, tile))
+    consider(cuts, least, least_bytes, division, choice);
 }
 
-void Tiler::consider(const LoopCuts& cuts, const Division& division, Choice& choice) const {
+void Tiler::consider(const LoopCuts& cuts, const LeastTime& least, double least_bytes,
+                     const Division& division, Choice& choice) const {
   const TileProblem& problem = choice.problem;
   const TileExtent& trips = cuts.trips;
   const double steps = num_steps(trips);
+  const std::int64_t least_compute = least_compute_cycles_of(problem, cuts, division, cost_);
+  if (Choice::Rank{least.with(least_compute), least_bytes} > choice.rank) return;
   const Stationary stationary = cost_.stationary(problem);
   std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
   for (const Order& order : orders_of(cuts)) {
@@ -456,6 +487,7 @@ void Tiler::consider(const LoopCuts& cuts, const Division& division, Choice& cho
 void Tiler::try_tiling(const Tiling& sizes, Choice& choice) const {
   const TileExtent& tile = sizes.tile;
   const TileExtent& whole = choice.problem.extent();
+  if (choice.has_tried(tile, sizes.pixels)) return;
   const TileExtent trips{
       ceil_div(whole.groups, tile.groups),
       choice.problem.cut_pixels(sizes.pixels, tile.pixels).trips(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <tuple>
 #include <vector>
@@ -42,6 +44,12 @@ class Tiler {
   struct LeastTime {
     double cycles = 0.0;
     double by_dram = 0.0;  // without the transfers of the feature memory
+    double around = 0.0;   // cycles besides those of computation
+
+    /// With a computation that takes `compute` cycles.
+    double with(std::int64_t compute) const {
+      return std::max(cycles, std::floor(around + static_cast<double>(compute)));
+    }
   };
   struct PixelSizes;
   struct Sizes;
@@ -58,7 +66,8 @@ class Tiler {
                  const Choice& choice, std::vector<Sizes>& heap) const;
   void consider(const Sizes& sizes, Choice& choice) const;
   void consider(const LoopCuts& cuts, Choice& choice) const;
-  void consider(const LoopCuts& cuts, const Division& division, Choice& choice) const;
+  void consider(const LoopCuts& cuts, const LeastTime& least, double least_bytes,
+                const Division& division, Choice& choice) const;
   LeastTime least_time(const Choice& choice, const TileFootprint& tile, double input_bytes,
                        const TileExtent& trips) const;
   /// Required / available bytes of the fullest memory; at most 1 if the tiling fits.

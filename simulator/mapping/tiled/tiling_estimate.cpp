@@ -391,6 +391,37 @@ std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
   return sum;
 }
 
+std::int64_t least_compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
+                                     const Division& division, const StepCost& cost) {
+  const TileContext shortest{false, false, true, false, true, division};
+  if (cuts.tile() == problem.extent())
+    return cost.cycles(problem, cuts.tile(), {true, true, false, true, false, division});
+  const LoopCut groups = LoopCut::even(problem.extent().groups, cuts.groups);
+  const TileClasses group_classes = classes_of(groups, cuts.trips.groups, false, false);
+  const TileClasses pixel_classes = classes_of(cuts.pixels, cuts.trips.pixels, false, false);
+  const TileClasses output_classes = classes_of(cuts.outputs, cuts.trips.outputs, false, false);
+  const TileClasses depth_classes = classes_of(cuts.depth, cuts.trips.depth, false, false);
+  double sum = 0.0;
+  for (const TileClass& g : group_classes)
+    for (const TileClass& p : pixel_classes)
+      for (const TileClass& o : output_classes)
+        for (const TileClass& d : depth_classes)
+          sum += static_cast<double>(g.count * p.count * o.count * d.count) *
+                 static_cast<double>(
+                     cost.cycles(problem, {g.size, p.size, o.size, d.size}, shortest));
+  if (sum > static_cast<double>(kMaxTiledCycles)) return kMaxTiledCycles;
+  // The first and the last step can be shorter.
+  auto cycles = static_cast<std::int64_t>(sum);
+  const auto add_end = [&](const TileExtent& extent, TileContext context) {
+    cycles += std::min<std::int64_t>(
+        0, cost.cycles(problem, extent, context) - cost.cycles(problem, extent, shortest));
+  };
+  add_end(cuts.tile(), {true, false, true, false, true, division});
+  add_end({groups.last(), cuts.pixels.last(), cuts.outputs.last(), cuts.depth.last()},
+          {false, true, true, false, true, division});
+  return cycles;
+}
+
 double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
                         const TilingTraffic& traffic, std::int64_t compute_cycles,
                         const TileMemory& memory, const DramEstimate& dram) {

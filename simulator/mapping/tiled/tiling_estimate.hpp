@@ -117,6 +117,10 @@ inline constexpr std::int64_t kMaxTiledCycles = std::int64_t{1} << 45;
 std::int64_t compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
                                const Tiling& tiling, const StepCost& cost);
 
+/// At most these, in any order of the loops; nearly equal. Several times as fast.
+std::int64_t least_compute_cycles_of(const TileProblem& problem, const LoopCuts& cuts,
+                                     const Division& division, const StepCost& cost);
+
 /// Cycles of an isolated layer: first loads, then the maximum of computing, DRAM and memory of
 /// feature maps, then the last store. Loads into a single-slot buffer add to computing, which waits
 /// for them.
