@@ -191,9 +191,7 @@ class PlainYaml {
     return true;
   }
 
-  void skip_spaces() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size()));
-  }
+  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(' '), rest_.size())); }
 
   /// A value on this line, and the spaces after it.
   bool parse_inline(YamlNode& node, bool in_flow) {

@@ -264,15 +264,16 @@ bool YamlReader::to_bool(const std::string& key, const YamlNode& value) const {
   fail_at(value.line, path_of(key), fmt::format("must be true or false, not {}", shown(value)));
 }
 
-std::int64_t YamlReader::to_integer(const Place& place, const YamlNode& value,
-                                    std::int64_t min, std::int64_t max) const {
+std::int64_t YamlReader::to_integer(const Place& place, const YamlNode& value, std::int64_t min,
+                                    std::int64_t max) const {
   const std::string problem = scalar_problem(value, "an integer");
   if (!problem.empty()) fail_at(value.line, path_of(place), problem);
   const std::string_view text = without_plus(value.scalar);
   std::int64_t result = 0;
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) || has_leading_zero(text)) {
-    fail_at(value.line, path_of(place), fmt::format("cannot read {} as a decimal integer", shown(value)));
+    fail_at(value.line, path_of(place),
+            fmt::format("cannot read {} as a decimal integer", shown(value)));
   }
   if (error == std::errc::result_out_of_range || result < min || result > max) {
     fail_at(value.line, path_of(place),
@@ -290,7 +291,8 @@ double YamlReader::to_number(const Place& place, const YamlNode& value, double m
   std::errc error{};
   if (value.quoted || !parse_whole(text, result, error) ||
       error == std::errc::result_out_of_range || !std::isfinite(result)) {
-    fail_at(value.line, path_of(place), fmt::format("cannot read {} as a finite number", shown(value)));
+    fail_at(value.line, path_of(place),
+            fmt::format("cannot read {} as a finite number", shown(value)));
   }
   if (result < min || result > max) {
     fail_at(value.line, path_of(place),

@@ -176,9 +176,9 @@ class YamlReader {
 
   std::shared_ptr<const Document> document_;
   std::string path_;
-  const YamlNode* node_;  // owned by document_
+  const YamlNode* node_;           // owned by document_
   std::vector<std::string> seen_;  // each once
-  std::set<std::string> told_;  // named as misspelled: finish() does not repeat them
+  std::set<std::string> told_;     // named as misspelled: finish() does not repeat them
 };
 
 }  // namespace tilewake

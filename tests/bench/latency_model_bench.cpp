@@ -83,8 +83,34 @@ void fit_the_designed_set(benchmark::State& state) {
 }
 BENCHMARK(fit_the_designed_set)->Name("fit/designed")->Unit(benchmark::kMillisecond);
 
-// To measure another network: one name here.
+/// With a new predictor: its machine has seen no layer yet.
+void predict_cold(benchmark::State& state, const std::string& machine, const std::string& name) {
+  const LatencyModel model = model_of(shipped_machine(machine));
+  const Network network = shipped_network(name);
+  for (auto _ : state) benchmark::DoNotOptimize(Predictor(model).predict(network));
+  count_layers(state, network);
+}
+
+void predict_again(benchmark::State& state, const std::string& machine, const std::string& name) {
+  const Predictor predictor(model_of(shipped_machine(machine)));
+  const Network network = shipped_network(name);
+  for (auto _ : state) benchmark::DoNotOptimize(predictor.predict(network));
+  count_layers(state, network);
+}
+
+/// As predict_cold: mapped by a new simulator.
+void simulate_cold(benchmark::State& state, const std::string& machine, const std::string& name) {
+  const HardwareConfig hardware = shipped_machine(machine);
+  const Network network = shipped_network(name);
+  for (auto _ : state) benchmark::DoNotOptimize(NetworkSimulator(hardware).run(network));
+  count_layers(state, network);
+}
+
+// To measure another network or machine: one name here.
 const char* const kNetworks[] = {"resnet50", "mobilenet_v2", "efficientnet_b4", "s3nas_m"};
+const char* const kTiledMachines[] = {"edge_systolic_32", "tpu_like_128", "eyeriss_like",
+                                      "ethos_u_like",     "vpu_like",     "cpu_like",
+                                      "dsp_like"};
 
 const bool kRegistered = [] {
   for (const std::string name : kNetworks) {
@@ -96,6 +122,18 @@ const bool kRegistered = [] {
     add("features", extract_the_features);
     add("predict", predict_the_network);
     add("map_and_simulate", map_and_simulate_the_network);
+    for (const std::string machine : kTiledMachines) {
+      using Run = void (*)(benchmark::State&, const std::string&, const std::string&);
+      const auto add_tiled = [&](const std::string& what, Run run) {
+        benchmark::RegisterBenchmark(
+            (what + "/" + machine + "/" + name).c_str(),
+            [run, machine, name](benchmark::State& state) { run(state, machine, name); })
+            ->Unit(benchmark::kMicrosecond);
+      };
+      add_tiled("predict_cold", predict_cold);
+      add_tiled("predict_again", predict_again);
+      add_tiled("simulate_cold", simulate_cold);
+    }
   }
   return true;
 }();

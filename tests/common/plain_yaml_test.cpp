@@ -62,16 +62,63 @@ TEST(PlainYamlTest, ReadsMachinesAndNetworks) {
 }
 
 TEST(PlainYamlTest, LeavesTheRestToYamlCpp) {
-  for (const std::string text :
-       {"", "# comment\n", "- 1\n", "text\n", "a:\n", "a: 1\nb:\n", "a: 1\na: 2\n", "a: 1\n  b: 2\n",
-        "a: x\n  y\n", "a: [1,\n  2]\n", "a: [1, 2\n", "a: 'x\n", "a: \"\\n\"\n", "a: 'it''s'\n",
-        "a: &x 1\n", "a: *x\n", "a: !t 1\n", "a: |\n  x\n", "a: >\n  x\n", "a: ~\n", "<<: {}\n",
-        "? a\n: 1\n", "a:1\n", "a: b: c\n", "a : 1\n", "a: [b: 1]\n", "a: {b}\n", "a: {b: }\n",
-        "a: {b: 1,}\n", "a: 1\n---\nb: 2\n", "a: 1\n...\n", "%YAML 1.2\na: 1\n", "\ta: 1\n",
-        "a:\t1\n", "a: 1\r\n", "a: \xc3\xa9\n", "\xef\xbb\xbf""a: 1\n", " a: 1\n", "a: - 1\n",
-        "a:\n- - 1\n", "a:\n  b: 1\n c: 2\n", "a:\n - 1\n- 2\n", "null: 1\n", "a: x  y\n",
-        "a: \"b\" # \"c\n", "a: 1 , 2\n", "a: [1 [2]]\n", "a: [1] 2\n", "a: \"b\": c\n", "a: -\n",
-        "a: .\n", "a: --1\n", "a: 1:2\n", "a: [1:2]\n", "a: {b:1}\n", "a: b ]\n"})
+  for (const std::string text : {"",
+                                 "# comment\n",
+                                 "- 1\n",
+                                 "text\n",
+                                 "a:\n",
+                                 "a: 1\nb:\n",
+                                 "a: 1\na: 2\n",
+                                 "a: 1\n  b: 2\n",
+                                 "a: x\n  y\n",
+                                 "a: [1,\n  2]\n",
+                                 "a: [1, 2\n",
+                                 "a: 'x\n",
+                                 "a: \"\\n\"\n",
+                                 "a: 'it''s'\n",
+                                 "a: &x 1\n",
+                                 "a: *x\n",
+                                 "a: !t 1\n",
+                                 "a: |\n  x\n",
+                                 "a: >\n  x\n",
+                                 "a: ~\n",
+                                 "<<: {}\n",
+                                 "? a\n: 1\n",
+                                 "a:1\n",
+                                 "a: b: c\n",
+                                 "a : 1\n",
+                                 "a: [b: 1]\n",
+                                 "a: {b}\n",
+                                 "a: {b: }\n",
+                                 "a: {b: 1,}\n",
+                                 "a: 1\n---\nb: 2\n",
+                                 "a: 1\n...\n",
+                                 "%YAML 1.2\na: 1\n",
+                                 "\ta: 1\n",
+                                 "a:\t1\n",
+                                 "a: 1\r\n",
+                                 "a: \xc3\xa9\n",
+                                 "\xef\xbb\xbf"
+                                 "a: 1\n",
+                                 " a: 1\n",
+                                 "a: - 1\n",
+                                 "a:\n- - 1\n",
+                                 "a:\n  b: 1\n c: 2\n",
+                                 "a:\n - 1\n- 2\n",
+                                 "null: 1\n",
+                                 "a: x  y\n",
+                                 "a: \"b\" # \"c\n",
+                                 "a: 1 , 2\n",
+                                 "a: [1 [2]]\n",
+                                 "a: [1] 2\n",
+                                 "a: \"b\": c\n",
+                                 "a: -\n",
+                                 "a: .\n",
+                                 "a: --1\n",
+                                 "a: 1:2\n",
+                                 "a: [1:2]\n",
+                                 "a: {b:1}\n",
+                                 "a: b ]\n"})
     EXPECT_FALSE(parse_plain_yaml(text)) << text;
 }
 
@@ -88,7 +135,8 @@ TEST(PlainYamlTest, NestingAndNumberOfValuesAreBounded) {
 
 TEST(PlainYamlTest, DamagedFilesAreReadAsByYamlCppOrNotAtAll) {
   std::vector<std::string> texts = {
-      "name: x\nlist: [1, 2, {a: b}]\nblock:\n  - one\n  - \"two\"\n  - k: v\n    l: 'q'\nn: null\n"};
+      "name: x\nlist: [1, 2, {a: b}]\nblock:\n  - one\n  - \"two\"\n  - k: v\n    l: 'q'\nn: "
+      "null\n"};
   for (const char* directory : {"hw_configs", "networks"})
     for (std::string& text : texts_in(directory))
       if (text.size() < 6000) texts.push_back(std::move(text));
@@ -104,10 +152,11 @@ TEST(PlainYamlTest, DamagedFilesAreReadAsByYamlCppOrNotAtAll) {
 
 TEST(PlainYamlTest, RandomTokensAreReadAsByYamlCppOrNotAtAll) {
   const std::vector<std::string> tokens = {
-      "a",   "b",    "c: ",   "d:",  "\n",   "\n  ", "\n    ", "- ",  "-",     "[",   "]",
-      "{",   "}",    ",",     ", ",  " ",    "  ",   "# x",    " #y", "'q r'", "\"s", "\"t\"",
-      "1",   "-2.5", "null",  ": ",  ":",    "e: f", "\n- ",   ".",   "--",    "g-h", "\ni: 1",
-      "\nj:", "%",   "(k = l)", "*", "\n k: ", "~",  "\n\n",   "[1, 2]", "{m: n}"};
+      "a",    "b",      "c: ", "d:",    "\n",     "\n  ",   "\n    ", "- ", "-",
+      "[",    "]",      "{",   "}",     ",",      ", ",     " ",      "  ", "# x",
+      " #y",  "'q r'",  "\"s", "\"t\"", "1",      "-2.5",   "null",   ": ", ":",
+      "e: f", "\n- ",   ".",   "--",    "g-h",    "\ni: 1", "\nj:",   "%",  "(k = l)",
+      "*",    "\n k: ", "~",   "\n\n",  "[1, 2]", "{m: n}"};
   Random random(1);
   int num_plain = 0;
   for (int i = 0; i < num_cases(100'000); ++i) {

@@ -39,6 +39,7 @@ TEST(StepCostTest, NoTilingTakesLessThanTheBounds) {
         TileWalk(problem, tiling, costs.cost->stationary(problem)).num_steps();
     EXPECT_GE(cycles_of_all_steps(*costs.cost, problem, tiling),
               costs.cost->least_cycles(problem) + steps * costs.cost->least_step_cycles());
+    EXPECT_LE(costs.cost->full_rate_cycles(problem), costs.cost->least_cycles(problem));
   }
 }
 

@@ -100,31 +100,31 @@ std::int64_t SystolicCost::cycles(const TileProblem& problem, const TileExtent& 
          SystolicCost::vector_unit_cycles(problem, extent, context);
 }
 
-std::int64_t SystolicCost::least_cycles(const TileProblem& problem) const {
-  return std::min({least_cycles(problem, {DividedLoop::kGroups, c_.num_cores}),
-                   least_cycles(problem, {DividedLoop::kPixels, c_.num_cores}),
-                   least_cycles(problem, {DividedLoop::kOutputs, c_.num_cores})});
+std::int64_t SystolicCost::least_of(const TileProblem& problem, Rate rate) const {
+  return std::min({least_of(problem, rate, {DividedLoop::kGroups, c_.num_cores}),
+                   least_of(problem, rate, {DividedLoop::kPixels, c_.num_cores}),
+                   least_of(problem, rate, {DividedLoop::kOutputs, c_.num_cores})});
 }
 
 /// Cutting a loop never takes fewer folds, and a wave takes at least one cycle. Each fold begins
 /// once, even if several steps share it; without overlap, each also fills and drains the array.
 /// With overlap, only the first step does, and all folds but one hide an exchange of operands as
-/// far as one of the whole loop does.
-std::int64_t SystolicCost::least_cycles(const TileProblem& problem,
-                                        const Division& division) const {
+/// far as one that streams the whole loop does.
+std::int64_t SystolicCost::least_of(const TileProblem& problem, Rate rate,
+                                    const Division& division) const {
   const TileExtent e = division.share_of(problem.extent());
   TileContext alone;
   alone.division = division;
   const std::int64_t vector = SystolicCost::vector_unit_cycles(problem, problem.extent(), alone);
   if (!runs_on_array(problem)) return vector;
-  const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
   const Folding f = fold(e, e);
-  const std::int64_t stream = sums_stay                                         ? e.depth
-                              : c_.dataflow == Dataflow::kWeightStationary ? e.pixels
-                                                                           : e.outputs;
+  const bool sums_stay = c_.dataflow == Dataflow::kOutputStationary;
+  const bool weights_stay = c_.dataflow == Dataflow::kWeightStationary;
+  const std::int64_t stream = sums_stay ? e.depth : weights_stay ? e.pixels : e.outputs;
+  const std::int64_t of_folds = f.folds * (stream + c_.fold_cycles) + vector;
+  if (rate == Rate::kFull) return of_folds;
   const std::int64_t exchange = exchange_cycles(e, true);
   const std::int64_t around = (sums_stay ? 0 : exchange) + c_.rows + c_.cols - 2;
-  const std::int64_t of_folds = f.folds * (stream + c_.fold_cycles) + vector;
   if (!c_.overlap_folds) return of_folds + f.folds * around;
   return of_folds + around +
          (f.folds - 1) * std::max<std::int64_t>(0, exchange - f.whole_stream_cycles);

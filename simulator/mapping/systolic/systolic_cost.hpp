@@ -43,7 +43,12 @@ class SystolicCost : public StepCost {
 
   std::int64_t cycles(const TileProblem& problem, const TileExtent& extent,
                       const TileContext& context) const override;
-  std::int64_t least_cycles(const TileProblem& problem) const override;
+  std::int64_t least_cycles(const TileProblem& problem) const override {
+    return least_of(problem, Rate::kLeast);
+  }
+  std::int64_t full_rate_cycles(const TileProblem& problem) const override {
+    return least_of(problem, Rate::kFull);
+  }
   std::int64_t vector_unit_cycles(const TileProblem& problem, const TileExtent& tile,
                                   const TileContext& context) const override;
   std::int64_t num_cores() const override { return c_.num_cores; }
@@ -53,9 +58,11 @@ class SystolicCost : public StepCost {
 
  private:
   struct Folding;
+  enum class Rate { kFull, kLeast };  // without and with what surrounds the folds
 
   bool runs_on_array(const TileProblem& problem) const;
-  std::int64_t least_cycles(const TileProblem& problem, const Division& division) const;
+  std::int64_t least_of(const TileProblem& problem, Rate rate) const;
+  std::int64_t least_of(const TileProblem& problem, Rate rate, const Division& division) const;
   // Of one core: `whole` is its part of the layer, `extent` that of the step.
   std::int64_t array_cycles(const TileExtent& whole, const TileExtent& extent,
                             const TileContext& context) const;

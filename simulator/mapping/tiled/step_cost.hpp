@@ -57,6 +57,10 @@ class StepCost {
   /// `least_step_cycles` more.
   virtual std::int64_t least_cycles(const TileProblem& problem) const = 0;
   virtual std::int64_t least_step_cycles() const { return 0; }
+  /// The part of least_cycles() in which the core computes at its full rate.
+  virtual std::int64_t full_rate_cycles(const TileProblem& problem) const {
+    return least_cycles(problem);
+  }
   /// The last ones of these cycles, in which a unit for vectors works instead of the PE array.
   virtual std::int64_t vector_unit_cycles(const TileProblem& /*problem*/,
                                           const TileExtent& /*extent*/,

@@ -96,13 +96,15 @@ bool TileWalk::same_outputs_in_buffer(const Position& a, const Position& b) cons
   return true;
 }
 
+/// What a step loads, opens and continues is what the previous one frees, closes and keeps.
 void TileWalk::describe() {
   const std::int64_t depth = at(position_, TileLoop::kDepth);
   const bool ends_depth = depth + 1 == trips(TileLoop::kDepth);
   update_block();
-  step_.loads_input = !has_previous_ || !same_input(previous_, position_);
-  step_.loads_weights = !has_previous_ || !same_weights(previous_, position_);
-  step_.opens_output = !has_previous_ || !same_outputs_in_buffer(previous_, position_);
+  step_.loads_input = step_.frees_input;
+  step_.loads_weights = step_.frees_weights;
+  step_.opens_output = step_.closes_output;
+  const bool continues = step_.context.stays;
   step_.frees_input = !has_following_ || !same_input(position_, following_);
   step_.frees_weights = !has_following_ || !same_weights(position_, following_);
   step_.closes_output = !has_following_ || !same_outputs_in_buffer(position_, following_);
@@ -110,7 +112,7 @@ void TileWalk::describe() {
   step_.spills_sums = step_.closes_output && !ends_depth;
   step_.context = {!has_previous_,
                    !has_following_,
-                   has_previous_ && stays(previous_, position_),
+                   continues,
                    ends_depth,
                    has_following_ && stays(position_, following_),
                    tiling_.division};

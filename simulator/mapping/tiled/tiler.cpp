@@ -161,7 +161,9 @@ struct Tiler::Choice {
   using Rank = Tiler::Rank;
 
   Choice(const TileProblem& p, const StepCost& cost)
-      : problem(p), least_compute(static_cast<double>(cost.least_cycles(p))) {
+      : problem(p),
+        least_compute(static_cast<double>(cost.least_cycles(p))),
+        full_rate_compute(static_cast<double>(cost.full_rate_cycles(p))) {
     const TileExtent& e = p.extent();
     const TileBlock all{{0, e.groups}, {0, e.pixels}, {0, e.outputs}, {0, e.depth}};
     const TileProblem::OnChip& on_chip = p.on_chip();
@@ -174,8 +176,9 @@ struct Tiler::Choice {
   }
 
   const TileProblem& problem;
-  double least_compute;  // cycles
-  double weights = 0.0;  // bytes in DRAM, each once
+  double least_compute;      // cycles
+  double full_rate_compute;  // the same, without set-up and exchanges of operands
+  double weights = 0.0;      // bytes in DRAM, each once
   double weights_on_chip = 0.0;
   double others = 0.0;  // bytes of outputs and second operands in DRAM
   double others_on_chip = 0.0;
@@ -341,7 +344,8 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   const TileProblem& problem = choice.problem;
   const TileExtent& whole = problem.extent();
   TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(), 1, depth.cut.trips()};
-  if (least_time(choice, {}, choice.all_input, trips).cycles > std::get<0>(choice.rank)) return;
+  if (least_time(choice, {}, choice.all_input, trips).at_full_rate > std::get<0>(choice.rank))
+    return;
   TileFootprint least;
   if (depth.cut.tile >= problem.taps())
     least.input = groups * pixels.least_largest_input * depth.input.largest;
@@ -367,7 +371,7 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
       continue;
     trips.outputs = ceil_div(whole.outputs, outputs);
     const LeastTime time = least_time(choice, least, choice.all_input, trips);
-    if (time.cycles <= std::get<0>(choice.rank))
+    if (time.at_full_rate <= std::get<0>(choice.rank))
       heap.push_back({time, num_steps(trips), groups, outputs, &pixels, &depth});
   }
 }
@@ -399,8 +403,9 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
   if (memory_.output.num_slots == 1)
     waits += choice.others / bandwidth + choice.others_on_chip / port;
   const double beside = waits + ends_on_chip + ends_in_dram;
-  const double compute = choice.least_compute +
-                         steps * static_cast<double>(cost_.least_step_cycles()) + beside;
+  const double of_steps = steps * static_cast<double>(cost_.least_step_cycles());
+  const double compute = choice.least_compute + of_steps + beside;
+  const double at_full_rate = choice.full_rate_compute + of_steps + beside;
   // Times of both memories if each byte is moved once.
   double by_dram = (from_dram + choice.weights + choice.others) / bandwidth;
   const double chip =
@@ -417,8 +422,9 @@ Tiler::LeastTime Tiler::least_time(const Choice& choice, const TileFootprint& ti
                                 chip + choice.weights_on_chip * weights_again / port));
   }
   const double others = 2.0 * latency_cycles_ + steps * step_cycles_;
-  return {std::floor(others + std::max(compute, by_both)),
-          std::floor(others + std::max(compute, by_dram)), others + beside};
+  return {std::floor(others + std::max(compute, by_both)), others + beside,
+          std::floor(others + std::max(at_full_rate, by_both)),
+          std::floor(others + std::max(at_full_rate, by_dram))};
 }
 
 void Tiler::consider(const Sizes& sizes, Choice& choice) const {
@@ -437,14 +443,14 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
                             problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
                             problem.stored_bytes(tile)};
   const LeastTime least = least_time(choice, moved, input_bytes, trips);
-  double bytes = input_bytes + choice.weights + choice.weights_on_chip + choice.others +
-                 choice.others_on_chip;
+  double bytes =
+      input_bytes + choice.weights + choice.weights_on_chip + choice.others + choice.others_on_chip;
   if (trips.pixels > 1 && trips.outputs > 1)
-    bytes += std::min(input_bytes * static_cast<double>(trips.outputs - 1),
-                      (choice.weights + choice.weights_on_chip) *
-                          static_cast<double>(trips.pixels - 1));
+    bytes +=
+        std::min(input_bytes * static_cast<double>(trips.outputs - 1),
+                 (choice.weights + choice.weights_on_chip) * static_cast<double>(trips.pixels - 1));
   const double least_bytes = bytes + kStepBytes * steps;
-  if (Choice::Rank{least.cycles, least_bytes} > choice.rank) return;
+  if (Choice::Rank{least.cycles, least_bytes} >= choice.rank) return;
   for (const Division& division : divisions_of(problem, tile))
     consider(cuts, least, least_bytes, division, choice);
 }
@@ -455,7 +461,7 @@ void Tiler::consider(const LoopCuts& cuts, const LeastTime& least, double least_
   const TileExtent& trips = cuts.trips;
   const double steps = num_steps(trips);
   const std::int64_t least_compute = least_compute_cycles_of(problem, cuts, division, cost_);
-  if (Choice::Rank{least.with(least_compute), least_bytes} > choice.rank) return;
+  if (Choice::Rank{least.with(least_compute), least_bytes} >= choice.rank) return;
   const Stationary stationary = cost_.stationary(problem);
   std::array<std::optional<std::int64_t>, 2> compute_cycles;  // the operand does not stay, stays
   for (const Order& order : orders_of(cuts)) {

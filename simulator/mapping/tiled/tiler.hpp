@@ -43,8 +43,11 @@ class Tiler {
   struct Divisions;
   struct LeastTime {
     double cycles = 0.0;
-    double by_dram = 0.0;  // without the transfers of the feature memory
-    double around = 0.0;   // cycles besides those of computation
+    double around = 0.0;  // cycles besides those of computation
+    // At full rate; the second one without the transfers of the feature memory. Tilings are
+    // examined in the order of the latter.
+    double at_full_rate = 0.0;
+    double by_dram = 0.0;
 
     /// With a computation that takes `compute` cycles.
     double with(std::int64_t compute) const {

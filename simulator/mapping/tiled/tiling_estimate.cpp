@@ -406,9 +406,9 @@ std::int64_t least_compute_cycles_of(const TileProblem& problem, const LoopCuts&
     for (const TileClass& p : pixel_classes)
       for (const TileClass& o : output_classes)
         for (const TileClass& d : depth_classes)
-          sum += static_cast<double>(g.count * p.count * o.count * d.count) *
-                 static_cast<double>(
-                     cost.cycles(problem, {g.size, p.size, o.size, d.size}, shortest));
+          sum +=
+              static_cast<double>(g.count * p.count * o.count * d.count) *
+              static_cast<double>(cost.cycles(problem, {g.size, p.size, o.size, d.size}, shortest));
   if (sum > static_cast<double>(kMaxTiledCycles)) return kMaxTiledCycles;
   // The first and the last step can be shorter.
   auto cycles = static_cast<std::int64_t>(sum);
