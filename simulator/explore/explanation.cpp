@@ -139,15 +139,10 @@ double latency_ms(const PointResult& point) {
   return sum;
 }
 
-/// Where a change is in the order of changes: first those that gain latency without area, by their
-/// gain; then those that gain, by gain per area; then those that gain nothing, by latency; last
-/// those that fail.
-struct ChangeOrder {
-  int group = 0;
-  double cost = 0.0;  // the smaller the better
-
-  friend auto operator<=>(const ChangeOrder&, const ChangeOrder&) = default;
-};
+/// The group of a change and its place in it, the smaller the better: first changes that gain
+/// latency without area, by their gain; then those that gain, by gain per area; then those that
+/// gain nothing, by latency; last those that fail.
+using ChangeOrder = std::pair<int, double>;
 
 ChangeOrder order_of(const MachineChange& change, const PointResult& base) {
   if (!change.result.is_ok()) return {3, 0.0};
