@@ -60,8 +60,8 @@ struct Explanation {
 };
 
 /// The keys that are changed: all numbers, flags and words of a machine, without those that
-/// describe arithmetic or software instead of a resource, and of a DRAM device only clock and
-/// width.
+/// describe arithmetic or software instead of a resource, and of a DRAM device only the
+/// clock.
 std::vector<MachineKey> explained_keys(const HardwareConfig& machine);
 
 /// Where the time of the networks of `runner` goes on a machine, and what a change of each key
