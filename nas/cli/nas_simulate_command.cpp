@@ -30,6 +30,7 @@
 #include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -58,7 +59,7 @@ struct FunctionalOptions {
 
 bool parse_functional(const Arguments& arguments, FunctionalOptions& values) {
   Options options(
-      "simulate",
+      "simulate --functional",
       "simulate --functional --hw FILE (--run DIR | --net FILE --int8 FILE.onnx)\n"
       "                         --input FILE|DIR|NAME [--images N] [--set KEY=VALUE...]\n"
       "                         [--format table|json] ...",
@@ -72,7 +73,8 @@ bool parse_functional(const Arguments& arguments, FunctionalOptions& values) {
   options.optional("run", values.run, "DIR",
                    "directory of a finished run, of nas run or nas train");
   options.optional("net", values.network, "FILE", "the network in floats, with --int8");
-  options.optional("int8", values.int8_model, "FILE.onnx", "its model from nas quantize --out");
+  options.optional("int8", values.int8_model, "FILE.onnx",
+                   "its int8 model: of nas quantize --out, or a run's deploy/model_int8.onnx");
   options.required("input", values.input, "FILE|DIR|NAME",
                    "images: an array NAME.npy of uint8, an idx file, a directory of images, or a "
                    "data set as in nas run --data, of which the test images are used");
@@ -110,6 +112,19 @@ Int8Network read_int8_network(const FunctionalOptions& options) {
                     workload.file.path, input.height, input.width));
   const std::string bytes = read_text_file(model, kMaxInt8ModelBytes);
   return {read_qdq_model(bytes, model, workload.network()), read_preprocessing(bytes, model)};
+}
+
+/// Labels of other classes have no accuracy.
+void check_labels(const Preprocessing& preprocessing, const GivenImages& images,
+                  const std::string& input) {
+  if (images.classes.empty()) return;
+  std::vector<std::string> labels;
+  for (const std::string& label : images.classes) labels.push_back(one_line(label));
+  if (labels != preprocessing.labels)
+    throw InputError(fmt::format(
+        "{}: has {} classes; the network knows {}, of other names or another number; a directory "
+        "of images without classes has no labels",
+        input, labels.size(), preprocessing.labels.size()));
 }
 
 std::unique_ptr<ImageLoader> loader_of(const GivenImages& images,
@@ -218,8 +233,9 @@ std::string functional_json(const Network& network, const HardwareConfig& hardwa
 std::string functional_table(const Network& network, const HardwareConfig& hardware,
                              const GivenImages& images, const Executed& executed) {
   const TileCounts& counts = executed.counts;
-  std::string text = fmt::format("{} on {}: {} images, tile by tile in int8\n", network.name,
-                                 hardware.name, executed.num_images);
+  std::string text =
+      fmt::format("{} on {}: {} {}, tile by tile in int8\n", network.name, hardware.name,
+                  executed.num_images, executed.num_images == 1 ? "image" : "images");
   text += executed.num_equal == executed.num_images
               ? std::string("every feature map is that of the reference executor\n")
               : fmt::format("{} images differ from the reference executor, the first at layer {}\n",
@@ -250,6 +266,7 @@ ExitCode nas_simulate_command(const Arguments& arguments) {
   const TileExecutor executor(std::move(network.quantized), machine.config);
   const GivenImages images = open_given_images(
       options.input, {network.preprocessing.channels, network.preprocessing.crops_centre});
+  check_labels(network.preprocessing, images, options.input);
   const int num_threads = options.num_threads > 0
                               ? static_cast<int>(options.num_threads)
                               : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));

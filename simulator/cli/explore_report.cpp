@@ -49,8 +49,11 @@ std::string count_text(const ExploreReport& report) {
                         with_separators(static_cast<std::int64_t>(e.num_feasible())));
   }
   if (e.num_failed() > 0) {
-    text += fmt::format(", {} not possible",
-                        with_separators(static_cast<std::int64_t>(e.num_failed())));
+    const auto first = std::find_if(e.points.begin(), e.points.end(),
+                                    [](const auto& point) { return !point.result.is_ok(); });
+    text += fmt::format(", {} not possible (the first: {})",
+                        with_separators(static_cast<std::int64_t>(e.num_failed())),
+                        first->result.error);
   }
   if (!e.is_complete) text += " (interrupted)";
   return text + "\n";

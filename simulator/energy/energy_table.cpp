@@ -32,6 +32,7 @@ struct CoreFigures {
   double registers_per_mac = 0.0;
   double passes_per_mac = 0.0;  // entries that a product passes on to a neighbour
   double input_bank = 0.0, weight_bank = 0.0, output_bank = 0.0, chip_bank = 0.0;  // entries
+  double chip_entries = 0.0;  // through the port of the memory of feature maps in a cycle
   double sram_entries = 0.0;
   double input_hops = 1.0, weight_hops = 1.0;
   // entries in a cycle
@@ -67,6 +68,7 @@ CoreFigures figures_of(const SystolicConfig& c) {
   f.output_bank = bank_of(c.output);
   f.chip_bank = chip_bank_of(c.feature_memory);
   f.sram_entries = count_of(c.feature_memory.bytes);
+  f.chip_entries = c.feature_memory.bytes > 0 ? count_of(c.feature_memory.bytes_per_cycle) : 0.0;
   // A sum is read and written for each product; an operand that moves is written and read.
   switch (c.dataflow) {
     case Dataflow::kOutputStationary:
@@ -103,6 +105,7 @@ CoreFigures figures_of(const VectorConfig& c) {
   f.input_bank = f.weight_bank = f.output_bank = bank;
   f.chip_bank = chip_bank_of(c.feature_memory);
   f.sram_entries = count_of(c.feature_memory.bytes);
+  f.chip_entries = c.feature_memory.bytes > 0 ? count_of(c.feature_memory.bytes_per_cycle) : 0.0;
   const double shared = f.num_macs / count_of(c.lanes);  // an operand of all lanes
   const double of_lanes = f.num_macs / kOperandReuse;
   const bool over_pixels = c.lane_axis == LaneAxis::kPixels;
@@ -176,8 +179,9 @@ class TableBuilder {
     table_.leakage_pj = resolved(
         energy_.leakage_pj,
         kLeakageMwPerMm2 * (is_default ? table_.area_mm2 : defaults.area_mm2) * pj_per_mw_cycle());
-    table_.peak_power_mw =
-        (core_pj(table_) + table_.clock_pj + table_.leakage_pj + dram_pj()) / pj_per_mw_cycle();
+    table_.peak_power_mw = (core_pj(table_) + figures_.vector_lanes * table_.vector_pj +
+                            table_.clock_pj + table_.leakage_pj + chip_pj() + dram_pj()) /
+                           pj_per_mw_cycle();
     return table_;
   }
 
@@ -278,15 +282,29 @@ class TableBuilder {
            hops * t.hop_mm * t.wire_pj;
   }
 
+  /// The most that the other end of a transfer takes: an entry that is written to a buffer or read
+  /// from one, and its way.
+  double buffer_end_pj() const {
+    return std::max({table_.input.write_pj, table_.weight.write_pj, table_.output.read_pj}) +
+           table_.hop_mm * table_.wire_pj;
+  }
+
+  double chip_pj() const {
+    return figures_.chip_entries *
+           (std::max(table_.chip.read_pj, table_.chip.write_pj) + buffer_end_pj());
+  }
+
   double dram_pj() const {
     const double standby = table_.dram_background_pj + table_.dram_refresh_pj;
     const double entries = peak_bytes_per_cycle(hardware_.dram);
-    if (std::isinf(entries)) return standby;
+    if (std::isinf(entries)) return entries;
     double activates = entries * table_.activates_per_entry;
     if (counts_rows(hardware_.dram))
       activates = entries * count_of(std::get<BankedDramConfig>(hardware_.dram).num_channels) /
                   count_of(row_bytes(hardware_.dram));
-    return standby + entries * table_.dram_read_pj + activates * table_.activate_pj;
+    return standby +
+           entries * (std::max(table_.dram_read_pj, table_.dram_write_pj) + buffer_end_pj()) +
+           activates * table_.activate_pj;
   }
 
   const HardwareConfig& hardware_;

@@ -43,8 +43,9 @@ struct EnergyTable {
   double vector_area_mm2 = 0.0;
   double area_mm2 = 0.0;  // of all with the overhead; DRAM is another chip
 
-  /// All MAC units work, their operands stream from the buffers, and DRAM reads at its peak
-  /// bandwidth. DRAM of unlimited bandwidth counts its standby only.
+  /// All MAC units and lanes work, their operands stream from the buffers, the memory of feature
+  /// maps is accessed through its port, and DRAM reads or writes, whichever takes more, at its peak
+  /// bandwidth, from or to a buffer. Infinite if that bandwidth is.
   double peak_power_mw = 0.0;
 };
 

@@ -31,10 +31,11 @@ std::vector<OnChipBufferInfo> buffers_of(const VectorConfig& c) {
   return {{"local memory", c.local_memory_bytes}};
 }
 
-std::int64_t accumulator_bytes_of(const MidapConfig& c) { return c.reduction_bytes; }
+/// Beside the buffers. Accumulators of systolic and vector cores are a part of a buffer.
+std::int64_t other_bytes_of(const MidapConfig& c) { return c.reduction_bytes; }
 template <typename Core>
-std::int64_t accumulator_bytes_of(const Core& /*core*/) {
-  return 0;  // part of a buffer
+std::int64_t other_bytes_of(const Core& c) {
+  return c.feature_memory.bytes;
 }
 
 }  // namespace
@@ -68,7 +69,7 @@ std::vector<OnChipBufferInfo> on_chip_buffers(const HardwareConfig& hardware) {
 
 std::int64_t on_chip_bytes(const HardwareConfig& hardware) {
   std::int64_t bytes =
-      std::visit([](const auto& core) { return accumulator_bytes_of(core); }, hardware.core);
+      std::visit([](const auto& core) { return other_bytes_of(core); }, hardware.core);
   for (const OnChipBufferInfo& buffer : on_chip_buffers(hardware)) bytes += buffer.bytes;
   return bytes;
 }

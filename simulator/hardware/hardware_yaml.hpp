@@ -28,7 +28,8 @@ struct OnChipBufferInfo {
 /// The buffers of a machine, in the order of `Event::index` of kBuffer.
 std::vector<OnChipBufferInfo> on_chip_buffers(const HardwareConfig& hardware);
 
-/// Total on-chip memory, including both slots of double buffers.
+/// Total on-chip memory, including both slots of double buffers and the memory of feature
+/// maps.
 std::int64_t on_chip_bytes(const HardwareConfig& hardware);
 
 }  // namespace tilewake
