@@ -2,7 +2,6 @@
 #include "simulator/cli/layer_table.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -111,7 +110,7 @@ std::string energy_line(const Summary& s) {
       s.info.batch == 1 ? "" : fmt::format(" for {} images", s.info.batch),
       part_cell(s.energy_dram_mj, s.energy_mj), millijoules(s.tops_per_watt),
       millijoules(s.inferences_per_joule), millijoules(s.average_power_mw), millijoules(s.area_mm2),
-      std::isfinite(s.peak_power_mw) ? millijoules(s.peak_power_mw) : "unlimited");
+      s.peak_power_mw > 0.0 ? millijoules(s.peak_power_mw) : "unlimited");
 }
 
 /// "cycles: 62 % compute, 30 % DRAM, 8 % set-up", and the layers that take the most of them.

@@ -182,6 +182,7 @@ class TableBuilder {
     table_.peak_power_mw = (core_pj(table_) + figures_.vector_lanes * table_.vector_pj +
                             table_.clock_pj + table_.leakage_pj + chip_pj() + dram_pj()) /
                            pj_per_mw_cycle();
+    if (std::isinf(table_.peak_power_mw)) table_.peak_power_mw = 0.0;
     return table_;
   }
 

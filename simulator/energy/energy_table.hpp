@@ -45,7 +45,7 @@ struct EnergyTable {
 
   /// All MAC units and lanes work, their operands stream from the buffers, the memory of feature
   /// maps is accessed through its port, and DRAM reads or writes, whichever takes more, at its peak
-  /// bandwidth, from or to a buffer. Infinite if that bandwidth is.
+  /// bandwidth, from or to a buffer. 0: unlimited, as that bandwidth is.
   double peak_power_mw = 0.0;
 };
 

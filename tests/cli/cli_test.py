@@ -85,11 +85,11 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "calibrate", "predict", "fit", "report", "dram",
-                              "convert", "list", "new", "schema", "nas"])
+                             ["check", "simulate", "explain", "explore", "calibrate", "predict", "fit",
+                              "report", "dram", "convert", "list", "new", "schema", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
-        for command, count in (("check", 12), ("simulate", 22), ("convert", 10)):
+        for command, count in (("check", 12), ("simulate", 24), ("convert", 10)):
             text = self.expect_ok(command, "--help", env=WIDE)
             lines = re.findall(r"(?m)^ +(?:-\w, )?--\w.*", text)
             self.assertEqual(len(lines), count)
@@ -271,7 +271,7 @@ class CheckTest(CliTest):
         values = {row[0]: row[3] for row in rows}
         self.assertEqual(values["| `core.num_cims`"], "16")
         self.assertEqual(values["| `dram.model`"], "latency_bandwidth")
-        self.assertEqual(len(values), 26)
+        self.assertEqual(len(values), 58)
 
     def test_prints_the_peak_figures(self):
         text = self.expect_ok("check", "--hw", "machine.yaml")
