@@ -98,6 +98,10 @@ py::dict layer_columns(const NetworkPrediction& prediction) {
     if (!layer.error_band) return py::none();
     return value_of(*layer.error_band);
   });
+  columns["energy_uj"] = column(layers, [](const Layer& layer) -> py::object {
+    if (!layer.energy_uj) return py::none();
+    return value_of(*layer.energy_uj);
+  });
   return columns;
 }
 
@@ -149,6 +153,8 @@ py::dict summary_of(const NetworkPrediction& prediction) {
   values["latency_ms_per_image"] = prediction.ms_per_image();
   values["error_band"] = prediction.error_band;
   values["energy_mj"] = prediction.energy_mj ? value_of(*prediction.energy_mj) : py::none();
+  values["energy_error_band"] =
+      prediction.energy_mj ? value_of(prediction.energy_error_band) : py::none();
   values["warnings"] = column(prediction.warnings, text_of);
   return values;
 }
