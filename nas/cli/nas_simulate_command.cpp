@@ -262,8 +262,8 @@ ExitCode nas_simulate_command(const Arguments& arguments) {
   set_log_level(options.verbose, options.quiet);
   const Machine machine =
       load_machine(options.hardware, single_values(parse_settings(options.settings)));
-  Int8Network network = read_int8_network(options);
-  const TileExecutor executor(std::move(network.quantized), machine.config);
+  const Int8Network network = read_int8_network(options);
+  const TileExecutor executor(network.quantized, machine.config);
   const GivenImages images = open_given_images(
       options.input, {network.preprocessing.channels, network.preprocessing.crops_centre});
   check_labels(network.preprocessing, images, options.input);

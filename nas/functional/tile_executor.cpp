@@ -33,7 +33,7 @@ bool fuses_elementwise_of(const HardwareConfig& hardware) {
 
 }  // namespace
 
-TileExecutor::TileExecutor(QuantizedNetwork quantized, const HardwareConfig& hardware)
+TileExecutor::TileExecutor(const QuantizedNetwork& quantized, const HardwareConfig& hardware)
     : TileExecutor(quantized,
                    (fuses_elementwise_of(hardware), map_network(quantized.network, hardware)),
                    fuses_elementwise_of(hardware)) {}

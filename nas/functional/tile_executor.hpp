@@ -47,7 +47,7 @@ class TileExecutor {
 
   /// Maps the network to the machine. Throws InputError if that fails, as check_quantizable(), and
   /// for machines of the kind midap.
-  TileExecutor(QuantizedNetwork quantized, const HardwareConfig& hardware);
+  TileExecutor(const QuantizedNetwork& quantized, const HardwareConfig& hardware);
 
   /// Executes `program`, which is one of the same network. Elementwise layers are fused as
   /// `fuses_elementwise` says.
