@@ -46,6 +46,12 @@ EnergyTerms energy_counts(const Network& network, const Layer& layer) {
           images * static_cast<double>(layer.ofm.num_elements()), 0.0};
 }
 
+/// Energies are above 0, so one of the coefficients of a class with samples is.
+bool EnergyModel::covers(int op_class) const {
+  const EnergyTerms& row = coefficients[static_cast<std::size_t>(op_class)];
+  return std::any_of(row.begin(), row.end(), [](double value) { return value > 0.0; });
+}
+
 double EnergyModel::layer_uj(int op_class, EnergyTerms terms, double cycles) const {
   terms.back() = cycles;
   const EnergyTerms& row = coefficients[static_cast<std::size_t>(op_class)];

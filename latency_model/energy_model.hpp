@@ -28,6 +28,9 @@ struct EnergyModel {
   ErrorSummary layers;                    // of held-out layers, with predicted cycles
   ErrorSummary networks;
 
+  /// Whether layers of the class were in the training set.
+  bool covers(int op_class) const;
+  /// Of a class that it covers.
   double layer_uj(int op_class, EnergyTerms terms, double cycles) const;
 };
 

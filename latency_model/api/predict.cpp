@@ -39,6 +39,29 @@ std::optional<double> band_of(const LatencyModel& model, const LayerFeatures& fe
   return std::nullopt;
 }
 
+/// Nothing for a layer of a class on which the model was not trained.
+std::optional<double> energy_of(const EnergyModel& model, int op_class, const EnergyTerms& counts,
+                                double cycles) {
+  if (op_class == kFusedLayer) return 0.0;
+  if (!model.covers(op_class)) return std::nullopt;
+  return model.layer_uj(op_class, counts, cycles);
+}
+
+/// The sum, unless a layer has no energy.
+void add_energy(const LatencyModel& model, NetworkPrediction& result) {
+  double sum_uj = 0.0;
+  for (const PredictedLayer& layer : result.layers) {
+    if (!layer.energy_uj) {
+      result.warnings.push_back(fmt::format(
+          "no energy is predicted: the model was trained on no layer like {}", layer.layer));
+      return;
+    }
+    sum_uj += *layer.energy_uj;
+  }
+  result.energy_mj = 1e-3 * sum_uj;
+  result.energy_error_band = model.energy->networks.p95;
+}
+
 NetworkPrediction predict_layers(const LatencyModel& model, const Workload& workload) {
   const Predictor predictor(model);
   NetworkPrediction result;
@@ -64,17 +87,13 @@ NetworkPrediction predict_layers(const LatencyModel& model, const Workload& work
                                rounding.next(predictions[n].layer_cycles[i]),
                                band_of(model, features[i], untested), std::nullopt});
       result.total_cycles += result.layers.back().cycles;
-      if (!model.energy) continue;
-      PredictedLayer& predicted = result.layers.back();
-      predicted.energy_uj =
-          features[i].op_class == kFusedLayer
-              ? 0.0
-              : model.energy->layer_uj(features[i].op_class, energy_counts(network, layer),
-                                       predictions[n].layer_cycles[i]);
-      result.energy_mj = result.energy_mj.value_or(0.0) + 1e-3 * *predicted.energy_uj;
+      if (model.energy)
+        result.layers.back().energy_uj =
+            energy_of(*model.energy, features[i].op_class, energy_counts(network, layer),
+                      predictions[n].layer_cycles[i]);
     }
   }
-  if (model.energy) result.energy_error_band = model.energy->networks.p95;
+  if (model.energy) add_energy(model, result);
   result.latency_ms = model.hardware.cycles_to_ms(result.total_cycles);
   if (!untested.empty()) {
     result.warnings.push_back(fmt::format(

@@ -21,7 +21,7 @@ struct PredictedLayer {
   /// 95 % of the held-out layers of the same class were within this share of the simulator (0.01 =
   /// 1 %); nothing where none was held out.
   std::optional<double> error_band;
-  std::optional<double> energy_uj;  // with DRAM; nothing if the model has no energies
+  std::optional<double> energy_uj;  // with DRAM; nothing if the model has none of such layers
 };
 
 /// The predicted latency of a workload.
@@ -34,9 +34,9 @@ struct NetworkPrediction {
   std::int64_t total_cycles = 0;
   double latency_ms = 0.0;            // of the batch
   double error_band = 0.0;            // of whole networks
-  std::optional<double> energy_mj;    // of the batch; nothing if the model has no energies
+  std::optional<double> energy_mj;    // of the batch; nothing if a layer has none
   double energy_error_band = 0.0;     // of whole networks
-  std::vector<std::string> warnings;  // classes of layers that the model was not tested on
+  std::vector<std::string> warnings;  // layers on which it was not trained or tested
   double seconds = 0.0;               // wall time
 
   double ms_per_image() const { return latency_ms / static_cast<double>(batch); }

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
-#include <variant>
 
 #include <fmt/format.h>
 
@@ -16,7 +15,7 @@
 #include "simulator/common/error.hpp"
 #include "simulator/common/nearest_name.hpp"
 #include "simulator/common/yaml_document.hpp"
-#include "simulator/common/yaml_fields.hpp"
+#include "simulator/hardware/machine_keys.hpp"
 
 namespace tilewake {
 namespace {
@@ -24,76 +23,11 @@ namespace {
 const double kFactorOf2 = std::log(2.0);
 const double kFactorOf3 = std::log(3.0);
 
-/// A number, flag or word of a machine, with its valid values.
-struct Leaf {
-  FitKey::Kind kind = FitKey::Kind::kReal;
-  double low = 0.0;
-  double high = 0.0;
-  double value = 0.0;
-  std::vector<std::string> choices;  // of a flag or a word
-  std::string text;
-};
-
-/// Collects the numbers, flags and words of a machine.
-class LeafCollector final : public YamlFields {
- public:
-  std::vector<std::pair<std::string, Leaf>> leaves;
-  std::vector<std::string> others;  // keys of sequences and texts
-
-  const Leaf* find(std::string_view path) const {
-    for (const auto& [name, leaf] : leaves) {
-      if (name == path) return &leaf;
-    }
-    return nullptr;
-  }
-
- private:
-  void visit(std::string_view key, const Field& field, const FieldDoc& /*doc*/) override {
-    std::string path = path_ + std::string(key);
-    Leaf leaf;
-    if (const auto* number = std::get_if<Number>(&field)) {
-      leaf = {FitKey::Kind::kReal, number->range.min, number->range.max, number->value, {}, ""};
-    } else if (const auto* integer = std::get_if<Integer>(&field)) {
-      leaf = {FitKey::Kind::kInteger,
-              static_cast<double>(integer->min),
-              static_cast<double>(integer->max),
-              static_cast<double>(integer->value),
-              {},
-              ""};
-    } else if (std::holds_alternative<Flag>(field)) {
-      leaf.kind = FitKey::Kind::kChoice;
-      leaf.choices = {"true", "false"};
-    } else if (const auto* word = std::get_if<Word>(&field)) {
-      leaf.kind = FitKey::Kind::kChoice;
-      leaf.choices.assign(word->names.begin(), word->names.end());
-    } else {
-      others.push_back(std::move(path));
-      return;
-    }
-    leaf.text = value_text(field);
-    leaves.emplace_back(std::move(path), std::move(leaf));
-  }
-
-  void visit_section(std::string_view key, const std::function<void()>& visit,
-                     const FieldDoc& /*doc*/) override {
-    const std::string outer = path_;
-    path_ += std::string(key) + ".";
-    visit();
-    path_ = outer;
-  }
-
-  void visit_items(std::string_view key, const Items& /*items*/, const FieldDoc& /*doc*/) override {
-    others.push_back(path_ + std::string(key));
-  }
-
-  std::string path_;
-};
-
-LeafCollector leaves_of(const HardwareConfig& machine) {
-  HardwareConfig copy = machine;  // visitors may change it
-  LeafCollector collector;
-  visit_fields(collector, copy);
-  return collector;
+/// nullptr if there is none.
+const MachineKey* find(const std::vector<MachineKey>& keys, std::string_view path) {
+  for (const MachineKey& key : keys)
+    if (key.path == path) return &key;
+  return nullptr;
 }
 
 /// A key that is fitted by default: its range, and its prior as in FitKey.
@@ -165,10 +99,10 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
   keys.push_back({"dispatch.layer_cycles", 0.0, median_cycles, 1.0, kCyclesOfALayer});
   keys.push_back({"dispatch.inference_cycles", 0.0, 10.0 * median_cycles, 1.0,
                   std::max(1.0, 0.02 * median_cycles)});
-  const LeafCollector leaves = leaves_of(start);
-  if (leaves.find("dram.efficiency") != nullptr) {
+  const std::vector<MachineKey> all = machine_keys(start);
+  if (find(all, "dram.efficiency") != nullptr) {
     keys.push_back({"dram.efficiency", 0.02, 1.0, kFactorOf2, 0.0});
-  } else if (const Leaf* clock = leaves.find("dram.clock_mhz"); clock != nullptr) {
+  } else if (const MachineKey* clock = find(all, "dram.clock_mhz"); clock != nullptr) {
     // It scales the bandwidth; timings of banks are in its clocks.
     keys.push_back({"dram.clock_mhz", 0.02 * clock->value, 2.0 * clock->value, kFactorOf2, 0.0});
   }
@@ -176,18 +110,20 @@ std::vector<DefaultKey> default_keys(const HardwareConfig& start, const Measured
   return keys;
 }
 
-FitKey key_of(const std::string& path, const Leaf& leaf) {
+FitKey key_of(const MachineKey& of) {
   FitKey key;
-  key.path = path;
-  key.kind = leaf.kind;
-  key.low = leaf.low;
-  key.high = leaf.high;
-  key.start = leaf.value;
-  key.start_text = leaf.text;
+  key.path = of.path;
+  key.kind = of.kind == MachineKey::Kind::kInteger  ? FitKey::Kind::kInteger
+             : of.kind == MachineKey::Kind::kNumber ? FitKey::Kind::kReal
+                                                    : FitKey::Kind::kChoice;
+  key.low = of.min;
+  key.high = of.max;
+  key.start = of.value;
+  key.start_text = of.text;
   if (!key.is_number()) {
-    key.choices = {leaf.text};
-    for (const std::string& choice : leaf.choices) {
-      if (choice != leaf.text) key.choices.push_back(choice);
+    key.choices = {of.text};
+    for (const std::string& choice : of.choices) {
+      if (choice != of.text) key.choices.push_back(choice);
     }
   }
   return key;
@@ -309,12 +245,12 @@ std::string FitKey::text_at(double position) const {
 }
 
 std::vector<FitKey> default_fit_keys(const HardwareConfig& start, const MeasuredTable& table) {
-  const LeafCollector leaves = leaves_of(start);
+  const std::vector<MachineKey> all = machine_keys(start);
   std::vector<FitKey> keys;
   for (const DefaultKey& known : default_keys(start, table)) {
-    const Leaf* leaf = leaves.find(known.path);
-    if (leaf == nullptr) continue;
-    FitKey key = key_of(std::string(known.path), *leaf);
+    const MachineKey* of = find(all, known.path);
+    if (of == nullptr) continue;
+    FitKey key = key_of(*of);
     set_scale(key, known, /*has_range=*/false);
     keys.push_back(std::move(key));
   }
@@ -323,7 +259,7 @@ std::vector<FitKey> default_fit_keys(const HardwareConfig& start, const Measured
 
 std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
                                    const HardwareConfig& start, const MeasuredTable& table) {
-  const LeafCollector leaves = leaves_of(start);
+  const std::vector<MachineKey> all = machine_keys(start);
   const std::vector<DefaultKey> known_keys = default_keys(start, table);
   std::vector<FitKey> keys;
   const auto add = [&keys](FitKey key) {
@@ -341,19 +277,19 @@ std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
     }
     const std::size_t equals = text.find('=');
     const std::string path = text.substr(0, equals);
-    const Leaf* leaf = leaves.find(path);
-    if (leaf == nullptr) {
+    const MachineKey* of = find(all, path);
+    if (of == nullptr) {
       std::vector<std::string_view> names = {"default"};
-      for (const auto& [name, value] : leaves.leaves) names.emplace_back(name);
-      const bool is_other =
-          std::find(leaves.others.begin(), leaves.others.end(), path) != leaves.others.end();
-      throw InputError(fmt::format("--vary {}: {} {}{}", printable(path),
-                                   is_other ? "cannot be varied: it is neither a number, a flag "
-                                              "nor a word of"
-                                            : "is no key of",
-                                   start.name, is_other ? "" : suggestion(path, names)));
+      for (const MachineKey& key : all)
+        if (key.kind != MachineKey::Kind::kOther) names.emplace_back(key.path);
+      throw InputError(fmt::format("--vary {}: is no key of {}{}", printable(path), start.name,
+                                   suggestion(path, names)));
     }
-    FitKey key = key_of(path, *leaf);
+    if (of->kind == MachineKey::Kind::kOther)
+      throw InputError(fmt::format(
+          "--vary {}: cannot be varied: it is neither a number, a flag nor a word of {}",
+          printable(path), start.name));
+    FitKey key = key_of(*of);
     bool has_range = false;
     if (equals != std::string::npos) {
       const std::string_view values = std::string_view(text).substr(equals + 1);

@@ -122,8 +122,8 @@ void check_labels(const Preprocessing& preprocessing, const GivenImages& images,
   for (const std::string& label : images.classes) labels.push_back(one_line(label));
   if (labels != preprocessing.labels)
     throw InputError(fmt::format(
-        "{}: has {} classes; the network knows {}, of other names or another number; a directory "
-        "of images without classes has no labels",
+        "{}: has {} classes, the network {}, of other names or another number; to execute images "
+        "without labels, give their directory",
         input, labels.size(), preprocessing.labels.size()));
 }
 

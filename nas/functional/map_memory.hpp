@@ -7,7 +7,7 @@
 
 namespace tilewake {
 
-/// A memory of feature maps, byte by byte, which knows which layer of the program wrote each byte.
+/// A memory of feature maps, byte by byte, with the layer of the program that wrote each byte.
 class MapMemory {
  public:
   static constexpr int kNobody = -2;

@@ -196,7 +196,7 @@ std::int64_t TileExecution::map_pixel(const PixelOrder& order, std::int64_t pixe
 std::uint8_t TileExecution::read(std::int64_t address, bool on_chip) const {
   const MapMemory& from = on_chip ? chip_ : dram_;
   const int writer = from.writer(address);
-  if (writer == MapMemory::kNobody) fail("it reads what nobody has written");
+  if (writer == MapMemory::kNobody) fail("it reads what no layer has written");
   const std::vector<int>& waits_for = tiled().reads_from;
   if (writer >= 0 && std::find(waits_for.begin(), waits_for.end(), writer) == waits_for.end())
     fail("it reads the output of a layer that it does not wait for");

@@ -31,11 +31,16 @@ bool fuses_elementwise_of(const HardwareConfig& hardware) {
       hardware.name));
 }
 
+/// Refuses the machine before the network.
+Program program_of(const Network& network, const HardwareConfig& hardware) {
+  static_cast<void>(fuses_elementwise_of(hardware));
+  return map_network(network, hardware);
+}
+
 }  // namespace
 
 TileExecutor::TileExecutor(const QuantizedNetwork& quantized, const HardwareConfig& hardware)
-    : TileExecutor(quantized,
-                   (fuses_elementwise_of(hardware), map_network(quantized.network, hardware)),
+    : TileExecutor(quantized, program_of(quantized.network, hardware),
                    fuses_elementwise_of(hardware)) {}
 
 TileExecutor::TileExecutor(QuantizedNetwork quantized, Program program, bool fuses_elementwise)

@@ -204,6 +204,7 @@ double MachineChange::relative(const Objective& objective, const PointResult& ba
 std::vector<MachineKey> explained_keys(const HardwareConfig& machine) {
   std::vector<MachineKey> keys = machine_keys(machine);
   std::erase_if(keys, [](const MachineKey& key) {
+    if (key.kind == MachineKey::Kind::kOther) return true;
     if (key.of_device && std::find(std::begin(kDeviceKeys), std::end(kDeviceKeys), key.path) ==
                              std::end(kDeviceKeys)) {
       return true;

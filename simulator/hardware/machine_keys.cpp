@@ -34,14 +34,10 @@ class MachineKeyCollector final : public YamlFields {
       found.kind = MachineKey::Kind::kWord;
       found.choices.assign(word->names.begin(), word->names.end());
     } else {
-      return;
+      found.kind = MachineKey::Kind::kOther;
     }
-    found.path = path_ + std::string(key);
-    found.unit = doc.unit;
-    found.meaning = doc.meaning;
     found.text = value_text(field);
-    found.of_device = in_device_;
-    keys.push_back(std::move(found));
+    add(key, doc, std::move(found));
   }
 
   void visit_section(std::string_view key, const std::function<void()>& visit,
@@ -52,14 +48,25 @@ class MachineKeyCollector final : public YamlFields {
     path_ = outer;
   }
 
-  void visit_items(std::string_view /*key*/, const Items& /*items*/,
-                   const FieldDoc& /*doc*/) override {}
+  void visit_items(std::string_view key, const Items& /*items*/, const FieldDoc& doc) override {
+    MachineKey found;
+    found.kind = MachineKey::Kind::kOther;
+    add(key, doc, std::move(found));
+  }
 
   void visit_preset(std::string_view /*key*/, const Presets& /*presets*/,
                     const std::function<void()>& visit, const FieldDoc& /*doc*/) override {
     in_device_ = true;
     visit();
     in_device_ = false;
+  }
+
+  void add(std::string_view key, const FieldDoc& doc, MachineKey found) {
+    found.path = path_ + std::string(key);
+    found.unit = doc.unit;
+    found.meaning = doc.meaning;
+    found.of_device = in_device_;
+    keys.push_back(std::move(found));
   }
 
   std::string path_;

@@ -8,9 +8,9 @@
 
 namespace tilewake {
 
-/// A number, flag or word of a machine, with its valid values.
+/// A key of a machine, with the valid values of a number, flag or word.
 struct MachineKey {
-  enum class Kind { kInteger, kNumber, kFlag, kWord };
+  enum class Kind { kInteger, kNumber, kFlag, kWord, kOther };  // other: a text or a sequence
 
   std::string path;  // "core.fmem.num_banks"
   std::string unit;
@@ -26,8 +26,8 @@ struct MachineKey {
   bool is_number() const { return kind == Kind::kInteger || kind == Kind::kNumber; }
 };
 
-/// The keys of a machine in the order of its file, without texts, sequences and the words that
-/// select which keys follow (`core.kind`, `dram.model`).
+/// The keys of a machine in the order of its file, without the words that select which
+/// keys follow (`core.kind`, `dram.model`).
 std::vector<MachineKey> machine_keys(const HardwareConfig& machine);
 
 }  // namespace tilewake

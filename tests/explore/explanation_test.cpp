@@ -127,6 +127,7 @@ TEST(MachineKeysTest, EveryKeyIsFoundByItsPathAndKeepsItsValue) {
     const std::vector<MachineKey> keys = machine_keys(machine.config);
     ASSERT_GT(keys.size(), 10U);
     for (const MachineKey& key : keys) {
+      if (key.kind == MachineKey::Kind::kOther) continue;
       SCOPED_TRACE(file.name + " " + key.path);
       const Machine same = read_machine(file.name, {{key.path, key.text}});
       const std::vector<MachineKey> again = machine_keys(same.config);

@@ -56,5 +56,14 @@ TEST(EnergyModelTest, TracesWithoutEnergiesGiveNone) {
   EXPECT_FALSE(fit_energy(dataset, 2, {0, 1, 0, 1}, 2, cycles_of(dataset)));
 }
 
+TEST(EnergyModelTest, AClassWithoutSamplesIsNotCovered) {
+  const Dataset dataset = linear_energies(4);
+  const auto model = fit_energy(dataset, 3, {0, 1, 0, 1}, 2, cycles_of(dataset));
+  ASSERT_TRUE(model);
+  EXPECT_TRUE(model->covers(0));
+  EXPECT_TRUE(model->covers(1));
+  EXPECT_FALSE(model->covers(2));
+}
+
 }  // namespace
 }  // namespace tilewake
