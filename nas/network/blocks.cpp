@@ -15,10 +15,10 @@ namespace {
 
 using torch::indexing::Slice;
 
-int channels_of(const std::vector<MixBranch>& branches, int in_channels) {
+int channels_of(const std::vector<MixBranch>& branches, int unit_channels) {
   int sum = 0;
   for (const MixBranch& branch : branches) sum += branch.expansion_ratio;
-  return sum * in_channels;
+  return sum * unit_channels;
 }
 
 // Separable convolutions in the branch of an Xception-like unit.
@@ -119,16 +119,17 @@ FusedBlockImpl::FusedBlockImpl(int num_in, int num_out, int stride_of_block,
     : NetworkBlockImpl(num_in, num_out, stride_of_block, block.activation),
       branches(block.branches) {
   if (branches.empty()) throw InputError("a block needs at least one branch");
+  const int unit = expands_output(block.op) ? out_channels : in_channels;
   for (const MixBranch& branch : branches) {
-    expand.push_back(
-        register_module("expand" + std::to_string(expand.size()),
-                        conv_without_bias(in_channels, branch.expansion_ratio * in_channels,
-                                          branch.kernel, stride)));
+    expand.push_back(register_module(
+        "expand" + std::to_string(expand.size()),
+        conv_without_bias(in_channels, branch.expansion_ratio * unit, branch.kernel, stride)));
   }
-  const int channels = channels_of(branches, in_channels);
+  const int channels = channels_of(branches, unit);
   expand_bn = register_module("expand_bn", batch_norm(channels));
   if (block.squeeze_excite) register_squeeze_excite(channels, se_ratio);
-  project = register_module("project", conv_without_bias(channels, out_channels, 1, 1));
+  project = register_module(
+      "project", conv_without_bias(channels, out_channels, project_kernel_of(block.op), 1));
   project_bn = register_module("project_bn", batch_norm(out_channels));
 }
 
@@ -251,6 +252,7 @@ NetworkBlock make_block(int in_channels, int out_channels, int stride,
       made = std::make_shared<MixConvBlockImpl>(in_channels, out_channels, stride, block, se_ratio);
       break;
     case BlockOp::kFused:
+    case BlockOp::kBasic:
       made = std::make_shared<FusedBlockImpl>(in_channels, out_channels, stride, block, se_ratio);
       break;
     case BlockOp::kConv:

@@ -10,8 +10,14 @@
 #include "nas/export/layer_weights.hpp"
 #include "nas/network/layers.hpp"
 #include "nas/space/architecture.hpp"
+#include "simulator/network/block_expansion.hpp"
 
 namespace tilewake {
+
+/// Side of the kernel of a block's last convolution.
+constexpr int project_kernel_of(BlockOp op) {
+  return op == BlockOp::kBasic ? static_cast<int>(kBasicBlockKernel) : 1;
+}
 
 /// A trainable block: the layers of simulator/network/block_expansion.hpp, with batch normalisation
 /// after every convolution except those of squeeze-and-excitation.
@@ -56,8 +62,9 @@ struct MixConvBlockImpl : NetworkBlockImpl {
 };
 TORCH_MODULE(MixConvBlock);
 
-/// A fused MBConv block: dense convolutions of the branches side by side, BN, activation; optional
-/// squeeze-and-excitation; 1x1 project, BN; drop-connect and the residual as a MixConv.
+/// A fused MBConv block or a basic block: dense convolutions of the branches side by side, BN,
+/// activation; optional squeeze-and-excitation; project (1x1, of a basic block 3x3), BN;
+/// drop-connect and the residual as a MixConv.
 struct FusedBlockImpl : NetworkBlockImpl {
   FusedBlockImpl(int in_channels, int out_channels, int stride, const ArchitectureBlock& block,
                  double se_ratio);

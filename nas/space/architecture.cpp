@@ -113,6 +113,8 @@ BlockKind kind_of(BlockOp op) {
       return BlockKind::kMbconv;
     case BlockOp::kFused:
       return BlockKind::kConvblock;
+    case BlockOp::kBasic:
+      return BlockKind::kBasicBlock;
     case BlockOp::kConv:
       return BlockKind::kConvUnit;
     case BlockOp::kSeparable:

@@ -11,8 +11,8 @@
 
 namespace tilewake {
 
-/// One branch of a block: a kernel, and the channels that it computes over in_channels: depthwise
-/// in a MixConv, dense in a fused MBConv.
+/// One branch of a block: a kernel, and the channels that it computes over in_channels (of a basic
+/// block: over out_channels): depthwise in a MixConv, dense in the others.
 struct MixBranch {
   int kernel = 3;
   int expansion_ratio = 1;
@@ -24,15 +24,18 @@ struct MixBranch {
 };
 
 /// Kinds of blocks. Their layers: simulator/network/block_expansion.hpp.
-enum class BlockOp { kMixConv, kFused, kConv, kSeparable, kShuffleUnit, kXceptionUnit };
+enum class BlockOp { kMixConv, kFused, kBasic, kConv, kSeparable, kShuffleUnit, kXceptionUnit };
 
 /// Whether blocks of this kind have several branches, with expansion ratios.
 constexpr bool has_expansion_ratios(BlockOp op) {
-  return op == BlockOp::kMixConv || op == BlockOp::kFused;
+  return op == BlockOp::kMixConv || op == BlockOp::kFused || op == BlockOp::kBasic;
 }
 
-/// A block: a MixConv (with one branch: an MBConv) or a fused MBConv, or another operator, which
-/// has one branch with its kernel and expansion ratio 1.
+/// Whether channels of expansion ratio 1 are as many as the block's output has, not its input.
+constexpr bool expands_output(BlockOp op) { return op == BlockOp::kBasic || op == BlockOp::kConv; }
+
+/// A block: a MixConv (with one branch: an MBConv), a fused MBConv, a basic block, or another
+/// operator, which has one branch with its kernel and expansion ratio 1.
 struct ArchitectureBlock {
   std::vector<MixBranch> branches;  // at least one; kernels ascending and distinct
   Activation activation = Activation::kRelu;

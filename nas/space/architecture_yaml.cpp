@@ -18,9 +18,10 @@ namespace tilewake {
 namespace {
 
 /// Names in files, as in network files. The default is a MixConv.
-constexpr std::array<std::pair<std::string_view, BlockOp>, 6> kBlockOpNames = {{
+constexpr std::array<std::pair<std::string_view, BlockOp>, 7> kBlockOpNames = {{
     {"mbconv", BlockOp::kMixConv},
     {"convblock", BlockOp::kFused},
+    {"basic_block", BlockOp::kBasic},
     {"conv_unit", BlockOp::kConv},
     {"separable", BlockOp::kSeparable},
     {"shuffle_unit", BlockOp::kShuffleUnit},
@@ -85,6 +86,8 @@ std::string operator_text(const ArchitectureBlock& block) {
       return to_string(block.branches);
     case BlockOp::kFused:
       return "fused " + to_string(block.branches);
+    case BlockOp::kBasic:
+      return "basic " + to_string(block.branches);
     case BlockOp::kConv:
       word = "conv";
       break;

@@ -35,6 +35,8 @@ std::string family_of(const Operator& op) {
       return fmt::format("mbconv{}", op.expansion_ratio);
     case BlockOp::kFused:
       return fmt::format("fused{}", op.expansion_ratio);
+    case BlockOp::kBasic:
+      return fmt::format("basic{}", op.expansion_ratio);
     case BlockOp::kConv:
       return "conv";
     case BlockOp::kSeparable:

@@ -27,9 +27,10 @@ void visit_fields(YamlFields& fields, BranchSpace& branch) {
 }
 
 /// Kinds of blocks that a supernet has, by their names in operator pools.
-constexpr std::array<std::pair<std::string_view, BlockOp>, 3> kStageBlockNames = {{
+constexpr std::array<std::pair<std::string_view, BlockOp>, 4> kStageBlockNames = {{
     {"mbconv", BlockOp::kMixConv},
     {"fused", BlockOp::kFused},
+    {"basic", BlockOp::kBasic},
     {"conv", BlockOp::kConv},
 }};
 
@@ -42,7 +43,9 @@ void visit_fields(YamlFields& fields, StageSpace& stage) {
                    {"blocks", "of every stage, unless `num_blocks` is given"});
     fields.word(
         "block", stage.block, kStageBlockNames,
-        {"", "`fused`: dense kernels instead of depthwise ones; `conv`: one dense convolution"});
+        {"",
+         "`fused`: dense kernels instead of depthwise ones; `basic`: the same, and a dense 3x3 "
+         "instead of the 1x1; `conv`: one dense convolution"});
     fields.items(
         "branches", stage.branches, SpaceLimits::kMaxBranches,
         [&](BranchSpace& branch) { visit_fields(fields, branch); },

@@ -27,7 +27,8 @@ struct StageSpace {
   int width = 0;   // output channels
   int stride = 1;  // of the first block
   int depth = 0;   // maximum number of blocks, >= 1; 0 until depths are designed for a machine
-  BlockOp block = BlockOp::kMixConv;  // MixConv, fused MBConv or dense convolution
+  BlockOp block = BlockOp::kMixConv;  // MixConv, fused MBConv, basic block or dense
+                                      // convolution
   std::vector<BranchSpace> branches;  // of its blocks; empty: those of the space
 
   friend bool operator==(const StageSpace&, const StageSpace&) = default;
@@ -62,7 +63,7 @@ struct BlockSpace {
                                       // one, with the kernels of all and expansion ratio 1
 
   /// Output channels of a branch of expansion ratio 1.
-  int unit_channels() const { return op == BlockOp::kConv ? out_channels : in_channels; }
+  int unit_channels() const { return expands_output(op) ? out_channels : in_channels; }
 };
 
 /// The blocks of a space with given depths.

@@ -109,7 +109,7 @@ void copy_block(const SuperBlockImpl& from, const Selection& selection, ConvBloc
 void copy_block(const SuperBlockImpl& from, const std::vector<BranchChoice>& choices,
                 const Outcome& outcome, NetworkBlock& to) {
   const Selection selection = selection_of(from, choices, outcome);
-  if (from.space.op == BlockOp::kFused)
+  if (from.space.op == BlockOp::kFused || from.space.op == BlockOp::kBasic)
     copy_block(from, selection, *to->as<FusedBlock>());
   else if (from.space.op == BlockOp::kConv)
     copy_block(from, selection, *to->as<ConvBlock>());

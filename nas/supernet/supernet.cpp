@@ -55,7 +55,8 @@ SuperBlockImpl::SuperBlockImpl(const BlockSpace& block, Activation activation_ki
   }
   depthwise_bn = register_module("depthwise_bn", batch_norm(channels));
   if (space.op == BlockOp::kConv) return;
-  project = register_module("project", conv_without_bias(channels, space.out_channels, 1, 1));
+  project = register_module(
+      "project", conv_without_bias(channels, space.out_channels, project_kernel_of(space.op), 1));
   project_bn = register_module("project_bn", batch_norm(space.out_channels));
 }
 
@@ -66,7 +67,8 @@ Tensor SuperBlockImpl::forward(const Tensor& x, const std::vector<BranchGates>& 
     const Tensor keep = options.mask_after_activation ? keep_factor(gates) : Tensor();
     if (keep.defined()) y = y * keep;
   } else {
-    y = normalize_projected(torch::conv2d(y, masked_projection(gates)), gates);
+    y = normalize_projected(
+        torch::conv2d(y, masked_projection(gates), {}, 1, project_kernel_of(space.op) / 2), gates);
   }
   return space.stride == 1 && space.in_channels == space.out_channels ? y + x : y;
 }

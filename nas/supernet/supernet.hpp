@@ -14,8 +14,9 @@
 
 namespace tilewake {
 
-/// A searchable block: a MixConvBlock, FusedBlock or ConvBlock whose branches are superkernels.
-/// With mask_after_activation, its input passes unchanged if all branches vanish.
+/// A searchable block: a MixConvBlock, FusedBlock (also as a basic block) or ConvBlock whose
+/// branches are superkernels. With mask_after_activation, its input passes unchanged if all
+/// branches vanish.
 struct SuperBlockImpl : torch::nn::Module {
   SuperBlockImpl(const BlockSpace& space, Activation activation, const GateOptions& options);
 

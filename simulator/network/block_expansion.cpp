@@ -30,6 +30,7 @@ class Expander {
     switch (block_.kind) {
       case BlockKind::kMbconv:
       case BlockKind::kConvblock:
+      case BlockKind::kBasicBlock:
         return added(project(excited(branches())));
       case BlockKind::kConvUnit:
         return added(
@@ -112,12 +113,17 @@ class Expander {
     for (const std::int64_t ratio : block_.expansion_ratios) {
       check(ratio >= 1 && ratio <= kMaxExpansionRatio, "expansion_ratios",
             fmt::format("must be from 1 to {}, not {}", kMaxExpansionRatio, ratio));
-      check(ratio * in_channels() <= kMaxDimension, "expansion_ratios",
-            fmt::format("{} x {} channels exceed {}", ratio, in_channels(), kMaxDimension));
+      check(ratio * unit_channels() <= kMaxDimension, "expansion_ratios",
+            fmt::format("{} x {} channels exceed {}", ratio, unit_channels(), kMaxDimension));
     }
   }
 
   std::int64_t in_channels() const { return builder_.shape_of(input_).channels; }
+
+  // Channels of a branch of expansion ratio 1.
+  std::int64_t unit_channels() const {
+    return block_.kind == BlockKind::kBasicBlock ? block_.out_channels : in_channels();
+  }
 
   Layer layer_of(const std::string& part, Op op, std::vector<int> inputs) const {
     Layer layer;
@@ -168,9 +174,9 @@ class Expander {
   int branch(std::size_t i) {
     const std::int64_t ratio = block_.expansion_ratios[i];
     const bool is_single = block_.kernels.size() == 1;
-    if (block_.kind == BlockKind::kConvblock) {
+    if (block_.kind != BlockKind::kMbconv) {
       return dense(is_single ? "expand" : fmt::format("expand{}", i), input_, block_.stride,
-                   block_.kernels[i], ratio * in_channels());
+                   block_.kernels[i], ratio * unit_channels());
     }
     int expanded = input_;
     if (!is_single || ratio != 1) {
@@ -197,7 +203,10 @@ class Expander {
   }
 
   int project(int features) {
-    return builder_.add(convolution("project", features, block_.out_channels));
+    Layer project = convolution("project", features, block_.out_channels);
+    if (block_.kind == BlockKind::kBasicBlock)
+      project.kernel_height = project.kernel_width = kBasicBlockKernel;
+    return builder_.add(std::move(project));
   }
 
   int added(int result) {

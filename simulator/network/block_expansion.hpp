@@ -9,11 +9,23 @@
 
 namespace tilewake {
 
-enum class BlockKind { kMbconv, kConvblock, kConvUnit, kSeparable, kShuffleUnit, kXceptionUnit };
+enum class BlockKind {
+  kMbconv,
+  kConvblock,
+  kBasicBlock,
+  kConvUnit,
+  kSeparable,
+  kShuffleUnit,
+  kXceptionUnit
+};
+
+/// The kernel of a basic block's second convolution.
+inline constexpr std::int64_t kBasicBlockKernel = 3;
 
 /// Whether blocks of this kind have several branches, with expansion ratios.
 constexpr bool has_expansion_ratios(BlockKind kind) {
-  return kind == BlockKind::kMbconv || kind == BlockKind::kConvblock;
+  return kind == BlockKind::kMbconv || kind == BlockKind::kConvblock ||
+         kind == BlockKind::kBasicBlock;
 }
 
 /// Whether blocks of this kind add their input to their output if the shapes allow it.
@@ -26,7 +38,7 @@ struct Block {
   BlockKind kind = BlockKind::kMbconv;
   std::string name;
   std::vector<std::int64_t> kernels;           // one per branch, odd
-  std::vector<std::int64_t> expansion_ratios;  // one per branch; mbconv and convblock only
+  std::vector<std::int64_t> expansion_ratios;  // one per branch; has_expansion_ratios() only
   std::int64_t out_channels = 0;
   std::int64_t stride = 1;
   bool skip = true;  // add the input if the shapes allow it; has_residual() only
@@ -45,8 +57,10 @@ struct Block {
 ///   convblock  for each branch i `expand<i>` (k x k with the stride, to expansion_ratios[i] x
 ///              in_channels; `expand` of a single branch); `concat` of several branches;
 ///              squeeze-and-excitation; `project` (1x1, linear)
+///   basic_block  for each branch i `expand<i>` as in convblock, but to expansion_ratios[i] x
+///              out_channels; squeeze-and-excitation; `project` (3x3, linear)
 ///   conv_unit  `conv` (k x k with the stride, to out_channels), squeeze-and-excitation
-///   these three  `add` of the input and the result when stride is 1, the channels agree and skip
+///   these four  `add` of the input and the result when stride is 1, the channels agree and skip
 ///              is set
 ///   separable  `depthwise` (with the stride), squeeze-and-excitation, `pointwise` (1x1), both with
 ///              the activation; nothing is added
@@ -65,7 +79,9 @@ struct Block {
 /// Sources: Sandler et al., "MobileNetV2", CVPR 2018, figure 3(d); branches: Tan, Le, "MixConv",
 /// BMVC 2019; squeeze-and-excitation: Tan, Le, "EfficientNet", ICML 2019; separable: Howard et al.,
 /// "MobileNets", arXiv:1704.04861, figure 3; convblock and conv_unit: the fused MBConv of Tan, Le,
-/// "EfficientNetV2", ICML 2021, figure 2, with an expansion and without; shuffle_unit: Ma et al.,
+/// "EfficientNetV2", ICML 2021, figure 2, with an expansion and without; basic_block: He et
+/// al., "Deep Residual Learning", CVPR 2016, figure 5, without an activation after the addition, as
+/// the other blocks; shuffle_unit: Ma et al.,
 /// "ShuffleNet V2", ECCV 2018, figure 3(c), (d); xception_unit: Guo et al., "Single Path One-Shot",
 /// ECCV 2020, figure 3.
 int expand_block(NetworkBuilder& builder, const Block& block, int input);

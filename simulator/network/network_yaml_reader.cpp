@@ -33,6 +33,7 @@ std::vector<std::pair<std::string_view, EntryOp>> make_entry_ops() {
   std::vector<std::pair<std::string_view, EntryOp>> ops(kOpNames.begin(), kOpNames.end());
   ops.emplace_back("mbconv", BlockKind::kMbconv);
   ops.emplace_back("convblock", BlockKind::kConvblock);
+  ops.emplace_back("basic_block", BlockKind::kBasicBlock);
   ops.emplace_back("conv_unit", BlockKind::kConvUnit);
   ops.emplace_back("separable", BlockKind::kSeparable);
   ops.emplace_back("shuffle_unit", BlockKind::kShuffleUnit);
@@ -253,11 +254,15 @@ void visit_layer(YamlFields& fields, Entry& entry) {
 /// Keys of entries that are a block of several layers.
 void visit_block(YamlFields& fields, Entry& entry) {
   Block& block = entry.block;
-  fields.integers("kernels", block.kernels, 1, kMaxKernel,
-                  {"elements", "odd; one for each branch: `mbconv` and `convblock` have several"});
+  fields.integers(
+      "kernels", block.kernels, 1, kMaxKernel,
+      {"elements",
+       "odd; one for each branch: `mbconv`, `convblock` and `basic_block` have several"});
   if (has_expansion_ratios(block.kind)) {
     fields.integers("expansion_ratios", block.expansion_ratios, 1, kMaxExpansionRatio,
-                    {"", "expanded channels over input channels, one for each branch"});
+                    {"",
+                     "expanded channels over input channels (of `basic_block`: over output "
+                     "channels), one for each branch"});
   }
   visit_out_channels(fields, block.out_channels);
   fields.optional([&] {

@@ -169,6 +169,36 @@ TEST(BlockExpansionTest, ConvblocksOfSeveralBranchesJoinThemBeforeTheProjection)
   EXPECT_EQ(layer_of(network, "b.project").ifm.channels, 48);
 }
 
+// He et al., "Deep Residual Learning", CVPR 2016, table 1: a pair of 3x3 convolutions.
+TEST(BlockExpansionTest, ABasicBlockIsAPairOfDenseConvolutionsAndItsResidual) {
+  Block block = mbconv({3}, {1}, 16);
+  block.kind = BlockKind::kBasicBlock;
+  const Network network = expanded(block);
+  EXPECT_THAT(names_of(network), ElementsAre("b.expand", "b.project", "b.add"));
+  EXPECT_EQ(network.num_macs(), 2 * 3 * 3 * 16 * 16 * 14 * 14);
+  EXPECT_EQ(layer_of(network, "b.project").activation, Activation::kNone);
+  block.out_channels = 24;  // the expanded channels follow the output
+  block.stride = 2;
+  block.kernels = {5};
+  block.expansion_ratios = {2};
+  const Network changed = expanded(block);
+  EXPECT_THAT(names_of(changed), ElementsAre("b.expand", "b.project"));
+  EXPECT_EQ(layer_of(changed, "b.expand").ofm, (Shape{48, 7, 7}));
+  EXPECT_EQ(changed.num_macs(), (5 * 5 * 16 * 48 + 3 * 3 * 48 * 24) * 7 * 7);
+}
+
+TEST(BlockExpansionTest, BasicBlocksOfSeveralBranchesJoinThemBeforeTheSecondConvolution) {
+  Block block = mbconv({3, 5}, {1, 2}, 16);
+  block.kind = BlockKind::kBasicBlock;
+  block.se_ratio = 0.25;
+  const Network network = expanded(block);
+  EXPECT_THAT(names_of(network),
+              ElementsAre("b.expand0", "b.expand1", "b.concat", "b.se_pool", "b.se_reduce",
+                          "b.se_expand", "b.se_scale", "b.project", "b.add"));
+  EXPECT_EQ(layer_of(network, "b.project").ifm.channels, 48);
+  EXPECT_EQ(layer_of(network, "b.project").kernel_width, 3);
+}
+
 TEST(BlockExpansionTest, AConvUnitIsOneConvolutionAndItsResidual) {
   Block block = mbconv({5}, {}, 16);
   block.kind = BlockKind::kConvUnit;

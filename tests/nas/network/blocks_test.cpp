@@ -95,9 +95,9 @@ NetworkBlock with_centre_of(NetworkBlock& of, const ArchitectureBlock& block) {
 }
 
 TEST_F(BlocksTest, ADenseKernelOfAZeroBorderIsTheSmallerKernel) {
-  for (const BlockOp op : {BlockOp::kFused, BlockOp::kConv}) {
+  for (const BlockOp op : {BlockOp::kFused, BlockOp::kBasic, BlockOp::kConv}) {
     for (const int stride : {1, 2}) {
-      const int ratio = op == BlockOp::kFused ? 3 : 1;
+      const int ratio = op == BlockOp::kConv ? 1 : 3;
       NetworkBlock large = make_block(6, 6, stride, block_with(op, 5, ratio), 0.25);
       {
         const torch::NoGradGuard no_grad;
@@ -116,10 +116,10 @@ TEST_F(BlocksTest, ADenseKernelOfAZeroBorderIsTheSmallerKernel) {
 }
 
 TEST_F(BlocksTest, ADenseBlockOfZeroScalePassesItsInput) {
-  for (const BlockOp op : {BlockOp::kFused, BlockOp::kConv}) {
+  for (const BlockOp op : {BlockOp::kFused, BlockOp::kBasic, BlockOp::kConv}) {
     NetworkBlock block = make_block(8, 8, 1, block_with(op, 3), 0.25);
     const torch::NoGradGuard no_grad;
-    const char* last = op == BlockOp::kFused ? "project_bn.weight" : "conv.bn.weight";
+    const char* last = op == BlockOp::kConv ? "conv.bn.weight" : "project_bn.weight";
     block->named_parameters()[last].zero_();
     const torch::Tensor x = torch::randn({2, 8, 5, 5});
     EXPECT_TRUE(block(x).equal(x));

@@ -59,9 +59,18 @@ inline std::vector<Architecture> operator_networks() {
     }
     all.push_back(a);
   }
-  for (const bool squeeze_excite : {false, true}) {  // a fused MBConv of two branches
+  for (const bool squeeze_excite : {false, true}) {  // of two branches, and what no operator is
     all.push_back(one_block_network(
         {{{3, 2}, {5, 1}}, Activation::kRelu, squeeze_excite, BlockOp::kFused}, 8, 8, 1));
+    for (const int stride : {1, 2}) {
+      for (const std::vector<MixBranch>& branches :
+           {std::vector<MixBranch>{{3, 1}}, std::vector<MixBranch>{{3, 1}, {5, 2}}}) {
+        all.push_back(one_block_network(
+            {branches, Activation::kRelu, squeeze_excite, BlockOp::kBasic}, 6, 8, stride));
+      }
+    }
+    all.push_back(
+        one_block_network({{{3, 1}}, Activation::kRelu, squeeze_excite, BlockOp::kBasic}, 8, 8, 1));
   }
   return all;
 }

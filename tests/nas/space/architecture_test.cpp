@@ -55,7 +55,7 @@ Architecture random_variant(Random& random) {
       if (block.branches.empty()) block.branches = {{15, static_cast<int>(random.between(1, 64))}};
       block.activation = random.pick(activations);
       block.squeeze_excite = random.one_in(2);
-      if (random.one_in(4)) block.op = BlockOp::kFused;
+      if (random.one_in(4)) block.op = random.one_in(2) ? BlockOp::kFused : BlockOp::kBasic;
       if (random.one_in(3)) {
         const Operator& op = random.pick(operator_pool());
         if (!op.is_identity() && (!needs_even_width(op) || stage.width % 2 == 0))

@@ -108,6 +108,8 @@ TEST(OperatorTest, DenseBlocksHaveTheParametersOfTheirConvolutions) {
           const int channels = ratio * in;
           EXPECT_EQ(params({BlockOp::kFused, kernel, ratio, false}),
                     kernel * kernel * in * channels + 2 * channels + channels * out + 2 * out);
+          EXPECT_EQ(params({BlockOp::kBasic, kernel, ratio, false}),
+                    (kernel * kernel * in + 2 + 3 * 3 * out) * ratio * out + 2 * out);
         }
       }
     }

@@ -132,6 +132,17 @@ TEST(SearchSpaceTest, AStageMayHaveDenseBlocksAndItsOwnBranches) {
   EXPECT_EQ(full.stages[0].blocks[1].branches, (std::vector<MixBranch>{{5, 4}}));
 }
 
+TEST(SearchSpaceTest, ABasicBlockHasItsBranchesAndExpandsItsOutputChannels) {
+  const SearchSpace basic =
+      with_dense_stage("block: basic, branches: [{kernels: [3, 5], expansion_ratios: [0, 1, 2]}]");
+  EXPECT_EQ(read_search_space_text(search_space_yaml(basic), "s.yaml"), basic);
+  const std::vector<BlockSpace> blocks = blocks_of(basic);
+  EXPECT_THAT(blocks[0].branches, ElementsAre(BranchSpace{{3, 5}, {1, 2}}));
+  EXPECT_TRUE(blocks[1].can_skip);
+  for (std::size_t b = 0; b < 2; ++b) EXPECT_EQ(blocks[b].unit_channels(), blocks[b].out_channels);
+  EXPECT_EQ(blocks[2].unit_channels(), blocks[2].in_channels);
+}
+
 TEST(SearchSpaceTest, ADenseConvolutionChoosesOneKernelOfAllBranches) {
   const SearchSpace conv = with_dense_stage("block: conv");
   EXPECT_EQ(read_search_space_text(search_space_yaml(conv), "s.yaml"), conv);

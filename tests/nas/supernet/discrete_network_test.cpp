@@ -98,6 +98,7 @@ void choose(SuperBlock& block, std::size_t combination) {
 TEST_F(DiscreteNetworkTest, EveryCombinationOfEveryBlockGivesTheSupernetsLogits) {
   const SearchSpace mixconv = small_spaces().front();
   for (const SearchSpace& space : {mixconv, with_blocks(mixconv, BlockOp::kFused, BlockOp::kFused),
+                                   with_blocks(mixconv, BlockOp::kBasic, BlockOp::kBasic),
                                    with_blocks(mixconv, BlockOp::kConv, BlockOp::kConv)}) {
     Supernet supernet(space, GateOptions());
     randomize_batch_norms(*supernet);

@@ -57,6 +57,8 @@ inline std::vector<SearchSpace> small_spaces() {
       with_blocks(small_space({branch_of({3, 5}, {0, 2}), branch_of({3, 5, 7}, {0, 1, 3})}),
                   BlockOp::kFused, BlockOp::kConv),
       with_blocks(small_space({branch_of({3, 5}, {1, 2})}), BlockOp::kConv, BlockOp::kFused),
+      with_blocks(small_space({branch_of({3, 5}, {0, 1, 2}), branch_of({3}, {0, 1})}),
+                  BlockOp::kBasic, BlockOp::kBasic),
   };
 }
 

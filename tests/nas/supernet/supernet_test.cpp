@@ -159,7 +159,7 @@ TEST_F(SupernetTest, GradientsOfSoftGatesAreThoseOfFiniteDifferences) {
 
 TEST_F(SupernetTest, ABlockWhoseBranchesHaveAllVanishedIsTheIdentity) {
   for (const bool training : {true, false}) {
-    for (const BlockOp op : {BlockOp::kMixConv, BlockOp::kFused, BlockOp::kConv}) {
+    for (const BlockOp op : {BlockOp::kMixConv, BlockOp::kFused, BlockOp::kBasic, BlockOp::kConv}) {
       Supernet supernet(with_blocks(small_spaces().front(), op, op), GateOptions());
       randomize_batch_norms(*supernet);
       supernet->train(training);
