@@ -81,6 +81,7 @@ const std::vector<Command>& commands() {
       {"explain", "explain where the time goes, and what each change of the machine would gain",
        explain_command},
       {"explore", "search the machines with the best latency, energy and area", explore_command},
+      {"merge", "join the shards of a sweep or an exploration", merge_command},
       {"calibrate", "fit a latency model to a machine, or to its traces", calibrate_command},
       {"predict", "predict the latency of a network with a calibrated model", predict_command},
       {"fit", "fit a machine to latencies that were measured on a device", fit_command,

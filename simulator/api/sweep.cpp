@@ -63,7 +63,8 @@ void Sweep::run(const SweepOptions& options) {
   WorkerPool pool(options.num_jobs > 0 ? options.num_jobs
                                        : std::max(1U, std::thread::hardware_concurrency()));
   bool is_going = keep_going(options);
-  for (std::int64_t index = 0; index < plan_.size() && is_going; ++index) {
+  for (std::int64_t index = options.shard.index; index < plan_.size() && is_going;
+       index += options.shard.count) {
     begin(index, pool, options);
     is_going = keep_going(options);
   }

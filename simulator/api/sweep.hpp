@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "simulator/api/inputs.hpp"
+#include "simulator/api/shard.hpp"
 #include "simulator/api/sweep_plan.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/mapping/step_budget.hpp"
@@ -38,6 +39,7 @@ struct SweepResult {
 struct SweepOptions {
   std::size_t num_jobs = 0;  // processes at a time; 0: as many as there are cores
   MappingOptions mapping;    // bounds of the work on one point
+  Shard shard;               // the others' points get no result
   /// A result that is known from before, or null. By machine_id() and the hash (fnv1a64) of the
   /// network's file.
   std::function<const Summary*(const std::string& machine, std::uint64_t network_hash)> find;

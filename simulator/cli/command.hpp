@@ -21,6 +21,8 @@ ExitCode sweep_command(const Arguments& arguments);
 /// Also `simulate` with --explain.
 ExitCode explain_command(const Arguments& arguments);
 ExitCode explore_command(const Arguments& arguments);
+/// Joins what shards of `simulate --sweep` and `explore` left.
+ExitCode merge_command(const Arguments& arguments);
 ExitCode dram_command(const Arguments& arguments);
 ExitCode convert_command(const Arguments& arguments);
 ExitCode list_command(const Arguments& arguments);

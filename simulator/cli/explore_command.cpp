@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,6 +28,7 @@
 #include "simulator/cli/progress.hpp"
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
+#include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/one_line.hpp"
@@ -60,6 +62,7 @@ struct ExploreCommandOptions {
   ModelArguments model;
   std::optional<std::int64_t> batch;
   std::string out;
+  std::string shard;
   std::string format = "table";
   std::int64_t num_evaluations = static_cast<std::int64_t>(ExploreOptions{}.max_evaluations);
   std::int64_t seed = 1;
@@ -97,7 +100,7 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
                   "[--set KEY=VALUE...] [--batch N]\n"
                   "                        [--evaluations N | --exhaustive] [--seed N] [--jobs N] "
                   "[--max-steps N]\n"
-                  "                        [--out DIR [--resume | --force]] "
+                  "                        [--out DIR [--resume | --force | --shard I/N]] "
                   "[--format table|csv|json] [-v | -q]",
                   ModelArguments::kUsage),
       "Searches the values of a machine for the Pareto front of several objectives: all\n"
@@ -131,6 +134,7 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
                "simulate only points that are missing in DIR or have changed");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
+  options.optional("shard", values.shard, "I/N|auto", kShardHelp);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kExploreFormats));
   options.flag("verbose,v", values.verbose, "log what the exploration cost");
@@ -138,6 +142,7 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  check_shard_options(values.shard, values.out, values.resume || values.force);
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   if (values.exhaustive && options.is_given("evaluations")) {
     throw UsageError("--exhaustive and --evaluations exclude each other");
@@ -236,6 +241,7 @@ ExploreOptions explore_options(const ExploreCommandOptions& command) {
   options.limits = parse_limits(command.limits);
   options.max_evaluations = static_cast<std::uint64_t>(command.num_evaluations);
   options.exhaustive = command.exhaustive;
+  if (!command.shard.empty()) options.shard = parse_shard(command.shard);
   options.seed = static_cast<std::uint64_t>(command.seed);
   static_cast<void>(grid_size(options.keys));  // throws for too many
   for (const YamlOverride& fixed : options.fixed) {
@@ -265,8 +271,8 @@ void write_exploration(const JournalDirectory& output, const ExploreReport& repo
       {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
       {"explore.csv", explore_csv(report)}};
   for (const RunFile& file : files) record.files.push_back(file.name);
-  output.directory.write(
-      files, points_run_yaml(record, report.machine, report.workloads, report.options.keys));
+  output.write(files,
+               points_run_yaml(record, report.machine, report.workloads, report.options.keys));
 }
 
 /// The first point that failed with `code`; null if there is none.
@@ -277,14 +283,14 @@ const ExploredPoint* first_failure(const Exploration& exploration, ExitCode code
 }
 
 /// A machine that cannot be built is part of a search; a crash is not, nor a search without any
-/// other machine.
-ExitCode report_failures(const Exploration& exploration) {
+/// other machine. A shard may have none: the others are not known.
+ExitCode report_failures(const Exploration& exploration, bool is_shard) {
   if (const ExploredPoint* crash = first_failure(exploration, ExitCode::kInternal)) {
     print_error(fmt::format("a point failed: {}", one_line(crash->result.error)));
     return ExitCode::kInternal;
   }
   const ExploredPoint* failure = first_failure(exploration, ExitCode::kBadInput);
-  if (failure == nullptr || exploration.num_failed() < exploration.points.size()) {
+  if (failure == nullptr || is_shard || exploration.num_failed() < exploration.points.size()) {
     return ExitCode::kOk;
   }
   print_error(
@@ -301,8 +307,9 @@ ExitCode explore_command(const Arguments& arguments) {
   set_log_level(options.verbose, options.quiet);
   const ExploreFormatter format = formatter_of(kExploreFormats, options.format);
   const ExploreOptions search = explore_options(options);
+  const bool is_shard = !options.shard.empty();
   std::optional<JournalDirectory> output;
-  if (!options.out.empty()) output.emplace(options.out, options.resume, options.force);
+  if (!options.out.empty() && !is_shard) output.emplace(options.out, options.resume, options.force);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
   const Machine machine = load_machine(options.hardware, search.fixed);
   std::vector<Workload> workloads;
@@ -310,13 +317,24 @@ ExitCode explore_command(const Arguments& arguments) {
     workloads.push_back(load_workload(name, options.model, options.batch));
   }
 
+  std::unique_ptr<SweepJournal> shard_journal;
+  if (is_shard) {
+    check_shardable(search);
+    shard_journal =
+        claim_shard(options.out, sharded_run("explore", arguments, search.shard), search.shard);
+    if (!shard_journal->warning().empty()) log().info(shard_journal->warning());
+  }
+  SweepJournal* const journal = is_shard ? shard_journal.get()
+                                : output ? &output->journal
+                                         : nullptr;
+
   // An interrupt ends the process at the end of the block, after the front so far is printed.
   const InterruptDelay delay;
-  const auto total = static_cast<std::int64_t>(
+  const std::int64_t total = search.shard.size_of(static_cast<std::int64_t>(
       std::min(grid_size(search.keys),
-               search.exhaustive ? ExploreOptions::kMaxExhaustive : search.max_evaluations));
+               search.exhaustive ? ExploreOptions::kMaxExhaustive : search.max_evaluations)));
   std::optional<Progress> progress;
-  progress.emplace("simulated", "machines", total + 1);
+  progress.emplace("simulated", "machines", is_shard ? total : total + 1);
   PointRunnerOptions runner_options;
   runner_options.num_jobs = static_cast<std::size_t>(options.num_jobs);
   runner_options.mapping = mapping_options(options.max_steps);
@@ -324,14 +342,15 @@ ExitCode explore_command(const Arguments& arguments) {
     progress->update_if_due(done);
     return !InterruptDelay::is_pending();
   };
-  if (output) {
-    runner_options.find = [&](const std::string& id, std::uint64_t network_hash) {
-      return output->journal.find(id, network_hash);
+  if (journal != nullptr) {
+    runner_options.find = [journal](const std::string& id, std::uint64_t network_hash) {
+      return journal->find(id, network_hash);
     };
-    runner_options.on_simulated = [&](const Summary& network) { output->journal.add(network); };
+    runner_options.on_simulated = [journal](const Summary& network) { journal->add(network); };
   }
   PointRunner runner(machine.file, workloads, runner_options);
-  const std::optional<PointResult> base = std::move(runner.run({search.fixed}).front());
+  std::optional<PointResult> base;
+  if (!is_shard) base = std::move(runner.run({search.fixed}).front());
   const Exploration exploration = explore(runner, search);
   progress.reset();
   const ExploreReport report = {machine, workloads, search, exploration,
@@ -346,7 +365,12 @@ ExitCode explore_command(const Arguments& arguments) {
     log().info("stopped after {} of {} machines; {}",
                with_separators(static_cast<std::int64_t>(exploration.points.size())),
                with_separators(total),
-               output ? "--resume continues from there" : "without --out nothing is kept");
+               is_shard ? "the same command continues from there"
+               : output ? "--resume continues from there"
+                        : "without --out nothing is kept");
+  } else if (is_shard) {
+    shard_journal->finish();
+    log().info(shard_is_done(search.shard, total, options.out));
   } else if (output && has_result) {
     RunRecord record;
     record.command_line = {"tilewake", "explore"};
@@ -356,8 +380,8 @@ ExitCode explore_command(const Arguments& arguments) {
     write_exploration(*output, report, std::move(record));
     log().info("wrote the exploration to {}", options.out);
   }
-  if (has_result) write_result(format(report));
-  return report_failures(exploration);
+  if (has_result && !is_shard) write_result(format(report));
+  return report_failures(exploration, is_shard);
 }
 
 }  // namespace tilewake

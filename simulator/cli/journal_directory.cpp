@@ -12,15 +12,23 @@
 namespace tilewake {
 namespace {
 
+bool is_there(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
 std::string journal_path(const std::string& out, bool resume, bool force) {
   std::string journal = (std::filesystem::path(out) / SweepJournal::kFileName).string();
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(journal, error);
-  if (resume && !is_there) {
+  const bool has_shards = ShardDirectory(out).exists();
+  if (has_shards && !resume) {
+    throw InputError(
+        fmt::format("{}: holds shards of a run; 'tilewake merge {}' joins them", out, out));
+  }
+  if (resume && !is_there(journal) && !has_shards) {
     throw InputError(
         fmt::format("{}: holds no sweep to resume (no {})", out, SweepJournal::kFileName));
   }
-  if (is_there && !resume && !force) {
+  if (is_there(journal) && !resume && !force) {
     throw InputError(
         fmt::format("{}: holds a sweep already ({}); --resume continues it, --force replaces it",
                     out, SweepJournal::kFileName));
@@ -35,6 +43,24 @@ JournalDirectory::JournalDirectory(const std::string& out, bool resume, bool for
       directory(out, resume  ? RunDirectory::Existing::kResume
                      : force ? RunDirectory::Existing::kReplace
                              : RunDirectory::Existing::kRefuse),
-      journal(path, build_id(), resume) {}
+      shards(out),
+      journal(path, build_id(), resume && is_there(path)) {
+  if (!resume) return;
+  for (const std::string& shard : shards.journals()) journal.read_also(shard);
+}
+
+void JournalDirectory::write(const std::vector<RunFile>& files, const std::string& run_yaml) const {
+  directory.write(files, run_yaml);
+  if (shards.exists()) shards.remove();
+}
+
+std::unique_ptr<SweepJournal> claim_shard(const std::string& out, const ShardedRun& run,
+                                          const Shard& shard) {
+  static_cast<void>(RunDirectory(out, RunDirectory::Existing::kRefuse));
+  const ShardDirectory directory(out);
+  directory.claim(run);
+  const std::string path = directory.journal_of(shard);
+  return std::make_unique<SweepJournal>(path, build_id(), is_there(path));
+}
 
 }  // namespace tilewake

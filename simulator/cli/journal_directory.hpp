@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "simulator/cli/run_directory.hpp"
+#include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/sweep_journal.hpp"
 
 namespace tilewake {
 
-/// The directory of --out of a command that simulates many points, with its journal.
+/// The directory of --out of a command that simulates many points, with its journal. With `resume`
+/// the journal has the points of the shards in the directory, too.
 struct JournalDirectory {
   /// Checks the options --resume and --force against the files in `out`; changes nothing. Throws
   /// InputError or IoError.
@@ -16,7 +20,16 @@ struct JournalDirectory {
 
   std::string path;  // of the journal
   RunDirectory directory;
+  ShardDirectory shards;
   SweepJournal journal;
+
+  /// Replaces the run, and removes the shards, whose points are in it. Throws IoError.
+  void write(const std::vector<RunFile>& files, const std::string& run_yaml) const;
 };
+
+/// The journal of one shard of `run`, with the points that it has already. Throws InputError if
+/// `out` holds a run or shards of another one, and IoError.
+std::unique_ptr<SweepJournal> claim_shard(const std::string& out, const ShardedRun& run,
+                                          const Shard& shard);
 
 }  // namespace tilewake

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,7 @@
 #include "simulator/cli/progress.hpp"
 #include "simulator/cli/run_yaml.hpp"
 #include "simulator/cli/settings.hpp"
+#include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/sweep_report.hpp"
 #include "simulator/cli/units.hpp"
@@ -52,6 +54,7 @@ struct SweepCommandOptions {
   ModelArguments model;
   std::optional<std::int64_t> batch;
   std::string out;
+  std::string shard;
   std::string format = "table";
   std::int64_t num_jobs = std::max(1U, std::thread::hardware_concurrency());
   std::int64_t max_steps = kDefaultMaxSteps;
@@ -68,7 +71,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
       fmt::format("simulate --sweep --hw FILE,... --net FILE,... [--set KEY=VALUE,...]...\n"
                   "                         {}\n"
                   "                         [--batch N] [--jobs N] [--max-steps N]\n"
-                  "                         [--out DIR [--resume | --force]] "
+                  "                         [--out DIR [--resume | --force | --shard I/N]] "
                   "[--format table|csv|json] [-v | -q]",
                   ModelArguments::kUsage),
       "Simulates every machine with every network with every combination of values, each\n"
@@ -91,6 +94,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
                "simulate only points that are missing in DIR or have changed");
   options.flag("force", values.force,
                "replace the run that is in DIR; refused if other files are there");
+  options.optional("shard", values.shard, "I/N|auto", kShardHelp);
   options.optional("format", values.format, "FORMAT",
                    "what is printed: " + format_names(kSweepFormats));
   options.flag("verbose,v", values.verbose, "log what the sweep cost");
@@ -98,6 +102,7 @@ bool parse_sweep(const Arguments& arguments, SweepCommandOptions& values) {
   if (!options.parse(arguments)) return false;
   if (values.out.empty() && values.resume) throw UsageError("--resume needs --out DIR");
   if (values.out.empty() && values.force) throw UsageError("--force needs --out DIR");
+  check_shard_options(values.shard, values.out, values.resume || values.force);
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   const auto has_model = [](const std::string& networks) {
     const std::vector<std::string> names = split_at_commas("net", networks);
@@ -144,11 +149,13 @@ void report_inputs(const Sweep& sweep) {
 
 /// Simulates the points that are not in `journal` (null: all). After the first interrupt, running
 /// points are finished and no other is started.
-void run_sweep(Sweep& sweep, const SweepCommandOptions& command, SweepJournal* journal) {
-  Progress progress("simulated", "points", sweep.plan().size());
+void run_sweep(Sweep& sweep, const SweepCommandOptions& command, const Shard& shard,
+               SweepJournal* journal) {
+  Progress progress("simulated", "points", shard.size_of(sweep.plan().size()));
   SweepOptions options;
   options.num_jobs = static_cast<std::size_t>(command.num_jobs);
   options.mapping = mapping_options(command.max_steps);
+  options.shard = shard;
   options.keep_going = [&](std::int64_t done) {
     progress.update(done);
     return !InterruptDelay::is_pending();
@@ -171,7 +178,7 @@ void write_sweep(const JournalDirectory& output, const Sweep& sweep, RunRecord r
       {std::string(SweepJournal::kFileName), output.journal.text_of(points)},
       {"sweep.csv", sweep_csv(sweep)}};
   for (const RunFile& file : files) record.files.push_back(file.name);
-  output.directory.write(files, sweep_run_yaml(record, sweep));
+  output.write(files, sweep_run_yaml(record, sweep));
 }
 
 /// The first point that ended with `code`; -1 if there is none.
@@ -206,10 +213,30 @@ ExitCode report_failures(const Sweep& sweep) {
   return ExitCode::kOk;
 }
 
-void report_interrupt(const Sweep& sweep, bool is_kept) {
+void report_interrupt(const Sweep& sweep, std::int64_t total, const std::string& what_follows) {
   log().info("stopped after {} of {} points; {}", with_separators(sweep.num_done()),
-             with_separators(sweep.plan().size()),
-             is_kept ? "--resume continues from there" : "without --out nothing is kept");
+             with_separators(total), what_follows);
+}
+
+/// The points of one shard, into its journal.
+ExitCode run_shard(Sweep& sweep, const SweepCommandOptions& options, const Arguments& arguments) {
+  const Shard shard = parse_shard(options.shard);
+  const std::unique_ptr<SweepJournal> journal =
+      claim_shard(options.out, sharded_run("simulate", arguments, shard), shard);
+  if (!journal->warning().empty()) log().info(journal->warning());
+  const std::int64_t total = shard.size_of(sweep.plan().size());
+  {
+    const InterruptDelay delay(InterruptDelay::kOneSecond);
+    run_sweep(sweep, options, shard, journal.get());
+    if (sweep.num_done() < total) {
+      report_interrupt(sweep, total, "the same command continues from there");
+    } else {
+      journal->finish();
+      log().info(shard_is_done(shard, total, options.out));
+    }
+  }
+  report_warnings(sweep);
+  return report_failures(sweep);
 }
 
 }  // namespace
@@ -221,6 +248,11 @@ ExitCode sweep_command(const Arguments& arguments) {
   set_log_level(options.verbose, options.quiet);
   const SweepFormatter format = formatter_of(kSweepFormats, options.format);
   const SweepPlan plan = parse_sweep_plan(options.hardware, options.networks, options.settings);
+  if (!options.shard.empty()) {
+    Sweep sweep(plan, options.batch, options.model.parsed());
+    report_inputs(sweep);
+    return run_shard(sweep, options, arguments);
+  }
   std::optional<JournalDirectory> output;
   if (!options.out.empty()) output.emplace(options.out, options.resume, options.force);
   if (output && !output->journal.warning().empty()) log().info(output->journal.warning());
@@ -231,9 +263,12 @@ ExitCode sweep_command(const Arguments& arguments) {
     // An interrupt ends the process at the end of the block, or after a second. Every finished
     // point is in the journal by then.
     const InterruptDelay delay(InterruptDelay::kOneSecond);
-    run_sweep(sweep, options, output ? &output->journal : nullptr);
+    run_sweep(sweep, options, Shard{}, output ? &output->journal : nullptr);
     if (!sweep.is_complete()) {
-      report_interrupt(sweep, output && sweep.num_done() > sweep.num_failed());
+      report_interrupt(sweep, plan.size(),
+                       output && sweep.num_done() > sweep.num_failed()
+                           ? "--resume continues from there"
+                           : "without --out nothing is kept");
     } else if (output && sweep.num_failed() < plan.size()) {
       RunRecord record;
       record.command_line = {"tilewake", "simulate"};

@@ -13,6 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Member of the line that ends a share.
+constexpr const char* kFinished = "finished";
+
 Json json_of(const Summary& point) {
   Json json;
   json["network_hash"] = point.info.network_hash;
@@ -23,9 +26,19 @@ Json json_of(const Summary& point) {
 }  // namespace
 
 SweepJournal::SweepJournal(const std::string& path, const std::string& build, bool resume)
-    : file_(path, build) {
-  if (!resume) return;
-  const int num_unusable = file_.read([this](const Json& line) {
+    : file_(path, build), build_(build) {
+  if (resume) read(file_, path);
+}
+
+void SweepJournal::read_also(const std::string& path) { read(JournalFile(path, build_), path); }
+
+void SweepJournal::read(const JournalFile& file, const std::string& path) {
+  const int num_unusable = file.read([this](const Json& line) {
+    if (line.contains(kFinished)) {
+      is_finished_ = true;
+      return true;
+    }
+    is_finished_ = false;
     Summary point = figures_of(line);
     if (!line.at("network_hash").is_number_unsigned()) return false;
     point.info.network_hash = line.at("network_hash").get<std::uint64_t>();
@@ -45,7 +58,15 @@ const Summary* SweepJournal::find(const std::string& machine, std::uint64_t netw
   return found == points_.end() ? nullptr : &found->second;
 }
 
+void SweepJournal::finish() {
+  if (is_finished_) return;
+  Json line;
+  line[kFinished] = true;
+  file_.add(line, [this] { return text_of({}); });
+}
+
 void SweepJournal::add(const Summary& point) {
+  is_finished_ = false;
   file_.add(json_of(point), [this] { return text_of({}); });
 }
 

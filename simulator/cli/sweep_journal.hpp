@@ -28,6 +28,16 @@ class SweepJournal {
   ///   @param build  of the tool, build_id()
   SweepJournal(const std::string& path, const std::string& build, bool resume);
 
+  /// Adds the points of another journal, of this build of the tool. Throws InputError if it cannot
+  /// be read.
+  void read_also(const std::string& path);
+
+  /// Whether the file as it was read ends a share of a sweep: finish() was called and no point was
+  /// added since.
+  bool is_finished() const { return is_finished_; }
+  /// Marks the end. Throws IoError.
+  void finish();
+
   /// Why lines of the file are not used; empty if all are used.
   const std::string& warning() const { return warning_; }
 
@@ -43,8 +53,12 @@ class SweepJournal {
  private:
   using Key = std::pair<std::string, std::uint64_t>;
 
+  void read(const JournalFile& file, const std::string& path);
+
   JournalFile file_;
+  std::string build_;
   std::string warning_;
+  bool is_finished_ = false;
   std::map<Key, Summary> points_;  // as read
 };
 

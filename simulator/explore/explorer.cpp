@@ -20,14 +20,19 @@ constexpr std::size_t kMinPopulation = 16;
 constexpr std::size_t kMaxPopulation = 64;
 constexpr std::uint64_t kEvaluationsOfAnIndividual = 25;
 
+bool is_exhaustive(const ExploreOptions& options) {
+  return options.exhaustive || grid_size(options.keys) <= options.max_evaluations;
+}
+
 class Explorer {
  public:
   Explorer(PointRunner& runner, const ExploreOptions& options)
       : runner_(runner), options_(options) {
     assert(!options.keys.empty() && !options.objectives.empty());
+    check_shardable(options);
     for (const Setting& key : options.keys) num_values_.push_back(key.values.size());
     result_.grid_size = grid_size(options.keys);
-    result_.is_exhaustive = options.exhaustive || result_.grid_size <= options.max_evaluations;
+    result_.is_exhaustive = is_exhaustive(options);
   }
 
   Exploration run() {
@@ -53,7 +58,10 @@ class Explorer {
          begin += kBatchOfAll) {
       std::vector<Genome> genomes;
       const std::uint64_t end = std::min(begin + kBatchOfAll, result_.grid_size);
-      for (std::uint64_t index = begin; index < end; ++index) genomes.push_back(genome_at(index));
+      for (std::uint64_t index = begin; index < end; ++index) {
+        if (options_.shard.has(static_cast<std::int64_t>(index)))
+          genomes.push_back(genome_at(index));
+      }
       result_.is_complete = evaluate(genomes).size() == genomes.size();
     }
   }
@@ -172,6 +180,13 @@ std::uint64_t grid_size(const std::vector<Setting>& keys) {
     size *= key.values.size();
   }
   return size;
+}
+
+void check_shardable(const ExploreOptions& options) {
+  if (options.shard.count > 1 && !is_exhaustive(options)) {
+    throw UsageError(
+        "--shard: NSGA-II needs all results of a generation; --exhaustive simulates all points");
+  }
 }
 
 Exploration explore(PointRunner& runner, const ExploreOptions& options) {

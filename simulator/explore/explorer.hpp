@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "simulator/api/shard.hpp"
 #include "simulator/api/sweep_plan.hpp"
 #include "simulator/explore/nsga2.hpp"
 #include "simulator/explore/objective.hpp"
@@ -20,6 +21,7 @@ struct ExploreOptions {
   std::uint64_t max_evaluations = 2000;  // more points: NSGA-II; otherwise all of them
   bool exhaustive = false;               // all of them, whatever their number
   std::uint64_t seed = 1;
+  Shard shard;  // of an exhaustive exploration: only its points, so that no front is known
 
   static constexpr std::uint64_t kMaxExhaustive = 1'000'000;
 };
@@ -48,9 +50,12 @@ struct Exploration {
 /// The number of points of the grid. Throws UsageError if it is above kMaxGridSize.
 std::uint64_t grid_size(const std::vector<Setting>& keys);
 
+/// Throws UsageError for a shard of a search by NSGA-II, whose generations depend on each other.
+void check_shardable(const ExploreOptions& options);
+
 /// The Pareto front of the grid of `options.keys`. Equal arguments give equal results, whatever the
 /// number of processes and whichever results are known from before. Throws UsageError for too many
-/// points.
+/// points, and as check_shardable().
 Exploration explore(PointRunner& runner, const ExploreOptions& options);
 
 }  // namespace tilewake

@@ -85,7 +85,7 @@ class UsageTest(CliTest):
             self.assertRegex(text, r"(?m)^  check +\w")
             self.assertRegex(text, r"(?m)^  simulate +\w")
             self.assertEqual(re.findall(r"(?m)^  (\w+)", text),
-                             ["check", "simulate", "explain", "explore", "calibrate", "predict", "fit",
+                             ["check", "simulate", "explain", "explore", "merge", "calibrate", "predict", "fit",
                               "report", "dram", "convert", "list", "new", "schema", "nas"])
 
     def test_help_of_a_command_gives_every_option_with_its_default(self):
