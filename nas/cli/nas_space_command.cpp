@@ -47,6 +47,7 @@ struct SpaceOptions {
   std::string targets;
   std::string space = "operators_fashion";
   std::string profile = "model";
+  std::string model;
   std::string out;
   std::string format = "table";
   std::int64_t keep = 4;
@@ -58,6 +59,7 @@ struct SpaceOptions {
 
   std::vector<std::string> machines;  // of `hardware`
   std::vector<double> targets_ms;     // one per machine
+  std::vector<std::string> models;    // none, or one per machine
 };
 
 /// Fills `values`. Returns false if --help is given; throws UsageError.
@@ -68,7 +70,7 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "nas space",
       "nas space --hw FILE[,FILE...] --target-ms T[,T...] [--space FILE] [--profile "
       "model|simulate]\n"
-      "                          [--keep N] [--rho X] [--out DIR] ...",
+      "                          [--model FILE[,FILE...]] [--keep N] [--rho X] [--out DIR] ...",
       "Makes a search space of operators for a machine: profiles the operators of the pool at\n"
       "every position, scores them by capacity over latency, keeps the best, and prints the\n"
       "scores. For several machines, also prints how much their spaces have in common.");
@@ -80,7 +82,10 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "space", values.space, "FILE",
       "space of operators whose positions are filled: a name in nas/spaces/, or a path");
   options.optional("profile", values.profile, "model|simulate",
-                   "source of latencies: a latency model, calibrated now, or the simulator");
+                   "source of latencies: a latency model, or the simulator");
+  options.optional("model", values.model, "FILE[,FILE...]",
+                   "latency models of the machines, in their order, from 'tilewake calibrate'; "
+                   "none: calibrate now");
   options.integer("keep", values.keep, 1, num_operators, "N",
                   "maximum number of operators per position, besides identity");
   std::optional<double> rho = values.rho;
@@ -113,6 +118,15 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
                     values.targets_ms.size(), values.machines.size()));
   }
   check_word("--profile", values.profile, {"model", "simulate"});
+  if (!values.model.empty()) {
+    if (values.profile != "model") throw UsageError("--model needs --profile model");
+    values.models = words_of("--model", values.model);
+    if (values.models.size() != values.machines.size()) {
+      throw UsageError(
+          fmt::format("option '--model' has {} files for {} machines: give one for each",
+                      values.models.size(), values.machines.size()));
+    }
+  }
   check_word("--format", values.format, {"table", "json", "csv"});
   return true;
 }
@@ -126,7 +140,9 @@ std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
   SearchSession session(nas);
   const double clock_mhz = session.machine().config.clock_mhz;
   std::optional<Predictor> predictor;
-  if (options.profile == "model") {
+  if (!options.models.empty()) {
+    predictor.emplace(read_model_of(session.machine(), options.models[index]));
+  } else if (options.profile == "model") {
     const auto model =
         session.calibrate(static_cast<std::uint64_t>(options.seed), kNumCalibrationNetworks);
     if (!model) return "";  // interrupted

@@ -34,6 +34,15 @@
 #include "simulator/trace/trace_csv.hpp"
 
 namespace tilewake {
+
+LatencyModel read_model_of(const Machine& machine, const std::string& path) {
+  LatencyModel model = read_latency_model(path);
+  const std::string id = machine_id(machine.config);
+  if (model.provenance.machine == id) return model;
+  throw InputError(
+      fmt::format("{}: is of machine {}, but --hw is {}", path, model.provenance.machine, id));
+}
+
 namespace {
 
 /// The space made for a data set; for images in folders and other data the one that follows them.
@@ -48,19 +57,12 @@ std::string space_for(const ImageData& data, Method method) {
 
 /// The latency model of --model, or that of the resumed run, if there is one.
 std::optional<LatencyModel> given_model(const NasOptions& options, const Machine& machine) {
-  const std::string id = machine_id(machine.config);
-  const auto read = [&id](const std::string& path) {
-    LatencyModel model = read_latency_model(path);
-    if (model.provenance.machine == id) return model;
-    throw InputError(
-        fmt::format("{}: is of machine {}, but --hw is {}", path, model.provenance.machine, id));
-  };
   std::optional<LatencyModel> given;
-  if (!options.model.empty()) given = read(options.model);
+  if (!options.model.empty()) given = read_model_of(machine, options.model);
   // A run that was killed early has none yet.
   const std::string kept = options.out + "/model.yaml";
   if (!options.resume || !std::filesystem::exists(kept)) return given;
-  LatencyModel model = read(kept);
+  LatencyModel model = read_model_of(machine, kept);
   if (given && model_yaml(*given) != model_yaml(model)) {
     throw InputError(fmt::format(
         "{}: differs from {}, with which the run was started; omit --model", options.model, kept));

@@ -44,6 +44,9 @@ class SearchSession {
   NetworkSimulator simulator_;
 };
 
+/// Reads a latency model. Throws InputError for that of another machine.
+LatencyModel read_model_of(const Machine& machine, const std::string& path);
+
 /// Prints the missed limit and writes the fastest network to `directory`.
 ExitCode report_miss(const TargetMissed& missed, const std::string& directory);
 

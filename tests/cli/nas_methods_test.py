@@ -71,6 +71,20 @@ class SpaceTest(NasTest):
         self.expect_ok("nas", *self.SPACE, "--hw", "midap", "--out", "one", "--force")
         self.assertEqual((self.dir / "one/space.yaml").read_text(), text)
 
+    def test_models_are_those_of_the_machines_in_their_order(self):
+        for machine in ("midap", "vpu_like"):
+            self.expect_ok("calibrate", "-q", "--hw", machine, "--networks", "100", "--out", f"{machine}.yaml")
+        space = ["nas", "space", "-q", "--target-ms", "0.02", "--space", "operators_synthetic",
+                 "--format", "csv"]
+        both = ["--hw", "midap,vpu_like"]
+        # The calibration of the command has the same networks and seed.
+        self.assertEqual(self.expect_ok(*space, *both, "--model", "midap.yaml,vpu_like.yaml"),
+                         self.expect_ok(*space, *both))
+        self.expect_error(3, r"(midap|vpu_like)\.yaml: ", *space, *both, "--model", "vpu_like.yaml,midap.yaml")
+        for extra in (["--model", "midap.yaml"],
+                      ["--model", "midap.yaml,vpu_like.yaml", "--profile", "simulate"]):
+            self.assertEqual(self.run_tilewake(*space, *both, *extra).returncode, 2, extra)
+
     def test_what_is_no_command_line_exits_2(self):
         for extra in (["--hw", "midap,vpu_like", "--target-ms", "1,2,3"], ["--hw", ",midap"],
                       ["--hw", "midap", "--keep", "0"], ["--hw", "midap", "--rho", "0"],

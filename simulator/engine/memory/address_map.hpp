@@ -65,6 +65,13 @@ class AddressMap {
     return bursts_per_place_.value() - bursts_per_place_.remainder(index);
   }
   int interleaved_groups() const { return interleaved_groups_; }
+  /// Bursts from a row of a bank to its next row, the same place in every row; 0 if rows are not
+  /// the most significant field of an index.
+  std::int64_t bursts_per_rotation() const {
+    return digits_.back().field == DramField::kRow
+               ? num_bursts_.value() / digits_.back().extent.value()
+               : 0;
+  }
   /// The place of burst `index`; if bank groups are interleaved, its group is that of the burst.
   RowPlace place_of(std::int64_t index) const;
 

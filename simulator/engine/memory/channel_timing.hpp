@@ -156,7 +156,8 @@ class ChannelTiming {
   int open_rows(int first, int stride, int count, std::int64_t row) {
     int num_opened = 0;
     for (int i = 0; i < count; ++i) {
-      std::int64_t& open = banks_[static_cast<std::size_t>(first + i * stride)].row;
+      const int index = first + i * stride;
+      std::int64_t& open = banks_[static_cast<std::size_t>(index)].row;
       if (open != row) ++num_opened;
       open = row;
     }

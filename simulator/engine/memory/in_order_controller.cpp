@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 namespace tilewake {
 // A transfer through one channel is one run of bursts if no piece but the first arrives too late to
@@ -24,24 +25,26 @@ InOrderController::InOrderController(const BankedDramConfig& config)
 
 void InOrderController::reset() {
   for (StreamChannel& channel : channels_) channel.reset();
-  in_flight_ = {};
+  in_flight_.clear();
   endings_ = {};
   bytes_in_flight_ = accept_at_ = submitted_ = num_endings_ = 0;
 }
 
 void InOrderController::add_in_flight(std::int64_t end, std::int64_t bytes, std::int64_t now) {
   const auto drop_ended = [this](std::int64_t time) {
-    while (!in_flight_.empty() && in_flight_.top().end <= time) {
-      bytes_in_flight_ -= in_flight_.top().bytes;
-      in_flight_.pop();
+    while (!in_flight_.empty() && in_flight_.front().end <= time) {
+      bytes_in_flight_ -= in_flight_.front().bytes;
+      in_flight_.pop_front();
     }
   };
   submitted_ = accept_at_ = now;
   drop_ended(now);
-  in_flight_.push({end, bytes});
+  auto place = in_flight_.end();
+  while (place != in_flight_.begin() && std::prev(place)->end > end) --place;
+  in_flight_.insert(place, {end, bytes});
   bytes_in_flight_ += bytes;
   while (bytes_in_flight_ >= 2 * max_request_bytes()) {
-    accept_at_ = std::max(accept_at_, in_flight_.top().end);
+    accept_at_ = std::max(accept_at_, in_flight_.front().end);
     drop_ended(accept_at_);
   }
 }

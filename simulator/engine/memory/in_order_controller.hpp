@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <queue>
 #include <vector>
@@ -35,7 +36,6 @@ class InOrderController final : public BankedController<StreamChannel> {
   struct InFlight {
     std::int64_t end = 0;  // NPU cycles
     std::int64_t bytes = 0;
-    bool operator>(const InFlight& other) const { return end > other.end; }
   };
   struct Ending {
     MemoryCompletion completion;
@@ -57,7 +57,9 @@ class InOrderController final : public BankedController<StreamChannel> {
   std::int64_t bursts_per_piece_ = 0;
   Divisor burst_bytes_;
   Divisor piece_bytes_;
-  MinHeap<InFlight> in_flight_;  // at the last submission, or at accept_at_ if that is later
+  // At the last submission, or at accept_at_ if that is later; in order of their ends, which is
+  // almost always that of submission.
+  std::deque<InFlight> in_flight_;
   std::int64_t bytes_in_flight_ = 0;
   std::int64_t accept_at_ = 0;  // the next request
   std::int64_t submitted_ = 0;  // the last one

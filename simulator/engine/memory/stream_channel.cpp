@@ -19,12 +19,25 @@ StreamChannel::StreamChannel(const BankedDramConfig& config)
   step_ = shortest_step;
   if (map_.interleaved_groups() == 1) step_ = std::max(step_, t.t_ccd_l);
   num_groups_ = map_.interleaved_groups();
+  num_turns_ = Divisor(num_groups_);
+  prepare_places();
   repeat_step_ = std::max(step_, t.t_ccd_l);
   can_cross_rows_ = step_ == shortest_step || config.device.num_bank_groups == 1;
   can_be_steady_ = num_groups_ * step_ >= t.t_ccd_l;
   if (can_be_steady_ && can_cross_rows_ && config.num_ranks == 1 &&
       config.device.refresh != DramRefresh::kPerBank && num_groups_ <= ChannelTiming::kMaxHeads)
     prepare_streams(config);
+}
+
+void StreamChannel::prepare_places() {
+  bursts_per_place_ = Divisor(map_.bursts_per_place());
+  const std::int64_t rotation = map_.bursts_per_rotation();
+  if (rotation == 0) return;
+  rotation_ = Divisor(rotation);
+  for (std::int64_t index = 0; index < rotation; index += map_.bursts_per_place()) {
+    const RowPlace place = map_.place_of(index);
+    place_banks_.push_back(timing_.bank_index(place.rank, place.group, place.bank));
+  }
 }
 
 /// There are streams if the next row is always open in time.
@@ -135,13 +148,23 @@ void StreamChannel::issue_after_refresh(std::int64_t enter, ChannelRun& run) {
 }
 
 void StreamChannel::enter_row(std::int64_t index) {
-  const RowPlace place = map_.place_of(index);
   next_ = index;
+  num_in_a_row_ = 0;
+  if (!place_banks_.empty()) {
+    row_ = rotation_.quotient(index);
+    const std::int64_t rest = index - row_ * rotation_.value();
+    const std::int64_t place = bursts_per_place_.quotient(rest);
+    const std::int64_t done = rest - place * bursts_per_place_.value();
+    left_ = bursts_per_place_.value() - done;
+    first_bank_ = place_banks_[static_cast<std::size_t>(place)];
+    turn_ = static_cast<int>(num_turns_.remainder(done));
+    return;
+  }
+  const RowPlace place = map_.place_of(index);
   left_ = map_.bursts_left(index);
   first_bank_ = timing_.bank_index(place.rank, num_groups_ == 1 ? place.group : 0, place.bank);
   row_ = place.row;
   turn_ = num_groups_ == 1 ? 0 : place.group;
-  num_in_a_row_ = 0;
 }
 
 std::int64_t StreamChannel::stream_into_row(std::int64_t most, std::int64_t arrive,
@@ -327,7 +350,7 @@ void StreamChannel::advance(std::int64_t served, Work& work) {
 }
 
 void StreamChannel::advance_row(std::int64_t served) {
-  turn_ = static_cast<int>((turn_ + served) % num_groups_);
+  turn_ = static_cast<int>(num_turns_.remainder(turn_ + served));
   num_in_a_row_ += served;
   left_ -= served;
   next_ += served;

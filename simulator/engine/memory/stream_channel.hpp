@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "simulator/engine/memory/address_map.hpp"
 #include "simulator/engine/memory/channel_timing.hpp"
@@ -96,6 +97,7 @@ class StreamChannel {
   /// Serves bursts as long as rows are opened and refreshes are executed in the middle of a stream.
   void stream(Work& work);
   bool stream_once(Work& work);
+  void prepare_places();
   void prepare_streams(const BankedDramConfig& config);
   /// Enters the row of `next_` while columns continue with equal steps, and issues up to `most`
   /// bursts of it. Returns their number; 0 if its banks cannot be opened in time.
@@ -113,6 +115,11 @@ class StreamChannel {
   std::int64_t steady_columns() const;
 
   AddressMap map_;
+  Divisor bursts_per_place_;
+  // The first bank of each place of a rotation, if all rows have the same places: finds a row in a
+  // fraction of the time of place_of().
+  Divisor rotation_;
+  std::vector<int> place_banks_;
   ChannelTiming timing_;
   std::int64_t burst_cycles_ = 1;
   int group_stride_ = 1;          // from a bank to the same bank of the next bank group
@@ -128,6 +135,7 @@ class StreamChannel {
 
   // The row of the last burst: in one bank, or in one bank of each of `num_groups_` bank groups.
   int num_groups_ = 1;
+  Divisor num_turns_;  // as num_groups_
   int first_bank_ = 0;
   std::int64_t row_ = 0;
   bool write_ = false;
