@@ -162,7 +162,7 @@ class HelpTest(NasTest):
                 found = dict(re.findall(r"(?m)^ +(?:-\w, )?--([\w-]+)[^(\n]*.*?"
                                         r"(?:\((required|default: [\w-]+)\))?$", text))
                 self.assertEqual(found, {
-                    "help": "", "hw": "required", "target-ms": "required", "out": "default: none",
+                    "help": "", "hw": "required", "target-ms": "default: none", "out": "default: none",
                     "data": "default: fashion-mnist", "space": "default: none",
                     "recipe": "default: auto", "set": "default: none",
                     "method": "default: s3nas", "correlate": "default: 0",
