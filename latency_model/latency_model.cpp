@@ -52,8 +52,10 @@ Prediction predict_energy(const EnergyModel& model, const Predictor& predictor,
     }
     const Layer& layer = network.layers[i];
     if (!model.covers(op_class))
-      throw InputError(fmt::format("layer {}: no energy is predicted: the latency model was trained "
-                                   "on no layer of its class", layer.name));
+      throw InputError(
+          fmt::format("layer {}: no energy is predicted: the latency model was trained "
+                      "on no layer of its class",
+                      layer.name));
     value = kMjPerUj * model.layer_uj(op_class, energy_counts(network, layer), value);
     prediction.total_cycles += value;
   }

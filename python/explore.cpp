@@ -105,8 +105,8 @@ std::string exploration_text(const Exploration& exploration, const ExploreOption
     add_figures(figures, point.result);
     figures["status"] = point.result.is_ok() ? "ok" : "failed";
     figures["feasible"] = point.is_feasible;
-    figures["on_front"] = std::find(exploration.front.begin(), exploration.front.end(), i) !=
-                          exploration.front.end();
+    figures["on_front"] =
+        std::find(exploration.front.begin(), exploration.front.end(), i) != exploration.front.end();
     figures["error"] = point.result.error;
     for (const auto& [name, value] : figures.items()) points[name].push_back(value);
   }

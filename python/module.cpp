@@ -303,26 +303,24 @@ std::vector<Workload> workloads_of(const py::list& networks) {
 py::str explain_machine(const py::list& networks, const PyMachine& machine, std::size_t num_jobs,
                         std::int64_t max_steps, const py::object& progress) {
   // Each number is doubled and halved; flags and words have at most a few values.
-  const auto num_points = static_cast<std::int64_t>(
-      2 * explained_keys(machine.machine.config).size());
-  const std::string text =
-      with_points(machine, workloads_of(networks), num_jobs, max_steps, num_points, progress,
-                  [&](PointRunner& runner, const PointRunnerOptions& options) {
-                    SimulateOptions simulation;
-                    simulation.mapping = options.mapping;
-                    return explanation_text(
-                        explain(runner, machine.machine, machine.overrides, simulation));
-                  });
+  const auto num_points =
+      static_cast<std::int64_t>(2 * explained_keys(machine.machine.config).size());
+  const std::string text = with_points(
+      machine, workloads_of(networks), num_jobs, max_steps, num_points, progress,
+      [&](PointRunner& runner, const PointRunnerOptions& options) {
+        SimulateOptions simulation;
+        simulation.mapping = options.mapping;
+        return explanation_text(explain(runner, machine.machine, machine.overrides, simulation));
+      });
   return text_of(text);
 }
 
-py::str explore_machines(
-    const py::list& networks, const PyMachine& machine,
-    const std::vector<std::pair<std::string, std::vector<std::string>>>& vary,
-    const std::vector<std::string>& objective_names,
-    const std::vector<std::pair<std::string, double>>& limits, std::uint64_t max_evaluations,
-    bool exhaustive, std::uint64_t seed, std::size_t num_jobs, std::int64_t max_steps,
-    const py::object& progress) {
+py::str explore_machines(const py::list& networks, const PyMachine& machine,
+                         const std::vector<std::pair<std::string, std::vector<std::string>>>& vary,
+                         const std::vector<std::string>& objective_names,
+                         const std::vector<std::pair<std::string, double>>& limits,
+                         std::uint64_t max_evaluations, bool exhaustive, std::uint64_t seed,
+                         std::size_t num_jobs, std::int64_t max_steps, const py::object& progress) {
   ExploreOptions options;
   options.fixed = machine.overrides;
   for (const auto& [key, values] : vary) options.keys.push_back({key, values});

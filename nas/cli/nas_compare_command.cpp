@@ -60,7 +60,8 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   Options options(
       "nas compare",
       "nas compare --hw FILE --target-ms T[,T...] [--target-mj E] [--methods NAME[:SPACE],...]\n"
-      "                            [--seeds N] [--out DIR [--resume]] [--data NAME|DIR] [--recipe FILE] ...",
+      "                            [--seeds N] [--out DIR [--resume]] [--data NAME|DIR] [--recipe "
+      "FILE] ...",
       "Runs several methods with several seeds, trains the networks found in the same way, and\n"
       "prints mean, standard error and paired differences of the accuracy, and the cost of the\n"
       "search. With --resume, finished runs in DIR are not repeated.");
@@ -79,7 +80,8 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
                    "the one for the data");
   options.optional("operators", values.operator_space, "FILE",
                    "space of operators; none: the one for the data");
-  options.optional("out", search.out, "DIR", "where the runs are kept; none: runs/compare-HW-LIMIT");
+  options.optional("out", search.out, "DIR",
+                   "where the runs are kept; none: runs/compare-HW-LIMIT");
   add_search_options(options, search);
   options.optional("format", search.format, "table|json|csv", "what is printed");
   if (!options.parse(arguments)) return false;
@@ -100,14 +102,16 @@ std::string usual_methods(const NasOptions& search) {
   const std::string usual = kUsualMethods;
   const std::string twin = ",flops";
   const std::size_t at = usual.find(twin);
-  if (at == std::string::npos || (search.targets_mj.empty() && search.max_params == 0)) return usual;
+  if (at == std::string::npos || (search.targets_mj.empty() && search.max_params == 0))
+    return usual;
   return usual.substr(0, at) + usual.substr(at + twin.size());
 }
 
 std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
   std::vector<MethodSpec> methods;
   for (const std::string& word :
-       words_of("--methods", options.methods == "usual" ? usual_methods(options.search) : options.methods)) {
+       words_of("--methods",
+                options.methods == "usual" ? usual_methods(options.search) : options.methods)) {
     MethodSpec method_spec;
     const std::size_t colon = word.find(':');
     method_spec.name = word.substr(0, colon);
@@ -176,8 +180,8 @@ NasOptions options_of(const CompareOptions& options, const MethodSpec& method_sp
   for (std::vector<double>* limits : {&run.targets_ms, &run.targets_mj}) {
     if (limits->size() > 1) *limits = {(*limits)[limit]};
   }
-  run.out = fmt::format("{}/{}-{}-seed{}", options.search.out, method_spec.label, limits_name(run),
-                        seed);
+  run.out =
+      fmt::format("{}/{}-{}-seed{}", options.search.out, method_spec.label, limits_name(run), seed);
   run.resume = std::filesystem::exists(run.out + "/run.yaml");
   if (!can_correlate(method_spec)) run.num_correlated = 0;
   if (!trains_random_networks(method_spec)) run.num_random = 0;
@@ -355,8 +359,7 @@ ExitCode nas_compare_command(const Arguments& arguments) {
     check_method_limits(options.search, method_spec.method, method_spec.name);
   SearchSession session(options.search);
   for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
-    session.request(options_of(options, method_spec, 0, 1, ""),
-                    "compare", arguments);
+    session.request(options_of(options, method_spec, 0, 1, ""), "compare", arguments);
   RunManifest manifest = claim(options.search.out, options.search.resume);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });

@@ -189,9 +189,10 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
       "(random networks of the same space, ranked at the same cost), hurricane, "
       "spos, random, guided (of operators), mobilenet_v2, mobilenet_v3, efficientnet_lite, dense "
       "(scaled)");
-  options.optional("out", values.out, "DIR",
-                   "directory of the run; none: runs/nas-HW-LIMIT, as in runs/nas-midap-0.15ms, with "
-                   "-METHOD appended unless that is s3nas");
+  options.optional(
+      "out", values.out, "DIR",
+      "directory of the run; none: runs/nas-HW-LIMIT, as in runs/nas-midap-0.15ms, with "
+      "-METHOD appended unless that is s3nas");
   options.optional(
       "space", values.space, "FILE",
       "search space: a name in nas/spaces/, or a path; none: the one for the data, or auto");
@@ -217,8 +218,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
     throw UsageError(
         fmt::format("option '{}': method {} takes one limit; s3nas, flops, "
                     "random_mixconv and published networks take several",
-                    values.targets_mj.empty() ? "--target-ms" : "--target-mj",
-                    values.method_name));
+                    values.targets_mj.empty() ? "--target-ms" : "--target-mj", values.method_name));
   }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
     throw UsageError("--correlate is for --method spos, whose supernet holds all networks");

@@ -43,7 +43,7 @@ constexpr const char* kSpaceMark = "# Search spaces of tilewake.";
 
 /// The command line of `tilewake nas space`.
 struct SpaceOptions {
-  std::string hardware;  // "midap,dsp_like"
+  std::string hardware;        // "midap,dsp_like"
   std::string targets;         // latency
   std::string energy_targets;  // instead of latency
   std::string space = "operators_fashion";
@@ -68,7 +68,8 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   const auto num_operators = static_cast<std::int64_t>(operator_pool().size());
   Options options(
       "nas space",
-      "nas space --hw FILE[,FILE...] --target-ms T[,T...]|--target-mj E[,E...] [--space FILE] [--profile "
+      "nas space --hw FILE[,FILE...] --target-ms T[,T...]|--target-mj E[,E...] [--space FILE] "
+      "[--profile "
       "model|simulate]\n"
       "                          [--keep N] [--rho X] [--out DIR] ...",
       "Makes a search space of operators for a machine: profiles the operators of the pool at\n"
@@ -78,14 +79,16 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
                    "machines: names in hw_configs/, or paths");
   options.optional("target-ms", values.targets, "T[,T...]",
                    "latency limit in ms: one for all machines, or one for each");
-  options.optional("target-mj", values.energy_targets, "E[,E...]",
-                   "energy limit in mJ an inference, instead: operators are scored by capacity over "
-                   "energy");
+  options.optional(
+      "target-mj", values.energy_targets, "E[,E...]",
+      "energy limit in mJ an inference, instead: operators are scored by capacity over "
+      "energy");
   options.optional(
       "space", values.space, "FILE",
       "space of operators whose positions are filled: a name in nas/spaces/, or a path");
-  options.optional("profile", values.profile, "model|simulate",
-                   "source of latencies and energies: a latency model, calibrated now, or the simulator");
+  options.optional(
+      "profile", values.profile, "model|simulate",
+      "source of latencies and energies: a latency model, calibrated now, or the simulator");
   options.integer("keep", values.keep, 1, num_operators, "N",
                   "maximum number of operators per position, besides identity");
   std::optional<double> rho = values.rho;
@@ -112,13 +115,15 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
     throw UsageError("a space is made for one limit: give --target-ms or --target-mj");
   values.unit = values.targets.empty() ? CostUnit::kMj : CostUnit::kMs;
   const std::string option = values.targets.empty() ? "--target-mj" : "--target-ms";
-  values.limits = numbers_of(option, values.targets.empty() ? values.energy_targets : values.targets);
+  values.limits =
+      numbers_of(option, values.targets.empty() ? values.energy_targets : values.targets);
   if (values.limits.size() == 1)
     values.limits.assign(values.machines.size(), values.limits.front());
   if (values.limits.size() != values.machines.size()) {
-    throw UsageError(fmt::format("option '{}' has {} limits for {} machines: give one limit, or one "
-                                 "for each",
-                                 option, values.limits.size(), values.machines.size()));
+    throw UsageError(
+        fmt::format("option '{}' has {} limits for {} machines: give one limit, or one "
+                    "for each",
+                    option, values.limits.size(), values.machines.size()));
   }
   check_word("--profile", values.profile, {"model", "simulate"});
   check_word("--format", values.format, {"table", "json", "csv"});

@@ -94,8 +94,7 @@ bool is_training(std::string_view name) {
 /// "target-0.15ms", "target-0.02mJ": see targets_of().
 bool is_target(std::string_view name) {
   return take_prefix(name, "target-") && (take_suffix(name, "ms") || take_suffix(name, "mJ")) &&
-         name.size() < 32 &&
-         consists_of(name, "0123456789.e+-");
+         name.size() < 32 && consists_of(name, "0123456789.e+-");
 }
 
 /// Below "steps/".

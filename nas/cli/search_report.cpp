@@ -151,9 +151,8 @@ std::string search_table(const SearchResult& result) {
     text += "front\n  limit       simulated   test accuracy  parameters\n";
     for (const TargetResult& target : result.targets) {
       const StepRecord& last = target.steps.back();
-      text += fmt::format("  {}   {}   {:>13}  {:>10}\n", target.limits,
-                          as_ms(*last.simulated_ms), as_percent(*last.test_accuracy),
-                          num_trained_params(*last.architecture));
+      text += fmt::format("  {}   {}   {:>13}  {:>10}\n", target.limits, as_ms(*last.simulated_ms),
+                          as_percent(*last.test_accuracy), num_trained_params(*last.architecture));
     }
     text += "\n";
   }
@@ -239,8 +238,8 @@ std::string search_run_yaml(const SearchRequest& request, const Machine& machine
       "  resolved:\n{}",
       kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
       is_complete, stopwatch.wall_seconds(), stopwatch.cpu_seconds(), run.seed,
-      to_string(run.method), fmt::join(run.targets_ms, ", "), fmt::join(run.targets_mj, ", "), run.max_params,
-      run.max_chip_bytes, run.max_dram_bytes, run.device.str(), run.mixed_precision,
+      to_string(run.method), fmt::join(run.targets_ms, ", "), fmt::join(run.targets_mj, ", "),
+      run.max_params, run.max_chip_bytes, run.max_dram_bytes, run.device.str(), run.mixed_precision,
       json_string(run.data.name), run.data.train->size(), run.data.test->size(),
       json_string(request.space_file),
       indented(uses_operators(run.method) ? operator_space_yaml(run.operators)

@@ -238,8 +238,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
     };
   } else if (!run.targets_mj.empty()) {
     throw InputError(
-        fmt::format("--target-mj: the latency model of {} has no energies{}",
-                    machine_.config.name,
+        fmt::format("--target-mj: the latency model of {} has no energies{}", machine_.config.name,
                     options.model.empty() ? ": all energies of the machine (section 'energy') are 0"
                                           : "; calibrate it again, or omit --model"));
   }

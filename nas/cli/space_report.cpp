@@ -10,7 +10,6 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-
 namespace tilewake {
 namespace {
 
@@ -138,8 +137,8 @@ std::string spaces_table(const std::vector<MachineSpace>& spaces) {
     text += fmt::format("{}: {} to {} channels, {}x{}, stride {}\n", at.name, at.in_channels,
                         at.out_channels, at.height, at.width, at.stride);
     for (const MachineSpace& space : spaces) {
-      text +=
-          fmt::format("  {:<{}}  {}\n", space.machine, width, kept_text(space.design.positions[p], space.unit));
+      text += fmt::format("  {:<{}}  {}\n", space.machine, width,
+                          kept_text(space.design.positions[p], space.unit));
     }
   }
   text += "\n";

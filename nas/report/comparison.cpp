@@ -49,9 +49,8 @@ double used_share(const ComparedRun& run) {
 
 /// "0.1 ms", or "0.1 ms, 0.02 mJ, 50000 parameters"
 std::string limits_text(const std::vector<ComparedRun>& runs, double limit) {
-  const auto run = std::find_if(runs.begin(), runs.end(), [&](const ComparedRun& one) {
-    return limit_of(one) == limit;
-  });
+  const auto run = std::find_if(runs.begin(), runs.end(),
+                                [&](const ComparedRun& one) { return limit_of(one) == limit; });
   std::string text = fmt::format("{} {}", limit, unit_of(runs));
   if (run->target_ms > 0.0 && run->target_mj > 0.0) text += fmt::format(", {} mJ", run->target_mj);
   if (run->max_params > 0) text += fmt::format(", {} parameters", run->max_params);
@@ -82,8 +81,8 @@ double validation_of(const ComparedRun& run) { return run.validation_accuracy; }
 double test_of(const ComparedRun& run) { return run.test_accuracy; }
 
 /// Values of a method at a limit, by seed, for runs that found a network.
-ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method,
-                      double limit, const Value& value) {
+ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method, double limit,
+                      const Value& value) {
   ValueBySeed values;
   for (const ComparedRun& run : runs) {
     if (run.method == method && limit_of(run) == limit && run.missed.empty())
@@ -193,8 +192,7 @@ std::string indented(const std::string& text) {
 std::optional<SampleStatistics> difference_of(const std::vector<ComparedRun>& runs,
                                               const std::string& a, const std::string& b,
                                               double limit, const Value& value) {
-  return paired_difference(values_of(runs, a, limit, value),
-                           values_of(runs, b, limit, value));
+  return paired_difference(values_of(runs, a, limit, value), values_of(runs, b, limit, value));
 }
 
 /// "+0.50 +-0.20", in percent.
@@ -257,8 +255,8 @@ std::string missed_text(const std::vector<ComparedRun>& runs, double limit) {
     if (!run.missed.empty())
       text += fmt::format("  {}, seed {}: {}\n", run.method, run.seed, run.missed);
     if (run.missed.empty() && used_share(run) < kUsedShare) {
-      text += fmt::format("  {}, seed {}: {:.1f} % of the limit only, not at equal {}\n", run.method,
-                          run.seed, 100.0 * used_share(run),
+      text += fmt::format("  {}, seed {}: {:.1f} % of the limit only, not at equal {}\n",
+                          run.method, run.seed, 100.0 * used_share(run),
                           run.target_ms > 0.0 ? "latency" : "energy");
     }
   }
@@ -331,8 +329,7 @@ std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_
       table.add_row(row_cells(runs, method, limit));
     text += indented(table.to_string(false, max_columns == 0 ? 0 : max_columns - kIndent.size()));
     std::string random;
-    for (const std::string& method : methods_of(runs))
-      random += random_text(runs, method, limit);
+    for (const std::string& method : methods_of(runs)) random += random_text(runs, method, limit);
     text += random + tau_text(runs, limit) + missed_text(runs, limit);
     const std::string differences = differences_text(runs, limit, shown_points);
     if (!differences.empty()) {
@@ -366,9 +363,9 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
       return value && run.missed.empty() ? fmt::format("{}", *value) : std::string();
     };
     text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{},{},{},{},{}\n", csv_field(run.method),
-                        run.target_ms > 0.0 ? fmt::format("{}", run.target_ms) : "", run.seed, figures, run.trained_images, run.evaluated_images,
-                        run.search_seconds, random,
-                        run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
+                        run.target_ms > 0.0 ? fmt::format("{}", run.target_ms) : "", run.seed,
+                        figures, run.trained_images, run.evaluated_images, run.search_seconds,
+                        random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
                         run.kendall_tau ? fmt::format("{}", run.num_correlated) : "",
                         run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"),
                         field(run.int8_validation_accuracy), field(run.int8_test_accuracy),
@@ -418,8 +415,7 @@ std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_p
       for (std::size_t b = a + 1; b < methods.size(); ++b) {
         const auto test = difference_of(runs, methods[a], methods[b], limit, test_of);
         if (!test) continue;
-        const auto validation =
-            difference_of(runs, methods[a], methods[b], limit, validation_of);
+        const auto validation = difference_of(runs, methods[a], methods[b], limit, validation_of);
         OrderedJson entry{{"target_" + std::string(unit_of(runs) == "ms" ? "ms" : "mj"), limit},
                           {"methods", {methods[a], methods[b]}},
                           {"seeds", test->n},

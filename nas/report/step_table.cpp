@@ -59,9 +59,8 @@ std::string aligned(const Cells& cells, const std::array<std::size_t, kNumColumn
 }  // namespace
 
 std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns) {
-  std::vector<Cells> lines = {
-      {"step", "network", "estimated ms", "simulated ms", "validation %", "params M", "GMACs",
-       "simulated mJ"}};
+  std::vector<Cells> lines = {{"step", "network", "estimated ms", "simulated ms", "validation %",
+                               "params M", "GMACs", "simulated mJ"}};
   for (const StepRow& row : rows) lines.push_back(printed_cells(row));
   std::array<std::size_t, kNumColumns> widths{};
   for (const Cells& line : lines) {
@@ -99,9 +98,10 @@ std::string step_table_csv(const std::vector<StepRow>& rows) {
   };
   std::string text = fmt::format("# tilewake-steps v1\n{}\n", fmt::join(kStepColumns, ","));
   for (const StepRow& row : rows) {
-    text += fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
-                        row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
-                        row.params, row.macs, field(row.simulated_mj));
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
+                    row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
+                    row.params, row.macs, field(row.simulated_mj));
   }
   return text;
 }

@@ -42,7 +42,10 @@ GateSearch::GateSearch(const SearchSpace& space, const LatencyTable& table, doub
     : GateSearch(space, CostTable{{{table, ms_per_cycle}}}, limit_ms, "ms") {}
 
 GateSearch::GateSearch(const SearchSpace& space, CostTable table, double limit, std::string unit)
-    : blocks_(blocks_of(space)), table_(std::move(table)), limit_ms_(limit), unit_(std::move(unit)) {
+    : blocks_(blocks_of(space)),
+      table_(std::move(table)),
+      limit_ms_(limit),
+      unit_(std::move(unit)) {
   assert(limit > 0.0 && table_.terms.front().table.given.size() == blocks_.size());
   for (const BlockSpace& block : blocks_) {
     tables_.push_back(outcome_table(block));
@@ -58,9 +61,7 @@ GateSearch::GateSearch(const SearchSpace& space, CostTable table, double limit, 
   list_moves();
 }
 
-double GateSearch::ms_of(const std::vector<int>& outcomes) const {
-  return table_.cost(outcomes);
-}
+double GateSearch::ms_of(const std::vector<int>& outcomes) const { return table_.cost(outcomes); }
 
 double GateSearch::ms_change(const GateMove& move) const {
   std::vector<int> changed = outcomes_;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/guided_step.hpp"
-#include "nas/search/measured.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +13,7 @@
 
 #include "nas/common/random.hpp"
 #include "nas/guided/guided_search.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/one_shot.hpp"
 #include "nas/search/ranking.hpp"
 #include "nas/space/operator_features.hpp"
@@ -46,9 +46,7 @@ class GuidedTrainer {
   }
 
   /// The candidate of training `index`, in order, is the result.
-  void choose(std::size_t index) {
-    record_.candidates[trained_[index]].verdict = Verdict::kChosen;
-  }
+  void choose(std::size_t index) { record_.candidates[trained_[index]].verdict = Verdict::kChosen; }
 
  private:
   void add(const Architecture& architecture, const std::string& what, Verdict verdict,

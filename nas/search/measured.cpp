@@ -25,9 +25,8 @@ void measure(const RunContext& run, StepRecord& record) {
 }
 
 std::string measured_text(const StepRecord& record) {
-  std::string text =
-      fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
-                  as_ms(*record.simulated_ms));
+  std::string text = fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
+                                 as_ms(*record.simulated_ms));
   if (record.simulated_mj) text += fmt::format(", {}", as_mj(*record.simulated_mj));
   return text;
 }

@@ -262,10 +262,11 @@ std::vector<Confirmed> confirmed(const RunContext& run, const Target& target,
       found.push_back({&candidate, std::move(architecture), simulated.costs.ms});
       continue;
     }
-    record.add_candidate(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
-                                     as_cost(run, candidate.latency_ms), simulated.missed),
-                         Verdict::kRejected,
-                         run.estimate_ms(to_network(architecture_of(run.operators, candidate.path))));
+    record.add_candidate(
+        fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
+                    as_cost(run, candidate.latency_ms), simulated.missed),
+        Verdict::kRejected,
+        run.estimate_ms(to_network(architecture_of(run.operators, candidate.path))));
   }
   return found;
 }

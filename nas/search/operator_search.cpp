@@ -45,12 +45,12 @@ StepRecord design_step(RunContext& run, SpaceDesign& design) {
     record.log.push_back("the space gives the operators of every position");
   } else {
     space = with_operators(space, design);
-    record.log.push_back(
-        fmt::format("of the pool's {} operators at most {} a position and the identity: the best "
-                    "capacity over latency that leaves the limit reachable, the most capable that "
-                    "takes at most {:g} x {}, one with a residual, then by capacity over latency "
-                    "(operators.csv)",
-                    operator_pool().size(), recipe.keep, recipe.rho, as_cost(run, design.share_ms)));
+    record.log.push_back(fmt::format(
+        "of the pool's {} operators at most {} a position and the identity: the best "
+        "capacity over latency that leaves the limit reachable, the most capable that "
+        "takes at most {:g} x {}, one with a residual, then by capacity over latency "
+        "(operators.csv)",
+        operator_pool().size(), recipe.keep, recipe.rho, as_cost(run, design.share_ms)));
   }
   for (const OperatorPosition& position : positions_of(space)) {
     std::vector<std::string> names;
@@ -60,7 +60,8 @@ StepRecord design_step(RunContext& run, SpaceDesign& design) {
                                      position.out_channels, fmt::join(names, " ")));
   }
   record.log.push_back(fmt::format("10^{:.1f} networks", log10_num_networks(space)));
-  write_file_atomically(run.directory + "/operators.csv", space_design_csv(design, cost_column(run.cost_unit())));
+  write_file_atomically(run.directory + "/operators.csv",
+                        space_design_csv(design, cost_column(run.cost_unit())));
   write_file_atomically(run.directory + "/space.yaml", operator_space_yaml(space));
   return record;
 }
@@ -171,9 +172,9 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
   record.validation_accuracy = best;
   record.log.push_back(
       fmt::format("best of {} random networks: {}", num_ranked, in_one_line(*record.architecture)));
-  record.log.push_back(fmt::format(
-      "{}, accuracy {} after the short training, {} in the mean of all", measured_text(record),
-      as_percent(best), as_percent(sum / num_ranked)));
+  record.log.push_back(
+      fmt::format("{}, accuracy {} after the short training, {} in the mean of all",
+                  measured_text(record), as_percent(best), as_percent(sum / num_ranked)));
 }
 
 /// Random network number `index` that keeps to the target, filled up to it and trained like the

@@ -95,8 +95,8 @@ void search_mixconv(const RunContext& run, const Target& target, StepRecord& rec
         run, target,
         fmt::format("no random network of the space {} that takes {:.0f} to 100 % of {} can be "
                     "scaled to {}",
-                    run.space.name, 100.0 * kLeastDrawnShare, as_cost(run, search_limit(run, target)),
-                    as_limit(run, target)),
+                    run.space.name, 100.0 * kLeastDrawnShare,
+                    as_cost(run, search_limit(run, target)), as_limit(run, target)),
         0.0, {});
   }
   const std::vector<HalvingResult> results = rank_by_halving(run, target, networks);

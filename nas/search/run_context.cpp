@@ -80,11 +80,10 @@ double RunContext::estimate(const Network& network) const {
 
 std::string RunContext::exceeds_memory(const NetworkCosts& costs) const {
   const auto beyond = [](std::int64_t bytes, std::int64_t limit, const char* what) {
-    return limit > 0 && bytes > limit
-               ? fmt::format("{:.1f} KB of {}, more than {:.1f}",
-                             static_cast<double>(bytes) / kBytesPerKb, what,
-                             static_cast<double>(limit) / kBytesPerKb)
-               : std::string();
+    return limit > 0 && bytes > limit ? fmt::format("{:.1f} KB of {}, more than {:.1f}",
+                                                    static_cast<double>(bytes) / kBytesPerKb, what,
+                                                    static_cast<double>(limit) / kBytesPerKb)
+                                      : std::string();
   };
   const std::string chip = beyond(costs.peak_chip_bytes, max_chip_bytes, "on-chip memory");
   return chip.empty() ? beyond(costs.dram_footprint_bytes, max_dram_bytes, "DRAM") : chip;
@@ -107,8 +106,8 @@ std::optional<double> energy_limit(const RunContext& run, const Target& target) 
 
 TargetMissed target_missed(const RunContext& run, const Target& target, const std::string& reason,
                            double least, Architecture network) {
-  return {reason, target.limit, least, std::move(network), as_limit(run, target),
-          as_cost(run, least)};
+  return {
+      reason, target.limit, least, std::move(network), as_limit(run, target), as_cost(run, least)};
 }
 
 void check_limit(const RunContext& run, double limit, const std::string& name,
@@ -145,9 +144,7 @@ double search_limit(const RunContext& run, const Target& target) {
   return share * target.limit;
 }
 
-std::string as_ms(double milliseconds) {
-  return with_unit(milliseconds, "ms");
-}
+std::string as_ms(double milliseconds) { return with_unit(milliseconds, "ms"); }
 
 std::string as_mj(double millijoules) { return with_unit(millijoules, "mJ"); }
 
@@ -170,7 +167,8 @@ std::string as_limit(const RunContext& run, const Target& target) {
   if (run.max_params > 0) limits.push_back(fmt::format("{} parameters", run.max_params));
   const auto add_memory = [&](std::int64_t bytes, const char* what) {
     if (bytes > 0)
-      limits.push_back(fmt::format("{:g} KB of {}", static_cast<double>(bytes) / kBytesPerKb, what));
+      limits.push_back(
+          fmt::format("{:g} KB of {}", static_cast<double>(bytes) / kBytesPerKb, what));
   };
   add_memory(run.max_chip_bytes, "on-chip memory");
   add_memory(run.max_dram_bytes, "DRAM");

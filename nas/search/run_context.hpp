@@ -107,8 +107,8 @@ struct RunContext {
   ImageData data;
   // The limits. At least one of latency and energy is limited; where one of them has several
   // limits, nothing else but memory is limited.
-  std::vector<double> targets_ms;  // ascending; empty: latency is not limited
-  std::vector<double> targets_mj;  // ascending; empty: energy is not limited
+  std::vector<double> targets_ms;   // ascending; empty: latency is not limited
+  std::vector<double> targets_mj;   // ascending; empty: energy is not limited
   std::int64_t max_params = 0;      // trained; 0: only what the space allows
   std::int64_t max_chip_bytes = 0;  // peak on-chip memory; 0: not limited
   std::int64_t max_dram_bytes = 0;  // DRAM footprint; 0: not limited
@@ -187,7 +187,7 @@ class TargetMissed : public Error {
         limit_in_words(std::move(limit_text)),
         least_in_words(std::move(least_text)) {}
 
-  double limit;          // costs
+  double limit;  // costs
   double least;
   Architecture fastest;  // no stages where no network was found
   std::string limit_in_words;

@@ -136,17 +136,17 @@ StepRecord design_step(RunContext& run, const LatencyEstimate& estimate,
     const DepthDesign design =
         is_sized ? size_for(run, estimate, record) : design_depths(space, estimate);
     if (!is_sized) space = with_depths(space, design);
-    record.log.push_back(fmt::format(
-        "depths such that stages of full blocks take as equal a {} as possible:",
-        run.cost_unit() == CostUnit::kMs   ? "time"
-        : run.cost_unit() == CostUnit::kMj ? "share of the energy"
-                                           : "share of the limits"));
+    record.log.push_back(
+        fmt::format("depths such that stages of full blocks take as equal a {} as possible:",
+                    run.cost_unit() == CostUnit::kMs   ? "time"
+                    : run.cost_unit() == CostUnit::kMj ? "share of the energy"
+                                                       : "share of the limits"));
     for (std::size_t s = 0; s < design.stages.size(); ++s) {
       const DepthDesign::Stage& stage = design.stages[s];
-      record.log.push_back(fmt::format(
-          "stage {}: first block {}, a further one {}: depth {}, together {}", s + 1,
-          as_cost(run, stage.first_block_ms), as_cost(run, stage.block_ms), stage.depth,
-          as_cost(run, stage.stage_ms)));
+      record.log.push_back(
+          fmt::format("stage {}: first block {}, a further one {}: depth {}, together {}", s + 1,
+                      as_cost(run, stage.first_block_ms), as_cost(run, stage.block_ms), stage.depth,
+                      as_cost(run, stage.stage_ms)));
     }
     record.log.push_back(fmt::format("slowest stage / fastest: {:.2f}", design.spread));
   }
@@ -165,9 +165,8 @@ void check_reachable(const RunContext& run, const CostTable& table,
     const std::vector<int> choices = fastest_choices(term.table);
     Architecture fastest = architecture_of(space, outcomes_of(space, choices));
     fastest.name = "fastest";
-    const double least = table.terms.size() == 1
-                             ? estimate(to_network(fastest))
-                             : term.table.total_cycles(choices) * term.scale;
+    const double least = table.terms.size() == 1 ? estimate(to_network(fastest))
+                                                 : term.table.total_cycles(choices) * term.scale;
     if (least <= target.limit) continue;
     throw target_missed(
         run, target,
@@ -237,7 +236,8 @@ SearchPoint read_out(const RunContext& run, const Target& target, const CostTabl
   if (fastest.latency_ms <= target.limit) {
     record.log.push_back(fmt::format(
         "no step met the search's limit of {}; step {} came nearest with {}, within the whole {}",
-        as_cost(run, limit), fastest.step, as_cost(run, fastest.latency_ms), as_limit(run, target)));
+        as_cost(run, limit), fastest.step, as_cost(run, fastest.latency_ms),
+        as_limit(run, target)));
     return fastest;
   }
   throw target_missed(
@@ -247,8 +247,7 @@ SearchPoint read_out(const RunContext& run, const Target& target, const CostTabl
                   "search.options.latency_growth or threshold_rate, or a space with faster "
                   "networks ({})",
                   as_limit(run, target), as_cost(run, limit), target.directory),
-      fastest.latency_ms,
-      architecture_of(run.space, outcomes_of(run.space, fastest.choices)));
+      fastest.latency_ms, architecture_of(run.space, outcomes_of(run.space, fastest.choices)));
 }
 
 /// The result of a search by differences: the gates that are open after its last step.
@@ -260,10 +259,10 @@ SearchPoint read_out(const RunContext& run, const Target& target, const GateSear
     throw target_missed(
         run, target,
         fmt::format("the gates that are left do not meet {}", as_cost(run, search.limit_ms())),
-        search.latency_ms(),
-        architecture_of(run.space, outcomes_of(run.space, search.outcomes())));
+        search.latency_ms(), architecture_of(run.space, outcomes_of(run.space, search.outcomes())));
   }
-  record.log.push_back(fmt::format("{} of the search's limit of {}", as_cost(run, search.latency_ms()),
+  record.log.push_back(fmt::format("{} of the search's limit of {}",
+                                   as_cost(run, search.latency_ms()),
                                    as_cost(run, search.limit_ms())));
   return {search.outcomes(), search.latency_ms(), 0};
 }

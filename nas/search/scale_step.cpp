@@ -31,8 +31,7 @@ ScalingLimits limits_of(const RunContext& run, double cost) {
 
 /// Simulates the scaled network; sets `missed` if it exceeds the limit or does not fit.
 void confirm(const RunContext& run, const Target& target, ConfirmedCandidate& candidate) {
-  SimulatedCost simulated =
-      simulate_within(run, target, to_network(candidate.scaled.architecture));
+  SimulatedCost simulated = simulate_within(run, target, to_network(candidate.scaled.architecture));
   candidate.simulated_cost = simulated.cost;
   candidate.simulated = simulated.costs;
   candidate.missed = std::move(simulated.missed);
@@ -47,8 +46,8 @@ std::size_t num_blocks(const Architecture& architecture) {
 /// Which candidates are trained: those within the limit that use most of it. Where they are more
 /// than `max_ranked`, evenly many from the deepest to the widest. Size is no criterion: at equal
 /// latency, log MACs + log parameters is anti-correlated with accuracy (docs/validation.md).
-std::vector<std::size_t> to_train(const std::vector<ConfirmedCandidate>& candidates,
-                                  double limit, int max_ranked) {
+std::vector<std::size_t> to_train(const std::vector<ConfirmedCandidate>& candidates, double limit,
+                                  int max_ranked) {
   std::vector<std::size_t> within;
   for (const double used : {kUsedShare * limit, 0.0}) {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -133,7 +132,8 @@ void fill(const RunContext& run, const Target& target, const StepRecord& search,
   record.values.clear();
   const ConfirmedCandidate filled = fill_and_confirm(run, target, *search.architecture);
   if (filled.is_rejected()) {
-    record.add_candidate("not filled: " + filled.rejected(), Verdict::kRejected, filled.known_ms(run));
+    record.add_candidate("not filled: " + filled.rejected(), Verdict::kRejected,
+                         filled.known_ms(run));
   } else {
     record.architecture = filled.scaled.architecture;
     measure(run, record);

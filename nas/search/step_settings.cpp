@@ -90,8 +90,10 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
   settings["--target-ms"] = limit_ms ? fmt::format("{}", *limit_ms) : "none";
   if (const auto mj = energy_limit(run, target)) settings["--target-mj"] = fmt::format("{}", *mj);
   if (run.max_params > 0) settings["--max-params"] = fmt::format("{}", run.max_params);
-  if (run.max_chip_bytes > 0) settings["--max-memory-kb"] = fmt::format("{} bytes", run.max_chip_bytes);
-  if (run.max_dram_bytes > 0) settings["--max-dram-kb"] = fmt::format("{} bytes", run.max_dram_bytes);
+  if (run.max_chip_bytes > 0)
+    settings["--max-memory-kb"] = fmt::format("{} bytes", run.max_chip_bytes);
+  if (run.max_dram_bytes > 0)
+    settings["--max-dram-kb"] = fmt::format("{} bytes", run.max_dram_bytes);
   settings["--deploy-layout"] = run.deploy_layout == ImageLayout::kNhwc ? "nhwc" : "nchw";
   settings["--correlate"] = fmt::format("{}", run.num_correlated);
   return settings;

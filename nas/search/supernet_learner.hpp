@@ -39,7 +39,7 @@ class SupergraphLearner : public Learner {
 /// The network that a search selects at a step, by its choice at each block.
 struct SearchPoint {
   std::vector<int> choices;  // indices into the blocks' OutcomeTable
-  double latency_ms = 0.0;  // or another cost
+  double latency_ms = 0.0;   // or another cost
   std::int64_t step = 0;
 };
 

@@ -79,9 +79,9 @@ void write_network(const RunContext& run, const Target& target, StepRecord& reco
                    BlockNetwork trained, const std::string& fingerprint) {
   const Architecture& architecture = *record.architecture;
   trained->to(torch::kCPU);
-  BundledNetwork bundled = {architecture.name,       to_network(architecture),
-                            folded_weights(trained), *record.validation_accuracy,
-                            *record.test_accuracy,   record.simulated_ms,
+  BundledNetwork bundled = {architecture.name,          to_network(architecture),
+                            folded_weights(trained),    *record.validation_accuracy,
+                            *record.test_accuracy,      record.simulated_ms,
                             latency_limit(run, target), {}};
   bundled.int8 =
       int8_of(run, target.directory, bundled.network, bundled.weights, record, fingerprint);

@@ -67,11 +67,11 @@ Evaluated Scaler::evaluate(Architecture architecture) const {
     }
     result.estimated_ms = estimate_(network);
     if (!(result.estimated_ms <= limits_.latency_ms)) {
-      result.beyond = limits_.as_text
-                          ? fmt::format("{}, more than {}", limits_.as_text(result.estimated_ms),
-                                        limits_.as_text(limits_.latency_ms))
-                          : fmt::format("{:.4f} ms, more than {:.4f}", result.estimated_ms,
-                                        limits_.latency_ms);
+      result.beyond =
+          limits_.as_text
+              ? fmt::format("{}, more than {}", limits_.as_text(result.estimated_ms),
+                            limits_.as_text(limits_.latency_ms))
+              : fmt::format("{:.4f} ms, more than {:.4f}", result.estimated_ms, limits_.latency_ms);
     } else if (limits_.exceeds) {
       result.beyond = limits_.exceeds(network);
     }

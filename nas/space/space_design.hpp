@@ -13,7 +13,8 @@ namespace tilewake {
 /// Cost and capacity of an operator at a position.
 struct OperatorProfile {
   Operator op;
-  double latency_ms = 0.0;  // or another cost, that of the estimate; infinite if the operator does not fit the machine
+  double latency_ms = 0.0;  // or another cost, that of the estimate; infinite if the operator does
+                            // not fit the machine
   std::int64_t macs = 0;
   std::int64_t params = 0;  // trained
   double capacity = 0.0;    // sqrt(macs / most macs x params / most params) of the position, 0..1

@@ -2,11 +2,10 @@
 #include "simulator/cli/journal_directory.hpp"
 
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
-
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/file.h>
+#include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>

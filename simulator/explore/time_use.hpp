@@ -13,7 +13,8 @@ namespace tilewake {
 
 /// What the time of a layer is spent on. Every cycle counts for exactly one.
 enum class Resource {
-  kPeArray,      // the PE array, or the lanes of a vector machine, compute; ports of buffers that are too narrow stretch this time
+  kPeArray,  // the PE array, or the lanes of a vector machine, compute; ports of buffers that are
+             // too narrow stretch this time
   kVectorUnit,   // the vector unit computes while the PE array waits for it
   kDram,         // waits for a transfer from or to DRAM
   kFeaturePort,  // waits for the port of the memory of feature maps

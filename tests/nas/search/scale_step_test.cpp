@@ -160,8 +160,7 @@ TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
        accepted(scale_and_confirm(world.run, world.target, *search.architecture)))
     is_possible |= candidate.simulated_cost >= 0.95 * world.target.limit;
   ASSERT_TRUE(is_possible);
-  EXPECT_GE(*scale_step(world.run, world.target, search).simulated_ms,
-            0.95 * world.target.limit);
+  EXPECT_GE(*scale_step(world.run, world.target, search).simulated_ms, 0.95 * world.target.limit);
 }
 
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {

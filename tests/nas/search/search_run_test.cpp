@@ -193,8 +193,8 @@ TEST(SearchRun, MetricsFollowThePhases) {
 TEST(SearchRun, RandomNetworksAreScaledToTheLimitAndTrainedLikeTheWinner) {
   const StepRecord& random = whole_target().random.at(0);
   ASSERT_TRUE(random.architecture) << "no random network of this latency: choose another target";
-  EXPECT_LE(*random.simulated_ms, whole_target().target_ms);
-  EXPECT_GE(*random.simulated_ms, 0.95 * whole_target().target_ms);
+  EXPECT_LE(*random.simulated_ms, whole_target().target_ms.value());
+  EXPECT_GE(*random.simulated_ms, 0.95 * whole_target().target_ms.value());
   EXPECT_TRUE(random.validation_accuracy);
   EXPECT_FALSE(random.test_accuracy);
 }
