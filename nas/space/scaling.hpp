@@ -49,9 +49,9 @@ struct ScalingLimits {
   std::int64_t max_params = 0;  // 0: none
   int width_divisor = 16;
   /// The cost in words; empty: in ms.
-  std::function<std::string(double cost)> as_text;
+  std::function<std::string(double cost)> as_text = {};
   /// Why a network within the limits exceeds another one; an empty text: it does not.
-  std::function<std::string(const Network& network)> exceeds;
+  std::function<std::string(const Network& network)> exceeds = {};
 };
 
 /// A network evaluated by scaling.
