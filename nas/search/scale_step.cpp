@@ -29,6 +29,12 @@ ScalingLimits limits_of(const RunContext& run, double cost) {
   return limits;
 }
 
+/// The limits, where they are more than one of latency.
+void log_limits(const RunContext& run, const Target& target, StepRecord& record) {
+  if (run.cost_unit() == CostUnit::kMs && run.max_chip_bytes == 0 && run.max_dram_bytes == 0) return;
+  record.log.push_back("limits: " + as_limit(run, target));
+}
+
 /// Simulates the scaled network; sets `missed` if it exceeds the limit or does not fit.
 void confirm(const RunContext& run, const Target& target, ConfirmedCandidate& candidate) {
   SimulatedCost simulated = simulate_within(run, target, to_network(candidate.scaled.architecture));
@@ -86,6 +92,7 @@ TargetMissed missed(const RunContext& run, const Target& target, const StepRecor
 
 void scale(const RunContext& run, const Target& target, const StepRecord& search,
            StepRecord& record) {
+  log_limits(run, target, record);
   const std::vector<ConfirmedCandidate> candidates =
       scale_and_confirm(run, target, *search.architecture);
   const std::vector<std::size_t> trained =
@@ -130,6 +137,7 @@ void fill(const RunContext& run, const Target& target, const StepRecord& search,
           StepRecord& record) {
   record.take_result_of(search);
   record.values.clear();
+  log_limits(run, target, record);
   const ConfirmedCandidate filled = fill_and_confirm(run, target, *search.architecture);
   if (filled.is_rejected()) {
     record.add_candidate("not filled: " + filled.rejected(), Verdict::kRejected,
