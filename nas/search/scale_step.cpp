@@ -31,7 +31,8 @@ ScalingLimits limits_of(const RunContext& run, double cost) {
 
 /// The limits, where they are more than one of latency.
 void log_limits(const RunContext& run, const Target& target, StepRecord& record) {
-  if (run.cost_unit() == CostUnit::kMs && run.max_chip_bytes == 0 && run.max_dram_bytes == 0) return;
+  if (run.cost_unit() == CostUnit::kMs && run.max_chip_bytes == 0 && run.max_dram_bytes == 0)
+    return;
   record.log.push_back("limits: " + as_limit(run, target));
 }
 
