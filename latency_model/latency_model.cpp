@@ -3,6 +3,11 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "simulator/common/error.hpp"
 
 namespace tilewake {
 
@@ -29,6 +34,31 @@ Prediction Predictor::predict(const Network& network) const {
     prediction.total_cycles += prediction.layer_cycles.back();
   }
   prediction.band = band_;
+  return prediction;
+}
+
+Prediction predict_energy(const EnergyModel& model, const Predictor& predictor,
+                          const Network& network) {
+  constexpr double kMjPerUj = 1e-3;
+  Prediction prediction = predictor.predict(network);
+  prediction.total_cycles = 0.0;
+  prediction.band = model.networks.p95;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    double& value = prediction.layer_cycles[i];
+    const int op_class = prediction.features[i].op_class;
+    if (op_class == kFusedLayer) {
+      value = 0.0;
+      continue;
+    }
+    const Layer& layer = network.layers[i];
+    if (!model.covers(op_class))
+      throw InputError(
+          fmt::format("layer {}: no energy is predicted: the latency model was trained "
+                      "on no layer of its class",
+                      layer.name));
+    value = kMjPerUj * model.layer_uj(op_class, energy_counts(network, layer), value);
+    prediction.total_cycles += value;
+  }
   return prediction;
 }
 

@@ -92,4 +92,9 @@ class Predictor {
   double band_ = 0.0;
 };
 
+/// Predicted energy with DRAM: mJ in place of cycles, in layers and total. Throws InputError naming
+/// a layer of a class on which the model was not trained, or one that the machine cannot hold.
+Prediction predict_energy(const EnergyModel& model, const Predictor& predictor,
+                          const Network& network);
+
 }  // namespace tilewake

@@ -3,6 +3,7 @@
 /// texts are bytes, settings are pairs of texts. Names, defaults and checks of arguments are in
 /// Python; results are dictionaries and lists.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -22,6 +23,7 @@
 #include "latency_model/fit/machine_fit.hpp"
 #include "latency_model/fit/measured_table.hpp"
 #include "python/errors.hpp"
+#include "python/explore.hpp"
 #include "python/interruptible.hpp"
 #include "python/values.hpp"
 #include "simulator/api/data_files.hpp"
@@ -264,6 +266,82 @@ py::dict run_sweep(const py::list& machines, const py::list& networks,
   return sweep_columns(sweep);
 }
 
+/// Simulates points of a machine in processes, while Python reports progress. The lock of
+/// simulations is held, except in the callback: run_sweep().
+template <typename Work>
+auto with_points(const PyMachine& machine, std::vector<Workload> workloads, std::size_t num_jobs,
+                 std::int64_t max_steps, std::int64_t num_points, const py::object& progress,
+                 Work work) {
+  ProgressReporter reporter(progress);
+  const auto report = [&](std::int64_t done) {
+    const py::gil_scoped_acquire gil;
+    reporter.report(std::min(done, num_points), num_points);
+  };
+  const py::gil_scoped_release no_gil;
+  std::unique_lock lock(simulation_mutex(), std::defer_lock);
+  while (!lock.try_lock_for(kLookInterval)) report(0);
+  PointRunnerOptions options;
+  options.num_jobs = num_jobs;
+  options.mapping.max_steps = max_steps;
+  options.mapping.hint = kMaxStepsHint;
+  options.keep_going = [&](std::int64_t done) {
+    lock.unlock();
+    report(done);
+    lock.lock();
+    return true;
+  };
+  PointRunner runner(machine.machine.file, std::move(workloads), options);
+  return work(runner, options);
+}
+
+std::vector<Workload> workloads_of(const py::list& networks) {
+  std::vector<Workload> workloads;
+  for (const py::handle network : networks) workloads.push_back(network.cast<const Workload&>());
+  return workloads;
+}
+
+py::str explain_machine(const py::list& networks, const PyMachine& machine, std::size_t num_jobs,
+                        std::int64_t max_steps, const py::object& progress) {
+  // Each number is doubled and halved; flags and words have at most a few values.
+  const auto num_points =
+      static_cast<std::int64_t>(2 * explained_keys(machine.machine.config).size());
+  const std::string text = with_points(
+      machine, workloads_of(networks), num_jobs, max_steps, num_points, progress,
+      [&](PointRunner& runner, const PointRunnerOptions& options) {
+        SimulateOptions simulation;
+        simulation.mapping = options.mapping;
+        return explanation_text(explain(runner, machine.machine, machine.overrides, simulation));
+      });
+  return text_of(text);
+}
+
+py::str explore_machines(const py::list& networks, const PyMachine& machine,
+                         const std::vector<std::pair<std::string, std::vector<std::string>>>& vary,
+                         const std::vector<std::string>& objective_names,
+                         const std::vector<std::pair<std::string, double>>& limits,
+                         std::uint64_t max_evaluations, bool exhaustive, std::uint64_t seed,
+                         std::size_t num_jobs, std::int64_t max_steps, const py::object& progress) {
+  ExploreOptions options;
+  options.fixed = machine.overrides;
+  for (const auto& [key, values] : vary) options.keys.push_back({key, values});
+  for (const std::string& name : objective_names)
+    options.objectives.push_back(&objective_named(name, "objectives"));
+  for (const auto& [name, value] : limits)
+    options.limits.push_back({&objective_named(name, "limits"), value});
+  options.max_evaluations = max_evaluations;
+  options.exhaustive = exhaustive;
+  options.seed = seed;
+  const std::uint64_t size = grid_size(options.keys);
+  const auto num_points =
+      static_cast<std::int64_t>(exhaustive ? size : std::min(size, max_evaluations));
+  const std::string text =
+      with_points(machine, workloads_of(networks), num_jobs, max_steps, num_points, progress,
+                  [&](PointRunner& runner, const PointRunnerOptions& /*options*/) {
+                    return exploration_text(explore(runner, options), options);
+                  });
+  return text_of(text);
+}
+
 void add_inputs(py::module_& module) {
   py::class_<PyMachine>(module, "Machine",
                         "An NPU: the values of a machine file. Read-only.\n\n"
@@ -418,4 +496,6 @@ PYBIND11_MODULE(_tilewake, module) {
     tilewake::write_file_atomically(path, text);
   });
   module.def("sweep", run_sweep);
+  module.def("explain", explain_machine);
+  module.def("explore", explore_machines);
 }

@@ -37,7 +37,7 @@ ALLOWED = {
     "latency_model/cli": ["latency_model", "latency_model/api", "latency_model/fit",
                           "latency_model/report", "simulator/"],
     "python": ["latency_model", "latency_model/api", "latency_model/fit", "simulator/api",
-               "simulator/trace",
+               "simulator/explore", "simulator/trace",
                "simulator/hardware", "simulator/network", "simulator/common",
                "simulator/engine/events.hpp"],
     "nas/common": ["simulator/common"],

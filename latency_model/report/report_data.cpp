@@ -61,7 +61,7 @@ constexpr CsvFormat kExploreFormat = {"# tilewake-explore v1",
 constexpr CsvFormat kComparisonFormat = {"# tilewake-comparison v1",
                                          {"method", "target_ms", "seed", "accuracy"}};
 constexpr CsvFormat kOperatorsFormat = {"# tilewake-operators v1",
-                                        {"position", "operator", "latency_ms", "kept"}};
+                                        {"position", "operator", "kept"}};
 constexpr CsvFormat kFrontFormat = {"# tilewake-front v1",
                                     {"target_ms", "simulated_ms", "accuracy"}};
 constexpr CsvFormat kMetricsFormat = {"# tilewake-metrics v2", {"phase", "step"}};
@@ -327,7 +327,9 @@ class ReportReader {
                         {"operators", read_table(directory / "operators.csv", kOperatorsFormat)}}});
     }
     add_search_files(section, directory);
-    for (const std::string& name : names_like(directory, "target-", "ms")) {
+    std::vector<std::string> targets = names_like(directory, "target-", "ms");
+    for (const std::string& name : names_like(directory, "target-", "mJ")) targets.push_back(name);
+    for (const std::string& name : targets) {
       Json& target = begin_section("target", (directory / name).string());
       target["machine"] = machine;
       add_search_files(target, directory / name);

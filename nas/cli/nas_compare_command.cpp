@@ -59,14 +59,14 @@ struct MethodSpec {
 bool parse(const Arguments& arguments, CompareOptions& values) {
   Options options(
       "nas compare",
-      "nas compare --hw FILE --target-ms T[,T...] [--methods NAME[:SPACE],...] [--seeds N]\n"
-      "                            [--out DIR [--resume]] [--data NAME|DIR] [--recipe FILE] ...",
+      "nas compare --hw FILE --target-ms T[,T...] [--target-mj E] [--methods NAME[:SPACE],...]\n"
+      "                            [--seeds N] [--out DIR [--resume]] [--data NAME|DIR] [--recipe "
+      "FILE] ...",
       "Runs several methods with several seeds, trains the networks found in the same way, and\n"
       "prints mean, standard error and paired differences of the accuracy, and the cost of the\n"
       "search. With --resume, finished runs in DIR are not repeated.");
   NasOptions& search = values.search;
-  options.required("target-ms", search.targets, "T[,T...]",
-                   "latency limits in ms; each is searched separately");
+  add_limit_options(options, search, "several are searched one by one");
   options.optional(
       "methods", values.methods, "NAME[:SPACE],...",
       "methods as in nas run --method; SPACE replaces --space and --operators; usual: s3nas, "
@@ -80,7 +80,8 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
                    "the one for the data");
   options.optional("operators", values.operator_space, "FILE",
                    "space of operators; none: the one for the data");
-  options.optional("out", search.out, "DIR", "where the runs are kept; none: runs/compare-HW-Tms");
+  options.optional("out", search.out, "DIR",
+                   "where the runs are kept; none: runs/compare-HW-LIMIT");
   add_search_options(options, search);
   options.optional("format", search.format, "table|json|csv", "what is printed");
   if (!options.parse(arguments)) return false;
@@ -90,16 +91,27 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   if (values.shown_points == 0.0) throw UsageError("option '--difference': must be above 0");
   if (search.out.empty()) {
     search.out =
-        fmt::format("runs/compare-{}-{}ms", std::filesystem::path(search.hardware).stem().string(),
-                    fmt::join(search.targets_ms, "-"));
+        fmt::format("runs/compare-{}-{}", std::filesystem::path(search.hardware).stem().string(),
+                    limits_name(search));
   }
   return true;
+}
+
+/// The twin by MACs is left out where more than latency is limited: check_method_limits().
+std::string usual_methods(const NasOptions& search) {
+  const std::string usual = kUsualMethods;
+  const std::string twin = ",flops";
+  const std::size_t at = usual.find(twin);
+  if (at == std::string::npos || (search.targets_mj.empty() && search.max_params == 0))
+    return usual;
+  return usual.substr(0, at) + usual.substr(at + twin.size());
 }
 
 std::vector<MethodSpec> method_specs_of(const CompareOptions& options) {
   std::vector<MethodSpec> methods;
   for (const std::string& word :
-       words_of("--methods", options.methods == "usual" ? kUsualMethods : options.methods)) {
+       words_of("--methods",
+                options.methods == "usual" ? usual_methods(options.search) : options.methods)) {
     MethodSpec method_spec;
     const std::size_t colon = word.find(':');
     method_spec.name = word.substr(0, colon);
@@ -158,17 +170,18 @@ void check_takers(const CompareOptions& options, const std::vector<MethodSpec>& 
 
 /// The command line of one run.
 NasOptions options_of(const CompareOptions& options, const MethodSpec& method_spec,
-                      double target_ms, std::int64_t seed, const std::string& model) {
+                      std::size_t limit, std::int64_t seed, const std::string& model) {
   NasOptions run = options.search;
   run.method = method_spec.method;
   run.method_name = method_spec.name;
   run.space = method_spec.space;
   run.seed = seed;
   run.model = model;
-  run.targets_ms = {target_ms};
-  run.targets = fmt::format("{}", target_ms);
+  for (std::vector<double>* limits : {&run.targets_ms, &run.targets_mj}) {
+    if (limits->size() > 1) *limits = {(*limits)[limit]};
+  }
   run.out =
-      fmt::format("{}/{}-{}ms-seed{}", options.search.out, method_spec.label, target_ms, seed);
+      fmt::format("{}/{}-{}-seed{}", options.search.out, method_spec.label, limits_name(run), seed);
   run.resume = std::filesystem::exists(run.out + "/run.yaml");
   if (!can_correlate(method_spec)) run.num_correlated = 0;
   if (!trains_random_networks(method_spec)) run.num_random = 0;
@@ -196,9 +209,12 @@ ComparedRun compared(const MethodSpec& method_spec, const NasOptions& options,
   const StepRecord& last = target.steps.back();
   ComparedRun run;
   run.method = method_spec.label;
-  run.target_ms = target.target_ms;
+  run.target_ms = target.target_ms.value_or(0.0);
+  run.target_mj = target.target_mj.value_or(0.0);
+  run.max_params = options.max_params;
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.simulated_ms = last.simulated_ms.value();
+  run.simulated_mj = last.simulated_mj;
   run.validation_accuracy = last.validation_accuracy.value();
   run.test_accuracy = last.test_accuracy.value();
   if (last.int8) {
@@ -292,14 +308,18 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
   std::vector<ComparedRun> runs;
   // Seed by seed, so that partial results cover all methods.
   for (std::int64_t seed = 1; seed <= options.num_seeds; ++seed) {
-    for (const double target_ms : options.search.targets_ms) {
+    const std::size_t num_limits =
+        std::max(options.search.targets_ms.size(), options.search.targets_mj.size());
+    for (std::size_t limit = 0; limit < num_limits; ++limit) {
       for (const MethodSpec& method_spec : methods) {
-        const NasOptions run = options_of(options, method_spec, target_ms, seed, model);
-        log().info("{}, limit {} ms, seed {}: {}", method_spec.label, target_ms, seed, run.out);
+        const NasOptions run = options_of(options, method_spec, limit, seed, model);
+        log().info("{}, limit {}, seed {}: {}", method_spec.label, limits_name(run), seed, run.out);
         const SearchRequest request = session.request(run, "compare", arguments);
         ComparedRun none;
         none.method = method_spec.label;
-        none.target_ms = target_ms;
+        none.target_ms = run.targets_ms.empty() ? 0.0 : run.targets_ms.front();
+        none.target_mj = run.targets_mj.empty() ? 0.0 : run.targets_mj.front();
+        none.max_params = run.max_params;
         none.seed = static_cast<std::uint64_t>(seed);
         try {
           runs.push_back(compared(method_spec, run, session.run(request, Step::kEvaluate)));
@@ -335,10 +355,11 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   set_log_level(options.search.verbose, options.search.quiet);
   const std::vector<MethodSpec> methods = method_specs_of(options);
   check_takers(options, methods);
+  for (const MethodSpec& method_spec : methods)
+    check_method_limits(options.search, method_spec.method, method_spec.name);
   SearchSession session(options.search);
   for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
-    session.request(options_of(options, method_spec, options.search.targets_ms.front(), 1, ""),
-                    "compare", arguments);
+    session.request(options_of(options, method_spec, 0, 1, ""), "compare", arguments);
   RunManifest manifest = claim(options.search.out, options.search.resume);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });

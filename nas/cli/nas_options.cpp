@@ -22,12 +22,13 @@ constexpr std::int64_t kMaxRandom = 100;
 constexpr std::int64_t kMaxCorrelated = 1000;
 constexpr std::size_t kMaxTargets = 32;
 
-std::vector<double> parse_targets(const std::string& text) {
-  std::vector<double> targets = numbers_of("--target-ms", text);
+std::vector<double> parse_targets(const std::string& option, const std::string& text) {
+  if (text.empty()) return {};
+  std::vector<double> targets = numbers_of(option, text);
   std::sort(targets.begin(), targets.end());
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   if (targets.size() > kMaxTargets) {
-    throw UsageError(fmt::format("option '--target-ms': at most {} targets", kMaxTargets));
+    throw UsageError(fmt::format("option '{}': at most {} targets", option, kMaxTargets));
   }
   return targets;
 }
@@ -120,8 +121,53 @@ void add_search_options(Options& options, NasOptions& values) {
   options.flag("quiet,q", values.quiet, "suppress warnings and progress");
 }
 
+void add_limit_options(Options& options, NasOptions& values, const char* several) {
+  constexpr std::int64_t kMaxLimit = std::int64_t{1} << 40;
+  options.optional("target-ms", values.targets, "T[,T...]",
+                   fmt::format("latency limit in ms; {}", several));
+  options.optional("target-mj", values.energy_targets, "E[,E...]",
+                   "energy limit in mJ an inference, with DRAM, instead of a latency limit, or one "
+                   "beside it: both then hold");
+  options.integer("max-params", values.max_params, 0, kMaxLimit, "N",
+                  "limit of trained parameters; 0: what the space allows");
+  options.integer("max-memory-kb", values.max_memory_kb, 0, kMaxLimit >> 10, "N",
+                  "limit of the peak memory on chip (buffers, feature maps and weights there), in "
+                  "KB of 1024 bytes; 0: none");
+  options.integer("max-dram-kb", values.max_dram_kb, 0, kMaxLimit >> 10, "N",
+                  "limit of what the network needs in DRAM (weights and feature maps), in KB; 0: "
+                  "none");
+}
+
+std::string limits_name(const NasOptions& values) {
+  std::string name;
+  if (!values.targets_ms.empty()) name = fmt::format("{}ms", fmt::join(values.targets_ms, "-"));
+  if (!values.targets_mj.empty()) {
+    name += fmt::format("{}{}mJ", name.empty() ? "" : "-", fmt::join(values.targets_mj, "-"));
+  }
+  return name;
+}
+
+void check_method_limits(const NasOptions& values, Method method, const std::string& name) {
+  if (method != Method::kFlops) return;
+  if (values.targets_mj.empty() && values.max_params == 0) return;
+  throw UsageError(
+      fmt::format("method {} puts MACs in the place of latencies and takes no {}; s3nas does", name,
+                  values.targets_mj.empty() ? "--max-params" : "--target-mj"));
+}
+
 void check_search_options(NasOptions& values) {
-  values.targets_ms = parse_targets(values.targets);
+  values.targets_ms = parse_targets("--target-ms", values.targets);
+  values.targets_mj = parse_targets("--target-mj", values.energy_targets);
+  if (values.targets_ms.empty() && values.targets_mj.empty())
+    throw UsageError("a limit is missing: give --target-ms T or --target-mj E, or both");
+  const bool has_others =
+      (!values.targets_ms.empty() && !values.targets_mj.empty()) || values.max_params > 0;
+  if (has_others && values.targets_ms.size() + values.targets_mj.size() >
+                        (values.targets_ms.empty() || values.targets_mj.empty() ? 1 : 2)) {
+    throw UsageError(
+        "several limits of one kind exclude limits of another kind (--target-ms, --target-mj, "
+        "--max-params): run them one by one");
+  }
   check_word("--device", values.device, {"auto", "cpu", "cuda"});
   check_word("--precision", values.precision, {"auto", "float32", "mixed"});
 }
@@ -130,22 +176,23 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
                        const Arguments& arguments, NasOptions& values) {
   Options options(
       "nas " + command,
-      fmt::format("nas {} --hw FILE --target-ms T[,T...] [--method NAME] [--out DIR]\n"
-                  "                        [--data NAME|DIR] [--space FILE] [--recipe FILE] "
+      fmt::format("nas {} --hw FILE --target-ms T[,T...] [--target-mj E] [--method NAME]\n"
+                  "                        [--out DIR]"
+                  " [--data NAME|DIR] [--space FILE] [--recipe FILE] "
                   "[--set KEY=VALUE...] ...",
                   command),
       description);
-  options.required("target-ms", values.targets, "T[,T...]",
-                   "latency limit in ms; several in one run: not with methods of operators");
+  add_limit_options(options, values, "several in one run: not with methods of operators");
   options.optional(
       "method", values.method_name, "NAME",
       "search method: s3nas, flops (s3nas with MACs in place of latencies), random_mixconv "
       "(random networks of the same space, ranked at the same cost), hurricane, "
       "spos, random, guided (of operators), mobilenet_v2, mobilenet_v3, efficientnet_lite, dense "
       "(scaled)");
-  options.optional("out", values.out, "DIR",
-                   "directory of the run; none: runs/nas-HW-Tms, as in runs/nas-midap-0.15ms, with "
-                   "-METHOD appended unless that is s3nas");
+  options.optional(
+      "out", values.out, "DIR",
+      "directory of the run; none: runs/nas-HW-LIMIT, as in runs/nas-midap-0.15ms, with "
+      "-METHOD appended unless that is s3nas");
   options.optional(
       "space", values.space, "FILE",
       "search space: a name in nas/spaces/, or a path; none: the one for the data, or auto");
@@ -161,15 +208,17 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   values.method = parse_method("--method", values.method_name);
   if (values.out.empty()) {
     values.out =
-        fmt::format("runs/nas-{}-{}ms", std::filesystem::path(values.hardware).stem().string(),
-                    fmt::join(values.targets_ms, "-"));
+        fmt::format("runs/nas-{}-{}", std::filesystem::path(values.hardware).stem().string(),
+                    limits_name(values));
     if (values.method != Method::kS3nas) values.out += "-" + values.method_name;
   }
-  if (values.targets_ms.size() > 1 && uses_operators(values.method)) {
+  check_method_limits(values, values.method, values.method_name);
+  if (std::max(values.targets_ms.size(), values.targets_mj.size()) > 1 &&
+      uses_operators(values.method)) {
     throw UsageError(
-        fmt::format("option '--target-ms': method {} takes one limit; s3nas, flops, "
+        fmt::format("option '{}': method {} takes one limit; s3nas, flops, "
                     "random_mixconv and published networks take several",
-                    values.method_name));
+                    values.targets_mj.empty() ? "--target-ms" : "--target-mj", values.method_name));
   }
   if (values.num_correlated > 0 && values.method != Method::kSpos) {
     throw UsageError("--correlate is for --method spos, whose supernet holds all networks");

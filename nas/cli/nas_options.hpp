@@ -17,7 +17,8 @@ inline constexpr std::int64_t kMaxThreads = 256;
 /// The command line of `tilewake nas run` and of its steps.
 struct NasOptions {
   std::string hardware;
-  std::string targets;  // "0.1,0.15"
+  std::string targets;         // latency: "0.1,0.15"; empty: not limited
+  std::string energy_targets;  // the same of energy
   std::string data = "fashion-mnist";
   std::string space;  // empty: the one made for the data
   std::string recipe = "auto";
@@ -37,9 +38,14 @@ struct NasOptions {
   bool verbose = false;
   bool quiet = false;
 
+  std::int64_t max_params = 0;     // 0: not limited
+  std::int64_t max_memory_kb = 0;  // of 1024 bytes; peak on chip; 0: not limited
+  std::int64_t max_dram_kb = 0;
+
   std::string method_name = "s3nas";
 
   std::vector<double> targets_ms;  // of `targets`, ascending
+  std::vector<double> targets_mj;  // of `energy_targets`, ascending
   Method method = Method::kS3nas;  // of `method_name`
 };
 
@@ -56,6 +62,14 @@ Method parse_method(const std::string& option, const std::string& name);
 /// The options of all commands that search, and their checks, which fill in targets_ms.
 void add_search_options(Options& options, NasOptions& values);
 void check_search_options(NasOptions& values);
+
+/// The limits of a search: --target-ms, --target-mj, --max-params, --max-memory-kb, --max-dram-kb.
+void add_limit_options(Options& options, NasOptions& values, const char* several);
+/// "0.1ms", "0.1-0.2mJ", "0.1ms-0.02mJ": for names of directories.
+std::string limits_name(const NasOptions& values);
+
+/// Throws UsageError where the method has no form for one of the limits.
+void check_method_limits(const NasOptions& values, Method method, const std::string& name);
 
 /// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if --help is given;
 /// throws UsageError.

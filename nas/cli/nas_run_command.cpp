@@ -34,7 +34,7 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
 }
 
 constexpr char kWhat[] =
-    "Searches for a network within a latency limit on a machine: calibrates a latency model,\n"
+    "Searches for a network within limits of a machine (latency, energy): calibrates a model,\n"
     "designs the supernet, trains the supergraph, searches in it, scales the network found to\n"
     "the limit, post-processes, trains, tests and simulates the winner. Other methods differ in\n"
     "how they find the network. Ctrl-C finishes the current training step and saves; --resume\n"

@@ -43,8 +43,9 @@ constexpr const char* kSpaceMark = "# Search spaces of tilewake.";
 
 /// The command line of `tilewake nas space`.
 struct SpaceOptions {
-  std::string hardware;  // "midap,dsp_like"
-  std::string targets;
+  std::string hardware;        // "midap,dsp_like"
+  std::string targets;         // latency
+  std::string energy_targets;  // instead of latency
   std::string space = "operators_fashion";
   std::string profile = "model";
   std::string model;
@@ -58,8 +59,9 @@ struct SpaceOptions {
   bool quiet = false;
 
   std::vector<std::string> machines;  // of `hardware`
-  std::vector<double> targets_ms;     // one per machine
-  std::vector<std::string> models;    // none, or one per machine
+  std::vector<double> limits;         // one per machine, in `unit`
+  CostUnit unit = CostUnit::kMs;
+  std::vector<std::string> models;  // none, or one per machine
 };
 
 /// Fills `values`. Returns false if --help is given; throws UsageError.
@@ -68,7 +70,8 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   const auto num_operators = static_cast<std::int64_t>(operator_pool().size());
   Options options(
       "nas space",
-      "nas space --hw FILE[,FILE...] --target-ms T[,T...] [--space FILE] [--profile "
+      "nas space --hw FILE[,FILE...] --target-ms T[,T...]|--target-mj E[,E...] [--space FILE] "
+      "[--profile "
       "model|simulate]\n"
       "                          [--model FILE[,FILE...]] [--keep N] [--rho X] [--out DIR] ...",
       "Makes a search space of operators for a machine: profiles the operators of the pool at\n"
@@ -76,13 +79,17 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
       "scores. For several machines, also prints how much their spaces have in common.");
   options.required("hw", values.hardware, "FILE[,FILE...]",
                    "machines: names in hw_configs/, or paths");
-  options.required("target-ms", values.targets, "T[,T...]",
+  options.optional("target-ms", values.targets, "T[,T...]",
                    "latency limit in ms: one for all machines, or one for each");
+  options.optional(
+      "target-mj", values.energy_targets, "E[,E...]",
+      "energy limit in mJ an inference, instead: operators are scored by capacity over "
+      "energy");
   options.optional(
       "space", values.space, "FILE",
       "space of operators whose positions are filled: a name in nas/spaces/, or a path");
   options.optional("profile", values.profile, "model|simulate",
-                   "source of latencies: a latency model, or the simulator");
+                   "source of latencies and energies: a latency model, or the simulator");
   options.optional("model", values.model, "FILE[,FILE...]",
                    "latency models of the machines, in their order, from 'tilewake calibrate'; "
                    "none: calibrate now");
@@ -108,14 +115,19 @@ bool parse_space_options(const Arguments& arguments, SpaceOptions& values) {
   values.machines = words_of("--hw", values.hardware);
   if (values.machines.size() > kMaxMachines)
     throw UsageError(fmt::format("option '--hw': at most {} machines", kMaxMachines));
-  values.targets_ms = numbers_of("--target-ms", values.targets);
-  if (values.targets_ms.size() == 1)
-    values.targets_ms.assign(values.machines.size(), values.targets_ms.front());
-  if (values.targets_ms.size() != values.machines.size()) {
+  if (values.targets.empty() == values.energy_targets.empty())
+    throw UsageError("a space is made for one limit: give --target-ms or --target-mj");
+  values.unit = values.targets.empty() ? CostUnit::kMj : CostUnit::kMs;
+  const std::string option = values.targets.empty() ? "--target-mj" : "--target-ms";
+  values.limits =
+      numbers_of(option, values.targets.empty() ? values.energy_targets : values.targets);
+  if (values.limits.size() == 1)
+    values.limits.assign(values.machines.size(), values.limits.front());
+  if (values.limits.size() != values.machines.size()) {
     throw UsageError(
-        fmt::format("option '--target-ms' has {} limits for {} machines: give one limit, or one "
+        fmt::format("option '{}' has {} limits for {} machines: give one limit, or one "
                     "for each",
-                    values.targets_ms.size(), values.machines.size()));
+                    option, values.limits.size(), values.machines.size()));
   }
   check_word("--profile", values.profile, {"model", "simulate"});
   if (!values.model.empty()) {
@@ -140,21 +152,36 @@ std::string design_text(const SpaceOptions& options, const OperatorSpace& space,
   SearchSession session(nas);
   const double clock_mhz = session.machine().config.clock_mhz;
   std::optional<Predictor> predictor;
-  if (!options.models.empty()) {
-    predictor.emplace(read_model_of(session.machine(), options.models[index]));
-  } else if (options.profile == "model") {
-    const auto model =
-        session.calibrate(static_cast<std::uint64_t>(options.seed), kNumCalibrationNetworks);
+  std::optional<EnergyModel> energy;
+  if (options.profile == "model") {
+    const std::optional<LatencyModel> model =
+        options.models.empty()
+            ? session.calibrate(static_cast<std::uint64_t>(options.seed), kNumCalibrationNetworks)
+            : read_model_of(session.machine(), options.models[index]);
     if (!model) return "";  // interrupted
     predictor.emplace(*model);
+    energy = model->energy;
+    if (options.unit == CostUnit::kMj && !energy) {
+      throw InputError(fmt::format(
+          "--target-mj: the latency model of machine {} has no energies: all of section 'energy' "
+          "are 0, or {}",
+          session.machine().config.name,
+          options.models.empty() ? "none was learnt" : "it is of an earlier version"));
+    }
   }
+  const bool is_energy = options.unit == CostUnit::kMj;
   const LatencyEstimate estimate = [&](const Network& network) {
+    if (is_energy) {
+      return predictor ? predict_energy(*energy, *predictor, network).total_cycles
+                       : session.simulated(network).mj;
+    }
     return predictor ? predictor->predict(network).total_cycles / (clock_mhz * 1e3)
                      : session.simulated_ms(network);
   };
   MachineSpace result;
   result.machine = session.machine().config.name;
-  result.target_ms = options.targets_ms[index];
+  result.unit = options.unit;
+  result.target_ms = options.limits[index];
   result.design = design_space(
       space, {result.target_ms, static_cast<int>(options.keep), options.rho}, estimate);
   result.space = with_operators(space, result.design);
@@ -226,7 +253,7 @@ void write_out(const SpaceOptions& options, const Arguments& arguments,
     write_file_atomically(fmt::format("{}/space{}.yaml", options.out, suffix),
                           operator_space_yaml(machine.space));
     write_file_atomically(fmt::format("{}/operators{}.csv", options.out, suffix),
-                          space_design_csv(machine.design));
+                          space_design_csv(machine.design, cost_column(machine.unit)));
   }
   std::vector<std::string> words = {"tilewake", "nas", "space"};
   words.insert(words.end(), arguments.begin(), arguments.end());

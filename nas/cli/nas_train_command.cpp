@@ -203,7 +203,9 @@ ExitCode nas_train_command(const Arguments& arguments) {
     simulator.emplace(machine->config);
     run.machine = machine_id(machine->config);
     run.simulate = [&](const Network& network) {
-      return machine->config.cycles_to_ms(simulator->run(network).total_cycles);
+      NetworkCosts costs;
+      costs.ms = machine->config.cycles_to_ms(simulator->run(network).total_cycles);
+      return costs;
     };
     run.simulate(given.network);  // refuses a network before it is trained
   }

@@ -91,10 +91,10 @@ bool is_training(std::string_view name) {
          consists_of(name, "0123456789");
 }
 
-/// "target-0.15ms", see target_directory().
+/// "target-0.15ms", "target-0.02mJ": see targets_of().
 bool is_target(std::string_view name) {
-  return take_prefix(name, "target-") && take_suffix(name, "ms") && name.size() < 32 &&
-         consists_of(name, "0123456789.e+-");
+  return take_prefix(name, "target-") && (take_suffix(name, "ms") || take_suffix(name, "mJ")) &&
+         name.size() < 32 && consists_of(name, "0123456789.e+-");
 }
 
 /// Below "steps/".

@@ -44,6 +44,7 @@ std::vector<StepRow> rows_of(const TargetResult& target) {
     row.architecture = in_one_line(*record.architecture);
     row.estimated_ms = record.estimated_ms.value_or(0.0);
     row.simulated_ms = record.simulated_ms;
+    row.simulated_mj = record.simulated_mj;
     row.validation_accuracy = record.validation_accuracy;
     row.params = num_trained_params(*record.architecture);
     row.macs = to_network(*record.architecture).num_macs();
@@ -67,6 +68,11 @@ std::optional<double> mean_accuracy(const std::vector<StepRecord>& records) {
   return sum / count;
 }
 
+/// "0.0384 ms (0.0102 mJ)"
+std::string costs_text(const std::optional<double>& ms, const std::optional<double>& mj) {
+  return mj ? fmt::format("{} ({})", as_ms(*ms), as_mj(*mj)) : as_ms(*ms);
+}
+
 bool is_complete(const TargetResult& target) {
   return !target.steps.empty() && target.steps.back().test_accuracy.has_value();
 }
@@ -76,8 +82,9 @@ std::string conclusion(const TargetResult& target) {
   const StepRecord& last = target.steps.back();
   std::string text =
       fmt::format("test accuracy {}, simulated {}, estimated {}, limit {}, {} parameters\n",
-                  accuracies_text(last), as_ms(*last.simulated_ms), as_ms(*last.estimated_ms),
-                  as_ms(target.target_ms), with_separators(num_trained_params(*last.architecture)));
+                  accuracies_text(last), costs_text(last.simulated_ms, last.simulated_mj),
+                  costs_text(last.estimated_ms, last.estimated_mj), target.limits,
+                  with_separators(num_trained_params(*last.architecture)));
   text += int8_text(last);
   if (const std::optional<TrainingSpread> spread = training_spread(target)) {
     text += fmt::format("mean of its {} trainings: test accuracy {}, validation accuracy {}\n",
@@ -96,13 +103,16 @@ std::string conclusion(const TargetResult& target) {
 
 Json target_json(const TargetResult& target) {
   Json json;
-  json["target_ms"] = target.target_ms;
+  if (target.target_ms) json["target_ms"] = *target.target_ms;
+  if (target.target_mj) json["target_mj"] = *target.target_mj;
   json["directory"] = target.directory;
   json["steps"] = Json::parse(step_table_json(rows_of(target)));
   if (is_complete(target)) {
     const StepRecord& last = target.steps.back();
     json["predicted_ms"] = *last.estimated_ms;
     json["simulated_ms"] = *last.simulated_ms;
+    if (last.estimated_mj) json["predicted_mj"] = *last.estimated_mj;
+    if (last.simulated_mj) json["simulated_mj"] = *last.simulated_mj;
     add_accuracies(json, last);
     json["params"] = num_trained_params(*last.architecture);
   }
@@ -132,7 +142,7 @@ std::string search_table(const SearchResult& result) {
   const std::size_t columns = output_columns();
   std::string text;
   for (const TargetResult& target : result.targets) {
-    text += fmt::format("limit {}\n", as_ms(target.target_ms));
+    text += fmt::format("limit {}\n", target.limits);
     const std::string answer = conclusion(target);
     if (!answer.empty()) text += answer + "\n";
     text += step_table_text(rows_of(target), columns) + "\n";
@@ -141,9 +151,8 @@ std::string search_table(const SearchResult& result) {
     text += "front\n  limit       simulated   test accuracy  parameters\n";
     for (const TargetResult& target : result.targets) {
       const StepRecord& last = target.steps.back();
-      text += fmt::format("  {}   {}   {:>13}  {:>10}\n", as_ms(target.target_ms),
-                          as_ms(*last.simulated_ms), as_percent(*last.test_accuracy),
-                          num_trained_params(*last.architecture));
+      text += fmt::format("  {}   {}   {:>13}  {:>10}\n", target.limits, as_ms(*last.simulated_ms),
+                          as_percent(*last.test_accuracy), num_trained_params(*last.architecture));
     }
     text += "\n";
   }
@@ -165,13 +174,18 @@ std::string steps_csv(const TargetResult& target) { return step_table_csv(rows_o
 std::string front_csv(const SearchResult& result) {
   std::string text =
       "# tilewake-front "
-      "v1\ntarget_ms,predicted_ms,simulated_ms,accuracy,validation_accuracy,params\n";
+      "v1\ntarget_ms,predicted_ms,simulated_ms,accuracy,validation_accuracy,params,target_mj,"
+      "simulated_mj\n";
+  const auto field = [](const std::optional<double>& value) {
+    return value ? fmt::format("{}", *value) : std::string();
+  };
   for (const TargetResult& target : result.targets) {
     if (!is_complete(target)) continue;
     const StepRecord& last = target.steps.back();
-    text += fmt::format("{},{},{},{},{},{}\n", target.target_ms, *last.estimated_ms,
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", field(target.target_ms), *last.estimated_ms,
                         *last.simulated_ms, *last.test_accuracy, *last.validation_accuracy,
-                        num_trained_params(*last.architecture));
+                        num_trained_params(*last.architecture), field(target.target_mj),
+                        field(last.simulated_mj));
   }
   return text;
 }
@@ -204,6 +218,10 @@ std::string search_run_yaml(const SearchRequest& request, const Machine& machine
       "seed: {}\n"
       "method: {}\n"
       "targets_ms: [{}]\n"
+      "targets_mj: [{}]\n"
+      "max_params: {}\n"
+      "max_chip_bytes: {}\n"
+      "max_dram_bytes: {}\n"
       "device: {}\n"
       "mixed_precision: {}\n"
       "data:\n"
@@ -220,7 +238,8 @@ std::string search_run_yaml(const SearchRequest& request, const Machine& machine
       "  resolved:\n{}",
       kVersion, fmt::join(words, ", "), fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
       is_complete, stopwatch.wall_seconds(), stopwatch.cpu_seconds(), run.seed,
-      to_string(run.method), fmt::join(run.targets_ms, ", "), run.device.str(), run.mixed_precision,
+      to_string(run.method), fmt::join(run.targets_ms, ", "), fmt::join(run.targets_mj, ", "),
+      run.max_params, run.max_chip_bytes, run.max_dram_bytes, run.device.str(), run.mixed_precision,
       json_string(run.data.name), run.data.train->size(), run.data.test->size(),
       json_string(request.space_file),
       indented(uses_operators(run.method) ? operator_space_yaml(run.operators)

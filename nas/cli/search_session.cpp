@@ -45,6 +45,8 @@ LatencyModel read_model_of(const Machine& machine, const std::string& path) {
 
 namespace {
 
+constexpr std::int64_t kBytesPerKb = 1024;
+
 /// The space made for a data set; for images in folders and other data the one that follows them.
 std::string space_for(const ImageData& data, Method method) {
   const std::string prefix = uses_operators(method) ? "operators_" : "";
@@ -109,12 +111,12 @@ std::vector<std::string> texts_of(const RunContext& run) {
 /// limit. From a space of operators, run.space gets input, classes and limits.
 void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& estimate) {
   const DataShape data = {run.data.channels, run.data.side, run.data.num_classes()};
-  const double limit_ms = run.targets_ms.front();
+  const double limit = run.limits().front();
   if (!uses_operators(run.method)) {
-    run.space = search_space_within(data, file.text, file.path, limit_ms, estimate);
+    run.space = search_space_within(data, file.text, file.path, limit, estimate);
     return;
   }
-  run.operators = operator_space_within(data, file.text, file.path, limit_ms, estimate);
+  run.operators = operator_space_within(data, file.text, file.path, limit, estimate);
   run.space.frame() = run.operators.frame();
   run.space.width_divisor = run.operators.width_divisor;
   run.space.max_params = run.operators.max_params;
@@ -140,7 +142,18 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
       read_space_file(options.space.empty() ? space_for(run.data, run.method) : options.space);
   request.space_file = space.path;
   run.targets_ms = options.targets_ms;
-  read_space(space, run, [this](const Network& network) { return simulated_ms(network); });
+  run.targets_mj = options.targets_mj;
+  run.max_params = options.max_params;
+  run.max_chip_bytes = kBytesPerKb * options.max_memory_kb;
+  run.max_dram_bytes = kBytesPerKb * options.max_dram_kb;
+  read_space(space, run, [this, &run](const Network& network) {
+    return run.cost_of(simulated(network), num_trained_params(network));
+  });
+  if (run.max_params > 0) {
+    std::int64_t& most = run.space.max_params;
+    most = most == 0 ? run.max_params : std::min(most, run.max_params);
+    run.operators.max_params = most;
+  }
   run.seed = static_cast<std::uint64_t>(options.seed);
   run.num_random = static_cast<int>(options.num_random);
   run.num_correlated = static_cast<int>(options.num_correlated);
@@ -180,8 +193,15 @@ std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed, int num
   }
 }
 
-double SearchSession::simulated_ms(const Network& network) {
-  return machine_.config.cycles_to_ms(simulator_.run(network).total_cycles);
+NetworkCosts SearchSession::simulated(const Network& network) {
+  constexpr double kMjPerUj = 1e-3;
+  const SimulatedNetwork result = simulator_.run(network);
+  NetworkCosts costs;
+  costs.ms = machine_.config.cycles_to_ms(result.total_cycles);
+  for (const TraceRow& row : result.rows) costs.mj += kMjPerUj * row.energy_uj;
+  costs.peak_chip_bytes = result.memory.peak_chip_bytes;
+  costs.dram_footprint_bytes = result.memory.dram_footprint_bytes;
+  return costs;
 }
 
 SearchResult SearchSession::run(const SearchRequest& request, Step last) {
@@ -214,7 +234,17 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
   RunContext run = request.run;
   run.predict = [&](const Network& network) { return predictor.predict(network); };
   run.clock_mhz = machine_.config.clock_mhz;
-  run.simulate = [&](const Network& network) { return simulated_ms(network); };
+  if (model->energy) {
+    run.predict_energy = [&](const Network& network) {
+      return predict_energy(*model->energy, predictor, network);
+    };
+  } else if (!run.targets_mj.empty()) {
+    throw InputError(
+        fmt::format("--target-mj: the latency model of {} has no energies{}", machine_.config.name,
+                    options.model.empty() ? ": all energies of the machine (section 'energy') are 0"
+                                          : "; calibrate it again, or omit --model"));
+  }
+  run.simulate = [&](const Network& network) { return simulated(network); };
   run.on_progress = [&](const PhaseProgress& progress) {
     has_trained = true;
     line.update(progress);
@@ -253,10 +283,10 @@ ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
     search_manifest(directory).add(path);
     write_file_atomically(
         path, network_yaml(missed.fastest,
-                           fmt::format("The fastest network found; estimated {:.4f} ms, the limit "
-                                       "was {:.4f} ms.",
-                                       missed.fastest_ms, missed.target_ms)));
-    text += fmt::format("; the fastest network found takes {:.4f} ms: {}", missed.fastest_ms, path);
+                           fmt::format("The network found that takes least: {}; the limit was {}.",
+                                       missed.least_in_words, missed.limit_in_words)));
+    text += fmt::format("; the network found that takes least takes {}: {}", missed.least_in_words,
+                        path);
   }
   print_error(text);
   return ExitCode::kToleranceMissed;

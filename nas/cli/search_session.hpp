@@ -28,7 +28,8 @@ class SearchSession {
                         const Arguments& arguments);
 
   /// Throws InputError where the machine cannot hold the network.
-  double simulated_ms(const Network& network);
+  NetworkCosts simulated(const Network& network);
+  double simulated_ms(const Network& network) { return simulated(network).ms; }
 
   /// Runs the search in the directory of --out, up to `last`. A run that is there is continued or
   /// replaced, depending on the options. Throws Interrupted, TargetMissed, InputError.

@@ -10,16 +10,21 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "nas/search/run_context.hpp"
-
 namespace tilewake {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const OperatorProfile& profile) {
+/// The names of costs in JSON end with their unit.
+std::string suffix(CostUnit unit) { return unit == CostUnit::kMj ? "_mj" : "_ms"; }
+
+std::string as_cost(CostUnit unit, double cost) {
+  return unit == CostUnit::kMj ? as_mj(cost) : as_ms(cost);
+}
+
+Json json_of(const OperatorProfile& profile, CostUnit unit) {
   return {{"operator", to_string(profile.op)},
-          {"latency_ms", profile.latency_ms},
+          {cost_column(unit), profile.latency_ms},
           {"macs", profile.macs},
           {"params", profile.params},
           {"capacity", profile.capacity},
@@ -28,10 +33,10 @@ Json json_of(const OperatorProfile& profile) {
           {"verdict", profile.verdict}};
 }
 
-OperatorProfile profile_of(const Json& json) {
+OperatorProfile profile_of(const Json& json, CostUnit unit) {
   OperatorProfile profile;
   profile.op = operator_named(json.at("operator").get<std::string>()).value();
-  const Json& latency = json.at("latency_ms");  // JSON has no infinity: null
+  const Json& latency = json.at(cost_column(unit));  // JSON has no infinity: null
   profile.latency_ms =
       latency.is_null() ? std::numeric_limits<double>::infinity() : latency.get<double>();
   profile.macs = json.at("macs");
@@ -46,11 +51,12 @@ OperatorProfile profile_of(const Json& json) {
 Json json_of(const MachineSpace& space) {
   Json json;
   json["machine"] = space.machine;
-  json["target_ms"] = space.target_ms;
-  json["fixed_ms"] = space.design.fixed_ms;
-  json["share_ms"] = space.design.share_ms;
-  json["best_scores_ms"] = space.best_ms;
-  json["fastest_ms"] = space.fastest_ms;
+  const std::string unit = suffix(space.unit);
+  json["target" + unit] = space.target_ms;
+  json["fixed" + unit] = space.design.fixed_ms;
+  json["share" + unit] = space.design.share_ms;
+  json["best_scores" + unit] = space.best_ms;
+  json["fastest" + unit] = space.fastest_ms;
   json["log10_networks"] = log10_num_networks(space.space);
   json["positions"] = Json::array();
   for (const PositionDesign& at : space.design.positions) {
@@ -58,18 +64,19 @@ Json json_of(const MachineSpace& space) {
     position["name"] = at.position.name;
     position["operators"] = Json::array();
     for (const OperatorProfile& profile : at.operators)
-      position["operators"].push_back(json_of(profile));
+      position["operators"].push_back(json_of(profile, space.unit));
     json["positions"].push_back(std::move(position));
   }
   return json;
 }
 
-std::string kept_text(const PositionDesign& at) {
+std::string kept_text(const PositionDesign& at, CostUnit unit) {
   std::vector<std::string> kept;
   for (const OperatorProfile& profile : at.operators) {
     if (profile.is_kept) {
-      kept.push_back(fmt::format("{} ({}, {:.3g}/ms)", to_string(profile.op),
-                                 as_ms(profile.latency_ms), profile.score));
+      kept.push_back(fmt::format("{} ({}, {:.3g}/{})", to_string(profile.op),
+                                 as_cost(unit, profile.latency_ms), profile.score,
+                                 unit == CostUnit::kMj ? "mJ" : "ms"));
     }
   }
   return fmt::format("{}", fmt::join(kept, ", "));
@@ -87,17 +94,19 @@ MachineSpace machine_space_of(const std::string& text) {
   const Json json = Json::parse(text);
   MachineSpace space;
   space.machine = json.at("machine");
-  space.target_ms = json.at("target_ms");
-  space.design.fixed_ms = json.at("fixed_ms");
-  space.design.share_ms = json.at("share_ms");
-  space.best_ms = json.at("best_scores_ms");
-  space.fastest_ms = json.at("fastest_ms");
+  space.unit = json.contains("target_mj") ? CostUnit::kMj : CostUnit::kMs;
+  const std::string unit = suffix(space.unit);
+  space.target_ms = json.at("target" + unit);
+  space.design.fixed_ms = json.at("fixed" + unit);
+  space.design.share_ms = json.at("share" + unit);
+  space.best_ms = json.at("best_scores" + unit);
+  space.fastest_ms = json.at("fastest" + unit);
   space.space = read_operator_space_text(json.at("space").get<std::string>(), space.machine);
   const std::vector<OperatorPosition> positions = positions_of(space.space);
   for (std::size_t p = 0; p < positions.size(); ++p) {
     PositionDesign at{positions[p], {}};
     for (const Json& profile : json.at("positions").at(p).at("operators"))
-      at.operators.push_back(profile_of(profile));
+      at.operators.push_back(profile_of(profile, space.unit));
     space.design.positions.push_back(std::move(at));
   }
   return space;
@@ -128,8 +137,8 @@ std::string spaces_table(const std::vector<MachineSpace>& spaces) {
     text += fmt::format("{}: {} to {} channels, {}x{}, stride {}\n", at.name, at.in_channels,
                         at.out_channels, at.height, at.width, at.stride);
     for (const MachineSpace& space : spaces) {
-      text +=
-          fmt::format("  {:<{}}  {}\n", space.machine, width, kept_text(space.design.positions[p]));
+      text += fmt::format("  {:<{}}  {}\n", space.machine, width,
+                          kept_text(space.design.positions[p], space.unit));
     }
   }
   text += "\n";
@@ -137,8 +146,9 @@ std::string spaces_table(const std::vector<MachineSpace>& spaces) {
     text += fmt::format(
         "{}: limit {}, a position's share {}; network of the best scores {}, of the fastest "
         "operators {}; 10^{:.1f} networks\n",
-        space.machine, as_ms(space.target_ms), as_ms(space.design.share_ms), as_ms(space.best_ms),
-        as_ms(space.fastest_ms), log10_num_networks(space.space));
+        space.machine, as_cost(space.unit, space.target_ms),
+        as_cost(space.unit, space.design.share_ms), as_cost(space.unit, space.best_ms),
+        as_cost(space.unit, space.fastest_ms), log10_num_networks(space.space));
   }
   for (std::size_t a = 0; a < spaces.size(); ++a) {
     for (std::size_t b = a + 1; b < spaces.size(); ++b) {
@@ -167,7 +177,7 @@ std::string spaces_json(const std::vector<MachineSpace>& spaces) {
 std::string spaces_csv(const std::vector<MachineSpace>& spaces) {
   std::string text;
   for (const MachineSpace& space : spaces) {
-    std::istringstream lines(space_design_csv(space.design));
+    std::istringstream lines(space_design_csv(space.design, cost_column(space.unit)));
     int number = 0;
     for (std::string line; std::getline(lines, line); ++number) {
       if (number == 0 && text.empty()) text += line + "\n";

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nas/search/run_context.hpp"
 #include "nas/space/space_design.hpp"
 
 namespace tilewake {
@@ -11,6 +12,7 @@ namespace tilewake {
 /// A space made for a machine, and its design.
 struct MachineSpace {
   std::string machine;
+  CostUnit unit = CostUnit::kMs;  // kMs or kMj: of the target and all other costs
   double target_ms = 0.0;
   OperatorSpace space;
   SpaceDesign design;

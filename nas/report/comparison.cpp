@@ -23,6 +23,40 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr double kUsedShare = 0.95;  // minimum share of the limit for equal latency
 
+/// The limit that separates tables: of latency or, without one, of energy.
+double limit_of(const ComparedRun& run) {
+  return run.target_ms > 0.0 ? run.target_ms : run.target_mj;
+}
+
+/// What that limits: simulated ms or mJ.
+double limited_of(const ComparedRun& run) {
+  return run.target_ms > 0.0 ? run.simulated_ms : run.simulated_mj.value_or(0.0);
+}
+
+std::string unit_of(const std::vector<ComparedRun>& runs) {
+  return runs.empty() || runs.front().target_ms > 0.0 ? "ms" : "mJ";
+}
+
+/// The share of the limits that the network uses: the largest.
+double used_share(const ComparedRun& run) {
+  double share = 0.0;
+  if (run.target_ms > 0.0) share = std::max(share, run.simulated_ms / run.target_ms);
+  if (run.target_mj > 0.0) share = std::max(share, run.simulated_mj.value_or(0.0) / run.target_mj);
+  if (run.max_params > 0)
+    share = std::max(share, static_cast<double>(run.params) / static_cast<double>(run.max_params));
+  return share;
+}
+
+/// "0.1 ms", or "0.1 ms, 0.02 mJ, 50000 parameters"
+std::string limits_text(const std::vector<ComparedRun>& runs, double limit) {
+  const auto run = std::find_if(runs.begin(), runs.end(),
+                                [&](const ComparedRun& one) { return limit_of(one) == limit; });
+  std::string text = fmt::format("{} {}", limit, unit_of(runs));
+  if (run->target_ms > 0.0 && run->target_mj > 0.0) text += fmt::format(", {} mJ", run->target_mj);
+  if (run->max_params > 0) text += fmt::format(", {} parameters", run->max_params);
+  return text;
+}
+
 template <typename T>
 void add_once(std::vector<T>& values, const T& value) {
   if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
@@ -30,7 +64,7 @@ void add_once(std::vector<T>& values, const T& value) {
 
 std::vector<double> targets_of(const std::vector<ComparedRun>& runs) {
   std::vector<double> targets;
-  for (const ComparedRun& run : runs) add_once(targets, run.target_ms);
+  for (const ComparedRun& run : runs) add_once(targets, limit_of(run));
   std::sort(targets.begin(), targets.end());
   return targets;
 }
@@ -47,11 +81,11 @@ double validation_of(const ComparedRun& run) { return run.validation_accuracy; }
 double test_of(const ComparedRun& run) { return run.test_accuracy; }
 
 /// Values of a method at a limit, by seed, for runs that found a network.
-ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method,
-                      double target_ms, const Value& value) {
+ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& method, double limit,
+                      const Value& value) {
   ValueBySeed values;
   for (const ComparedRun& run : runs) {
-    if (run.method == method && run.target_ms == target_ms && run.missed.empty())
+    if (run.method == method && limit_of(run) == limit && run.missed.empty())
       values[run.seed] = value(run);
   }
   return values;
@@ -59,10 +93,10 @@ ValueBySeed values_of(const std::vector<ComparedRun>& runs, const std::string& m
 
 /// The same of figures that not every network has.
 ValueBySeed present_values_of(const std::vector<ComparedRun>& runs, const std::string& method,
-                              double target_ms, std::optional<double> ComparedRun::*value) {
+                              double limit, std::optional<double> ComparedRun::*value) {
   ValueBySeed values;
   for (const ComparedRun& run : runs) {
-    if (run.method == method && run.target_ms == target_ms && run.missed.empty() && run.*value)
+    if (run.method == method && limit_of(run) == limit && run.missed.empty() && run.*value)
       values[run.seed] = *(run.*value);
   }
   return values;
@@ -83,24 +117,33 @@ std::string accuracy_text(const std::optional<SampleStatistics>& s) {
                      100.0 * *s->standard_deviation);
 }
 
+/// Mean energy; "-" if a network has none.
+std::string energy_cell(const std::vector<ComparedRun>& runs, const std::string& method,
+                        double limit) {
+  const auto mean =
+      statistics_of(present_values_of(runs, method, limit, &ComparedRun::simulated_mj));
+  return mean ? fmt::format("{:#.4g}", mean->mean) : "-";
+}
+
 std::vector<std::string> row_cells(const std::vector<ComparedRun>& runs, const std::string& method,
-                                   double target_ms) {
+                                   double limit) {
   const auto mean = [&](const Value& value) -> std::optional<double> {
-    const auto s = statistics_of(values_of(runs, method, target_ms, value));
+    const auto s = statistics_of(values_of(runs, method, limit, value));
     return s ? std::optional<double>(s->mean) : std::nullopt;
   };
   const auto cell = [&](const Value& value, const char* format) {
     const std::optional<double> figure = mean(value);
     return figure ? fmt::format(fmt::runtime(format), *figure) : std::string("-");
   };
-  const auto count = values_of(runs, method, target_ms, validation_of).size();
+  const auto count = values_of(runs, method, limit, validation_of).size();
   return {method,
           std::to_string(count),
-          accuracy_text(statistics_of(values_of(runs, method, target_ms, validation_of))),
-          accuracy_text(statistics_of(values_of(runs, method, target_ms, test_of))),
+          accuracy_text(statistics_of(values_of(runs, method, limit, validation_of))),
+          accuracy_text(statistics_of(values_of(runs, method, limit, test_of))),
           accuracy_text(statistics_of(
-              present_values_of(runs, method, target_ms, &ComparedRun::int8_test_accuracy))),
+              present_values_of(runs, method, limit, &ComparedRun::int8_test_accuracy))),
           cell([](const ComparedRun& r) { return r.simulated_ms; }, "{:.4f}"),
+          energy_cell(runs, method, limit),
           cell([](const ComparedRun& r) { return static_cast<double>(r.params) * 1e-3; }, "{:.1f}"),
           cell([](const ComparedRun& r) { return static_cast<double>(r.macs) * 1e-6; }, "{:.2f}"),
           cell([](const ComparedRun& r) { return static_cast<double>(r.trained_images) * 1e-3; },
@@ -112,10 +155,10 @@ std::vector<std::string> row_cells(const std::vector<ComparedRun>& runs, const s
 
 /// Random networks of each method's space, over all seeds.
 std::string random_text(const std::vector<ComparedRun>& runs, const std::string& method,
-                        double target_ms) {
+                        double limit) {
   std::vector<double> accuracies;
   for (const ComparedRun& run : runs) {
-    if (run.method == method && run.target_ms == target_ms) {
+    if (run.method == method && limit_of(run) == limit) {
       accuracies.insert(accuracies.end(), run.random_accuracies.begin(),
                         run.random_accuracies.end());
     }
@@ -125,10 +168,10 @@ std::string random_text(const std::vector<ComparedRun>& runs, const std::string&
                      method, accuracy_text(sample_statistics(accuracies)), accuracies.size());
 }
 
-std::string tau_text(const std::vector<ComparedRun>& runs, double target_ms) {
+std::string tau_text(const std::vector<ComparedRun>& runs, double limit) {
   std::string text;
   for (const ComparedRun& run : runs) {
-    if (run.target_ms == target_ms && run.kendall_tau) {
+    if (limit_of(run) == limit && run.kendall_tau) {
       text += fmt::format(
           "  {}, seed {}: Kendall's tau of supernet and short training {:.3f} over {} networks\n",
           run.method, run.seed, *run.kendall_tau, run.num_correlated);
@@ -148,9 +191,8 @@ std::string indented(const std::string& text) {
 
 std::optional<SampleStatistics> difference_of(const std::vector<ComparedRun>& runs,
                                               const std::string& a, const std::string& b,
-                                              double target_ms, const Value& value) {
-  return paired_difference(values_of(runs, a, target_ms, value),
-                           values_of(runs, b, target_ms, value));
+                                              double limit, const Value& value) {
+  return paired_difference(values_of(runs, a, limit, value), values_of(runs, b, limit, value));
 }
 
 /// "+0.50 +-0.20", in percent.
@@ -179,15 +221,15 @@ std::string verdict_of(const SampleStatistics& difference, const std::string& a,
   return (difference.mean > 0.0 ? b : a) + " is less accurate";
 }
 
-std::string differences_text(const std::vector<ComparedRun>& runs, double target_ms,
+std::string differences_text(const std::vector<ComparedRun>& runs, double limit,
                              double shown_points) {
   const std::vector<std::string> methods = methods_of(runs);
   std::string text;
   for (std::size_t a = 0; a < methods.size(); ++a) {
     for (std::size_t b = a + 1; b < methods.size(); ++b) {
-      const auto test = difference_of(runs, methods[a], methods[b], target_ms, test_of);
+      const auto test = difference_of(runs, methods[a], methods[b], limit, test_of);
       if (!test) continue;
-      const auto validation = difference_of(runs, methods[a], methods[b], target_ms, validation_of);
+      const auto validation = difference_of(runs, methods[a], methods[b], limit, validation_of);
       text += fmt::format("  {} - {}: {} points over {}: {} (validation {}{})\n", methods[a],
                           methods[b], points_text(*test),
                           test->n == 1 ? "one seed" : fmt::format("{} seeds", test->n),
@@ -206,15 +248,16 @@ OrderedJson difference_json(const SampleStatistics& difference) {
   return json;
 }
 
-std::string missed_text(const std::vector<ComparedRun>& runs, double target_ms) {
+std::string missed_text(const std::vector<ComparedRun>& runs, double limit) {
   std::string text;
   for (const ComparedRun& run : runs) {
-    if (run.target_ms != target_ms) continue;
+    if (limit_of(run) != limit) continue;
     if (!run.missed.empty())
       text += fmt::format("  {}, seed {}: {}\n", run.method, run.seed, run.missed);
-    if (run.missed.empty() && run.simulated_ms < kUsedShare * target_ms) {
-      text += fmt::format("  {}, seed {}: {:.1f} % of the limit only, not at equal latency\n",
-                          run.method, run.seed, 100.0 * run.simulated_ms / target_ms);
+    if (run.missed.empty() && used_share(run) < kUsedShare) {
+      text += fmt::format("  {}, seed {}: {:.1f} % of the limit only, not at equal {}\n",
+                          run.method, run.seed, 100.0 * used_share(run),
+                          run.target_ms > 0.0 ? "latency" : "energy");
     }
   }
   return text;
@@ -223,10 +266,9 @@ std::string missed_text(const std::vector<ComparedRun>& runs, double target_ms) 
 std::vector<std::pair<double, double>> points_of(const std::vector<ComparedRun>& runs,
                                                  const std::string& method) {
   std::vector<std::pair<double, double>> points;
-  for (const double target_ms : targets_of(runs)) {
-    const auto accuracy = statistics_of(values_of(runs, method, target_ms, validation_of));
-    const auto latency = statistics_of(
-        values_of(runs, method, target_ms, [](const ComparedRun& r) { return r.simulated_ms; }));
+  for (const double limit : targets_of(runs)) {
+    const auto accuracy = statistics_of(values_of(runs, method, limit, validation_of));
+    const auto latency = statistics_of(values_of(runs, method, limit, limited_of));
     if (accuracy && latency) points.emplace_back(latency->mean, accuracy->mean);
   }
   return points;
@@ -234,12 +276,15 @@ std::vector<std::pair<double, double>> points_of(const std::vector<ComparedRun>&
 
 std::string equal_accuracy_text(const std::vector<ComparedRun>& runs) {
   const std::vector<std::string> methods = methods_of(runs);
-  std::string text = "latency at equal accuracy (straight lines between the limits' means)\n";
+  const std::string unit = unit_of(runs);
+  std::string text =
+      fmt::format("{} at equal accuracy (straight lines between the limits' means)\n",
+                  unit == "ms" ? "latency" : "energy");
   for (const auto& [ms, accuracy] : points_of(runs, methods.front())) {
-    text += fmt::format("  {:.2f} %: {} {:.4f} ms", 100.0 * accuracy, methods.front(), ms);
+    text += fmt::format("  {:.2f} %: {} {:.4f} {}", 100.0 * accuracy, methods.front(), ms, unit);
     for (std::size_t m = 1; m < methods.size(); ++m) {
       const std::optional<double> latency = latency_at(points_of(runs, methods[m]), accuracy);
-      text += latency ? fmt::format(", {} {:.4f} ms ({:+.1f} %)", methods[m], *latency,
+      text += latency ? fmt::format(", {} {:.4f} {} ({:+.1f} %)", methods[m], *latency, unit,
                                     100.0 * (*latency / ms - 1.0))
                       : fmt::format(", {} not within these limits", methods[m]);
     }
@@ -266,27 +311,27 @@ std::optional<double> latency_at(std::vector<std::pair<double, double>> points, 
 std::string comparison_table(const std::vector<ComparedRun>& runs, double shown_points,
                              std::size_t max_columns) {
   std::string text;
-  for (const double target_ms : targets_of(runs)) {
-    text += fmt::format("limit {} ms\n", target_ms);
+  for (const double limit : targets_of(runs)) {
+    text += fmt::format("limit {}\n", limits_text(runs, limit));
     TextTable table({{"method", TextTable::Alignment::kLeft},
                      {"seeds"},
                      {"validation %", TextTable::Alignment::kRight, 1},
                      {"test %"},
                      {"int8 test %", TextTable::Alignment::kRight, 2},
-                     {"simulated"},
+                     {"simulated ms"},
+                     {"mJ", TextTable::Alignment::kRight, 2},
                      {"params K", TextTable::Alignment::kRight, 3},
                      {"MMACs", TextTable::Alignment::kRight, 2},
                      {"trained K", TextTable::Alignment::kRight, 5},
                      {"scored K", TextTable::Alignment::kRight, 4},
                      {"search s"}});
     for (const std::string& method : methods_of(runs))
-      table.add_row(row_cells(runs, method, target_ms));
+      table.add_row(row_cells(runs, method, limit));
     text += indented(table.to_string(false, max_columns == 0 ? 0 : max_columns - kIndent.size()));
     std::string random;
-    for (const std::string& method : methods_of(runs))
-      random += random_text(runs, method, target_ms);
-    text += random + tau_text(runs, target_ms) + missed_text(runs, target_ms);
-    const std::string differences = differences_text(runs, target_ms, shown_points);
+    for (const std::string& method : methods_of(runs)) random += random_text(runs, method, limit);
+    text += random + tau_text(runs, limit) + missed_text(runs, limit);
+    const std::string differences = differences_text(runs, limit, shown_points);
     if (!differences.empty()) {
       text +=
           "differences of test accuracy, paired by seed; clear at 95 % by Student's t, without "
@@ -303,7 +348,8 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
   std::string text =
       "# tilewake-comparison v1\nmethod,target_ms,seed,simulated_ms,validation_accuracy,accuracy,"
       "params,macs,trained_images,evaluated_images,search_seconds,random_accuracy,kendall_tau,"
-      "num_correlated,missed,int8_validation_accuracy,int8_accuracy\n";
+      "num_correlated,missed,int8_validation_accuracy,int8_accuracy,"
+      "target_mj,simulated_mj\n";
   for (const ComparedRun& run : runs) {
     const auto random = run.random_accuracies.empty()
                             ? std::string()
@@ -316,13 +362,15 @@ std::string comparison_csv(const std::vector<ComparedRun>& runs) {
     const auto field = [&](const std::optional<double>& value) {
       return value && run.missed.empty() ? fmt::format("{}", *value) : std::string();
     };
-    text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{},{},{}\n", csv_field(run.method),
-                        run.target_ms, run.seed, figures, run.trained_images, run.evaluated_images,
-                        run.search_seconds, random,
-                        run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
+    text += fmt::format("{},{},{},{},{},{},{:.3f},{},{},{},{},{},{},{},{}\n", csv_field(run.method),
+                        run.target_ms > 0.0 ? fmt::format("{}", run.target_ms) : "", run.seed,
+                        figures, run.trained_images, run.evaluated_images, run.search_seconds,
+                        random, run.kendall_tau ? fmt::format("{}", *run.kendall_tau) : "",
                         run.kendall_tau ? fmt::format("{}", run.num_correlated) : "",
                         run.missed.empty() ? "" : (run.is_refused ? "refused" : "missed"),
-                        field(run.int8_validation_accuracy), field(run.int8_test_accuracy));
+                        field(run.int8_validation_accuracy), field(run.int8_test_accuracy),
+                        run.target_mj > 0.0 ? fmt::format("{}", run.target_mj) : "",
+                        field(run.simulated_mj));
   }
   return text;
 }
@@ -333,10 +381,13 @@ std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_p
   for (const ComparedRun& run : runs) {
     OrderedJson entry;
     entry["method"] = run.method;
-    entry["target_ms"] = run.target_ms;
+    if (run.target_ms > 0.0) entry["target_ms"] = run.target_ms;
+    if (run.target_mj > 0.0) entry["target_mj"] = run.target_mj;
+    if (run.max_params > 0) entry["max_params"] = run.max_params;
     entry["seed"] = run.seed;
     if (run.missed.empty()) {
       entry["simulated_ms"] = run.simulated_ms;
+      if (run.simulated_mj) entry["simulated_mj"] = *run.simulated_mj;
       entry["validation_accuracy"] = run.validation_accuracy;
       entry["accuracy"] = run.test_accuracy;
       if (run.int8_validation_accuracy)
@@ -359,14 +410,13 @@ std::string comparison_json(const std::vector<ComparedRun>& runs, double shown_p
   }
   json["differences"] = OrderedJson::array();
   const std::vector<std::string> methods = methods_of(runs);
-  for (const double target_ms : targets_of(runs)) {
+  for (const double limit : targets_of(runs)) {
     for (std::size_t a = 0; a < methods.size(); ++a) {
       for (std::size_t b = a + 1; b < methods.size(); ++b) {
-        const auto test = difference_of(runs, methods[a], methods[b], target_ms, test_of);
+        const auto test = difference_of(runs, methods[a], methods[b], limit, test_of);
         if (!test) continue;
-        const auto validation =
-            difference_of(runs, methods[a], methods[b], target_ms, validation_of);
-        OrderedJson entry{{"target_ms", target_ms},
+        const auto validation = difference_of(runs, methods[a], methods[b], limit, validation_of);
+        OrderedJson entry{{"target_" + std::string(unit_of(runs) == "ms" ? "ms" : "mj"), limit},
                           {"methods", {methods[a], methods[b]}},
                           {"seeds", test->n},
                           {"test", difference_json(*test)},

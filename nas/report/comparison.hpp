@@ -12,13 +12,16 @@ namespace tilewake {
 
 /// Result of one run of a method.
 struct ComparedRun {
-  std::string method;  // its label: "spos", "spos@space-dsp_like"
-  double target_ms = 0.0;
+  std::string method;      // its label: "spos", "spos@space-dsp_like"
+  double target_ms = 0.0;  // limits; 0: not limited. At least one of the first two is given
+  double target_mj = 0.0;
+  std::int64_t max_params = 0;
   std::uint64_t seed = 0;
   std::string missed;       // why no network was found; empty if one was found
   bool is_refused = false;  // invalid input, as opposed to a missed limit
   double simulated_ms = 0.0;
-  double validation_accuracy = 0.0;  // 0..1
+  std::optional<double> simulated_mj;  // none: all energies of the machine are 0
+  double validation_accuracy = 0.0;    // 0..1
   double test_accuracy = 0.0;
   std::optional<double> int8_validation_accuracy;  // none: there is no int8 model
   std::optional<double> int8_test_accuracy;

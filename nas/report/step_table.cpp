@@ -16,12 +16,12 @@
 namespace tilewake {
 namespace {
 
-constexpr std::size_t kNumColumns = 7;
+constexpr std::size_t kNumColumns = 8;
 using Cells = std::array<std::string, kNumColumns>;
 
 constexpr std::array<std::string_view, kNumColumns> kStepColumns = {
     "step",   "architecture", "estimated_ms", "simulated_ms", "validation_accuracy",
-    "params", "macs"};
+    "params", "macs",         "simulated_mj"};
 constexpr std::size_t kNumTextColumns = 2;  // the leftmost; numbers are right-aligned
 
 /// A positive number with four significant digits including trailing zeros, so that figures of a
@@ -35,7 +35,8 @@ Cells printed_cells(const StepRow& row) {
           row.simulated_ms ? four_digits(*row.simulated_ms) : "-",
           row.validation_accuracy ? fmt::format("{:.2f}", *row.validation_accuracy * 100.0) : "-",
           fmt::format("{:.3f}", static_cast<double>(row.params) / 1e6),
-          fmt::format("{:.3f}", static_cast<double>(row.macs) / 1e9)};
+          fmt::format("{:.3f}", static_cast<double>(row.macs) / 1e9),
+          row.simulated_mj ? four_digits(*row.simulated_mj) : "-"};
 }
 
 /// Number of characters, not bytes: UTF-8 continuation bytes do not count.
@@ -58,8 +59,8 @@ std::string aligned(const Cells& cells, const std::array<std::size_t, kNumColumn
 }  // namespace
 
 std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_columns) {
-  std::vector<Cells> lines = {
-      {"step", "network", "estimated ms", "simulated ms", "validation %", "params M", "GMACs"}};
+  std::vector<Cells> lines = {{"step", "network", "estimated ms", "simulated ms", "validation %",
+                               "params M", "GMACs", "simulated mJ"}};
   for (const StepRow& row : rows) lines.push_back(printed_cells(row));
   std::array<std::size_t, kNumColumns> widths{};
   for (const Cells& line : lines) {
@@ -76,12 +77,13 @@ std::string step_table_text(const std::vector<StepRow>& rows, std::size_t max_co
                    {"simulated ms"},
                    {"validation %"},
                    {"params M"},
-                   {"GMACs"}});
+                   {"GMACs"},
+                   {"simulated mJ"}});
   std::string networks = "networks:\n";
   std::string steps;  // with the same network
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const Cells& cells = lines[i];
-    table.add_row({cells[0], cells[2], cells[3], cells[4], cells[5], cells[6]});
+    table.add_row({cells[0], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]});
     const bool is_new = i == 1 || cells[1] != lines[i - 1][1];
     steps = is_new ? cells[0] : steps + ", " + cells[0];
     const bool is_last = i + 1 == lines.size() || cells[1] != lines[i + 1][1];
@@ -96,9 +98,10 @@ std::string step_table_csv(const std::vector<StepRow>& rows) {
   };
   std::string text = fmt::format("# tilewake-steps v1\n{}\n", fmt::join(kStepColumns, ","));
   for (const StepRow& row : rows) {
-    text += fmt::format("{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
-                        row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
-                        row.params, row.macs);
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{}\n", csv_field(row.step), csv_field(row.architecture),
+                    row.estimated_ms, field(row.simulated_ms), field(row.validation_accuracy),
+                    row.params, row.macs, field(row.simulated_mj));
   }
   return text;
 }
@@ -116,7 +119,8 @@ std::string step_table_json(const std::vector<StepRow>& rows) {
                      {kStepColumns[3], or_null(row.simulated_ms)},
                      {kStepColumns[4], or_null(row.validation_accuracy)},
                      {kStepColumns[5], row.params},
-                     {kStepColumns[6], row.macs}});
+                     {kStepColumns[6], row.macs},
+                     {kStepColumns[7], or_null(row.simulated_mj)}});
   }
   return array.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

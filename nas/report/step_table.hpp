@@ -18,9 +18,10 @@ struct StepRow {
   std::optional<double> validation_accuracy;  // 0..1
   std::int64_t params = 0;
   std::int64_t macs = 0;
+  std::optional<double> simulated_mj;
 };
 
-/// Columns for display: ms with four digits, validation accuracy in percent, parameters in
+/// Columns for display: ms and mJ with four digits, validation accuracy in percent, parameters in
 /// millions, GMACs;
 /// "-" for missing figures. The first line has the titles; every line ends in a line feed.
 ///   @param max_columns  of a line; 0: any number. The networks of a wider table are below it,

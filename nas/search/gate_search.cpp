@@ -39,8 +39,14 @@ bool is_skipped(const BlockSpace& block, const std::vector<BranchChoice>& choice
 
 GateSearch::GateSearch(const SearchSpace& space, const LatencyTable& table, double ms_per_cycle,
                        double limit_ms)
-    : blocks_(blocks_of(space)), latency_(table), ms_per_cycle_(ms_per_cycle), limit_ms_(limit_ms) {
-  assert(limit_ms > 0.0 && latency_.given.size() == blocks_.size());
+    : GateSearch(space, CostTable{{{table, ms_per_cycle}}}, limit_ms, "ms") {}
+
+GateSearch::GateSearch(const SearchSpace& space, CostTable table, double limit, std::string unit)
+    : blocks_(blocks_of(space)),
+      table_(std::move(table)),
+      limit_ms_(limit),
+      unit_(std::move(unit)) {
+  assert(limit > 0.0 && table_.terms.front().table.given.size() == blocks_.size());
   for (const BlockSpace& block : blocks_) {
     tables_.push_back(outcome_table(block));
     std::vector<BranchChoice> full;
@@ -55,9 +61,7 @@ GateSearch::GateSearch(const SearchSpace& space, const LatencyTable& table, doub
   list_moves();
 }
 
-double GateSearch::ms_of(const std::vector<int>& outcomes) const {
-  return latency_.total_cycles(outcomes) * ms_per_cycle_;
-}
+double GateSearch::ms_of(const std::vector<int>& outcomes) const { return table_.cost(outcomes); }
 
 double GateSearch::ms_change(const GateMove& move) const {
   std::vector<int> changed = outcomes_;
@@ -242,9 +246,9 @@ std::string GateSearch::in_one_line(const Change& change) const {
   const auto name = [&](int outcome) {
     return to_string(outcomes[static_cast<std::size_t>(outcome)]);
   };
-  return fmt::format("step {}: {} {} -> {}, loss {:+.4f}, {:+.5f} ms", change.step,
+  return fmt::format("step {}: {} {} -> {}, loss {:+.4f}, {:+.5f} {}", change.step,
                      blocks_[change.block].name, name(change.from), name(change.to), change.loss,
-                     change.ms);
+                     change.ms, unit_);
 }
 
 GateSearch::State GateSearch::state() const {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "latency_model/latency_table.hpp"
+#include "latency_model/cost_table.hpp"
 #include "nas/space/outcome.hpp"
 #include "nas/space/search_space.hpp"
 
@@ -55,6 +55,9 @@ class GateSearch {
   ///   @param limit_ms  to be met by the latency of `table`, above 0
   GateSearch(const SearchSpace& space, const LatencyTable& table, double ms_per_cycle,
              double limit_ms);
+  /// The same for other costs than milliseconds: "ms" in all names is then that of `table`.
+  ///   @param unit  of the costs, for in_one_line()
+  GateSearch(const SearchSpace& space, CostTable table, double limit, std::string unit);
 
   const std::vector<std::vector<BranchChoice>>& choices() const { return choices_; }
   /// The outcome of each block, an index into its OutcomeTable.
@@ -109,9 +112,9 @@ class GateSearch {
 
   std::vector<BlockSpace> blocks_;
   std::vector<OutcomeTable> tables_;
-  LatencyTable latency_;
-  double ms_per_cycle_;
+  CostTable table_;
   double limit_ms_;
+  std::string unit_ = "ms";
   double full_ms_ = 0.0;
   std::vector<std::vector<BranchChoice>> choices_;
   std::vector<int> outcomes_;

@@ -208,7 +208,7 @@ StepRecord evaluate_given(const RunContext& run, const GivenNetwork& given,
     const std::optional<BundledInt8> int8 =
         int8_of(run, run.directory, best.network, best.weights, record, fingerprint);
     if (run.simulate) {
-      record.simulated_ms = run.simulate(best.network);
+      record.simulated_ms = run.simulate(best.network).ms;
       record.log.push_back(
           fmt::format("simulated {} on {}", as_ms(*record.simulated_ms), run.machine));
     }

@@ -13,6 +13,7 @@
 
 #include "nas/common/random.hpp"
 #include "nas/guided/guided_search.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/one_shot.hpp"
 #include "nas/search/ranking.hpp"
 #include "nas/space/operator_features.hpp"
@@ -28,34 +29,26 @@ class GuidedTrainer {
 
   std::optional<double> train(const Path& path, std::optional<double> predicted) {
     const Architecture architecture = architecture_of(run_.operators, path);
-    const SimulatedLatency simulated = simulate_within(run_, target_, to_network(architecture));
+    const SimulatedCost simulated = simulate_within(run_, target_, to_network(architecture));
     if (!simulated.missed.empty()) {
       add(architecture, simulated.missed, Verdict::kRejected,
-          simulated.ms > 0.0 ? std::optional(simulated.ms) : std::nullopt, {});
+          simulated.cost > 0.0 ? std::optional(simulated.costs.ms) : std::nullopt, {});
       return std::nullopt;
     }
     const Ranked ranked = rank_by_training(run_, target_, architecture);
-    trained_.push_back({record_.candidates.size(), simulated.ms});
+    trained_.push_back(record_.candidates.size());
     add(architecture,
         fmt::format("{}accuracy {} (+-{})",
                     predicted ? fmt::format("predicted {}, ", as_percent(*predicted)) : "",
                     as_percent(ranked.accuracy), as_percent(ranked.standard_error)),
-        Verdict::kTrained, simulated.ms, ranked.accuracy);
+        Verdict::kTrained, simulated.costs.ms, ranked.accuracy);
     return ranked.accuracy;
   }
 
   /// The candidate of training `index`, in order, is the result.
-  void choose(std::size_t index) {
-    record_.candidates[trained_[index].candidate].verdict = Verdict::kChosen;
-    record_.simulated_ms = trained_[index].simulated_ms;
-  }
+  void choose(std::size_t index) { record_.candidates[trained_[index]].verdict = Verdict::kChosen; }
 
  private:
-  struct Trained {
-    std::size_t candidate;  // of the record
-    double simulated_ms;
-  };
-
   void add(const Architecture& architecture, const std::string& what, Verdict verdict,
            const std::optional<double>& ms, const std::optional<double>& accuracy) {
     record_.add_candidate(
@@ -66,7 +59,7 @@ class GuidedTrainer {
   const RunContext& run_;
   const Target& target_;
   StepRecord& record_;
-  std::vector<Trained> trained_;
+  std::vector<std::size_t> trained_;  // candidates of the record
 };
 
 }  // namespace
@@ -90,22 +83,22 @@ void search_guided(const RunContext& run, const Target& target, int num_networks
   };
   const GuidedResult result = guided_search(problem, options, random_bits(run.seed, kGuidedDraws));
   if (result.trained.empty()) {
-    throw TargetMissed(fmt::format("no network of the space {} that was tried keeps to {}",
-                                   run.operators.name, as_ms(target.limit_ms)),
-                       target.limit_ms, 0.0, {});
+    throw target_missed(run, target,
+                        fmt::format("no network of the space {} that was tried keeps to {}",
+                                    run.operators.name, as_limit(run, target)),
+                        0.0, {});
   }
   trainer.choose(result.best);
   const TrainedPath& best = result.trained[result.best];
   record.architecture = architecture_of(run.operators, best.path);
   record.architecture->name = "searched";
-  record.estimated_ms = best.latency_ms;
+  measure(run, record);
   record.validation_accuracy = best.accuracy;
   record.log.insert(record.log.end(), result.log.begin(), result.log.end());
   record.log.push_back(fmt::format("best of {} trained networks: {}", result.trained.size(),
                                    in_one_line(*record.architecture)));
-  record.log.push_back(fmt::format(
-      "estimated {}, simulated {}, accuracy {} after the short training",
-      as_ms(*record.estimated_ms), as_ms(*record.simulated_ms), as_percent(best.accuracy)));
+  record.log.push_back(fmt::format("{}, accuracy {} after the short training",
+                                   measured_text(record), as_percent(best.accuracy)));
 }
 
 }  // namespace tilewake

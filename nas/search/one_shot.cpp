@@ -12,6 +12,7 @@
 
 #include "nas/common/random.hpp"
 #include "nas/report/cost_log.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/ranking.hpp"
 #include "nas/search/step_settings.hpp"
@@ -218,15 +219,16 @@ class OneShot {
   }
 
   TargetMissed missed(const EvolutionResult& result) const {
-    TargetMissed missed(fmt::format("no network of the space {} that was tried keeps to {}",
-                                    run_.operators.name, as_ms(target_.limit_ms)),
-                        target_.limit_ms, 0.0, {});
+    Architecture fastest;
     if (result.fastest_met) {
-      missed.fastest = architecture_of(run_.operators, result.fastest_met->path);
-      missed.fastest.name = "fastest";
-      missed.fastest_ms = result.fastest_met->latency_ms;
+      fastest = architecture_of(run_.operators, result.fastest_met->path);
+      fastest.name = "fastest";
     }
-    return missed;
+    return target_missed(run_, target_,
+                         fmt::format("no network of the space {} that was tried keeps to {}",
+                                     run_.operators.name, as_limit(run_, target_)),
+                         result.fastest_met ? result.fastest_met->latency_ms : 0.0,
+                         std::move(fastest));
   }
 
   const RunContext& run_;
@@ -255,14 +257,16 @@ std::vector<Confirmed> confirmed(const RunContext& run, const Target& target,
     if (std::any_of(found.begin(), found.end(),
                     [&](const Confirmed& one) { return one.architecture == architecture; }))
       continue;
-    const SimulatedLatency simulated = simulate_within(run, target, to_network(architecture));
+    const SimulatedCost simulated = simulate_within(run, target, to_network(architecture));
     if (simulated.missed.empty()) {
-      found.push_back({&candidate, std::move(architecture), simulated.ms});
+      found.push_back({&candidate, std::move(architecture), simulated.costs.ms});
       continue;
     }
-    record.add_candidate(fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
-                                     as_ms(candidate.latency_ms), simulated.missed),
-                         Verdict::kRejected, candidate.latency_ms);
+    record.add_candidate(
+        fmt::format("accuracy {}, estimated {}: {}", as_percent(candidate.score),
+                    as_cost(run, candidate.latency_ms), simulated.missed),
+        Verdict::kRejected,
+        run.estimate_ms(to_network(architecture_of(run.operators, candidate.path))));
   }
   return found;
 }
@@ -306,17 +310,16 @@ void one_shot(const RunContext& run, const Target& target, const SpaceDesign& de
     const Candidate& fastest = *std::min_element(
         candidates.begin(), candidates.end(),
         [](const Candidate& a, const Candidate& b) { return a.latency_ms < b.latency_ms; });
-    TargetMissed missed("no candidate of the evolution keeps to the limit on the simulator",
-                        target.limit_ms, fastest.latency_ms,
-                        architecture_of(run.operators, fastest.path));
-    missed.fastest.name = "fastest";
-    throw missed;
+    Architecture network = architecture_of(run.operators, fastest.path);
+    network.name = "fastest";
+    throw target_missed(run, target,
+                        "no candidate of the evolution keeps to the limit on the simulator",
+                        fastest.latency_ms, std::move(network));
   }
   const Confirmed& best = found[choose(run, target, found, record)];
   record.architecture = best.architecture;
   record.architecture->name = "searched";
-  record.estimated_ms = best.candidate->latency_ms;
-  record.simulated_ms = best.simulated_ms;
+  measure(run, record);
   record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms,
                        record.validation_accuracy);
   record.log.push_back(fmt::format("estimated {}, simulated {}, accuracy {} with inherited weights",
@@ -352,13 +355,16 @@ PathSpace path_space(const RunContext& run, const Target& target) {
   const OperatorSpace& space = run.operators;
   PathSpace paths;
   paths.num_choices = num_choices_of(space);
-  paths.limit_ms = target.limit_ms;
-  paths.latency_ms = [&run, &space](const Path& path) {
+  paths.limit_ms = target.limit;
+  paths.latency_ms = [&run, &space, limit = target.limit](const Path& path) {
     const Network network = to_network(architecture_of(space, path));
     if (space.max_params > 0 && num_trained_params(network) > space.max_params)
       return std::numeric_limits<double>::infinity();
     try {
-      return run.estimate(network);
+      const double cost = run.estimate(network);
+      if (cost <= limit && !run.exceeds_memory(network).empty())
+        return std::numeric_limits<double>::infinity();
+      return cost;
     } catch (const InputError&) {  // more than the machine can hold
       return std::numeric_limits<double>::infinity();
     }

@@ -16,6 +16,7 @@
 #include "latency_model/rank_correlation.hpp"
 #include "nas/common/random.hpp"
 #include "nas/search/guided_step.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/one_shot.hpp"
 #include "nas/search/ranking.hpp"
@@ -34,22 +35,22 @@ StepRecord design_step(RunContext& run, SpaceDesign& design) {
   OperatorSpace& space = run.operators;
   StepRecord record;
   record.step = "design";
-  const double target_ms = run.targets_ms.front();
+  const double target = run.limits().front();
   const SpaceRecipe& recipe = run.recipe.space;
   const bool is_given = !space.has_whole_pool();
-  design = design_space(space, {target_ms, recipe.keep, recipe.rho},
+  design = design_space(space, {target, recipe.keep, recipe.rho},
                         [&](const Network& network) { return run.estimate(network); });
   if (is_given) {
     check_all_held(design);  // all of them would be trained
     record.log.push_back("the space gives the operators of every position");
   } else {
     space = with_operators(space, design);
-    record.log.push_back(
-        fmt::format("of the pool's {} operators at most {} a position and the identity: the best "
-                    "capacity over latency that leaves the limit reachable, the most capable that "
-                    "takes at most {:g} x {}, one with a residual, then by capacity over latency "
-                    "(operators.csv)",
-                    operator_pool().size(), recipe.keep, recipe.rho, as_ms(design.share_ms)));
+    record.log.push_back(fmt::format(
+        "of the pool's {} operators at most {} a position and the identity: the best "
+        "capacity over latency that leaves the limit reachable, the most capable that "
+        "takes at most {:g} x {}, one with a residual, then by capacity over latency "
+        "(operators.csv)",
+        operator_pool().size(), recipe.keep, recipe.rho, as_cost(run, design.share_ms)));
   }
   for (const OperatorPosition& position : positions_of(space)) {
     std::vector<std::string> names;
@@ -59,26 +60,29 @@ StepRecord design_step(RunContext& run, SpaceDesign& design) {
                                      position.out_channels, fmt::join(names, " ")));
   }
   record.log.push_back(fmt::format("10^{:.1f} networks", log10_num_networks(space)));
-  write_file_atomically(run.directory + "/operators.csv", space_design_csv(design));
+  write_file_atomically(run.directory + "/operators.csv",
+                        space_design_csv(design, cost_column(run.cost_unit())));
   write_file_atomically(run.directory + "/space.yaml", operator_space_yaml(space));
   return record;
 }
 
 /// Throws TargetMissed or InputError, before anything is trained, for a limit that cannot be met or
 /// is far beyond the networks of the space.
-void check_reachable(const RunContext& run, const SpaceDesign& design, double limit_ms) {
+void check_reachable(const RunContext& run, const SpaceDesign& design) {
+  const Target target = targets_of(run).front();
   // Operators are measured one by one: the network of the fastest may be a little off the fastest.
   constexpr double kTolerance = 1.05;
   const OperatorSpace& space = run.operators;
   Architecture fastest = architecture_of(space, fastest_operators(space, design));
   fastest.name = "fastest";
-  const double fastest_ms = run.estimate(to_network(fastest));
-  if (fastest_ms > kTolerance * limit_ms) {
-    throw TargetMissed(
-        fmt::format("no network of the space {} keeps to {}", space.name, as_ms(limit_ms)),
-        limit_ms, fastest_ms, std::move(fastest));
+  const double least = run.estimate(to_network(fastest));
+  if (least > kTolerance * target.limit) {
+    throw target_missed(
+        run, target,
+        fmt::format("no network of the space {} keeps to {}", space.name, as_limit(run, target)),
+        least, std::move(fastest));
   }
-  check_limit(run, limit_ms, "the slowest network of the space " + space.name,
+  check_limit(run, target.limit, "the slowest network of the space " + space.name,
               architecture_of(space, slowest_operators(space, design)));
 }
 
@@ -133,7 +137,7 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
   int num_ranked = 0;
   for (std::size_t i = 0; i < paths.size() && num_ranked < num_wanted; ++i) {
     Architecture architecture = architecture_of(run.operators, paths[i]);
-    const SimulatedLatency simulated = simulate_within(run, target, to_network(architecture));
+    const SimulatedCost simulated = simulate_within(run, target, to_network(architecture));
     std::string verdict = simulated.missed;
     std::optional<double> accuracy;
     if (verdict.empty()) {
@@ -147,30 +151,30 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
         best = ranked.accuracy;
         best_index = record.candidates.size();
         record.architecture = architecture;
-        record.simulated_ms = simulated.ms;
       }
     }
     record.add_candidate(fmt::format("#{}: {}: {}", i + 1, in_one_line(architecture), verdict),
                          accuracy ? Verdict::kTrained : Verdict::kRejected,
-                         simulated.ms > 0.0 ? std::optional(simulated.ms) : std::nullopt, accuracy);
+                         simulated.cost > 0.0 ? std::optional(simulated.costs.ms) : std::nullopt,
+                         accuracy);
   }
   if (!record.architecture) {
-    throw TargetMissed(
+    throw target_missed(
+        run, target,
         fmt::format("no random network of the space {} keeps to {}: {} do by the estimate, none on "
                     "the simulator",
-                    run.operators.name, as_ms(target.limit_ms), paths.size()),
-        target.limit_ms, 0.0, {});
+                    run.operators.name, as_limit(run, target), paths.size()),
+        0.0, {});
   }
   record.candidates[best_index].verdict = Verdict::kChosen;
   record.architecture->name = "searched";
-  record.estimated_ms = run.estimate(to_network(*record.architecture));
+  measure(run, record);
   record.validation_accuracy = best;
   record.log.push_back(
       fmt::format("best of {} random networks: {}", num_ranked, in_one_line(*record.architecture)));
-  record.log.push_back(fmt::format(
-      "estimated {}, simulated {}, accuracy {} after the short training, {} in the mean of all",
-      as_ms(*record.estimated_ms), as_ms(*record.simulated_ms), as_percent(best),
-      as_percent(sum / num_ranked)));
+  record.log.push_back(
+      fmt::format("{}, accuracy {} after the short training, {} in the mean of all",
+                  measured_text(record), as_percent(best), as_percent(sum / num_ranked)));
 }
 
 /// Random network number `index` that keeps to the target, filled up to it and trained like the
@@ -189,7 +193,7 @@ StepRecord random_step(const RunContext& run, const Target& target, int index) {
   StepRecord none;
   none.step = name;
   none.log.push_back(fmt::format("none: {} random networks of the space were found that keep to {}",
-                                 num_found, as_ms(target.limit_ms)));
+                                 num_found, as_limit(run, target)));
   return none;
 }
 
@@ -218,7 +222,7 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
     record.add_candidate(fmt::format("{}: {} inherited, {} (+-{}) alone", in_one_line(architecture),
                                      as_percent(inherited.back()), as_percent(ranked.accuracy),
                                      as_percent(ranked.standard_error)),
-                         Verdict::kTrained, run.estimate(to_network(architecture)),
+                         Verdict::kTrained, run.estimate_ms(to_network(architecture)),
                          ranked.accuracy);
     run.log(fmt::format("correlation {} of {}: {} inherited, {} alone", alone.size(), count,
                         as_percent(inherited.back()), as_percent(alone.back())));
@@ -244,7 +248,7 @@ StepRecord correlation_step(const RunContext& run, const Target& target) {
 }  // namespace
 
 MethodSteps operator_steps(RunContext& run) {
-  if (run.targets_ms.size() > 1) {
+  if (run.limits().size() > 1) {
     throw InputError(
         "several limits in one run need a method of MixConv blocks; a space of operators "
         "is made, and searched in stages, for one limit");
@@ -253,7 +257,7 @@ MethodSteps operator_steps(RunContext& run) {
   MethodSteps steps;
   steps.design = design_step(run, *design);
   for (const std::string& line : steps.design.log) run.log("design: " + line);
-  check_reachable(run, *design, run.targets_ms.front());
+  check_reachable(run, *design);
   steps.find = [&run, design](const Target& target) {
     const bool is_guided = run.method == Method::kGuided;
     if (!is_guided && run.method != Method::kRandom) return one_shot_step(run, target, *design);

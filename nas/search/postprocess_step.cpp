@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/search/measured.hpp"
 #include "nas/search/ranking.hpp"
 #include "nas/search/scale_step.hpp"
 #include "nas/search/step_settings.hpp"
@@ -84,16 +85,14 @@ class Trial {
         direction_(scaled.values),
         unscaled_(*search.architecture),
         record_(record) {
-    record_.architecture = scaled.architecture;
-    record_.estimated_ms = scaled.estimated_ms;
-    record_.simulated_ms = scaled.simulated_ms;
-    record_.validation_accuracy = scaled.validation_accuracy;
+    record_.take_result_of(scaled);
+    record_.values.clear();
   }
 
   const Architecture& unscaled() const { return unscaled_; }
 
   /// Scales `variant` (of the unscaled network) to the same limit and keeps it if it gains more
-  /// than a standard error over what is kept: that had the same milliseconds for scaling alone.
+  /// than a standard error over what is kept: that had the same limit for scaling alone.
   /// Both are trained equally often.
   std::optional<Ranked> attempt(const std::string& what, const Architecture& variant) {
     const std::optional<ConfirmedCandidate> candidate =
@@ -110,17 +109,16 @@ class Trial {
     const double error = std::hypot(ranked.standard_error, deviation_between(ranked, *kept_));
     const bool is_kept = gain > error;
     record_.add_candidate(
-        fmt::format("{}: accuracy {} at {} against {} when scaling uses the same time; {} "
+        fmt::format("{}: accuracy {} at {} against {} when scaling uses the same limit; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
-                    what, as_percent(ranked.accuracy), as_ms(candidate->simulated_ms),
+                    what, as_percent(ranked.accuracy), as_cost(run_, candidate->simulated_cost),
                     as_percent(kept_->accuracy), is_kept ? "kept" : "left out", 100.0 * gain,
                     100.0 * error),
-        is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated_ms, ranked.accuracy);
+        is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated.ms, ranked.accuracy);
     if (is_kept) {
       unscaled_ = variant;
       record_.architecture = network;
-      record_.estimated_ms = candidate->scaled.estimated_ms;
-      record_.simulated_ms = candidate->simulated_ms;
+      measure(run_, record_);
       record_.validation_accuracy = ranked.accuracy;
       kept_ = ranked;
     }

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/ranking.hpp"
 #include "nas/search/scale_step.hpp"
 #include "nas/search/step_settings.hpp"
@@ -40,17 +41,17 @@ struct ScaledNetwork {
 std::optional<ScaledNetwork> draw_scaled(const RunContext& run, const Target& target,
                                          std::uint64_t purpose, std::uint64_t index) {
   const LatencyEstimate estimate = [&](const Network& n) { return run.estimate(n); };
-  const double limit_ms = search_limit_ms(run, target);
+  const double limit = search_limit(run, target);
   for (std::uint64_t i = 0; i < kTries; ++i) {
     const std::uint64_t seed = random_bits(run.seed, purpose, index, i);
     std::optional<Architecture> network = random_architecture_within(
-        run.space, kLeastDrawnShare * limit_ms, limit_ms, estimate, seed, kMaxDraws);
+        run.space, kLeastDrawnShare * limit, limit, estimate, seed, kMaxDraws);
     if (!network) return {};
     std::vector<ConfirmedCandidate> candidates = scale_and_confirm(run, target, *network);
     candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                     [&](const ConfirmedCandidate& candidate) {
                                       return candidate.is_rejected() ||
-                                             candidate.simulated_ms < kUsedShare * target.limit_ms;
+                                             candidate.simulated_cost < kUsedShare * target.limit;
                                     }),
                      candidates.end());
     if (candidates.empty()) continue;
@@ -90,24 +91,24 @@ void search_mixconv(const RunContext& run, const Target& target, StepRecord& rec
     drawn.push_back(std::move(*network));
   }
   if (drawn.empty()) {
-    throw TargetMissed(
+    throw target_missed(
+        run, target,
         fmt::format("no random network of the space {} that takes {:.0f} to 100 % of {} can be "
                     "scaled to {}",
-                    run.space.name, 100.0 * kLeastDrawnShare, as_ms(search_limit_ms(run, target)),
-                    as_ms(target.limit_ms)),
-        target.limit_ms, 0.0, {});
+                    run.space.name, 100.0 * kLeastDrawnShare,
+                    as_cost(run, search_limit(run, target)), as_limit(run, target)),
+        0.0, {});
   }
   const std::vector<HalvingResult> results = rank_by_halving(run, target, networks);
   const std::size_t best = best_of(results);
   for (std::size_t i = 0; i < drawn.size(); ++i) {
     record.add_candidate(fmt::format("{}: {}", in_one_line(networks[i]), in_one_line(results[i])),
                          i == best ? Verdict::kChosen : Verdict::kTrained,
-                         drawn[i].candidate.simulated_ms, results[i].ranked.accuracy);
+                         drawn[i].candidate.simulated.ms, results[i].ranked.accuracy);
   }
   record.architecture = drawn[best].unscaled;
   record.architecture->name = "searched";
-  record.estimated_ms = run.estimate(to_network(*record.architecture));
-  record.simulated_ms = run.simulate(to_network(*record.architecture));
+  measure(run, record);
   record.log.push_back(fmt::format("best of {} random networks; before scaling: {}, {}",
                                    drawn.size(), in_one_line(*record.architecture),
                                    as_ms(*record.simulated_ms)));
@@ -129,7 +130,7 @@ StepRecord random_network_step(const RunContext& run, const Target& target, int 
   StepRecord none;
   none.step = name;
   none.log.push_back(fmt::format("none: no random network of the space {} can be scaled to {}",
-                                 run.space.name, as_ms(target.limit_ms)));
+                                 run.space.name, as_limit(run, target)));
   return none;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,6 +76,21 @@ constexpr bool is_published(Method method) {
 /// The steps of a run, in order. A run ends with one of them.
 enum class Step { kDesign, kSupergraph, kSearch, kScale, kPostprocess, kTrain, kEvaluate };
 
+/// What a network takes on the machine, by its simulation.
+struct NetworkCosts {
+  double ms = 0.0;
+  double mj = 0.0;                        // 0: all energies of the machine are 0
+  std::int64_t peak_chip_bytes = 0;       // MemoryFootprint
+  std::int64_t dram_footprint_bytes = 0;  // MemoryFootprint
+};
+
+/// The unit of a cost, and of the limit that it is compared with.
+enum class CostUnit {
+  kMs,     // only latency is limited
+  kMj,     // only energy is limited
+  kShare,  // several quantities are: the largest quantity / limit; the limit is 1
+};
+
 /// Everything that a run is given. Each step takes it, the Target, and the records of the steps
 /// before.
 struct RunContext {
@@ -89,7 +105,13 @@ struct RunContext {
   OperatorSpace operators;    // as given until the design step selects operators for the machine
   Recipe recipe;
   ImageData data;
-  std::vector<double> targets_ms;  // at least one, ascending
+  // The limits. At least one of latency and energy is limited; where one of them has several
+  // limits, nothing else but memory is limited.
+  std::vector<double> targets_ms;   // ascending; empty: latency is not limited
+  std::vector<double> targets_mj;   // ascending; empty: energy is not limited
+  std::int64_t max_params = 0;      // trained; 0: only what the space allows
+  std::int64_t max_chip_bytes = 0;  // peak on-chip memory; 0: not limited
+  std::int64_t max_dram_bytes = 0;  // DRAM footprint; 0: not limited
   std::uint64_t seed = 1;
   int num_random = 0;  // random networks that are trained for comparison
   ImageLayout deploy_layout = ImageLayout::kNhwc;  // of the images in "deploy/"
@@ -103,8 +125,11 @@ struct RunContext {
 
   // The machine.
   CyclePredictor predict;  // the latency model
+  /// Its energy: mJ in place of cycles. Throws InputError for a layer whose class it does not
+  /// cover. Empty: it has no energies.
+  CyclePredictor predict_energy;
   double clock_mhz = 0.0;
-  std::function<double(const Network& network)> simulate;  // ms; InputError: does not fit
+  std::function<NetworkCosts(const Network& network)> simulate;  // InputError: does not fit
 
   // The caller.
   std::function<void(const PhaseProgress& progress)> on_progress;
@@ -114,55 +139,89 @@ struct RunContext {
   Split split;  // of data.train; run_search makes it
 
   /// Predicted latency in ms.
-  double estimate(const Network& network) const {
+  double estimate_ms(const Network& network) const {
     return predict(network).total_cycles / (clock_mhz * 1e3);
   }
+
+  CostUnit cost_unit() const;
+  /// The limits of the cost, one for each target.
+  std::vector<double> limits() const;
+  /// Predicted cost: the quantity that is limited or, where several are, the largest
+  /// quantity / limit. Memory is no part of it: exceeds_memory().
+  double estimate(const Network& network) const;
+  /// The same of a simulated network.
+  double cost_of(const NetworkCosts& costs, std::int64_t params) const;
+  /// Why the network exceeds a limit of memory, by its simulation; empty: it does not.
+  std::string exceeds_memory(const NetworkCosts& costs) const;
+  /// The same; simulates only if memory is limited.
+  std::string exceeds_memory(const Network& network) const;
 };
 
-/// A latency limit, and the directory of its results.
+/// A limit of the cost, and the directory of its results.
 struct Target {
-  double limit_ms = 0.0;
+  double limit = 0.0;  // ms, mJ, or 1: CostUnit
   std::string directory;
 };
 
+/// The limits of latency (ms) and energy (mJ) of a target.
+std::optional<double> latency_limit(const RunContext& run, const Target& target);
+std::optional<double> energy_limit(const RunContext& run, const Target& target);
+
 /// The targets of a run. The results of a single one are in the directory of the run, those of
-/// several in "target-0.1ms" each.
+/// several in "target-0.1ms" ("target-0.1mJ") each.
 std::vector<Target> targets_of(const RunContext& run);
 
 /// The limit of the search itself: a share of the target, of which scaling uses the rest.
-double search_limit_ms(const RunContext& run, const Target& target);
+double search_limit(const RunContext& run, const Target& target);
 
 /// No network of the space, or none that the search met, keeps to the limit.
 class TargetMissed : public Error {
  public:
-  TargetMissed(const std::string& reason, double limit_ms, double least_ms, Architecture network)
+  /// @param limit_text, least_text  the limit and what the network takes, in words
+  TargetMissed(const std::string& reason, double limit_cost, double least_cost,
+               Architecture network, std::string limit_text, std::string least_text)
       : Error(reason, ExitCode::kToleranceMissed),
-        target_ms(limit_ms),
-        fastest_ms(least_ms),
-        fastest(std::move(network)) {}
+        limit(limit_cost),
+        least(least_cost),
+        fastest(std::move(network)),
+        limit_in_words(std::move(limit_text)),
+        least_in_words(std::move(least_text)) {}
 
-  double target_ms;
-  double fastest_ms;
+  double limit;  // costs
+  double least;
   Architecture fastest;  // no stages where no network was found
+  std::string limit_in_words;
+  std::string least_in_words;
 };
+
+TargetMissed target_missed(const RunContext& run, const Target& target, const std::string& reason,
+                           double least, Architecture network);
 
 /// Throws InputError for a limit far beyond the networks of the space, which scaling would fill
-/// with networks that fit no memory: more than 8 times the latency of `largest`, which `name`
+/// with networks that fit no memory: more than 8 times the cost of `largest`, which `name`
 /// describes.
-void check_limit(const RunContext& run, double limit_ms, const std::string& name,
+void check_limit(const RunContext& run, double limit, const std::string& name,
                  const Architecture& largest);
 
-/// Simulated latency of a network that keeps to the limit by its estimate.
-struct SimulatedLatency {
-  double ms = 0.0;     // 0 where the machine cannot hold the network
-  std::string missed;  // why it is no candidate; empty: it keeps to the limit
+/// The simulation of a network that keeps to the limits by its estimate.
+struct SimulatedCost {
+  NetworkCosts costs;
+  double cost = 0.0;   // 0 where the machine cannot hold the network
+  std::string missed;  // why it is no candidate; empty: it keeps to all limits
 };
 
-SimulatedLatency simulate_within(const RunContext& run, const Target& target,
-                                 const Network& network);
+SimulatedCost simulate_within(const RunContext& run, const Target& target, const Network& network);
 
 /// "0.1234 ms"; below 0.001 ms with three significant digits.
 std::string as_ms(double milliseconds);
+/// The same of mJ.
+std::string as_mj(double millijoules);
+/// A cost of the run: "0.1234 ms", "0.1234 mJ", or "97.5 % of the limits".
+std::string as_cost(const RunContext& run, double cost);
+/// The limits of a target: "0.04 ms", or "0.04 ms, 0.01 mJ and 100000 parameters".
+std::string as_limit(const RunContext& run, const Target& target);
+/// The name of a column of costs: "latency_ms", "energy_mj" or "share_of_limits".
+std::string cost_column(CostUnit unit);
 /// "12.34 %" of a share from 0 to 1.
 std::string as_percent(double share);
 /// "12.34 % (+-0.56 %)"

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "nas/common/random.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/random_mixconv.hpp"
 #include "nas/search/step_settings.hpp"
@@ -23,7 +24,42 @@
 namespace tilewake {
 namespace {
 
-double ms_per_cycle(const RunContext& run) { return 1.0 / (run.clock_mhz * 1e3); }
+/// A cost for messages of the design: the twin's is no cost of the run, but has its unit.
+std::string unit_text(CostUnit unit) {
+  return unit == CostUnit::kMs ? "ms" : unit == CostUnit::kMj ? "mJ" : "of the limits";
+}
+
+/// Trained parameters in place of cycles.
+Prediction predict_params(const Network& network) {
+  Prediction prediction;
+  for (const Layer& layer : network.layers) {
+    Network alone;
+    alone.layers = {layer};
+    prediction.layer_cycles.push_back(static_cast<double>(num_trained_params(alone)));
+    prediction.total_cycles += prediction.layer_cycles.back();
+  }
+  return prediction;
+}
+
+/// The cost of every choice of the space. `guide` predicts latencies, or stands for them.
+CostTable cost_table(const RunContext& run, const CyclePredictor& guide) {
+  const ChoiceSpace space = choice_space(run.space);
+  const bool is_share = run.cost_unit() == CostUnit::kShare;
+  CostTable table;
+  if (!run.targets_ms.empty()) {
+    const double limit_ms = is_share ? run.targets_ms.front() : 1.0;
+    table.terms.push_back({tabulate(guide, space), 1.0 / (run.clock_mhz * 1e3 * limit_ms)});
+  }
+  if (!run.targets_mj.empty()) {
+    const double limit_mj = is_share ? run.targets_mj.front() : 1.0;
+    table.terms.push_back({tabulate(run.predict_energy, space), 1.0 / limit_mj});
+  }
+  if (run.max_params > 0) {
+    table.terms.push_back(
+        {tabulate(predict_params, space), 1.0 / static_cast<double>(run.max_params)});
+  }
+  return table;
+}
 
 GateOptions gate_options(const SearchOptions& options) {
   GateOptions gates;
@@ -54,14 +90,15 @@ std::vector<int> choices_of(Supernet& supernet) {
 
 /// Chooses widths and the number of blocks of run.space for the limit of the search.
 DepthDesign size_for(RunContext& run, const LatencyEstimate& estimate, StepRecord& record) {
-  const double limit_ms = run.targets_ms.front() * run.recipe.options.target_share;
+  const Target target = targets_of(run).front();
+  const double limit = target.limit * run.recipe.options.target_share;
   const SupernetSize size =
-      size_supernet(run.space, estimate, limit_ms, run.recipe.options.supernet_ratio);
+      size_supernet(run.space, estimate, limit, run.recipe.options.supernet_ratio);
   record.log.push_back(fmt::format(
       "the full supernet takes {}, {:.2f} x the search's limit of {} ({:.0f} % of {}): widths x "
       "{:.3g}, {} blocks (the space has {})",
-      as_ms(size.full_ms), size.full_ms / limit_ms, as_ms(limit_ms),
-      100.0 * run.recipe.options.target_share, as_ms(run.targets_ms.front()), size.width,
+      as_cost(run, size.full_ms), size.full_ms / limit, as_cost(run, limit),
+      100.0 * run.recipe.options.target_share, as_limit(run, target), size.width,
       blocks_of(size.space).size(), run.space.num_blocks));
   if (!size.is_within) {
     record.log.push_back(
@@ -70,14 +107,14 @@ DepthDesign size_for(RunContext& run, const LatencyEstimate& estimate, StepRecor
                     run.recipe.options.supernet_ratio));
   }
   // A search that closes most of its supernet is left with networks that it was not trained for.
-  const double wanted_ms = size.full_ms / run.recipe.options.supernet_ratio;
-  if (!size.is_within && wanted_ms > limit_ms) {
-    run.search_share = std::min(1.0, wanted_ms / run.targets_ms.front());
+  const double wanted = size.full_ms / run.recipe.options.supernet_ratio;
+  if (!size.is_within && wanted > limit) {
+    run.search_share = std::min(1.0, wanted / target.limit);
     record.log.push_back(fmt::format(
         "the search's limit is {} instead, {:.0f} % of {}, so that the supernet takes {:.2f} x as "
         "long; scaling has the rest",
-        as_ms(run.search_share * run.targets_ms.front()), 100.0 * run.search_share,
-        as_ms(run.targets_ms.front()), size.full_ms / (run.search_share * run.targets_ms.front())));
+        as_cost(run, run.search_share * target.limit), 100.0 * run.search_share,
+        as_limit(run, target), size.full_ms / (run.search_share * target.limit)));
   }
   run.given_space = search_space_yaml(run.space);
   run.space = size.space;
@@ -100,12 +137,16 @@ StepRecord design_step(RunContext& run, const LatencyEstimate& estimate,
         is_sized ? size_for(run, estimate, record) : design_depths(space, estimate);
     if (!is_sized) space = with_depths(space, design);
     record.log.push_back(
-        "depths such that stages of full blocks take as equal a time as possible:");
+        fmt::format("depths such that stages of full blocks take as equal a {} as possible:",
+                    run.cost_unit() == CostUnit::kMs   ? "time"
+                    : run.cost_unit() == CostUnit::kMj ? "share of the energy"
+                                                       : "share of the limits"));
     for (std::size_t s = 0; s < design.stages.size(); ++s) {
       const DepthDesign::Stage& stage = design.stages[s];
-      record.log.push_back(fmt::format(
-          "stage {}: first block {}, a further one {}: depth {}, together {}", s + 1,
-          as_ms(stage.first_block_ms), as_ms(stage.block_ms), stage.depth, as_ms(stage.stage_ms)));
+      record.log.push_back(
+          fmt::format("stage {}: first block {}, a further one {}: depth {}, together {}", s + 1,
+                      as_cost(run, stage.first_block_ms), as_cost(run, stage.block_ms), stage.depth,
+                      as_cost(run, stage.stage_ms)));
     }
     record.log.push_back(fmt::format("slowest stage / fastest: {:.2f}", design.spread));
   }
@@ -114,16 +155,24 @@ StepRecord design_step(RunContext& run, const LatencyEstimate& estimate,
   return record;
 }
 
-/// Throws TargetMissed where the fastest network of the space exceeds the limit.
-void check_reachable(const SearchSpace& space, const LatencyTable& table,
-                     const LatencyEstimate& estimate, double limit_ms) {
-  Architecture fastest = architecture_of(space, outcomes_of(space, fastest_choices(table)));
-  fastest.name = "fastest";
-  const double fastest_ms = estimate(to_network(fastest));
-  if (fastest_ms <= limit_ms) return;
-  throw TargetMissed(
-      fmt::format("no network of the space {} keeps to {}", space.name, as_ms(limit_ms)), limit_ms,
-      fastest_ms, std::move(fastest));
+/// Throws TargetMissed where the network of the space with the least of a limited quantity exceeds
+/// the limit.
+void check_reachable(const RunContext& run, const CostTable& table,
+                     const LatencyEstimate& estimate) {
+  const SearchSpace& space = run.space;
+  const Target target = targets_of(run).front();
+  for (const CostTerm& term : table.terms) {
+    const std::vector<int> choices = fastest_choices(term.table);
+    Architecture fastest = architecture_of(space, outcomes_of(space, choices));
+    fastest.name = "fastest";
+    const double least = table.terms.size() == 1 ? estimate(to_network(fastest))
+                                                 : term.table.total_cycles(choices) * term.scale;
+    if (least <= target.limit) continue;
+    throw target_missed(
+        run, target,
+        fmt::format("no network of the space {} keeps to {}", space.name, as_limit(run, target)),
+        least, std::move(fastest));
+  }
 }
 
 /// The twin's estimate: the space's largest network has the latency that it has on the machine, so
@@ -143,7 +192,7 @@ std::string supergraph_checkpoint(const std::string& directory) {
 /// The fingerprint of the supergraph: a supernet that is sized to a limit depends on that.
 std::string supergraph_settings(const RunContext& run) {
   if (run.given_space.empty()) return step_settings(run, {}, "supergraph");
-  return step_settings(run, {run.targets_ms.front(), ""}, "sized-supergraph");
+  return step_settings(run, targets_of(run).front(), "sized-supergraph");
 }
 
 /// Trains all networks of the space at once.
@@ -165,39 +214,40 @@ void train_supergraph(const RunContext& run, const std::string& directory) {
 
 /// The result of the search: the network of the last step, or else the last one met within
 /// `limit_ms`, or else the fastest one met if that keeps to the whole target.
-SearchPoint read_out(const RunContext& run, const Target& target, const LatencyTable& table,
-                     Supernet& supernet, const SearchLearner& learner, double limit_ms,
+SearchPoint read_out(const RunContext& run, const Target& target, const CostTable& table,
+                     Supernet& supernet, const SearchLearner& learner, double limit,
                      StepRecord& record) {
   SearchPoint last;
   last.choices = choices_of(supernet);
-  last.latency_ms = table.total_cycles(last.choices) * ms_per_cycle(run);
-  if (last.latency_ms <= limit_ms) {
+  last.latency_ms = table.cost(last.choices);
+  if (last.latency_ms <= limit) {
     record.log.push_back(fmt::format("the last step is within the search's limit: {} of {}",
-                                     as_ms(last.latency_ms), as_ms(limit_ms)));
+                                     as_cost(run, last.latency_ms), as_cost(run, limit)));
     return last;
   }
   if (learner.last_within()) {
     record.log.push_back(fmt::format(
         "the last step misses the search's limit ({} of {}); step {} met it last, with {}",
-        as_ms(last.latency_ms), as_ms(limit_ms), learner.last_within()->step,
-        as_ms(learner.last_within()->latency_ms)));
+        as_cost(run, last.latency_ms), as_cost(run, limit), learner.last_within()->step,
+        as_cost(run, learner.last_within()->latency_ms)));
     return *learner.last_within();
   }
   const SearchPoint fastest = learner.fastest().value_or(last);
-  if (fastest.latency_ms <= target.limit_ms) {
+  if (fastest.latency_ms <= target.limit) {
     record.log.push_back(fmt::format(
         "no step met the search's limit of {}; step {} came nearest with {}, within the whole {}",
-        as_ms(limit_ms), fastest.step, as_ms(fastest.latency_ms), as_ms(target.limit_ms)));
+        as_cost(run, limit), fastest.step, as_cost(run, fastest.latency_ms),
+        as_limit(run, target)));
     return fastest;
   }
-  throw TargetMissed(
+  throw target_missed(
+      run, target,
       fmt::format("no step of the search met {}, nor the {} that it aims at "
                   "(search.options.target_share); it may need more search.epochs, a higher "
                   "search.options.latency_growth or threshold_rate, or a space with faster "
                   "networks ({})",
-                  as_ms(target.limit_ms), as_ms(limit_ms), target.directory),
-      target.limit_ms, fastest.latency_ms,
-      architecture_of(run.space, outcomes_of(run.space, fastest.choices)));
+                  as_limit(run, target), as_cost(run, limit), target.directory),
+      fastest.latency_ms, architecture_of(run.space, outcomes_of(run.space, fastest.choices)));
 }
 
 /// The result of a search by differences: the gates that are open after its last step.
@@ -206,24 +256,25 @@ SearchPoint read_out(const RunContext& run, const Target& target, const GateSear
   for (const GateSearch::Change& change : search.changes())
     record.log.push_back(search.in_one_line(change));
   if (search.latency_ms() > search.limit_ms()) {
-    throw TargetMissed(
-        fmt::format("the gates that are left do not meet {}", as_ms(search.limit_ms())),
-        target.limit_ms, search.latency_ms(),
-        architecture_of(run.space, outcomes_of(run.space, search.outcomes())));
+    throw target_missed(
+        run, target,
+        fmt::format("the gates that are left do not meet {}", as_cost(run, search.limit_ms())),
+        search.latency_ms(), architecture_of(run.space, outcomes_of(run.space, search.outcomes())));
   }
-  record.log.push_back(fmt::format("{} of the search's limit of {}", as_ms(search.latency_ms()),
-                                   as_ms(search.limit_ms())));
+  record.log.push_back(fmt::format("{} of the search's limit of {}",
+                                   as_cost(run, search.latency_ms()),
+                                   as_cost(run, search.limit_ms())));
   return {search.outcomes(), search.latency_ms(), 0};
 }
 
 /// Step "search": the gates and weights of the supernet, from the end of the supergraph phase.
 ///   @param supergraph  checkpoint of that phase
-StepRecord search_step(const RunContext& run, const Target& target, const LatencyTable& table,
+StepRecord search_step(const RunContext& run, const Target& target, const CostTable& table,
                        const std::string& supergraph) {
   const std::string fingerprint = step_settings(run, target, "search", supergraph_settings(run));
   return do_once(target.directory, "search", fingerprint, [&](StepRecord& record) {
     const Recipe& recipe = run.recipe;
-    const double limit_ms = search_limit_ms(run, target);
+    const double limit = search_limit(run, target);
     torch::manual_seed(random_bits(run.seed, fnv1a64("weights of search")));
     Supernet supernet(run.space, gate_options(recipe.options));
     load_phase_module(supergraph, *supernet);
@@ -236,28 +287,28 @@ StepRecord search_step(const RunContext& run, const Target& target, const Latenc
     options.optimizer_from = supergraph;
     options.checkpoint_path = target.directory + "/search.ckpt";
     options.fingerprint = fingerprint;
-    options.target_ms = limit_ms;
+    // The log of training has milliseconds or nothing.
+    const bool is_ms = run.cost_unit() == CostUnit::kMs;
+    if (is_ms) options.target_ms = limit;
     SearchPoint found;
     if (recipe.options.gates == GateKind::kDifferences) {
-      GateLearner learner(supernet, GateSearch(run.space, table, ms_per_cycle(run), limit_ms),
-                          recipe.search, recipe.options);
+      GateLearner learner(supernet, GateSearch(run.space, table, limit, unit_text(run.cost_unit())),
+                          recipe.search, recipe.options, is_ms);
       train_phase(run, target.directory, learner, *train, options);
       found = read_out(run, target, learner.search(), record);
     } else {
-      LatencyLoss latency_loss(table, ms_per_cycle(run), limit_ms, recipe.options.latency_weight,
+      LatencyLoss latency_loss(table, limit, recipe.options.latency_weight,
                                recipe.options.latency_slope);
       latency_loss.to(run.device);
-      SearchLearner learner(supernet, latency_loss, recipe.search, recipe.options);
+      SearchLearner learner(supernet, latency_loss, recipe.search, recipe.options, is_ms);
       train_phase(run, target.directory, learner, *train, options);
-      found = read_out(run, target, table, supernet, learner, limit_ms, record);
+      found = read_out(run, target, table, supernet, learner, limit, record);
     }
     record.architecture = architecture_of(run.space, outcomes_of(run.space, found.choices));
     record.architecture->name = "searched";
-    record.estimated_ms = run.estimate(to_network(*record.architecture));
-    record.simulated_ms = run.simulate(to_network(*record.architecture));
+    measure(run, record);
     record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms);
-    record.log.push_back(fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
-                                     as_ms(*record.simulated_ms)));
+    record.log.push_back(measured_text(record));
   });
 }
 
@@ -310,8 +361,8 @@ bool sizes_supernet(const RunContext& run) {
 MethodSteps s3nas_steps(RunContext& run, Step last, const std::string& directory) {
   const bool is_twin = run.method == Method::kFlops;
   const CyclePredictor guide = is_twin ? scaled_macs_predictor(run) : run.predict;
-  const LatencyEstimate estimate = [&](const Network& network) {
-    return guide(network).total_cycles / (run.clock_mhz * 1e3);
+  const LatencyEstimate estimate = [&run, &guide, is_twin](const Network& network) {
+    return is_twin ? guide(network).total_cycles / (run.clock_mhz * 1e3) : run.estimate(network);
   };
   MethodSteps steps;
   steps.design = design_step(run, estimate, directory);
@@ -319,9 +370,9 @@ MethodSteps s3nas_steps(RunContext& run, Step last, const std::string& directory
     steps.design.log.push_back("multiply-accumulates replace latencies until networks are scaled");
   }
   for (const std::string& line : steps.design.log) run.log("design: " + line);
-  const auto table = std::make_shared<const LatencyTable>(tabulate(guide, choice_space(run.space)));
-  check_reachable(run.space, *table, estimate, run.targets_ms.front());
-  check_limit(run, run.targets_ms.back(), "the largest network of the space " + run.space.name,
+  const auto table = std::make_shared<const CostTable>(cost_table(run, guide));
+  check_reachable(run, *table, estimate);
+  check_limit(run, run.limits().back(), "the largest network of the space " + run.space.name,
               architecture_of(run.space, full_outcomes(run.space)));
   if (run.method == Method::kRandomMixconv) {
     steps.find = [&run](const Target& target) { return random_mixconv_step(run, target); };

@@ -14,20 +14,22 @@ namespace tilewake {
 /// Share of the limit that a scaled network should use.
 inline constexpr double kUsedShare = 0.95;
 
-/// A scaled network whose latency the simulator confirmed.
+/// A scaled network whose cost the simulator confirmed.
 struct ConfirmedCandidate {
   int number = 0;  // from 1, in the order of the grid; "same network as #2" refers to it
   ScalingCandidate scaled;
-  double simulated_ms = 0.0;  // 0 where it was rejected before
-  std::string missed;         // why the simulator rejects it
+  double simulated_cost = 0.0;  // 0 where it was rejected before
+  std::string missed;           // why the simulator rejects it
+  NetworkCosts simulated;
 
   bool is_rejected() const { return !scaled.rejected.empty() || !missed.empty(); }
   std::string rejected() const { return scaled.rejected.empty() ? missed : scaled.rejected; }
-  std::string in_one_line() const;
-  std::optional<double> known_ms() const;  // simulated, otherwise estimated
+  std::string in_one_line(const RunContext& run) const;
+  /// Latency, simulated, otherwise estimated; none where it was not estimated.
+  std::optional<double> known_ms(const RunContext& run) const;
 };
 
-/// scale_to_limit up to the target, each result simulated. Where the simulated latency exceeds the
+/// scale_to_limit up to the target, each result simulated. Where the simulated cost exceeds the
 /// limit, scaling is repeated with a limit that is lower by as much.
 std::vector<ConfirmedCandidate> scale_and_confirm(const RunContext& run, const Target& target,
                                                   const Architecture& architecture);

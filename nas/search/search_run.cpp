@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/search/measured.hpp"
 #include "nas/search/operator_search.hpp"
 #include "nas/search/s3nas.hpp"
 #include "nas/search/scale_step.hpp"
@@ -42,7 +43,7 @@ Architecture published_network(const RunContext& run) {
 /// Published networks are not searched: step "search" gives the network as published.
 MethodSteps published_steps(const RunContext& run) {
   const Architecture published = published_network(run);
-  check_limit(run, run.targets_ms.back(), published.name + " as published", published);
+  check_limit(run, run.limits().back(), published.name + " as published", published);
   MethodSteps steps;
   steps.design.step = "design";
   steps.design.log.push_back("no search: " + in_one_line(published));
@@ -51,8 +52,7 @@ MethodSteps published_steps(const RunContext& run) {
     record.step = "search";
     record.fingerprint = step_settings(run, target, "published");
     record.architecture = published;
-    record.estimated_ms = run.estimate(to_network(published));
-    record.simulated_ms = run.simulate(to_network(published));
+    measure(run, record);
     record.log.push_back(
         fmt::format("{} as published: {}", published.name, as_ms(*record.simulated_ms)));
     return record;
@@ -123,7 +123,9 @@ TargetResult run_target(const RunContext& run, const Target& target, const Metho
                         Step last) {
   make_directory_of(target.directory + "/decisions.log");
   TargetResult result;
-  result.target_ms = target.limit_ms;
+  result.target_ms = latency_limit(run, target);
+  result.target_mj = energy_limit(run, target);
+  result.limits = as_limit(run, target);
   result.directory = target.directory;
   const auto report = [&](const StepRecord& record) {
     write_decisions(target.directory, steps.design, result);
@@ -228,7 +230,8 @@ SearchResult run_search(RunContext run, Step last) {
   const std::vector<Target> targets = targets_of(run);
   const auto run_towards = [&](const Target& target, Step end) {
     RunContext of_target = run;
-    of_target.targets_ms = {target.limit_ms};
+    if (targets.size() > 1)
+      (run.targets_ms.empty() ? of_target.targets_mj : of_target.targets_ms) = {target.limit};
     make_directory_of(target.directory + "/space.yaml");
     const MethodSteps steps = s3nas_steps(of_target, end, target.directory);
     if (end == last) search(of_target, {target}, steps);

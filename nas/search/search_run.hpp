@@ -13,7 +13,9 @@ namespace tilewake {
 
 /// The result of a run for one of its targets.
 struct TargetResult {
-  double target_ms = 0.0;
+  std::optional<double> target_ms;  // limits
+  std::optional<double> target_mj;
+  std::string limits;  // all of them in words
   std::string directory;
   std::vector<StepRecord> steps;   // that were done, in order: search, scale, ...
   std::vector<StepRecord> random;  // networks for comparison

@@ -109,6 +109,8 @@ StepRecord parse(const std::string& text, const std::string& path) {
   }
   record.estimated_ms = get(json, "estimated_ms");
   record.simulated_ms = get(json, "simulated_ms");
+  record.estimated_mj = get(json, "estimated_mj");
+  record.simulated_mj = get(json, "simulated_mj");
   record.validation_accuracy = get(json, "validation_accuracy");
   record.test_accuracy = get(json, "test_accuracy");
   record.validation_error = get(json, "validation_standard_error");
@@ -140,6 +142,8 @@ void StepRecord::take_result_of(const StepRecord& other) {
   architecture = other.architecture;
   estimated_ms = other.estimated_ms;
   simulated_ms = other.simulated_ms;
+  estimated_mj = other.estimated_mj;
+  simulated_mj = other.simulated_mj;
   validation_accuracy = other.validation_accuracy;
   test_accuracy = other.test_accuracy;
   validation_error = other.validation_error;
@@ -174,6 +178,8 @@ void write_step_record(const std::string& path, const StepRecord& record) {
     json["architecture"] = Json::parse(architecture_json(*record.architecture));
   set(json, "estimated_ms", record.estimated_ms);
   set(json, "simulated_ms", record.simulated_ms);
+  set(json, "estimated_mj", record.estimated_mj);
+  set(json, "simulated_mj", record.simulated_mj);
   set(json, "validation_accuracy", record.validation_accuracy);
   set(json, "test_accuracy", record.test_accuracy);
   set(json, "validation_standard_error", record.validation_error);

@@ -49,6 +49,8 @@ struct StepRecord {
   std::optional<Architecture> architecture;
   std::optional<double> estimated_ms;
   std::optional<double> simulated_ms;
+  std::optional<double> estimated_mj;         // none: the latency model has no energies
+  std::optional<double> simulated_mj;         // none: all energies of the machine are 0
   std::optional<double> validation_accuracy;  // 0..1
   std::optional<double> test_accuracy;
   std::optional<double> validation_error;  // standard errors, binomial

@@ -86,7 +86,14 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
                                    run.data.test->size());
   if (!run.data.fingerprint.empty()) settings["--data"] += " " + run.data.fingerprint;
   settings["--seed"] = fmt::format("{}", run.seed);
-  settings["--target-ms"] = fmt::format("{}", target.limit_ms);
+  const auto limit_ms = latency_limit(run, target);
+  settings["--target-ms"] = limit_ms ? fmt::format("{}", *limit_ms) : "none";
+  if (const auto mj = energy_limit(run, target)) settings["--target-mj"] = fmt::format("{}", *mj);
+  if (run.max_params > 0) settings["--max-params"] = fmt::format("{}", run.max_params);
+  if (run.max_chip_bytes > 0)
+    settings["--max-memory-kb"] = fmt::format("{} bytes", run.max_chip_bytes);
+  if (run.max_dram_bytes > 0)
+    settings["--max-dram-kb"] = fmt::format("{} bytes", run.max_dram_bytes);
   settings["--deploy-layout"] = run.deploy_layout == ImageLayout::kNhwc ? "nhwc" : "nchw";
   settings["--correlate"] = fmt::format("{}", run.num_correlated);
   return settings;
@@ -98,7 +105,14 @@ bool is_within(std::string_view name, std::string_view pattern) {
          (name.size() == pattern.size() || name[pattern.size()] == '.');
 }
 
+/// A step that reads one of the limits reads all of them.
+bool is_other_limit(std::string_view name) {
+  return name == "--target-mj" || name == "--max-params" || name == "--max-memory-kb" ||
+         name == "--max-dram-kb";
+}
+
 bool reads(const StepReads& step, std::string_view name) {
+  if (is_other_limit(name)) name = "--target-ms";
   const auto names = [&](bool excluded) {
     return std::any_of(step.names.begin(), step.names.end(), [&](std::string_view pattern) {
       if ((pattern.front() == '!') != excluded) return false;

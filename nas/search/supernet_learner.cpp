@@ -99,8 +99,10 @@ Learner::Result SupergraphLearner::forward(const torch::Tensor& images, const to
 }
 
 GateLearner::GateLearner(Supernet supernet, GateSearch search, const PhaseRecipe& recipe,
-                         const SearchOptions& options)
-    : SupergraphLearner(std::move(supernet), recipe, options), search_(std::move(search)) {}
+                         const SearchOptions& options, bool is_ms)
+    : SupergraphLearner(std::move(supernet), recipe, options),
+      search_(std::move(search)),
+      is_ms_(is_ms) {}
 
 Learner::Result GateLearner::forward(const torch::Tensor& images, const torch::Tensor& labels,
                                      const StepContext& /*context*/) {
@@ -114,7 +116,7 @@ Learner::Result GateLearner::forward(const torch::Tensor& images, const torch::T
   const torch::Tensor logits = supernet_->logits(x);
   const torch::Tensor loss = cross_entropy(logits, labels, label_smoothing_);
   probe(inputs, labels, loss.item<double>());
-  return {loss, logits, search_.latency_ms()};
+  return {loss, logits, is_ms_ ? std::optional(search_.latency_ms()) : std::nullopt};
 }
 
 void GateLearner::probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels,
@@ -206,9 +208,10 @@ void GateLearner::load(const StateArchive& archive) {
 }
 
 SearchLearner::SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,
-                             const SearchOptions& options)
+                             const SearchOptions& options, bool is_ms)
     : SupergraphLearner(std::move(supernet), recipe, options),
-      latency_loss_(std::move(latency_loss)) {}
+      latency_loss_(std::move(latency_loss)),
+      is_ms_(is_ms) {}
 
 Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch::Tensor& labels,
                                        const StepContext& context) {
@@ -231,7 +234,7 @@ Learner::Result SearchLearner::forward(const torch::Tensor& images, const torch:
       is_within ? std::max<std::int64_t>(num_excess_steps_ - 1, 0) : num_excess_steps_ + 1;
   const torch::Tensor loss = cross_entropy(output.logits, labels, label_smoothing_) +
                              latency_loss_.loss(expected_ms, pressure);
-  return {loss, output.logits, point.latency_ms};
+  return {loss, output.logits, is_ms_ ? std::optional(point.latency_ms) : std::nullopt};
 }
 
 std::string SearchLearner::gates() const { return gates_text(*supernet_, choices_); }

@@ -39,7 +39,7 @@ class SupergraphLearner : public Learner {
 /// The network that a search selects at a step, by its choice at each block.
 struct SearchPoint {
   std::vector<int> choices;  // indices into the blocks' OutcomeTable
-  double latency_ms = 0.0;
+  double latency_ms = 0.0;   // or another cost
   std::int64_t step = 0;
 };
 
@@ -51,8 +51,9 @@ struct SearchPoint {
 /// starts at the block of the gate, because the blocks before it are as in the training.
 class GateLearner final : public SupergraphLearner {
  public:
+  /// @param is_ms  the costs are milliseconds, which the log of training has
   GateLearner(Supernet supernet, GateSearch search, const PhaseRecipe& recipe,
-              const SearchOptions& options);
+              const SearchOptions& options, bool is_ms = true);
 
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext& context) override;
@@ -68,6 +69,7 @@ class GateLearner final : public SupergraphLearner {
   void probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels, double loss);
 
   GateSearch search_;
+  bool is_ms_;
 };
 
 /// The search phase by thresholds: no dropout of gates, and the latency loss pulls the selected
@@ -76,8 +78,9 @@ class GateLearner final : public SupergraphLearner {
 /// two losses.
 class SearchLearner final : public SupergraphLearner {
  public:
+  /// @param is_ms  the costs are milliseconds, which the log of training has
   SearchLearner(Supernet supernet, LatencyLoss latency_loss, const PhaseRecipe& recipe,
-                const SearchOptions& options);
+                const SearchOptions& options, bool is_ms = true);
 
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext& context) override;
@@ -94,6 +97,7 @@ class SearchLearner final : public SupergraphLearner {
   double threshold_rate() const override { return options_.threshold_rate; }
 
   LatencyLoss latency_loss_;
+  bool is_ms_;
   std::vector<int> choices_;           // of the last step
   std::int64_t num_excess_steps_ = 0;  // steps above the target less steps within, not below 0
   std::optional<SearchPoint> last_within_;

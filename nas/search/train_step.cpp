@@ -15,6 +15,7 @@
 #include "nas/report/paired.hpp"
 #include "nas/search/bundle.hpp"
 #include "nas/search/int8_model.hpp"
+#include "nas/search/measured.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
@@ -78,20 +79,19 @@ void write_network(const RunContext& run, const Target& target, StepRecord& reco
                    BlockNetwork trained, const std::string& fingerprint) {
   const Architecture& architecture = *record.architecture;
   trained->to(torch::kCPU);
-  BundledNetwork bundled = {architecture.name,       to_network(architecture),
-                            folded_weights(trained), *record.validation_accuracy,
-                            *record.test_accuracy,   record.simulated_ms,
-                            target.limit_ms,         {}};
+  BundledNetwork bundled = {architecture.name,          to_network(architecture),
+                            folded_weights(trained),    *record.validation_accuracy,
+                            *record.test_accuracy,      record.simulated_ms,
+                            latency_limit(run, target), {}};
   bundled.int8 =
       int8_of(run, target.directory, bundled.network, bundled.weights, record, fingerprint);
   const std::string onnx = onnx_model(bundled.network, bundled.weights);
   check_onnx_model(onnx, bundled.network);
   write_file_atomically(target.directory + "/model.onnx", onnx);
   const std::string comment = fmt::format(
-      "Found by tilewake nas for {} under a limit of {}.\nEstimated {}, simulated {}; {} "
-      "parameters, validation accuracy {}, test accuracy {}.",
-      run.data.name, as_ms(target.limit_ms), as_ms(*record.estimated_ms),
-      as_ms(*record.simulated_ms), num_trained_params(architecture),
+      "Found by tilewake nas for {} under a limit of {}.\n{}; {} parameters, validation accuracy "
+      "{}, test accuracy {}.",
+      run.data.name, as_limit(run, target), measured_text(record), num_trained_params(architecture),
       as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
   write_file_atomically(target.directory + "/architecture.yaml",
                         network_yaml(architecture, comment));
@@ -145,8 +145,7 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
     record.test_error = accuracy.standard_error();
     record.validation_error = binomial_error(
         *record.validation_accuracy, static_cast<std::int64_t>(run.split.validation.size()));
-    record.estimated_ms = run.estimate(to_network(architecture));
-    record.simulated_ms = run.simulate(to_network(architecture));
+    measure(run, record);
     if (run.recipe.train_trainings > 1) {
       for (int i = 0; i < run.recipe.train_trainings; ++i)
         record.values.push_back(
@@ -174,11 +173,9 @@ StepRecord train_for_comparison(const RunContext& run, const Target& target,
         train_network(run, architecture, run.recipe.train, name,
                       {target.directory, checkpoint, /*best=*/"", fingerprint});
     record.validation_accuracy = trained.result.best_accuracy;
-    record.estimated_ms = run.estimate(to_network(architecture));
-    record.simulated_ms = run.simulate(to_network(architecture));
+    measure(run, record);
     record.log.push_back(in_one_line(architecture));
-    record.log.push_back(fmt::format("estimated {}, simulated {}, validation accuracy {}",
-                                     as_ms(*record.estimated_ms), as_ms(*record.simulated_ms),
+    record.log.push_back(fmt::format("{}, validation accuracy {}", measured_text(record),
                                      as_percent(*record.validation_accuracy)));
   });
   std::filesystem::remove(checkpoint);

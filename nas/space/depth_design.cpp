@@ -36,8 +36,8 @@ Network prefix_of(Network network, const std::string& block) {
 
 double positive(double ms, std::size_t stage, const std::string& what) {
   if (ms > 0.0) return ms;
-  throw InputError(fmt::format("stage {}: the estimate of {} is {} ms; it must be positive",
-                               stage + 1, what, ms));
+  throw InputError(
+      fmt::format("stage {}: the estimate of {} is {}; it must be positive", stage + 1, what, ms));
 }
 
 /// Measures blocks as differences of networks: a further block in the whole network, a first block

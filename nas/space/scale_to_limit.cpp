@@ -20,8 +20,7 @@ constexpr double kPhiTolerance = 1e-4;
 
 void check(const ScalingLimits& limits) {
   if (!(limits.latency_ms > 0.0))
-    throw InputError(
-        fmt::format("the latency limit must be positive, not {} ms", limits.latency_ms));
+    throw InputError(fmt::format("the limit must be positive, not {}", limits.latency_ms));
   if (limits.max_params < 0)
     throw InputError(
         fmt::format("the limit on parameters must be at least 0, not {}", limits.max_params));
@@ -69,7 +68,12 @@ Evaluated Scaler::evaluate(Architecture architecture) const {
     result.estimated_ms = estimate_(network);
     if (!(result.estimated_ms <= limits_.latency_ms)) {
       result.beyond =
-          fmt::format("{:.4f} ms, more than {:.4f}", result.estimated_ms, limits_.latency_ms);
+          limits_.as_text
+              ? fmt::format("{}, more than {}", limits_.as_text(result.estimated_ms),
+                            limits_.as_text(limits_.latency_ms))
+              : fmt::format("{:.4f} ms, more than {:.4f}", result.estimated_ms, limits_.latency_ms);
+    } else if (limits_.exceeds) {
+      result.beyond = limits_.exceeds(network);
     }
   } catch (const InputError& e) {
     result.beyond = e.what();  // exceeds the machine, or the limits of a network

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,13 @@ Architecture scale(const Architecture& architecture, const Multipliers& multipli
 
 /// Limits of a scaled network.
 struct ScalingLimits {
-  double latency_ms = 0.0;
+  double latency_ms = 0.0;      // or of another cost, that of the estimate
   std::int64_t max_params = 0;  // 0: none
   int width_divisor = 16;
+  /// The cost in words; empty: in ms.
+  std::function<std::string(double cost)> as_text = {};
+  /// Why a network within the limits exceeds another one; an empty text: it does not.
+  std::function<std::string(const Network& network)> exceeds = {};
 };
 
 /// A network evaluated by scaling.

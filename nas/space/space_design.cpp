@@ -87,7 +87,7 @@ class Profiler {
       const Network network = network_at(position, space_, &op);
       measure(profile, network, before_ms);
       if (!(profile.latency_ms > 0.0)) {
-        throw InputError(fmt::format("{}: {} has an estimate of {} ms; it must be positive",
+        throw InputError(fmt::format("{}: {} has an estimate of {}; it must be positive",
                                      position.name, to_string(op), profile.latency_ms));
       }
       profile.macs = network.num_macs() - before.num_macs();
@@ -371,11 +371,12 @@ OperatorPath slowest_operators(const OperatorSpace& space, const SpaceDesign& de
   return best_operators(space, design, [](const OperatorProfile& p) { return p.latency_ms; });
 }
 
-std::string space_design_csv(const SpaceDesign& design) {
-  std::string text =
+std::string space_design_csv(const SpaceDesign& design, const std::string& cost_column) {
+  std::string text = fmt::format(
       "# tilewake-operators v1\n"
-      "position,in_channels,out_channels,stride,height,width,operator,latency_ms,macs,params,"
-      "capacity,score,kept,verdict\n";
+      "position,in_channels,out_channels,stride,height,width,operator,{},macs,params,"
+      "capacity,score,kept,verdict\n",
+      cost_column);
   for (const PositionDesign& at : design.positions) {
     const OperatorPosition& p = at.position;
     for (const OperatorProfile& profile : at.operators) {

@@ -13,7 +13,8 @@ namespace tilewake {
 /// Cost and capacity of an operator at a position.
 struct OperatorProfile {
   Operator op;
-  double latency_ms = 0.0;  // infinite if the operator does not fit the machine
+  double latency_ms = 0.0;  // or another cost, that of the estimate; infinite if the operator does
+                            // not fit the machine
   std::int64_t macs = 0;
   std::int64_t params = 0;  // trained
   double capacity = 0.0;    // sqrt(macs / most macs x params / most params) of the position, 0..1
@@ -71,6 +72,8 @@ OperatorPath fastest_operators(const OperatorSpace& space, const SpaceDesign& de
 OperatorPath slowest_operators(const OperatorSpace& space, const SpaceDesign& design);
 
 /// The table of scores as CSV: one line per operator and position.
-std::string space_design_csv(const SpaceDesign& design);
+///   @param cost_column  the name of the column of OperatorProfile::latency_ms
+std::string space_design_csv(const SpaceDesign& design,
+                             const std::string& cost_column = "latency_ms");
 
 }  // namespace tilewake

@@ -29,29 +29,38 @@ void check(bool ok, const std::string& what, double value) {
 
 LatencyLoss::LatencyLoss(const LatencyTable& table, double cycles_to_ms, double target_ms,
                          double weight, double slope)
-    : fixed_ms_(table.fixed_cycles * cycles_to_ms),
-      target_ms_(target_ms),
-      weight_(weight),
-      slope_(slope) {
-  check(target_ms > 0.0, "the target latency must be above 0 ms", target_ms);
+    : LatencyLoss(CostTable{{{table, cycles_to_ms}}}, target_ms, weight, slope) {}
+
+LatencyLoss::LatencyLoss(const CostTable& table, double target, double weight, double slope)
+    : target_ms_(target), weight_(weight), slope_(slope) {
+  check(target > 0.0, "the target latency must be above 0 ms", target);
   check(weight >= 0.0, "the weight of the latency loss must be at least 0", weight);
   check(slope >= 0.0, "the slope of the latency loss must be at least 0", slope);
-  for (const auto& given : table.given) given_ms_.push_back(matrix_of(given, cycles_to_ms));
+  for (const CostTerm& term : table.terms) {
+    Term& tensors = terms_.emplace_back();
+    tensors.fixed_ms = term.table.fixed_cycles * term.scale;
+    for (const auto& given : term.table.given)
+      tensors.given_ms.push_back(matrix_of(given, term.scale));
+  }
 }
 
 torch::Tensor LatencyLoss::expected_ms(const std::vector<torch::Tensor>& probabilities) const {
-  assert(probabilities.size() == given_ms_.size() && !probabilities.empty());
   const NoAutocast full_precision;
-  torch::Tensor sum;
-  torch::Tensor before;
-  for (std::size_t b = 0; b < given_ms_.size(); ++b) {
-    const torch::Tensor now = probabilities[b].to(torch::kDouble);
-    const torch::Tensor of_before = given_ms_[b].mv(now);
-    const torch::Tensor ms = b == 0 ? of_before[0] : of_before.dot(before);
-    sum = b == 0 ? ms + fixed_ms_ : sum + ms;
-    before = now;
+  torch::Tensor most;
+  for (const Term& term : terms_) {
+    assert(probabilities.size() == term.given_ms.size() && !probabilities.empty());
+    torch::Tensor sum;
+    torch::Tensor before;
+    for (std::size_t b = 0; b < term.given_ms.size(); ++b) {
+      const torch::Tensor now = probabilities[b].to(torch::kDouble);
+      const torch::Tensor of_before = term.given_ms[b].mv(now);
+      const torch::Tensor ms = b == 0 ? of_before[0] : of_before.dot(before);
+      sum = b == 0 ? ms + term.fixed_ms : sum + ms;
+      before = now;
+    }
+    most = most.defined() ? torch::maximum(most, sum) : sum;
   }
-  return sum.to(probabilities[0].scalar_type());
+  return most.to(probabilities[0].scalar_type());
 }
 
 torch::Tensor LatencyLoss::loss(const torch::Tensor& expected_ms, double factor) const {
@@ -59,7 +68,9 @@ torch::Tensor LatencyLoss::loss(const torch::Tensor& expected_ms, double factor)
 }
 
 void LatencyLoss::to(torch::Device device) {
-  for (torch::Tensor& given : given_ms_) given = given.to(device);
+  for (Term& term : terms_) {
+    for (torch::Tensor& given : term.given_ms) given = given.to(device);
+  }
 }
 
 }  // namespace tilewake

@@ -5,17 +5,21 @@
 
 #include <torch/torch.h>
 
-#include "latency_model/latency_table.hpp"
+#include "latency_model/cost_table.hpp"
 
 namespace tilewake {
 
-/// A LatencyTable as tensors.
+/// A LatencyTable, or a CostTable, as tensors.
 class LatencyLoss {
  public:
   /// @param cycles_to_ms  1 / (clock_mhz x 1000)
   /// Throws InputError if the target is not above 0, or weight or slope are negative.
   LatencyLoss(const LatencyTable& table, double cycles_to_ms, double target_ms, double weight,
               double slope);
+
+  /// The same for other costs than milliseconds: "ms" in all names is then that of `table`. The
+  /// expected cost is the largest of the expected terms.
+  LatencyLoss(const CostTable& table, double target, double weight, double slope);
 
   /// Expected latency in ms: fixed layers plus, per block, the latency of each outcome given the
   /// previous block's outcome, weighted by both probabilities. A scalar of the probabilities' type,
@@ -29,8 +33,11 @@ class LatencyLoss {
   void to(torch::Device device);
 
  private:
-  double fixed_ms_ = 0.0;
-  std::vector<torch::Tensor> given_ms_;  // [outcome of the previous block][outcome]
+  struct Term {
+    double fixed_ms = 0.0;
+    std::vector<torch::Tensor> given_ms;  // [outcome of the previous block][outcome]
+  };
+  std::vector<Term> terms_;
   double target_ms_;
   double weight_;
   double slope_;

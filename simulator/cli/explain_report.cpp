@@ -35,6 +35,7 @@ using ExplainJson = nlohmann::ordered_json;
 constexpr std::size_t kWorstLayers = 5;
 constexpr double kLeastShareShown = 0.005;  // of the time, of a resource
 constexpr double kLeastEffect = 0.0005;     // of a change in words and in the table
+constexpr double kLeastSaving = 0.01;       // of a change of a key without effect on the latency
 constexpr std::size_t kChangesInWords = 3;  // of different keys
 
 const Objective& latency_objective() { return objectives().front(); }
@@ -145,7 +146,7 @@ std::string roofline_text(const Roofline& r, double latency_ms) {
 }
 
 /// "DRAM bounds 61 % of the time, the PE array 30 %, set-up 9 %."
-std::string shares_text(const TimeUse& time) {
+std::string shares_text(const TimeUse& time, const HardwareConfig& machine) {
   const ResourceCycles total = time.total();
   const std::int64_t whole = time.simulation.summary.total_cycles;
   std::string text;
@@ -153,7 +154,7 @@ std::string shares_text(const TimeUse& time) {
     const double part = ratio(total[i], whole);
     if (part < kLeastShareShown) continue;
     text += fmt::format("{}{}{} {:.0f} %{}", text.empty() ? "" : ", ",
-                        to_string(static_cast<Resource>(i)), text.empty() ? " bounds" : "",
+                        to_string(static_cast<Resource>(i), machine), text.empty() ? " bounds" : "",
                         100.0 * part, text.empty() ? " of the time" : "");
   }
   return text.empty() ? "" : text + ".\n";
@@ -164,7 +165,7 @@ std::string network_text(const NetworkExplanation& network, const Machine& machi
   const Summary& summary = network.time.simulation.summary;
   std::string text = fmt::format("{} on {}: {} ms\n", summary.info.network, machine.config.name,
                                  with_decimals(summary.latency_ms)) +
-                     shares_text(network.time) +
+                     shares_text(network.time, machine.config) +
                      roofline_text(network.roofline, summary.latency_ms);
   TextTable table({{"resource", Alignment::kLeft},
                    {"layer", Alignment::kLeft},
@@ -175,7 +176,7 @@ std::string network_text(const NetworkExplanation& network, const Machine& machi
   const ResourceCycles total = network.time.total();
   for (const std::size_t i : by_cycles(total)) {
     if (ratio(total[i], summary.total_cycles) < kLeastShareShown) continue;
-    table.add_row({std::string(to_string(static_cast<Resource>(i))), "all layers",
+    table.add_row({std::string(to_string(static_cast<Resource>(i), machine.config)), "all layers",
                    with_separators(total[i]), "", percent(ratio(total[i], summary.total_cycles))},
                   TextTable::Emphasis::kBold);
     for (const std::size_t k : worst_layers(network.time, i)) {
@@ -224,6 +225,33 @@ std::string best_of(const std::vector<const MachineChange*>& order, const PointR
   return text;
 }
 
+/// "dram.bus_bytes 4: -12.0 % energy; ...": of keys without effect on the latency, what saves
+/// area or energy and costs none of the other.
+std::string savings_text(const Explanation& explanation) {
+  std::vector<std::pair<double, std::string>> savings;
+  const auto of = [&](const MachineChange& change, const char* name) {
+    return change.relative(objective_named(name, ""), explanation.base);
+  };
+  for (const MachineChange& change : explanation.changes) {
+    if (!change.result.is_ok() || !is_slack(explanation, change)) continue;
+    const double area = of(change, "area");
+    const double energy = of(change, "energy");
+    const double least = std::min(area, energy);
+    if (least > -kLeastSaving || std::max(area, energy) > kLeastEffect) continue;
+    std::string text = fmt::format("{}:", words_of(change));
+    if (area <= -kLeastSaving) text += fmt::format(" {} area", signed_percent(area));
+    if (energy <= -kLeastSaving) text += fmt::format(" {} energy", signed_percent(energy));
+    savings.emplace_back(least, std::move(text));
+  }
+  std::stable_sort(savings.begin(), savings.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(savings.size(), kChangesInWords); ++i)
+    text += fmt::format("{}{}", text.empty() ? "Saved without loss of time: " : "; ",
+                        savings[i].second);
+  return text.empty() ? "" : text + ".\n";
+}
+
 /// The best changes in words, and keys without effect.
 std::string answer_text(const Explanation& explanation) {
   std::vector<const MachineChange*> by_latency;
@@ -245,6 +273,7 @@ std::string answer_text(const Explanation& explanation) {
   if (!explanation.slack.empty()) {
     text += fmt::format("Without effect on the latency: {}.\n", fmt::join(explanation.slack, ", "));
   }
+  text += savings_text(explanation);
   const std::vector<std::string> enough = not_worth_doubling(explanation);
   if (!enough.empty()) {
     text += fmt::format("Twice as much brings nothing: {}.\n", fmt::join(enough, ", "));
@@ -285,7 +314,7 @@ TextTable changes_table(const Explanation& explanation) {
       cells.push_back(signed_percent(change.relative(objective, explanation.base)));
     }
     const double per_area = change.gain_per_area(explanation.base);
-    cells.push_back(std::isinf(per_area) ? "free"
+    cells.push_back(std::isinf(per_area) ? "no area"
                     : per_area > 0.0     ? fmt::format("{:.2f}", per_area)
                                          : "-");
     table.add_row(std::move(cells));

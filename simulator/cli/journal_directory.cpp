@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/cli/journal_directory.hpp"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/file.h>
 #include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -38,11 +42,29 @@ std::string journal_path(const std::string& out, bool resume, bool force) {
 
 }  // namespace
 
+DirectoryLock::DirectoryLock(const std::string& path) {
+  made_.emplace(path);
+  descriptor_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor_ < 0 || flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  const bool is_taken = errno == EWOULDBLOCK;
+  close(descriptor_);
+  descriptor_ = -1;
+  if (is_taken) {
+    throw InputError(fmt::format(
+        "{}: another process is writing to it; wait for its end, or use another --out", path));
+  }
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
 JournalDirectory::JournalDirectory(const std::string& out, bool resume, bool force)
     : path(journal_path(out, resume, force)),
       directory(out, resume  ? RunDirectory::Existing::kResume
                      : force ? RunDirectory::Existing::kReplace
                              : RunDirectory::Existing::kRefuse),
+      lock(out),
       shards(out),
       journal(path, build_id(), resume && is_there(path)) {
   if (!resume) return;

@@ -2,14 +2,32 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "simulator/cli/output_place.hpp"
 #include "simulator/cli/run_directory.hpp"
 #include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/sweep_journal.hpp"
 
 namespace tilewake {
+
+/// A lock of a directory for the time of a command: a second process that writes to it is refused.
+/// It leaves no file, and ends with the process, also where that is killed.
+class DirectoryLock {
+ public:
+  /// Creates the directory if it is missing. Throws InputError if another process has the lock. A
+  /// directory that cannot be opened is not locked: writing to it fails with a reason.
+  explicit DirectoryLock(const std::string& path);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  std::optional<NewDirectories> made_;  // removed again if nothing was written
+  int descriptor_ = -1;
+};
 
 /// The directory of --out of a command that simulates many points, with its journal. With `resume`
 /// the journal has the points of the shards in the directory, too.
@@ -20,6 +38,7 @@ struct JournalDirectory {
 
   std::string path;  // of the journal
   RunDirectory directory;
+  DirectoryLock lock;
   ShardDirectory shards;
   SweepJournal journal;
 

@@ -108,8 +108,10 @@ std::string energy_line(const Summary& s) {
       "its peak\n",
       millijoules(s.energy_mj),
       s.info.batch == 1 ? "" : fmt::format(" for {} images", s.info.batch),
-      part_cell(s.energy_dram_mj, s.energy_mj), millijoules(s.tops_per_watt),
-      millijoules(s.inferences_per_joule), millijoules(s.average_power_mw), millijoules(s.area_mm2),
+      part_cell(s.energy_dram_mj, s.energy_mj),
+      s.energy_mj > 0.0 ? millijoules(s.tops_per_watt) : "none",
+      s.energy_mj > 0.0 ? millijoules(s.inferences_per_joule) : "none",
+      millijoules(s.average_power_mw), millijoules(s.area_mm2),
       s.peak_power_mw > 0.0 ? millijoules(s.peak_power_mw) : "unlimited");
 }
 

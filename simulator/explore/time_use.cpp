@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "simulator/common/error.hpp"
 #include "simulator/engine/events.hpp"
@@ -112,6 +113,12 @@ ResourceCycles resources_of(const TraceRow& row, const TimeUseSink::Layer& layer
 
 std::string_view to_string(Resource resource) {
   return kResourceNames[static_cast<std::size_t>(resource)];
+}
+
+std::string_view to_string(Resource resource, const HardwareConfig& machine) {
+  if (resource == Resource::kPeArray && std::holds_alternative<VectorConfig>(machine.core))
+    return "vector lanes";
+  return to_string(resource);
 }
 
 ResourceCycles TimeUse::total() const {

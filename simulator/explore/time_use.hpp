@@ -13,7 +13,8 @@ namespace tilewake {
 
 /// What the time of a layer is spent on. Every cycle counts for exactly one.
 enum class Resource {
-  kPeArray,      // the PE array computes; ports of buffers that are too narrow stretch this time
+  kPeArray,  // the PE array, or the lanes of a vector machine, compute; ports of buffers that are
+             // too narrow stretch this time
   kVectorUnit,   // the vector unit computes while the PE array waits for it
   kDram,         // waits for a transfer from or to DRAM
   kFeaturePort,  // waits for the port of the memory of feature maps
@@ -23,8 +24,10 @@ enum class Resource {
 inline constexpr std::size_t kNumResources = 6;
 using ResourceCycles = std::array<std::int64_t, kNumResources>;
 
-/// "PE array"
+/// "PE array": in files.
 std::string_view to_string(Resource resource);
+/// The same for people: of a vector machine "vector lanes".
+std::string_view to_string(Resource resource, const HardwareConfig& machine);
 
 /// A simulation, and for each of its layers the cycles by resource. They add up to the layer's
 /// total_cycles.

@@ -162,7 +162,10 @@ class HelpTest(NasTest):
                 found = dict(re.findall(r"(?m)^ +(?:-\w, )?--([\w-]+)[^(\n]*.*?"
                                         r"(?:\((required|default: [\w-]+)\))?$", text))
                 self.assertEqual(found, {
-                    "help": "", "hw": "required", "target-ms": "required", "out": "default: none",
+                    "help": "", "hw": "required", "target-ms": "default: none",
+                    "target-mj": "default: none", "max-params": "default: 0",
+                    "max-memory-kb": "default: 0", "max-dram-kb": "default: 0",
+                    "out": "default: none",
                     "data": "default: fashion-mnist", "space": "default: none",
                     "recipe": "default: auto", "set": "default: none",
                     "method": "default: s3nas", "correlate": "default: 0",

@@ -35,7 +35,7 @@
     if (section.kind === 'fit') return `${section.fit_rows.machine?.[0]} against measured latencies`;
     if (section.kind === 'calibration') return `Latency model of ${machine}`;
     if (section.kind === 'search') return `Search for ${machine} by ${section.run?.method ?? 'an unknown method'}`;
-    if (section.kind === 'target') return `Network for ${format.ms(section.summary?.target_ms)} on ${machine}`;
+    if (section.kind === 'target') return `Network for ${format.limit(section.summary)} on ${machine}`;
     return `${kinds[section.kind]} in ${section.path}`;
   }
 

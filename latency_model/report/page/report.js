@@ -41,6 +41,9 @@ const report = (() => {
     percent: number(value => `${trimmed(100 * value, 3)}\u00a0%`),
     error: number(value => `${value > 0 ? '+' : ''}${trimmed(100 * value, 3)}\u00a0%`),
     ms: number(value => `${trimmed(value)}\u00a0ms`),
+    mj: number(value => `${trimmed(value)}\u00a0mJ`),
+    limit: row => [[row?.target_ms, format.ms], [row?.target_mj, format.mj]].filter(([value]) => value)
+      .map(([value, text]) => text(value)).join(', '),
     bytes: number(value => value < 1e3 ? `${integer.format(value)} B`
       : value < 1e6 ? `${trimmed(value / 1e3, 3)} kB` : value < 1e9 ? `${trimmed(value / 1e6, 3)} MB`
       : `${trimmed(value / 1e9, 3)} GB`),

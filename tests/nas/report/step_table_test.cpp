@@ -8,19 +8,20 @@ namespace tilewake {
 namespace {
 
 std::vector<StepRow> two_rows() {
-  StepRow found{"search", "3-4-7 blocks, 28 px", 0.12345678, {}, {}, 1'234'567, 56'000'000};
-  StepRow scaled{"scaling",    "3x3:2 5x5:4, \"wide\"", 12.3, 12.25, 0.91237, 12'800'000,
-                 1'290'000'000};
+  StepRow found{"search", "3-4-7 blocks, 28 px", 0.12345678, {}, {}, 1'234'567, 56'000'000, {}};
+  StepRow scaled{"scaling",  "3x3:2 5x5:4, \"wide\"", 12.3, 12.25, 0.91237,
+                 12'800'000, 1'290'000'000,           0.5};
   return {found, scaled};
 }
 
 TEST(StepTable, NumbersAreRightAlignedAndMissingOnesAreADash) {
-  EXPECT_EQ(
-      step_table_text(two_rows()),
-      "step     network              estimated ms  simulated ms  validation %  params M  GMACs\n"
-      "search   3-4-7 blocks, 28 px        0.1235             -             -     1.235  0.056\n"
-      "scaling  3x3:2 5x5:4, \"wide\"         12.30         12.25         91.24    12.800  "
-      "1.290\n");
+  EXPECT_EQ(step_table_text(two_rows()),
+            "step     network              estimated ms  simulated ms  validation %  params M  "
+            "GMACs  simulated mJ\n"
+            "search   3-4-7 blocks, 28 px        0.1235             -             -     1.235  "
+            "0.056             -\n"
+            "scaling  3x3:2 5x5:4, \"wide\"         12.30         12.25         91.24    12.800  "
+            "1.290        0.5000\n");
 }
 
 TEST(StepTable, SuccessiveStepsWithOneNetworkNameItOnceBelowANarrowTable) {
@@ -43,11 +44,12 @@ TEST(StepTable, WidthsCountCharactersNotBytes) {
 }
 
 TEST(StepTable, CsvKeepsAllDigitsAndQuotesWhatHoldsCommas) {
-  EXPECT_EQ(step_table_csv(two_rows()),
-            "# tilewake-steps v1\n"
-            "step,architecture,estimated_ms,simulated_ms,validation_accuracy,params,macs\n"
-            "search,\"3-4-7 blocks, 28 px\",0.12345678,,,1234567,56000000\n"
-            "scaling,\"3x3:2 5x5:4, \"\"wide\"\"\",12.3,12.25,0.91237,12800000,1290000000\n");
+  EXPECT_EQ(
+      step_table_csv(two_rows()),
+      "# tilewake-steps v1\n"
+      "step,architecture,estimated_ms,simulated_ms,validation_accuracy,params,macs,simulated_mj\n"
+      "search,\"3-4-7 blocks, 28 px\",0.12345678,,,1234567,56000000,\n"
+      "scaling,\"3x3:2 5x5:4, \"\"wide\"\"\",12.3,12.25,0.91237,12800000,1290000000,0.5\n");
 }
 
 TEST(StepTable, JsonHasNullForMissingFigures) {
@@ -60,11 +62,14 @@ TEST(StepTable, JsonHasNullForMissingFigures) {
   EXPECT_EQ(json[1]["validation_accuracy"], 0.91237);
   EXPECT_EQ(json[1]["params"], 12'800'000);
   EXPECT_EQ(json[1]["macs"], 1'290'000'000);
+  EXPECT_TRUE(json[0]["simulated_mj"].is_null());
+  EXPECT_EQ(json[1]["simulated_mj"], 0.5);
 }
 
 TEST(StepTable, NoStepsAreATableWithoutRows) {
-  EXPECT_EQ(step_table_text({}),
-            "step  network  estimated ms  simulated ms  validation %  params M  GMACs\n");
+  EXPECT_EQ(
+      step_table_text({}),
+      "step  network  estimated ms  simulated ms  validation %  params M  GMACs  simulated mJ\n");
   EXPECT_EQ(step_table_json({}), "[]\n");
 }
 

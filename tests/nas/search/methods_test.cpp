@@ -110,8 +110,8 @@ TEST(Methods, FillingEndsWithinTheLimitWhateverTheSimulatorSays) {
     found.estimated_ms = world.fake.estimate(*found.architecture);
     found.simulated_ms = factor * *found.estimated_ms;
     const StepRecord filled = fill_step(world.run, world.target, found);
-    EXPECT_LE(filled.simulated_ms.value(), world.target.limit_ms);
-    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.target.limit_ms);
+    EXPECT_LE(filled.simulated_ms.value(), world.target.limit);
+    EXPECT_GE(filled.simulated_ms.value(), 0.9 * world.target.limit);
     EXPECT_GT(filled.estimated_ms.value(), found.estimated_ms.value());
     EXPECT_EQ(fill_step(world.run, world.target, found).log, filled.log) << "from its record";
   }

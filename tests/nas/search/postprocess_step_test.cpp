@@ -116,7 +116,7 @@ TEST_F(PostprocessTest, OnlyAGainOfMoreThanAStandardErrorIsKept) {
   for (const ArchitectureBlock& block : blocks_of_network(*kept.architecture))
     EXPECT_EQ(block.activation, Activation::kHswish);
   EXPECT_EQ(kept.validation_accuracy, 0.56);
-  EXPECT_LE(*kept.simulated_ms, world_.target.limit_ms);
+  EXPECT_LE(*kept.simulated_ms, world_.target.limit);
 }
 
 TEST_F(PostprocessTest, WhatIsKeptIsWhatTheNextTrialAddsTo) {
@@ -147,7 +147,7 @@ TEST_F(PostprocessTest, SqueezeAndExcitationStaysWhereGatesVaryMost) {
   network.stages[0].blocks = {block_of(3), block_of(5), block_of(3), block_of(5), block_of(7)};
   scaled_.values = {2.0, 1.0, 1.0};  // depth alone
   world_.run.recipe.hswish = false;
-  world_.target.limit_ms = 2.0 * world_.fake.estimate(network);
+  world_.target.limit = 2.0 * world_.fake.estimate(network);
   // Wherever the 3x3 block behind the first and the 7x7 block are, their gates vary most.
   const auto score = [](const ArchitectureBlock& block) {
     return block.branches[0].kernel == 5 ? 0.01 : 0.2;

@@ -84,7 +84,7 @@ TEST_F(RankingTest, ScalingChoosesTheMostAccurateOfThoseRanked) {
   for (const auto& [name, record] : ranked) best = std::max(best, *record.validation_accuracy);
   EXPECT_EQ(static_cast<int>(ranked.size()), world_.run.recipe.max_ranked);
   EXPECT_EQ(scaled.validation_accuracy, best);
-  EXPECT_LE(*scaled.simulated_ms, world_.target.limit_ms);
+  EXPECT_LE(*scaled.simulated_ms, world_.target.limit);
   EXPECT_EQ(rank_by_training(world_.run, world_.target, *scaled.architecture).accuracy, best);
 }
 

@@ -50,8 +50,8 @@ TEST(ConfirmedScaling, ASimulatorThatAgreesIsAskedOnceANetwork) {
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_EQ(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
-      EXPECT_EQ(candidate.simulated_ms, candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
+      EXPECT_EQ(candidate.simulated_cost, candidate.scaled.estimated_ms);
+      EXPECT_LE(candidate.simulated_cost, world.target.limit);
     }
   }
 }
@@ -66,8 +66,8 @@ TEST(ConfirmedScaling, ASimulatorThatSaysMoreTightensTheLimitByAsMuch) {
     ASSERT_FALSE(accepted(candidates).empty());
     EXPECT_GT(world.fake.num_simulated, static_cast<int>(accepted(candidates).size()));
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
-      EXPECT_DOUBLE_EQ(candidate.simulated_ms, 1.03 * candidate.scaled.estimated_ms);
-      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
+      EXPECT_DOUBLE_EQ(candidate.simulated_cost, 1.03 * candidate.scaled.estimated_ms);
+      EXPECT_LE(candidate.simulated_cost, world.target.limit);
     }
   }
 }
@@ -80,8 +80,8 @@ TEST(ConfirmedScaling, ASimulatorThatSaysMoreOrLessIsBelievedAsWell) {
         scale_and_confirm(world.run, world.target, random_architecture(world.run.space, seed));
     ASSERT_FALSE(accepted(candidates).empty());
     for (const ConfirmedCandidate& candidate : accepted(candidates)) {
-      EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
-      EXPECT_DOUBLE_EQ(candidate.simulated_ms,
+      EXPECT_LE(candidate.simulated_cost, world.target.limit);
+      EXPECT_DOUBLE_EQ(candidate.simulated_cost,
                        erratic_factor(to_network(candidate.scaled.architecture)) *
                            candidate.scaled.estimated_ms);
     }
@@ -92,14 +92,14 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
   StepWorld world;
   // However small the network, it takes too long.
   world.fake.simulated_over_estimated = [&](const Network& network) {
-    return 1.01 * world.target.limit_ms / world.fake.estimate(network);
+    return 1.01 * world.target.limit / world.fake.estimate(network);
   };
   const Architecture network = random_architecture(world.run.space, 1);
   const auto candidates = scale_and_confirm(world.run, world.target, network);
   EXPECT_TRUE(accepted(candidates).empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_NE(candidate.rejected(), "");
-    EXPECT_EQ(candidate.simulated_ms > 0.0, candidate.scaled.rejected.empty());
+    EXPECT_EQ(candidate.simulated_cost > 0.0, candidate.scaled.rejected.empty());
   }
   StepRecord search;
   search.architecture = network;
@@ -108,8 +108,8 @@ TEST(ConfirmedScaling, WhatTheSimulatorNeverAcceptsIsRejectedInTheEnd) {
     scale_step(world.run, world.target, search);
     ADD_FAILURE() << "a step without a network";
   } catch (const TargetMissed& missed) {
-    EXPECT_EQ(missed.target_ms, world.target.limit_ms);
-    EXPECT_DOUBLE_EQ(missed.fastest_ms, 1.01 * world.target.limit_ms) << "a scaled one";
+    EXPECT_EQ(missed.limit, world.target.limit);
+    EXPECT_DOUBLE_EQ(missed.least, 1.01 * world.target.limit) << "a scaled one";
     EXPECT_NE(missed.fastest, network);
     EXPECT_THAT(std::string(missed.what()), HasSubstr("simulator"));
   }
@@ -134,7 +134,7 @@ TEST(ConfirmedScaling, WhatTheMachineCannotHoldIsRejectedWithTheReason) {
   for (const ConfirmedCandidate& candidate : candidates) {
     if (candidate.missed.empty()) continue;
     EXPECT_THAT(candidate.rejected(), HasSubstr("layer stem: does not fit"));
-    EXPECT_EQ(candidate.simulated_ms, 0.0);
+    EXPECT_EQ(candidate.simulated_cost, 0.0);
   }
 }
 
@@ -158,16 +158,15 @@ TEST(ConfirmedScaling, AStepChoosesAmongThoseThatUseTheLimitWhereThereAreAny) {
   bool is_possible = false;
   for (const ConfirmedCandidate& candidate :
        accepted(scale_and_confirm(world.run, world.target, *search.architecture)))
-    is_possible |= candidate.simulated_ms >= 0.95 * world.target.limit_ms;
+    is_possible |= candidate.simulated_cost >= 0.95 * world.target.limit;
   ASSERT_TRUE(is_possible);
-  EXPECT_GE(*scale_step(world.run, world.target, search).simulated_ms,
-            0.95 * world.target.limit_ms);
+  EXPECT_GE(*scale_step(world.run, world.target, search).simulated_ms, 0.95 * world.target.limit);
 }
 
 TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
   StepWorld world;
   const Architecture network = random_architecture(world.run.space, 1);
-  world.target.limit_ms *= 3.0;  // so that parameters are what stops it
+  world.target.limit *= 3.0;  // so that parameters are what stops it
   std::int64_t most = 0;
   for (const ConfirmedCandidate& candidate :
        accepted(scale_and_confirm(world.run, world.target, network)))
@@ -178,7 +177,7 @@ TEST(ConfirmedScaling, CandidatesNeverHaveMoreParametersThanTheSpaceAllows) {
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_LE(num_trained_params(candidate.scaled.architecture), world.run.space.max_params);
-    EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
+    EXPECT_LE(candidate.simulated_cost, world.target.limit);
   }
 }
 
@@ -189,7 +188,7 @@ TEST(ConfirmedScaling, ATargetBelowTheNetworksLatencyScalesItDown) {
   ASSERT_FALSE(candidates.empty());
   for (const ConfirmedCandidate& candidate : candidates) {
     EXPECT_LT(candidate.scaled.phi, 0.0);
-    EXPECT_LE(candidate.simulated_ms, world.target.limit_ms);
+    EXPECT_LE(candidate.simulated_cost, world.target.limit);
   }
 }
 

@@ -29,20 +29,37 @@ class FakeMachine {
     run.clock_mhz = clock_mhz;
     run.simulate = [this](const Network& network) {
       ++num_simulated;
-      return simulated_over_estimated(network) * estimate(network);
+      NetworkCosts costs;
+      costs.ms = simulated_over_estimated(network) * estimate(network);
+      costs.mj = mj_per_ms * costs.ms;
+      costs.peak_chip_bytes = peak_chip_bytes(network);
+      return costs;
     };
+    if (mj_per_ms > 0.0) {
+      run.predict_energy = [this](const Network& network) {
+        Prediction prediction = predictor.predict(network);
+        const double factor = mj_per_ms / (clock_mhz * 1e3);
+        for (double& value : prediction.layer_cycles) value *= factor;
+        prediction.total_cycles *= factor;
+        return prediction;
+      };
+    }
     run.on_progress = [this](const PhaseProgress& progress) { phases.push_back(progress.phase); };
     run.log = [this](const std::string& line) { logged.push_back(line); };
     run.is_interrupted = [this] { return is_interrupted(); };
     return run;
   }
-  double estimate(const Network& network) { return attached({}).estimate(network); }
+  double estimate(const Network& network) { return attached({}).estimate_ms(network); }
   double estimate(const Architecture& architecture) { return estimate(to_network(architecture)); }
 
   std::function<double(const Network& network)> simulated_over_estimated = [](const Network&) {
     return 1.0;
   };
   std::function<bool()> is_interrupted = [] { return false; };
+  double mj_per_ms = 0.0;  // energy is proportional to time
+  std::function<std::int64_t(const Network& network)> peak_chip_bytes = [](const Network&) {
+    return std::int64_t{0};
+  };
 
   std::vector<std::string> phases;  // of every training step made
   std::vector<std::string> logged;

@@ -57,7 +57,7 @@ TEST_F(StepSettings, RankingsAreSharedByTargetsMachinesAndNumbersOfCandidates) {
   EXPECT_FALSE(changes("rank", [](RunContext& run, Target& target) {
     run.machine = "other";
     run.recipe.max_ranked += 1;
-    target.limit_ms *= 2.0;
+    target.limit *= 2.0;
   }));
   EXPECT_TRUE(changes("rank", [](RunContext& run, Target&) { run.seed += 1; }));
 }

@@ -280,7 +280,7 @@ TEST(ScaleToLimitTest, RefusesInvalidLimits) {
   const auto error_of = [](const ScalingLimits& limits) {
     return input_error_of([&] { scale_to_limit(published_m(), limits, macs_ms); });
   };
-  EXPECT_EQ(error_of({0.0, 0, 16}), "the latency limit must be positive, not 0 ms");
+  EXPECT_EQ(error_of({0.0, 0, 16}), "the limit must be positive, not 0");
   EXPECT_THAT(error_of({std::nan(""), 0, 16}), HasSubstr("must be positive"));
   EXPECT_THAT(error_of({1.0, -1, 16}), HasSubstr("-1"));
   EXPECT_THAT(error_of({1.0, 0, 0}), HasSubstr("divisor of widths must be from 1 to 1024"));

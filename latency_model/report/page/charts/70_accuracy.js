@@ -29,7 +29,7 @@
     }
     const found = section.front ? rowsOf(section.front) : section.summary?.simulated_ms ? [section.summary] : [];
     for (const row of found) {
-      const what = `limit ${format.ms(row.target_ms)}`;
+      const what = `limit ${format.limit(row)}`;
       if (row.validation_accuracy) rows.push({kind: 'found (validation)', latency_ms: row.simulated_ms, accuracy: row.validation_accuracy, target_ms: row.target_ms, what});
       if (row.accuracy) rows.push({kind: 'found (test)', latency_ms: row.simulated_ms, accuracy: row.accuracy, target_ms: row.target_ms, what});
     }
@@ -39,12 +39,13 @@
   report.answers.unshift(section => {
     if (section.kind === 'search' && section.front) {
       const rows = rowsOf(section.front);
-      return `${rows.length} limits: ${rows.map(row => `${format.percent(row.accuracy)} within ${format.ms(row.target_ms)} (${format.ms(row.simulated_ms)})`).join(', ')}.`;
+      return `${rows.length} limits: ${rows.map(row => `${format.percent(row.accuracy)} within ${format.limit(row)} (${format.ms(row.simulated_ms)})`).join(', ')}.`;
     }
     const summary = section.summary;
-    if (!summary?.target_ms) return '';
-    return `Test accuracy ${format.percent(summary.accuracy)} (validation ${format.percent(summary.validation_accuracy)}) at ${format.ms(summary.simulated_ms)} simulated, ` +
-      `${format.percent(summary.simulated_ms / summary.target_ms)} of the limit of ${format.ms(summary.target_ms)}; ${format.short(summary.params)} parameters.`;
+    if (!summary?.target_ms && !summary?.target_mj) return '';
+    const used = Math.max(summary.target_ms ? summary.simulated_ms / summary.target_ms : 0, summary.target_mj ? summary.simulated_mj / summary.target_mj : 0);
+    return `Test accuracy ${format.percent(summary.accuracy)} (validation ${format.percent(summary.validation_accuracy)}) at ${format.ms(summary.simulated_ms)}${summary.simulated_mj ? ` and ${format.mj(summary.simulated_mj)}` : ''} simulated, ` +
+      `${format.percent(used)} of the limit of ${format.limit(summary)}; ${format.short(summary.params)} parameters.`;
   });
 
   report.chart({
@@ -94,8 +95,9 @@
       seeds: of.length, latency_ms: d3.mean(of, row => row.simulated_ms), accuracy: d3.mean(of, row => row.accuracy),
       error: error(of.map(row => row.accuracy)), validation: d3.mean(of, row => row.validation_accuracy),
       seconds: d3.mean(of, row => row.search_seconds), images: d3.mean(of, row => row.trained_images + row.evaluated_images),
-      random: d3.mean(of, row => row.random_accuracy), params: d3.mean(of, row => row.params),
-    }), row => row.method, row => row.target_ms).flatMap(([method, targets]) => targets.map(([target_ms, row]) => ({method, target_ms, ...row})));
+      random: d3.mean(of, row => row.random_accuracy), params: d3.mean(of, row => row.params), target_ms: of[0].target_ms,
+      energy_mj: d3.mean(of, row => row.simulated_mj),
+    }), row => row.method, row => format.limit(row)).flatMap(([method, targets]) => targets.map(([limit, row]) => ({method, limit, ...row})));
   }
 
   report.answers.push(section => {
@@ -103,10 +105,10 @@
     if (rows.length === 0) return '';
     const failed = section.runs.accuracy.filter(accuracy => accuracy === null).length;
     const figure = row => `${format.percent(row.accuracy)}${row.error === null ? '' : ` ± ${format.percent(row.error)}`}`;
-    return d3.groups(rows, row => row.target_ms).map(([target, of]) => {
+    return d3.groups(rows, row => row.limit).map(([target, of]) => {
       const [best, next] = d3.sort(of, row => -row.accuracy);
       const overlap = next && best.accuracy - (best.error ?? 0) <= next.accuracy + (next.error ?? 0);
-      return `Within ${format.ms(target)}, ${best.method} has the highest mean of ${of.length} methods: ${figure(best)}` +
+      return `Within ${target}, ${best.method} has the highest mean of ${of.length} methods: ${figure(best)}` +
         `${next ? `; next is ${next.method}: ${figure(next)}${overlap ? ', which these runs do not distinguish' : ''}` : ''}.`;
     }).join(' ') + (failed > 0 ? ` ${failed} of ${section.runs.accuracy.length} runs found no network.` : '') +
       (rows.some(row => row.error === null) ? ' A single seed does not show the spread.' : '');
@@ -119,8 +121,8 @@
     wide: true,
     rows: methods,
     columns: [
-      ['method', 'method', format.text], ['target_ms', 'limit', format.ms], ['seeds', 'seeds', format.count], ['latency_ms', 'latency', format.ms],
-      ['accuracy', 'test accuracy', format.percent], ['error', 'standard error', format.percent], ['validation', 'validation accuracy', format.percent],
+      ['method', 'method', format.text], ['limit', 'limit', format.text], ['seeds', 'seeds', format.count], ['latency_ms', 'latency', format.ms],
+      ['energy_mj', 'energy', format.mj], ['accuracy', 'test accuracy', format.percent], ['error', 'standard error', format.percent], ['validation', 'validation accuracy', format.percent],
       ['random', 'random networks', format.percent], ['params', 'parameters', format.count], ['images', 'images of the search', format.count],
       ['seconds', 'seconds of the search', format.count],
     ],
@@ -132,7 +134,7 @@
     draw(context) {
       const {rows, all} = context;
       const colours = colour.of(unique(all.map(row => row.method)));
-      const targets = unique(all.map(row => row.target_ms));
+      const targets = unique(all.map(row => row.target_ms).filter(Boolean));
       const [low, high] = d3.extent([...all.map(row => row.latency_ms), ...targets]);
       const pad = 0.1 * (high - low || high);
       const low_y = row => row.accuracy - (row.error ?? 0);

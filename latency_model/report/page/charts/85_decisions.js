@@ -47,7 +47,7 @@
     help: 'Simulated latency of the network that each step leaves; the dashed line is the limit. The figure in a bar is the validation accuracy, ' +
       'where it was trained.',
     rows: section => rowsOf(section.steps).map(row => ({...row, ms: row.simulated_ms ?? row.estimated_ms})).filter(row => Number.isFinite(row.ms)),
-    columns: [['step', 'step', format.text], ['simulated_ms', 'simulated', format.ms], ['estimated_ms', 'estimated', format.ms],
+    columns: [['step', 'step', format.text], ['simulated_ms', 'simulated', format.ms], ['simulated_mj', 'energy', format.mj], ['estimated_ms', 'estimated', format.ms],
               ['validation_accuracy', 'validation accuracy', format.percent], ['params', 'parameters', format.count], ['macs', 'MACs', format.short],
               ['architecture', 'network', format.text]],
     lead(section, rows) {
@@ -113,10 +113,10 @@
   report.chart({
     id: 'operators',
     title: 'Operators at each position',
-    help: 'One cell per operator and position; its colour is the latency relative to the slowest operator there (dark: fast). A ring marks those that the space keeps.',
-    rows: section => (section.spaces ?? []).flatMap(({file, operators}) => rowsOf(operators).map(row => ({...row, file, is_kept: row.kept === 1 ? 'kept' : 'left out'}))),
+    help: 'One cell per operator and position; its colour is the latency (or energy) relative to the slowest operator there (dark: fast). A ring marks those that the space keeps.',
+    rows: section => (section.spaces ?? []).flatMap(({file, operators}) => rowsOf(operators).map(row => ({...row, file, cost: row.latency_ms ?? row.energy_mj ?? row.share_of_limits, is_kept: row.kept === 1 ? 'kept' : 'left out'}))),
     columns: [
-      ['operator', 'operator', format.text], ['position', 'position', format.text], ['file', 'file', format.text], ['is_kept', 'kept', format.text], ['latency_ms', 'latency', format.ms],
+      ['operator', 'operator', format.text], ['position', 'position', format.text], ['file', 'file', format.text], ['is_kept', 'kept', format.text], ['latency_ms', 'latency', format.ms], ['energy_mj', 'energy', format.mj],
       ['capacity', 'capacity', format.decimal], ['score', 'score', format.decimal], ['params', 'parameters', format.count], ['macs', 'MACs', format.short], ['verdict', 'why', format.text],
     ],
     name: row => `${row.operator} at ${row.position}`,
@@ -127,8 +127,8 @@
     draw(context) {
       const rows = context.all.filter(row => row.file === (context.state.file ?? context.all[0].file));
       context.table = rows;
-      const slowest = d3.rollup(rows, of => d3.max(of, row => row.latency_ms), row => row.position);
-      const operators = d3.groupSort(rows, of => d3.mean(of, row => row.latency_ms / slowest.get(row.position)), row => row.operator);
+      const slowest = d3.rollup(rows, of => d3.max(of, row => row.cost), row => row.position);
+      const operators = d3.groupSort(rows, of => d3.mean(of, row => row.cost / slowest.get(row.position)), row => row.operator);
       const positions = unique(rows.map(row => row.position));
       return report.plot(context, {
         height: 60 + 17 * operators.length,
@@ -139,7 +139,7 @@
         y: {domain: operators, label: null, tickSize: 0},
         color: {type: 'linear', scheme: 'YlGnBu', reverse: true, domain: [0, 1]},
         marks: [
-          Plot.cell(rows, {x: 'position', y: 'operator', fill: row => row.latency_ms / slowest.get(row.position), inset: 1, render: context.mark(rows)}),
+          Plot.cell(rows, {x: 'position', y: 'operator', fill: row => row.cost / slowest.get(row.position), inset: 1, render: context.mark(rows)}),
           Plot.dot(rows.filter(row => row.kept === 1), {x: 'position', y: 'operator', r: 4.5, stroke: '#000', fill: '#fff', strokeWidth: 1.5, pointerEvents: 'none'}),
         ],
       });
