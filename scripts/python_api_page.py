@@ -9,6 +9,7 @@ import inspect
 import tilewake
 
 FUNCTIONS = [(tilewake.simulate, "tilewake.simulate"), (tilewake.sweep, "tilewake.sweep"),
+             (tilewake.explain, "tilewake.explain"), (tilewake.explore, "tilewake.explore"),
              (tilewake.calibrate, "tilewake.calibrate"), (tilewake.predict, "tilewake.predict"),
              (tilewake.load_model, "tilewake.load_model"), (tilewake.fit, "tilewake.fit"),
              (tilewake.machines.read, "tilewake.machines.read"),
