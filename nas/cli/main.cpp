@@ -28,8 +28,8 @@ const std::vector<Command>& nas_commands() {
       {"schema", "print the keys of recipes and search spaces, for editors", nas_schema_command},
       {"compare", "compare several methods over several seeds", nas_compare_command},
       {"bench", "compare search methods on networks whose accuracies are known", nas_bench_command},
-      // `tilewake simulate --functional`, and for installation; the help does not list them.
-      {"simulate", "", nas_simulate_command},
+      {"simulate", "compute what a trained network gives on a machine", nas_simulate_command},
+      // For installation; the help does not list it.
       {"man", "", print_nas_man_page},
   };
   return table;

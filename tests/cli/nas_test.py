@@ -150,7 +150,7 @@ class HelpTest(NasTest):
     def test_help_lists_every_command(self):
         text = self.expect_ok("nas", "--help")
         self.assertEqual(re.findall(r"(?m)^  ([a-z]+) +\w", text),
-                         [*COMMANDS, "train", "evaluate", "quantize", "space", "schema", "compare", "bench"])
+                         [*COMMANDS, "train", "evaluate", "quantize", "space", "schema", "compare", "bench", "simulate"])
         self.assertIn("usage: tilewake nas COMMAND", text)
         self.assertRegex(text, r"(?s)exit codes: 0 ok, .* 130 interrupted\n")
 
