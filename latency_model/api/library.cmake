@@ -41,6 +41,7 @@ set(public_headers
     latency_model/model_yaml.hpp
     simulator/api/inputs.hpp
     simulator/api/simulation.hpp
+    simulator/api/shard.hpp
     simulator/api/sweep.hpp
     simulator/api/sweep_plan.hpp
     simulator/common/error.hpp

@@ -283,10 +283,9 @@ ExitCode report_miss(const TargetMissed& missed, const std::string& directory) {
     search_manifest(directory).add(path);
     write_file_atomically(
         path, network_yaml(missed.fastest,
-                           fmt::format("The network found that takes least: {}; the limit was {}.",
+                           fmt::format("The cheapest network found: {}; the limit was {}.",
                                        missed.least_in_words, missed.limit_in_words)));
-    text += fmt::format("; the network found that takes least takes {}: {}", missed.least_in_words,
-                        path);
+    text += fmt::format("; the cheapest network found takes {}: {}", missed.least_in_words, path);
   }
   print_error(text);
   return ExitCode::kToleranceMissed;

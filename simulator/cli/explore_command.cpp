@@ -170,8 +170,8 @@ std::vector<std::string> doubled_values(const std::string& key, const std::strin
                                  printable(key), printable(range)));
   }
   std::vector<std::string> values;
-  for (double value = *low; value <= *high; value *= 2.0)
-    values.push_back(fmt::format("{}", value));
+  for (int i = 0; std::ldexp(*low, i) <= *high; ++i)
+    values.push_back(fmt::format("{}", std::ldexp(*low, i)));
   return values;
 }
 

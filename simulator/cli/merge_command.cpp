@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "simulator/api/own_files.hpp"
 #include "simulator/cli/command.hpp"
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/sweep_journal.hpp"
 #include "simulator/common/error.hpp"
-#include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {

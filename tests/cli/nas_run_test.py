@@ -145,7 +145,7 @@ class ResultTest(NasTest):
         self.assertRegex(self.result.stdout, r"(?m)^step +network ")
         self.assertRegex(self.result.stdout, r"(?m)^networks: ")
         self.assertRegex(self.result.stdout, r"(?m)^test accuracy [\d.]+ % \(\+-[\d.]+ %\), validation [\d.]+ % \(\+-[\d.]+ %\), simulated "
-                         r"[\d.]+ ms, estimated [\d.]+ ms, limit 0.0140 ms, [\d,]+ p")
+                         r"[\d.]+ ms, [\d.e-]+ mJ, estimated [\d.]+ ms, [\d.e-]+ mJ, limit 0.0140 ms, [\d,]+ p")
         for line in self.result.stderr.splitlines():
             self.assertRegex(line, r"^tilewake: \S")
         for phase in ("supergraph", "search", "candidate", "train"):
@@ -178,9 +178,9 @@ class ResultTest(NasTest):
 class MissTest(NasTest):
     def miss(self, target, *extra):
         self.with_model()
-        message = self.expect_refused("fastest network found takes", *self.arguments(
+        message = self.expect_refused("cheapest network found takes", *self.arguments(
             "--target-ms", target, "--out", "out", *extra, without=["--target-ms"]), code=4)
-        match = re.search(r"the fastest network found takes ([\d.]+) ms: (out/fastest.yaml)$",
+        match = re.search(r"the cheapest network found takes ([\d.]+) ms: (out/fastest.yaml)$",
                           message)
         self.assertTrue(match, message)
         simulated = json.loads(self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
@@ -470,6 +470,8 @@ class StepTest(NasTest):
             self.assertEqual(target["directory"], str(directory.relative_to(self.dir)))
             summary = strict_json((directory / "summary.json").read_text())
             self.assertLessEqual(summary["simulated_ms"], target["target_ms"])
+            self.assertEqual(row.pop("target_mj"), "")
+            self.assertGreater(summary["simulated_mj"], 0)
             for key, value in row.items():
                 self.assertEqual(float(value), summary[key], key)
             self.expect_ok("simulate", "--hw", "machine.yaml", "--net",
