@@ -145,7 +145,7 @@ class ResultTest(NasTest):
         self.assertRegex(self.result.stdout, r"(?m)^step +network ")
         self.assertRegex(self.result.stdout, r"(?m)^networks: ")
         self.assertRegex(self.result.stdout, r"(?m)^test accuracy [\d.]+ % \(\+-[\d.]+ %\), validation [\d.]+ % \(\+-[\d.]+ %\), simulated "
-                         r"[\d.]+ ms, [\d.e-]+ mJ, estimated [\d.]+ ms, [\d.e-]+ mJ, limit 0.0140 ms, [\d,]+ p")
+                         r"[\d.]+ ms \([\d.]+ mJ\), estimated [\d.]+ ms \([\d.]+ mJ\), limit 0.0140 ms, [\d,]+ p")
         for line in self.result.stderr.splitlines():
             self.assertRegex(line, r"^tilewake: \S")
         for phase in ("supergraph", "search", "candidate", "train"):

@@ -239,9 +239,9 @@ TEST(NetworkReaderTest, WrongValuesNameTheirKey) {
   const std::string conv = "name: a, op: conv2d, out_channels: 4, kernel: 3, ";
   EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
               HasSubstr("n.yaml:4: layers[0].op: unknown value 'conv3d'; choose one of: conv2d, "));
-  EXPECT_THAT(
-      error_of_entries({"name: a, op: conv3d"}),
-      HasSubstr("host, mbconv, convblock, conv_unit, separable, shuffle_unit, xception_unit"));
+  EXPECT_THAT(error_of_entries({"name: a, op: conv3d"}),
+              HasSubstr("host, mbconv, convblock, basic_block, conv_unit, separable, shuffle_unit, "
+                        "xception_unit"));
   EXPECT_THAT(error_of_entries({conv + "activation: rely"}),
               AllOf(StartsWith("n.yaml:4: layers[0].activation: unknown value 'rely'; choose one "
                                "of: none, relu, relu6, "),

@@ -267,7 +267,7 @@ TEST(ArchitectureTest, OperatorsHaveOneKernelAndNoExpansionRatios) {
               HasSubstr("a.yaml:11: stages[0].blocks[1].expansion_ratios: unknown key"));
   EXPECT_EQ(architecture_error(block, "{op: shuffle, kernels: 3}"),
             "a.yaml:11: stages[0].blocks[1].op: unknown value 'shuffle'; choose one of: mbconv, "
-            "convblock, conv_unit, separable, shuffle_unit, xception_unit");
+            "convblock, basic_block, conv_unit, separable, shuffle_unit, xception_unit");
   const Architecture a = with_operator(operator_pool().front(), 8, 12, 1);
   std::string text = architecture_text(a);
   text.replace(text.find("width: 12"), 9, "width: 13");
