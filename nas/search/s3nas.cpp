@@ -24,7 +24,7 @@
 namespace tilewake {
 namespace {
 
-/// A cost for messages of the design: the twin's is no cost of the run, but has its unit.
+/// The unit of costs in messages of the design.
 std::string unit_text(CostUnit unit) {
   return unit == CostUnit::kMs ? "ms" : unit == CostUnit::kMj ? "mJ" : "of the limits";
 }
@@ -41,7 +41,7 @@ Prediction predict_params(const Network& network) {
   return prediction;
 }
 
-/// The cost of every choice of the space. `guide` predicts latencies, or stands for them.
+/// The cost of every choice of the space. `guide` predicts latencies, or what replaces them.
 CostTable cost_table(const RunContext& run, const CyclePredictor& guide) {
   const ChoiceSpace space = choice_space(run.space);
   const bool is_share = run.cost_unit() == CostUnit::kShare;

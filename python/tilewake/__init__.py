@@ -235,7 +235,7 @@ def sweep(machines, networks, *, set=None, jobs=0, max_steps=DEFAULT_MAX_STEPS, 
 
 
 def explain(network, machine, *, set=None, jobs=0, max_steps=DEFAULT_MAX_STEPS, progress=None):
-    """Where the time of a network goes on a machine, and what changing each value of the machine
+    """What bounds the time of a network on a machine, and what changing each value of the machine
     would do: every number doubled and halved, every flag and word changed, all of them simulated.
 
     network: as in simulate(); a list of several: changes are judged by the sum of the latencies

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `explore` computes, writes and refuses, and what an early end leaves."""
 import csv
+import fcntl
 import io
 import itertools
 import json
+import os
 import signal
 import subprocess
 import time
@@ -116,6 +118,18 @@ class SearchTest(ExploreTest):
         self.assertEqual(len(rows), 60)
         other = self.rows(*self.large, "--seed", "2")
         self.assertNotEqual([row["machine"] for row in rows], [row["machine"] for row in other])
+
+    def test_a_directory_in_use_is_refused_and_one_without_a_run_does_not_remain(self):
+        (self.dir / "run").mkdir()
+        descriptor = os.open(self.dir / "run", os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self.expect_error(3, "run: another process is writing to it", *self.small, "--out", "run")
+        self.assertEqual(self.names_in("run"), [])
+        os.close(descriptor)
+        self.expect_ok(*self.small, "--out", "run")
+        self.expect_error(3, "nothing.yaml", "explore", "--hw", "machine.yaml", "--net", "nothing.yaml",
+                          "--vary", "core.num_cims=8,16", "--out", "new/run", "-q")
+        self.assertFalse((self.dir / "new").exists())
 
     def test_an_interrupted_search_prints_its_front_and_resumes_with_the_same_bytes(self):
         self.expect_ok(*self.large, "--out", "whole")
