@@ -54,7 +54,7 @@ LONG = {
     "name": "long",
     "input": {"channels": 512, "height": 128, "width": 128},
     "layers": [{"name": f"conv{i}", "op": "conv2d", "out_channels": 512, "kernel": 3}
-               for i in range(64)],
+               for i in range(1024)],
 }
 
 
