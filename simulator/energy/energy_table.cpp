@@ -41,8 +41,10 @@ struct CoreFigures {
 
 double count_of(std::int64_t value) { return static_cast<double>(value); }
 
-double bank_of(const SystolicBuffer& buffer) {
-  return std::max(1.0, count_of(buffer.bytes) / count_of(buffer.num_banks));
+/// A bank of the memory in which a slot of `buffer` is.
+double bank_of(const SystolicBuffer& buffer, const SystolicConfig& c) {
+  const std::int64_t bytes = buffer.bytes > 0 ? buffer.bytes : c.unified_buffer_bytes;
+  return std::max(1.0, count_of(bytes) / count_of(buffer.num_banks));
 }
 
 /// A bank of a memory that delivers `bytes_per_cycle`.
@@ -63,9 +65,9 @@ CoreFigures figures_of(const SystolicConfig& c) {
   f.num_macs = f.num_cores * rows * cols;
   f.vector_lanes = f.num_cores * count_of(c.vector_lanes);
   f.register_bytes = f.register_bytes_per_mac = 2.0 + sum;
-  f.input_bank = bank_of(c.input);
-  f.weight_bank = bank_of(c.weight);
-  f.output_bank = bank_of(c.output);
+  f.input_bank = bank_of(c.input, c);
+  f.weight_bank = bank_of(c.weight, c);
+  f.output_bank = bank_of(c.output, c);
   f.chip_bank = chip_bank_of(c.feature_memory);
   f.sram_entries = count_of(c.feature_memory.bytes);
   f.chip_entries = c.feature_memory.bytes > 0 ? count_of(c.feature_memory.bytes_per_cycle) : 0.0;

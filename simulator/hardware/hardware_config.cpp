@@ -42,6 +42,21 @@ void check_memory(const YamlReader& core, const FeatureMemory& memory) {
 }
 void check_fields(const YamlReader& core, const SystolicConfig& config) {
   check_memory(core, config.feature_memory);
+  const bool has_unified = config.unified_buffer_bytes > 0;
+  bool is_used = false;
+  const auto check_buffer = [&](const char* key, const SystolicBuffer& buffer) {
+    is_used = is_used || buffer.bytes == 0;
+    YamlReader parent = core;
+    parent.section(key).check(buffer.bytes > 0 || has_unified, "bytes",
+                              "must be given, unless core.unified_buffer_bytes is: a memory for "
+                              "the slots of all buffers without bytes of their own");
+  };
+  check_buffer("input_buffer", config.input);
+  check_buffer("weight_buffer", config.weight);
+  check_buffer("output_buffer", config.output);
+  core.check(!has_unified || is_used, "unified_buffer_bytes",
+             "no buffer is in it: leave out the bytes of those that are (input_buffer.bytes, "
+             "weight_buffer.bytes, output_buffer.bytes)");
 }
 void check_fields(const YamlReader& core, const VectorConfig& config) {
   check_memory(core, config.feature_memory);
@@ -66,7 +81,9 @@ MachineScale scale_of(const MidapConfig& c) {
 }
 
 MachineScale scale_of(const SystolicConfig& c) {
-  return {c.cols, c.rows, c.input.num_slots * c.input.bytes, c.weight.bytes, true};
+  const std::int64_t unified = c.unified_buffer_bytes;
+  return {c.cols, c.rows, c.input.bytes > 0 ? c.input.num_slots * c.input.bytes : unified / 2,
+          c.weight.bytes > 0 ? c.weight.bytes : unified / 4, true};
 }
 
 MachineScale scale_of(const VectorConfig& c) {

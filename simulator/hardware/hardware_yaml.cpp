@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/hardware_yaml.hpp"
 
+#include <utility>
 #include <variant>
 
 #include <fmt/format.h>
@@ -19,12 +20,19 @@ std::vector<OnChipBufferInfo> buffers_of(const MidapConfig& c) {
 }
 
 std::vector<OnChipBufferInfo> buffers_of(const SystolicConfig& c) {
-  const auto bytes = [&](const SystolicBuffer& buffer) {  // of all cores
-    return c.num_cores * buffer.num_slots * buffer.bytes;
+  std::vector<OnChipBufferInfo> memories;  // of all cores
+  bool has_unified = false;
+  const auto add = [&](const char* name, const SystolicBuffer& buffer) {
+    if (buffer.bytes > 0) {
+      memories.push_back({name, c.num_cores * buffer.num_slots * buffer.bytes});
+    } else if (!std::exchange(has_unified, true)) {
+      memories.push_back({"unified buffer", c.num_cores * c.unified_buffer_bytes});
+    }
   };
-  return {{"input buffer", bytes(c.input)},
-          {"weight buffer", bytes(c.weight)},
-          {"output buffer", bytes(c.output)}};
+  add("input buffer", c.input);
+  add("weight buffer", c.weight);
+  add("output buffer", c.output);
+  return memories;
 }
 
 std::vector<OnChipBufferInfo> buffers_of(const VectorConfig& c) {

@@ -29,7 +29,9 @@ struct BufferDocs {
 void visit_buffer(YamlFields& fields, std::string_view key, SystolicBuffer& buffer,
                   const BufferDocs& docs) {
   fields.section(key, [&] {
-    fields.integer("bytes", buffer.bytes, 1, kMaxSystolicBytes, {"bytes", docs.bytes});
+    fields.unless_default(buffer.bytes == 0, [&] {
+      fields.integer("bytes", buffer.bytes, 0, kMaxSystolicBytes, {"bytes", docs.bytes});
+    });
     fields.integer("num_slots", buffer.num_slots, 1, 2, {"", docs.slots});
     fields.integer("num_banks", buffer.num_banks, 1, kMaxSide, {"", docs.banks});
     fields.integer("port_bytes", buffer.port_bytes, 1, kMaxSide, {"bytes", docs.port});
@@ -45,8 +47,8 @@ TileMemory::Buffer slots_of(const SystolicBuffer& buffer) {
 std::string_view to_string(Dataflow dataflow) { return name_of(kDataflows, dataflow); }
 
 TileMemory SystolicConfig::tile_memory() const {
-  return {slots_of(input),   slots_of(weight), slots_of(output), 0,
-          accumulator_bytes, feature_memory};
+  return {slots_of(input),      slots_of(weight),  slots_of(output),
+          unified_buffer_bytes, accumulator_bytes, feature_memory};
 }
 
 void visit_fields(YamlFields& fields, SystolicConfig& c) {
@@ -71,9 +73,15 @@ void visit_fields(YamlFields& fields, SystolicConfig& c) {
   });
   fields.word("depthwise", c.depthwise_on_vector, kDepthwiseUnits,
               {"", "unit for depthwise convolutions; on the array a channel takes one column"});
+  fields.unless_default(c.unified_buffer_bytes == 0, [&] {
+    fields.integer("unified_buffer_bytes", c.unified_buffer_bytes, 0, kMaxSystolicBytes,
+                   {"bytes",
+                    "one memory for the slots of all buffers that have no `bytes` of their own, "
+                    "each slot as large as the layer needs it; 0: none"});
+  });
   visit_buffer(fields, "input_buffer", c.input,
-               {"features: one slot", "2: the next tile is loaded while this one is used",
-                "banks, each with a port",
+               {"features: one slot; left out: in the unified buffer",
+                "2: the next tile is loaded while this one is used", "banks, each with a port",
                 "bytes per cycle of a port; if all ports together deliver less than the array "
                 "consumes, it streams more slowly"});
   visit_buffer(fields, "weight_buffer", c.weight,

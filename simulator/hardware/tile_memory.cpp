@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulator/hardware/tile_memory.hpp"
 
+#include <optional>
+
 #include "simulator/common/yaml_fields.hpp"
 
 namespace tilewake {
@@ -10,6 +12,19 @@ constexpr std::int64_t kMaxFeatureBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kMaxFeatureBytesPerCycle = 65536;
 
 }  // namespace
+
+std::array<std::size_t, 3> TileMemory::memory_of_buffer() const {
+  std::array<std::size_t, 3> memories{};
+  std::size_t count = 0;
+  std::optional<std::size_t> shared;
+  const std::array<const Buffer*, 3> buffers = {&input, &weight, &output};
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const bool is_shared = buffers[i]->bytes == 0;
+    memories[i] = is_shared && shared ? *shared : count++;
+    if (is_shared) shared = memories[i];
+  }
+  return memories;
+}
 
 void visit_fields(YamlFields& fields, FeatureMemory& m) {
   fields.optional([&] {

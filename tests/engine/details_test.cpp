@@ -97,6 +97,10 @@ HardwareConfig random_tiled_machine(Random& random) {
     for (SystolicBuffer* buffer : {&systolic->input, &systolic->weight, &systolic->output}) {
       buffer->bytes = 1024 * random.between(4, 24);
       buffer->num_slots = random.between(1, 3);
+      if (random.one_in(5)) {
+        systolic->unified_buffer_bytes += 2 * buffer->num_slots * buffer->bytes;
+        buffer->bytes = 0;
+      }
     }
     systolic->num_cores = random.one_in(3) ? random.between(2, 4) : 1;
     systolic->feature_memory = features;

@@ -78,6 +78,7 @@ MidapYaml resolved(const std::string& name) {
     *memory = {1.0, 1.0};
   if (auto* systolic = std::get_if<SystolicConfig>(&machine.core)) {
     systolic->num_cores = 2;
+    systolic->unified_buffer_bytes = 1;
     systolic->activation_operations.linear = 1;
   } else if (auto* vector = std::get_if<VectorConfig>(&machine.core)) {
     vector->activation_operations.linear = 1;

@@ -27,6 +27,12 @@ inline SystolicConfig random_systolic(Random& random) {
   for (SystolicBuffer* buffer : {&c.input, &c.weight, &c.output})
     *buffer = {random.between(64, 4096), random.between(1, 2), random.between(1, 8),
                random.between(1, 8)};
+  if (random.one_in(4)) {
+    for (SystolicBuffer* buffer : {&c.input, &c.weight, &c.output})
+      if (!random.one_in(3)) buffer->bytes = 0;
+    if (c.input.bytes == 0 || c.weight.bytes == 0 || c.output.bytes == 0)
+      c.unified_buffer_bytes = random.between(512, 16384);
+  }
   c.accumulator_bytes = random.between(1, 8);
   c.vector_lanes = random.between(1, 8);
   return c;

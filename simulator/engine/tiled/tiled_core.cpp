@@ -55,7 +55,7 @@ void TiledCore::start(const Program& program, EventSink& sink) {
   owners_.clear();
   endings_.clear();
   runs_ahead_ = dma_.can_move() && feature_port_.can_move();
-  shares_memory_ = program_->memory.shared_bytes > 0;
+  memory_of_buffer_ = program_->memory.memory_of_buffer();
   for (Occupancy& buffer : occupancy_) buffer.reset(sink);
   for (auto& tiles : tile_bytes_) tiles.clear();
   output_slot_bytes_.assign(program_->layers.size(), 0);

@@ -117,7 +117,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
             std::int64_t bytes, bool on_chip);
   /// All stores of the `layers` of the program.
   bool are_stored(const std::vector<int>& layers) const;
-  Occupancy& occupancy(std::size_t buffer) { return occupancy_[shares_memory_ ? 0 : buffer]; }
+  Occupancy& occupancy(std::size_t buffer) { return occupancy_[memory_of_buffer_[buffer]]; }
   std::int64_t output_slot_bytes(int layer);
   void report_vector_unit(const TiledLayer& layer, const TileStep& step);
   void on_transfer_done(std::int64_t id) override;
@@ -154,7 +154,7 @@ class TiledCore : public sc_core::sc_module, public Core, private TransferListen
 
   // What the buffers hold, for sinks that want it; the tiles in use, in order of their loads.
   std::array<Occupancy, 3> occupancy_ = {Occupancy(kInput), Occupancy(kWeight), Occupancy(kOutput)};
-  bool shares_memory_ = false;
+  std::array<std::size_t, 3> memory_of_buffer_ = {kInput, kWeight, kOutput};
   std::array<std::deque<std::int64_t>, 2> tile_bytes_;  // of inputs, of weights
   std::vector<std::int64_t> output_slot_bytes_;         // by layer; 0: not yet computed
 

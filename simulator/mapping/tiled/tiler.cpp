@@ -253,11 +253,13 @@ Tiler::Divisions Tiler::divisions_of(const TileProblem& problem, const TileExten
 
 bool Tiler::fits(const TileFootprint& f) const {
   const TileMemory& m = memory_;
-  if (m.shared_bytes > 0)
-    return f.input * m.input.num_slots + f.weight * m.weight.num_slots +
-               f.output * m.output.num_slots <=
-           m.shared_bytes;
-  return f.input <= m.input.bytes && f.weight <= m.weight.bytes && f.output <= m.output.bytes;
+  std::int64_t shared = 0;
+  const auto fits_own = [&](std::int64_t needed, const TileMemory::Buffer& buffer) {
+    if (buffer.bytes > 0) return needed <= buffer.bytes;
+    shared += needed * buffer.num_slots;
+    return shared <= m.shared_bytes;
+  };
+  return fits_own(f.input, m.input) && fits_own(f.weight, m.weight) && fits_own(f.output, m.output);
 }
 
 double Tiler::fullness(const TileFootprint& f) const {
@@ -265,12 +267,18 @@ double Tiler::fullness(const TileFootprint& f) const {
     return static_cast<double>(needed) / static_cast<double>(bytes);
   };
   const TileMemory& m = memory_;
-  if (m.shared_bytes > 0)
-    return share(
-        f.input * m.input.num_slots + f.weight * m.weight.num_slots + f.output * m.output.num_slots,
-        m.shared_bytes);
-  return std::max({share(f.input, m.input.bytes), share(f.weight, m.weight.bytes),
-                   share(f.output, m.output.bytes)});
+  double largest = 0.0;
+  std::int64_t shared = 0;
+  const auto add = [&](std::int64_t needed, const TileMemory::Buffer& buffer) {
+    if (buffer.bytes > 0)
+      largest = std::max(largest, share(needed, buffer.bytes));
+    else
+      shared += needed * buffer.num_slots;
+  };
+  add(f.input, m.input);
+  add(f.weight, m.weight);
+  add(f.output, m.output);
+  return shared > 0 ? std::max(largest, share(shared, m.shared_bytes)) : largest;
 }
 
 /// Cost of a step besides computation and data movement.
@@ -588,20 +596,19 @@ void Tiler::refuse(const TileProblem& problem) const {
         "{} of products; give it more memory",
         kMaxPixelTrips, kMaxDepthTrips));
   const TileMemory& m = memory_;
-  if (m.shared_bytes > 0)
-    throw InputError(fmt::format(
-        "does not fit the local memory of {} bytes: the closest tiling needs {} of input, {} of "
-        "weights and {} of output a slot",
-        m.shared_bytes, closest.input, closest.weight, closest.output));
-  const auto too_large = [](const char* name, std::int64_t needed, std::int64_t bytes) {
-    return InputError(
-        fmt::format("does not fit the {} buffer of {} bytes: the closest tiling "
-                    "needs {}",
-                    name, bytes, needed));
+  const auto check = [](const char* name, std::int64_t needed, const TileMemory::Buffer& buffer) {
+    if (buffer.bytes > 0 && needed > buffer.bytes)
+      throw InputError(
+          fmt::format("does not fit the {} buffer of {} bytes: the closest tiling needs {}", name,
+                      buffer.bytes, needed));
   };
-  if (closest.input > m.input.bytes) throw too_large("input", closest.input, m.input.bytes);
-  if (closest.weight > m.weight.bytes) throw too_large("weight", closest.weight, m.weight.bytes);
-  throw too_large("output", closest.output, m.output.bytes);
+  check("input", closest.input, m.input);
+  check("weight", closest.weight, m.weight);
+  check("output", closest.output, m.output);
+  throw InputError(fmt::format(
+      "does not fit the memory of {} bytes that its tiles share: the closest tiling needs {} of "
+      "input, {} of weights and {} of output a slot",
+      m.shared_bytes, closest.input, closest.weight, closest.output));
 }
 
 }  // namespace tilewake
