@@ -87,6 +87,22 @@ GivenNetwork read_given_network(const std::string& network, const std::string& i
   return given_network(read, std::move(weights), data);
 }
 
+std::shared_ptr<const Teacher> read_teacher(const Recipe& recipe, const ImageData& data,
+                                            torch::Device device) {
+  const std::string& path = recipe.train_distillation.teacher;
+  if (path == "none" || path == kSupernetTeacher) return nullptr;
+  const auto refuse = [&](const std::string& why) {
+    throw InputError(fmt::format("recipe {}: train.distillation.teacher: {}", recipe.name, why));
+  };
+  if (!ends_with(path, ".onnx"))
+    refuse(fmt::format("must be none, supernet, or a file NAME.onnx, not '{}'", printable(path)));
+  const GivenNetwork given = read_given_network(path, "file", data, /*seed=*/0);
+  if (given.has_new_classifier)
+    refuse(fmt::format("{} is for another number of classes than data {}, which has {}", path,
+                       data.name, data.num_classes()));
+  return given_teacher(given, device);
+}
+
 void add_trained_network(Options& options, TrainedNetworkOptions& values) {
   options.optional("run", values.run, "DIR", "directory of a finished run");
   options.optional("net", values.network, "FILE", "ONNX model, or a network with --init");

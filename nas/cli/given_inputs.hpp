@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "nas/search/given_network.hpp"
+#include "nas/search/teacher.hpp"
 #include "simulator/cli/options.hpp"
 
 namespace tilewake {
@@ -18,6 +20,11 @@ inline constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;
 ///   @param seed  of the weights of a classifier for another number of classes
 GivenNetwork read_given_network(const std::string& network, const std::string& init,
                                 const ImageData& data, std::uint64_t seed);
+
+/// The teacher of a recipe's `train.distillation` that is an ONNX model; null where it is none, or
+/// the supernet. Throws InputError where the model has no weights, or is for other data.
+std::shared_ptr<const Teacher> read_teacher(const Recipe& recipe, const ImageData& data,
+                                            torch::Device device);
 
 /// A trained network on the command line.
 struct TrainedNetworkOptions {

@@ -182,6 +182,12 @@ RunContext run_of(const TrainOptions& options) {
         "recipe {}: train.drop_connect: must be 0: a given network has no blocks to leave out; "
         "add --set train.drop_connect=0",
         run.recipe.name));
+  if (run.recipe.train_distillation.teacher == kSupernetTeacher)
+    throw InputError(fmt::format(
+        "recipe {}: train.distillation.teacher: supernet: a given network has no supernet; give an "
+        "ONNX model with weights instead",
+        run.recipe.name));
+  run.teacher = read_teacher(run.recipe, run.data, run.device);
   return run;
 }
 

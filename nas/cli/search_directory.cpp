@@ -29,6 +29,8 @@ constexpr std::string_view kFiles[] = {"run.yaml",
                                        "train.ckpt",
                                        "train-qat.ckpt",
                                        "weights.ckpt",
+                                       "teacher.ckpt",
+                                       "teacher-weights.ckpt",
                                        "supernet.ckpt",
                                        "supernet-later.ckpt",
                                        "supernet-earlier.ckpt",
@@ -50,8 +52,8 @@ constexpr std::string_view kFiles[] = {"run.yaml",
                                        "costs.csv",
                                        "operators.csv"};
 /// In "steps/", without ".json".
-constexpr std::string_view kSteps[] = {"design",      "search", "scale",    "fill",
-                                       "postprocess", "train",  "evaluate", "correlation"};
+constexpr std::string_view kSteps[] = {"design",  "search", "scale",    "fill",       "postprocess",
+                                       "teacher", "train",  "evaluate", "correlation"};
 
 /// In "deploy/".
 constexpr std::string_view kDeployFiles[] = {"model.onnx",          "model_int8.onnx", "model.pt",

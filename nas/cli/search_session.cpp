@@ -11,6 +11,7 @@
 
 #include "latency_model/api/calibrate.hpp"
 #include "latency_model/model_yaml.hpp"
+#include "nas/cli/given_inputs.hpp"
 #include "nas/cli/progress_line.hpp"
 #include "nas/cli/run_setup.hpp"
 #include "nas/cli/search_directory.hpp"
@@ -161,6 +162,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   run.device = device_of(options.device);
   run.mixed_precision = is_mixed(options.precision, run.device);
   run.num_loader_threads = num_loader_threads_;
+  run.teacher = read_teacher(run.recipe, run.data, run.device);
   run.directory = options.out;
   check_data_fits(run);
   return request;

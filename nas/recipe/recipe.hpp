@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nas/data/image_loader.hpp"
@@ -55,6 +56,17 @@ struct PhaseRecipe {
   double drop_connect = 0.0;  // of the last block; linear in block index, per sample
   double ema_decay = 0.0;     // min(d, (1+n)/(10+n)); 0: none
   Augmentation augmentation;
+};
+
+/// The teacher of DistillationRecipe that is the largest network of the supernet.
+inline constexpr std::string_view kSupernetTeacher = "supernet";
+
+/// What the winner learns from the logits of another network, beside the labels.
+struct DistillationRecipe {
+  std::string teacher = "none";  // none, supernet, or the path of an ONNX model with weights
+  double teacher_width = 2.0;    // supernet: its channels over those of the supernet
+  double weight = 0.5;           // of the teacher in the loss
+  double temperature = 4.0;      // that both networks' logits are divided by
 };
 
 /// Training of the winner in int8 after `train`, with its other settings.
@@ -130,6 +142,7 @@ struct Recipe {
   int postprocess_trainings = 1;  // of each network that is compared
   PhaseRecipe train;              // of the winner
   int train_trainings = 1;        // of the winner; the best by validation is kept
+  DistillationRecipe train_distillation;
   QatRecipe train_qat;
   SpaceRecipe space;
   PhaseRecipe supernet;  // of operators, one path per step

@@ -99,6 +99,19 @@ void visit_phase(YamlFields& fields, PhaseRecipe& p) {
   fields.section("augmentation", [&] { visit_augmentation(fields, p.augmentation); });
 }
 
+void visit_distillation(YamlFields& fields, DistillationRecipe& d) {
+  fields.text("teacher", d.teacher,
+              {"",
+               "network whose logits are learned beside the labels, also in int8: `none`; "
+               "`supernet`, its largest network, trained like the winner before it; or the path "
+               "of an ONNX model with weights for the same classes"});
+  fields.number("teacher_width", d.teacher_width, {1.0, 16.0},
+                {"", "`supernet`: channels of the teacher over those of the supernet"});
+  fields.number("weight", d.weight, {0.0, 1.0}, {"", "share of the teacher in the loss"});
+  fields.number("temperature", d.temperature, {0.0, 1000.0, true},
+                {"", "that the logits of both networks are divided by"});
+}
+
 void visit_qat(YamlFields& fields, QatRecipe& q) {
   fields.number("epochs", q.epochs, {0.0, 1e6},
                 {"epochs",
@@ -210,6 +223,8 @@ void visit_fields(YamlFields& fields, Recipe& r) {
                                     {"trainings",
                                      "of the winner, with different seeds: the best by validation "
                                      "is kept; mean and deviation of all are reported"});
+                     fields.section("distillation",
+                                    [&] { visit_distillation(fields, r.train_distillation); });
                      fields.section("qat", [&] { visit_qat(fields, r.train_qat); });
                      visit_phase(fields, r.train);
                    },

@@ -169,7 +169,8 @@ StepRecord train_given(const RunContext& run, const GivenNetwork& given) {
     const PhaseResult trained = train_module(run, trainable_layers(network), side_of(given.network),
                                              run.recipe.train, "train",
                                              {run.directory, run.directory + "/train.ckpt",
-                                              run.directory + "/weights.ckpt", fingerprint});
+                                              run.directory + "/weights.ckpt", fingerprint},
+                                             run.teacher.get());
     record.validation_accuracy = trained.best_accuracy;
     record.log.push_back(
         fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
@@ -205,8 +206,8 @@ StepRecord evaluate_given(const RunContext& run, const GivenNetwork& given,
     record.log.push_back(fmt::format("test accuracy {} of {} images",
                                      as_percent(accuracy.share(), accuracy.standard_error()),
                                      accuracy.num_images));
-    const std::optional<BundledInt8> int8 =
-        int8_of(run, run.directory, best.network, best.weights, record, fingerprint);
+    const std::optional<BundledInt8> int8 = int8_of(run, run.directory, best.network, best.weights,
+                                                    record, fingerprint, run.teacher.get());
     if (run.simulate) {
       record.simulated_ms = run.simulate(best.network).ms;
       record.log.push_back(

@@ -11,6 +11,7 @@
 #include "nas/quantization/qdq_onnx.hpp"
 #include "nas/quantization/quantize.hpp"
 #include "nas/search/network_training.hpp"
+#include "nas/search/teacher.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -22,10 +23,12 @@ constexpr std::int64_t kCalibrationImages = 256;
 /// Trains a network in int8; its ranges move in the first part of the steps.
 class Int8Learner final : public Learner {
  public:
-  Int8Learner(FakeQuantNetwork network, double label_smoothing, double observed_share)
+  Int8Learner(FakeQuantNetwork network, double label_smoothing, const Recipe& recipe,
+              const Teacher* teacher)
       : network_(std::move(network)),
         label_smoothing_(label_smoothing),
-        observed_share_(observed_share) {}
+        recipe_(recipe),
+        teacher_(teacher) {}
 
   torch::nn::Module& module() override { return *network_; }
   std::vector<ParameterGroup> groups() override { return parameter_groups(*network_); }
@@ -33,17 +36,19 @@ class Int8Learner final : public Learner {
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext& context) override {
     network_->observes = static_cast<double>(context.step) <
-                         observed_share_ * static_cast<double>(context.num_steps);
+                         recipe_.train_qat.observed_share * static_cast<double>(context.num_steps);
     const torch::Tensor logits = network_->forward(images);
-    const auto options =
-        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing_);
-    return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
+    return {
+        taught_loss(logits, images, labels, label_smoothing_, teacher_, recipe_.train_distillation),
+        logits,
+        {}};
   }
 
  private:
   FakeQuantNetwork network_;
   double label_smoothing_;
-  double observed_share_;
+  const Recipe& recipe_;
+  const Teacher* teacher_;
 };
 
 /// The settings of `train` for fine-tuning: a smaller learning rate that ends at 0, no dropout.
@@ -63,7 +68,7 @@ PhaseRecipe int8_recipe(const Recipe& recipe) {
 
 QuantizedNetwork trained_in_int8(const RunContext& run, const std::string& directory,
                                  const Network& network, const QuantizationResult& start,
-                                 const std::string& fingerprint) {
+                                 const std::string& fingerprint, const Teacher* teacher) {
   FakeQuantNetwork trained(network, start.weights, start.ranges);
   trained->to(run.device);
   const PhaseRecipe recipe = int8_recipe(run.recipe);
@@ -80,7 +85,7 @@ QuantizedNetwork trained_in_int8(const RunContext& run, const std::string& direc
     trained->eval();
     return trained->forward(images);
   };
-  Int8Learner learner(trained, recipe.label_smoothing, run.recipe.train_qat.observed_share);
+  Int8Learner learner(trained, recipe.label_smoothing, run.recipe, teacher);
   train_phase(run, directory, learner, *train, options);
   trained->to(torch::kCPU);
   return quantized_network(network, trained->layer_weights(), trained->map_ranges());
@@ -115,7 +120,8 @@ std::string int8_line(const std::string& how, const Int8Accuracy& int8, const St
 
 std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& directory,
                                    const Network& network, const LayerWeights& weights,
-                                   StepRecord& record, const std::string& fingerprint) {
+                                   StepRecord& record, const std::string& fingerprint,
+                                   const Teacher* teacher) {
   const int resolution = static_cast<int>(network.input.height);
   QuantizationOptions options;
   options.num_threads = torch::get_num_threads();
@@ -136,7 +142,8 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
   record.int8 = evaluator.evaluate(kept);
   record.log.push_back(int8_line("with " + result.chosen.text(), *record.int8, record));
   if (run.recipe.train_qat.epochs > 0.0) {
-    QuantizedNetwork trained = trained_in_int8(run, directory, network, result, fingerprint);
+    QuantizedNetwork trained =
+        trained_in_int8(run, directory, network, result, fingerprint, teacher);
     const Int8Accuracy after = evaluator.evaluate(trained);
     const bool is_better = after.validation >= record.int8->validation;
     record.log.push_back(

@@ -18,8 +18,10 @@ namespace tilewake {
 /// reason is in the log.
 ///   @param directory    of metrics and checkpoint
 ///   @param fingerprint  of the step, for the checkpoint
+///   @param teacher      of the training in int8; null: none
 std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& directory,
                                    const Network& network, const LayerWeights& weights,
-                                   StepRecord& record, const std::string& fingerprint);
+                                   StepRecord& record, const std::string& fingerprint,
+                                   const Teacher* teacher);
 
 }  // namespace tilewake

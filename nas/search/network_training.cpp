@@ -8,6 +8,7 @@
 
 #include "nas/common/random.hpp"
 #include "nas/report/cost_log.hpp"
+#include "nas/search/teacher.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/version.hpp"
@@ -19,8 +20,12 @@ constexpr int kEvaluationBatch = 250;
 
 class NetworkLearner final : public Learner {
  public:
-  NetworkLearner(TrainableModule trained, double label_smoothing)
-      : trained_(std::move(trained)), label_smoothing_(label_smoothing) {}
+  NetworkLearner(TrainableModule trained, double label_smoothing, const Teacher* teacher,
+                 const DistillationRecipe& distillation)
+      : trained_(std::move(trained)),
+        label_smoothing_(label_smoothing),
+        teacher_(teacher),
+        distillation_(distillation) {}
 
   torch::nn::Module& module() override { return *trained_.module; }
   std::vector<ParameterGroup> groups() override { return parameter_groups(*trained_.module); }
@@ -28,14 +33,15 @@ class NetworkLearner final : public Learner {
   Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                  const StepContext&) override {
     const torch::Tensor logits = trained_.forward(images);
-    const auto options =
-        torch::nn::functional::CrossEntropyFuncOptions().label_smoothing(label_smoothing_);
-    return {torch::nn::functional::cross_entropy(logits, labels, options), logits, {}};
+    return {
+        taught_loss(logits, images, labels, label_smoothing_, teacher_, distillation_), logits, {}};
   }
 
  private:
   TrainableModule trained_;
   double label_smoothing_;
+  const Teacher* teacher_;
+  const DistillationRecipe& distillation_;
 };
 
 std::vector<std::int64_t> first_of(std::vector<std::int64_t> indices, std::int64_t count) {
@@ -111,7 +117,7 @@ TrainableModule trainable(BlockNetwork network) {
 
 PhaseResult train_module(const RunContext& run, const TrainableModule& trained, int resolution,
                          const PhaseRecipe& recipe, const std::string& name,
-                         const TrainingFiles& files) {
+                         const TrainingFiles& files, const Teacher* teacher) {
   const auto train = training_loader(run, recipe, resolution);
   const auto validation = validation_loader(run, resolution);
   PhaseOptions options;
@@ -122,21 +128,22 @@ PhaseResult train_module(const RunContext& run, const TrainableModule& trained, 
   options.fingerprint = files.fingerprint;
   options.validation = validation.get();
   options.predict = predictor_of(trained);
-  NetworkLearner learner(trained, recipe.label_smoothing);
+  NetworkLearner learner(trained, recipe.label_smoothing, teacher, run.recipe.train_distillation);
   return train_phase(run, files.directory, learner, *train, options);
 }
 
 TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
-                             const TrainingFiles& files) {
+                             const TrainingFiles& files, const Teacher* teacher) {
   torch::manual_seed(random_bits(run.seed, fnv1a64("weights of " + name)));
   TrainedNetwork trained;
   trained.network = BlockNetwork(architecture);
   trained.network->to(run.device);
   trained.network->set_regularization(recipe.dropout, recipe.drop_connect);
 
-  trained.result = train_module(run, trainable(trained.network),
-                                static_cast<int>(architecture.input.height), recipe, name, files);
+  trained.result =
+      train_module(run, trainable(trained.network), static_cast<int>(architecture.input.height),
+                   recipe, name, files, teacher);
   return trained;
 }
 

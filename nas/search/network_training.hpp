@@ -13,6 +13,8 @@
 
 namespace tilewake {
 
+struct Teacher;
+
 /// A loader of the training images at `resolution`, with batch size and augmentation of `recipe`.
 std::unique_ptr<ImageLoader> training_loader(const RunContext& run, const PhaseRecipe& recipe,
                                              int resolution);
@@ -54,15 +56,16 @@ struct TrainingFiles {
 /// Trains a module, which is on the run's device, by `recipe` on images of `resolution` pixels and
 /// validates it after every epoch. At the end it has the last weights, averaged where the recipe
 /// has ema_decay.
-///   @param name  of the phase, in metrics.csv and on the progress line
+///   @param name     of the phase, in metrics.csv and on the progress line
+///   @param teacher  for run.recipe.train_distillation; null: none
 PhaseResult train_module(const RunContext& run, const TrainableModule& trained, int resolution,
                          const PhaseRecipe& recipe, const std::string& name,
-                         const TrainingFiles& files);
+                         const TrainingFiles& files, const Teacher* teacher = nullptr);
 
 /// The same from scratch for `architecture`; `name` seeds the weights, too.
 TrainedNetwork train_network(const RunContext& run, const Architecture& architecture,
                              const PhaseRecipe& recipe, const std::string& name,
-                             const TrainingFiles& files);
+                             const TrainingFiles& files, const Teacher* teacher = nullptr);
 
 /// Logits of a module, which it puts into evaluation mode.
 std::function<torch::Tensor(const torch::Tensor& images)> predictor_of(TrainableModule trained);

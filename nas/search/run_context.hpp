@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
+
+struct Teacher;
 
 /// How a network is found. The first two search MixConv blocks with a differentiable supernet, the
 /// next four search operators (nas/space/operator_space.hpp); the last four scale a published
@@ -113,7 +116,8 @@ struct RunContext {
   std::int64_t max_chip_bytes = 0;  // peak on-chip memory; 0: not limited
   std::int64_t max_dram_bytes = 0;  // DRAM footprint; 0: not limited
   std::uint64_t seed = 1;
-  int num_random = 0;  // random networks that are trained for comparison
+  std::shared_ptr<const Teacher> teacher;  // of the final training; none: as the recipe says
+  int num_random = 0;                      // random networks that are trained for comparison
   ImageLayout deploy_layout = ImageLayout::kNhwc;  // of the images in "deploy/"
   int num_correlated = 0;  // networks whose inherited accuracy is compared with short training
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/search/teacher.hpp"
 #include "simulator/common/version.hpp"
 
 namespace tilewake {
@@ -56,6 +57,9 @@ const std::vector<StepReads>& step_reads() {
       {"scale", {"ranking", "validation_share"}},
       {"fill", {}},
       {"postprocess", {"postprocess"}},
+      {"teacher",
+       {"--data", "--seed", "validation_share", "train", "!train.trainings", "!train.qat",
+        "!train.distillation"}},
       {"train", {"train", "!train.qat"}},
       {"evaluate", {"--deploy-layout", "train.qat"}},
       // A given network, without a search.
@@ -95,6 +99,7 @@ std::map<std::string, std::string> settings_of(const RunContext& run, const Targ
   if (run.max_dram_bytes > 0)
     settings["--max-dram-kb"] = fmt::format("{} bytes", run.max_dram_bytes);
   settings["--deploy-layout"] = run.deploy_layout == ImageLayout::kNhwc ? "nhwc" : "nchw";
+  if (run.teacher) settings["train.distillation.weights"] = run.teacher->identity;
   settings["--correlate"] = fmt::format("{}", run.num_correlated);
   return settings;
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
 #include "nas/search/steps.hpp"
+#include "nas/search/teacher.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
@@ -59,13 +61,14 @@ std::string weights_path(const Target& target, const RunContext& run, int number
 /// and other augmentation; the validation images are the same.
 PhaseResult train_winner(const RunContext& run, const Target& target,
                          const Architecture& architecture, const std::string& fingerprint,
-                         int number) {
+                         int number, const Teacher* teacher) {
   const std::string name = number == 0 ? "train" : fmt::format("train-{}", number + 1);
   RunContext repeated = run;
   if (number > 0) repeated.seed = random_bits(run.seed, static_cast<std::uint64_t>(number));
   return train_network(repeated, architecture, run.recipe.train, name,
                        {target.directory, fmt::format("{}/{}.ckpt", target.directory, name),
-                        weights_path(target, run, number), fingerprint})
+                        weights_path(target, run, number), fingerprint},
+                       teacher)
       .result;
 }
 
@@ -83,8 +86,10 @@ void write_network(const RunContext& run, const Target& target, StepRecord& reco
                             folded_weights(trained),    *record.validation_accuracy,
                             *record.test_accuracy,      record.simulated_ms,
                             latency_limit(run, target), {}};
-  bundled.int8 =
-      int8_of(run, target.directory, bundled.network, bundled.weights, record, fingerprint);
+  const std::shared_ptr<const Teacher> teacher =
+      run.recipe.train_qat.epochs > 0.0 ? teacher_of(run, target) : nullptr;
+  bundled.int8 = int8_of(run, target.directory, bundled.network, bundled.weights, record,
+                         fingerprint, teacher.get());
   const std::string onnx = onnx_model(bundled.network, bundled.weights);
   check_onnx_model(onnx, bundled.network);
   write_file_atomically(target.directory + "/model.onnx", onnx);
@@ -105,9 +110,11 @@ StepRecord train_step(const RunContext& run, const Target& target, const StepRec
   return do_once(target.directory, "train", fingerprint, [&](StepRecord& record) {
     record.take_result_of(before);
     record.values.clear();
+    const std::shared_ptr<const Teacher> teacher = teacher_of(run, target);
     const int num_trainings = run.recipe.train_trainings;
     for (int i = 0; i < num_trainings; ++i) {
-      const PhaseResult trained = train_winner(run, target, *before.architecture, fingerprint, i);
+      const PhaseResult trained =
+          train_winner(run, target, *before.architecture, fingerprint, i, teacher.get());
       record.values.push_back(trained.best_accuracy);
       record.log.push_back(
           fmt::format("{}validation accuracy {} after the best epoch (step {}), {} after the last",
@@ -169,9 +176,10 @@ StepRecord train_for_comparison(const RunContext& run, const Target& target,
       step_settings(run, target, "random-network", architecture_text(architecture));
   const StepRecord done = do_once(target.directory, name, fingerprint, [&](StepRecord& record) {
     record.architecture = architecture;
+    const std::shared_ptr<const Teacher> teacher = teacher_of(run, target);
     const TrainedNetwork trained =
         train_network(run, architecture, run.recipe.train, name,
-                      {target.directory, checkpoint, /*best=*/"", fingerprint});
+                      {target.directory, checkpoint, /*best=*/"", fingerprint}, teacher.get());
     record.validation_accuracy = trained.result.best_accuracy;
     measure(run, record);
     record.log.push_back(in_one_line(architecture));

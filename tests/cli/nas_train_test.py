@@ -134,6 +134,37 @@ class TrainTest(GivenNetworkTest):
             else:
                 self.assertLess(found["accuracy"], accuracy - 0.1)
 
+    def test_a_student_follows_its_teacher_where_the_labels_are_others(self):
+        run, _ = trained_run()
+        teacher = f"train.distillation.teacher={run / 'model.onnx'}"
+        for part in ("train", "t10k"):
+            path = self.dir / f"lines/{part}-labels-idx1-ubyte"
+            data = path.read_bytes()
+            path.write_bytes(data[:8] + bytes((label + 1) % CLASSES for label in data[8:]))
+
+        def accuracy(out, *values, code=0):
+            result = self.nas("--net", "net.yaml", *self.train, "--format", "json", "--set", *values,
+                              "--out", out, command="train")
+            self.assertEqual(result.returncode, code, result.stderr)
+            return strict_json(result.stdout)["accuracy"]
+        alone = accuracy("alone", "train.epochs=6")
+        taught = accuracy("taught", teacher, "train.distillation.weight=1")
+        self.assertGreater(alone, 0.6)
+        self.assertLess(taught, alone - 0.4)
+        # A teacher of no weight changes nothing but the settings.
+        self.assertEqual(accuracy("unheard", teacher, "train.distillation.weight=0"), alone)
+
+    def test_a_training_is_not_continued_with_another_teacher(self):
+        run, _ = trained_run()
+        (self.dir / "teacher.onnx").write_bytes((run / "model.onnx").read_bytes())
+        arguments = ["--net", "net.yaml", *self.train, "--out", "out", "--set", "train.epochs=1",
+                     "train.distillation.teacher=teacher.onnx"]
+        self.expect_found(*arguments, command="train")
+        self.expect_found("--net", run / "model.onnx", *self.train, "--set", "train.epochs=1",
+                          "--out", "other", command="train")
+        (self.dir / "teacher.onnx").write_bytes((self.dir / "other/model.onnx").read_bytes())
+        self.expect_refused("train.distillation.weights", *arguments, "--resume", command="train")
+
     def test_another_number_of_classes_gets_a_new_classifier(self):
         self.write("net.yaml", LINES_NETWORK.replace(f"out_channels: {CLASSES}}}",
                                                      "out_channels: 1000}"))
@@ -249,6 +280,7 @@ class RefusedTest(GivenNetworkTest):
         self.write("colour.yaml", LINES_NETWORK.replace("channels: 1,", "channels: 3,"))
         self.write("resize.yaml", LINES_NETWORK.replace(
             "  - {name: head,", "  - {name: up, op: resize, out_size: [12, 12]}\n  - {name: head,"))
+        self.expect_ok("convert", "--net", "net.yaml", "--out", "bare.onnx", "-q")
         before = self.names_in()
         for pattern, *arguments in [
                 ("squares", "--net", "wide.yaml"), ("3 channels", "--net", "colour.yaml"),
@@ -256,6 +288,10 @@ class RefusedTest(GivenNetworkTest):
                 ("train.batch_size", "--net", "net.yaml", "--set", "train.batch_size=5000"),
                 ("train.drop_connect", "--net", "net.yaml", "--set", "train.drop_connect=0.1"),
                 ("unknown machine", "--net", "net.yaml", "--hw", "nosuch"),
+                *[(pattern, "--net", "net.yaml", "--set", f"train.distillation.teacher={teacher}")
+                  for pattern, teacher in [("no supernet", "supernet"), ("NAME.onnx", "net.yaml"),
+                                           ("nosuch", "nosuch.onnx"),
+                                           ("no tensor of the model", "bare.onnx")]],
                 *[(name, "--net", "net.yaml", "--init", f"{name}.safetensors")
                   for name in ("cut", "head", "long", "empty", "text", "type", "name", "nan")],
         ]:
@@ -263,6 +299,10 @@ class RefusedTest(GivenNetworkTest):
                 self.expect_refused(pattern, *arguments, *self.train, "--out", "out",
                                     command="train")
                 self.assertEqual(self.names_in(), before)
+        self.expect_refused("another number of classes", "--net", "net.yaml", "--data", "synthetic",
+                            "--recipe", "recipe.yaml", "--out", "out", "--set",
+                            f"train.distillation.teacher={run / 'model.onnx'}", command="train")
+        self.assertEqual(self.names_in(), before)
 
     def test_a_network_without_weights_or_of_other_classes_is_not_evaluated(self):
         run, _ = trained_run()
