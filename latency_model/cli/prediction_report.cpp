@@ -94,10 +94,11 @@ std::string prediction_table(const NetworkPrediction& prediction, bool color,
 }
 
 std::string prediction_csv(const NetworkPrediction& prediction) {
-  std::string text = "layer,block,op,total_cycles\n";
+  std::string text = "layer,block,op,total_cycles,energy_uj\n";
   for (const PredictedLayer& layer : prediction.layers) {
-    text += fmt::format("{},{},{},{}\n", csv_field(layer.layer), csv_field(layer.block),
-                        to_string(layer.op), layer.cycles);
+    text += fmt::format("{},{},{},{},{}\n", csv_field(layer.layer), csv_field(layer.block),
+                        to_string(layer.op), layer.cycles,
+                        layer.energy_uj ? fmt::format("{}", *layer.energy_uj) : "");
   }
   return text;
 }

@@ -144,6 +144,9 @@ std::string limits_name(const NasOptions& values) {
   if (!values.targets_mj.empty()) {
     name += fmt::format("{}{}mJ", name.empty() ? "" : "-", fmt::join(values.targets_mj, "-"));
   }
+  if (values.max_params > 0) name += fmt::format("-{}params", values.max_params);
+  if (values.max_memory_kb > 0) name += fmt::format("-{}kb", values.max_memory_kb);
+  if (values.max_dram_kb > 0) name += fmt::format("-{}kb-dram", values.max_dram_kb);
   return name;
 }
 

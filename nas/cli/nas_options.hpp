@@ -65,7 +65,7 @@ void check_search_options(NasOptions& values);
 
 /// The limits of a search: --target-ms, --target-mj, --max-params, --max-memory-kb, --max-dram-kb.
 void add_limit_options(Options& options, NasOptions& values, const char* several);
-/// "0.1ms", "0.1-0.2mJ", "0.1ms-0.02mJ": for names of directories.
+/// "0.1ms", "0.1-0.2mJ", "0.1ms-0.02mJ", "0.1ms-64kb": for names of directories.
 std::string limits_name(const NasOptions& values);
 
 /// Throws UsageError where the method has no form for one of the limits.

@@ -31,6 +31,7 @@
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
+#include "simulator/energy/energy_table.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/trace_csv.hpp"
 
@@ -144,6 +145,9 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   request.space_file = space.path;
   run.targets_ms = options.targets_ms;
   run.targets_mj = options.targets_mj;
+  if (!run.targets_mj.empty() && !energy_table(machine_.config).has_energies())
+    throw InputError(fmt::format("--target-mj: all energies of machine {} (section 'energy') are 0",
+                                 machine_.config.name));
   run.max_params = options.max_params;
   run.max_chip_bytes = kBytesPerKb * options.max_memory_kb;
   run.max_dram_bytes = kBytesPerKb * options.max_dram_kb;

@@ -47,6 +47,15 @@ struct EnergyTable {
   /// maps is accessed through its port, and DRAM reads or writes, whichever takes more, at its peak
   /// bandwidth, from or to a buffer. 0: unlimited, as that bandwidth is.
   double peak_power_mw = 0.0;
+
+  /// Whether any action takes energy.
+  bool has_energies() const {
+    return mac_pj + register_pj + input.read_pj + input.write_pj + weight.read_pj +
+               weight.write_pj + output.read_pj + output.write_pj + chip.read_pj + chip.write_pj +
+               wire_pj + vector_pj + clock_pj + idle_pj + leakage_pj + activate_pj + dram_read_pj +
+               dram_write_pj + dram_background_pj + dram_refresh_pj >
+           0.0;
+  }
 };
 
 EnergyTable energy_table(const HardwareConfig& hardware);

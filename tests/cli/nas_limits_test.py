@@ -43,6 +43,15 @@ class LimitsTest(NasTest):
         self.assertEqual(by_energy["params"], by_time["params"])
         self.assertEqual(by_energy["total_cycles"], by_time["total_cycles"])
 
+    def test_a_machine_without_energies_is_refused_before_anything_is_written(self):
+        path = self.write("cold.yaml", MACHINE.rstrip("\n") + "\n" + PROPORTIONAL.replace(
+            f"leakage_pj: {LEAKAGE_PJ}", "leakage_pj: 0"))
+        before = self.names_in()
+        self.expect_refused("all energies of machine", *self.arguments(
+            "--hw", path, "--target-mj", "1", "--method", "mobilenet_v2", "--out", "out",
+            without=["--target-ms", "--model", "--hw"]))
+        self.assertEqual(self.names_in(), before)
+
     def test_the_winner_keeps_to_every_limit_and_a_tighter_one_takes_less(self):
         self.with_model()
         free = self.run_of("free", "--target-ms", str(TARGET_MS))

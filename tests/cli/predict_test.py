@@ -51,7 +51,7 @@ class PredictTest(CliTest):
 
     def test_csv_has_the_layers_of_the_json_in_the_order_of_the_file(self):
         text = self.expect_ok(*self.predict, "--format", "csv")
-        self.assertTrue(text.startswith("layer,block,op,total_cycles\n"))
+        self.assertTrue(text.startswith("layer,block,op,total_cycles,energy_uj\n"))
         rows = list(csv.DictReader(io.StringIO(text)))
         layers = self.result()["layers"]
         self.assertEqual([row["layer"] for row in rows],
@@ -60,6 +60,7 @@ class PredictTest(CliTest):
         for row, layer in zip(rows, layers, strict=True):
             self.assertEqual(row["total_cycles"], str(layer["total_cycles"]))
             self.assertEqual((row["block"], row["op"]), (layer["block"], layer["op"]))
+            self.assertEqual(float(row["energy_uj"]), layer["energy_uj"])
 
     def test_the_table_has_a_line_a_layer_and_the_total_with_their_errors(self):
         result = self.result()
