@@ -13,7 +13,7 @@ simulator="g++ cmake ninja-build pkg-config
   libonnx-dev libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler
   nlohmann-json3-dev libeigen3-dev libnlopt-dev"
 python="pybind11-dev python3-dev"
-search="ccache $simulator libtorch-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev
+search="ccache $simulator libtorch-dev libgloo-dev libopenblas0-pthread libjpeg62-turbo-dev libpng-dev
   libwebp-dev zlib1g-dev dataset-fashion-mnist"
 packages="build-essential $search $python libopencv-dnn-dev libgtest-dev libgmock-dev
   libbenchmark-dev clang clang-format clang-tidy python3 python3-pytest python3-jsonschema

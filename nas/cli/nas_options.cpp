@@ -204,6 +204,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   add_search_options(options, values);
   options.optional("deploy-layout", values.deploy_layout, "nhwc|nchw",
                    "order of the images that the networks in DIR/deploy take");
+  options.optional("distributed", values.distributed, "auto|off", kDistributedText);
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "table|json", "what is printed");
   if (!options.parse(arguments)) return false;
@@ -232,6 +233,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   }
   check_word("--format", values.format, {"table", "json"});
   check_word("--deploy-layout", values.deploy_layout, {"nhwc", "nchw"});
+  check_word("--distributed", values.distributed, {"auto", "off"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   return true;
 }

@@ -29,6 +29,7 @@ struct NasOptions {
   std::string precision = "auto";
   std::string format = "table";
   std::string deploy_layout = "nhwc";
+  std::string distributed = "auto";
   std::int64_t seed = 1;
   std::int64_t num_threads = 0;  // 0: one per core
   std::int64_t num_random = 0;
@@ -70,6 +71,11 @@ std::string limits_name(const NasOptions& values);
 
 /// Throws UsageError where the method has no form for one of the limits.
 void check_method_limits(const NasOptions& values, Method method, const std::string& name);
+
+/// The text of option --distributed.
+inline constexpr const char* kDistributedText =
+    "auto: train together with the other processes that torchrun, mpirun or srun started "
+    "(docs/cluster.md); off: alone";
 
 /// Fills `options` from the arguments of `tilewake nas COMMAND`. Returns false if --help is given;
 /// throws UsageError.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "nas/cli/distributed_run.hpp"
 #include "nas/cli/nas_command.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/cli/search_session.hpp"
@@ -15,18 +16,24 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   const Stopwatch stopwatch;
   NasOptions options;
   if (!parse_nas_options(command, description, arguments, options)) return ExitCode::kOk;
-  set_log_level(options.verbose, options.quiet);
-  SearchSession session(options);
+  const DistributedRun distributed(options.distributed, arguments);
+  const bool is_first = distributed.is_first();
+  set_log_level(options.verbose && is_first, options.quiet || !is_first);
+  options.out = distributed.directory(options.out);
+  options.force = options.force && is_first;  // the directory of another rank is new
+  SearchSession session(options, &distributed);
   const SearchRequest request = session.request(options, command, arguments);
   const InterruptDelay delay;  // after an interrupt, the process ends with it
   try {
     const SearchResult result = session.run(request, last);
+    distributed.finish();
+    if (!is_first) return ExitCode::kOk;
     write_result(options.format == "json" ? search_json(result) : search_table(result));
     log().info("{} finished after {:.0f} s; the run is in {}", command, stopwatch.wall_seconds(),
                options.out);
     return ExitCode::kOk;
   } catch (const TargetMissed& missed) {
-    return report_miss(missed, options.out);
+    return is_first ? report_miss(missed, options.out) : missed.exit_code();
   } catch (const Interrupted&) {
     log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;

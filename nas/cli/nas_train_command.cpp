@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "nas/cli/accuracy_report.hpp"
+#include "nas/cli/distributed_run.hpp"
 #include "nas/cli/given_inputs.hpp"
 #include "nas/cli/nas_command.hpp"
 #include "nas/cli/nas_options.hpp"
@@ -50,6 +51,7 @@ struct TrainOptions {
   std::string device = "auto";
   std::string precision = "auto";
   std::string deploy_layout = "nhwc";
+  std::string distributed = "auto";
   std::string format = "table";
   std::int64_t seed = 1;
   std::int64_t num_threads = 0;
@@ -92,6 +94,7 @@ bool parse_train_options(const Arguments& arguments, TrainOptions& values) {
                   "number of threads; 0: one per core");
   options.optional("deploy-layout", values.deploy_layout, "nhwc|nchw",
                    "order of the images that the networks in DIR/deploy take");
+  options.optional("distributed", values.distributed, "auto|off", kDistributedText);
   options.flag("resume", values.resume, "continue the run that is in DIR");
   options.flag("force", values.force, "replace the run that is in DIR");
   options.optional("format", values.format, "table|json", "what is printed");
@@ -102,6 +105,7 @@ bool parse_train_options(const Arguments& arguments, TrainOptions& values) {
   check_word("--precision", values.precision, {"auto", "float32", "mixed"});
   check_word("--deploy-layout", values.deploy_layout, {"nhwc", "nchw"});
   check_word("--format", values.format, {"table", "json"});
+  check_word("--distributed", values.distributed, {"auto", "off"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
   if (values.out.empty())
     values.out = "runs/train-" + std::filesystem::path(values.network).stem().string();
@@ -197,9 +201,15 @@ ExitCode nas_train_command(const Arguments& arguments) {
   const Stopwatch stopwatch;
   TrainOptions options;
   if (!parse_train_options(arguments, options)) return ExitCode::kOk;
-  set_log_level(options.verbose, options.quiet);
-  const int num_loader_threads = start_threads(options.num_threads);
+  const DistributedRun distributed(options.distributed, arguments);
+  const bool is_first = distributed.is_first();
+  set_log_level(options.verbose && is_first, options.quiet || !is_first);
+  options.out = distributed.directory(options.out);
+  options.force = options.force && is_first;  // the directory of another rank is new
+  const int num_loader_threads = start_threads(options.num_threads, distributed.local_size());
   RunContext run = run_of(options);
+  run.device = distributed.device(run.device);
+  run.ranks = distributed.ranks();
   run.num_loader_threads = num_loader_threads;
   const GivenNetwork given = read_given_network(options.network, options.init, run.data, run.seed);
   std::optional<Machine> machine;
@@ -215,9 +225,11 @@ ExitCode nas_train_command(const Arguments& arguments) {
     };
     run.simulate(given.network);  // refuses a network before it is trained
   }
+  if (options.resume && !is_first) distributed.share_files(options.out, search_manifest);
   check_search_directory(options.out, options.resume, options.force, kTrainingMark);
   const InterruptDelay delay;
   RunManifest manifest = claim_search_directory(options.out, options.force);
+  if (options.resume && is_first) distributed.share_files(options.out, search_manifest);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   ProgressLine line;
   run.on_progress = [&](const PhaseProgress& progress) { line.update(progress); };
@@ -245,6 +257,8 @@ ExitCode nas_train_command(const Arguments& arguments) {
     write_file_atomically(options.out + "/summary.json", text_of(result_json(run, given, tested)));
     write_run_yaml(true);
     manifest.tidy();
+    distributed.finish();
+    if (!is_first) return ExitCode::kOk;
     write_result(options.format == "json" ? text_of(result_json(run, given, tested))
                                           : result_table(run, given, tested));
     log().info("train finished after {:.0f} s; the run is in {}", stopwatch.wall_seconds(),

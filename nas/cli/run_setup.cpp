@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "nas/training/threads.hpp"
 #include "simulator/api/data_files.hpp"
@@ -49,8 +50,11 @@ Recipe recipe_of(const std::string& name, const std::vector<std::string>& overri
   }
 }
 
-int start_threads(std::int64_t num_threads) {
-  const auto num_cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+int start_threads(std::int64_t num_threads, int local_size) {
+  // A launcher may bind a process to some cores, which are counted here alone.
+  const auto num_bound = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const auto num_online = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  const int num_cores = std::min(num_bound, std::max(1, num_online / local_size));
   const int used = num_threads == 0 ? num_cores : static_cast<int>(num_threads);
   set_num_threads(used);
   configure_allocator();

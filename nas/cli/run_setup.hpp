@@ -26,7 +26,8 @@ std::string recipe_name(const std::string& option, const ImageData& data);
 /// The recipe of that name or path with the values of --set.
 Recipe recipe_of(const std::string& name, const std::vector<std::string>& overrides);
 
-/// Sets the number of threads (0: one per core). Returns that of loaders of images.
-int start_threads(std::int64_t num_threads);
+/// Sets the number of threads (0: one per core, shared by `local_size` processes of this machine).
+/// Returns that of loaders of images.
+int start_threads(std::int64_t num_threads, int local_size = 1);
 
 }  // namespace tilewake

@@ -126,9 +126,10 @@ void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& e
 
 }  // namespace
 
-SearchSession::SearchSession(const NasOptions& options)
-    : machine_(read_machine(options.hardware)), simulator_(machine_.config) {
-  num_loader_threads_ = start_threads(options.num_threads);
+SearchSession::SearchSession(const NasOptions& options, const DistributedRun* distributed)
+    : distributed_(distributed), machine_(read_machine(options.hardware)), simulator_(machine_.config) {
+  num_loader_threads_ = start_threads(options.num_threads,
+                                      distributed == nullptr ? 1 : distributed->local_size());
 }
 
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,
@@ -164,6 +165,8 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   run.num_correlated = static_cast<int>(options.num_correlated);
   run.deploy_layout = options.deploy_layout == "nchw" ? ImageLayout::kNchw : ImageLayout::kNhwc;
   run.device = device_of(options.device);
+  if (distributed_ != nullptr) run.device = distributed_->device(run.device);
+  run.ranks = ranks();
   run.mixed_precision = is_mixed(options.precision, run.device);
   run.num_loader_threads = num_loader_threads_;
   run.teacher = read_teacher(run.recipe, run.data, run.device);
@@ -199,6 +202,19 @@ std::optional<LatencyModel> SearchSession::calibrate(std::uint64_t seed, int num
   }
 }
 
+std::optional<LatencyModel> SearchSession::model_of(const NasOptions& options,
+                                                    std::optional<LatencyModel> given) {
+  const std::string path = options.out + "/model.yaml";
+  const bool is_first = ranks() == nullptr || ranks()->is_first();
+  std::optional<LatencyModel> model = std::move(given);
+  if (is_first && !model) model = calibrate(static_cast<std::uint64_t>(options.seed));
+  std::string text = model ? model_yaml(*model) : "";
+  if (ranks() != nullptr) ranks()->broadcast(text);
+  if (text.empty()) return {};
+  write_file_atomically(path, text);
+  return is_first ? std::move(model) : read_model_of(machine_, path);
+}
+
 NetworkCosts SearchSession::simulated(const Network& network) {
   constexpr double kMjPerUj = 1e-3;
   const SimulatedNetwork result = simulator_.run(network);
@@ -220,20 +236,25 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
              data.train->size(), data.test->size(), data.num_classes(), request.run.recipe.name,
              request.run.space.input.channels, request.run.space.input.height,
              request.run.space.input.width);
+  const bool is_shared = ranks() != nullptr && options.resume;
+  if (is_shared && !distributed_->is_first())
+    distributed_->share_files(options.out, search_manifest);
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
   const FileBackup kept(options.resume ? texts_of(request.run) : std::vector<std::string>());
   RunManifest manifest = claim_search_directory(options.out, options.force);
+  if (is_shared && distributed_->is_first())
+    distributed_->share_files(options.out, search_manifest);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",
                           search_run_yaml(request, machine_, stopwatch, is_complete));
   };
   write_run_yaml(false);
-  const std::optional<LatencyModel> model =
-      given ? std::move(given) : calibrate(static_cast<std::uint64_t>(options.seed));
-  if (model) write_file_atomically(options.out + "/model.yaml", model_yaml(*model));
-  if (!model || InterruptDelay::is_pending()) throw Interrupted();
+  const std::optional<LatencyModel> model = model_of(options, std::move(given));
+  const bool is_pending = InterruptDelay::is_pending();
+  if (ranks() == nullptr ? !model || is_pending : ranks()->any(!model || is_pending))
+    throw Interrupted();
   const Predictor predictor(*model);
   ProgressLine line;
   bool has_trained = false;

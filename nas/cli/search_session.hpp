@@ -6,6 +6,7 @@
 
 #include "latency_model/calibration_set.hpp"
 #include "latency_model/latency_model.hpp"
+#include "nas/cli/distributed_run.hpp"
 #include "nas/cli/nas_options.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/search/search_run.hpp"
@@ -18,7 +19,8 @@ namespace tilewake {
 class SearchSession {
  public:
   /// Reads the machine and sets the number of threads. Throws InputError.
-  explicit SearchSession(const NasOptions& options);
+  ///   @param distributed  outlives the session; null: no run is distributed
+  explicit SearchSession(const NasOptions& options, const DistributedRun* distributed = nullptr);
 
   const Machine& machine() const { return machine_; }
 
@@ -40,6 +42,12 @@ class SearchSession {
                                         int num_networks = CalibrationSet::kDefaultSize);
 
  private:
+  /// The given model, or one that is calibrated now, by rank 0; none after an interrupt.
+  std::optional<LatencyModel> model_of(const NasOptions& options,
+                                       std::optional<LatencyModel> given);
+  Ranks* ranks() const { return distributed_ == nullptr ? nullptr : distributed_->ranks(); }
+
+  const DistributedRun* distributed_;
   Machine machine_;
   int num_loader_threads_ = 1;
   NetworkSimulator simulator_;

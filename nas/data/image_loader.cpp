@@ -78,7 +78,7 @@ class ImageLoader::Impl {
   std::int64_t num_images() const;
   std::int64_t batches_per_epoch() const { return num_batches_; }
   const LoaderOptions& options() const { return options_; }
-  void start(std::int64_t epoch, std::int64_t first_batch);
+  void start(std::int64_t epoch, std::int64_t first_batch, BatchShare share);
   bool next(Batch& batch);
 
  private:
@@ -90,12 +90,19 @@ class ImageLoader::Impl {
   };
 
   Slot& slot_of(std::int64_t batch) { return slots_[static_cast<std::size_t>(batch % kNumSlots)]; }
-  std::int64_t batch_begin(std::int64_t batch) const { return batch * options_.batch_size; }
-  std::int64_t batch_end(std::int64_t batch) const {
-    return std::min(batch_begin(batch + 1), static_cast<std::int64_t>(order_.size()));
+  // Of the share of a batch, in the order of the epoch.
+  std::int64_t batch_begin(std::int64_t batch) const {
+    return batch * options_.batch_size + share_.begin(batch_size(batch));
   }
-  std::int64_t chunks_of(std::int64_t batch) const {
-    return (batch_end(batch) - batch_begin(batch) + kChunk - 1) / kChunk;
+  std::int64_t batch_end(std::int64_t batch) const {
+    return batch * options_.batch_size + share_.end(batch_size(batch));
+  }
+  std::int64_t batch_size(std::int64_t batch) const {
+    const std::int64_t begin = batch * options_.batch_size;
+    return std::min(begin + options_.batch_size, static_cast<std::int64_t>(order_.size())) - begin;
+  }
+  std::int64_t chunks_of(std::int64_t batch) const {  // an empty share has one chunk
+    return std::max<std::int64_t>((batch_end(batch) - batch_begin(batch) + kChunk - 1) / kChunk, 1);
   }
   void set_order(std::int64_t epoch);
   void reserve(Batch& batch) const;
@@ -117,6 +124,7 @@ class ImageLoader::Impl {
   std::condition_variable chunk_finished_;
   std::vector<std::int64_t> order_;  // of the images in this epoch
   std::uint64_t epoch_ = 0;
+  BatchShare share_;
   bool is_started_ = false;
   std::int64_t next_batch_ = 0;  // the next result of next()
   std::int64_t open_batch_ = 0;  // the batch of the next chunk
@@ -151,7 +159,7 @@ std::int64_t ImageLoader::Impl::num_images() const {
   return options_.is_training ? num_batches_ * options_.batch_size : num_indices;
 }
 
-void ImageLoader::Impl::start(std::int64_t epoch, std::int64_t first_batch) {
+void ImageLoader::Impl::start(std::int64_t epoch, std::int64_t first_batch, BatchShare share) {
   check(epoch >= 0 && first_batch >= 0 && first_batch <= num_batches_,
         fmt::format("cannot start at batch {} of epoch {}: an epoch has {} batches", first_batch,
                     epoch, num_batches_));
@@ -161,6 +169,7 @@ void ImageLoader::Impl::start(std::int64_t epoch, std::int64_t first_batch) {
   chunk_finished_.wait(lock, [this] { return num_busy_ == 0; });
   is_cancelled_ = false;
   epoch_ = static_cast<std::uint64_t>(epoch);
+  share_ = share;
   set_order(epoch);
   for (Slot& slot : slots_) reserve(slot.batch);
   is_started_ = true;
@@ -179,7 +188,7 @@ void ImageLoader::Impl::set_order(std::int64_t epoch) {
 }
 
 bool ImageLoader::Impl::next(Batch& batch) {
-  if (!is_started_) start(0, 0);
+  if (!is_started_) start(0, 0, {});
   std::unique_lock lock(mutex_);
   if (next_batch_ == num_batches_) return false;
   Slot& slot = slot_of(next_batch_);
@@ -281,8 +290,8 @@ ImageLoader::~ImageLoader() = default;
 std::int64_t ImageLoader::num_images() const { return impl_->num_images(); }
 std::int64_t ImageLoader::batches_per_epoch() const { return impl_->batches_per_epoch(); }
 const LoaderOptions& ImageLoader::options() const { return impl_->options(); }
-void ImageLoader::start(std::int64_t epoch, std::int64_t first_batch) {
-  impl_->start(epoch, first_batch);
+void ImageLoader::start(std::int64_t epoch, std::int64_t first_batch, BatchShare share) {
+  impl_->start(epoch, first_batch, share);
 }
 bool ImageLoader::next(Batch& batch) { return impl_->next(batch); }
 

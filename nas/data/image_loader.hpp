@@ -28,6 +28,18 @@ struct Batch {
   std::vector<std::int64_t> labels;
 };
 
+/// The images of each batch that one of several processes has: a range of it, of as equal a size as
+/// possible.
+struct BatchShare {
+  int index = 0;  // below `count`
+  int count = 1;
+
+  /// First image of the share of process `i` in a batch of `size` images.
+  std::int64_t begin_of(int i, std::int64_t size) const { return size * i / count; }
+  std::int64_t begin(std::int64_t size) const { return begin_of(index, size); }
+  std::int64_t end(std::int64_t size) const { return begin_of(index + 1, size); }
+};
+
 struct LoaderOptions {
   int batch_size = 128;
   int resolution = 0;        // side of the (square) output images; inputs are resized
@@ -53,8 +65,10 @@ class ImageLoader {
   std::int64_t batches_per_epoch() const;  // at least 1
   const LoaderOptions& options() const;
 
-  /// Starts `epoch` at batch `first_batch`: next() returns its batches.
-  void start(std::int64_t epoch, std::int64_t first_batch = 0);
+  /// Starts `epoch` at batch `first_batch`: next() returns its batches, or the share of each. The
+  /// images of all shares are those of the batch, with the same augmentation. Of an incomplete last
+  /// batch a share may be empty.
+  void start(std::int64_t epoch, std::int64_t first_batch = 0, BatchShare share = {});
 
   /// The next batch of the epoch; false at its end. Rethrows exceptions of the threads.
   bool next(Batch& batch);

@@ -182,7 +182,7 @@ StepRecord train_given(const RunContext& run, const GivenNetwork& given) {
 Accuracy accuracy_of(const RunContext& run, const GivenNetwork& given, ImageLoader& images) {
   LayerNetwork network = layer_network(given);
   network->to(run.device);
-  return evaluate(predictor_of(trainable_layers(network)), images, run.device);
+  return evaluate(predictor_of(trainable_layers(network)), images, run.device, run.ranks);
 }
 
 StepRecord evaluate_given(const RunContext& run, const GivenNetwork& given,

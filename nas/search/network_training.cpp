@@ -100,6 +100,7 @@ PhaseResult train_phase(const RunContext& run, const std::string& directory, Lea
   options.num_classes = run.data.num_classes();
   options.mixed_precision = run.mixed_precision;
   options.metrics = &metrics;
+  options.ranks = run.ranks;
   options.on_progress = run.on_progress;
   options.is_interrupted = run.is_interrupted;
   const auto begin = std::chrono::steady_clock::now();

@@ -149,7 +149,10 @@ class OneShot {
       return inherited_accuracy(run_, supernet, path, recipe().evolution.validation_images);
     };
     problem.fastest = stage.fallback;
-    problem.is_interrupted = run_.is_interrupted;
+    problem.is_interrupted = [this] {
+      const bool is_interrupted = run_.is_interrupted && run_.is_interrupted();
+      return run_.ranks == nullptr ? is_interrupted : run_.ranks->any(is_interrupted);
+    };
     problem.on_generation = [&](const Generation& generation) {
       run_.log(fmt::format("evolution of {}: {}", stage.name, generation.text));
     };
@@ -382,7 +385,7 @@ double inherited_accuracy(const RunContext& run, PathSupernet& supernet, const O
   recalibrate_batch_statistics(*supernet, forward, *calibration, calibration->num_images(), device);
   const auto validation = validation_loader(run, resolution, validation_images);
   supernet->eval();
-  return evaluate(forward, *validation, device).share();
+  return evaluate(forward, *validation, device, run.ranks).share();
 }
 
 std::int64_t images_of_a_score(const RunContext& run) {

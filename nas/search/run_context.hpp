@@ -125,6 +125,7 @@ struct RunContext {
   torch::Device device = torch::kCPU;
   bool mixed_precision = false;
   int num_loader_threads = 1;
+  Ranks* ranks = nullptr;  // that do the run together; null: this process alone
   std::string directory;
 
   // The machine.

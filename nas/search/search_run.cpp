@@ -19,6 +19,7 @@
 #include "simulator/common/csv.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/one_line.hpp"
+#include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
@@ -118,6 +119,14 @@ void write_decisions(const std::string& directory, const StepRecord& design,
   write_file_atomically(directory + "/decisions.csv", csv);
 }
 
+/// Compares the results of a step: what follows depends on them.
+void check_ranks(const RunContext& run, const StepRecord& record) {
+  if (run.ranks == nullptr) return;
+  std::string text = record.architecture ? architecture_text(*record.architecture) : "";
+  for (const std::string& line : record.log) text += line + "\n";
+  run.ranks->check_same("the results of step " + record.step, fnv1a64(text));
+}
+
 /// The steps towards one target, up to `last`.
 TargetResult run_target(const RunContext& run, const Target& target, const MethodSteps& steps,
                         Step last) {
@@ -132,6 +141,7 @@ TargetResult run_target(const RunContext& run, const Target& target, const Metho
     run.log(fmt::format("{}: {}", record.step, record.log.back()));
   };
   const auto done = [&](StepRecord record) {
+    check_ranks(run, record);
     result.steps.push_back(record);
     report(record);
     return record;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "nas/training/batch_statistics.hpp"
+#include "nas/training/rank_average.hpp"
 #include "simulator/common/error.hpp"
 
 namespace tilewake {
@@ -105,7 +106,7 @@ GateLearner::GateLearner(Supernet supernet, GateSearch search, const PhaseRecipe
       is_ms_(is_ms) {}
 
 Learner::Result GateLearner::forward(const torch::Tensor& images, const torch::Tensor& labels,
-                                     const StepContext& /*context*/) {
+                                     const StepContext& context) {
   const std::vector<std::vector<BranchChoice>>& choices = search_.choices();
   std::vector<torch::Tensor> inputs;  // of each block
   torch::Tensor x = supernet_->features(images);
@@ -115,24 +116,28 @@ Learner::Result GateLearner::forward(const torch::Tensor& images, const torch::T
   }
   const torch::Tensor logits = supernet_->logits(x);
   const torch::Tensor loss = cross_entropy(logits, labels, label_smoothing_);
-  probe(inputs, labels, loss.item<double>());
+  probe(inputs, labels, loss.item<double>(), context);
   return {loss, logits, is_ms_ ? std::optional(search_.latency_ms()) : std::nullopt};
 }
 
 void GateLearner::probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels,
-                        double loss) {
+                        double loss, const StepContext& context) {
   const torch::NoGradGuard no_grad;
   const FrozenBatchStatistics frozen(*supernet_);
   const std::vector<std::vector<BranchChoice>>& choices = search_.choices();
-  for (const std::size_t index :
-       search_.moves_to_probe(static_cast<std::size_t>(options_.probes))) {
+  const std::vector<std::size_t> probed =
+      search_.moves_to_probe(static_cast<std::size_t>(options_.probes));
+  std::vector<double> changes;
+  for (const std::size_t index : probed) {
     const GateMove& move = search_.moves()[index];
     torch::Tensor x = supernet_->blocks[move.block]->forward(inputs[move.block], move.choices);
     for (std::size_t b = move.block + 1; b < choices.size(); ++b)
       x = supernet_->blocks[b]->forward(x, choices[b]);
     const torch::Tensor changed = cross_entropy(supernet_->logits(x), labels, label_smoothing_);
-    search_.observe(index, changed.item<double>() - loss);
+    changes.push_back(changed.item<double>() - loss);
   }
+  average_over(context.ranks, context.share, changes);  // so that all ranks decide the same
+  for (std::size_t i = 0; i < probed.size(); ++i) search_.observe(probed[i], changes[i]);
 }
 
 void GateLearner::after_step(const StepContext& context) {

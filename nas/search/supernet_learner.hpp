@@ -66,7 +66,8 @@ class GateLearner final : public SupergraphLearner {
 
  private:
   double threshold_rate() const override { return 0.0; }
-  void probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels, double loss);
+  void probe(const std::vector<torch::Tensor>& inputs, const torch::Tensor& labels, double loss,
+             const StepContext& context);
 
   GateSearch search_;
   bool is_ms_;

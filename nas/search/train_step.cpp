@@ -144,7 +144,7 @@ StepRecord evaluate_step(const RunContext& run, const Target& target, const Step
     const Architecture& architecture = *record.architecture;
     const auto loader = test_loader(run, static_cast<int>(architecture.input.height));
     const auto test = [&](BlockNetwork network) {
-      return evaluate(predictor_of(std::move(network)), *loader, run.device);
+      return evaluate(predictor_of(std::move(network)), *loader, run.device, run.ranks);
     };
     BlockNetwork best = best_network(run, architecture, target.directory + "/weights.ckpt");
     const Accuracy accuracy = test(best);

@@ -18,6 +18,7 @@
 #include "nas/training/autocast.hpp"
 #include "nas/training/batch_statistics.hpp"
 #include "nas/training/checkpoint.hpp"
+#include "nas/training/rank_average.hpp"
 #include "nas/training/schedule.hpp"
 #include "nas/training/state_archive.hpp"
 #include "simulator/common/error.hpp"
@@ -122,6 +123,10 @@ class PhaseRun {
   void train_step();
   Learner::Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                           const StepContext& context);
+  torch::Tensor backward(const Learner::Result& result, const torch::Tensor& labels,
+                         const StepContext& context);
+  void check_ranks(const std::string& when);
+  bool is_interrupted() const { return options_.is_interrupted && options_.is_interrupted(); }
   void clip(const StepContext& context);
   void observe(StepSums::Means means, std::int64_t step);
   void end_step();
@@ -147,6 +152,8 @@ class PhaseRun {
   std::unique_ptr<Optimizer> optimizer_;
   Ema ema_;
   BatchStatistics statistics_;
+  BatchShare share_;
+  std::optional<RankAverage> average_;  // with several ranks
   StepSums sums_;
   PhaseResult result_;
   std::int64_t step_ = 0;  // completed steps
@@ -186,10 +193,20 @@ PhaseRun::PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& opt
     parameters_.insert(parameters_.end(), group.parameters.begin(), group.parameters.end());
   }
   optimizer_ = make_optimizer(options.recipe.optimizer, std::move(groups));
+  if (options.ranks == nullptr) return;
+  share_ = {options.ranks->rank(), options.ranks->size()};
+  if (options.recipe.batch_size < 2 * share_.count) {
+    throw InputError(
+        fmt::format("phase {}: batch_size is {}: {} ranks need at least 2 images each; use fewer "
+                    "ranks or a larger batch",
+                    options.name, options.recipe.batch_size, share_.count));
+  }
+  average_.emplace(*options.ranks, learner.module(), parameters_);
 }
 
 PhaseResult PhaseRun::run() {
   begin_or_resume();
+  check_ranks("at the start");
   optimizer_->zero_grad();
   learner_.module().train();
   while (!is_done() && !is_interrupted_) train_epoch();
@@ -214,12 +231,12 @@ void PhaseRun::begin_or_resume() {
 }
 
 void PhaseRun::train_epoch() {
-  train_.start(step_ / epoch_steps_, step_ % epoch_steps_);
+  train_.start(step_ / epoch_steps_, step_ % epoch_steps_, share_);
   const std::int64_t end = std::min((step_ / epoch_steps_ + 1) * epoch_steps_, num_steps_);
   while (step_ < end && !is_interrupted_) {
     const Clock::time_point begin = Clock::now();
     train_step();
-    result_.num_images += batch_.num_images;
+    result_.num_images += options_.recipe.batch_size;
     result_.seconds += seconds_since(begin);
     end_step();
   }
@@ -228,25 +245,38 @@ void PhaseRun::train_epoch() {
 StepContext PhaseRun::context() const {
   const std::uint64_t seed =
       random_bits(options_.seed, fnv1a64(options_.name), static_cast<std::uint64_t>(step_));
-  return {step_, num_steps_, epoch(), seed};
+  const std::int64_t size = options_.recipe.batch_size;
+  const double share =
+      static_cast<double>(share_.end(size) - share_.begin(size)) / static_cast<double>(size);
+  return {step_, num_steps_, epoch(), seed, options_.ranks, share};
 }
 
 void PhaseRun::train_step() {
   const StepContext context = this->context();
   if (!train_.next(batch_)) throw std::logic_error("the loader's epoch ended before the phase's");
   const auto [images, labels] = to_tensors(batch_, options_.device);
-  torch::manual_seed(context.seed);
+  torch::manual_seed(options_.ranks == nullptr
+                         ? context.seed
+                         : random_bits(context.seed, fnv1a64("rank"),
+                                       static_cast<std::uint64_t>(options_.ranks->rank())));
+  if (average_) average_->begin_step();
   statistics_.begin_step(step_);
   const double mixup = options_.recipe.mixup;
   const auto [inputs, targets] = mixup > 0.0 ? mixed(images, labels, options_.num_classes, mixup,
                                                      random_bits(context.seed, fnv1a64("mixup")))
                                              : std::pair(images, labels);
   const Learner::Result result = forward(inputs, targets, context);
-  const torch::Tensor values = StepSums::values_of(result, labels);
-  sums_.add(values, batch_.num_images);
-  if (options_.device.is_cpu())
-    observe(StepSums::means_of(values, 1, batch_.num_images), step_ + 1);
-  result.loss.backward();
+  const auto add = [&](const torch::Tensor& values) {
+    sums_.add(values, options_.recipe.batch_size);
+    if (options_.device.is_cpu())
+      observe(StepSums::means_of(values, 1, options_.recipe.batch_size), step_ + 1);
+  };
+  if (average_) {
+    add(backward(result, labels, context));
+  } else {
+    add(StepSums::values_of(result, labels));
+    result.loss.backward();
+  }
   clip(context);
   learning_rate_ = tilewake::learning_rate(options_.recipe.schedule, options_.recipe.batch_size,
                                            step_, static_cast<double>(epoch_steps_), num_steps_);
@@ -261,6 +291,27 @@ Learner::Result PhaseRun::forward(const torch::Tensor& images, const torch::Tens
                                   const StepContext& context) {
   const Autocast autocast(options_.mixed_precision);
   return learner_.forward(images, labels, context);
+}
+
+/// The backward pass with several ranks. Returns what StepSums::values_of() gives for the batch.
+torch::Tensor PhaseRun::backward(const Learner::Result& result, const torch::Tensor& labels,
+                                 const StepContext& context) {
+  const torch::Tensor own = StepSums::values_of(result, labels).cpu();
+  result.loss.backward();
+  std::vector<double> sums = {context.share * own[0].item<double>(), own[1].item<double>(),
+                              is_interrupted() ? 1.0 : 0.0};
+  average_->end_backward(context.share, sums);
+  is_interrupted_ = sums[2] > 0.0;
+  return torch::tensor({sums[0], sums[1]}, torch::kDouble).to(options_.device);
+}
+
+/// Compares what the ranks have trained.
+void PhaseRun::check_ranks(const std::string& when) {
+  if (options_.ranks == nullptr) return;
+  std::vector<torch::Tensor> values = learner_.module().parameters();
+  for (const torch::Tensor& buffer : learner_.module().buffers()) values.push_back(buffer);
+  options_.ranks->check_same(fmt::format("phase {}: weights and steps {}", options_.name, when),
+                             hash_of(values) + static_cast<std::uint64_t>(step_));
 }
 
 void PhaseRun::clip(const StepContext& context) {
@@ -289,12 +340,16 @@ void PhaseRun::observe(StepSums::Means means, std::int64_t step) {
 void PhaseRun::end_step() {
   ++step_;
   const bool is_epoch_end = step_ % epoch_steps_ == 0 || is_done();
-  if (is_epoch_end) validate();
+  if (is_epoch_end) {
+    check_ranks(fmt::format("after step {}", step_));
+    validate();
+  }
   if (is_epoch_end || step_ % epoch_steps_ % row_steps_ == 0) add_row(is_epoch_end);
   report();
-  is_interrupted_ = options_.is_interrupted && options_.is_interrupted();
+  if (!average_) is_interrupted_ = is_interrupted();
+  const bool is_writer = options_.ranks == nullptr || options_.ranks->is_first();
   if (is_done() || is_interrupted_ ||
-      seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) {
+      (is_writer && seconds_since(last_checkpoint_) >= options_.checkpoint_seconds)) {
     save_checkpoint();
   }
 }
@@ -303,7 +358,8 @@ void PhaseRun::validate() {
   if (options_.validation == nullptr) return;
   learner_.module().eval();
   ema_.swap();
-  result_.validation = evaluate(options_.predict, *options_.validation, options_.device);
+  result_.validation =
+      evaluate(options_.predict, *options_.validation, options_.device, options_.ranks);
   const double accuracy = result_.validation->share();
   if (result_.best_step == 0 || accuracy > result_.best_accuracy) {
     result_.best_accuracy = accuracy;

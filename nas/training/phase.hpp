@@ -15,6 +15,7 @@
 #include "nas/report/metrics_log.hpp"
 #include "nas/training/ema.hpp"
 #include "nas/training/optimizer.hpp"
+#include "nas/training/ranks.hpp"
 #include "nas/training/state_archive.hpp"
 #include "simulator/common/error.hpp"
 
@@ -26,6 +27,8 @@ struct StepContext {
   std::int64_t num_steps = 0;
   double epoch = 0.0;
   std::uint64_t seed = 0;  // of this step; source of all its randomness
+  Ranks* ranks = nullptr;  // processes that share the batch; null: this one has all of it
+  double share = 1.0;      // of the images of the batch, of this rank
 };
 
 /// The object of a phase's training: a network, or a supernet with its latency loss.
@@ -44,6 +47,8 @@ class Learner {
   };
   ///   @param labels  the class of each image or, with mixup, its probabilities of all classes:
   ///                  cross_entropy() takes both
+  /// With several ranks, the images are those of this rank, and what is random in the selection of
+  /// layers must derive from context.seed: LibTorch's generators have another seed on each rank.
   virtual Result forward(const torch::Tensor& images, const torch::Tensor& labels,
                          const StepContext& context) = 0;
 
@@ -65,9 +70,10 @@ class TrainingError : public InputError {
 };
 
 /// Accuracy over one pass of `loader` (which must not shuffle). `forward` returns the logits and
-/// sets evaluation mode itself; no gradients are recorded.
+/// sets evaluation mode itself; no gradients are recorded. With several ranks, each takes its share
+/// of every batch, and all have the whole result.
 Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)>& forward,
-                  ImageLoader& loader, torch::Device device);
+                  ImageLoader& loader, torch::Device device, Ranks* ranks = nullptr);
 
 /// Progress of a phase, for display.
 struct PhaseProgress {
@@ -88,6 +94,7 @@ struct PhaseOptions {
   std::uint64_t seed = 0;
   torch::Device device = torch::kCPU;
   bool mixed_precision = false;  // bfloat16 in the forward pass; CUDA only
+  Ranks* ranks = nullptr;        // that train together; null: this process alone
   std::optional<double> target_ms;
   int num_classes = 0;          // of the labels; needed for recipe.mixup
   std::string checkpoint_path;  // empty: neither resumed nor saved
@@ -128,9 +135,15 @@ struct PhaseResult {
 /// Before the forward pass of every step, LibTorch's generators are seeded with StepContext::seed.
 /// `train` must have the recipe's batch size, and `module()` must own all parameters of `groups()`.
 ///
+/// With several ranks, all call it with the same arguments. Each trains on its share of every batch,
+/// and gradients and statistics are averaged (rank_average.hpp), so that all have the same weights;
+/// their hashes are compared at the beginning and after every epoch. A run with the same number of
+/// ranks has bit-identical results; a checkpoint may be resumed with another number. Only rank 0
+/// writes checkpoints by the clock.
+///
 /// Throws TrainingError where the loss or (with clipping) a gradient is no longer finite;
-/// InputError where the checkpoint is of another run, and for mixed precision without a CUDA
-/// device.
+/// InputError where the checkpoint is of another run, for mixed precision without a CUDA device, and
+/// where a rank would have fewer than two images of a batch; RankLost.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
 /// Reads the weights of a phase's checkpoint, without EMA, into `module`, which is on the CPU.

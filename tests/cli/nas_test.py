@@ -171,7 +171,8 @@ class HelpTest(NasTest):
                     "method": "default: s3nas", "correlate": "default: 0",
                     "model": "default: none", "seed": "default: 1", "random": "default: 0",
                     "device": "default: auto", "precision": "default: auto",
-                    "deploy-layout": "default: nhwc", "threads": "default: 0", "resume": "default: off", "force": "default: off",
+                    "deploy-layout": "default: nhwc", "distributed": "default: auto",
+                    "threads": "default: 0", "resume": "default: off", "force": "default: off",
                     "format": "default: table", "verbose": "default: off",
                     "quiet": "default: off"})
 

@@ -105,6 +105,34 @@ TEST(ImageLoader, BatchesDoNotDependOnTheNumberOfThreads) {
   }
 }
 
+TEST(ImageLoader, SharesOfABatchTogetherAreTheBatch) {
+  const ImageData data = random_data(103);
+  for (const bool is_training : {true, false}) {
+    LoaderOptions options = training_options(10);
+    options.is_training = is_training;
+    ImageLoader loader(data, data.train, all_indices(*data.train), options);
+    for (const int count : {1, 2, 3, 7, 10}) {  // 7: the last batch, of 3 images, has empty shares
+      std::vector<Batch> joined;
+      for (int index = 0; index < count; ++index) {
+        loader.start(2, 1, {index, count});
+        Batch batch;
+        for (std::size_t b = 0; loader.next(batch); ++b) {
+          if (index == 0) joined.emplace_back();
+          Batch& whole = joined.at(b);
+          whole.num_images += batch.num_images;
+          whole.labels.insert(whole.labels.end(), batch.labels.begin(), batch.labels.end());
+          whole.images.insert(whole.images.end(), batch.images.begin(), batch.images.end());
+          EXPECT_EQ(batch.labels.size(), static_cast<std::size_t>(batch.num_images));
+        }
+      }
+      std::vector<Batch> expected;
+      loader.start(2, 1);
+      for (Batch batch; loader.next(batch);) expected.push_back(batch);
+      expect_equal(joined, expected);
+    }
+  }
+}
+
 TEST(ImageLoader, ResumedEpochEqualsAnUninterruptedOne) {
   const ImageData data = random_data(90);
   LoaderOptions options = training_options(10);
