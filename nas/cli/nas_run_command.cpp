@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "nas/cli/joint_search.hpp"
 #include "nas/cli/nas_command.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/cli/search_session.hpp"
@@ -16,6 +17,7 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   NasOptions options;
   if (!parse_nas_options(command, description, arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
+  if (!options.hw_space.empty()) return run_joint_search(options, arguments);
   SearchSession session(options);
   const SearchRequest request = session.request(options, command, arguments);
   const InterruptDelay delay;  // after an interrupt, the process ends with it
