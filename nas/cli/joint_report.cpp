@@ -44,33 +44,29 @@ double difference_error(const StepRecord& a, const StepRecord& b) {
 }
 
 std::string answer(const JointResult& result, const std::string& directory) {
-  const std::size_t best_run = result.best.value();
-  const JointRun& best = result.runs[best_run];
+  const JointPair& pair = result.pairs[result.best];
+  const JointRun& best = result.runs[pair.run];
   const JointRun& fixed = result.runs.front();
-  const JointPair& pair = result.own_pair(best_run);
   std::string text = fmt::format(
-      "limits {} and {} mm2\nbest: {}, test accuracy {}, simulated {}, {}, {} mm2\n", result.limits,
-      as_mm2(result.space.max_area_mm2), best.name, accuracies_text(best.record()),
+      "limits {} and {} mm2\nbest: the network of {}, test accuracy {}, simulated {}, {}, {} mm2\n",
+      result.limits, as_mm2(result.space.max_area_mm2), best.name, accuracies_text(best.record()),
       as_ms(pair.costs.ms), as_mj(pair.costs.mj), as_mm2(pair.area_mm2));
-  text += fmt::format("machine: {} ({}/machine.yaml)\n", machine_text(result, best.settings),
-                      directory);
-  if (best_run == 0) {
-    return text + fmt::format("no machine of the space has a network of higher validation accuracy "
-                              "than {}\n",
-                              result.start.name);
-  }
+  text += fmt::format("on {} ({}/machine.yaml)\n", machine_text(result, pair.settings), directory);
   if (!fixed.found)
     return text + fmt::format("{} has no network within the limits\n", result.start.name);
   const JointPair& start = result.own_pair(0);
-  return text + fmt::format("against the network searched on {}: {:+.2f} points of test accuracy "
-                            "(+-{:.2f} by the number of test images), {} of latency, {} of energy, "
-                            "{} of area\n",
-                            result.start.name,
-                            100.0 * (best.test_accuracy() - fixed.test_accuracy()),
-                            100.0 * difference_error(best.record(), fixed.record()),
-                            percent_change(pair.costs.ms, start.costs.ms),
-                            percent_change(pair.costs.mj, start.costs.mj),
-                            percent_change(pair.area_mm2, start.area_mm2));
+  if (&pair == &start) {
+    return text + fmt::format("no machine of the space dominates it\n");
+  }
+  return text + fmt::format(
+                    "against the network searched on {}: {:+.2f} points of test accuracy "
+                    "(+-{:.2f} by the number of test images), {} of latency, {} of energy, "
+                    "{} of area\n",
+                    result.start.name, 100.0 * (best.test_accuracy() - fixed.test_accuracy()),
+                    pair.run == 0 ? 0.0 : 100.0 * difference_error(best.record(), fixed.record()),
+                    percent_change(pair.costs.ms, start.costs.ms),
+                    percent_change(pair.costs.mj, start.costs.mj),
+                    percent_change(pair.area_mm2, start.area_mm2));
 }
 
 std::string runs_table(const JointResult& result, std::size_t columns) {
@@ -151,9 +147,8 @@ std::string front_text(const JointResult& result, const std::string& directory,
                    with_decimals(pair.costs.mj), as_percent(run.validation_accuracy()), label,
                    machine_text(result, pair.settings)});
   }
-  const auto num_front =
-      std::count_if(result.pairs.begin(), result.pairs.end(),
-                    [](const JointPair& pair) { return pair.on_front; });
+  const auto num_front = std::count_if(result.pairs.begin(), result.pairs.end(),
+                                       [](const JointPair& pair) { return pair.on_front; });
   return fmt::format(
              "front: {} pairs of network and machine (validation accuracy, latency, energy, area); "
              "all in {}/front.csv\n",
@@ -195,7 +190,11 @@ std::string joint_json(const JointResult& result) {
   json["limits"] = result.limits;
   json["max_area_mm2"] = result.space.max_area_mm2;
   json["hardware"] = result.start.name;
-  if (result.best) json["best"] = result.runs[*result.best].name;
+  const JointPair& best = result.pairs[result.best];
+  json["best"] = {{"network", result.runs[best.run].name}, {"set", settings_json(best.settings)}};
+  add_costs(json["best"], best);
+  json["best"]["validation_accuracy"] = result.runs[best.run].validation_accuracy();
+  json["best"]["accuracy"] = result.runs[best.run].test_accuracy();
   json["runs"] = JointJson::array();
   for (std::size_t i = 0; i < result.runs.size(); ++i) {
     const JointRun& run = result.runs[i];
@@ -240,16 +239,15 @@ std::string joint_csv(const JointResult& result, bool only_front) {
     text += csv_field(run.name);
     for (std::size_t k = 0; k < start_values.size(); ++k) {
       const auto set =
-          std::find_if(pair.settings.begin(), pair.settings.end(), [&](const YamlOverride& s) {
-            return s.path == result.space.keys[k].key;
-          });
+          std::find_if(pair.settings.begin(), pair.settings.end(),
+                       [&](const YamlOverride& s) { return s.path == result.space.keys[k].key; });
       text += "," + csv_field(set == pair.settings.end() ? start_values[k] : set->value);
     }
     text += fmt::format(",{:d},{:d},{:d},{},{},{},{},{},", pair.is_own, pair.is_within,
                         pair.on_front, pair.costs.ms, pair.costs.mj, pair.area_mm2,
                         pair.costs.peak_chip_bytes, pair.costs.dram_footprint_bytes);
-    text += run.found ? fmt::format("{},{}\n", run.validation_accuracy(), run.test_accuracy())
-                      : ",\n";
+    text +=
+        run.found ? fmt::format("{},{}\n", run.validation_accuracy(), run.test_accuracy()) : ",\n";
   }
   return text;
 }

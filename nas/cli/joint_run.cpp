@@ -45,8 +45,8 @@ bool is_joint_file(std::string_view name) {
          round.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-void write_joint_yaml(const NasOptions& options, const Arguments& arguments,
-                      const Machine& machine, const Stopwatch& stopwatch, bool is_complete) {
+void write_joint_yaml(const NasOptions& options, const Arguments& arguments, const Machine& machine,
+                      const Stopwatch& stopwatch, bool is_complete) {
   std::vector<std::string> words = {"tilewake", "nas", "run"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   for (std::string& word : words) word = json_string(word);
@@ -72,16 +72,13 @@ void check_same_space(const NasOptions& options, const std::string& text) {
       options.hw_space, path));
 }
 
-void write_joint_result(const JointResult& result, const std::string& directory) {
-  const JointRun& best = result.runs[result.best.value()];
-  const std::size_t round = *result.best;
-  write_file_atomically(
-      directory + "/machine.yaml",
-      round == 0 ? hardware_yaml(result.start)
-                 : read_text_file(fmt::format("{}/machine-{}.yaml", directory, round)));
+void write_joint_result(const JointResult& result, const Machine& start,
+                        const std::string& directory) {
+  const JointPair& best = result.pairs[result.best];
+  write_file_atomically(directory + "/machine.yaml", variant_yaml(start, best.settings, "_joint"));
   write_file_atomically(directory + "/architecture.yaml",
                         read_text_file(fmt::format("{}/{}/architecture.yaml", directory,
-                                                   best.name)));
+                                                   result.runs[best.run].name)));
   write_file_atomically(directory + "/pairs.csv", joint_csv(result, /*only_front=*/false));
   write_file_atomically(directory + "/front.csv", joint_csv(result, /*only_front=*/true));
   write_file_atomically(directory + "/summary.json", joint_json(result));
@@ -109,10 +106,9 @@ ExitCode run_joint_search(const NasOptions& options, const Arguments& arguments)
   write_file_atomically(options.out + "/hw_space.yaml", space_text);
   try {
     const JointResult result = search_jointly(options, arguments, session, space);
-    write_joint_result(result, options.out);
-    const bool is_any_refused =
-        std::any_of(result.runs.begin(), result.runs.end(),
-                    [](const JointRun& run) { return run.is_refused; });
+    write_joint_result(result, machine, options.out);
+    const bool is_any_refused = std::any_of(result.runs.begin(), result.runs.end(),
+                                            [](const JointRun& run) { return run.is_refused; });
     write_joint_yaml(options, arguments, machine, stopwatch, !is_any_refused);
     manifest.tidy();
     write_result(options.format == "json" ? joint_json(result) : joint_table(result, options.out));

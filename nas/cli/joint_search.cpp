@@ -52,10 +52,15 @@ class JointSearch {
       if (!next) break;
       network = run_round(round, result_.pairs[*next]);
     }
+    if (std::none_of(result_.runs.begin(), result_.runs.end(),
+                     [](const JointRun& r) { return r.found.has_value(); }))
+      throw TargetMissed(missed_.value());
     find_front();
     find_best();
-    if (!result_.best) throw *missed_;
-    log("best by validation accuracy: {}", result_.runs[*result_.best].name);
+    const JointPair& best = result_.pairs[result_.best];
+    log("best by validation accuracy: the network of {} on {}{}", result_.runs[best.run].name,
+        machine_text(result_, best.settings),
+        best.is_own ? "" : ", which dominates the machine on which it was searched");
     return std::move(result_);
   }
 
@@ -111,13 +116,8 @@ class JointSearch {
 
   std::optional<Architecture> run_round(std::int64_t round, const JointPair& pair) {
     const std::string path = fmt::format("{}/machine-{}.yaml", options_.out, round);
-    const Machine& start = session_.machine();
-    HardwareConfig machine =
-        read_machine_text(start.file.text, start.file.path, pair.settings).config;
-    machine.name += fmt::format("_round{}", round);
     write_file_atomically(
-        path, fmt::format("# Found by tilewake nas: {} with {}.\n{}", start.config.name,
-                          settings_text(pair.settings), hardware_yaml(machine)));
+        path, variant_yaml(session_.machine(), pair.settings, fmt::format("_round{}", round)));
     NasOptions options = options_;
     options.hardware = path;
     SearchSession session(options);
@@ -150,10 +150,10 @@ class JointSearch {
             ? static_cast<std::size_t>(options_.num_threads)
             : static_cast<std::size_t>(std::max(1U, std::thread::hardware_concurrency()));
     std::optional<Progress> progress;
-    progress.emplace("simulated", "machines",
-                     static_cast<std::int64_t>(
-                         std::min(grid_size(explored.keys), explored.max_evaluations) +
-                         result_.runs.size()));
+    progress.emplace(
+        "simulated", "machines",
+        static_cast<std::int64_t>(std::min(grid_size(explored.keys), explored.max_evaluations) +
+                                  result_.runs.size()));
     options.keep_going = [&progress](std::int64_t done) {
       progress->update_if_due(done);
       return !InterruptDelay::is_pending();
@@ -221,8 +221,7 @@ class JointSearch {
     std::optional<std::size_t> best;
     for (std::size_t i = first; i < result_.pairs.size(); ++i) {
       const JointPair& pair = result_.pairs[i];
-      if (pair.area_mm2 > result_.space.max_area_mm2 ||
-          !limits_.exceeds_memory(pair.costs).empty())
+      if (pair.area_mm2 > result_.space.max_area_mm2 || !limits_.exceeds_memory(pair.costs).empty())
         continue;
       if (!best || std::pair(cost(pair), pair.area_mm2) <
                        std::pair(cost(result_.pairs[*best]), result_.pairs[*best].area_mm2))
@@ -238,10 +237,10 @@ class JointSearch {
     // The machine with which a limit was missed may not hold the network at all.
     const bool has_own = own != result_.pairs.end();
     const double gain = has_own ? 1.0 - cost(next) / cost(*own) : 1.0;
-    const std::string change = fmt::format(
-        "{} instead of {}, {:.4g} mm2: {}", as_cost(limits_, cost(next)),
-        has_own ? as_cost(limits_, cost(*own)) : "no simulation", next.area_mm2,
-        machine_text(result_, next.settings));
+    const std::string change =
+        fmt::format("{} instead of {}, {:.4g} mm2: {}", as_cost(limits_, cost(next)),
+                    has_own ? as_cost(limits_, cost(*own)) : "no simulation", next.area_mm2,
+                    machine_text(result_, next.settings));
     if (std::any_of(result_.runs.begin(), result_.runs.end(),
                     [&](const JointRun& run) { return run.machine == next.machine; })) {
       log("the best machine was searched before: {}", machine_text(result_, next.settings));
@@ -263,17 +262,35 @@ class JointSearch {
       const JointPair& pair = result_.pairs[i];
       if (!pair.is_within) continue;
       candidates.push_back(i);
-      values.push_back({-result_.runs[pair.run].validation_accuracy(), pair.costs.ms,
-                        pair.costs.mj, pair.area_mm2});
+      values.push_back({-result_.runs[pair.run].validation_accuracy(), pair.costs.ms, pair.costs.mj,
+                        pair.area_mm2});
     }
     for (const std::size_t i : pareto_front(values)) result_.pairs[candidates[i]].on_front = true;
   }
 
   void find_best() {
-    for (std::size_t i = 0; i < result_.runs.size(); ++i) {
-      if (!result_.runs[i].found) continue;
-      if (!result_.best || result_.runs[i].validation_accuracy() >
-                               result_.runs[*result_.best].validation_accuracy())
+    std::optional<std::size_t> own;  // with the most accuracy
+    const auto accuracy = [&](const JointPair& pair) {
+      return result_.runs[pair.run].validation_accuracy();
+    };
+    for (std::size_t i = 0; i < result_.pairs.size(); ++i) {
+      const JointPair& pair = result_.pairs[i];
+      if (!pair.is_own || !pair.is_within) continue;
+      if (!own || accuracy(pair) > accuracy(result_.pairs[*own])) own = i;
+    }
+    result_.best = own.value();
+    const JointPair& searched = result_.pairs[*own];
+    if (searched.on_front) return;
+    const auto rank = [&](const JointPair& pair) {
+      return std::pair(limits_.cost_of(pair.costs, 0), pair.area_mm2);
+    };
+    for (std::size_t i = 0; i < result_.pairs.size(); ++i) {
+      const JointPair& pair = result_.pairs[i];
+      const bool is_better = pair.on_front && accuracy(pair) >= accuracy(searched) &&
+                             pair.costs.ms <= searched.costs.ms &&
+                             pair.costs.mj <= searched.costs.mj &&
+                             pair.area_mm2 <= searched.area_mm2;
+      if (is_better && (result_.best == *own || rank(pair) < rank(result_.pairs[result_.best])))
         result_.best = i;
     }
   }
@@ -305,6 +322,15 @@ const JointPair& JointResult::own_pair(std::size_t run) const {
   });
   if (found == pairs.end()) throw std::logic_error("a run without a pair");
   return *found;
+}
+
+std::string variant_yaml(const Machine& start, const std::vector<YamlOverride>& settings,
+                         const std::string& suffix) {
+  if (settings.empty()) return hardware_yaml(start.config);
+  HardwareConfig machine = read_machine_text(start.file.text, start.file.path, settings).config;
+  machine.name += suffix;
+  return fmt::format("# Found by tilewake nas: {} with {}.\n{}", start.config.name,
+                     settings_text(settings), hardware_yaml(machine));
 }
 
 JointResult search_jointly(const NasOptions& options, const Arguments& arguments,

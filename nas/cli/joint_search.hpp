@@ -44,14 +44,21 @@ struct JointPair {
 struct JointResult {
   std::string limits;  // in words, without the area
   HardwareSpace space;
-  HardwareConfig start;             // the machine of --hw
-  std::vector<JointRun> runs;       // "fixed" first
-  std::vector<JointPair> pairs;     // by run; the own machine first
-  std::optional<std::size_t> best;  // run with the most validation accuracy; none: all missed
-  std::vector<std::string> log;     // for decisions.log
+  HardwareConfig start;          // the machine of --hw
+  std::vector<JointRun> runs;    // "fixed" first
+  std::vector<JointPair> pairs;  // by run; the own machine first
+  /// The pair of the most validation accuracy, on the machine on which the network was searched or,
+  /// where other machines dominate that one, on the one of these that costs least.
+  std::size_t best = 0;
+  std::vector<std::string> log;  // for decisions.log
 
   const JointPair& own_pair(std::size_t run) const;
 };
+
+/// A machine file: `start` with `settings`, its name followed by `suffix`; without settings,
+/// `start`.
+std::string variant_yaml(const Machine& start, const std::vector<YamlOverride>& settings,
+                         const std::string& suffix);
 
 /// Alternates between the search for a network on a machine and the exploration of machines with
 /// the network found, up to options.num_hw_rounds times.

@@ -338,9 +338,8 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   SearchSession session(options.search);
   for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
     session.request(options_of(options, method_spec, 0, 1, ""), "compare", arguments);
-  RunManifest manifest =
-      claim_runs_directory(options.search.out, options.search.resume, kComparisonMark,
-                           "comparison", is_comparison_file);
+  RunManifest manifest = claim_runs_directory(options.search.out, options.search.resume,
+                                              kComparisonMark, "comparison", is_comparison_file);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   write_run_yaml(options.search.out, arguments, stopwatch, false);

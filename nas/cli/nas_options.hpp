@@ -23,7 +23,7 @@ struct NasOptions {
   std::string space;  // empty: the one made for the data
   std::string recipe = "auto";
   std::vector<std::string> overrides;
-  std::string model;  // latency model; empty: calibrated
+  std::string model;     // latency model; empty: calibrated
   std::string hw_space;  // machines of a joint search; empty: only `hardware`
   std::string out;
   std::string device = "auto";

@@ -201,8 +201,8 @@ RunManifest claim_runs_directory(const std::string& directory, bool resume, std:
   const bool is_there = fs::exists(directory + "/" + kRunYaml);
   if (is_there) check_run_mark(directory, mark);
   if (is_there && !resume) {
-    throw InputError(fmt::format("{}: holds a {} already (run.yaml); --resume continues it",
-                                 directory, noun));
+    throw InputError(
+        fmt::format("{}: holds a {} already (run.yaml); --resume continues it", directory, noun));
   }
   if (!is_there && resume)
     throw InputError(fmt::format("{}: holds no {} to resume (no run.yaml)", directory, noun));
