@@ -16,7 +16,8 @@ namespace tilewake {
 ///
 /// Every rank does the whole run; only steps of training and evaluations are shared. Rank 0 has the
 /// run's directory. Each other rank has a private temporary directory with the same files, which it
-/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the end.
+/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the
+/// end.
 class DistributedRun {
  public:
   static constexpr const char* kDefault = "auto";
@@ -41,7 +42,8 @@ class DistributedRun {
 
   /// Gives the ranks copies of the files of rank 0's run, which is resumed. Rank 0 calls it after
   /// it has checked and claimed the directory, the others before that.
-  void share_files(const std::string& directory, RunManifest (*manifest_of)(const std::string&)) const;
+  void share_files(const std::string& directory,
+                   RunManifest (*manifest_of)(const std::string&)) const;
   /// Gives all ranks the text of rank 0.
   void share(std::string& text) const;
   /// Whether `value` is true on any rank.

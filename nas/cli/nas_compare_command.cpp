@@ -244,28 +244,6 @@ bool is_comparison_file(std::string_view name) {
          name == "compare.json";
 }
 
-RunManifest claim(const std::string& directory, bool resume) {
-  check_writable(directory);
-  const bool is_there = std::filesystem::exists(directory + "/run.yaml");
-  if (is_there) check_run_mark(directory, kComparisonMark);
-  if (is_there && !resume) {
-    throw InputError(
-        fmt::format("{}: holds a comparison already (run.yaml); --resume continues it", directory));
-  }
-  if (!is_there && resume)
-    throw InputError(directory + ": holds no comparison to resume (no run.yaml)");
-  RunManifest manifest = flat_manifest(directory, is_comparison_file);
-  if (is_there && !manifest.exists()) {
-    throw InputError(
-        fmt::format("{}: holds a comparison of an earlier version (no {}); use another --out",
-                    directory, RunManifest::kFileName));
-  }
-  manifest.check(RunManifest::Others::kKept);
-  manifest.remove_temporary_files();
-  manifest.repair();
-  return manifest;
-}
-
 void write_run_yaml(const std::string& directory, const Arguments& arguments,
                     const Stopwatch& stopwatch, bool is_complete) {
   std::vector<std::string> words = {"tilewake", "nas", "compare"};
@@ -360,7 +338,8 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   SearchSession session(options.search);
   for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
     session.request(options_of(options, method_spec, 0, 1, ""), "compare", arguments);
-  RunManifest manifest = claim(options.search.out, options.search.resume);
+  RunManifest manifest = claim_runs_directory(options.search.out, options.search.resume,
+                                              kComparisonMark, "comparison", is_comparison_file);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   write_run_yaml(options.search.out, arguments, stopwatch, false);

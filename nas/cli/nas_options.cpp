@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t kMaxRandom = 100;
 constexpr std::int64_t kMaxCorrelated = 1000;
 constexpr std::size_t kMaxTargets = 32;
+constexpr std::int64_t kMaxHardwareRounds = 20;
 
 std::vector<double> parse_targets(const std::string& option, const std::string& text) {
   if (text.empty()) return {};
@@ -31,6 +32,27 @@ std::vector<double> parse_targets(const std::string& option, const std::string& 
     throw UsageError(fmt::format("option '{}': at most {} targets", option, kMaxTargets));
   }
   return targets;
+}
+
+void add_joint_options(Options& options, NasOptions& values) {
+  options.optional("hw-space", values.hw_space, "FILE",
+                   "joint search: values of keys of the machine, in a YAML file (vary, "
+                   "max_area_mm2, evaluations); alternates with the exploration of machines of at "
+                   "most the area of --hw");
+  options.integer("hw-rounds", values.num_hw_rounds, 1, kMaxHardwareRounds, "N",
+                  "with --hw-space: machines, besides that of --hw, for which a network is "
+                  "searched, at most");
+}
+
+void check_joint_options(const NasOptions& values, bool has_rounds) {
+  if (values.hw_space.empty()) {
+    if (has_rounds) throw UsageError("--hw-rounds needs --hw-space FILE");
+    return;
+  }
+  if (std::max(values.targets_ms.size(), values.targets_mj.size()) > 1)
+    throw UsageError("--hw-space: takes one limit; run several one by one");
+  if (values.force)
+    throw UsageError("--hw-space: no --force: it would remove several runs; use another --out");
 }
 
 }  // namespace
@@ -195,13 +217,14 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   options.optional(
       "out", values.out, "DIR",
       "directory of the run; none: runs/nas-HW-LIMIT, as in runs/nas-midap-0.15ms, with "
-      "-METHOD appended unless that is s3nas");
+      "-METHOD appended unless that is s3nas, and -joint with --hw-space");
   options.optional(
       "space", values.space, "FILE",
       "search space: a name in nas/spaces/, or a path; none: the one for the data, or auto");
   options.integer("seed", values.seed, 0, std::numeric_limits<std::int64_t>::max(), "N",
                   "seed of all random numbers");
   add_search_options(options, values);
+  if (command == "run") add_joint_options(options, values);
   options.optional("deploy-layout", values.deploy_layout, "nhwc|nchw",
                    "order of the images that the networks in DIR/deploy take");
   options.optional("distributed", values.distributed, "auto|off", kDistributedText);
@@ -215,6 +238,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
         fmt::format("runs/nas-{}-{}", std::filesystem::path(values.hardware).stem().string(),
                     limits_name(values));
     if (values.method != Method::kS3nas) values.out += "-" + values.method_name;
+    if (!values.hw_space.empty()) values.out += "-joint";
   }
   check_method_limits(values, values.method, values.method_name);
   if (std::max(values.targets_ms.size(), values.targets_mj.size()) > 1 &&
@@ -235,6 +259,7 @@ bool parse_nas_options(const std::string& command, const std::string& descriptio
   check_word("--deploy-layout", values.deploy_layout, {"nhwc", "nchw"});
   check_word("--distributed", values.distributed, {"auto", "off"});
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  check_joint_options(values, command == "run" && options.is_given("hw-rounds"));
   return true;
 }
 

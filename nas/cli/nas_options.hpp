@@ -23,7 +23,8 @@ struct NasOptions {
   std::string space;  // empty: the one made for the data
   std::string recipe = "auto";
   std::vector<std::string> overrides;
-  std::string model;  // latency model; empty: calibrated
+  std::string model;     // latency model; empty: calibrated
+  std::string hw_space;  // machines of a joint search; empty: only `hardware`
   std::string out;
   std::string device = "auto";
   std::string precision = "auto";
@@ -34,6 +35,7 @@ struct NasOptions {
   std::int64_t num_threads = 0;  // 0: one per core
   std::int64_t num_random = 0;
   std::int64_t num_correlated = 0;
+  std::int64_t num_hw_rounds = 2;  // of a joint search
   bool resume = false;
   bool force = false;
   bool verbose = false;

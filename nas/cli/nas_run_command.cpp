@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/cli/distributed_run.hpp"
+#include "nas/cli/joint_search.hpp"
 #include "nas/cli/nas_command.hpp"
 #include "nas/cli/search_report.hpp"
 #include "nas/cli/search_session.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/standard_streams.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/stopwatch.hpp"
 
 namespace tilewake {
@@ -19,6 +21,12 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   const DistributedRun distributed(options.distributed, arguments);
   const bool is_first = distributed.is_first();
   set_log_level(options.verbose && is_first, options.quiet || !is_first);
+  if (!options.hw_space.empty()) {
+    if (distributed.ranks() != nullptr)
+      throw InputError(
+          "--hw-space: a joint search runs in one process; start one, or use --distributed off");
+    return run_joint_search(options, arguments);
+  }
   options.out = distributed.directory(options.out);
   options.force = options.force && is_first;  // the directory of another rank is new
   SearchSession session(options, &distributed);

@@ -197,6 +197,28 @@ RunManifest claim_search_directory(const std::string& path, bool force) {
   return manifest;
 }
 
+RunManifest claim_runs_directory(const std::string& directory, bool resume, std::string_view mark,
+                                 std::string_view noun, bool (*is_file)(std::string_view name)) {
+  check_writable(directory);
+  const bool is_there = fs::exists(directory + "/" + kRunYaml);
+  if (is_there) check_run_mark(directory, mark);
+  if (is_there && !resume) {
+    throw InputError(
+        fmt::format("{}: holds a {} already (run.yaml); --resume continues it", directory, noun));
+  }
+  if (!is_there && resume)
+    throw InputError(fmt::format("{}: holds no {} to resume (no run.yaml)", directory, noun));
+  RunManifest manifest = flat_manifest(directory, is_file);
+  if (is_there && !manifest.exists()) {
+    throw InputError(fmt::format("{}: holds a {} of an earlier version (no {}); use another --out",
+                                 directory, noun, RunManifest::kFileName));
+  }
+  manifest.check(RunManifest::Others::kKept);
+  manifest.remove_temporary_files();
+  manifest.repair();
+  return manifest;
+}
+
 FileBackup::FileBackup(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (fs::exists(path)) texts_.emplace_back(path, read_text_file(path));

@@ -38,6 +38,14 @@ void check_search_directory(const std::string& path, bool resume, bool force,
 /// Returns the manifest, to which the run adds its files.
 RunManifest claim_search_directory(const std::string& path, bool force);
 
+/// The manifest of the directory of several runs, each of which is in a subdirectory with a
+/// manifest of its own: only files of `is_file` are removed or replaced. Throws InputError if the
+/// directory holds a run of another `mark`, one that is not resumed, or none to resume; IoError if
+/// it is not writable.
+///   @param noun  of messages: "comparison"
+RunManifest claim_runs_directory(const std::string& directory, bool resume, std::string_view mark,
+                                 std::string_view noun, bool (*is_file)(std::string_view name));
+
 /// The present contents of files, restored if a resumed run has other settings.
 class FileBackup {
  public:

@@ -127,9 +127,11 @@ void read_space(const InputFile& file, RunContext& run, const LatencyEstimate& e
 }  // namespace
 
 SearchSession::SearchSession(const NasOptions& options, const DistributedRun* distributed)
-    : distributed_(distributed), machine_(read_machine(options.hardware)), simulator_(machine_.config) {
-  num_loader_threads_ = start_threads(options.num_threads,
-                                      distributed == nullptr ? 1 : distributed->local_size());
+    : distributed_(distributed),
+      machine_(read_machine(options.hardware)),
+      simulator_(machine_.config) {
+  num_loader_threads_ =
+      start_threads(options.num_threads, distributed == nullptr ? 1 : distributed->local_size());
 }
 
 SearchRequest SearchSession::request(const NasOptions& options, const std::string& command,

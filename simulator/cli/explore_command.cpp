@@ -35,6 +35,7 @@
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/explore/explorer.hpp"
+#include "simulator/explore/hardware_space.hpp"
 #include "simulator/network/limits.hpp"
 
 namespace tilewake {
@@ -160,35 +161,15 @@ std::optional<double> number_of(std::string_view text) {
   return value;
 }
 
-/// The values of LOW..HIGH: LOW, twice LOW, ... up to HIGH. Throws UsageError.
-std::vector<std::string> doubled_values(const std::string& key, const std::string& range) {
-  const std::size_t dots = range.find("..");
-  const std::optional<double> low = number_of(std::string_view(range).substr(0, dots));
-  const std::optional<double> high = number_of(std::string_view(range).substr(dots + 2));
-  if (!low || !high || *low <= 0.0 || *high < *low) {
-    throw UsageError(fmt::format("--vary: {}: '{}' is no range LOW..HIGH of positive numbers",
-                                 printable(key), printable(range)));
-  }
-  std::vector<std::string> values;
-  for (int i = 0; std::ldexp(*low, i) <= *high; ++i)
-    values.push_back(fmt::format("{}", std::ldexp(*low, i)));
-  return values;
-}
-
 /// The keys of --vary. Numbers are sorted: the search moves from a value to the next.
 std::vector<Setting> parse_vary(const std::vector<std::string>& texts) {
   std::vector<Setting> keys = parse_settings(texts, "vary");
   for (Setting& key : keys) {
-    if (key.values.size() == 1 && key.values.front().find("..") != std::string::npos) {
-      key.values = doubled_values(key.key, key.values.front());
+    try {
+      key = explored_setting(std::move(key));
+    } catch (const InputError& error) {
+      throw UsageError(fmt::format("--vary: {}", error.what()));
     }
-    const bool has_numbers =
-        std::all_of(key.values.begin(), key.values.end(),
-                    [](const std::string& v) { return number_of(v).has_value(); });
-    if (!has_numbers) continue;
-    std::stable_sort(
-        key.values.begin(), key.values.end(),
-        [](const std::string& a, const std::string& b) { return *number_of(a) < *number_of(b); });
   }
   return keys;
 }

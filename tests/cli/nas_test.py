@@ -161,8 +161,9 @@ class HelpTest(NasTest):
                 self.assertTrue(text.startswith(f"usage: tilewake nas {command} --hw FILE "))
                 found = dict(re.findall(r"(?m)^ +(?:-\w, )?--([\w-]+)[^(\n]*.*?"
                                         r"(?:\((required|default: [\w-]+)\))?$", text))
+                joint = {"hw-space": "default: none", "hw-rounds": "default: 2"}
                 self.assertEqual(found, {
-                    "help": "", "hw": "required", "target-ms": "default: none",
+                    **(joint if command == "run" else {}), "help": "", "hw": "required", "target-ms": "default: none",
                     "target-mj": "default: none", "max-params": "default: 0",
                     "max-memory-kb": "default: 0", "max-dram-kb": "default: 0",
                     "out": "default: none",
