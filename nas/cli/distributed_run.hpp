@@ -8,7 +8,6 @@
 
 #include "nas/training/ranks.hpp"
 #include "simulator/cli/command.hpp"
-#include "simulator/cli/run_manifest.hpp"
 
 namespace tilewake {
 
@@ -41,7 +40,7 @@ class DistributedRun {
 
   /// Gives the ranks copies of the files of rank 0's run, which is resumed. Rank 0 calls it after
   /// it has checked and claimed the directory, the others before that.
-  void share_files(const std::string& directory, RunManifest (*manifest_of)(const std::string&)) const;
+  void share_files(const std::string& directory) const;
   /// Gives all ranks the text of rank 0.
   void share(std::string& text) const;
   /// Whether `value` is true on any rank.

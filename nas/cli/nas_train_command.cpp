@@ -219,11 +219,11 @@ ExitCode nas_train_command(const Arguments& arguments) {
     };
     run.simulate(given.network);  // refuses a network before it is trained
   }
-  if (options.resume && !is_first) distributed.share_files(options.out, search_manifest);
+  if (options.resume && !is_first) distributed.share_files(options.out);
   check_search_directory(options.out, options.resume, options.force, kTrainingMark);
   const InterruptDelay delay;
   RunManifest manifest = claim_search_directory(options.out, options.force);
-  if (options.resume && is_first) distributed.share_files(options.out, search_manifest);
+  if (options.resume && is_first) distributed.share_files(options.out);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   ProgressLine line;
   run.on_progress = [&](const PhaseProgress& progress) { line.update(progress); };
