@@ -52,7 +52,9 @@ DistributedRun::DistributedRun(const std::string& mode, const Arguments& argumen
   if (!ranks_->is_first()) private_directory_ = new_private_directory(ranks_->rank());
 }
 
-DistributedRun::~DistributedRun() {
+DistributedRun::~DistributedRun() { remove_private_files(); }
+
+void DistributedRun::remove_private_files() {
   std::error_code error;
   if (!private_directory_.empty()) std::filesystem::remove_all(private_directory_, error);
 }

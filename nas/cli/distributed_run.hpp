@@ -15,7 +15,8 @@ namespace tilewake {
 ///
 /// Every rank does the whole run; only steps of training and evaluations are shared. Rank 0 has the
 /// run's directory. Each other rank has a private temporary directory with the same files, which it
-/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the end.
+/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the end, unless
+/// the process is killed.
 class DistributedRun {
  public:
   static constexpr const char* kDefault = "auto";
@@ -47,6 +48,8 @@ class DistributedRun {
   bool any(bool value) const { return ranks_ == nullptr ? value : ranks_->any(value); }
   /// Waits for the others. To be called at the end of a run.
   void finish() const { any(false); }
+  /// Removes the private directory, before an interrupt ends the process without destructors.
+  void remove_private_files();
 
  private:
   std::unique_ptr<Ranks> ranks_;

@@ -195,7 +195,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
   const Stopwatch stopwatch;
   TrainOptions options;
   if (!parse_train_options(arguments, options)) return ExitCode::kOk;
-  const DistributedRun distributed(options.distributed, arguments);
+  DistributedRun distributed(options.distributed, arguments);
   const bool is_first = distributed.is_first();
   set_log_level(options.verbose && is_first, options.quiet || !is_first);
   options.out = distributed.directory(options.out);
@@ -260,6 +260,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
     return ExitCode::kOk;
   } catch (const Interrupted&) {
     line.end();
+    distributed.remove_private_files();
     log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;
   } catch (...) {
