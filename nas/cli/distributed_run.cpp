@@ -15,6 +15,7 @@
 #include <fmt/ranges.h>
 
 #include "nas/cli/nas_options.hpp"
+#include "nas/cli/search_directory.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
@@ -51,7 +52,9 @@ DistributedRun::DistributedRun(const std::string& mode, const Arguments& argumen
   if (!ranks_->is_first()) private_directory_ = new_private_directory(ranks_->rank());
 }
 
-DistributedRun::~DistributedRun() {
+DistributedRun::~DistributedRun() { remove_private_files(); }
+
+void DistributedRun::remove_private_files() {
   std::error_code error;
   if (!private_directory_.empty()) std::filesystem::remove_all(private_directory_, error);
 }
@@ -75,13 +78,13 @@ torch::Device DistributedRun::device(torch::Device chosen) const {
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(local_rank_)};
 }
 
-void DistributedRun::share_files(const std::string& directory,
-                                 RunManifest (*manifest_of)(const std::string&)) const {
+void DistributedRun::share_files(const std::string& directory) const {
   if (ranks_ == nullptr) return;
   std::vector<std::string> names;
   if (is_first()) {
     names.emplace_back(RunManifest::kFileName);
-    for (const std::string& name : manifest_of(directory).listed()) {
+    const RunManifest manifest = search_manifest(directory);
+    for (const std::string& name : manifest.listed()) {
       if (std::filesystem::exists(directory + "/" + name)) names.push_back(name);
     }
   }

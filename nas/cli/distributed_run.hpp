@@ -8,7 +8,6 @@
 
 #include "nas/training/ranks.hpp"
 #include "simulator/cli/command.hpp"
-#include "simulator/cli/run_manifest.hpp"
 
 namespace tilewake {
 
@@ -16,8 +15,8 @@ namespace tilewake {
 ///
 /// Every rank does the whole run; only steps of training and evaluations are shared. Rank 0 has the
 /// run's directory. Each other rank has a private temporary directory with the same files, which it
-/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the
-/// end.
+/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the end, unless
+/// the process is killed.
 class DistributedRun {
  public:
   static constexpr const char* kDefault = "auto";
@@ -42,14 +41,15 @@ class DistributedRun {
 
   /// Gives the ranks copies of the files of rank 0's run, which is resumed. Rank 0 calls it after
   /// it has checked and claimed the directory, the others before that.
-  void share_files(const std::string& directory,
-                   RunManifest (*manifest_of)(const std::string&)) const;
+  void share_files(const std::string& directory) const;
   /// Gives all ranks the text of rank 0.
   void share(std::string& text) const;
   /// Whether `value` is true on any rank.
   bool any(bool value) const { return ranks_ == nullptr ? value : ranks_->any(value); }
   /// Waits for the others. To be called at the end of a run.
   void finish() const { any(false); }
+  /// Removes the private directory, before an interrupt ends the process without destructors.
+  void remove_private_files();
 
  private:
   std::unique_ptr<Ranks> ranks_;

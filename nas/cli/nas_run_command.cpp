@@ -18,7 +18,7 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   const Stopwatch stopwatch;
   NasOptions options;
   if (!parse_nas_options(command, description, arguments, options)) return ExitCode::kOk;
-  const DistributedRun distributed(options.distributed, arguments);
+  DistributedRun distributed(options.distributed, arguments);
   const bool is_first = distributed.is_first();
   set_log_level(options.verbose && is_first, options.quiet || !is_first);
   if (!options.hw_space.empty()) {
@@ -43,6 +43,7 @@ ExitCode run_to(Step last, const std::string& command, const std::string& descri
   } catch (const TargetMissed& missed) {
     return is_first ? report_miss(missed, options.out) : missed.exit_code();
   } catch (const Interrupted&) {
+    distributed.remove_private_files();
     log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;
   }

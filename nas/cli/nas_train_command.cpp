@@ -201,7 +201,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
   const Stopwatch stopwatch;
   TrainOptions options;
   if (!parse_train_options(arguments, options)) return ExitCode::kOk;
-  const DistributedRun distributed(options.distributed, arguments);
+  DistributedRun distributed(options.distributed, arguments);
   const bool is_first = distributed.is_first();
   set_log_level(options.verbose && is_first, options.quiet || !is_first);
   options.out = distributed.directory(options.out);
@@ -225,11 +225,11 @@ ExitCode nas_train_command(const Arguments& arguments) {
     };
     run.simulate(given.network);  // refuses a network before it is trained
   }
-  if (options.resume && !is_first) distributed.share_files(options.out, search_manifest);
+  if (options.resume && !is_first) distributed.share_files(options.out);
   check_search_directory(options.out, options.resume, options.force, kTrainingMark);
   const InterruptDelay delay;
   RunManifest manifest = claim_search_directory(options.out, options.force);
-  if (options.resume && is_first) distributed.share_files(options.out, search_manifest);
+  if (options.resume && is_first) distributed.share_files(options.out);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   ProgressLine line;
   run.on_progress = [&](const PhaseProgress& progress) { line.update(progress); };
@@ -266,6 +266,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
     return ExitCode::kOk;
   } catch (const Interrupted&) {
     line.end();
+    distributed.remove_private_files();
     log().info("interrupted; all results are kept, --resume continues from here");
     return ExitCode::kInterrupted;
   } catch (...) {

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import time
 import unittest
@@ -21,8 +22,8 @@ NETWORK = """\
 name: small
 input: {channels: 1, height: 16, width: 16}
 layers:
-  - {name: stem, op: conv2d, out_channels: 8, kernel: 3, stride: 2}
-  - {name: block, op: mbconv, kernels: [3], expansion_ratios: [2], out_channels: 8, stride: 1}
+  - {name: stem, op: conv2d, out_channels: 16, kernel: 3, stride: 2}
+  - {name: block, op: mbconv, kernels: [3], expansion_ratios: [2], out_channels: 16, stride: 1}
   - {name: head, op: conv2d, out_channels: 32, kernel: 1}
   - {name: pool, op: global_avg_pool}
   - {name: classifier, op: fully_connected, out_channels: 10}
@@ -32,7 +33,7 @@ RECIPE = """\
 name: short
 validation_share: 0.2
 train: {epochs: 2, max_images: 660, batch_size: 33, dropout: 0, ema_decay: 0.9,
-        augmentation: {flip: true}}
+        schedule: {kind: constant, learning_rate: 0.3}, augmentation: {flip: true}}
 """
 
 
@@ -115,17 +116,21 @@ class TrainTest(RanksTest):
         self.assert_same_run(self.dir / "a", self.dir / "first")
 
     def test_the_curve_is_that_of_one_process_up_to_statistics_of_the_batch(self):
-        self.expect_trained(*self.train, "--out", "two", "-q")
-        self.expect_ok(*self.train, "--out", "one", "-q")
+        whole = [*self.train, "-q", "--set", "train.epochs=6"]
+        self.expect_trained(*whole, "--out", "two")
+        self.expect_ok(*whole, "--out", "one")
         two, one = losses(self.dir / "two"), losses(self.dir / "one")
         self.assertEqual(len(two), len(one))
-        self.assertLess(one[-1], 0.8 * one[0])  # it learns
-        for a, b in zip(two, one):
-            self.assertAlmostEqual(a, b, delta=0.2 * one[0])
+        means = [[statistics.fmean(curve[i:i + 20]) for i in range(0, len(curve) - 19, 20)]
+                 for curve in (two, one)]
+        self.assertLess(means[1][-1], means[1][0] - 0.3)  # it learns
+        for a, b in zip(*means):
+            self.assertAlmostEqual(a, b, delta=0.15)
         self.assertEqual(sorted(p.name for p in (self.dir / "two").iterdir()),
                          sorted(p.name for p in (self.dir / "one").iterdir()))
         # Without batch normalisation, the only difference is rounding.
-        tune = [*self.train[:-1], "one/model.onnx", "-q"]
+        tune = [*self.train[:-1], "one/model.onnx", "-q", "--set",
+                "train.schedule.learning_rate=0.01"]
         self.expect_trained(*tune, "--out", "two-tuned")
         self.expect_ok(*tune, "--out", "one-tuned")
         for a, b in zip(losses(self.dir / "two-tuned"), losses(self.dir / "one-tuned")):

@@ -157,7 +157,7 @@ TEST(Ranks, ThatDifferAreNamed) {
   EXPECT_THAT(error, ::testing::HasSubstr("the weights of rank 2 differ"));
 }
 
-TEST(Evaluate, ByRanksIsThatOfOneProcess) {
+TEST(Ranks, EvaluateAsOneProcess) {
   const auto logits_of = [](const torch::Tensor& images) {
     const torch::Tensor mean = images.mean({1, 2, 3});
     return torch::stack({mean, -mean, 0.1 + 0.0 * mean}, 1);
@@ -169,7 +169,7 @@ TEST(Evaluate, ByRanksIsThatOfOneProcess) {
       const Accuracy accuracy = evaluate(logits_of, *loader, torch::kCPU, &ranks);
       EXPECT_EQ(accuracy.correct, expected.correct);
       EXPECT_EQ(accuracy.num_correct, expected.num_correct);
-      EXPECT_NEAR(accuracy.loss, expected.loss, 1e-12);
+      EXPECT_NEAR(accuracy.loss, expected.loss, 1e-6);  // sums of a batch are float32
     });
   }
 }
