@@ -56,17 +56,19 @@ std::string answer(const JointResult& result, const std::string& directory) {
     return text + fmt::format("{} has no network within the limits\n", result.start.name);
   const JointPair& start = result.own_pair(0);
   if (&pair == &start) {
-    return text + fmt::format("no machine of the space dominates it\n");
+    return text + "no machine of the space dominates it\n";
   }
-  return text + fmt::format(
-                    "against the network searched on {}: {:+.2f} points of test accuracy "
-                    "(+-{:.2f} by the number of test images), {} of latency, {} of energy, "
-                    "{} of area\n",
-                    result.start.name, 100.0 * (best.test_accuracy() - fixed.test_accuracy()),
-                    pair.run == 0 ? 0.0 : 100.0 * difference_error(best.record(), fixed.record()),
-                    percent_change(pair.costs.ms, start.costs.ms),
-                    percent_change(pair.costs.mj, start.costs.mj),
-                    percent_change(pair.area_mm2, start.area_mm2));
+  const std::string against =
+      pair.run == 0 ? fmt::format("against {} with the same network", result.start.name)
+                    : fmt::format(
+                          "against the network searched on {}: {:+.2f} points of test accuracy "
+                          "(+-{:.2f} by the number of test images)",
+                          result.start.name, 100.0 * (best.test_accuracy() - fixed.test_accuracy()),
+                          100.0 * difference_error(best.record(), fixed.record()));
+  return text + fmt::format("{}, {} of latency, {} of energy, {} of area\n", against,
+                            percent_change(pair.costs.ms, start.costs.ms),
+                            percent_change(pair.costs.mj, start.costs.mj),
+                            percent_change(pair.area_mm2, start.area_mm2));
 }
 
 std::string runs_table(const JointResult& result, std::size_t columns) {

@@ -98,7 +98,8 @@ class JointSearch {
       run.found = session.run(request, Step::kEvaluate).targets.front();
       network = run.record().architecture;
       log("{}: validation accuracy {}, simulated {} on {}", run.name,
-          as_percent(run.validation_accuracy()), as_ms(*run.record().simulated_ms), file);
+          as_percent(run.validation_accuracy()), as_ms(*run.record().simulated_ms),
+          machine_text(result_, settings));
     } catch (const TargetMissed& missed) {
       run.missed = missed.what();
       if (!missed_) missed_ = missed;
