@@ -62,7 +62,7 @@ std::string answer(const JointResult& result, const std::string& directory) {
       pair.run == 0 ? fmt::format("against {} with the same network: ", result.start.name)
                     : fmt::format(
                           "against the network searched on {}: {:+.2f} points of test accuracy "
-                          "(+-{:.2f} by the number of test images)",
+                          "(+-{:.2f} by the number of test images), ",
                           result.start.name, 100.0 * (best.test_accuracy() - fixed.test_accuracy()),
                           100.0 * difference_error(best.record(), fixed.record()));
   return text + fmt::format("{}{} of latency, {} of energy, {} of area\n", against,
