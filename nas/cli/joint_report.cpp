@@ -48,7 +48,7 @@ std::string answer(const JointResult& result, const std::string& directory) {
   const JointRun& best = result.runs[pair.run];
   const JointRun& fixed = result.runs.front();
   std::string text = fmt::format(
-      "limits {} and {} mm2\nbest: the network of {}, test accuracy {}, simulated {}, {}, {} mm2\n",
+      "limits: {}; {} mm2\nbest: the network of {}, test accuracy {}, simulated {}, {}, {} mm2\n",
       result.limits, as_mm2(result.space.max_area_mm2), best.name, accuracies_text(best.record()),
       as_ms(pair.costs.ms), as_mj(pair.costs.mj), as_mm2(pair.area_mm2));
   text += fmt::format("on {} ({}/machine.yaml)\n", machine_text(result, pair.settings), directory);
@@ -59,13 +59,13 @@ std::string answer(const JointResult& result, const std::string& directory) {
     return text + "no machine of the space dominates it\n";
   }
   const std::string against =
-      pair.run == 0 ? fmt::format("against {} with the same network", result.start.name)
+      pair.run == 0 ? fmt::format("against {} with the same network: ", result.start.name)
                     : fmt::format(
                           "against the network searched on {}: {:+.2f} points of test accuracy "
-                          "(+-{:.2f} by the number of test images)",
+                          "(+-{:.2f} by the number of test images), ",
                           result.start.name, 100.0 * (best.test_accuracy() - fixed.test_accuracy()),
                           100.0 * difference_error(best.record(), fixed.record()));
-  return text + fmt::format("{}, {} of latency, {} of energy, {} of area\n", against,
+  return text + fmt::format("{}{} of latency, {} of energy, {} of area\n", against,
                             percent_change(pair.costs.ms, start.costs.ms),
                             percent_change(pair.costs.mj, start.costs.mj),
                             percent_change(pair.area_mm2, start.area_mm2));
