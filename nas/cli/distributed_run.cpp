@@ -71,8 +71,9 @@ torch::Device DistributedRun::device(torch::Device chosen) const {
   if (ranks_ == nullptr || !chosen.is_cuda()) return chosen;
   const auto num_devices = static_cast<int>(torch::cuda::device_count());
   if (local_rank_ >= num_devices) {
-    throw InputError(fmt::format("LOCAL_RANK: rank {} is number {} on its machine, which has {} GPUs",
-                                 ranks_->rank(), local_rank_, num_devices));
+    throw InputError(
+        fmt::format("LOCAL_RANK: rank {} is number {} on its machine, which has {} GPUs",
+                    ranks_->rank(), local_rank_, num_devices));
   }
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(local_rank_)};
 }

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <thread>
+#include <unistd.h>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "nas/training/threads.hpp"
 #include "simulator/api/data_files.hpp"

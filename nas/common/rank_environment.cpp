@@ -51,9 +51,10 @@ class RankEnvironmentReader {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (word.empty() || error != std::errc() || end != word.data() + word.size() || value < least ||
         value > most) {
-      throw InputError(fmt::format("environment variable {}: must be a number from {} to {}, not "
-                                   "'{}'; correct it, {}",
-                                   name, least, most, printable(std::string(word)), kOff));
+      throw InputError(
+          fmt::format("environment variable {}: must be a number from {} to {}, not "
+                      "'{}'; correct it, {}",
+                      name, least, most, printable(std::string(word)), kOff));
     }
     return value;
   }
@@ -78,7 +79,8 @@ std::string host_without_address(const RankEnvironmentReader& reader,
     }
   }
   const bool is_one_machine =
-      &variables == &kMpirun && reader.number_or(variables.local_size, 1, world_size, 0) == world_size;
+      &variables == &kMpirun &&
+      reader.number_or(variables.local_size, 1, world_size, 0) == world_size;
   return is_one_machine ? "127.0.0.1" : "";
 }
 
@@ -113,14 +115,14 @@ std::optional<RankEnvironment> rank_environment(const EnvironmentVariable& varia
   if (environment.world_size == 1) return {};
   environment.local_rank =
       reader.number_or(variables->local_rank, 0, environment.world_size - 1, 0);
-  environment.local_size =
-      reader.number_or(variables->local_size, 1, environment.world_size, 0);
+  environment.local_size = reader.number_or(variables->local_size, 1, environment.world_size, 0);
   environment.host = reader.text("MASTER_ADDR");
   if (environment.host.empty())
     environment.host = host_without_address(reader, *variables, environment.world_size);
   if (environment.host.empty()) {
     throw InputError(fmt::format(
-        "environment variable MASTER_ADDR: is not set; it is the host of rank 0; set it, {}", kOff));
+        "environment variable MASTER_ADDR: is not set; it is the host of rank 0; set it, {}",
+        kOff));
   }
   environment.port = variables == &kTorchrun
                          ? reader.number("MASTER_PORT", 1, kMaxPort)

@@ -36,8 +36,9 @@ using EnvironmentVariable = std::function<const char*(const char* name)>;
 /// | launcher | rank, number of ranks | address of rank 0 |
 /// |---|---|---|
 /// | torchrun, by hand | RANK, WORLD_SIZE, LOCAL_RANK | MASTER_ADDR, MASTER_PORT |
-/// | Open MPI's mpirun | OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK | the same; on one machine 127.0.0.1 |
-/// | Slurm's srun | SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID | the same; or the first node of the step |
+/// | Open MPI's mpirun | OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK | the same; on one machine
+/// 127.0.0.1 | | Slurm's srun | SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID | the same; or the first
+/// node of the step |
 ///
 /// The variables of Slurm count in a step only (SLURM_STEP_ID): a batch script has SLURM_PROCID=0
 /// as well. The default port is 29500. TILEWAKE_JOIN_SECONDS sets the time to join.

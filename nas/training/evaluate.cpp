@@ -29,8 +29,8 @@ Accuracy evaluate(const std::function<torch::Tensor(const torch::Tensor& images)
   torch::Tensor loss = torch::zeros({}, torch::TensorOptions(device).dtype(torch::kDouble));
   Accuracy accuracy;
   accuracy.num_images = loader.num_images();
-  torch::Tensor correct = torch::zeros({accuracy.num_images},
-                                       torch::TensorOptions(device).dtype(torch::kByte));
+  torch::Tensor correct =
+      torch::zeros({accuracy.num_images}, torch::TensorOptions(device).dtype(torch::kByte));
   BatchShare share;
   if (ranks != nullptr) share = {ranks->rank(), ranks->size()};
   Batch batch;

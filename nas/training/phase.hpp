@@ -135,15 +135,15 @@ struct PhaseResult {
 /// Before the forward pass of every step, LibTorch's generators are seeded with StepContext::seed.
 /// `train` must have the recipe's batch size, and `module()` must own all parameters of `groups()`.
 ///
-/// With several ranks, all call it with the same arguments. Each trains on its share of every batch,
-/// and gradients and statistics are averaged (rank_average.hpp), so that all have the same weights;
-/// their hashes are compared at the beginning and after every epoch. A run with the same number of
-/// ranks has bit-identical results; a checkpoint may be resumed with another number. Only rank 0
-/// writes checkpoints by the clock.
+/// With several ranks, all call it with the same arguments. Each trains on its share of every
+/// batch, and gradients and statistics are averaged (rank_average.hpp), so that all have the same
+/// weights; their hashes are compared at the beginning and after every epoch. A run with the same
+/// number of ranks has bit-identical results; a checkpoint may be resumed with another number. Only
+/// rank 0 writes checkpoints by the clock.
 ///
 /// Throws TrainingError where the loss or (with clipping) a gradient is no longer finite;
-/// InputError where the checkpoint is of another run, for mixed precision without a CUDA device, and
-/// where a rank would have fewer than two images of a batch; RankLost.
+/// InputError where the checkpoint is of another run, for mixed precision without a CUDA device,
+/// and where a rank would have fewer than two images of a batch; RankLost.
 PhaseResult run_phase(Learner& learner, ImageLoader& train, const PhaseOptions& options);
 
 /// Reads the weights of a phase's checkpoint, without EMA, into `module`, which is on the CPU.

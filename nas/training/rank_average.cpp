@@ -60,9 +60,8 @@ void RankAverage::end_backward(double share, std::vector<double>& sums) {
   TensorList changes;
   for (std::size_t i = 0; i < buffers_.size(); ++i) changes.push_back(buffers_[i] - before_[i]);
   const torch::Tensor others = torch::tensor(sums, torch::kDouble);
-  TensorList sent = {changes.empty()
-                         ? others
-                         : torch::cat({others, flattened(changes, torch::kDouble, share)})};
+  TensorList sent = {
+      changes.empty() ? others : torch::cat({others, flattened(changes, torch::kDouble, share)})};
   for (const TensorList& bucket : buckets) sent.push_back(flattened(bucket, torch::kFloat, share));
   ranks_.sum(sent);
 
@@ -75,9 +74,10 @@ void RankAverage::end_backward(double share, std::vector<double>& sums) {
                   ++i;
                 });
   for (std::size_t b = 0; b < buckets.size(); ++b) {
-    for_each_part(
-        buckets[b], sent[b + 1],
-        [](const torch::Tensor& gradient, const torch::Tensor& average) { gradient.copy_(average); });
+    for_each_part(buckets[b], sent[b + 1],
+                  [](const torch::Tensor& gradient, const torch::Tensor& average) {
+                    gradient.copy_(average);
+                  });
   }
 }
 

@@ -15,7 +15,8 @@ namespace tilewake {
 /// (statistics of batch normalisation, ranges of maps in int8). All ranks then have the same bytes.
 ///
 /// Gradients are sent as float32 in buckets of kBucketValues, in the order of the parameters;
-/// buffers as float64. Nothing is sent during the backward pass. The same parameters must have a gradient on all ranks.
+/// buffers as float64. Nothing is sent during the backward pass. The same parameters must have a
+/// gradient on all ranks.
 class RankAverage {
  public:
   static constexpr std::int64_t kBucketValues = std::int64_t{4} << 20;  // 16 MiB

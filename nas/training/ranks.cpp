@@ -53,7 +53,8 @@ std::string cause_of(const std::exception& error) {
 }
 
 /// A connection to the store of the job: a server of keys and values in rank 0, or in torchrun.
-c10::intrusive_ptr<c10d::Store> connected_store(const RankEnvironment& environment, bool is_server) {
+c10::intrusive_ptr<c10d::Store> connected_store(const RankEnvironment& environment,
+                                                bool is_server) {
   // TCPStoreOptions of LibTorch 2.4 and later has useLibUV, on by default. Server and clients of
   // one job must agree, which they do as one program; an agent of torchrun must be of the same
   // version of LibTorch.
@@ -67,14 +68,13 @@ c10::intrusive_ptr<c10d::Store> connected_store(const RankEnvironment& environme
       c10::make_intrusive<c10d::TCPStore>(environment.host, options));
 }
 
-/// Counts up a key of this rank, and watches those of others: rank 0 all of them, the others rank 0,
-/// which ends if it loses one.
+/// Counts up a key of this rank, and watches those of others: rank 0 all of them, the others rank
+/// 0, which ends if it loses one.
 class Heartbeat {
  public:
   explicit Heartbeat(const RankEnvironment& environment)
-      : state_(std::make_shared<State>()), thread_([state = state_, environment] {
-          run(*state, environment);
-        }) {}
+      : state_(std::make_shared<State>()),
+        thread_([state = state_, environment] { run(*state, environment); }) {}
 
   /// @param is_stuck  do not wait for the thread, which may wait for a machine that is gone
   void end(bool is_stuck) {
@@ -187,9 +187,10 @@ class Ranks::Group {
       group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store_, environment.rank,
                                                            environment.world_size, options);
     } catch (const std::exception& error) {
-      throw RankLost(fmt::format("rank {}: cannot connect to the other ranks: {}; "
-                                 "GLOO_SOCKET_IFNAME selects the network interface",
-                                 environment.rank, cause_of(error)));
+      throw RankLost(
+          fmt::format("rank {}: cannot connect to the other ranks: {}; "
+                      "GLOO_SOCKET_IFNAME selects the network interface",
+                      environment.rank, cause_of(error)));
     }
   }
 
@@ -307,8 +308,8 @@ void Ranks::broadcast(std::string& text) {
   text.resize(static_cast<std::size_t>(size.item<std::int64_t>()));
   for (std::size_t begin = 0; begin < text.size(); begin += kChunk) {
     const std::size_t count = std::min(kChunk, text.size() - begin);
-    group_->broadcast(torch::from_blob(text.data() + begin, {static_cast<std::int64_t>(count)},
-                                       torch::kByte));
+    group_->broadcast(
+        torch::from_blob(text.data() + begin, {static_cast<std::int64_t>(count)}, torch::kByte));
   }
 }
 

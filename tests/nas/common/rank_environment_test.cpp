@@ -28,8 +28,9 @@ Variables changed(Variables variables, const std::string& name, const std::strin
   return variables;
 }
 
-const Variables kOfTorchrun = {{"RANK", "3"},        {"WORLD_SIZE", "4"},   {"LOCAL_RANK", "1"},
-                               {"MASTER_ADDR", "a"}, {"MASTER_PORT", "123"}, {"LOCAL_WORLD_SIZE", "2"}};
+const Variables kOfTorchrun = {{"RANK", "3"},          {"WORLD_SIZE", "4"},
+                               {"LOCAL_RANK", "1"},    {"MASTER_ADDR", "a"},
+                               {"MASTER_PORT", "123"}, {"LOCAL_WORLD_SIZE", "2"}};
 const Variables kOfMpirun = {{"OMPI_COMM_WORLD_RANK", "0"},
                              {"OMPI_COMM_WORLD_SIZE", "2"},
                              {"OMPI_COMM_WORLD_LOCAL_RANK", "0"},
@@ -59,18 +60,18 @@ TEST(RankEnvironment, OfTorchrunNeedsAllItsVariables) {
 }
 
 TEST(RankEnvironment, NamesTheVariableThatIsInvalid) {
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"RANK", "4"},
-           {"RANK", "-1"},
-           {"RANK", ""},
-           {"RANK", "1x"},
-           {"RANK", "99999999999999999999"},
-           {"WORLD_SIZE", "0"},
-           {"WORLD_SIZE", "1025"},
-           {"LOCAL_RANK", "4"},
-           {"MASTER_PORT", "0"},
-           {"MASTER_PORT", "65536"},
-           {"TILEWAKE_JOIN_SECONDS", "0"}}) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"RANK", "4"},
+                                                        {"RANK", "-1"},
+                                                        {"RANK", ""},
+                                                        {"RANK", "1x"},
+                                                        {"RANK", "99999999999999999999"},
+                                                        {"WORLD_SIZE", "0"},
+                                                        {"WORLD_SIZE", "1025"},
+                                                        {"LOCAL_RANK", "4"},
+                                                        {"MASTER_PORT", "0"},
+                                                        {"MASTER_PORT", "65536"},
+                                                        {"TILEWAKE_JOIN_SECONDS", "0"}}) {
     EXPECT_THAT(input_error_of([&] { environment_of(changed(kOfTorchrun, name, value)); }),
                 ::testing::HasSubstr("environment variable " + name + ":"))
         << value;
@@ -119,14 +120,14 @@ TEST(RankEnvironment, TheAgentOfTorchrunHasANewPrefixAfterARestart) {
 }
 
 TEST(FirstHost, OfAListOfSlurm) {
-  for (const auto& [list, host] : std::vector<std::pair<std::string, std::string>>{
-           {"n1", "n1"},
-           {"n1,n2", "n1"},
-           {"n[01-04,07],m2", "n01"},
-           {"n[3,5]-ib,m", "n3-ib"},
-           {"a,n[1-2]", "a"},
-           {"n[1-2", "n"},
-           {"", ""}}) {
+  for (const auto& [list, host] :
+       std::vector<std::pair<std::string, std::string>>{{"n1", "n1"},
+                                                        {"n1,n2", "n1"},
+                                                        {"n[01-04,07],m2", "n01"},
+                                                        {"n[3,5]-ib,m", "n3-ib"},
+                                                        {"a,n[1-2]", "a"},
+                                                        {"n[1-2", "n"},
+                                                        {"", ""}}) {
     EXPECT_EQ(first_host(list), host) << list;
   }
 }

@@ -2,14 +2,13 @@
 #include "nas/training/ranks.hpp"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -137,7 +136,8 @@ TEST(RankAverage, OfStatisticsIsThatOfTheirChanges) {
 
 TEST(Ranks, HaveTheTextOfTheFirst) {
   as_ranks(3, [](Ranks& ranks) {
-    for (const std::string& text : {std::string(), std::string("a\0b", 3), std::string(99999, 'x')}) {
+    for (const std::string& text :
+         {std::string(), std::string("a\0b", 3), std::string(99999, 'x')}) {
       std::string own = ranks.is_first() ? text : "other";
       ranks.broadcast(own);
       EXPECT_EQ(own, text);
