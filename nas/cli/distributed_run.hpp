@@ -15,8 +15,8 @@ namespace tilewake {
 ///
 /// Every rank does the whole run; only steps of training and evaluations are shared. Rank 0 has the
 /// run's directory. Each other rank has a private temporary directory with the same files, which it
-/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the end, unless
-/// the process is killed.
+/// reads as rank 0 reads its own, so that no shared file system is needed; it is removed at the
+/// end, unless the process is killed.
 class DistributedRun {
  public:
   static constexpr const char* kDefault = "auto";

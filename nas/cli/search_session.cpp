@@ -239,14 +239,12 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
              request.run.space.input.channels, request.run.space.input.height,
              request.run.space.input.width);
   const bool is_shared = ranks() != nullptr && options.resume;
-  if (is_shared && !distributed_->is_first())
-    distributed_->share_files(options.out);
+  if (is_shared && !distributed_->is_first()) distributed_->share_files(options.out);
   check_search_directory(options.out, options.resume, options.force);
   std::optional<LatencyModel> given = given_model(options, machine_);
   const FileBackup kept(options.resume ? texts_of(request.run) : std::vector<std::string>());
   RunManifest manifest = claim_search_directory(options.out, options.force);
-  if (is_shared && distributed_->is_first())
-    distributed_->share_files(options.out);
+  if (is_shared && distributed_->is_first()) distributed_->share_files(options.out);
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
   const auto write_run_yaml = [&](bool is_complete) {
     write_file_atomically(options.out + "/run.yaml",

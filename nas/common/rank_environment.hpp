@@ -32,13 +32,12 @@ struct RankEnvironment {
 using EnvironmentVariable = std::function<const char*(const char* name)>;
 
 /// Recognises, in this order:
-///
-/// | launcher | rank, number of ranks | address of rank 0 |
-/// |---|---|---|
-/// | torchrun, by hand | RANK, WORLD_SIZE, LOCAL_RANK | MASTER_ADDR, MASTER_PORT |
-/// | Open MPI's mpirun | OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK | the same; on one machine
-/// 127.0.0.1 | | Slurm's srun | SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID | the same; or the first
-/// node of the step |
+/// - torchrun, or by hand: RANK, WORLD_SIZE, LOCAL_RANK; rank 0 is at MASTER_ADDR, MASTER_PORT;
+/// - Open MPI's mpirun: OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK; the same address, or 127.0.0.1 if
+///   all ranks are on one machine;
+/// - Slurm's srun: SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID; the same address, or the first node
+/// of
+///   the step.
 ///
 /// The variables of Slurm count in a step only (SLURM_STEP_ID): a batch script has SLURM_PROCID=0
 /// as well. The default port is 29500. TILEWAKE_JOIN_SECONDS sets the time to join.

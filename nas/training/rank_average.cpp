@@ -8,18 +8,18 @@
 namespace tilewake {
 namespace {
 
-using TensorList = std::vector<torch::Tensor>;
+using RankTensors = std::vector<torch::Tensor>;
 
 /// All values in a row, in logical order, multiplied by `factor`, on the CPU.
-torch::Tensor flattened(const TensorList& tensors, torch::ScalarType type, double factor) {
-  TensorList rows;
+torch::Tensor flattened(const RankTensors& tensors, torch::ScalarType type, double factor) {
+  RankTensors rows;
   for (const torch::Tensor& tensor : tensors) rows.push_back(tensor.reshape({-1}).to(type));
   return torch::cat(rows).mul_(factor).to(torch::kCPU).contiguous();
 }
 
 /// Calls use(tensor, its values in `flat`) for each.
 template <typename Use>
-void for_each_part(const TensorList& tensors, const torch::Tensor& flat, const Use& use) {
+void for_each_part(const RankTensors& tensors, const torch::Tensor& flat, const Use& use) {
   std::int64_t begin = 0;
   for (const torch::Tensor& tensor : tensors) {
     use(tensor, flat.narrow(0, begin, tensor.numel()).view(tensor.sizes()));
@@ -29,7 +29,7 @@ void for_each_part(const TensorList& tensors, const torch::Tensor& flat, const U
 
 }  // namespace
 
-RankAverage::RankAverage(Ranks& ranks, const torch::nn::Module& module, TensorList parameters)
+RankAverage::RankAverage(Ranks& ranks, const torch::nn::Module& module, RankTensors parameters)
     : ranks_(ranks), parameters_(std::move(parameters)) {
   for (const torch::Tensor& buffer : module.buffers()) {
     if (buffer.is_floating_point()) buffers_.push_back(buffer);
@@ -44,7 +44,7 @@ void RankAverage::begin_step() {
 
 void RankAverage::end_backward(double share, std::vector<double>& sums) {
   const torch::NoGradGuard no_grad;
-  std::vector<TensorList> buckets;
+  std::vector<RankTensors> buckets;
   std::int64_t num_values = kBucketValues;  // of the last bucket
   for (const torch::Tensor& parameter : parameters_) {
     const torch::Tensor& gradient = parameter.grad();
@@ -57,12 +57,12 @@ void RankAverage::end_backward(double share, std::vector<double>& sums) {
     num_values += gradient.numel();
   }
   // Changes, so that a statistic of a layer that no rank ran is exactly as before.
-  TensorList changes;
+  RankTensors changes;
   for (std::size_t i = 0; i < buffers_.size(); ++i) changes.push_back(buffers_[i] - before_[i]);
   const torch::Tensor others = torch::tensor(sums, torch::kDouble);
-  TensorList sent = {
+  RankTensors sent = {
       changes.empty() ? others : torch::cat({others, flattened(changes, torch::kDouble, share)})};
-  for (const TensorList& bucket : buckets) sent.push_back(flattened(bucket, torch::kFloat, share));
+  for (const RankTensors& bucket : buckets) sent.push_back(flattened(bucket, torch::kFloat, share));
   ranks_.sum(sent);
 
   const auto num_sums = static_cast<std::int64_t>(sums.size());

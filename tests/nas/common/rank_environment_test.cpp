@@ -23,7 +23,7 @@ std::optional<RankEnvironment> environment_of(const Variables& variables) {
   });
 }
 
-Variables changed(Variables variables, const std::string& name, const std::string& value) {
+Variables with_value(Variables variables, const std::string& name, const std::string& value) {
   variables[name] = value;
   return variables;
 }
@@ -72,7 +72,7 @@ TEST(RankEnvironment, NamesTheVariableThatIsInvalid) {
                                                         {"MASTER_PORT", "0"},
                                                         {"MASTER_PORT", "65536"},
                                                         {"TILEWAKE_JOIN_SECONDS", "0"}}) {
-    EXPECT_THAT(input_error_of([&] { environment_of(changed(kOfTorchrun, name, value)); }),
+    EXPECT_THAT(input_error_of([&] { environment_of(with_value(kOfTorchrun, name, value)); }),
                 ::testing::HasSubstr("environment variable " + name + ":"))
         << value;
   }
@@ -83,10 +83,10 @@ TEST(RankEnvironment, OfMpirunOnOneMachineNeedsNoAddress) {
   ASSERT_TRUE(environment);
   EXPECT_EQ(environment->host, "127.0.0.1");
   EXPECT_EQ(environment->port, RankEnvironment::kDefaultPort);
-  const Variables two_machines = changed(kOfMpirun, "OMPI_COMM_WORLD_LOCAL_SIZE", "1");
+  const Variables two_machines = with_value(kOfMpirun, "OMPI_COMM_WORLD_LOCAL_SIZE", "1");
   EXPECT_THAT(input_error_of([&] { environment_of(two_machines); }),
               ::testing::HasSubstr("MASTER_ADDR"));
-  EXPECT_EQ(environment_of(changed(two_machines, "MASTER_ADDR", "b"))->host, "b");
+  EXPECT_EQ(environment_of(with_value(two_machines, "MASTER_ADDR", "b"))->host, "b");
 }
 
 TEST(RankEnvironment, OfSrunHasTheFirstNodeOfTheStep) {
@@ -95,7 +95,7 @@ TEST(RankEnvironment, OfSrunHasTheFirstNodeOfTheStep) {
   EXPECT_EQ(environment->rank, 5);
   EXPECT_EQ(environment->world_size, 8);
   EXPECT_EQ(environment->host, "n07");
-  EXPECT_EQ(environment_of(changed(kOfSrun, "MASTER_ADDR", "c"))->host, "c");
+  EXPECT_EQ(environment_of(with_value(kOfSrun, "MASTER_ADDR", "c"))->host, "c");
   Variables batch_script = kOfSrun;
   batch_script.erase("SLURM_STEP_ID");
   EXPECT_FALSE(environment_of(batch_script)) << "there, only one process is started";
@@ -105,13 +105,13 @@ TEST(RankEnvironment, OneProcessIsNone) {
   EXPECT_FALSE(environment_of({}));
   EXPECT_FALSE(environment_of({{"RANK", "0"}, {"WORLD_SIZE", "1"}}));
   EXPECT_FALSE(environment_of({{"SLURM_ARRAY_TASK_ID", "3"}, {"SLURM_PROCID", "0"}}));
-  Variables one_task = changed(kOfSrun, "SLURM_NTASKS", "1");
+  Variables one_task = with_value(kOfSrun, "SLURM_NTASKS", "1");
   one_task["SLURM_PROCID"] = "0";
   EXPECT_FALSE(environment_of(one_task));
 }
 
 TEST(RankEnvironment, TheAgentOfTorchrunHasANewPrefixAfterARestart) {
-  Variables variables = changed(kOfTorchrun, "TORCHELASTIC_USE_AGENT_STORE", "True");
+  Variables variables = with_value(kOfTorchrun, "TORCHELASTIC_USE_AGENT_STORE", "True");
   variables["TORCHELASTIC_RESTART_COUNT"] = "0";
   const auto first = environment_of(variables);
   variables["TORCHELASTIC_RESTART_COUNT"] = "1";

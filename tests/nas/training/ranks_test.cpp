@@ -67,7 +67,7 @@ torch::nn::Sequential unnormalized_network() {
                                torch::nn::ReLU(), torch::nn::Flatten(), torch::nn::Linear(80, 3));
 }
 
-torch::Tensor loss_of(torch::nn::Sequential& network, const Batch& batch) {
+torch::Tensor batch_loss(torch::nn::Sequential& network, const Batch& batch) {
   const auto [images, labels] = to_tensors(batch, torch::kCPU);
   return torch::nn::functional::cross_entropy(network->forward(images), labels);
 }
@@ -82,7 +82,7 @@ Batch second_batch(BatchShare share) {
 
 TEST(RankAverage, OfSharesOfABatchIsTheGradientOfTheBatch) {
   torch::nn::Sequential whole = unnormalized_network();
-  const torch::Tensor loss = loss_of(whole, second_batch({}));
+  const torch::Tensor loss = batch_loss(whole, second_batch({}));
   loss.backward();
   for (const int world_size : {2, 3}) {
     std::vector<std::vector<torch::Tensor>> gradients(static_cast<std::size_t>(world_size));
@@ -96,7 +96,7 @@ TEST(RankAverage, OfSharesOfABatchIsTheGradientOfTheBatch) {
       const double share = static_cast<double>(batch.num_images) / 11.0;
       RankAverage average(ranks, *network, network->parameters());
       average.begin_step();
-      const torch::Tensor own = loss_of(network, batch);
+      const torch::Tensor own = batch_loss(network, batch);
       own.backward();
       std::vector<double> sums = {share * own.item<double>(), 1.0};
       average.end_backward(share, sums);
