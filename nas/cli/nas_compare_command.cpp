@@ -16,10 +16,12 @@
 #include "nas/report/comparison.hpp"
 #include "nas/report/cost_log.hpp"
 #include "nas/report/paired.hpp"
+#include "simulator/api/shard.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/run_manifest.hpp"
+#include "simulator/cli/shard_directory.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
@@ -45,6 +47,14 @@ struct CompareOptions {
   double shown_points = 0.5;
   std::string mixconv_space;
   std::string operator_space;
+  std::string shard;  // empty: all runs
+  Shard part;         // of the runs
+
+  /// The directory of model, manifest and table: that of the runs or, of a shard, one in it.
+  std::string shared_directory() const {
+    if (shard.empty()) return search.out;
+    return fmt::format("{}/shards/{}-of-{}", search.out, part.index + 1, part.count);
+  }
 };
 
 /// One method, with a separate space where one is given.
@@ -60,11 +70,13 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
   Options options(
       "nas compare",
       "nas compare --hw FILE --target-ms T[,T...] [--target-mj E] [--methods NAME[:SPACE],...]\n"
-      "                            [--seeds N] [--out DIR [--resume]] [--data NAME|DIR] [--recipe "
-      "FILE] ...",
+      "                            [--seeds N] [--out DIR [--resume|--shard I/N]] [--data "
+      "NAME|DIR]\n"
+      "                            [--recipe FILE] ...",
       "Runs several methods with several seeds, trains the networks found in the same way, and\n"
       "prints mean, standard error and paired differences of the accuracy, and the cost of the\n"
-      "search. With --resume, finished runs in DIR are not repeated.");
+      "search. With --resume, finished runs in DIR are not repeated. With --shard, several\n"
+      "processes share the runs; the same command without it then prints the result.");
   NasOptions& search = values.search;
   add_limit_options(options, search, "several are searched one by one");
   options.optional(
@@ -82,10 +94,16 @@ bool parse(const Arguments& arguments, CompareOptions& values) {
                    "space of operators; none: the one for the data");
   options.optional("out", search.out, "DIR",
                    "where the runs are kept; none: runs/compare-HW-LIMIT");
+  options.optional(
+      "shard", values.shard, "I/N|auto",
+      "only every Nth run, from the Ith; auto: as the array task of Slurm, or the rank "
+      "of srun, mpirun or torchrun, says");
   add_search_options(options, search);
   options.optional("format", search.format, "table|json|csv", "what is printed");
   if (!options.parse(arguments)) return false;
   check_search_options(search);
+  check_shard_options(values.shard, search.out, search.resume);
+  if (!values.shard.empty()) values.part = parse_shard(values.shard);
   check_word("--format", search.format, {"table", "json", "csv"});
   values.shown_points = points.value_or(values.shown_points);
   if (values.shown_points == 0.0) throw UsageError("option '--difference': must be above 0");
@@ -259,7 +277,7 @@ void write_run_yaml(const std::string& directory, const Arguments& arguments,
 
 /// The model that all runs use; calibrated if none is given or in the directory.
 std::string shared_model(const CompareOptions& options, SearchSession& session) {
-  const std::string path = options.search.out + "/model.yaml";
+  const std::string path = options.shared_directory() + "/model.yaml";
   if (std::filesystem::exists(path)) {
     if (!options.search.model.empty() && model_yaml(read_latency_model(options.search.model)) !=
                                              model_yaml(read_latency_model(path))) {
@@ -284,12 +302,14 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
                                  const Arguments& arguments) {
   const std::string model = shared_model(options, session);
   std::vector<ComparedRun> runs;
+  std::int64_t number = 0;
   // Seed by seed, so that partial results cover all methods.
   for (std::int64_t seed = 1; seed <= options.num_seeds; ++seed) {
     const std::size_t num_limits =
         std::max(options.search.targets_ms.size(), options.search.targets_mj.size());
     for (std::size_t limit = 0; limit < num_limits; ++limit) {
       for (const MethodSpec& method_spec : methods) {
+        if (!options.part.has(number++)) continue;
         const NasOptions run = options_of(options, method_spec, limit, seed, model);
         log().info("{}, limit {}, seed {}: {}", method_spec.label, limits_name(run), seed, run.out);
         const SearchRequest request = session.request(run, "compare", arguments);
@@ -311,7 +331,7 @@ std::vector<ComparedRun> run_all(const CompareOptions& options,
           runs.push_back(none);
         }
         if (!runs.back().is_refused) add_costs(runs.back(), method_spec.method, run.out);
-        write_file_atomically(options.search.out + "/compare.csv", comparison_csv(runs));
+        write_file_atomically(options.shared_directory() + "/compare.csv", comparison_csv(runs));
       }
     }
   }
@@ -338,18 +358,30 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   SearchSession session(options.search);
   for (const MethodSpec& method_spec : methods)  // check all inputs before the first run
     session.request(options_of(options, method_spec, 0, 1, ""), "compare", arguments);
-  RunManifest manifest = claim_runs_directory(options.search.out, options.search.resume,
-                                              kComparisonMark, "comparison", is_comparison_file);
+  const std::string directory = options.shared_directory();
+  if (!options.shard.empty()) {  // the same command continues a shard
+    make_directory_of(directory + "/run.yaml");
+    options.search.resume = std::filesystem::exists(directory + "/run.yaml");
+  }
+  RunManifest manifest = claim_runs_directory(directory, options.search.resume, kComparisonMark,
+                                              "comparison", is_comparison_file);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
-  write_run_yaml(options.search.out, arguments, stopwatch, false);
+  write_run_yaml(directory, arguments, stopwatch, false);
   try {
     const std::vector<ComparedRun> runs = run_all(options, methods, session, arguments);
-    write_file_atomically(options.search.out + "/compare.json", comparison_json(runs));
+    write_file_atomically(directory + "/compare.json", comparison_json(runs));
     const bool is_any_refused = std::any_of(runs.begin(), runs.end(),
                                             [](const ComparedRun& run) { return run.is_refused; });
-    write_run_yaml(options.search.out, arguments, stopwatch, !is_any_refused);
-    write_result(report(options, runs));
+    write_run_yaml(directory, arguments, stopwatch, !is_any_refused);
+    if (options.shard.empty()) {
+      write_result(report(options, runs));
+    } else {
+      log().info(
+          "shard {}/{}: {} runs are done; when all shards are, the same command without "
+          "--shard prints the comparison",
+          options.part.index + 1, options.part.count, runs.size());
+    }
     log().info("compare finished after {:.0f} s; the runs are in {}", stopwatch.wall_seconds(),
                options.search.out);
     return is_any_refused ? ExitCode::kBadInput : ExitCode::kOk;

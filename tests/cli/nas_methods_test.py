@@ -188,6 +188,26 @@ class CompareTest(NasTest):
         found = json.loads(self.expect_ok(*args, "--resume", "--format", "json"))
         self.assertEqual(len(found["runs"]), 4)
 
+    def test_shards_share_the_runs_and_the_result_is_that_of_one_process(self):
+        self.with_model()
+        args = ["nas", "compare", "-q", *ARGUMENTS, "--methods", "mobilenet_v2,dense", "--seeds",
+                "2"]
+
+        def rows_of(directory):  # without the times
+            rows = table_of((self.dir / directory / "compare.csv").read_text())
+            return [{key: row[key] for key in row if key != "search_seconds"} for row in rows]
+        self.expect_ok(*args, "--out", "whole")
+        for _ in range(2):  # a shard that runs again changes nothing
+            for shard in ("3/3", "1/3"):
+                self.assertEqual(self.expect_ok(*args, "--out", "run", "--shard", shard), "")
+        self.assertFalse((self.dir / "run/compare.csv").exists())
+        # The four runs are divided as 2, 1, 1; the second shard was never started.
+        self.assertEqual(len(list((self.dir / "run").glob("*-seed*"))), 3)
+        self.expect_ok(*args, "--out", "run")
+        self.assertEqual(rows_of("run"), rows_of("whole"))
+        self.expect_error(2, "--out", *args, "--shard", "1/3")
+        self.expect_error(2, "--resume", *args, "--out", "run", "--shard", "1/3", "--resume")
+
     def test_what_is_no_command_line_exits_2(self):
         for methods in ("spos,spos", "x", "spos:", ""):
             result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",
