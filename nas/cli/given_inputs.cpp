@@ -96,11 +96,16 @@ std::shared_ptr<const Teacher> read_teacher(const Recipe& recipe, const ImageDat
   };
   if (!ends_with(path, ".onnx"))
     refuse(fmt::format("must be none, supernet, or a file NAME.onnx, not '{}'", printable(path)));
-  const GivenNetwork given = read_given_network(path, "file", data, /*seed=*/0);
+  GivenNetwork given;
+  try {
+    given = read_given_network(path, "file", data, /*seed=*/0);
+  } catch (const InputError& error) {
+    refuse(error.what());
+  }
   if (given.has_new_classifier)
     refuse(fmt::format("{} is for another number of classes than data {}, which has {}", path,
                        data.name, data.num_classes()));
-  return given_teacher(given, device);
+  return given_teacher(given, path, device);
 }
 
 void add_trained_network(Options& options, TrainedNetworkOptions& values) {

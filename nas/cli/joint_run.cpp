@@ -75,7 +75,12 @@ void check_same_space(const NasOptions& options, const std::string& text) {
 void write_joint_result(const JointResult& result, const Machine& start,
                         const std::string& directory) {
   const JointPair& best = result.pairs[result.best];
-  write_file_atomically(directory + "/machine.yaml", variant_yaml(start, best.settings, "_joint"));
+  // A machine that was searched on keeps its name, so that the latency model of its run is for it.
+  write_file_atomically(
+      directory + "/machine.yaml",
+      best.is_own && best.run > 0
+          ? read_text_file(fmt::format("{}/machine-{}.yaml", directory, best.run))
+          : variant_yaml(start, best.settings, "_joint"));
   write_file_atomically(directory + "/architecture.yaml",
                         read_text_file(fmt::format("{}/{}/architecture.yaml", directory,
                                                    result.runs[best.run].name)));

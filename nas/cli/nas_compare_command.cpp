@@ -26,6 +26,7 @@
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
+#include "simulator/common/regular_file.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
 #include "simulator/common/yaml_document.hpp"
@@ -262,17 +263,34 @@ bool is_comparison_file(std::string_view name) {
          name == "compare.json";
 }
 
-void write_run_yaml(const std::string& directory, const Arguments& arguments,
-                    const Stopwatch& stopwatch, bool is_complete) {
+/// Results under other limits are another comparison: compare.csv would lose those that it has.
+void check_same_limits(const std::string& directory, const NasOptions& search) {
+  const std::string path = directory + "/run.yaml";
+  if (!std::filesystem::exists(path)) return;
+  constexpr std::string_view kKey = "\nlimits: ";
+  const std::string text = read_text_file(path);
+  const std::size_t key = text.find(kKey);
+  if (key == std::string::npos) return;
+  const std::size_t begin = key + kKey.size();
+  const std::string before = text.substr(begin, text.find('\n', begin) - begin);
+  if (before == limits_name(search)) return;
+  throw InputError(
+      fmt::format("{}: is a comparison under the limits {}, not {}; give these limits, or use "
+                  "another --out",
+                  path, printable(before), limits_name(search)));
+}
+
+void write_run_yaml(const std::string& directory, const NasOptions& search,
+                    const Arguments& arguments, const Stopwatch& stopwatch, bool is_complete) {
   std::vector<std::string> words = {"tilewake", "nas", "compare"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   for (std::string& word : words) word = json_string(word);
   make_directory_of(directory + "/run.yaml");
   write_file_atomically(
       directory + "/run.yaml",
-      fmt::format("{}\nversion: {}\ncommand: [{}]\ncomplete: {}\nwall_seconds: {:.1f}\n",
-                  kComparisonMark, kVersion, fmt::join(words, ", "), is_complete,
-                  stopwatch.wall_seconds()));
+      fmt::format("{}\nversion: {}\ncommand: [{}]\nlimits: {}\ncomplete: {}\nwall_seconds: {:.1f}\n",
+                  kComparisonMark, kVersion, fmt::join(words, ", "), limits_name(search),
+                  is_complete, stopwatch.wall_seconds()));
 }
 
 /// The model that all runs use; calibrated if none is given or in the directory.
@@ -365,15 +383,16 @@ ExitCode nas_compare_command(const Arguments& arguments) {
   }
   RunManifest manifest = claim_runs_directory(directory, options.search.resume, kComparisonMark,
                                               "comparison", is_comparison_file);
+  check_same_limits(directory, options.search);
   const InterruptDelay delay;
   const OutputLedger ledger([&manifest](const std::string& path) { manifest.add(path); });
-  write_run_yaml(directory, arguments, stopwatch, false);
+  write_run_yaml(directory, options.search, arguments, stopwatch, false);
   try {
     const std::vector<ComparedRun> runs = run_all(options, methods, session, arguments);
     write_file_atomically(directory + "/compare.json", comparison_json(runs));
     const bool is_any_refused = std::any_of(runs.begin(), runs.end(),
                                             [](const ComparedRun& run) { return run.is_refused; });
-    write_run_yaml(directory, arguments, stopwatch, !is_any_refused);
+    write_run_yaml(directory, options.search, arguments, stopwatch, !is_any_refused);
     if (options.shard.empty()) {
       write_result(report(options, runs));
     } else {

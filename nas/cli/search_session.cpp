@@ -143,6 +143,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   request.options.recipe = recipe_name(options.recipe, run.data);
   run.recipe = recipe_of(request.options.recipe, options.overrides);
   run.method = options.method;
+  check_teacher(run);
   const InputFile space =
       read_space_file(options.space.empty() ? space_for(run.data, run.method) : options.space);
   request.space_file = space.path;

@@ -20,6 +20,7 @@
 #include "nas/search/int8_model.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_settings.hpp"
+#include "nas/search/teacher.hpp"
 #include "nas/training/checkpoint.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
@@ -172,6 +173,8 @@ StepRecord train_given(const RunContext& run, const GivenNetwork& given) {
                                               run.directory + "/weights.ckpt", fingerprint},
                                              run.teacher.get());
     record.validation_accuracy = trained.best_accuracy;
+    if (run.teacher)
+      record.log.push_back(distillation_text(*run.teacher, run.recipe.train_distillation));
     record.log.push_back(
         fmt::format("validation accuracy {} after the best epoch (step {}), {} after the last",
                     as_percent(trained.best_accuracy), trained.best_step,

@@ -21,18 +21,16 @@ namespace {
 
 namespace nn = torch::nn::functional;
 
-Teacher frozen(TrainableModule module, std::int64_t side, std::string identity) {
+Teacher frozen(TrainableModule module, std::string name, std::int64_t side,
+               std::string identity) {
   for (torch::Tensor& parameter : module.module->parameters()) parameter.set_requires_grad(false);
-  return {predictor_of(std::move(module)), static_cast<int>(side), std::move(identity)};
+  return {predictor_of(std::move(module)), std::move(name), static_cast<int>(side),
+          std::move(identity)};
 }
 
 /// The widest network of full blocks of the space.
 Architecture largest_network(const RunContext& run) {
-  if (!searches_mixconv(run.method))
-    throw InputError(fmt::format(
-        "recipe {}: train.distillation.teacher: method {} has no supernet of blocks; give an ONNX "
-        "model with weights instead",
-        run.recipe.name, to_string(run.method)));
+  check_teacher(run);
   Architecture largest =
       scale_width(architecture_of(run.space, full_outcomes(run.space)),
                   run.recipe.train_distillation.teacher_width, run.space.width_divisor);
@@ -42,7 +40,22 @@ Architecture largest_network(const RunContext& run) {
 
 }  // namespace
 
-std::shared_ptr<const Teacher> given_teacher(const GivenNetwork& given, torch::Device device) {
+void check_teacher(const RunContext& run) {
+  if (run.recipe.train_distillation.teacher != kSupernetTeacher || searches_mixconv(run.method))
+    return;
+  throw InputError(fmt::format(
+      "recipe {}: train.distillation.teacher: supernet: method {} has no supernet of blocks; give "
+      "an ONNX model with weights instead",
+      run.recipe.name, to_string(run.method)));
+}
+
+std::string distillation_text(const Teacher& teacher, const DistillationRecipe& distillation) {
+  return fmt::format("distillation from {}: weight {}, temperature {}", teacher.name,
+                     distillation.weight, distillation.temperature);
+}
+
+std::shared_ptr<const Teacher> given_teacher(const GivenNetwork& given, const std::string& name,
+                                             torch::Device device) {
   LayerNetwork network(given.network, LayerNetworkImpl::Normalization::kNone);
   network->set_weights(given.weights);
   network->to(device);
@@ -56,7 +69,7 @@ std::shared_ptr<const Teacher> given_teacher(const GivenNetwork& given, torch::D
   return std::make_shared<Teacher>(
       frozen({network.ptr(),
               [network](const torch::Tensor& images) mutable { return network->forward(images); }},
-             given.network.input.height, hash_of(identity)));
+             name, given.network.input.height, hash_of(identity)));
 }
 
 std::shared_ptr<const Teacher> teacher_of(const RunContext& run, const Target& target) {
@@ -82,7 +95,8 @@ std::shared_ptr<const Teacher> teacher_of(const RunContext& run, const Target& t
   read_checkpoint(best, [&](const StateArchive& archive) { load_module(archive, *network); });
   network->to(run.device);
   Teacher teacher =
-      frozen(trainable(std::move(network)), architecture.input.height, hash_of(fingerprint));
+      frozen(trainable(std::move(network)), "the largest network of the supernet",
+             architecture.input.height, hash_of(fingerprint));
   run.log(record.log.back());
   return std::make_shared<Teacher>(std::move(teacher));
 }

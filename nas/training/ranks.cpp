@@ -284,7 +284,7 @@ class Ranks::Group {
   [[noreturn]] void fail(const std::string& cause) {
     is_lost_ = true;
     throw RankLost(
-        fmt::format("rank {} of {}: lost another rank, whose own message may say more; --resume "
+        fmt::format("rank {} of {}: lost another rank, whose own message says why; if it was lost while it ran, --resume "
                     "continues, also with another number of ranks ({})",
                     environment_.rank, environment_.world_size, cause));
   }
@@ -348,7 +348,7 @@ void Ranks::check_same(const std::string& what, std::uint64_t hash) {
   if (differing.empty()) return;
   throw RankLost(fmt::format(
       "rank {} of {}: {} of rank {} differ from those of rank 0: all ranks need the same program, "
-      "the same files and the same kind of CPU",
+      "the same files and the same kind of CPU (independent runs: --distributed off)",
       rank(), size(), what, fmt::join(differing, ", ")));
 }
 
