@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/cli/given_inputs.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -105,7 +107,22 @@ std::shared_ptr<const Teacher> read_teacher(const Recipe& recipe, const ImageDat
   if (given.has_new_classifier)
     refuse(fmt::format("{} is for another number of classes than data {}, which has {}", path,
                        data.name, data.num_classes()));
-  return given_teacher(given, path, device);
+  return given_teacher(given, path, recipe.train.batch_size, device);
+}
+
+void check_not_replaced(const std::string& directory, const std::vector<std::string>& inputs) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path replaced = fs::weakly_canonical(directory, error);
+  for (const std::string& input : inputs) {
+    if (!fs::exists(input, error)) continue;
+    const fs::path path = fs::weakly_canonical(input, error);
+    if (std::mismatch(replaced.begin(), replaced.end(), path.begin(), path.end()).first !=
+        replaced.end())
+      continue;
+    throw InputError(fmt::format("{}: is in {}, whose run --force would replace; use another --out",
+                                 input, directory));
+  }
 }
 
 void add_trained_network(Options& options, TrainedNetworkOptions& values) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "nas/search/given_network.hpp"
 #include "nas/search/teacher.hpp"
@@ -25,6 +26,10 @@ GivenNetwork read_given_network(const std::string& network, const std::string& i
 /// the supernet. Throws InputError where the model has no weights, or is for other data.
 std::shared_ptr<const Teacher> read_teacher(const Recipe& recipe, const ImageData& data,
                                             torch::Device device);
+
+/// Throws InputError if one of the files `inputs` is in `directory`, whose run --force replaces.
+/// Words that are no files are ignored.
+void check_not_replaced(const std::string& directory, const std::vector<std::string>& inputs);
 
 /// A trained network on the command line.
 struct TrainedNetworkOptions {

@@ -12,11 +12,13 @@
 #include "nas/cli/joint_report.hpp"
 #include "nas/cli/joint_search.hpp"
 #include "nas/cli/search_directory.hpp"
+#include "simulator/api/inputs.hpp"
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/run_manifest.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/atomic_file.hpp"
+#include "simulator/common/error.hpp"
 #include "simulator/common/output_ledger.hpp"
 #include "simulator/common/regular_file.hpp"
 #include "simulator/common/stopwatch.hpp"
@@ -62,6 +64,30 @@ void write_joint_yaml(const NasOptions& options, const Arguments& arguments, con
                   json_string(machine.file.path), json_string(machine_id(machine.config))));
 }
 
+/// Throws InputError if none of the first machines of the space is one: `explore` would say so
+/// after the first search only.
+void check_possible(const HardwareSpace& space, const Machine& machine) {
+  constexpr int kMaxTried = 4096;
+  std::vector<std::size_t> values(space.keys.size());
+  std::string first_error;
+  for (int tried = 0; tried < kMaxTried; ++tried) {
+    std::vector<YamlOverride> settings;
+    for (std::size_t k = 0; k < values.size(); ++k)
+      settings.push_back({space.keys[k].key, space.keys[k].values[values[k]]});
+    try {
+      read_machine_text(machine.file.text, machine.file.path, settings);
+      return;
+    } catch (const InputError& error) {
+      if (first_error.empty()) first_error = error.what();
+    }
+    std::size_t k = 0;
+    while (k < values.size() && ++values[k] == space.keys[k].values.size()) values[k++] = 0;
+    if (k == values.size()) break;
+  }
+  throw InputError(
+      fmt::format("no machine of the space is possible; the first one: {}", first_error));
+}
+
 /// A search with other machines is another search.
 void check_same_space(const NasOptions& options, const std::string& text) {
   const std::string path = options.out + "/hw_space.yaml";
@@ -76,11 +102,10 @@ void write_joint_result(const JointResult& result, const Machine& start,
                         const std::string& directory) {
   const JointPair& best = result.pairs[result.best];
   // A machine that was searched on keeps its name, so that the latency model of its run is for it.
-  write_file_atomically(
-      directory + "/machine.yaml",
-      best.is_own && best.run > 0
-          ? read_text_file(fmt::format("{}/machine-{}.yaml", directory, best.run))
-          : variant_yaml(start, best.settings, "_joint"));
+  write_file_atomically(directory + "/machine.yaml",
+                        best.is_own && best.run > 0
+                            ? read_text_file(fmt::format("{}/machine-{}.yaml", directory, best.run))
+                            : variant_yaml(start, best.settings, "_joint"));
   write_file_atomically(directory + "/architecture.yaml",
                         read_text_file(fmt::format("{}/{}/architecture.yaml", directory,
                                                    result.runs[best.run].name)));
@@ -103,6 +128,7 @@ ExitCode run_joint_search(const NasOptions& options, const Arguments& arguments)
   const std::string space_text = hardware_space_yaml(space);
   session.request(options, "run", arguments);  // checks all inputs before anything is written
   check_same_space(options, space_text);
+  check_possible(space, machine);
   RunManifest manifest =
       claim_runs_directory(options.out, options.resume, kJointMark, "joint search", is_joint_file);
   const InterruptDelay delay;

@@ -15,6 +15,7 @@
 #include "simulator/cli/interrupt.hpp"
 #include "simulator/cli/log.hpp"
 #include "simulator/cli/progress.hpp"
+#include "simulator/cli/standard_streams.hpp"
 #include "simulator/common/atomic_file.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/explore/explorer.hpp"
@@ -90,6 +91,7 @@ class JointSearch {
     run.settings = settings;
     run.machine = machine;
     NasOptions options = run_options(run.name);
+    const bool is_there = std::filesystem::exists(options.out);
     options.hardware = file;
     if (!is_fixed) options.model.clear();  // it is of the machine of --hw
     std::optional<Architecture> network;
@@ -106,10 +108,10 @@ class JointSearch {
       if (is_fixed && !missed.fastest.stages.empty()) network = missed.fastest;
       log("{}: {}", run.name, run.missed);
     } catch (const InputError& error) {
-      if (is_fixed) throw;
+      if (is_fixed || is_there) throw;  // a damaged file is no property of the machine
       run.missed = error.what();
       run.is_refused = true;
-      tilewake::log().error("{}: {}", options.out, error.what());
+      print_error(fmt::format("{}: {}", options.out, error.what()));
     }
     result_.runs.push_back(std::move(run));
     return network;

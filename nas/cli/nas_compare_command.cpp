@@ -288,9 +288,10 @@ void write_run_yaml(const std::string& directory, const NasOptions& search,
   make_directory_of(directory + "/run.yaml");
   write_file_atomically(
       directory + "/run.yaml",
-      fmt::format("{}\nversion: {}\ncommand: [{}]\nlimits: {}\ncomplete: {}\nwall_seconds: {:.1f}\n",
-                  kComparisonMark, kVersion, fmt::join(words, ", "), limits_name(search),
-                  is_complete, stopwatch.wall_seconds()));
+      fmt::format(
+          "{}\nversion: {}\ncommand: [{}]\nlimits: {}\ncomplete: {}\nwall_seconds: {:.1f}\n",
+          kComparisonMark, kVersion, fmt::join(words, ", "), limits_name(search), is_complete,
+          stopwatch.wall_seconds()));
 }
 
 /// The model that all runs use; calibrated if none is given or in the directory.

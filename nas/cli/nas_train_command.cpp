@@ -211,6 +211,9 @@ ExitCode nas_train_command(const Arguments& arguments) {
   run.device = distributed.device(run.device);
   run.ranks = distributed.ranks();
   run.num_loader_threads = num_loader_threads;
+  if (options.force)
+    check_not_replaced(options.out,
+                       {options.network, options.init, run.recipe.train_distillation.teacher});
   const GivenNetwork given = read_given_network(options.network, options.init, run.data, run.seed);
   std::optional<Machine> machine;
   std::optional<NetworkSimulator> simulator;
@@ -225,6 +228,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
     };
     run.simulate(given.network);  // refuses a network before it is trained
   }
+  check_same_inputs(run);
   if (options.resume && !is_first) distributed.share_files(options.out);
   check_search_directory(options.out, options.resume, options.force, kTrainingMark);
   const InterruptDelay delay;

@@ -173,6 +173,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   run.mixed_precision = is_mixed(options.precision, run.device);
   run.num_loader_threads = num_loader_threads_;
   run.teacher = read_teacher(run.recipe, run.data, run.device);
+  if (options.force) check_not_replaced(options.out, {run.recipe.train_distillation.teacher});
   run.directory = options.out;
   check_data_fits(run);
   return request;
@@ -239,6 +240,7 @@ SearchResult SearchSession::run(const SearchRequest& request, Step last) {
              data.train->size(), data.test->size(), data.num_classes(), request.run.recipe.name,
              request.run.space.input.channels, request.run.space.input.height,
              request.run.space.input.width);
+  check_same_inputs(request.run);
   const bool is_shared = ranks() != nullptr && options.resume;
   if (is_shared && !distributed_->is_first()) distributed_->share_files(options.out);
   check_search_directory(options.out, options.resume, options.force);

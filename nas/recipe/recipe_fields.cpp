@@ -108,7 +108,7 @@ void visit_distillation(YamlFields& fields, DistillationRecipe& d) {
   fields.number("teacher_width", d.teacher_width, {1.0, 16.0},
                 {"", "`supernet`: channels of the teacher over those of the supernet"});
   fields.number("weight", d.weight, {0.0, 1.0}, {"", "share of the teacher in the loss"});
-  fields.number("temperature", d.temperature, {0.0, 1000.0, true},
+  fields.number("temperature", d.temperature, {0.01, 1000.0},
                 {"", "that the logits of both networks are divided by"});
 }
 

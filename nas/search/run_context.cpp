@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "nas/search/teacher.hpp"
+#include "nas/training/ranks.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/version.hpp"
 
 namespace tilewake {
 namespace {
@@ -194,6 +197,22 @@ std::string as_percent(double share) { return fmt::format("{:.2f} %", 100.0 * sh
 
 std::string as_percent(double share, double standard_error) {
   return fmt::format("{} (+-{})", as_percent(share), as_percent(standard_error));
+}
+
+void check_same_inputs(const RunContext& run) {
+  if (run.ranks == nullptr) return;
+  const ImageData& data = run.data;
+  run.ranks->check_same(
+      "the data",
+      fnv1a64(fmt::format("{} {} {} {} {} {} {} {}", data.name, fmt::join(data.classes, "\n"),
+                          fmt::join(data.mean, " "), fmt::join(data.stddev, " "),
+                          data.train->size(), data.test->size(), data.side, data.fingerprint)));
+  run.ranks->check_same("the values of the recipe", fnv1a64(recipe_yaml(run.recipe)));
+  run.ranks->check_same(
+      "the machine or the space",
+      fnv1a64(run.machine + (uses_operators(run.method) ? operator_space_yaml(run.operators)
+                                                        : search_space_yaml(run.space))));
+  run.ranks->check_same("the teacher", fnv1a64(run.teacher ? run.teacher->identity : ""));
 }
 
 }  // namespace tilewake

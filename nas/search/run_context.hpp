@@ -162,6 +162,9 @@ struct RunContext {
   std::string exceeds_memory(const Network& network) const;
 };
 
+/// With several ranks: throws RankLost unless all have the same recipe, data, machine and space.
+void check_same_inputs(const RunContext& run);
+
 /// A limit of the cost, and the directory of its results.
 struct Target {
   double limit = 0.0;  // ms, mJ, or 1: CostUnit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nas/search/teacher.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -21,8 +22,10 @@ namespace {
 
 namespace nn = torch::nn::functional;
 
-Teacher frozen(TrainableModule module, std::string name, std::int64_t side,
-               std::string identity) {
+constexpr std::int64_t kMaxTeacherBytes = std::int64_t{4} << 30;  // of one feature map of a batch
+constexpr std::int64_t kBytesPerElement = sizeof(float);
+
+Teacher frozen(TrainableModule module, std::string name, std::int64_t side, std::string identity) {
   for (torch::Tensor& parameter : module.module->parameters()) parameter.set_requires_grad(false);
   return {predictor_of(std::move(module)), std::move(name), static_cast<int>(side),
           std::move(identity)};
@@ -55,13 +58,21 @@ std::string distillation_text(const Teacher& teacher, const DistillationRecipe& 
 }
 
 std::shared_ptr<const Teacher> given_teacher(const GivenNetwork& given, const std::string& name,
-                                             torch::Device device) {
+                                             int batch_size, torch::Device device) {
+  std::int64_t largest = 0;  // elements of an image's feature map
+  for (const Layer& layer : given.network.layers)
+    largest = std::max({largest, layer.ifm.num_elements(), layer.ofm.num_elements()});
+  if (largest > kMaxTeacherBytes / kBytesPerElement / batch_size)
+    throw InputError(fmt::format(
+        "{}: a feature map of the teacher has {} elements an image; a batch of {} would take more "
+        "than {} GiB",
+        name, largest, batch_size, kMaxTeacherBytes >> 30));
   LayerNetwork network(given.network, LayerNetworkImpl::Normalization::kNone);
   network->set_weights(given.weights);
   network->to(device);
   std::string identity;
-  for (const auto& [name, weight] : given.weights) {
-    identity += name;
+  for (const auto& [layer, weight] : given.weights) {
+    identity += layer;
     for (const std::vector<float>* values : {&weight.weight, &weight.bias})
       identity.append(reinterpret_cast<const char*>(values->data()),
                       values->size() * sizeof(float));
@@ -94,9 +105,8 @@ std::shared_ptr<const Teacher> teacher_of(const RunContext& run, const Target& t
   BlockNetwork network(architecture);
   read_checkpoint(best, [&](const StateArchive& archive) { load_module(archive, *network); });
   network->to(run.device);
-  Teacher teacher =
-      frozen(trainable(std::move(network)), "the largest network of the supernet",
-             architecture.input.height, hash_of(fingerprint));
+  Teacher teacher = frozen(trainable(std::move(network)), "the largest network of the supernet",
+                           architecture.input.height, hash_of(fingerprint));
   run.log(record.log.back());
   return std::make_shared<Teacher>(std::move(teacher));
 }

@@ -16,7 +16,7 @@ namespace tilewake {
 /// A trained network whose logits another one learns beside the labels.
 struct Teacher {
   std::function<torch::Tensor(const torch::Tensor& images)> logits;  // in evaluation mode
-  std::string name;      // for the log
+  std::string name;                                                  // for the log
   int side = 0;          // of its images; others are resized
   std::string identity;  // of its weights; part of the settings of what it teaches
 };
@@ -25,9 +25,10 @@ struct Teacher {
 /// blocks.
 void check_teacher(const RunContext& run);
 
-/// Teacher from a network with all its weights, on `device`.
+/// Teacher from a network with all its weights, on `device`. Throws InputError where the feature
+/// maps of a batch would take too much memory.
 std::shared_ptr<const Teacher> given_teacher(const GivenNetwork& given, const std::string& name,
-                                             torch::Device device);
+                                             int batch_size, torch::Device device);
 
 /// The teacher of a run by its recipe: run.teacher where it is given; with the teacher `supernet`
 /// the largest network of run.space, `teacher_width` times as wide, which is trained here like the

@@ -111,8 +111,7 @@ StepRecord train_step(const RunContext& run, const Target& target, const StepRec
     record.take_result_of(before);
     record.values.clear();
     const std::shared_ptr<const Teacher> teacher = teacher_of(run, target);
-    if (teacher)
-      record.log.push_back(distillation_text(*teacher, run.recipe.train_distillation));
+    if (teacher) record.log.push_back(distillation_text(*teacher, run.recipe.train_distillation));
     const int num_trainings = run.recipe.train_trainings;
     for (int i = 0; i < num_trainings; ++i) {
       const PhaseResult trained =

@@ -206,6 +206,10 @@ PhaseRun::PhaseRun(Learner& learner, ImageLoader& train, const PhaseOptions& opt
 
 PhaseResult PhaseRun::run() {
   begin_or_resume();
+  if (options_.ranks != nullptr) {
+    options_.ranks->check_same(fmt::format("phase {}: the settings", options_.name),
+                               fnv1a64(fmt::format("{}{}", options_.fingerprint, num_steps_)));
+  }
   check_ranks("at the start");
   optimizer_->zero_grad();
   learner_.module().train();

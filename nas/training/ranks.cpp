@@ -178,6 +178,7 @@ class Ranks::Group {
           environment.world_size, cause_of(error)));
     }
     wait_for_all();
+    check_sizes();
     heartbeat_.emplace(environment);
     try {
       // LibTorch 2.6: the class is a Backend instead of a ProcessGroup, with the same functions.
@@ -230,7 +231,9 @@ class Ranks::Group {
     std::vector<std::string> keys;
     for (int rank = 0; rank < environment_.world_size; ++rank) keys.push_back(joined_key(rank));
     try {
-      store_->set(joined_key(environment_.rank), std::vector<std::uint8_t>{1});
+      const std::string size = std::to_string(environment_.world_size);
+      store_->set(joined_key(environment_.rank),
+                  std::vector<std::uint8_t>(size.begin(), size.end()));
       store_->wait(keys, Milliseconds(std::chrono::seconds(environment_.join_seconds)));
     } catch (const std::exception&) {
       std::vector<int> missing;
@@ -247,6 +250,19 @@ class Ranks::Group {
           "--distributed off",
           environment_.rank, environment_.world_size, environment_.join_seconds,
           fmt::join(missing, ", ")));
+    }
+  }
+
+  /// Other ranks may count on more or fewer of them, and have not come or will not.
+  void check_sizes() {
+    for (int rank = 0; rank < environment_.world_size; ++rank) {
+      const std::vector<std::uint8_t> bytes = store_->get(joined_key(rank));
+      const std::string size(bytes.begin(), bytes.end());
+      if (size == std::to_string(environment_.world_size)) continue;
+      throw InputError(fmt::format(
+          "WORLD_SIZE (SLURM_NTASKS, OMPI_COMM_WORLD_SIZE): rank {} has {}, rank {} has {}; all "
+          "ranks need the same number",
+          environment_.rank, environment_.world_size, rank, size));
     }
   }
 
@@ -284,7 +300,8 @@ class Ranks::Group {
   [[noreturn]] void fail(const std::string& cause) {
     is_lost_ = true;
     throw RankLost(
-        fmt::format("rank {} of {}: lost another rank, whose own message says why; if it was lost while it ran, --resume "
+        fmt::format("rank {} of {}: lost another rank, whose own message says why; if it was lost "
+                    "while it ran, --resume "
                     "continues, also with another number of ranks ({})",
                     environment_.rank, environment_.world_size, cause));
   }

@@ -218,6 +218,36 @@ class EnvironmentTest(RanksTest):
         for _, _, error in results:
             self.assertIn("arguments", error)
 
+    def start_each(self, directories, sizes, **more):
+        """A rank in each directory, which counts on so many ranks."""
+        port = free_port()
+        processes = [subprocess.Popen(
+            [EXE, *self.train, "--out", "run", "-q"], cwd=directory, text=True,
+            env=self.environment(rank, sizes[rank], port, **more), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) for rank, directory in enumerate(directories)]
+        self.addCleanup(self.end, processes)
+        return self.results(processes)
+
+    def test_ranks_with_other_inputs_are_refused_at_the_start(self):
+        other = self.dir / "other"
+        other.mkdir()
+        (other / "net.yaml").write_text(NETWORK)
+        (other / "recipe.yaml").write_text(RECIPE.replace("batch_size: 33", "batch_size: 34"))
+        for code, _, error in self.start_each([self.dir, other], [2, 2]):
+            self.assertEqual(code, 3, error)
+            self.assertIn("the values of the recipe of rank 1 differ", error)
+        (other / "recipe.yaml").write_text(RECIPE)
+        (other / "net.yaml").write_text(NETWORK.replace("out_channels: 32", "out_channels: 24"))
+        shutil.rmtree(self.dir / "run", ignore_errors=True)
+        for code, _, error in self.start_each([self.dir, other], [2, 2]):
+            self.assertEqual(code, 3, error)
+            self.assertRegex(error, "phase train: the settings of rank 1 differ|lost another rank")
+
+    def test_ranks_that_count_on_another_number_are_refused(self):
+        results = self.start_each([self.dir, self.dir], [2, 3], TILEWAKE_JOIN_SECONDS="5")
+        self.assertEqual([code for code, _, _ in results], [3, 3], results)
+        self.assertIn("WORLD_SIZE", results[0][2])
+
     def test_a_batch_that_is_too_small_for_the_ranks_is_refused(self):
         results = self.results(self.start(*self.train, "--set", "train.batch_size=3", "--out", "a"))
         self.assertEqual([code for code, _, _ in results], [3, 3])

@@ -208,6 +208,22 @@ class CompareTest(NasTest):
         self.expect_error(2, "--out", *args, "--shard", "1/3")
         self.expect_error(2, "--resume", *args, "--out", "run", "--shard", "1/3", "--resume")
 
+    def test_other_limits_do_not_continue_a_comparison(self):
+        self.with_model()
+        args = ["nas", "compare", "-q", *ARGUMENTS, "--methods", "mobilenet_v2", "--seeds", "1",
+                "--out", "run"]
+        self.expect_ok(*args)
+        before = (self.dir / "run/compare.csv").read_bytes()
+        self.expect_error(3, "limits", *args, "--resume", "--max-params", "100000000")
+        self.assertEqual((self.dir / "run/compare.csv").read_bytes(), before)
+
+    def test_a_teacher_that_a_method_lacks_is_refused_before_anything_runs(self):
+        self.with_model()
+        self.expect_error(3, "method mobilenet_v2 has no supernet", "nas", "compare", "-q",
+                          *ARGUMENTS, "--methods", "s3nas,mobilenet_v2", "--out", "run", "--set",
+                          "train.distillation.teacher=supernet")
+        self.assertFalse((self.dir / "run").exists())
+
     def test_what_is_no_command_line_exits_2(self):
         for methods in ("spos,spos", "x", "spos:", ""):
             result = self.run_tilewake("nas", "compare", "--hw", "midap", "--target-ms", "1",

@@ -60,7 +60,7 @@ TEST(RankEnvironment, OfTorchrunNeedsAllItsVariables) {
 }
 
 TEST(RankEnvironment, NamesTheVariableThatIsInvalid) {
-  for (const auto& [name, value] :
+  for (const auto& changed :
        std::vector<std::pair<std::string, std::string>>{{"RANK", "4"},
                                                         {"RANK", "-1"},
                                                         {"RANK", ""},
@@ -72,6 +72,8 @@ TEST(RankEnvironment, NamesTheVariableThatIsInvalid) {
                                                         {"MASTER_PORT", "0"},
                                                         {"MASTER_PORT", "65536"},
                                                         {"TILEWAKE_JOIN_SECONDS", "0"}}) {
+    const std::string& name = changed.first;  // clang 14 captures no structured bindings
+    const std::string& value = changed.second;
     EXPECT_THAT(input_error_of([&] { environment_of(with_value(kOfTorchrun, name, value)); }),
                 ::testing::HasSubstr("environment variable " + name + ":"))
         << value;
