@@ -8,7 +8,7 @@ import subprocess
 import time
 
 PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
-NODE = "loopback"
+NODE = "localhost"  # a name that resolves: rank 0 is found by it
 
 
 def missing_programs():
