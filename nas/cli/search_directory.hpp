@@ -39,7 +39,7 @@ void check_search_directory(const std::string& path, bool resume, bool force,
 RunManifest claim_search_directory(const std::string& path, bool force);
 
 /// The manifest of the directory of several runs, each of which is in a subdirectory with a
-/// manifest of its own: only files of `is_file` are removed or replaced. Throws InputError if the
+/// separate manifest: only files of `is_file` are removed or replaced. Throws InputError if the
 /// directory holds a run of another `mark`, one that is not resumed, or none to resume; IoError if
 /// it is not writable.
 ///   @param noun  of messages: "comparison"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -151,16 +149,6 @@ bool parse_explore(const Arguments& arguments, ExploreCommandOptions& values) {
   return true;
 }
 
-std::optional<double> number_of(std::string_view text) {
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() ||
-      !std::isfinite(value)) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 /// The keys of --vary. Numbers are sorted: the search moves from a value to the next.
 std::vector<Setting> parse_vary(const std::vector<std::string>& texts) {
   std::vector<Setting> keys = parse_settings(texts, "vary");
@@ -196,9 +184,9 @@ std::vector<ObjectiveLimit> parse_limits(const std::vector<std::string>& texts) 
   std::vector<ObjectiveLimit> limits;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
-    const std::optional<double> value = equals == std::string::npos
-                                            ? std::nullopt
-                                            : number_of(std::string_view(text).substr(equals + 1));
+    const std::optional<double> value =
+        equals == std::string::npos ? std::nullopt
+                                    : finite_number(std::string_view(text).substr(equals + 1));
     if (!value || *value < 0.0) {
       throw UsageError(fmt::format(
           "--limit: '{}' is not NAME=VALUE with a number of at least 0, as in latency_ms=5",

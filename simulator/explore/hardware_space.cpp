@@ -21,7 +21,6 @@
 #include "simulator/hardware/machine_keys.hpp"
 
 namespace tilewake {
-namespace {
 
 std::optional<double> finite_number(std::string_view text) {
   double value = 0.0;
@@ -32,6 +31,8 @@ std::optional<double> finite_number(std::string_view text) {
   }
   return value;
 }
+
+namespace {
 
 std::vector<std::string> doubled_values(const std::string& key, const std::string& range) {
   const std::size_t dots = range.find("..");

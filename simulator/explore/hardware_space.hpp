@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "simulator/api/inputs.hpp"
@@ -26,6 +28,9 @@ struct HardwareSpace {
   double max_area_mm2 = 0.0;
   std::uint64_t max_evaluations = ExploreOptions{}.max_evaluations;
 };
+
+/// The number that is the whole text; none for infinities and what is no number.
+std::optional<double> finite_number(std::string_view text);
 
 /// The values of a key as an exploration takes them: a single LOW..HIGH becomes LOW, twice LOW, ...
 /// up to HIGH, and numbers are sorted, since the search moves from a value to the next. Throws

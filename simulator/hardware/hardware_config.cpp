@@ -49,7 +49,7 @@ void check_fields(const YamlReader& core, const SystolicConfig& config) {
     YamlReader parent = core;
     parent.section(key).check(buffer.bytes > 0 || has_unified, "bytes",
                               "must be given, unless core.unified_buffer_bytes is: a memory for "
-                              "the slots of all buffers without bytes of their own");
+                              "the slots of all buffers without bytes");
   };
   check_buffer("input_buffer", config.input);
   check_buffer("weight_buffer", config.weight);

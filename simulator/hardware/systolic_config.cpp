@@ -74,10 +74,11 @@ void visit_fields(YamlFields& fields, SystolicConfig& c) {
   fields.word("depthwise", c.depthwise_on_vector, kDepthwiseUnits,
               {"", "unit for depthwise convolutions; on the array a channel takes one column"});
   fields.unless_default(c.unified_buffer_bytes == 0, [&] {
-    fields.integer("unified_buffer_bytes", c.unified_buffer_bytes, 0, kMaxSystolicBytes,
-                   {"bytes",
-                    "one memory for the slots of all buffers that have no `bytes` of their own, "
-                    "each slot as large as the layer needs it; 0: none"});
+    fields.integer(
+        "unified_buffer_bytes", c.unified_buffer_bytes, 0, kMaxSystolicBytes,
+        {"bytes",
+         "one memory for the slots of all buffers without `bytes`, each slot as large as the "
+         "layer needs it; 0: none"});
   });
   visit_buffer(fields, "input_buffer", c.input,
                {"features: one slot; left out: in the unified buffer",

@@ -253,7 +253,7 @@ TEST(TilerTest, AUnifiedBufferOfTheSameBytesIsNeverSlower) {
     TilerCase unified = c;
     TileMemory& m = unified.machine.memory;
     for (TileMemory::Buffer* buffer : {&m.input, &m.weight, &m.output}) {
-      if (random.one_in(4)) continue;  // stays a memory of its own
+      if (random.one_in(4)) continue;  // stays a separate memory
       m.shared_bytes += buffer->num_slots * buffer->bytes;
       buffer->bytes = 0;
     }
