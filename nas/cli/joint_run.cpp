@@ -64,8 +64,8 @@ void write_joint_yaml(const NasOptions& options, const Arguments& arguments, con
                   json_string(machine.file.path), json_string(machine_id(machine.config))));
 }
 
-/// Throws InputError if none of the first machines of the space is one: `explore` would say so
-/// after the first search only.
+/// Throws InputError if no machine of the space is possible, which the exploration would say only
+/// after the first search. Of a large space the first kMaxTried are tried, and nothing is said.
 void check_possible(const HardwareSpace& space, const Machine& machine) {
   constexpr int kMaxTried = 4096;
   std::vector<std::size_t> values(space.keys.size());
@@ -82,10 +82,10 @@ void check_possible(const HardwareSpace& space, const Machine& machine) {
     }
     std::size_t k = 0;
     while (k < values.size() && ++values[k] == space.keys[k].values.size()) values[k++] = 0;
-    if (k == values.size()) break;
+    if (k < values.size()) continue;
+    throw InputError(
+        fmt::format("no machine of the space is possible; the first one: {}", first_error));
   }
-  throw InputError(
-      fmt::format("no machine of the space is possible; the first one: {}", first_error));
 }
 
 /// A search with other machines is another search.

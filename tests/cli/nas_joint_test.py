@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import unittest
 
@@ -252,6 +253,22 @@ class RefusedTest(JointTest):
             self.expect_refused(pattern, *JOINT, "--out", "out")
         self.expect_refused("none.yaml", *PLAIN, "--hw-space", "none.yaml", "--out", "out")
         self.assertFalse((self.dir / "out").exists())
+
+    def test_a_space_without_a_possible_machine_is_refused_before_the_search(self):
+        self.write("space.yaml", "vary: {core.unified_buffer_bytes: [1000, 2000]}\n")
+        self.expect_refused("no machine of the space is possible.*unified_buffer_bytes", *JOINT,
+                            "--out", "out")
+        self.assertFalse((self.dir / "out").exists())
+
+    def test_a_damaged_file_of_a_round_is_no_missed_limit(self):
+        top, _ = joint_run()
+        shutil.copytree(top / "joint", self.dir / "joint")
+        path = self.dir / "joint/round-1/model.yaml"
+        path.write_text(path.read_text()[:100])
+        names = ("summary.json", "front.csv", "pairs.csv", "decisions.log")
+        before = [(self.dir / "joint" / name).read_bytes() for name in names]
+        self.expect_refused("round-1.*model.yaml", *JOINT, "--out", "joint", "--resume")
+        self.assertEqual([(self.dir / "joint" / name).read_bytes() for name in names], before)
 
     def test_a_machine_without_areas_is_refused(self):
         self.write("edge.yaml", MACHINE.rstrip("\n") + "\nenergy:\n  area: {mac_um2: 0, "
