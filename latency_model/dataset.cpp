@@ -86,7 +86,8 @@ double roofline_cycles(const HardwareConfig& hardware, const Network& network, c
     features +=
         reads_part(layer) ? layer.ofm.num_elements() : network.shape_of(input).num_elements();
   }
-  const std::int64_t bytes = layer.weight_bytes() + network.batch * features;
+  const std::int64_t bytes =
+      element_bytes(hardware.element()) * (layer.num_weights() + network.batch * features);
   return std::max(static_cast<double>(network.batch * layer.num_effective_macs()) /
                       static_cast<double>(hardware.peak_macs_per_cycle()),
                   static_cast<double>(bytes) / peak_bytes_per_cycle(hardware.dram));

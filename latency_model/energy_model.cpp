@@ -41,7 +41,7 @@ EnergyTerms energy_counts(const Network& network, const Layer& layer) {
   std::int64_t reads = 0;
   for (const int input : layer.inputs) reads += network.shape_of(input).num_elements();
   const auto images = static_cast<double>(network.batch);
-  return {images * static_cast<double>(layer.num_macs()), static_cast<double>(layer.weight_bytes()),
+  return {images * static_cast<double>(layer.num_macs()), static_cast<double>(layer.num_weights()),
           images * static_cast<double>(reads),
           images * static_cast<double>(layer.ofm.num_elements()), 0.0};
 }

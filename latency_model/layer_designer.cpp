@@ -36,7 +36,7 @@ void LayerDesigner::start(std::int64_t low, std::int64_t high, int strided_perce
   const std::int64_t size = map_size();
   std::int64_t channels = dice_.spread(low, high);
   if (dice_.chance(33)) {
-    const auto buffer = static_cast<double>(scale_.feature_buffer_bytes);
+    const auto buffer = static_cast<double>(scale_.feature_entries);
     const auto bytes = static_cast<std::int64_t>(dice_.spread_real(buffer / 64, 2 * buffer));
     channels = std::clamp<std::int64_t>(bytes / (size * size), 1, 768);
   }
@@ -55,7 +55,7 @@ std::int64_t LayerDesigner::likely(std::int64_t value) {
 }
 
 std::int64_t LayerDesigner::most_channels(std::int64_t num_pixels) const {
-  return std::clamp<std::int64_t>(kMaxMapFactor * scale_.feature_buffer_bytes / num_pixels, 1,
+  return std::clamp<std::int64_t>(kMaxMapFactor * scale_.feature_entries / num_pixels, 1,
                                   kMaxChannels);
 }
 
@@ -71,7 +71,8 @@ std::int64_t LayerDesigner::grown_channels() {
 std::int64_t LayerDesigner::kernel_for(std::int64_t kernel, std::int64_t in_channels) {
   const std::int64_t padded = round_up(in_channels, scale_.output_lanes);
   if (dice_.chance(2)) return kernel;
-  while (kernel > 1 && kernel * kernel * padded > scale_.filter_bytes) kernel -= kernel > 2 ? 2 : 1;
+  while (kernel > 1 && kernel * kernel * padded > scale_.filter_entries)
+    kernel -= kernel > 2 ? 2 : 1;
   return kernel;
 }
 
@@ -134,7 +135,7 @@ void LayerDesigner::pool(Op op, std::int64_t kernel, std::int64_t stride) {
 
 void LayerDesigner::fully_connected(std::int64_t outputs) {
   // Some machines can only stream a whole map that is reduced to one output.
-  if (current().num_elements() > scale_.filter_bytes && !dice_.chance(5)) global_pool();
+  if (current().num_elements() > scale_.filter_entries && !dice_.chance(5)) global_pool();
   Layer layer = layer_of(Op::kFullyConnected, {last_});
   layer.ofm.channels = outputs;
   add(std::move(layer));

@@ -39,7 +39,7 @@ double moved_bytes(const Network& network, const Layer& layer) {
     const bool reads_part = layer.op == Op::kChannelSplit || layer.op == Op::kSlice;
     bytes += reads_part ? layer.ofm.num_elements() : network.shape_of(input).num_elements();
   }
-  return static_cast<double>(layer.weight_bytes() + network.batch * bytes);
+  return static_cast<double>(layer.num_weights() + network.batch * bytes);
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ class WeightReader {
         (integer(node, "transA", 0) != 0 || !is_one(node, "alpha") || !is_one(node, "beta")))
       fail(node, "has factors or a transposed input, with which weights are not read");
     LayerWeight weights;
-    weights.weight = tensor(node, name, layer.weight_bytes());
+    weights.weight = tensor(node, name, layer.num_weights());
     const bool is_transposed =
         node.op_type() == "MatMul" || (node.op_type() == "Gemm" && integer(node, "transB", 0) == 0);
     if (is_transposed) transpose(weights.weight, static_cast<std::size_t>(layer.ofm.channels));

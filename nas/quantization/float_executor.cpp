@@ -111,7 +111,7 @@ void check_weights(const Network& network, const LayerWeights& weights) {
     const auto found = weights.find(layer.name);
     const std::int64_t biases = layer.bias ? layer.ofm.channels : 0;
     if (found == weights.end() ||
-        static_cast<std::int64_t>(found->second.weight.size()) != layer.weight_bytes() ||
+        static_cast<std::int64_t>(found->second.weight.size()) != layer.num_weights() ||
         static_cast<std::int64_t>(found->second.bias.size()) != biases)
       throw InputError(
           fmt::format("int8: layer '{}': has no weights, or weights of another size", layer.name));

@@ -43,7 +43,7 @@ std::vector<std::int16_t> by_tap(const std::vector<std::int8_t>& weight, std::si
 bool is_of(const QuantizedLayer& integers, const Layer& layer) {
   const bool has_weights = layer.has_weights();
   const auto outputs = static_cast<std::size_t>(layer.ofm.channels);
-  const auto num_weights = static_cast<std::size_t>(has_weights ? layer.weight_bytes() : 0);
+  const auto num_weights = static_cast<std::size_t>(has_weights ? layer.num_weights() : 0);
   std::size_t num_factors = 1;
   if (has_weights) num_factors = outputs;
   if (layer.op == Op::kConcat) num_factors = layer.inputs.size();

@@ -207,7 +207,7 @@ void check_integers(const Layer& layer, const WeightIntegers& integers) {
     if (!is_right) throw InputError(fmt::format("int8: layer '{}': {}", layer.name, what));
   };
   const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
-  check(static_cast<std::int64_t>(integers.weight.size()) == layer.weight_bytes() &&
+  check(static_cast<std::int64_t>(integers.weight.size()) == layer.num_weights() &&
             integers.weight_scale.size() == num_outputs &&
             integers.bias.size() == (layer.bias ? num_outputs : 0),
         "weights of another size");

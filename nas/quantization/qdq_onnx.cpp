@@ -31,7 +31,7 @@ LayerWeights zero_weights(const Network& network) {
   for (const Layer& layer : network.layers) {
     if (!layer.has_weights()) continue;
     LayerWeight& values = weights[layer.name];
-    values.weight.assign(static_cast<std::size_t>(layer.weight_bytes()), 0.0F);
+    values.weight.assign(static_cast<std::size_t>(layer.num_weights()), 0.0F);
     values.bias.assign(static_cast<std::size_t>(layer.bias ? layer.ofm.channels : 0), 0.0F);
   }
   return weights;
@@ -227,7 +227,7 @@ class QdqReader {
     const auto num_outputs = static_cast<std::size_t>(layer.ofm.channels);
     const std::string weight = name_of_integers(layer.name + ".weight");
     for (const char value :
-         raw(weight, onnx::TensorProto::INT8, static_cast<std::size_t>(layer.weight_bytes())))
+         raw(weight, onnx::TensorProto::INT8, static_cast<std::size_t>(layer.num_weights())))
       integers.weight.push_back(static_cast<std::int8_t>(value));
     integers.weight_scale = floats(weight + "/scale", num_outputs);
     if (!layer.bias) return integers;

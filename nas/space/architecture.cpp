@@ -201,7 +201,7 @@ std::int64_t num_trained_params(const Network& network) {
   std::int64_t sum = 0;
   for (const Layer& layer : network.layers) {
     if (!layer.has_weights()) continue;
-    sum += layer.weight_bytes() + (has_trained_bias(layer) ? 1 : 2) * layer.ofm.channels;
+    sum += layer.num_weights() + (has_trained_bias(layer) ? 1 : 2) * layer.ofm.channels;
   }
   return sum;
 }

@@ -111,14 +111,15 @@ bool is_on_array(const TileProblem& problem, const SystolicConfig& core) {
 /// Operations of the vector unit after the products, with their operands.
 void add_fused(const TileProblem& problem, bool on_array, AccessCounts& counts) {
   const double outputs = entries_of(problem.extent().num_outputs());
+  const double bytes = outputs * entries_of(problem.element_bytes());
   const bool is_extra = problem.has_second() && (on_array || problem.extent().depth > 1);
   const double operations = (is_extra ? 1.0 : 0.0) + entries_of(problem.more_operations());
   counts.vector_operations += operations * outputs;
   if (operations > 0.0) {
-    counts.output_reads += outputs;
-    counts.output_writes += outputs;
+    counts.output_reads += bytes;
+    counts.output_writes += bytes;
   }
-  if (problem.has_second()) counts.output_reads += outputs;
+  if (problem.has_second()) counts.output_reads += bytes;
 }
 
 /// Operations of a layer without MACs on the array.
@@ -127,9 +128,10 @@ AccessCounts vector_counts(const TileProblem& problem) {
   AccessCounts counts;
   counts.vector_operations =
       entries_of(e.num_outputs()) * entries_of(e.depth) * entries_of(problem.operations());
-  counts.input_reads = entries_of(e.num_outputs()) * entries_of(e.depth);
+  const double bytes = entries_of(e.num_outputs()) * entries_of(problem.element_bytes());
+  counts.input_reads = bytes * entries_of(e.depth);
   if (problem.has_weights()) counts.weight_reads = counts.input_reads;
-  counts.output_writes = entries_of(e.num_outputs());
+  counts.output_writes = bytes;
   return counts;
 }
 
@@ -215,6 +217,7 @@ AccessCounts access_counts(const TiledLayer& layer, const StepCost& cost,
   const double outputs = loops.outputs();
   const double depth = loops.depth();
   const double results = groups * pixels * outputs;
+  const double element = entries_of(problem.element_bytes());
   const double sum = entries_of(core.accumulator_bytes);
   counts.array_macs = results * depth;
   // A tile of one fold leaves its operand in the array for the next tile of the same operand.
@@ -228,31 +231,32 @@ AccessCounts access_counts(const TiledLayer& layer, const StepCost& cost,
   };
   switch (core.dataflow) {
     case Dataflow::kOutputStationary: {
-      counts.input_reads = groups * pixels * depth * loops.output_folds(core.cols);
-      counts.weight_reads = groups * outputs * depth * loops.pixel_folds(core.rows);
+      counts.input_reads = element * groups * pixels * depth * loops.output_folds(core.cols);
+      counts.weight_reads = element * groups * outputs * depth * loops.pixel_folds(core.rows);
       const double in_array =
           stays * loops.single_pixels(core.rows) * loops.single_outputs(core.cols);
       const double partial =
           (results - in_array) * entries_of(cuts.trips.depth - 1) * sum;  // between tiles of depth
       counts.output_reads = partial;
-      counts.output_writes = partial + results;
+      counts.output_writes = partial + results * element;
       break;
     }
     case Dataflow::kWeightStationary: {
-      counts.input_reads = groups * pixels * depth * loops.output_folds(core.cols);
+      counts.input_reads = element * groups * pixels * depth * loops.output_folds(core.cols);
       const double in_array =
           stays * loops.single_outputs(core.cols) * loops.single_depth(core.rows);
-      counts.weight_reads = (groups * outputs * depth - in_array) * loops.pixel_visits() +
-                            in_array * loops.pixel_cores();
+      counts.weight_reads =
+          element * ((groups * outputs * depth - in_array) * loops.pixel_visits() +
+                     in_array * loops.pixel_cores());
       accumulate();
       break;
     }
     case Dataflow::kInputStationary: {
-      counts.weight_reads = groups * outputs * depth * loops.pixel_folds(core.cols);
+      counts.weight_reads = element * groups * outputs * depth * loops.pixel_folds(core.cols);
       const double in_array =
           stays * loops.single_pixels(core.cols) * loops.single_depth(core.rows);
-      counts.input_reads = (groups * pixels * depth - in_array) * loops.output_visits() +
-                           in_array * loops.output_cores();
+      counts.input_reads = element * ((groups * pixels * depth - in_array) * loops.output_visits() +
+                                      in_array * loops.output_cores());
       accumulate();
       break;
     }
@@ -265,6 +269,7 @@ AccessCounts access_counts(const TiledLayer& layer, const VectorConfig& core) {
   const TileProblem& problem = layer.problem;
   const TileExtent& e = problem.extent();
   const double products = entries_of(e.num_outputs()) * entries_of(e.depth);
+  const double element = entries_of(problem.element_bytes());
   AccessCounts counts;
   switch (problem.op()) {
     case Op::kConv2d:
@@ -272,19 +277,19 @@ AccessCounts access_counts(const TiledLayer& layer, const VectorConfig& core) {
       const bool over_pixels = core.lane_axis == LaneAxis::kPixels && problem.op() == Op::kConv2d;
       const std::int64_t across = over_pixels ? e.pixels : e.outputs;  // in lanes
       const std::int64_t along = over_pixels ? e.outputs : e.pixels;   // that share a vector
-      const double of_lanes = products / std::min(kOperandReuse, entries_of(along));
-      const double shared = products / entries_of(std::min(core.lanes, across));
+      const double of_lanes = element * products / std::min(kOperandReuse, entries_of(along));
+      const double shared = element * products / entries_of(std::min(core.lanes, across));
       counts.array_macs = products;
       counts.input_reads = over_pixels ? of_lanes : shared;
       counts.weight_reads = over_pixels ? shared : of_lanes;
-      counts.output_writes = entries_of(e.num_outputs());
+      counts.output_writes = element * entries_of(e.num_outputs());
       break;
     }
     case Op::kDepthwiseConv2d:
       counts.array_macs = products;
-      counts.input_reads = products / kOperandReuse;
-      counts.weight_reads = products / std::min(kOperandReuse, entries_of(e.pixels));
-      counts.output_writes = entries_of(e.num_outputs());
+      counts.input_reads = element * products / kOperandReuse;
+      counts.weight_reads = element * products / std::min(kOperandReuse, entries_of(e.pixels));
+      counts.output_writes = element * entries_of(e.num_outputs());
       break;
     default:
       counts = vector_counts(problem);

@@ -9,9 +9,10 @@
 
 namespace tilewake {
 
-/// What a layer does on chip, in closed form from its tiles. Entries are elements; a partial sum
-/// counts `accumulator_bytes` of them. Fills of buffers from DRAM and from the memory of feature
-/// maps, and results that leave the output buffer, are in the trace already and do not count here.
+/// What a layer does on chip, in closed form from its tiles. Entries are bytes of the machine
+/// file: an element counts its bytes (`core.element`), a partial sum `accumulator_bytes`. Fills of
+/// buffers from DRAM and from the memory of feature maps, and results that leave the output buffer,
+/// are in the trace already and do not count here.
 struct AccessCounts {
   double array_macs = 0.0;         // products computed by the MAC units
   double vector_operations = 0.0;  // of the vector unit

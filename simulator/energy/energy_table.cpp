@@ -57,6 +57,7 @@ double chip_bank_of(const FeatureMemory& memory) {
 }
 
 CoreFigures figures_of(const SystolicConfig& c) {
+  const double element = count_of(element_bytes(c.element));
   const double rows = count_of(c.rows);
   const double cols = count_of(c.cols);
   const double sum = count_of(c.accumulator_bytes);
@@ -64,7 +65,7 @@ CoreFigures figures_of(const SystolicConfig& c) {
   f.num_cores = count_of(c.num_cores);
   f.num_macs = f.num_cores * rows * cols;
   f.vector_lanes = f.num_cores * count_of(c.vector_lanes);
-  f.register_bytes = f.register_bytes_per_mac = 2.0 + sum;
+  f.register_bytes = f.register_bytes_per_mac = 2.0 * element + sum;
   f.input_bank = bank_of(c.input, c);
   f.weight_bank = bank_of(c.weight, c);
   f.output_bank = bank_of(c.output, c);
@@ -74,21 +75,21 @@ CoreFigures figures_of(const SystolicConfig& c) {
   // A sum is read and written for each product; an operand that moves is written and read.
   switch (c.dataflow) {
     case Dataflow::kOutputStationary:
-      f.registers_per_mac = 4.0 + 2.0 * sum;
-      f.passes_per_mac = 2.0;
-      f.input_reads = f.num_macs / cols;
-      f.weight_reads = f.num_macs / rows;
+      f.registers_per_mac = 4.0 * element + 2.0 * sum;
+      f.passes_per_mac = 2.0 * element;
+      f.input_reads = element * f.num_macs / cols;
+      f.weight_reads = element * f.num_macs / rows;
       break;
     case Dataflow::kWeightStationary:
-      f.registers_per_mac = 3.0 + 2.0 * sum;
-      f.passes_per_mac = 1.0 + sum;
-      f.input_reads = f.num_macs / cols;
+      f.registers_per_mac = 3.0 * element + 2.0 * sum;
+      f.passes_per_mac = element + sum;
+      f.input_reads = element * f.num_macs / cols;
       f.output_accesses = 2.0 * sum * f.num_macs / rows;
       break;
     case Dataflow::kInputStationary:
-      f.registers_per_mac = 3.0 + 2.0 * sum;
-      f.passes_per_mac = 1.0 + sum;
-      f.weight_reads = f.num_macs / cols;
+      f.registers_per_mac = 3.0 * element + 2.0 * sum;
+      f.passes_per_mac = element + sum;
+      f.weight_reads = element * f.num_macs / cols;
       f.output_accesses = 2.0 * sum * f.num_macs / rows;
       break;
   }
@@ -97,19 +98,21 @@ CoreFigures figures_of(const SystolicConfig& c) {
 
 CoreFigures figures_of(const VectorConfig& c) {
   const double products = count_of(c.lanes) * count_of(c.dot_length);
+  const double element = count_of(element_bytes(c.element));
   CoreFigures f;
   f.num_cores = count_of(c.num_cores);
   f.num_macs = f.num_cores * products;
   f.register_bytes = kRegisterFileBytes;
   f.register_bytes_per_mac = kRegisterFileBytes / kSimdBytes;
-  f.registers_per_mac = 2.0 + 2.0 * count_of(c.accumulator_bytes) / count_of(c.dot_length);
-  const double bank = bank_of(count_of(c.local_memory_bytes), f.num_macs);
+  f.registers_per_mac =
+      2.0 * element + 2.0 * count_of(c.accumulator_bytes) / count_of(c.dot_length);
+  const double bank = bank_of(count_of(c.local_memory_bytes), element * f.num_macs);
   f.input_bank = f.weight_bank = f.output_bank = bank;
   f.chip_bank = chip_bank_of(c.feature_memory);
   f.sram_entries = count_of(c.feature_memory.bytes);
   f.chip_entries = c.feature_memory.bytes > 0 ? count_of(c.feature_memory.bytes_per_cycle) : 0.0;
-  const double shared = f.num_macs / count_of(c.lanes);  // an operand of all lanes
-  const double of_lanes = f.num_macs / kOperandReuse;
+  const double shared = element * f.num_macs / count_of(c.lanes);  // an operand of all lanes
+  const double of_lanes = element * f.num_macs / kOperandReuse;
   const bool over_pixels = c.lane_axis == LaneAxis::kPixels;
   f.input_reads = over_pixels ? of_lanes : shared;
   f.weight_reads = over_pixels ? shared : of_lanes;
@@ -162,7 +165,9 @@ class TableBuilder {
         figures_(std::visit([](const auto& core) { return figures_of(core); }, hardware.core)),
         scale_(energy_scale(energy.node_nm,
                             resolved(energy.voltage, nominal_voltage(energy.node_nm)))),
-        element_bytes_(element_bytes(energy.element)) {}
+        element_(energy.element == ElementType::kInt8 ? hardware.element() : energy.element),
+        core_element_bytes_(count_of(element_bytes(hardware.element()))),
+        entry_bytes_(count_of(element_bytes(element_)) / core_element_bytes_) {}
 
   EnergyTable build() {
     add_area();
@@ -206,17 +211,17 @@ class TableBuilder {
   double pj_per_mw_cycle() const { return 1e3 / hardware_.clock_mhz; }
 
   double sram_pj(double bank_entries) const {
-    return scale_ * sram_access_pj(bank_entries * element_bytes_, element_bytes_);
+    return scale_ * sram_access_pj(bank_entries * entry_bytes_, entry_bytes_);
   }
 
   void add_area() {
     const EnergyConfig::Area& area = energy_.area;
     const double scale = area_scale(energy_.node_nm);
-    const double mac_um2 = resolved(area.mac_um2, scale * arithmetic_cost(energy_.element).mac_um2);
+    const double mac_um2 = resolved(area.mac_um2, scale * arithmetic_cost(element_).mac_um2);
     const double sram_um2 = resolved(area.sram_um2, scale * kSramUm2PerByte);
-    register_bytes_ = resolved(energy_.registers.bytes, figures_.register_bytes * element_bytes_);
+    register_bytes_ = resolved(energy_.registers.bytes, figures_.register_bytes * entry_bytes_);
     const double per_mac =
-        resolved(energy_.registers.bytes, figures_.register_bytes_per_mac * element_bytes_);
+        resolved(energy_.registers.bytes, figures_.register_bytes_per_mac * entry_bytes_);
     const double register_um2 = resolved(
         area.register_um2,
         scale * (register_bytes_ > kMostFlipFlopBytes ? kSramUm2PerByte : kRegisterUm2PerByte));
@@ -225,16 +230,16 @@ class TableBuilder {
       entries += count_of(buffer.bytes);
     const double all = kMm2PerUm2 * (1.0 + area.overhead);
     table_.mac_area_mm2 = all * figures_.num_macs * (mac_um2 + per_mac * register_um2);
-    table_.sram_area_mm2 = all * entries * element_bytes_ * sram_um2;
+    table_.sram_area_mm2 = all * entries * entry_bytes_ * sram_um2;
     table_.vector_area_mm2 = all * figures_.vector_lanes * resolved(area.vector_um2, mac_um2);
     table_.area_mm2 = table_.mac_area_mm2 + table_.sram_area_mm2 + table_.vector_area_mm2;
     mac_mm_ = std::sqrt(table_.mac_area_mm2 / figures_.num_macs);
   }
 
   void add_core() {
-    const double mac_pj = scale_ * arithmetic_cost(energy_.element).mac_pj;
+    const double mac_pj = scale_ * arithmetic_cost(element_).mac_pj;
     table_.mac_pj = resolved(energy_.mac_pj, mac_pj);
-    const double register_pj = scale_ * sram_access_pj(register_bytes_, element_bytes_);
+    const double register_pj = scale_ * sram_access_pj(register_bytes_, entry_bytes_);
     table_.register_pj = resolved(energy_.registers.access_pj, register_pj);
     table_.registers_per_mac =
         resolved(energy_.registers.accesses_per_mac, figures_.registers_per_mac);
@@ -246,14 +251,15 @@ class TableBuilder {
     const double relative = resolved(energy_.voltage, nominal) / nominal;
     table_.wire_pj =
         resolved(energy_.interconnect.wire_pj,
-                 8.0 * element_bytes_ * relative * relative * wire_pj_per_bit_mm(energy_.node_nm));
+                 8.0 * entry_bytes_ * relative * relative * wire_pj_per_bit_mm(energy_.node_nm));
     table_.hop_mm = resolved(energy_.interconnect.hop_mm,
                              0.5 * std::sqrt(table_.area_mm2 / figures_.num_cores));
     table_.input_hops = figures_.input_hops;
     table_.weight_hops = figures_.weight_hops;
     table_.mac_mm = figures_.passes_per_mac * mac_mm_;
     // Two operands are read and the result is written.
-    table_.vector_pj = resolved(energy_.vector_pj, mac_pj + 3.0 * register_pj);
+    table_.vector_pj =
+        resolved(energy_.vector_pj, mac_pj + 3.0 * core_element_bytes_ * register_pj);
   }
 
   void add_dram() {
@@ -265,9 +271,9 @@ class TableBuilder {
         std::visit([](const auto& dram) { return num_channels_of(dram); }, hardware_.dram);
     table_.activate_pj = resolved(given.activate_pj, e.activate_pj);
     if (!counts_rows(hardware_.dram) && e.row_bytes > 0.0)
-      table_.activates_per_entry = element_bytes_ / e.row_bytes;
-    table_.dram_read_pj = resolved(given.read_pj, element_bytes_ * e.read_pj_per_byte);
-    table_.dram_write_pj = resolved(given.write_pj, element_bytes_ * e.write_pj_per_byte);
+      table_.activates_per_entry = entry_bytes_ / e.row_bytes;
+    table_.dram_read_pj = resolved(given.read_pj, entry_bytes_ * e.read_pj_per_byte);
+    table_.dram_write_pj = resolved(given.write_pj, entry_bytes_ * e.write_pj_per_byte);
     table_.dram_background_pj =
         channels * resolved(given.background_mw, e.background_mw) * pj_per_mw_cycle();
     table_.dram_refresh_pj =
@@ -314,7 +320,9 @@ class TableBuilder {
   const EnergyConfig& energy_;
   const CoreFigures figures_;
   const double scale_;  // of energies, from 45 nm
-  const double element_bytes_;
+  const ElementType element_;
+  const double core_element_bytes_;
+  const double entry_bytes_;  // of what the machine file counts as a byte
   double register_bytes_ = 0.0;
   double mac_mm_ = 0.0;  // side of a MAC unit
   EnergyTable table_;

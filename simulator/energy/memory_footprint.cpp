@@ -26,8 +26,11 @@ bool moves_only(Op op) {
 /// The places of feature maps, and when each is needed: positions of rows.
 class Places {
  public:
-  Places(const Network& network, const std::vector<TraceRow>& rows)
-      : network_(network), rows_(rows), parent_(network.layers.size() + 1) {
+  Places(const Network& network, const std::vector<TraceRow>& rows, std::int64_t element_bytes)
+      : network_(network),
+        rows_(rows),
+        element_bytes_(element_bytes),
+        parent_(network.layers.size() + 1) {
     std::iota(parent_.begin(), parent_.end(), std::size_t{0});
     position_.resize(network.layers.size());
     std::unordered_map<std::string_view, std::size_t> node_of = {{"input", input_node()}};
@@ -92,7 +95,7 @@ class Places {
       const bool is_input = i == input_node();
       const Shape& shape = is_input ? network_.input : network_.layers[i].ofm;
       if (!is_read[i] || is_stored[i])
-        place.bytes = std::max(place.bytes, network_.batch * shape.num_elements());
+        place.bytes = std::max(place.bytes, element_bytes_ * network_.batch * shape.num_elements());
       if (is_input) {
         if (is_read[i]) use(place, 0);
         place.dram_bytes = place.bytes;
@@ -115,6 +118,7 @@ class Places {
 
   const Network& network_;
   const std::vector<TraceRow>& rows_;
+  const std::int64_t element_bytes_;
   std::vector<std::size_t> parent_;  // by layer, last the network's input: maps of one place
   std::vector<std::size_t> position_;
   std::vector<Place> places_;
@@ -149,7 +153,7 @@ std::vector<std::int64_t> buffer_bytes(const MidapProgram& program, std::size_t 
   for (const MidapLayer& layer : program.layers) {
     const auto row = static_cast<std::size_t>(layer.program_layer);
     const Layer& l = network.layers[static_cast<std::size_t>(rows[row].index)];
-    bytes[row] = std::min(wmem_bytes, l.weight_bytes());
+    bytes[row] = std::min(wmem_bytes, l.num_weights());
   }
   return bytes;
 }
@@ -159,7 +163,8 @@ std::vector<std::int64_t> buffer_bytes(const MidapProgram& program, std::size_t 
 MemoryFootprint memory_footprint(const Network& network, const Program& program,
                                  const HardwareConfig& hardware,
                                  const std::vector<TraceRow>& rows) {
-  const Places places(network, rows);
+  const std::int64_t element = element_bytes(hardware.element());
+  const Places places(network, rows, element);
   const auto* midap = std::get_if<MidapProgram>(&program.core);
   std::int64_t map_bytes = 0;  // memory in which maps stay on chip
   std::vector<std::int64_t> buffers;
@@ -175,7 +180,8 @@ MemoryFootprint memory_footprint(const Network& network, const Program& program,
   std::int64_t weights_in_dram = 0;
   std::int64_t weights_on_chip = 0;
   for (const TraceRow& row : rows) {
-    const std::int64_t params = network.layers[static_cast<std::size_t>(row.index)].num_params();
+    const std::int64_t params =
+        element * network.layers[static_cast<std::size_t>(row.index)].num_params();
     (row.weights_in == "chip" ? weights_on_chip : weights_in_dram) += params;
   }
   // Bytes that begin and end to be needed, by row.

@@ -85,20 +85,6 @@ ArithmeticCost arithmetic_cost(ElementType type) {
   return {};
 }
 
-double element_bytes(ElementType type) {
-  switch (type) {
-    case ElementType::kInt8:
-      return 1.0;
-    case ElementType::kInt16:
-    case ElementType::kFp16:
-    case ElementType::kBf16:
-      return 2.0;
-    case ElementType::kFp32:
-      return 4.0;
-  }
-  return 1.0;
-}
-
 double sram_access_pj(double bytes, double width_bytes) {
   return 10.0 * std::sqrt(bytes / 8192.0) * width_bytes / 8.0;
 }

@@ -32,8 +32,6 @@ struct ArithmeticCost {
 /// Source: Horowitz, ISSCC 2014, table of energies and areas; README.md lists the additions.
 ArithmeticCost arithmetic_cost(ElementType type);
 
-double element_bytes(ElementType type);
-
 /// pJ at 45 nm, 0.9 V of `width_bytes` read from or written to an SRAM of one bank of `bytes`:
 ///   10 pJ x sqrt(bytes / 8 KiB) x width / 8 bytes
 /// Source: Horowitz, ISSCC 2014: 10, 20 and 100 pJ for 64 bits of 8 KiB, 32 KiB and 1 MiB; the

@@ -18,13 +18,9 @@ namespace {
 
 // What is no resource: the size of a number, figures of kernels and drivers, and how exactly the
 // order of bursts is modelled, which takes as long as thirty other simulations.
-constexpr std::string_view kOtherKeys[] = {"core.accumulator_bytes",
-                                           "core.efficiency.",
-                                           "core.relative_speed.",
-                                           "core.winograd.",
-                                           "core.activation_operations.",
-                                           "dram.controller",
-                                           "energy."};
+constexpr std::string_view kOtherKeys[] = {
+    "core.element",   "core.accumulator_bytes",      "core.efficiency.", "core.relative_speed.",
+    "core.winograd.", "core.activation_operations.", "dram.controller",  "energy."};
 // What can be chosen of a DRAM device, with its timings in clocks. More channels are the way to a
 // wider bus: another width is another device, whose energies a preset does not give.
 constexpr std::string_view kDeviceKeys[] = {"dram.clock_mhz"};

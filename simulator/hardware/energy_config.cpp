@@ -45,7 +45,10 @@ void visit_fields(YamlFields& fields, EnergyConfig& c) {
     fields.section("energy", [&] {
       fields.optional([&] {
         fields.number("node_nm", c.node_nm, {7, 180}, {"nm", "technology node"});
-        fields.word("element", c.element, kElementTypes, {"", "type of elements and products"});
+        fields.word("element", c.element, kElementTypes,
+                    {"",
+                     "type of elements and products, where the file counts elements as bytes; "
+                     "int8: that of `core.element`"});
         fields.number("clock_gating", c.clock_gating, {0, 1},
                       {"", "share of the clock's energy that a core saves while it waits"});
       });
@@ -118,7 +121,5 @@ void visit_fields(YamlFields& fields, EnergyConfig& c) {
     });
   });
 }
-
-std::string_view to_string(ElementType type) { return name_of(kElementTypes, type); }
 
 }  // namespace tilewake

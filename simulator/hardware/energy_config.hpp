@@ -3,33 +3,25 @@
 
 #include <array>
 #include <string_view>
-#include <utility>
+
+#include "simulator/hardware/element_type.hpp"
 
 namespace tilewake {
 
 class YamlFields;
 
-/// The type of one element: of feature maps, weights and products.
-enum class ElementType { kInt8, kInt16, kFp16, kBf16, kFp32 };
-
-/// Names of `energy.element`.
-inline constexpr std::pair<std::string_view, ElementType> kElementTypes[] = {
-    {"int8", ElementType::kInt8}, {"int16", ElementType::kInt16}, {"fp16", ElementType::kFp16},
-    {"bf16", ElementType::kBf16}, {"fp32", ElementType::kFp32},
-};
-
 /// The kind of memory chips whose energies are used.
 enum class DramStandard { kAuto, kLpddr4, kLpddr5, kDdr4, kDdr5, kHbm2, kNone };
 
 /// Energies, areas and power of the components of a machine, as in its file. A value of kAuto is
-/// computed from published figures (simulator/energy/energy_table.hpp). An entry is an element of a
-/// memory; the other sections of the file count entries as bytes.
+/// computed from published figures (simulator/energy/energy_table.hpp). An entry is what the other
+/// sections of the file count as a byte.
 struct EnergyConfig {
   static constexpr double kAuto = -1.0;
 
   double node_nm = 28.0;
-  double voltage = kAuto;  // the node's nominal one
-  ElementType element = ElementType::kInt8;
+  double voltage = kAuto;                    // the node's nominal one
+  ElementType element = ElementType::kInt8;  // int8: that of the core
 
   double mac_pj = kAuto;
   double vector_pj = kAuto;   // an operation of the vector unit
@@ -89,7 +81,5 @@ struct EnergyConfig {
 
 /// The section `energy`; all fields have defaults.
 void visit_fields(YamlFields& fields, EnergyConfig& c);
-
-std::string_view to_string(ElementType type);
 
 }  // namespace tilewake

@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "simulator/common/yaml_document.hpp"
 #include "simulator/common/yaml_fields.hpp"
 #include "simulator/common/yaml_reader.hpp"
@@ -40,8 +42,14 @@ void check_memory(const YamlReader& core, const FeatureMemory& memory) {
   core.check(!memory.keeps_weights || memory.bytes > 0, "resident_weights",
              "needs a memory to stay in: set feature_memory_bytes, too");
 }
+void check_sums(const YamlReader& core, ElementType element, std::int64_t accumulator_bytes) {
+  core.check(accumulator_bytes >= element_bytes(element), "accumulator_bytes",
+             fmt::format("must be at least the {} of an element of type {} (core.element)",
+                         element_bytes(element), to_string(element)));
+}
 void check_fields(const YamlReader& core, const SystolicConfig& config) {
   check_memory(core, config.feature_memory);
+  check_sums(core, config.element, config.accumulator_bytes);
   const bool has_unified = config.unified_buffer_bytes > 0;
   bool is_used = false;
   const auto check_buffer = [&](const char* key, const SystolicBuffer& buffer) {
@@ -60,6 +68,7 @@ void check_fields(const YamlReader& core, const SystolicConfig& config) {
 }
 void check_fields(const YamlReader& core, const VectorConfig& config) {
   check_memory(core, config.feature_memory);
+  check_sums(core, config.element, config.accumulator_bytes);
 }
 void check_fields(const YamlReader& /*dram*/, const IdealDramConfig& /*config*/) {}
 
@@ -75,6 +84,12 @@ bool is_plain_word(const std::string& name) {
          name.find_first_not_of(kAllowed) == std::string::npos;
 }
 
+ElementType element_of(const MidapConfig& /*c*/) { return ElementType::kInt8; }
+template <typename Core>
+ElementType element_of(const Core& c) {
+  return c.element;
+}
+
 MachineScale scale_of(const MidapConfig& c) {
   return {c.num_cims, c.system_width, c.fmem_num_banks * c.fmem_bank_bytes, c.wmem_bank_bytes,
           false};
@@ -82,12 +97,16 @@ MachineScale scale_of(const MidapConfig& c) {
 
 MachineScale scale_of(const SystolicConfig& c) {
   const std::int64_t unified = c.unified_buffer_bytes;
-  return {c.cols, c.rows, c.input.bytes > 0 ? c.input.num_slots * c.input.bytes : unified / 2,
-          c.weight.bytes > 0 ? c.weight.bytes : unified / 4, true};
+  const std::int64_t element = element_bytes(c.element);
+  return {c.cols, c.rows,
+          (c.input.bytes > 0 ? c.input.num_slots * c.input.bytes : unified / 2) / element,
+          (c.weight.bytes > 0 ? c.weight.bytes : unified / 4) / element, true};
 }
 
 MachineScale scale_of(const VectorConfig& c) {
-  return {c.lanes, c.dot_length, c.local_memory_bytes / 2, c.local_memory_bytes / 4, true};
+  const std::int64_t element = element_bytes(c.element);
+  return {c.lanes, c.dot_length, c.local_memory_bytes / 2 / element,
+          c.local_memory_bytes / 4 / element, true};
 }
 
 /// The keys of a section, without those of the sections in it.
@@ -158,6 +177,8 @@ void drop_keys_of_former_model(YamlNode& root, const std::vector<YamlOverride>& 
 
 }  // namespace
 
+std::string_view to_string(ElementType type) { return name_of(kElementTypes, type); }
+
 void visit_fields(YamlFields& fields, HardwareConfig& c) {
   fields.text("name", c.name,
               {"", "written to every output file; 1 to 64 letters, digits, `_`, `.`, `-`"},
@@ -193,7 +214,17 @@ HardwareConfig read_hardware(YamlReader yaml) {
         check_fields(dram_section, dram);
       },
       config.dram);
+  const ElementType element = config.element();
+  const ElementType of_energy = config.energy.element;
+  if (of_energy != ElementType::kInt8 && element_bytes(of_energy) < element_bytes(element))
+    yaml.section("energy").check(
+        false, "element",
+        fmt::format("is smaller than {} (core.element): leave it out", to_string(element)));
   return config;
+}
+
+ElementType HardwareConfig::element() const {
+  return std::visit([](const auto& kind) { return element_of(kind); }, core);
 }
 
 std::int64_t HardwareConfig::peak_macs_per_cycle() const {

@@ -29,11 +29,11 @@ inline constexpr std::array<std::string_view, 3> kCoreKinds = {"midap", "systoli
 
 /// Size of a machine, independent of its core kind: the basis of test and calibration networks.
 struct MachineScale {
-  std::int64_t output_lanes = 0;          // output channels computed at a time by the PE array
-  std::int64_t reduction_lanes = 0;       // MACs per cycle and output channel
-  std::int64_t feature_buffer_bytes = 0;  // on-chip memory for feature maps
-  std::int64_t filter_bytes = 0;          // weights of one output channel that fit on chip
-  bool runs_all_ops = false;              // false: only those of classification networks
+  std::int64_t output_lanes = 0;     // output channels computed at a time by the PE array
+  std::int64_t reduction_lanes = 0;  // MACs per cycle and output channel
+  std::int64_t feature_entries = 0;  // of feature maps that fit on chip
+  std::int64_t filter_entries = 0;   // weights of one output channel that fit on chip
+  bool runs_all_ops = false;         // false: only those of classification networks
 };
 
 /// Cycles of command dispatch: descriptors of the DMA, set-up of the core, the host.
@@ -51,6 +51,8 @@ struct HardwareConfig {
   DispatchConfig dispatch;
   EnergyConfig energy;
 
+  /// Of features, weights and products.
+  ElementType element() const;
   std::int64_t peak_macs_per_cycle() const;
   MachineScale scale() const;
   double cycles_to_ms(std::int64_t cycles) const {

@@ -47,11 +47,15 @@ TileMemory::Buffer slots_of(const SystolicBuffer& buffer) {
 std::string_view to_string(Dataflow dataflow) { return name_of(kDataflows, dataflow); }
 
 TileMemory SystolicConfig::tile_memory() const {
-  return {slots_of(input),      slots_of(weight),  slots_of(output),
-          unified_buffer_bytes, accumulator_bytes, feature_memory};
+  return {slots_of(input),   slots_of(weight), slots_of(output),      unified_buffer_bytes,
+          accumulator_bytes, feature_memory,   element_bytes(element)};
 }
 
 void visit_fields(YamlFields& fields, SystolicConfig& c) {
+  fields.unless_default(c.element == ElementType::kInt8, [&] {
+    fields.word("element", c.element, kElementTypes,
+                {"", "type of features, weights and products: sets their bytes, and their energy"});
+  });
   fields.unless_default(c.num_cores == 1, [&] {
     fields.integer("num_cores", c.num_cores, 1, kMaxCores,
                    {"",

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "simulator/hardware/activation_operations.hpp"
+#include "simulator/hardware/element_type.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
@@ -28,6 +29,7 @@ struct SystolicBuffer {
 /// A rows x cols array of MACs that computes convolutions as matrix products, with a vector unit
 /// for everything else; or several such cores that divide the tiles of a layer.
 struct SystolicConfig {
+  ElementType element = ElementType::kInt8;  // of features, weights and products
   std::int64_t num_cores = 1;  // each with all of the following, but one feature memory
   std::int64_t rows = 0;
   std::int64_t cols = 0;

@@ -32,6 +32,7 @@ struct TileMemory {
   std::int64_t shared_bytes = 0;  // one memory for the slots of all buffers without own bytes
   std::int64_t accumulator_bytes = 4;  // of a partial sum, and of a bias
   FeatureMemory features = {};
+  std::int64_t element_bytes = 1;  // of a feature, and of a weight
 
   /// The memories of the input, weight and output buffer, numbered in this order; buffers that
   /// share one have the same number.

@@ -25,10 +25,20 @@ std::string_view to_string(LaneAxis axis) { return name_of(kLaneAxes, axis); }
 
 TileMemory VectorConfig::tile_memory() const {
   const TileMemory::Buffer buffer{0, num_slots};
-  return {buffer, buffer, buffer, local_memory_bytes, accumulator_bytes, feature_memory};
+  return {buffer,
+          buffer,
+          buffer,
+          local_memory_bytes,
+          accumulator_bytes,
+          feature_memory,
+          element_bytes(element)};
 }
 
 void visit_fields(YamlFields& fields, VectorConfig& c) {
+  fields.unless_default(c.element == ElementType::kInt8, [&] {
+    fields.word("element", c.element, kElementTypes,
+                {"", "type of features, weights and products: sets their bytes, and their energy"});
+  });
   fields.integer("num_cores", c.num_cores, 1, 1024, {"", "cores that share a tile"});
   fields.integer("lanes", c.lanes, 1, kMaxLanes, {"", "accumulators of a core"});
   fields.integer(

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "simulator/hardware/activation_operations.hpp"
+#include "simulator/hardware/element_type.hpp"
 #include "simulator/hardware/tile_memory.hpp"
 
 namespace tilewake {
@@ -17,6 +18,7 @@ enum class LaneAxis { kChannels, kPixels };
 /// A DSP, vision processor or CPU with SIMD: cores of `lanes` accumulators, each of which adds
 /// `dot_length` products per cycle, that run a layer as loops over a shared local memory.
 struct VectorConfig {
+  ElementType element = ElementType::kInt8;  // of features, weights and products
   std::int64_t num_cores = 0;
   std::int64_t lanes = 0;       // accumulators of one core
   std::int64_t dot_length = 0;  // products along the input channels per accumulator and cycle

@@ -38,7 +38,7 @@ std::int64_t taps_on_input(std::int64_t num_outputs, std::int64_t input, std::in
   return taps;
 }
 
-std::int64_t Layer::weight_bytes() const {
+std::int64_t Layer::num_weights() const {
   const std::int64_t window = kernel_height * kernel_width;
   switch (op) {
     case Op::kConv2d:
@@ -58,7 +58,7 @@ std::int64_t Layer::num_macs() const {
   // Every weight is used once per output position (fully_connected has one position), of
   // conv_transpose2d once per input position.
   const Shape& positions = op == Op::kConvTranspose2d ? ifm : ofm;
-  return weight_bytes() * positions.height * positions.width;
+  return num_weights() * positions.height * positions.width;
 }
 
 std::int64_t Layer::num_effective_macs() const {
@@ -68,14 +68,14 @@ std::int64_t Layer::num_effective_macs() const {
                                             dilation.height, padding.top);
     const std::int64_t columns = taps_on_input(ifm.width, ofm.width, kernel_width, stride.width,
                                                dilation.width, padding.left);
-    return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
+    return num_weights() / (kernel_height * kernel_width) * rows * columns;
   }
   if (op != Op::kConv2d && op != Op::kDepthwiseConv2d) return num_macs();
   const std::int64_t rows = taps_on_input(ofm.height, ifm.height, kernel_height, stride.height,
                                           dilation.height, padding.top);
   const std::int64_t columns =
       taps_on_input(ofm.width, ifm.width, kernel_width, stride.width, dilation.width, padding.left);
-  return weight_bytes() / (kernel_height * kernel_width) * rows * columns;
+  return num_weights() / (kernel_height * kernel_width) * rows * columns;
 }
 
 std::int64_t Layer::num_params() const {
@@ -85,7 +85,7 @@ std::int64_t Layer::num_params() const {
   if (is_norm()) return slopes + (bias ? (shift ? 2 : 1) * ofm.channels : 0);
   if (op == Op::kEmbedding) return extent * ofm.channels;
   if (!has_weights()) return slopes;
-  return slopes + weight_bytes() + (bias ? ofm.channels : 0);
+  return slopes + num_weights() + (bias ? ofm.channels : 0);
 }
 
 }  // namespace tilewake

@@ -190,8 +190,8 @@ struct Layer {
   std::int64_t num_effective_macs() const;
   /// Products of one output of a matmul.
   std::int64_t depth() const { return ifm.channels / groups; }
-  /// Weights without bias, one byte each.
-  std::int64_t weight_bytes() const;
+  /// Weights without bias.
+  std::int64_t num_weights() const;
   /// Weights and biases, factors and shifts of norms, slopes, tables.
   std::int64_t num_params() const;
 };

@@ -65,7 +65,7 @@ void NetworkBuilder::check_weights_of(const Layer& layer) const {
   const bool is_earlier = index < network_.layers.size();
   const Layer* owner = is_earlier ? &network_.layers[index] : nullptr;
   if (owner == nullptr || owner->weights_of >= 0 || !layer.can_share_weights() ||
-      owner->op != layer.op || owner->weight_bytes() != layer.weight_bytes() ||
+      owner->op != layer.op || owner->num_weights() != layer.num_weights() ||
       (layer.bias && !layer.own_bias && !owner->bias) || owner->shift != layer.shift ||
       (layer.is_norm() && owner->bias != layer.bias) ||
       (!layer.has_weights() &&

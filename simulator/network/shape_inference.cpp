@@ -362,14 +362,14 @@ void check_sizes(const Layer& layer) {
     return fmt::format("output of {} has more than {} elements", shape_text(ofm), kMaxFeatureMap);
   });
   // No factor exceeds 2^32 and no product 2^62 (kernels: 2^10 each, channels: 2^20, maps: 2^32).
-  check(layer.weight_bytes() <= kMaxWeights, "", [&] {
-    return fmt::format("has {} weights, more than {}", layer.weight_bytes(), kMaxWeights);
+  check(layer.num_weights() <= kMaxWeights, "", [&] {
+    return fmt::format("has {} weights, more than {}", layer.num_weights(), kMaxWeights);
   });
   const Shape& positions = layer.op == Op::kConvTranspose2d ? layer.ifm : ofm;
   const bool has_too_many =
       layer.op == Op::kMatmul
           ? layer.depth() > kMaxMacs / ofm.num_elements()
-          : layer.weight_bytes() > kMaxMacs / (positions.height * positions.width);
+          : layer.num_weights() > kMaxMacs / (positions.height * positions.width);
   check(!has_too_many, "", [&] { return fmt::format("needs more than {} MACs", kMaxMacs); });
 }
 

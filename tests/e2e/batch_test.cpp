@@ -120,7 +120,7 @@ TEST(BatchTest, OutputsAndMacsGrowWithTheImagesAndWeightsAreReadAtMostAsOften) {
         ++num_without_spills;
       }
       std::int64_t weights = 0;
-      for (const Layer& layer : network.layers) weights += layer.weight_bytes();
+      for (const Layer& layer : network.layers) weights += layer.num_weights();
       EXPECT_GE(all.weights, weights);
       EXPECT_LE(all.weights, batch * one.weights);
       EXPECT_LE(all.weights + all.features, batch * (one.weights + one.features));

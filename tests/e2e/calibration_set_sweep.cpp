@@ -79,7 +79,7 @@ TEST_F(CalibrationSetTest, MachineAndSeedDecideTheNetworks) {
 TEST_F(CalibrationSetTest, ALargerMachineGetsMapsThatDoNotFitItEither) {
   HardwareConfig large = machine_;
   std::get<MidapConfig>(large.core).fmem_bank_bytes *= 8;
-  const std::int64_t buffer = large.scale().feature_buffer_bytes;
+  const std::int64_t buffer = large.scale().feature_entries;
   const auto exceeds = [&](const Layer& l) { return l.ifm.num_elements() > buffer; };
   const std::int64_t num_large = count(networks_of(CalibrationSet(large, 1)), exceeds);
   EXPECT_GE(num_large, 300);
@@ -181,12 +181,12 @@ TEST_F(CalibrationSetTest, SizesAndChannelsReachFromOneToThousands) {
 
 TEST_F(CalibrationSetTest, SomeMapsAndWeightsFitOnChipAndSomeDoNot) {
   const MachineScale scale = machine_.scale();
-  EXPECT_EQ(scale.feature_buffer_bytes, 1 << 20);
-  const std::int64_t weights = scale.filter_bytes * scale.output_lanes;
+  EXPECT_EQ(scale.feature_entries, 1 << 20);
+  const std::int64_t weights = scale.filter_entries * scale.output_lanes;
   const auto num_within = [&](double low, double high) {
     return count([&](const Layer& l) {
-      const auto share = static_cast<double>(l.ifm.num_elements()) /
-                         static_cast<double>(scale.feature_buffer_bytes);
+      const auto share =
+          static_cast<double>(l.ifm.num_elements()) / static_cast<double>(scale.feature_entries);
       return share > low && share <= high;
     });
   };
@@ -194,8 +194,8 @@ TEST_F(CalibrationSetTest, SomeMapsAndWeightsFitOnChipAndSomeDoNot) {
   EXPECT_GE(num_within(0.25, 1.0), 1000);
   EXPECT_GE(num_within(1.0, 2.0), 500);
   EXPECT_GE(num_within(2.0, 8.0), 200);
-  EXPECT_GE(count([&](const Layer& l) { return l.weight_bytes() > weights; }), 500);
-  EXPECT_GE(count([&](const Layer& l) { return l.weight_bytes() > 2 * weights; }), 200);
+  EXPECT_GE(count([&](const Layer& l) { return l.num_weights() > weights; }), 500);
+  EXPECT_GE(count([&](const Layer& l) { return l.num_weights() > 2 * weights; }), 200);
 }
 
 TEST_F(CalibrationSetTest, NetworksAreShortAndHaveOneOutput) {

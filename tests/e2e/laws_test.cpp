@@ -135,7 +135,7 @@ TEST_P(LawsTest, EveryWeightIsReadAndEveryOutputWritten) {
     std::int64_t weights = 0;
     std::set<int> read;
     for (const Layer& layer : network.layers) {
-      weights += layer.weight_bytes();
+      weights += layer.num_weights();
       read.insert(layer.inputs.begin(), layer.inputs.end());
     }
     // Some machines load biases with the weights. Resident weights are read on chip.

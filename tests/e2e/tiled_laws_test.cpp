@@ -214,7 +214,7 @@ std::int64_t resident_bytes(const Network& network, const SimulatedNetwork& run,
   for (const TraceRow& row : run.rows) {
     if (row.weights_in != "chip") continue;
     const Layer& layer = network.layers[static_cast<std::size_t>(row.index)];
-    bytes += layer.weight_bytes() + (layer.bias ? layer.ofm.channels * bias_bytes : 0);
+    bytes += layer.num_weights() + (layer.bias ? layer.ofm.channels * bias_bytes : 0);
     if (layer.is_norm()) bytes += layer.ofm.channels;  // factors, besides the shifts
   }
   return bytes;
@@ -274,10 +274,10 @@ TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
           EXPECT_EQ(row.weights_in == "dram", !row.weights_reason.empty()) << row.layer;
           if (row.weights_in == "chip") {
             EXPECT_EQ(row.dram_read_weight_bytes, 0) << row.layer;
-            EXPECT_GE(row.chip_read_weight_bytes, layer.weight_bytes()) << row.layer;
+            EXPECT_GE(row.chip_read_weight_bytes, layer.num_weights()) << row.layer;
           } else {
             EXPECT_EQ(row.chip_read_weight_bytes, 0) << row.layer;
-            EXPECT_GE(row.dram_read_weight_bytes, layer.weight_bytes()) << row.layer;
+            EXPECT_GE(row.dram_read_weight_bytes, layer.num_weights()) << row.layer;
           }
           if (bytes == std::int64_t{1} << 30) {
             EXPECT_NE(row.weights_in, "dram") << row.layer;

@@ -81,7 +81,7 @@ std::set<std::string> cut_layers(const SimulatedNetwork& run) {
 
 /// What a layer moves if it runs in one tile.
 Bytes bytes_of(const Network& network, const Layer& l, std::int64_t bias_bytes) {
-  Bytes bytes{0, l.weight_bytes() + (l.has_weights() && l.bias ? l.ofm.channels * bias_bytes : 0),
+  Bytes bytes{0, l.num_weights() + (l.has_weights() && l.bias ? l.ofm.channels * bias_bytes : 0),
               l.ofm.num_elements()};
   for (const int input : l.inputs) bytes.features += network.shape_of(input).num_elements();
   const std::int64_t channels = l.ofm.channels;

@@ -32,18 +32,18 @@ class SlowArray {
         case Dataflow::kOutputStationary:
           folds(part.pixels, part.outputs, [&](std::int64_t pixels, std::int64_t outputs) {
             counts.array_macs += static_cast<double>(pixels * outputs * part.depth);
-            counts.input_reads += static_cast<double>(pixels * part.depth);
-            counts.weight_reads += static_cast<double>(outputs * part.depth);
+            counts.input_reads += elements(pixels * part.depth);
+            counts.weight_reads += elements(outputs * part.depth);
             if (!first_depth && !stays_in) counts.output_reads += sums(pixels * outputs);
-            if (last_depth) counts.output_writes += static_cast<double>(pixels * outputs);
+            if (last_depth) counts.output_writes += elements(pixels * outputs);
             if (!last_depth && !stays_out) counts.output_writes += sums(pixels * outputs);
           });
           break;
         case Dataflow::kWeightStationary:
           folds(part.depth, part.outputs, [&](std::int64_t depth, std::int64_t outputs) {
             counts.array_macs += static_cast<double>(part.pixels * depth * outputs);
-            if (!stays_in) counts.weight_reads += static_cast<double>(depth * outputs);
-            counts.input_reads += static_cast<double>(part.pixels * depth);
+            if (!stays_in) counts.weight_reads += elements(depth * outputs);
+            counts.input_reads += elements(part.pixels * depth);
             counts.output_writes += sums(part.pixels * outputs);
             if (!first_depth || is_later_fold_) counts.output_reads += sums(part.pixels * outputs);
           });
@@ -51,8 +51,8 @@ class SlowArray {
         case Dataflow::kInputStationary:
           folds(part.depth, part.pixels, [&](std::int64_t depth, std::int64_t pixels) {
             counts.array_macs += static_cast<double>(pixels * depth * part.outputs);
-            if (!stays_in) counts.input_reads += static_cast<double>(depth * pixels);
-            counts.weight_reads += static_cast<double>(part.outputs * depth);
+            if (!stays_in) counts.input_reads += elements(depth * pixels);
+            counts.weight_reads += elements(part.outputs * depth);
             counts.output_writes += sums(pixels * part.outputs);
             if (!first_depth || is_later_fold_) counts.output_reads += sums(pixels * part.outputs);
           });
@@ -64,6 +64,9 @@ class SlowArray {
   AccessCounts counts;
 
  private:
+  double elements(std::int64_t number) const {
+    return static_cast<double>(number * element_bytes(c_.element));
+  }
   double sums(std::int64_t number) const {
     return static_cast<double>(number * c_.accumulator_bytes);
   }
@@ -130,7 +133,8 @@ TEST(AccessCountsTest, EqualThoseOfAnArrayThatRunsFoldByFold) {
     SystolicConfig core = random_systolic(random);
     if (random.one_in(2)) core.num_cores = random.between(2, 5);
     const systolic::SystolicCost cost(core);
-    TiledLayer layer{0, random_problem(random, core.accumulator_bytes)};
+    TiledLayer layer{0,
+                     random_problem(random, core.accumulator_bytes, element_bytes(core.element))};
     layer.problem.set_more_operations(0);
     layer.tiling = random_tiling(random, layer.problem, cost);
     const Op op = layer.problem.op();

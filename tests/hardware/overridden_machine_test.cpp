@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "simulator/hardware/hardware_config.hpp"
@@ -11,6 +12,8 @@
 
 namespace tilewake {
 namespace {
+
+using ::testing::HasSubstr;
 
 /// All values of the machine, or the error.
 std::string machine_or_error(const std::string& text, const std::vector<YamlOverride>& overrides) {
@@ -38,6 +41,24 @@ TEST(OverriddenMachineTest, KeyOfNoMachineIsRefusedAndTheKnownOnesAreNamed) {
   EXPECT_NE(error.find("dram.channels: unknown key; known here: beats_per_clock, "),
             std::string::npos)
       << error;
+}
+
+// MIDAP is a machine of int8.
+TEST(OverriddenMachineTest, AnElementFitsItsSumsAndItsEnergy) {
+  const auto error = [](const std::string& machine, const std::vector<YamlOverride>& overrides) {
+    return machine_or_error(read_file(source_path("hw_configs/" + machine + ".yaml")), overrides);
+  };
+  EXPECT_THAT(
+      error("edge_systolic_32", {{"core.element", "fp32"}, {"core.accumulator_bytes", "2"}}),
+      HasSubstr("core.accumulator_bytes: must be at least the 4 of an element of type fp32"));
+  EXPECT_THAT(
+      error("vpu_like", {{"core.element", "int16"}, {"core.accumulator_bytes", "1"}}),
+      HasSubstr("core.accumulator_bytes: must be at least the 2 of an element of type int16"));
+  EXPECT_THAT(error("vpu_like", {{"core.element", "fp32"}, {"energy.element", "fp16"}}),
+              HasSubstr("energy.element: is smaller than fp32 (core.element)"));
+  EXPECT_THAT(error("vpu_like", {{"core.element", "fp16"}, {"energy.element", "bf16"}}),
+              HasSubstr("element: fp16"));
+  EXPECT_THAT(error("midap", {{"core.element", "fp16"}}), HasSubstr("core.element: unknown key"));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ class FakeFeatures final : public FeatureExtractor {
       f.op_class = layer.has_weights() ? kConv : layer.is_elementwise() ? kJoin : kPool;
       // The array idles in the others: there its feature is 0.
       f.values[kCompute] = std::ceil(static_cast<double>(layer.num_macs()) / 1024.0);
-      f.values[kTraffic] = static_cast<double>(layer.ifm.num_elements() + layer.weight_bytes()) / 8;
+      f.values[kTraffic] = static_cast<double>(layer.ifm.num_elements() + layer.num_weights()) / 8;
       f.values[kStart] = 40.0;
     }
     return features;

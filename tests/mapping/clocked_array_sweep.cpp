@@ -28,6 +28,7 @@ class ClockedArrayTest : public ::testing::TestWithParam<std::tuple<Dataflow, bo
     std::tie(c.dataflow, c.overlap_folds) = GetParam();
     c.input = c.weight = c.output = {1 << 20, 2, 64, 1};
     c.accumulator_bytes = 4;
+    if (random.one_in(3)) c.element = ElementType::kFp16;
     c.vector_lanes = 1;
     return c;
   }

@@ -101,6 +101,9 @@ class ClockedLayer {
     return parts;
   }
 
+  int element_cycles(std::int64_t elements, const SystolicBuffer& buffer) const {
+    return port_cycles(elements * element_bytes(config_.element), buffer);
+  }
   static int port_cycles(std::int64_t bytes, const SystolicBuffer& buffer) {
     return static_cast<int>(ceil_div(bytes, buffer.bytes_per_cycle()));
   }
@@ -111,9 +114,9 @@ class ClockedLayer {
     const std::int64_t rows = std::min(sizes.rows, config_.rows);
     const std::int64_t cols = std::min(sizes.cols, config_.cols);
     if (sums_stay())
-      return std::max(port_cycles(rows, config_.input), port_cycles(cols, config_.weight));
+      return std::max(element_cycles(rows, config_.input), element_cycles(cols, config_.weight));
     const bool is_ws = config_.dataflow == Dataflow::kWeightStationary;
-    return std::max(port_cycles(rows, is_ws ? config_.input : config_.weight),
+    return std::max(element_cycles(rows, is_ws ? config_.input : config_.weight),
                     port_cycles(cols * config_.accumulator_bytes, config_.output));
   }
 
@@ -121,10 +124,12 @@ class ClockedLayer {
   int row_cycles(const Fold& fold) const {
     const std::int64_t cols =
         std::min(roles(whole_.pixels, whole_.outputs, whole_.depth).cols, config_.cols);
-    if (config_.dataflow == Dataflow::kWeightStationary) return port_cycles(cols, config_.weight);
-    if (config_.dataflow == Dataflow::kInputStationary) return port_cycles(cols, config_.input);
+    if (config_.dataflow == Dataflow::kWeightStationary)
+      return element_cycles(cols, config_.weight);
+    if (config_.dataflow == Dataflow::kInputStationary) return element_cycles(cols, config_.input);
     const bool is_complete = fold.stream.size() == whole_.depth;
-    return port_cycles(cols * (is_complete ? 1 : config_.accumulator_bytes), config_.output);
+    return is_complete ? element_cycles(cols, config_.output)
+                       : port_cycles(cols * config_.accumulator_bytes, config_.output);
   }
 
   struct Cell {

@@ -18,7 +18,7 @@ struct Int8Layer {
 
   Int8Layer(const Layer& l, Random& random) : layer(l) {
     input.resize(static_cast<std::size_t>(layer.ifm.num_elements()));
-    weights.resize(static_cast<std::size_t>(layer.weight_bytes()));
+    weights.resize(static_cast<std::size_t>(layer.num_weights()));
     for (std::int8_t& value : input) value = static_cast<std::int8_t>(random.between(-128, 127));
     for (std::int8_t& value : weights) value = static_cast<std::int8_t>(random.between(-128, 127));
   }

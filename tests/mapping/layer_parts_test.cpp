@@ -163,9 +163,9 @@ TEST(LayerPartsTest, PartsOfATransposedConvolutionLoadWhatTheirOutputsDependOn) 
     }
     const std::int64_t biases = layer.bias ? kBiasBytes * layer.ofm.channels : 0;
     // Without the taps that meet no output.
-    EXPECT_LE(weights, layer.weight_bytes() + biases);
+    EXPECT_LE(weights, layer.num_weights() + biases);
     if (layer.ofm.height < layer.stride.height || layer.ofm.width < layer.stride.width) continue;
-    EXPECT_EQ(weights, layer.weight_bytes() + biases);
+    EXPECT_EQ(weights, layer.num_weights() + biases);
   }
 }
 

@@ -51,7 +51,8 @@ struct SystolicCase {
 
 SystolicCase random_systolic_case(Random& random, int seed) {
   const SystolicConfig config = random_systolic(random);
-  const TileProblem problem = random_problem(random, config.accumulator_bytes);
+  const TileProblem problem =
+      random_problem(random, config.accumulator_bytes, element_bytes(config.element));
   const std::string text = fmt::format("seed {}: {}x{} {}, {} {}", seed, config.rows, config.cols,
                                        to_string(config.dataflow), to_string(problem.op()),
                                        to_string(problem, {problem.extent()}));

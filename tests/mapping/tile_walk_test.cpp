@@ -27,7 +27,8 @@ struct WalkCase {
 WalkCase random_walk_case(int seed) {
   Random random(static_cast<std::uint64_t>(seed));
   TiledCosts machine = random_costs(random);
-  const TileProblem problem = random_problem(random, machine.memory.accumulator_bytes);
+  const TileProblem problem =
+      random_problem(random, machine.memory.accumulator_bytes, machine.memory.element_bytes);
   const Tiling tiling = random_tiling(random, problem);
   const std::string text = fmt::format("seed {}: {} of {}, {}", seed, to_string(problem, tiling),
                                        to_string(problem.op()), machine.name);

@@ -16,6 +16,12 @@
 
 namespace tilewake {
 
+/// One of three sizes; most are of one byte.
+inline ElementType random_element(Random& random) {
+  if (random.one_in(2)) return ElementType::kInt8;
+  return random.one_in(2) ? ElementType::kFp16 : ElementType::kFp32;
+}
+
 inline SystolicConfig random_systolic(Random& random) {
   SystolicConfig c;
   c.rows = random.between(1, 16);
@@ -33,7 +39,8 @@ inline SystolicConfig random_systolic(Random& random) {
     if (c.input.bytes == 0 || c.weight.bytes == 0 || c.output.bytes == 0)
       c.unified_buffer_bytes = random.between(512, 16384);
   }
-  c.accumulator_bytes = random.between(1, 8);
+  c.element = random_element(random);
+  c.accumulator_bytes = random.between(element_bytes(c.element), 8);
   c.vector_lanes = random.between(1, 8);
   return c;
 }
@@ -47,7 +54,8 @@ inline VectorConfig random_vector(Random& random) {
   c.lane_axis = random.one_in(2) ? LaneAxis::kChannels : LaneAxis::kPixels;
   c.local_memory_bytes = random.between(256, 16384);
   c.num_slots = random.between(1, 2);
-  c.accumulator_bytes = random.between(1, 8);
+  c.element = random_element(random);
+  c.accumulator_bytes = random.between(element_bytes(c.element), 8);
   c.efficiency = {efficiency(), efficiency(), efficiency(), efficiency(), efficiency()};
   c.loop_cycles = random.between(0, 10);
   c.issue_cycles = random.between(0, 50);
@@ -101,7 +109,8 @@ inline DramEstimate dram_of(std::int64_t latency_cycles, std::int64_t bytes_per_
 }
 
 /// A small layer of any op, sometimes of several images or with something fused into it.
-inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
+inline TileProblem random_problem(Random& random, std::int64_t bias_bytes,
+                                  std::int64_t element_bytes = 1) {
   static const std::vector<Op> kOps = {Op::kConv2d,
                                        Op::kConv2d,
                                        Op::kConv2d,
@@ -122,7 +131,7 @@ inline TileProblem random_problem(Random& random, std::int64_t bias_bytes) {
   Layer layer = random_layer(random, op, is_dense ? 4 : 9, is_dense ? 24 : 8);
   if (op == Op::kReduce) layer.groups = random.one_in(2) ? 1 : layer.ofm.channels;
   const std::int64_t batch = layer.ofm.channels % 3 == 0 ? 2 + layer.ofm.height % 4 : 1;
-  TileProblem problem(layer, bias_bytes, batch);
+  TileProblem problem(layer, bias_bytes, batch, element_bytes);
   if (op == Op::kAdd || op == Op::kMul || random.one_in(3)) {
     Shape second = layer.ofm;  // repeated along any dimension
     if (random.one_in(4)) second.channels = 1;

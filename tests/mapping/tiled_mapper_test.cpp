@@ -227,7 +227,7 @@ TEST(TiledMapperTest, TransposeThatMovesNothingCostsNothing) {
 TEST(TiledMapperTest, WeightsOfTilesAreAPartition) {
   for (int seed = 0; seed < 500; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
-    const TileProblem problem = random_problem(random, 4);
+    const TileProblem problem = random_problem(random, 4, 1 + seed % 2);
     if (!problem.has_weights()) continue;
     const Tiling tiling = random_tiling(random, problem);
     SCOPED_TRACE(fmt::format("seed {}: {}", seed, to_string(problem, tiling)));
@@ -258,6 +258,7 @@ TEST(TiledMapperTest, RefusalNamesLayerAndBuffer) {
   c.rows = c.cols = 16;
   c.dataflow = Dataflow::kWeightStationary;
   c.input.bytes = c.output.bytes = 1 << 20;
+  c.element = ElementType::kInt8;
   c.weight.bytes = c.accumulator_bytes;  // a bias, but no weight in addition
   const TiledMachine machine{c.tile_memory(), std::make_shared<systolic::SystolicCost>(c), true,
                              dram_of(100, 16)};

@@ -30,11 +30,16 @@ struct TilerCase {
 
 TilerCase random_tiler_case(Random& random, int seed) {
   TiledCosts machine = random_costs(random);
-  const TileProblem problem = random_problem(random, machine.memory.accumulator_bytes);
+  const TileProblem problem =
+      random_problem(random, machine.memory.accumulator_bytes, machine.memory.element_bytes);
   const DramEstimate dram = dram_of(random.one_in(2) ? 0 : 100, random.between(1, 64));
   const std::string text = fmt::format("seed {}: {} {}, {}", seed, to_string(problem.op()),
                                        to_string(problem, {problem.extent()}), machine.name);
   return {std::move(machine), problem, dram, text};
+}
+
+TileProblem problem_of(const Layer& layer, const TileMemory& memory) {
+  return {layer, memory.accumulator_bytes, 1, memory.element_bytes};
 }
 
 bool fits(const TileMemory& m, const TileFootprint& f) {
@@ -133,12 +138,12 @@ TEST(TilerTest, ATransposedLayerTakesAsLong) {
     // The dot products of a vector processor run along the rows of a window.
     const bool is_vector = c.machine.name.starts_with("vector");
     if (is_vector && layer.kernel_height != layer.kernel_width) continue;
-    c.problem = TileProblem(layer, c.machine.memory.accumulator_bytes);
+    c.problem = problem_of(layer, c.machine.memory);
     SCOPED_TRACE(c.text);
     const Tiler tiler(c.machine.memory, *c.machine.cost, c.dram);
     const std::optional<Tiling> choice = best_of(tiler, c.problem);
     TilerCase other = c;
-    other.problem = TileProblem(transposed_layer(layer), c.machine.memory.accumulator_bytes);
+    other.problem = problem_of(transposed_layer(layer), c.machine.memory);
     const std::optional<Tiling> transposed = best_of(tiler, other.problem);
     ASSERT_EQ(choice.has_value(), transposed.has_value());
     if (!choice) continue;
@@ -230,6 +235,7 @@ TEST(TilerTest, RefusalOfASharedMemoryNamesTheNeedOfEachOperand) {
   c.lanes = 16;
   c.dot_length = 4;
   c.lane_axis = LaneAxis::kChannels;
+  c.element = ElementType::kInt8;
   c.accumulator_bytes = 4;
   c.local_memory_bytes = 9;
   const vector::VectorCost cost(c);

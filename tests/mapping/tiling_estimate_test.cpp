@@ -20,7 +20,8 @@ class TilingEstimateTest : public ::testing::Test {
   void draw(int seed) {
     Random random(static_cast<std::uint64_t>(seed));
     machine_ = random_costs(random);
-    problem_ = random_problem(random, machine_.memory.accumulator_bytes);
+    problem_ =
+        random_problem(random, machine_.memory.accumulator_bytes, machine_.memory.element_bytes);
     tiling_ = random_tiling(random, problem_, *machine_.cost);
     cuts_ = cuts_of(problem_, tiling_);
     text_ = fmt::format("seed {}: {} of {}, {}", seed, to_string(problem_, tiling_),
@@ -51,7 +52,7 @@ TEST_F(TilingEstimateTest, TrafficIsWhatTheStepsMove) {
         moved.weight_bytes += static_cast<double>(problem_.weight_bytes(step.block));
       if (step.context.ends_depth) {
         moved.second_bytes += static_cast<double>(problem_.second_bytes(step.block));
-        moved.output_bytes += outputs;
+        moved.output_bytes += outputs * static_cast<double>(machine_.memory.element_bytes);
       }
       if (step.loads_sums) moved.spilled_bytes += outputs * static_cast<double>(sum_bytes);
       if (step.spills_sums) moved.spilled_bytes += outputs * static_cast<double>(sum_bytes);
@@ -107,7 +108,8 @@ TEST_F(TilingEstimateTest, EveryCoreHasTheFootprintOfItsPartsAndAtMostThatOfTheT
         needed.input = std::max(needed.input, problem_.kept_bytes(part));
         needed.weight = std::max(needed.weight, problem_.weight_bytes(part));
         needed.output =
-            std::max(needed.output, part.extent().num_outputs() + problem_.second_bytes(part));
+            std::max(needed.output, part.extent().num_outputs() * machine_.memory.element_bytes +
+                                        problem_.second_bytes(part));
       }
     ASSERT_GE(footprint.input, needed.input);
     ASSERT_EQ(footprint.weight, needed.weight);
@@ -142,7 +144,7 @@ TEST_F(TilingEstimateTest, FootprintIsTheMostThatAnyStepNeedsOfASlot) {
       // A tile of outputs is in the part from its first products on.
       if (step.block.depth.begin == 0 || (step.opens_output && step.loads_sums)) {
         const bool keeps = cuts_depth || machine_.cost->accumulates(problem_, extent);
-        part += extent.num_outputs() * (keeps ? sum_bytes : 1);
+        part += extent.num_outputs() * (keeps ? sum_bytes : machine_.memory.element_bytes);
       }
       seconds = std::max(seconds, problem_.second_bytes(step.block));
       needed.input = std::max(needed.input, problem_.kept_bytes(step.block));

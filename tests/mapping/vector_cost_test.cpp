@@ -17,7 +17,7 @@ class VectorCostTest : public ::testing::Test {
   void draw(int seed) {
     random_ = Random(static_cast<std::uint64_t>(seed));
     config_ = random_vector(random_);
-    problem_ = random_problem(random_, config_.accumulator_bytes);
+    problem_ = random_problem(random_, config_.accumulator_bytes, element_bytes(config_.element));
     // Any tile of it.
     extent_ = random_tiling(random_, problem_).tile;
     text_ = fmt::format("seed {}: {} {} of {} cores, {} lanes over {}, dot {}", seed,

@@ -26,13 +26,13 @@ Layer layer_of(Op op, Shape ifm, Shape ofm, std::int64_t kernel_height = 1,
 
 TEST(LayerTest, ConvolutionCountsEveryTapOfEveryOutput) {
   const Layer layer = layer_of(Op::kConv2d, {3, 224, 224}, {64, 112, 112}, 7, 7);
-  EXPECT_EQ(layer.weight_bytes(), 64 * 3 * 49);
+  EXPECT_EQ(layer.num_weights(), 64 * 3 * 49);
   EXPECT_EQ(layer.num_params(), 9408 + 64);
   EXPECT_EQ(layer.num_macs(), 118'013'952);  // ResNet's first layer
 }
 
 TEST(LayerTest, RectangularWindowCountsHeightTimesWidth) {
-  EXPECT_EQ(layer_of(Op::kConv2d, {8, 5, 5}, {4, 5, 5}, 1, 7).weight_bytes(), 4 * 8 * 7);
+  EXPECT_EQ(layer_of(Op::kConv2d, {8, 5, 5}, {4, 5, 5}, 1, 7).num_weights(), 4 * 8 * 7);
 }
 
 TEST(LayerTest, EffectiveMacsLeaveOutTheTapsInThePadding) {
@@ -53,27 +53,27 @@ TEST(LayerTest, EffectiveMacsLeaveOutTheTapsInThePadding) {
 TEST(LayerTest, GroupsDivideTheInputChannelsOfEachWeight) {
   Layer layer = layer_of(Op::kConv2d, {32, 8, 8}, {64, 8, 8}, 3, 3);
   layer.groups = 4;
-  EXPECT_EQ(layer.weight_bytes(), 64 * (32 / 4) * 9);
+  EXPECT_EQ(layer.num_weights(), 64 * (32 / 4) * 9);
   EXPECT_EQ(layer.num_macs(), 64 * 8 * 9 * 64);
 }
 
 TEST(LayerTest, DepthwiseHasOneWindowAChannel) {
   const Layer layer = layer_of(Op::kDepthwiseConv2d, {32, 8, 8}, {32, 4, 4}, 5, 5);
-  EXPECT_EQ(layer.weight_bytes(), 32 * 25);
+  EXPECT_EQ(layer.num_weights(), 32 * 25);
   EXPECT_EQ(layer.num_macs(), 32 * 25 * 16);
 }
 
 TEST(LayerTest, FullyConnectedReadsTheWholeMap) {
   const Layer layer = layer_of(Op::kFullyConnected, {512, 7, 7}, {4096, 1, 1});
-  EXPECT_EQ(layer.weight_bytes(), 102'760'448);  // VGG's first fully connected layer
+  EXPECT_EQ(layer.num_weights(), 102'760'448);  // VGG's first fully connected layer
   EXPECT_EQ(layer.num_macs(), 102'760'448);
 }
 
 TEST(LayerTest, BiasIsOneParameterAnOutputChannelAndNoWeight) {
   Layer layer = layer_of(Op::kConv2d, {8, 4, 4}, {16, 4, 4});
-  EXPECT_EQ(layer.num_params(), layer.weight_bytes() + 16);
+  EXPECT_EQ(layer.num_params(), layer.num_weights() + 16);
   layer.bias = false;
-  EXPECT_EQ(layer.num_params(), layer.weight_bytes());
+  EXPECT_EQ(layer.num_params(), layer.num_weights());
 }
 
 TEST(LayerTest, OnlyConvolutionsProductsAndFullyConnectedHaveWeightsOrMacs) {
@@ -83,7 +83,7 @@ TEST(LayerTest, OnlyConvolutionsProductsAndFullyConnectedHaveWeightsOrMacs) {
                           op == Op::kFullyConnected || op == Op::kConvTranspose2d;
     const bool has_table = layer.is_norm() || op == Op::kConstant || op == Op::kEmbedding;
     EXPECT_EQ(layer.has_weights(), weighted) << name;
-    EXPECT_EQ(layer.weight_bytes() > 0, weighted) << name;
+    EXPECT_EQ(layer.num_weights() > 0, weighted) << name;
     EXPECT_EQ(layer.num_macs() > 0, weighted || op == Op::kMatmul) << name;
     EXPECT_EQ(layer.num_params() > 0, weighted || has_table) << name;
   }

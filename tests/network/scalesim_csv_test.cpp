@@ -205,7 +205,7 @@ TEST(ScalesimCsv, RowsAndDepthsOfProductsMayExceedADimension) {
     ASSERT_EQ(networks.size(), 1U);
     const Layer& layer = networks[0].layers[0];
     EXPECT_EQ(layer.num_macs(), m * n * k);
-    EXPECT_EQ(layer.weight_bytes(), n * k);
+    EXPECT_EQ(layer.num_weights(), n * k);
     EXPECT_EQ(layer.ofm.num_elements(), m * n);
     EXPECT_EQ(layer.ifm.num_elements(), m * k);
   }

@@ -151,7 +151,7 @@ TEST(ShippedNetworksTest, EveryFileHasPublishedFigures) {
 TEST(ShippedNetworksTest, ResNet50WeightsWithoutBiasesAreExact) {
   // 25,557,032 less 2 x 26,560 normalised channels and 1,000 biases of the classifier.
   std::int64_t weights = 0;
-  for (const Layer& layer : shipped("resnet50").layers) weights += layer.weight_bytes();
+  for (const Layer& layer : shipped("resnet50").layers) weights += layer.num_weights();
   EXPECT_EQ(weights, 25'502'912);
 }
 

@@ -234,12 +234,11 @@ class Timeline {
     if (step.frees_input) input_.free(now_);
     if (step.frees_weights && l.problem.has_weights()) weight_.free(now_);
     const TileExtent extent = step.block.extent();
-    const std::int64_t outputs = extent.num_outputs();
     if (step.context.ends_depth && l.problem.stored_bytes(extent) > 0) {
-      stores_.push_back(
-          {now_, outputs, index, step.closes_output, false, l.problem.on_chip().output});
+      stores_.push_back({now_, l.problem.stored_bytes(extent), index, step.closes_output, false,
+                         l.problem.on_chip().output});
     } else if (step.spills_sums) {
-      stores_.push_back({now_, outputs * program_.memory.accumulator_bytes, index,
+      stores_.push_back({now_, extent.num_outputs() * program_.memory.accumulator_bytes, index,
                          step.closes_output, false, false});
     } else if (step.closes_output) {
       stores_.push_back({now_, 0, index, true, true, false});

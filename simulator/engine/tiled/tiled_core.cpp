@@ -213,14 +213,13 @@ void TiledCore::finish_step(const Ahead& done) {
     free_tile(kWeight);
   }
   const TileExtent extent = step.block.extent();
-  const std::int64_t outputs = extent.num_outputs();
   if (step.context.ends_depth && l.problem.stored_bytes(extent) > 0)
-    store(done.layer, l.output_address + l.problem.output_offset(step.block), outputs,
-          l.problem.on_chip().output);
+    store(done.layer, l.output_address + l.problem.output_offset(step.block),
+          l.problem.stored_bytes(extent), l.problem.on_chip().output);
   if (step.spills_sums) {
     const std::int64_t size = program_->memory.accumulator_bytes;
-    store(done.layer, l.sums_address + size * l.problem.output_offset(step.block), size * outputs,
-          false);
+    store(done.layer, l.sums_address + size * l.problem.first_output(step.block),
+          size * extent.num_outputs(), false);
   }
   if (step.context.last) layers_[static_cast<std::size_t>(done.layer)].computed = true;
   if (step.closes_output) {
@@ -340,7 +339,7 @@ bool TiledCore::do_phase(Ahead& ahead) {
       if (step.loads_sums) {
         const std::int64_t size = memory.accumulator_bytes;
         load(ahead, number, Cause::kFeatures,
-             l.sums_address + size * problem.output_offset(step.block),
+             l.sums_address + size * problem.first_output(step.block),
              size * step.block.extent().num_outputs(), false);
       }
       ahead.phase = Phase::kIssued;

@@ -127,7 +127,7 @@ TimeLineLayer describe_for_time_line(const Graph& graph, const Node& node,
   layer.once = node.once;
   if (layer.has_weights) {
     const Layer& source = graph.network->layers[static_cast<std::size_t>(node.layer)];
-    const std::int64_t bytes = source.weight_bytes();
+    const std::int64_t bytes = source.num_weights();
     layer.weight_request_bytes = layer.is_conv ? c.num_cims * bytes / node.op_channels : bytes;
     layer.num_weight_requests = ceil_div(node.op_channels, c.num_cims);
     if (layer.is_conv) layer.num_groups = ceil_div(bytes, layer.weight_request_bytes);

@@ -32,6 +32,7 @@ SystolicCost::Folding SystolicCost::fold(const TileExtent& whole, const TileExte
     return Folding{extent.groups * ceil_div(on_rows, c_.rows) * ceil_div(on_cols, c_.cols),
                    stream * slowest, whole_stream * slowest};
   };
+  const std::int64_t element = element_bytes(c_.element);
   const std::int64_t pixels = extent.pixels;
   const std::int64_t outputs = extent.outputs;
   const std::int64_t depth = extent.depth;
@@ -39,31 +40,33 @@ SystolicCost::Folding SystolicCost::fold(const TileExtent& whole, const TileExte
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
       return folding(pixels, outputs, depth, whole.depth,
-                     std::max(port_cycles(std::min(pixels, c_.rows), c_.input),
-                              port_cycles(std::min(outputs, c_.cols), c_.weight)));
+                     std::max(port_cycles(std::min(pixels, c_.rows) * element, c_.input),
+                              port_cycles(std::min(outputs, c_.cols) * element, c_.weight)));
     case Dataflow::kWeightStationary:
       return folding(
           depth, outputs, pixels, whole.pixels,
-          std::max(port_cycles(std::min(depth, c_.rows), c_.input),
+          std::max(port_cycles(std::min(depth, c_.rows) * element, c_.input),
                    port_cycles(std::min(outputs, c_.cols) * c_.accumulator_bytes, c_.output)));
     case Dataflow::kInputStationary:
       return folding(
           depth, pixels, outputs, whole.outputs,
-          std::max(port_cycles(std::min(depth, c_.rows), c_.weight),
+          std::max(port_cycles(std::min(depth, c_.rows) * element, c_.weight),
                    port_cycles(std::min(pixels, c_.cols) * c_.accumulator_bytes, c_.output)));
   }
   return {};
 }
 
 std::int64_t SystolicCost::exchange_cycles(const TileExtent& whole, bool complete_sums) const {
+  const std::int64_t element = element_bytes(c_.element);
   const std::int64_t outputs = std::min(whole.outputs, c_.cols);
   switch (c_.dataflow) {
     case Dataflow::kOutputStationary:
-      return c_.rows * port_cycles(outputs * (complete_sums ? 1 : c_.accumulator_bytes), c_.output);
+      return c_.rows *
+             port_cycles(outputs * (complete_sums ? element : c_.accumulator_bytes), c_.output);
     case Dataflow::kWeightStationary:
-      return c_.rows * port_cycles(outputs, c_.weight);
+      return c_.rows * port_cycles(outputs * element, c_.weight);
     case Dataflow::kInputStationary:
-      return c_.rows * port_cycles(std::min(whole.pixels, c_.cols), c_.input);
+      return c_.rows * port_cycles(std::min(whole.pixels, c_.cols) * element, c_.input);
   }
   return 0;
 }

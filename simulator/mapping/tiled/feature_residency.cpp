@@ -29,12 +29,13 @@ struct StoredMap {
 
 class Placement {
  public:
-  Placement(const Network& network, const TiledGraph& graph, const FeatureMemory& memory,
+  Placement(const Network& network, const TiledGraph& graph, const TileMemory& memory,
             const DramEstimate& dram)
       : network_(network),
         graph_(graph),
-        memory_(memory),
-        is_slower_(static_cast<double>(memory.bytes_per_cycle) < dram.bytes_per_cycle()),
+        memory_(memory.features),
+        element_bytes_(memory.element_bytes),
+        is_slower_(static_cast<double>(memory_.bytes_per_cycle) < dram.bytes_per_cycle()),
         used_(network.layers.size()) {
     find_roots();
     find_maps();
@@ -148,8 +149,8 @@ class Placement {
       const int worker = worker_of(i);
       if (map.root < 0) {
         map.root = root_of(i);
-        map.bytes =
-            network_.batch * network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
+        map.bytes = element_bytes_ * network_.batch *
+                    network_.layers[static_cast<std::size_t>(map.root)].ofm.num_elements();
         map.first = worker;
         map.transfers = 1;
       }
@@ -185,6 +186,7 @@ class Placement {
   const Network& network_;
   const TiledGraph& graph_;
   const FeatureMemory memory_;
+  const std::int64_t element_bytes_;
   const bool is_slower_;  // than DRAM
   std::vector<int> roots_;
   std::vector<StoredMap> maps_;
@@ -194,13 +196,13 @@ class Placement {
 }  // namespace
 
 Places place_on_chip(const Network& network, const TiledGraph& graph,
-                     const std::vector<std::int64_t>& weight_bytes, const FeatureMemory& memory,
+                     const std::vector<std::int64_t>& weight_bytes, const TileMemory& memory,
                      const DramEstimate& dram) {
   Places places;
-  if (memory.bytes == 0) return places;
+  if (memory.features.bytes == 0) return places;
   Placement placement(network, graph, memory, dram);
   places.outputs = placement.choose_outputs();
-  if (memory.keeps_weights) places.weights = placement.choose_weights(weight_bytes);
+  if (memory.features.keeps_weights) places.weights = placement.choose_weights(weight_bytes);
   return places;
 }
 

@@ -24,7 +24,7 @@ struct Places {
   std::vector<Place> weights;  // empty on a machine on which none stay
 };
 
-/// What stays in `memory`.
+/// What stays in the memory of features.
 ///
 /// A map occupies its bytes from the layer that computes it to the last one that reads it; the
 /// inputs of a concat are parts of the concat's map. Of the maps that fit, those with the most DRAM
@@ -36,7 +36,7 @@ struct Places {
 /// "Edge TPU Compiler", parameter data caching).
 ///   @param weight_bytes  of each layer, with biases
 Places place_on_chip(const Network& network, const TiledGraph& graph,
-                     const std::vector<std::int64_t>& weight_bytes, const FeatureMemory& memory,
+                     const std::vector<std::int64_t>& weight_bytes, const TileMemory& memory,
                      const DramEstimate& dram);
 
 }  // namespace tilewake

@@ -21,7 +21,7 @@ struct LayerPart {
   int weights = -1;                  // of the map that it uses as weights; -1: none
   Steps reach = 0;                   // as TileProblem::set_reach
   std::int64_t biased_outputs = -1;  // as TileProblem::set_biased_outputs; -1: all
-  std::int64_t output_offset = 0;    // bytes from the beginning of the layer's output
+  std::int64_t output_offset = 0;    // elements from the beginning of the layer's output
   bool stores_nothing = false;
   Shape statistics;                // of the part before that it reads; without channels: none
   bool stores_statistics = false;  // not a part of the layer's output
@@ -43,7 +43,7 @@ struct LayerPart {
 /// - pad: padded channels are written without reading.
 /// - host: a part that reads for each input, then one that writes the output.
 /// - transpose, depth_to_space, space_to_depth, channel_shuffle: a copy as one stream.
-/// - embedding: a copy from the table, and one byte for each row's number.
+/// - embedding: a copy from the table, and one element for each row's number.
 ///
 /// @param inputs  shapes of the layer's inputs
 std::vector<LayerPart> parts_of(const Layer& layer, const std::vector<Shape>& inputs,

@@ -57,7 +57,8 @@ std::int64_t operations_of(const Layer& layer) {
 
 }  // namespace
 
-TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch)
+TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch,
+                         std::int64_t element_bytes)
     : op_(layer.op),
       batch_(batch),
       extent_(extent_of(layer, batch)),
@@ -71,6 +72,7 @@ TileProblem::TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64
       ifm_(layer.ifm),
       ofm_(layer.ofm),
       has_weights_(layer.has_weights() || (layer.is_norm() && layer.bias)),
+      element_bytes_(element_bytes),
       bias_bytes_(has_weights_ && layer.bias ? bias_bytes : 0),
       biased_outputs_(extent_.outputs),
       operations_(operations_of(layer)) {
@@ -236,20 +238,21 @@ std::int64_t TileProblem::most_kept_elements(const PixelOrder& order, std::int64
 }
 
 std::int64_t TileProblem::kept_bytes(const TileBlock& block) const {
-  return kept_elements(block) * input_channels(block.groups, block.depth);
+  return kept_elements(block) * input_channels(block.groups, block.depth) * element_bytes_;
 }
 
 std::int64_t TileProblem::input_bytes(const TileBlock& block) const {
-  return input_elements(block) * input_channels(block.groups, block.depth);
+  return input_elements(block) * input_channels(block.groups, block.depth) * element_bytes_;
 }
 
 std::int64_t TileProblem::weight_bytes(const TileBlock& block) const {
   if (!has_weights_) return 0;
   const std::int64_t outputs = block.groups.size() * block.outputs.size();
-  return outputs * block.depth.size() + (block.depth.begin == 0 ? bias_bytes_of(block) : 0);
+  return outputs * block.depth.size() * element_bytes_ +
+         (block.depth.begin == 0 ? bias_bytes_of(block) : 0);
 }
 
-std::int64_t TileProblem::input_offset(const TileBlock& block) const {
+std::int64_t TileProblem::first_input(const TileBlock& block) const {
   if (reads_depth())
     return (block.groups.begin * extent_.depth + block.depth.begin) * extent_.pixels +
            block.pixels.begin;
@@ -274,16 +277,16 @@ std::int64_t TileProblem::first_pixel(const TileBlock& block) const {
   return (image * ofm_.height + box.rows.begin) * ofm_.width + box.columns.begin;
 }
 
-std::int64_t TileProblem::output_offset(const TileBlock& block) const {
+std::int64_t TileProblem::first_output(const TileBlock& block) const {
   const std::int64_t channel = block.groups.begin * extent_.outputs + block.outputs.begin;
   return channel * extent_.pixels + first_pixel(block);
 }
 
 std::int64_t TileProblem::weight_offset(const TileBlock& block) const {
-  const std::int64_t before = block.outputs.begin * extent_.depth +
+  const std::int64_t before = block.outputs.begin * extent_.depth * element_bytes_ +
                               std::min(block.outputs.begin, biased_outputs_) * bias_bytes_;
   const std::int64_t outputs = block.groups.size() * block.outputs.size();
-  return weight_bytes(block.groups.begin) + before + outputs * block.depth.begin +
+  return weight_bytes(block.groups.begin) + before + outputs * block.depth.begin * element_bytes_ +
          (block.depth.begin > 0 ? bias_bytes_of(block) : 0);
 }
 
@@ -311,6 +314,7 @@ std::size_t TileProblem::hash() const {
                                    ifm_.width,
                                    ofm_.height,
                                    ofm_.width,
+                                   element_bytes_,
                                    bias_bytes_,
                                    more_operations_,
                                    second_.channels,
@@ -334,11 +338,11 @@ std::int64_t TileProblem::second_elements(const PixelOrder& order, TileRange pix
 
 std::int64_t TileProblem::second_bytes(const TileBlock& block) const {
   return second_channels(block.groups.size() * block.outputs.size()) *
-         second_elements(block.order, block.pixels);
+         second_elements(block.order, block.pixels) * element_bytes_;
 }
 
-std::int64_t TileProblem::second_offset(const TileBlock& block) const {
-  if (second_is_map()) return output_offset(block);
+std::int64_t TileProblem::first_second(const TileBlock& block) const {
+  if (second_is_map()) return first_output(block);
   const std::int64_t channel = block.groups.begin * extent_.outputs + block.outputs.begin;
   const MapBox box = pixel_box(block.order, {block.pixels.begin, block.pixels.begin + 1});
   const std::int64_t image = block.pixels.begin / image_pixels_;

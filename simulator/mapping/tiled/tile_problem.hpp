@@ -70,15 +70,16 @@ struct TileBlock {
 /// and columns that a window reads (a stride can skip some), or the windows one after another
 /// (im2col) if these are smaller. Taps of several channels are those of the whole window. Ops
 /// without a window, and 1x1 convolutions of stride 1, load one element per pixel. A pad and a
-/// slice are windows of one tap, a resize is one whose stride is the ratio of the sizes. An element
-/// is one byte.
+/// slice are windows of one tap, a resize is one whose stride is the ratio of the sizes. All
+/// elements of features and weights have the same size.
 ///
 /// The pixels of a batch are one loop, image after image, and tensors are stored channel by
 /// channel, each with the pixels of all images. Where the input of a tile depends on its place in
 /// the map, a tile is a part of one image, or several whole ones; otherwise it is any range.
 class TileProblem {
  public:
-  TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch = 1);
+  TileProblem(const Layer& layer, std::int64_t bias_bytes, std::int64_t batch = 1,
+              std::int64_t element_bytes = 1);
 
   const TileExtent& extent() const { return extent_; }
   std::int64_t batch() const { return batch_; }
@@ -147,10 +148,13 @@ class TileProblem {
   std::int64_t weight_bytes(const TileBlock& block) const;
   /// Of `num_groups` whole groups.
   std::int64_t weight_bytes(std::int64_t num_groups) const {
-    return num_groups * (extent_.outputs * extent_.depth + biased_outputs_ * bias_bytes_);
+    return num_groups *
+           (extent_.outputs * extent_.depth * element_bytes_ + biased_outputs_ * bias_bytes_);
   }
   bool has_weights() const { return has_weights_; }
   std::int64_t bias_bytes() const { return bias_bytes_; }
+  /// Of a feature, and of a weight.
+  std::int64_t element_bytes() const { return element_bytes_; }
   /// Whether a step may compute a part of a group's outputs.
   bool can_cut_outputs() const { return !is_norm(); }
   /// Whether a step may compute a part of the products of its outputs.
@@ -172,12 +176,16 @@ class TileProblem {
   /// The outputs are not stored.
   void set_stores_nothing() { stores_ = false; }
   std::int64_t stored_bytes(const TileExtent& extent) const {
-    return stores_ ? extent.num_outputs() : 0;
+    return stores_ ? extent.num_outputs() * element_bytes_ : 0;
   }
-  /// Offsets of the block's features and outputs in their tensors (stored channel by channel) and
-  /// of its weights (stored tile by tile in the order of outputs).
-  std::int64_t input_offset(const TileBlock& block) const;
-  std::int64_t output_offset(const TileBlock& block) const;
+  /// Offsets in bytes of the block's features and outputs in their tensors (stored channel by
+  /// channel) and of its weights (stored tile by tile in the order of outputs).
+  std::int64_t input_offset(const TileBlock& block) const {
+    return first_input(block) * element_bytes_;
+  }
+  std::int64_t output_offset(const TileBlock& block) const {
+    return first_output(block) * element_bytes_;
+  }
   std::int64_t weight_offset(const TileBlock& block) const;
 
   /// The second operand of element-wise ops, also if fused. If smaller than the output, it is
@@ -191,7 +199,11 @@ class TileProblem {
     return std::min(channels, second_.channels);
   }
   std::int64_t second_bytes(const TileBlock& block) const;
-  std::int64_t second_offset(const TileBlock& block) const;
+  std::int64_t second_offset(const TileBlock& block) const {
+    return first_second(block) * element_bytes_;
+  }
+  /// The number of the block's first output in its tensor: partial sums have other bytes.
+  std::int64_t first_output(const TileBlock& block) const;
 
   /// What is in the machine's memory of feature maps and weights; the rest is in DRAM.
   struct OnChip {
@@ -221,6 +233,8 @@ class TileProblem {
   std::int64_t bias_bytes_of(const TileBlock& block) const;
   std::int64_t num_images(TileRange pixels) const;
   std::int64_t first_pixel(const TileBlock& block) const;
+  std::int64_t first_input(const TileBlock& block) const;
+  std::int64_t first_second(const TileBlock& block) const;
 
   Op op_;
   std::int64_t batch_ = 1;
@@ -237,6 +251,7 @@ class TileProblem {
   Shape ifm_;
   Shape ofm_;
   bool has_weights_ = false;
+  std::int64_t element_bytes_ = 1;
   std::int64_t bias_bytes_ = 0;  // per output
   std::int64_t biased_outputs_ = 0;
   std::int64_t operations_ = 1;

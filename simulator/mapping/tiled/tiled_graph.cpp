@@ -13,8 +13,9 @@ constexpr std::int64_t kAlignment = 4096;
 
 class GraphMaker {
  public:
-  GraphMaker(const Network& network, bool fuse_elementwise, std::int64_t base_address)
-      : network_(network), end_(round_up(base_address, kAlignment)) {
+  GraphMaker(const Network& network, bool fuse_elementwise, std::int64_t base_address,
+             std::int64_t element_bytes)
+      : network_(network), element_bytes_(element_bytes), end_(round_up(base_address, kAlignment)) {
     graph_.nodes.resize(network.layers.size());
     count_users();
     if (fuse_elementwise) fuse();
@@ -65,9 +66,14 @@ class GraphMaker {
   /// The tensor that `index` writes: its own, or that of the layer fused into it.
   int tensor_of(int index) { return node(index).fused >= 0 ? node(index).fused : index; }
 
+  /// Of a map of all images.
+  std::int64_t bytes_of(const Shape& shape) const {
+    return network_.batch * shape.num_elements() * element_bytes_;
+  }
+
   std::int64_t allocate(const Shape& shape) {
     const std::int64_t address = end_;
-    end_ += round_up(network_.batch * shape.num_elements(), kAlignment);
+    end_ += round_up(bytes_of(shape), kAlignment);
     return address;
   }
 
@@ -106,7 +112,7 @@ class GraphMaker {
       const int input = layer(index).inputs[k];
       if (const std::size_t parts = place_cut_map(index, k, address); parts > 0) {
         k += parts - 1;
-        address += network_.batch * network_.shape_of(layer(input).inputs[0]).num_elements();
+        address += bytes_of(network_.shape_of(layer(input).inputs[0]));
         continue;
       }
       const int map = reshaped_map(input);
@@ -117,7 +123,7 @@ class GraphMaker {
         node(map).stored_in = index;
         placed_[static_cast<std::size_t>(map)] = true;
       }
-      address += network_.batch * network_.shape_of(input).num_elements();
+      address += bytes_of(network_.shape_of(input));
     }
   }
 
@@ -166,7 +172,7 @@ class GraphMaker {
         next = node(input).address;
       }
       if (node(input).stored_in != owner || node(input).address != next) return false;
-      next += network_.batch * network_.shape_of(input).num_elements();
+      next += bytes_of(network_.shape_of(input));
     }
     if (layer(owner).axis != layer(index).axis) return false;
     node(index).address = node(inputs.front()).address;
@@ -181,11 +187,12 @@ class GraphMaker {
     const int input = view.inputs[0];
     const Shape& map = network_.shape_of(input);
     node(index).address =
-        graph_.address_of(input) + network_.batch * view.first_channel * map.height * map.width;
+        graph_.address_of(input) + bytes_of({view.first_channel, map.height, map.width});
     node(index).stored_in = input;  // kNetworkInput: with it in DRAM
   }
 
   const Network& network_;
+  const std::int64_t element_bytes_;
   TiledGraph graph_;
   std::vector<int> num_users_;
   std::vector<bool> placed_;
@@ -210,8 +217,8 @@ bool is_view_of_input(const Layer& layer) {
 }
 
 TiledGraph make_tiled_graph(const Network& network, bool fuse_elementwise,
-                            std::int64_t base_address) {
-  return GraphMaker(network, fuse_elementwise, base_address).take();
+                            std::int64_t base_address, std::int64_t element_bytes) {
+  return GraphMaker(network, fuse_elementwise, base_address, element_bytes).take();
 }
 
 }  // namespace tilewake

@@ -33,7 +33,8 @@ struct TiledGraph {
 /// shape.
 bool is_view_of_input(const Layer& layer);
 
-/// Tensors are stored consecutively from `base_address`, each aligned to a DRAM row.
+/// Tensors are stored consecutively from `base_address`, each aligned to a DRAM row. Addresses
+/// count bytes.
 ///
 /// - The inputs of a concat are parts of its tensor. A concat whose inputs lie one after another in
 ///   the tensor of a larger one is a part of that: concat(a, b) is the beginning of concat(a, b,
@@ -45,6 +46,6 @@ bool is_view_of_input(const Layer& layer);
 ///   copied. Rows and columns that a concat joins are copied in place like channels: where parts of
 ///   rows lie in DRAM is not modelled.
 TiledGraph make_tiled_graph(const Network& network, bool fuse_elementwise,
-                            std::int64_t base_address);
+                            std::int64_t base_address, std::int64_t element_bytes = 1);
 
 }  // namespace tilewake

@@ -31,7 +31,8 @@ class TiledMapper {
         options_(options),
         budget_(options),
         tiler_(machine.memory, *machine.cost, machine.dram),
-        graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end())) {
+        graph_(make_tiled_graph(network, machine.fuse_elementwise, weights_end(),
+                                machine.memory.element_bytes)) {
     std::vector<std::int64_t> weight_bytes;
     std::int64_t address = 0;
     for (const Layer& l : network.layers) {
@@ -39,7 +40,7 @@ class TiledMapper {
       weight_address_.push_back(address);
       address += weight_bytes.back();
     }
-    places_ = place_on_chip(network, graph_, weight_bytes, machine.memory.features, machine.dram);
+    places_ = place_on_chip(network, graph_, weight_bytes, machine.memory, machine.dram);
     tiled_.memory = machine.memory;
     tiled_.cold = options.cold;
     tiled_.cost = machine.cost;
@@ -61,6 +62,13 @@ class TiledMapper {
     return graph_.nodes[static_cast<std::size_t>(index)];
   }
 
+  std::int64_t bytes_of(std::int64_t num_elements) const {
+    return num_elements * machine_.memory.element_bytes;
+  }
+  TileProblem problem_of(const Layer& l, std::int64_t bias_bytes, std::int64_t batch) const {
+    return {l, bias_bytes, batch, machine_.memory.element_bytes};
+  }
+
   /// Weights and biases are stored before all tensors, in the order of use.
   std::int64_t weights_end() const {
     std::int64_t bytes = 0;
@@ -69,10 +77,10 @@ class TiledMapper {
   }
   std::int64_t stored_weight_bytes(const Layer& l) const {
     if (l.weights_of >= 0) return 0;
-    if (l.op == Op::kEmbedding) return l.num_params();
+    if (l.op == Op::kEmbedding) return bytes_of(l.num_params());
     const bool has_factors = l.is_norm() && l.bias;
     const std::int64_t biases = (l.has_weights() && l.bias) || has_factors ? l.ofm.channels : 0;
-    return l.weight_bytes() + (has_factors ? l.ofm.channels : 0) +
+    return bytes_of(l.num_weights() + (has_factors ? l.ofm.channels : 0)) +
            biases * machine_.memory.accumulator_bytes;
   }
 
@@ -121,7 +129,7 @@ class TiledMapper {
   /// Whether the buffers hold a whole group of a softmax or layer_norm, or all channels of a lrn.
   bool holds_groups(const Layer& l) const {
     if (l.op != Op::kSoftmax && l.op != Op::kLayerNorm && l.op != Op::kLrn) return true;
-    const TileProblem problem(l, machine_.memory.accumulator_bytes);
+    const TileProblem problem = problem_of(l, machine_.memory.accumulator_bytes, 1);
     const Tiling one_group{{1, 1, problem.extent().outputs, 1}};
     return tiler_.fits(footprint_of(problem, cuts_of(problem, one_group), one_group, *machine_.cost,
                                     machine_.memory.accumulator_bytes));
@@ -129,7 +137,7 @@ class TiledMapper {
 
   void map_part(int index, const LayerPart& part) {
     const Layer& l = layer(index);
-    TiledLayer tiled{index, TileProblem(part.layer, machine_.memory.accumulator_bytes, part.batch)};
+    TiledLayer tiled{index, problem_of(part.layer, machine_.memory.accumulator_bytes, part.batch)};
     TileProblem& problem = tiled.problem;
     problem.set_reach(part.reach);
     if (part.biased_outputs >= 0) problem.set_biased_outputs(part.biased_outputs);
@@ -144,8 +152,8 @@ class TiledMapper {
       const int first = l.inputs[static_cast<std::size_t>(part.input)];
       const Shape& map = network_.shape_of(first);
       on_chip.input = is_on_chip(first);
-      tiled.input_address =
-          graph_.address_of(first) + network_.batch * l.first_channel * map.height * map.width;
+      tiled.input_address = graph_.address_of(first) +
+                            bytes_of(network_.batch * l.first_channel * map.height * map.width);
       add_reads(tiled.reads_from, first);
     } else if (part.input == LayerPart::kTable) {
       on_chip.input = on_chip.weights && !options_.cold;
@@ -175,8 +183,9 @@ class TiledMapper {
       tiled.reads_from.push_back(static_cast<int>(tiled_.layers.size()) - 1);
     }
     on_chip.output = is_on_chip(index) && !part.stores_statistics;
-    tiled.output_address =
-        part.stores_statistics ? graph_.end_address : node(index).address + part.output_offset;
+    tiled.output_address = part.stores_statistics
+                               ? graph_.end_address
+                               : node(index).address + bytes_of(part.output_offset);
     problem.set_on_chip(on_chip);
     add(std::move(tiled), l.name);
   }
@@ -213,7 +222,7 @@ class TiledMapper {
         producers.add(layer(worker_of(input)).name);
         for (const int writer : writers_of(input)) writers.push_back(writer);
       }
-      address += network_.batch * shape.num_elements();
+      address += bytes_of(network_.batch * shape.num_elements());
     }
     if (node(index).copies.empty()) program_.layers.back().fused_into = producers.text();
     budget_.spend(l.name, static_cast<double>(writers.size()));  // nested ones repeat them
@@ -224,7 +233,7 @@ class TiledMapper {
     Layer l;
     l.op = Op::kConcat;
     l.ifm = l.ofm = network_.shape_of(input);
-    TiledLayer tiled{concat, TileProblem(l, 0, network_.batch)};
+    TiledLayer tiled{concat, problem_of(l, 0, network_.batch)};
     tiled.input_address = graph_.address_of(input);
     tiled.output_address = address;
     tiled.problem.set_on_chip({is_on_chip(input), false, is_on_chip(concat)});

@@ -354,22 +354,23 @@ void Tiler::add_sizes(std::int64_t groups, const PixelSizes& pixels,
   TileExtent trips{ceil_div(whole.groups, groups), pixels.cut.trips(), 1, depth.cut.trips()};
   if (least_time(choice, {}, choice.all_input, trips).at_full_rate > std::get<0>(choice.rank))
     return;
+  const std::int64_t element = problem.element_bytes();
   TileFootprint least;
   if (depth.cut.tile >= problem.taps())
-    least.input = groups * pixels.least_largest_input * depth.input.largest;
+    least.input = element * groups * pixels.least_largest_input * depth.input.largest;
   TileFootprint fitting = least;
   if (depth.cut.tile < problem.taps()) {
     const LoopCut& cut = pixels.cut;
     fitting.input =
-        groups *
+        element * groups *
         problem.kept_elements(
             {{0, 1}, cut.range(cut.trips() / 2), {0, 1}, {0, depth.cut.tile}, pixels.order});
   }
   const std::int64_t num_cores = cost_.num_cores();
   for (const std::int64_t outputs : output_sizes) {
     if (groups > 1 && outputs < whole.outputs) return;
-    if (problem.has_weights()) least.weight = groups * outputs * depth.cut.tile;
-    least.output = groups * outputs * pixels.cut.tile;
+    if (problem.has_weights()) least.weight = element * groups * outputs * depth.cut.tile;
+    least.output = element * groups * outputs * pixels.cut.tile;
     fitting.weight = least.weight;
     fitting.output = least.output;
     const auto of_a_core = [&](std::int64_t bytes) {
@@ -445,11 +446,14 @@ void Tiler::consider(const LoopCuts& cuts, Choice& choice) const {
   const TileProblem& problem = choice.problem;
   const TileExtent& trips = cuts.trips;
   const double steps = num_steps(trips);
-  const double input_bytes = static_cast<double>(problem.extent().groups) * cuts.input.sum;
+  const std::int64_t element = problem.element_bytes();
+  const double input_bytes =
+      static_cast<double>(element * problem.extent().groups) * cuts.input.sum;
   const TileExtent tile = cuts.tile();
-  const TileFootprint moved{cuts.input.largest * tile.groups,
-                            problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0,
-                            problem.stored_bytes(tile)};
+  const TileFootprint moved{
+      element * cuts.input.largest * tile.groups,
+      problem.has_weights() ? element * tile.groups * tile.outputs * tile.depth : 0,
+      problem.stored_bytes(tile)};
   const LeastTime least = least_time(choice, moved, input_bytes, trips);
   double bytes =
       input_bytes + choice.weights + choice.weights_on_chip + choice.others + choice.others_on_chip;

@@ -279,7 +279,8 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
   const Division& division = tiling.division;
   const TileExtent tile = division.share_of(cuts.tile());
   TileFootprint footprint;
-  footprint.input = tile.groups * kept_by_a_core(problem, cuts, tile.pixels);
+  footprint.input =
+      problem.element_bytes() * tile.groups * kept_by_a_core(problem, cuts, tile.pixels);
   if (problem.has_weights())
     footprint.weight =
         problem.weight_bytes({{0, tile.groups}, {0, 1}, {0, tile.outputs}, {0, tile.depth}});
@@ -296,8 +297,9 @@ TileFootprint footprint_of(const TileProblem& problem, const LoopCuts& cuts, con
     }
   }
   const std::int64_t second = problem.second_is_map() ? tile.pixels : cuts.second.largest;
-  footprint.output = outputs * (sums ? accumulator_bytes : 1) +
-                     seconds * second * problem.second_channels(tile.groups * tile.outputs);
+  footprint.output = outputs * (sums ? accumulator_bytes : problem.element_bytes()) +
+                     seconds * second * problem.second_channels(tile.groups * tile.outputs) *
+                         problem.element_bytes();
   return footprint;
 }
 
@@ -310,10 +312,10 @@ TileFootprint least_footprint(const TileProblem& problem, std::int64_t outputs, 
   footprint.input = problem.kept_bytes(block);
   if (problem.has_weights()) footprint.weight = problem.weight_bytes(block);
   const bool sums = depth < problem.extent().depth || cost.accumulates(problem, tile);
-  footprint.output = outputs * (sums ? accumulator_bytes : 1);
+  footprint.output = outputs * (sums ? accumulator_bytes : problem.element_bytes());
   if (problem.has_second())
-    footprint.output +=
-        problem.second_elements({}, block.pixels) * problem.second_channels(outputs);
+    footprint.output += problem.second_elements({}, block.pixels) *
+                        problem.second_channels(outputs) * problem.element_bytes();
   return footprint;
 }
 
@@ -324,8 +326,9 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
   };
   const TileExtent& whole = problem.extent();
   const auto groups = static_cast<double>(whole.groups);
+  const auto element_bytes = static_cast<double>(problem.element_bytes());
   TilingTraffic traffic;
-  traffic.input_bytes = groups * cuts.input.sum * times(TileLoop::kOutputs);
+  traffic.input_bytes = groups * cuts.input.sum * element_bytes * times(TileLoop::kOutputs);
   if (problem.has_weights())
     traffic.weight_bytes =
         groups * static_cast<double>(problem.weight_bytes(1)) * times(TileLoop::kPixels);
@@ -334,7 +337,8 @@ TilingTraffic traffic_of(const TileProblem& problem, const LoopCuts& cuts, const
     traffic.spilled_bytes = 2.0 * static_cast<double>(cuts.trips.depth - 1) *
                             static_cast<double>(whole.num_outputs()) *
                             static_cast<double>(accumulator_bytes);
-  if (problem.has_second()) traffic.second_bytes = second_channels(problem, cuts) * cuts.second.sum;
+  if (problem.has_second())
+    traffic.second_bytes = second_channels(problem, cuts) * cuts.second.sum * element_bytes;
   return traffic;
 }
 
@@ -433,9 +437,12 @@ double estimated_cycles(const TileProblem& problem, const LoopCuts& cuts,
   const double second_rate = on_chip.second ? port : bandwidth;
   const double output_rate = on_chip.output ? port : bandwidth;
   const double weight_rate = on_chip.weights ? port : bandwidth;
-  const auto first_input = static_cast<double>(cuts.input.largest * tile.groups);
-  const auto first_weights =
-      static_cast<double>(problem.has_weights() ? tile.groups * tile.outputs * tile.depth : 0);
+  const auto element_bytes = static_cast<double>(problem.element_bytes());
+  const double first_input = element_bytes * static_cast<double>(cuts.input.largest * tile.groups);
+  const double first_weights =
+      problem.has_weights()
+          ? element_bytes * static_cast<double>(tile.groups * tile.outputs * tile.depth)
+          : 0.0;
   const auto last_output = static_cast<double>(problem.stored_bytes(tile));
   double waited_for = 0.0;  // cycles
   if (memory.input.num_slots == 1) waited_for += traffic.input_bytes / input_rate;

@@ -26,7 +26,7 @@ void LayerDrafts::share_weights() {
     if (is_part_of_norm || (layer.is_norm() && !layer.bias)) continue;
     const std::int64_t shifts = layer.is_norm() ? draft.bias : 0;
     const auto [owner, is_new] =
-        owners.try_emplace({draft.weights, layer.op, layer.weight_bytes(), layer.ofm.channels,
+        owners.try_emplace({draft.weights, layer.op, layer.num_weights(), layer.ofm.channels,
                             layer.is_norm() ? layer.groups : 0, shifts},
                            i);
     if (is_new) continue;

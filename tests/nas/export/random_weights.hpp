@@ -25,8 +25,8 @@ inline LayerWeights random_weights(const Network& network, std::uint64_t seed) {
   LayerWeights weights;
   for (const Layer& layer : network.layers) {
     if (!layer.has_weights()) continue;
-    const std::int64_t fan_in = layer.weight_bytes() / layer.ofm.channels;
-    weights[layer.name] = {random_values(++seed * 2, layer.weight_bytes(),
+    const std::int64_t fan_in = layer.num_weights() / layer.ofm.channels;
+    weights[layer.name] = {random_values(++seed * 2, layer.num_weights(),
                                          std::sqrt(6.0 / static_cast<double>(fan_in))),
                            random_values(seed * 2 + 1, layer.bias ? layer.ofm.channels : 0, 0.5)};
   }

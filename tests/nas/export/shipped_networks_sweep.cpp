@@ -13,7 +13,7 @@ LayerWeights equal_weights(const Network& network) {
   LayerWeights weights;
   for (const Layer& layer : network.layers) {
     if (!layer.has_weights()) continue;
-    weights[layer.name].weight.resize(static_cast<std::size_t>(layer.weight_bytes()), 0.5F);
+    weights[layer.name].weight.resize(static_cast<std::size_t>(layer.num_weights()), 0.5F);
     weights[layer.name].bias.resize(static_cast<std::size_t>(layer.bias ? layer.ofm.channels : 0),
                                     0.5F);
   }

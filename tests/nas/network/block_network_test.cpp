@@ -105,7 +105,7 @@ TEST_F(BlockNetworkTest, ExactlyTheLayersWithWeightsHaveFoldedOnesOfTheirSize) {
       ++num_layers;
       ASSERT_EQ(weights.count(layer.name), 1U) << layer.name;
       const LayerWeight& weight = weights.at(layer.name);
-      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size()), layer.weight_bytes());
+      EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size()), layer.num_weights());
       EXPECT_EQ(static_cast<std::int64_t>(weight.weight.size() + weight.bias.size()),
                 layer.num_params());
     }

@@ -111,7 +111,7 @@ std::int64_t bytes_of_3x3(const Network& network) {
   std::int64_t sum = 0;
   for (const Layer& layer : network.layers) {
     if (layer.op == Op::kConv2d && layer.kernel_height == 3 && layer.inputs[0] != kNetworkInput)
-      sum += layer.weight_bytes();
+      sum += layer.num_weights();
   }
   return sum;
 }

@@ -94,10 +94,10 @@ TEST(OnnxRoundTrip, TheBatchComesBack) {
 TEST(OnnxRoundTrip, WeightsChangeNothing) {
   std::vector<float> values;
   const OnnxWeightSource source = [&](const Layer& layer) -> OnnxWeights {
-    values.assign(static_cast<std::size_t>(layer.weight_bytes()), 0.5F);
+    values.assign(static_cast<std::size_t>(layer.num_weights()), 0.5F);
     const std::size_t num_biases = layer.bias ? static_cast<std::size_t>(layer.ofm.channels) : 0;
     if (values.size() < num_biases) values.resize(num_biases, 0.5F);
-    return {std::span(values).first(static_cast<std::size_t>(layer.weight_bytes())),
+    return {std::span(values).first(static_cast<std::size_t>(layer.num_weights())),
             std::span(values).first(num_biases)};
   };
   for (std::uint64_t seed = 0; seed < 50; ++seed) {

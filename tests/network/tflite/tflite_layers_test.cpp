@@ -198,7 +198,7 @@ TEST(TfliteLayers, AConvolutionOfSomeInputChannelsIsAGroupedOne) {
   f.conv("x", "c", {1, 16, 16, 16}, {16, 3, 3, 4});
   const Layer layer = f.read().network.layers.at(0);
   EXPECT_EQ(layer.groups, 2);
-  EXPECT_EQ(layer.weight_bytes(), 16 * 9 * 4);
+  EXPECT_EQ(layer.num_weights(), 16 * 9 * 4);
 }
 
 TEST(TfliteLayers, Float16WeightsBehindADequantizeAreWeights) {
@@ -209,7 +209,7 @@ TEST(TfliteLayers, Float16WeightsBehindADequantizeAreWeights) {
         tfl::CreateConv2D(f.builder, Padding::SAME, 1, 1));
   const Network network = f.read().network;
   ASSERT_EQ(network.layers.size(), 1U);
-  EXPECT_EQ(network.layers[0].weight_bytes(), 8 * 27);
+  EXPECT_EQ(network.layers[0].num_weights(), 8 * 27);
   EXPECT_FALSE(network.layers[0].bias);
 }
 
@@ -222,7 +222,7 @@ TEST(TfliteLayers, OneConstantMayBeTheWeightsOfSeveralLayers) {
   }
   const Network network = f.read().network;
   ASSERT_EQ(network.layers.size(), 2U);
-  EXPECT_EQ(network.layers[0].weight_bytes(), network.layers[1].weight_bytes());
+  EXPECT_EQ(network.layers[0].num_weights(), network.layers[1].num_weights());
 }
 
 TEST(TfliteLayers, TensorsOfOneBufferCountOnce) {
