@@ -6,7 +6,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "nas/quantization/executor_loops.hpp"
 #include "nas/quantization/float_executor.hpp"
 #include "nas/quantization/layer_arithmetic.hpp"
 #include "nas/quantization/window.hpp"
@@ -101,6 +100,7 @@ IntegerExecutor::IntegerExecutor(QuantizedNetwork quantized) : quantized_(std::m
     const QuantizedLayer& integers = quantized_.layers[i];
     if (!is_of(integers, layer)) throw std::invalid_argument("integers of another layer");
     weights_.emplace_back();
+    scalings_.emplace_back(integers);
     if (layer.op == Op::kDepthwiseConv2d)
       weights_.back() = by_tap(integers.weight, static_cast<std::size_t>(layer.ofm.channels));
     else if (layer.has_weights())
@@ -231,10 +231,10 @@ void IntegerExecutor::set_bias(std::size_t index, std::vector<std::int32_t> bias
 IntegerMap IntegerExecutor::weighted(std::size_t index, const IntegerMap& map) const {
   const QuantizedLayer& layer = quantized_.layers[index];
   const std::vector<std::int32_t> all = sums(index, map);
-  const std::size_t outputs = layer.factors.size();
+  const std::int32_t* biases = layer.bias.empty() ? nullptr : layer.bias.data();
   IntegerMap result(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i)
-    result[i] = weighted_value(layer, i % outputs, all[i]);
+  for (std::size_t i = 0; i < all.size(); i += layer.factors.size())
+    scale_sums(scalings_[index], all.data() + i, biases, result.data() + i);
   return result;
 }
 
@@ -263,7 +263,9 @@ IntegerMap IntegerExecutor::mean_of_pixels(std::size_t index, const IntegerMap& 
   const Layer& layer = quantized_.network.layers[index];
   const std::int64_t zero_point = quantized_.of(layer.inputs[0]).zero_point;
   std::vector<std::int64_t> totals(static_cast<std::size_t>(layer.ofm.channels), 0);
-  for (std::size_t i = 0; i < map.size(); ++i) totals[i % totals.size()] += map[i] - zero_point;
+  for (std::size_t i = 0; i < map.size(); i += totals.size()) {
+    for (std::size_t c = 0; c < totals.size(); ++c) totals[c] += map[i + c] - zero_point;
+  }
   IntegerMap result;
   for (const std::int64_t total : totals)
     result.push_back(mean_value(quantized_.layers[index], total));
@@ -276,13 +278,20 @@ IntegerMap IntegerExecutor::combined(std::size_t index,
   const QuantizedLayer& integers = quantized_.layers[index];
   const auto channels = static_cast<std::size_t>(layer.ofm.channels);
   IntegerMap result(num_values(layer.ofm));
-  const auto operand = [&](std::size_t k, std::size_t i) -> std::int64_t {
-    const IntegerMap& map = *inputs[k];
-    const std::uint8_t q = map.size() == result.size() ? map[i] : map[i % channels];
-    return q - quantized_.of(layer.inputs[k]).zero_point;
-  };
-  for (std::size_t i = 0; i < result.size(); ++i)
-    result[i] = combined_value(layer.op, integers, operand(0, i), operand(1, i));
+  // A value a channel is repeated for every pixel.
+  const std::size_t first_step = inputs[0]->size() == result.size() ? channels : 0;
+  const std::size_t second_step = inputs[1]->size() == result.size() ? channels : 0;
+  const std::int64_t first_zero = quantized_.of(layer.inputs[0]).zero_point;
+  const std::int64_t second_zero = quantized_.of(layer.inputs[1]).zero_point;
+  const std::uint8_t* first = inputs[0]->data();
+  const std::uint8_t* second = inputs[1]->data();
+  for (std::size_t i = 0; i < result.size(); i += channels) {
+    for (std::size_t c = 0; c < channels; ++c)
+      result[i + c] =
+          combined_value(layer.op, integers, first[c] - first_zero, second[c] - second_zero);
+    first += first_step;
+    second += second_step;
+  }
   return result;
 }
 

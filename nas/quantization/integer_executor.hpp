@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "nas/quantization/executor_loops.hpp"
 #include "nas/quantization/quantized_network.hpp"
 
 namespace tilewake {
@@ -52,6 +53,7 @@ class IntegerExecutor {
   QuantizedNetwork quantized_;
   // With the channels of a tap together: outputs x products; depthwise: taps x channels.
   std::vector<std::vector<std::int16_t>> weights_;
+  std::vector<OutputScaling> scalings_;  // of layers with weights
   std::vector<int> last_readers_;
 };
 

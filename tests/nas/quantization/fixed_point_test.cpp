@@ -2,11 +2,16 @@
 #include "nas/quantization/fixed_point.hpp"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "nas/quantization/executor_loops.hpp"
+#include "nas/quantization/layer_arithmetic.hpp"
 #include "tests/support/random.hpp"
 
 namespace tilewake {
@@ -89,6 +94,35 @@ TEST(Scaled, OfTheLargestSumsStaysIn64Bits) {
   for (const std::int64_t sum : {std::int64_t{std::numeric_limits<std::int32_t>::max()},
                                  std::int64_t{std::numeric_limits<std::int32_t>::min()}})
     EXPECT_EQ(scaled(sum, largest), sum > 0 ? 1 : -1);
+}
+
+// The loop over the outputs of a pixel has no branches.
+TEST(ScaleSums, IsTheValueOfEachOutput) {
+  Random random(4);
+  for (int i = 0; i < 1'000; ++i) {
+    QuantizedLayer layer;
+    layer.linear.zero_point = static_cast<std::int32_t>(random.between(0, 255));
+    layer.low = static_cast<std::int32_t>(random.between(0, 100));
+    layer.high = static_cast<std::int32_t>(random.between(101, 255));
+    const auto outputs = static_cast<std::size_t>(random.between(1, 40));
+    std::vector<std::int32_t> sums;
+    for (std::size_t o = 0; o < outputs; ++o) {
+      // Small shifts and multipliers: ties are frequent, and results are within the bounds.
+      const auto shift = static_cast<std::int32_t>(random.between(0, 10));
+      layer.factors.push_back({static_cast<std::int32_t>(random.between(0, 3)), shift});
+      sums.push_back(static_cast<std::int32_t>(random.between(-500, 500) << (shift / 2)));
+      if (random.one_in(4)) layer.factors.back() = fixed_factor(random_factor(random) * 0x1p-20);
+    }
+    if (random.one_in(2)) {
+      for (std::size_t o = 0; o < outputs; ++o)
+        layer.bias.push_back(static_cast<std::int32_t>(random.between(-100, 100)));
+    }
+    std::vector<std::uint8_t> values(outputs);
+    scale_sums(OutputScaling(layer), sums.data(), layer.bias.empty() ? nullptr : layer.bias.data(),
+               values.data());
+    for (std::size_t o = 0; o < outputs; ++o)
+      ASSERT_EQ(values[o], weighted_value(layer, o, sums[o])) << i << ", output " << o;
+  }
 }
 
 }  // namespace
