@@ -140,6 +140,7 @@ struct Recipe {
   bool squeeze_excite = true;  // whether post-processing tries it
   bool hswish = true;
   int postprocess_trainings = 1;  // of each network that is compared
+  bool postprocess_int8 = false;  // they are compared in int8
   PhaseRecipe train;              // of the winner
   int train_trainings = 1;        // of the winner; the best by validation is kept
   DistillationRecipe train_distillation;

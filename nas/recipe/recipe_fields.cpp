@@ -216,6 +216,12 @@ void visit_fields(YamlFields& fields, Recipe& r) {
       fields.flag("hswish", r.hswish, {"", "whether it is tried"});
       fields.integer("trainings", r.postprocess_trainings, 1, 100,
                      {"trainings", "of each network that is compared, by `ranking`"});
+      fields.unless_default(!r.postprocess_int8, [&] {
+        fields.flag("int8", r.postprocess_int8,
+                    {"",
+                     "accuracies are compared in int8, after quantization without training: a loss "
+                     "there counts against a gain"});
+      });
     });
     fields.section("train",
                    [&] {

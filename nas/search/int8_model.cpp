@@ -109,6 +109,16 @@ class Int8Evaluator {
   int resolution_;
 };
 
+QuantizationResult quantized_after_training(const RunContext& run, const Network& network,
+                                            const LayerWeights& weights) {
+  QuantizationOptions options;
+  options.num_threads = torch::get_num_threads();
+  const auto training_images =
+      calibration_loader(run, static_cast<int>(network.input.height), kCalibrationImages);
+  const CalibrationImages images = calibration_images(*training_images, kCalibrationImages);
+  return quantize(network, weights, images, options);
+}
+
 std::string int8_line(const std::string& how, const Int8Accuracy& int8, const StepRecord& record) {
   return fmt::format("int8 {}: test accuracy {} (float {}), validation accuracy {} (float {})", how,
                      as_percent(int8.test, int8.test_error), as_percent(*record.test_accuracy),
@@ -122,14 +132,9 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
                                    const Network& network, const LayerWeights& weights,
                                    StepRecord& record, const std::string& fingerprint,
                                    const Teacher* teacher) {
-  const int resolution = static_cast<int>(network.input.height);
-  QuantizationOptions options;
-  options.num_threads = torch::get_num_threads();
-  const auto training_images = calibration_loader(run, resolution, kCalibrationImages);
-  const CalibrationImages images = calibration_images(*training_images, kCalibrationImages);
   QuantizationResult result;
   try {
-    result = quantize(network, weights, images, options);
+    result = quantized_after_training(run, network, weights);
   } catch (const InputError& error) {
     record.log.push_back(fmt::format("no int8 model: {}", error.what()));
     return {};
@@ -137,7 +142,7 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
   for (const QuantizationChoice& choice : result.tried)
     record.log.push_back(fmt::format("int8 with {}: squared error of logits {:.3g} %",
                                      choice.text(), 100.0 * choice.error));
-  const Int8Evaluator evaluator(run, resolution);
+  const Int8Evaluator evaluator(run, static_cast<int>(network.input.height));
   QuantizedNetwork kept = std::move(result.quantized);
   record.int8 = evaluator.evaluate(kept);
   record.log.push_back(int8_line("with " + result.chosen.text(), *record.int8, record));
@@ -155,6 +160,12 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
     }
   }
   return BundledInt8{qdq_model(kept), record.int8->validation, record.int8->test};
+}
+
+Accuracy int8_accuracy(const RunContext& run, const Network& network, const LayerWeights& weights) {
+  const IntegerExecutor executor(quantized_after_training(run, network, weights).quantized);
+  return accuracy(executor, *validation_loader(run, static_cast<int>(network.input.height)),
+                  torch::get_num_threads());
 }
 
 }  // namespace tilewake

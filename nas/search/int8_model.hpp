@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "nas/common/accuracy.hpp"
 #include "nas/export/layer_weights.hpp"
 #include "nas/search/bundle.hpp"
 #include "nas/search/run_context.hpp"
@@ -23,5 +24,9 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
                                    const Network& network, const LayerWeights& weights,
                                    StepRecord& record, const std::string& fingerprint,
                                    const Teacher* teacher);
+
+/// Of a network quantized after training, on the validation images. Throws InputError where it has
+/// a layer without integer arithmetic.
+Accuracy int8_accuracy(const RunContext& run, const Network& network, const LayerWeights& weights);
 
 }  // namespace tilewake

@@ -109,9 +109,10 @@ class Trial {
     const double error = std::hypot(ranked.standard_error, deviation_between(ranked, *kept_));
     const bool is_kept = gain > error;
     record_.add_candidate(
-        fmt::format("{}: accuracy {} at {} against {} when scaling uses the same limit; {} "
+        fmt::format("{}: accuracy {}{} at {} against {} when scaling uses the same limit; {} "
                     "({:+.2f} points, one standard error is {:.2f})",
-                    what, as_percent(ranked.accuracy), as_cost(run_, candidate->simulated_cost),
+                    what, run_.recipe.postprocess_int8 ? "in int8 " : "",
+                    as_percent(ranked.accuracy), as_cost(run_, candidate->simulated_cost),
                     as_percent(kept_->accuracy), is_kept ? "kept" : "left out", 100.0 * gain,
                     100.0 * error),
         is_kept ? Verdict::kChosen : Verdict::kTrained, candidate->simulated.ms, ranked.accuracy);
@@ -131,7 +132,8 @@ class Trial {
 
  private:
   Ranked rank(const Architecture& network) const {
-    return rank_by_training(run_, target_, network, {1.0, run_.recipe.postprocess_trainings});
+    return rank_by_training(run_, target_, network,
+                            {1.0, run_.recipe.postprocess_trainings, run_.recipe.postprocess_int8});
   }
 
   /// Standard error of the difference of two means, from the deviations of the trainings around

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/search/int8_model.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/step_record.hpp"
 #include "nas/search/step_settings.hpp"
@@ -48,8 +49,10 @@ std::vector<double> gate_scores(const RunContext& run, BlockNetwork network) {
 /// One training of a network: its record, with the accuracy and the gate scores.
 ///   @param number  of the training, from 0: another number has other initial weights
 StepRecord train_once(const RunContext& run, const Target& target, const Architecture& architecture,
-                      double share, int number) {
+                      const RankingEffort& effort, int number) {
+  const double share = effort.share;
   std::string text = architecture_text(architecture);
+  if (effort.in_int8) text += "in int8\n";
   if (share != 1.0) text += fmt::format("share of the epochs={}\n", share);
   if (number > 0) text += fmt::format("training={}\n", number);
   const std::string name = "rank-" + hash_of(text + '\0');  // seeds the training, too
@@ -60,11 +63,19 @@ StepRecord train_once(const RunContext& run, const Target& target, const Archite
     PhaseRecipe recipe = run.recipe.ranking;
     recipe.epochs *= share;
     recipe.schedule.warmup_epochs *= share;
-    const TrainedNetwork trained = train_network(
+    TrainedNetwork trained = train_network(
         run, architecture, recipe, name, {target.directory, checkpoint, /*best=*/"", fingerprint});
     ranked.architecture = architecture;
     ranked.validation_accuracy = trained.result.validation.value().share();
     ranked.values = gate_scores(run, trained.network);
+    if (!effort.in_int8) return;
+    const double in_floats = *ranked.validation_accuracy;
+    trained.network->to(torch::kCPU);
+    ranked.validation_accuracy =
+        int8_accuracy(run, to_network(architecture), folded_weights(trained.network)).share();
+    ranked.log.push_back(fmt::format("accuracy {} in int8, {} in floats",
+                                     as_percent(*ranked.validation_accuracy),
+                                     as_percent(in_floats)));
   });
   std::filesystem::remove(checkpoint);  // the record replaces it
   return record;
@@ -85,7 +96,7 @@ Ranked rank_by_training(const RunContext& run, const Target& target,
   nameless.name = "candidate";
   Ranked ranked;
   for (int i = 0; i < effort.num_trainings; ++i) {
-    const StepRecord record = train_once(run, target, nameless, effort.share, i);
+    const StepRecord record = train_once(run, target, nameless, effort, i);
     ranked.trainings.push_back(record.validation_accuracy.value());
     if (i == 0) ranked.gate_scores = record.values;
   }

@@ -22,6 +22,7 @@ struct Ranked {
 struct RankingEffort {
   double share = 1.0;     // of the epochs of the recipe's `ranking`
   int num_trainings = 1;  // with different initial weights; the images are the same
+  bool in_int8 = false;   // the accuracy is that of the network quantized after training
 };
 
 /// Trains `architecture` by the recipe's `ranking` and validates it. The records are shared by all

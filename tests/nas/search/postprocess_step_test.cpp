@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nas/search/int8_model.hpp"
 #include "nas/search/network_training.hpp"
 #include "nas/search/scale_step.hpp"
 #include "nas/search/steps.hpp"
@@ -20,6 +21,7 @@ namespace tilewake {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::vector<ArchitectureBlock> blocks_of_network(const Architecture& architecture) {
@@ -182,6 +184,33 @@ TEST_F(PostprocessTest, WhatTheRecipeLeavesOutIsNotTried) {
   EXPECT_TRUE(world_.fake.phases.empty());
   EXPECT_EQ(record.architecture->stages, scaled_.architecture->stages);
   EXPECT_EQ(record.validation_accuracy, scaled_.validation_accuracy);
+}
+
+// Trained again, the network of each record has that accuracy once it is quantized.
+TEST_F(PostprocessTest, InInt8TheAccuraciesAreThoseOfTheIntegers) {
+  world_.run.recipe.postprocess_int8 = true;
+  world_.run.recipe.squeeze_excite = false;
+  const StepRecord record = postprocess_step(world_.run, world_.target, search_, scaled_);
+  EXPECT_THAT(record.log, Contains(HasSubstr("h-swish in all blocks: accuracy in int8")));
+  int num_records = 0;
+  for (const auto& [name, ranked] : records_in(world_.run.directory, "rank-")) {
+    SCOPED_TRACE(name);
+    TrainedNetwork again =
+        train_network(world_.run, *ranked.architecture, world_.run.recipe.ranking, name,
+                      {world_.target.directory, "", "", ""});
+    EXPECT_THAT(ranked.log,
+                Contains(HasSubstr(as_percent(again.result.validation->share()) + " in floats")));
+    const Accuracy integers =
+        int8_accuracy(world_.run, to_network(*ranked.architecture), folded_weights(again.network));
+    EXPECT_EQ(ranked.validation_accuracy, integers.share());
+    ++num_records;
+  }
+  EXPECT_EQ(num_records, 2);
+  // Those of floats are other trainings.
+  world_.run.recipe.postprocess_int8 = false;
+  std::filesystem::remove(step_path(world_.target.directory, "postprocess"));
+  postprocess_step(world_.run, world_.target, search_, scaled_);
+  EXPECT_EQ(records_in(world_.run.directory, "rank-").size(), 4U);
 }
 
 }  // namespace
