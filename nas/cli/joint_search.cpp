@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <thread>
 #include <utility>
@@ -27,6 +28,9 @@ namespace {
 
 // Another search for a machine that gains less would change networks by chance only.
 constexpr double kMinGain = 0.01;
+// Costs that differ by less count as equal: the last percent of latency can cost a third of the
+// area.
+constexpr double kEqualCosts = 0.01;
 // Sums of the same energies in another order.
 constexpr double kRounding = 1e-9;
 
@@ -217,17 +221,25 @@ class JointSearch {
     result_.pairs.push_back(std::move(pair));
   }
 
-  /// The machine within area and memory on which the network costs least, of equal ones the
-  /// smallest; none if it gains nothing or was searched before. Parameters are equal on all.
+  /// The smallest of the machines within area and memory on which the network costs least, up to
+  /// kEqualCosts; none if it gains nothing or was searched before. Parameters are equal on all.
   std::optional<std::size_t> next_machine(std::size_t first) {
     const auto cost = [&](const JointPair& pair) { return limits_.cost_of(pair.costs, 0); };
-    std::optional<std::size_t> best;
+    std::vector<std::size_t> possible;
+    double least_cost = std::numeric_limits<double>::infinity();
     for (std::size_t i = first; i < result_.pairs.size(); ++i) {
       const JointPair& pair = result_.pairs[i];
       if (pair.area_mm2 > result_.space.max_area_mm2 || !limits_.exceeds_memory(pair.costs).empty())
         continue;
-      if (!best || std::pair(cost(pair), pair.area_mm2) <
-                       std::pair(cost(result_.pairs[*best]), result_.pairs[*best].area_mm2))
+      possible.push_back(i);
+      least_cost = std::min(least_cost, cost(pair));
+    }
+    std::optional<std::size_t> best;
+    for (const std::size_t i : possible) {
+      const JointPair& pair = result_.pairs[i];
+      if (cost(pair) > least_cost * (1.0 + kEqualCosts)) continue;
+      if (!best || std::pair(pair.area_mm2, cost(pair)) <
+                       std::pair(result_.pairs[*best].area_mm2, cost(result_.pairs[*best])))
         best = i;
     }
     if (!best) {

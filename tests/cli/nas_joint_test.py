@@ -119,13 +119,15 @@ class ResultTest(JointTest):
             self.assertEqual(found, expected)
             self.assertGreater(len(found), 4)
 
-    def test_the_next_machine_is_the_fastest_within_the_area(self):
+    def test_the_next_machine_is_the_smallest_of_the_fastest_within_the_area(self):
         fixed = [row for row in self.pairs if row["network"] == "fixed"]
         within = [row for row in fixed if float(row["area_mm2"]) <= self.max_area]
         self.assertLess(len(within), len(fixed), "the area excludes no machine")
-        fastest = min(within, key=lambda row: float(row["latency_ms"]))
+        least = min(float(row["latency_ms"]) for row in within)
+        fast = [row for row in within if float(row["latency_ms"]) <= 1.01 * least]
+        smallest = min(fast, key=lambda row: (float(row["area_mm2"]), float(row["latency_ms"])))
         chosen = self.summary["runs"][1]["set"]
-        self.assertEqual(chosen, {key: fastest[key] for key in chosen})
+        self.assertEqual(chosen, {key: smallest[key] for key in chosen})
 
     def test_the_front_is_what_nothing_dominates_within_all_limits(self):
         start = self.simulated("edge.yaml", "tiny.yaml")
