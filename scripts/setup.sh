@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what building, testing and checking need, from Debian 12's own packages.
+# Installs what building, testing and checking need, from the packages of Debian 12 or 13.
 # usage: scripts/setup.sh [--simulator [--python] | --search]
 #   --simulator  only what building the simulator needs (preset sim-only): no LibTorch, OpenCV or clang
 #   --python     with --simulator: what the Python package needs, too

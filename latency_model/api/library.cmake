@@ -22,7 +22,7 @@ target_include_directories(tilewake_library INTERFACE $<BUILD_INTERFACE:${PROJEC
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/tilewake>)
 target_link_libraries(tilewake_library PRIVATE $<BUILD_INTERFACE:yaml-cpp> $<BUILD_INTERFACE:fmt::fmt>
-                                       $<BUILD_INTERFACE:onnx_proto> $<BUILD_INTERFACE:protobuf::libprotobuf>
+                                       $<BUILD_INTERFACE:ONNX::onnx_proto> $<BUILD_INTERFACE:protobuf::libprotobuf>
                                        $<BUILD_INTERFACE:tilewake_systemc>
                                        $<BUILD_INTERFACE:tilewake_settings>)
 

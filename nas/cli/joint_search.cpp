@@ -138,9 +138,9 @@ class JointSearch {
       explored.objectives.push_back(&objective_named("latency", "--hw-space"));
     if (!limits_.targets_mj.empty())
       explored.objectives.push_back(&objective_named("energy", "--hw-space"));
-    const Objective& area = objective_named("area", "--hw-space");
-    explored.objectives.push_back(&area);
-    explored.limits.push_back({&area, result_.space.max_area_mm2});
+    const Objective* area = &objective_named("area", "--hw-space");
+    explored.objectives.push_back(area);
+    explored.limits.push_back({area, result_.space.max_area_mm2});
     explored.max_evaluations = result_.space.max_evaluations;
     explored.seed = static_cast<std::uint64_t>(options_.seed);
     return explored;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <stdexcept>
+#include <sysc/kernel/sc_cor.h>
+#include <utility>
 
 #if defined(__has_feature)  // clang
 #if __has_feature(address_sanitizer)
@@ -47,7 +49,24 @@ void tell_sanitizer_of_main_stack() {
 #endif
 }
 
+/// What switches the stacks of a kernel. An explicit instantiation may name a private member.
+template <sc_core::sc_cor_pkg* sc_core::sc_simcontext::*kMember>
+struct CoroutinePackage {
+  friend sc_core::sc_cor_pkg*& coroutine_package(sc_core::sc_simcontext& kernel) {
+    return kernel.*kMember;
+  }
+};
+sc_core::sc_cor_pkg*& coroutine_package(sc_core::sc_simcontext& kernel);
+template struct CoroutinePackage<&sc_core::sc_simcontext::m_cor_pkg>;
+
 }  // namespace
+
+void KernelDeleter::operator()(sc_core::sc_simcontext* kernel) const {
+  // SystemC 3.0.1 deletes it before the threads, whose destructors read it; 2.3.4 after them.
+  const std::unique_ptr<sc_core::sc_cor_pkg> package(
+      std::exchange(coroutine_package(*kernel), nullptr));
+  delete kernel;
+}
 
 KernelUse::KernelUse(sc_core::sc_simcontext* kernel) : lock_(kernel_mutex(), std::defer_lock) {
   if (is_kernel_in_use) throw std::logic_error("a simulator was used from a sink of another");

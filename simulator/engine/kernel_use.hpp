@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <mutex>
 
 #include <systemc>
 
 namespace tilewake {
+
+/// A kernel of SystemC. It has to be in use when it is deleted.
+struct KernelDeleter {
+  void operator()(sc_core::sc_simcontext* kernel) const;
+};
+using KernelPtr = std::unique_ptr<sc_core::sc_simcontext, KernelDeleter>;
 
 /// In its scope, `kernel` is SystemC's current kernel, exclusively for this thread.
 class KernelUse {

@@ -67,8 +67,7 @@ class RunSink final : public EventSink {
 /// A kernel and the modules in it.
 class Simulator::Top {
  public:
-  explicit Top(const HardwareConfig& hardware)
-      : kernel_(std::make_unique<sc_core::sc_simcontext>()) {
+  explicit Top(const HardwareConfig& hardware) : kernel_(new sc_core::sc_simcontext) {
     const KernelUse use(kernel_.get());
     core_ = make_core(hardware);
   }
@@ -97,7 +96,7 @@ class Simulator::Top {
   }
 
  private:
-  std::unique_ptr<sc_core::sc_simcontext> kernel_;
+  KernelPtr kernel_;
   std::unique_ptr<Core> core_;
 };
 

@@ -263,7 +263,7 @@ std::string Waveform::to_vcd() const {
     // It would announce the time unit on standard output.
     sc_core::sc_report_handler::set_actions(sc_core::SC_ID_TRACING_TIMESCALE_DEFAULT_,
                                             sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
-    auto kernel = std::make_unique<sc_core::sc_simcontext>();
+    KernelPtr kernel(new sc_core::sc_simcontext);
     const KernelUse use(kernel.get());
     auto player = std::make_unique<Player>("player", signals_, changes_in_order(), window);
     sc_core::sc_trace_file* trace = sc_core::sc_create_vcd_trace_file(file.c_str());
