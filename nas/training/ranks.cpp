@@ -52,17 +52,22 @@ std::string cause_of(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
+/// LibTorch 2.4 and later serve through libuv by default, and fail where they were built without
+/// it, as Debian's are. 1.13 has no such option.
+template <typename Options>
+void without_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 /// A connection to the store of the job: a server of keys and values in rank 0, or in torchrun.
 c10::intrusive_ptr<c10d::Store> connected_store(const RankEnvironment& environment,
                                                 bool is_server) {
-  // TCPStoreOptions of LibTorch 2.4 and later has useLibUV, on by default. Server and clients of
-  // one job must agree, which they do as one program; an agent of torchrun must be of the same
-  // version of LibTorch.
   c10d::TCPStoreOptions options;
   options.port = static_cast<std::uint16_t>(environment.port);
   options.isServer = is_server;
   options.waitWorkers = false;
   options.timeout = Milliseconds(std::chrono::seconds(environment.join_seconds));
+  without_libuv(options);
   return c10::make_intrusive<c10d::PrefixStore>(
       "tilewake" + environment.store_prefix,
       c10::make_intrusive<c10d::TCPStore>(environment.host, options));
