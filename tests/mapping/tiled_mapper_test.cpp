@@ -38,7 +38,7 @@ TiledMachine large_machine(Random& random) {
   return {memory, costs.cost, random.one_in(2), dram_of(100, 16)};
 }
 
-/// A byte of DRAM: an element of a layer's output.
+/// A byte of DRAM: of an element of a layer's output.
 struct Content {
   int layer = -2;
   std::int64_t element = -1;
@@ -49,8 +49,8 @@ struct Content {
 /// Carries a program out, whole layers at a time, on a DRAM that remembers what each byte is.
 class SymbolicDram {
  public:
-  SymbolicDram(const Network& network, std::int64_t bytes)
-      : network_(network), dram_(static_cast<std::size_t>(bytes)) {}
+  SymbolicDram(const Network& network, std::int64_t bytes, std::int64_t element_bytes)
+      : network_(network), element_bytes_(element_bytes), dram_(static_cast<std::size_t>(bytes)) {}
 
   void put_input(std::int64_t address) { write(address, kNetworkInput, -1); }
 
@@ -58,20 +58,20 @@ class SymbolicDram {
   /// waits for.
   void expect(const TiledLayer& reader, std::int64_t address, int layer) const {
     const std::set<int> known(reader.reads_from.begin(), reader.reads_from.end());
-    const std::int64_t size = network_.shape_of(layer).num_elements();
+    const std::int64_t size = network_.shape_of(layer).num_elements() * element_bytes_;
     for (std::int64_t i = 0; i < size; ++i) {
       const Content& found = dram_.at(static_cast<std::size_t>(address + i));
-      ASSERT_TRUE(found.is(element_of(layer, i)))
-          << "element " << i << " of layer " << layer << " is not at the address of the read";
+      ASSERT_TRUE(found.is(element_of(layer, i / element_bytes_)))
+          << "byte " << i << " of layer " << layer << " is not at the address of the read";
       ASSERT_TRUE(found.writer < 0 || known.count(found.writer) > 0)
           << "does not wait for layer " << found.writer;
     }
   }
 
   void write(std::int64_t address, int layer, int writer) {
-    const std::int64_t size = network_.shape_of(layer).num_elements();
+    const std::int64_t size = network_.shape_of(layer).num_elements() * element_bytes_;
     for (std::int64_t i = 0; i < size; ++i) {
-      Content content = element_of(layer, i);
+      Content content = element_of(layer, i / element_bytes_);
       content.writer = writer;
       dram_.at(static_cast<std::size_t>(address + i)) = content;
     }
@@ -94,6 +94,7 @@ class SymbolicDram {
   }
 
   const Network& network_;
+  const std::int64_t element_bytes_;
   std::vector<Content> dram_;
 };
 
@@ -117,10 +118,11 @@ TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
     const Program program = map_tiled(network, machine);
     const auto& tiled = std::get<TiledProgram>(program.core);
     const std::map<std::string, int> fused = fused_layers(network, program);
-    const TiledGraph graph = make_tiled_graph(network, machine.fuse_elementwise, 0);
+    const TiledGraph graph =
+        make_tiled_graph(network, machine.fuse_elementwise, 0, machine.memory.element_bytes);
     const std::int64_t input_address =
         tiled.layers.front().sums_address - graph.end_address + graph.input_address;
-    SymbolicDram dram(network, tiled.layers.front().sums_address);
+    SymbolicDram dram(network, tiled.layers.front().sums_address, machine.memory.element_bytes);
     dram.put_input(input_address);
     std::vector<int> next_copy(network.layers.size());
     std::int64_t weights_end = 0;
@@ -151,7 +153,8 @@ TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
           second = operands[0] == index ? operands[1] : operands[0];
         }
         const Shape& map = network.shape_of(first);
-        dram.expect(t, t.input_address - l.first_channel * map.height * map.width, first);
+        const std::int64_t skipped = l.first_channel * map.height * map.width;
+        dram.expect(t, t.input_address - skipped * machine.memory.element_bytes, first);
         EXPECT_EQ(t.problem.has_second(), second != -2);
         if (second != -2) dram.expect(t, t.second_address, second);
         dram.write(t.output_address, result, static_cast<int>(i));

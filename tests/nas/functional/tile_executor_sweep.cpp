@@ -56,6 +56,7 @@ MappedCase random_case(std::uint64_t seed) {
   mapped.fuses = random.one_in(2);
   while (true) {
     TiledCosts costs = random_costs(random);
+    while (costs.memory.element_bytes > 1) costs = random_costs(random);  // int8
     costs.memory.accumulator_bytes = 4;
     if (random.one_in(2))
       costs.memory.features = {random.between(1, 8) * 1024, random.between(1, 64),
