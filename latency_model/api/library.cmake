@@ -53,6 +53,7 @@ set(public_headers
     simulator/hardware/activation_operations.hpp
     simulator/hardware/banked_dram_config.hpp
     simulator/hardware/dram_config.hpp
+    simulator/hardware/element_type.hpp
     simulator/hardware/energy_config.hpp
     simulator/hardware/hardware_config.hpp
     simulator/hardware/hardware_yaml.hpp
