@@ -30,8 +30,8 @@ bool is_float_type(int type) {
 /// IEEE 754 binary16.
 float float_of_half(std::uint16_t half) {
   const double sign = (half & 0x8000U) != 0 ? -1.0 : 1.0;
-  const int exponent = (half >> 10U) & 31U;
-  const int fraction = half & 1023U;
+  const auto exponent = static_cast<int>((half >> 10U) & 31U);
+  const auto fraction = static_cast<int>(half & 1023U);
   if (exponent == 31)
     return fraction == 0 ? static_cast<float>(sign) * std::numeric_limits<float>::infinity()
                          : std::numeric_limits<float>::quiet_NaN();
