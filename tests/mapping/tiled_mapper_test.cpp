@@ -63,7 +63,7 @@ class SymbolicDram {
       const Content& found = dram_.at(static_cast<std::size_t>(address + i));
       ASSERT_TRUE(found.is(element_of(layer, i / element_bytes_)))
           << "byte " << i << " of layer " << layer << " is not at the address of the read";
-      ASSERT_TRUE(found.writer < 0 || known.count(found.writer) > 0)
+      ASSERT_TRUE(found.writer < 0 || known.contains(found.writer))
           << "does not wait for layer " << found.writer;
     }
   }
@@ -146,7 +146,7 @@ TEST(TiledMapperTest, EveryLayerReadsWhatWasComputedForItAndWaitsForIt) {
         if (l.is_elementwise()) {
           second = l.inputs[1];
           if (network.shape_of(first) != l.ifm) std::swap(first, second);
-        } else if (fused.count(l.name) > 0) {
+        } else if (fused.contains(l.name)) {
           result = fused.at(l.name);
           const std::vector<int>& operands =
               network.layers[static_cast<std::size_t>(result)].inputs;
