@@ -260,7 +260,7 @@ TEST(Recipe, UnknownKeysAreRefusedWithTheKnownOnes) {
       read_error(in("evolution", "epochs: 4")),
       HasSubstr("r.yaml:3: evolution.epochs: unknown key; known here: calibration_images, "));
   EXPECT_EQ(read_error(in("postprocess", "relu6: true")),
-            "r.yaml:3: postprocess.relu6: unknown key; known here: hswish, squeeze_excite, "
+            "r.yaml:3: postprocess.relu6: unknown key; known here: hswish, int8, squeeze_excite, "
             "trainings");
   EXPECT_THAT(read_error(in("train", "options: {}")),
               HasSubstr("r.yaml:3: train.options: unknown key; known here: augmentation, "));
