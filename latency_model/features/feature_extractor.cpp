@@ -19,12 +19,12 @@ std::unique_ptr<FeatureExtractor> make(const MidapConfig& core, const DramConfig
 
 std::unique_ptr<FeatureExtractor> make(const SystolicConfig& core, const DramConfig& dram,
                                        const DispatchConfig& dispatch) {
-  return make_tiled_features(tiled_machine(core, dram), dispatch);
+  return make_tiled_features(tiled_machine(core, dram, dispatch), dispatch);
 }
 
 std::unique_ptr<FeatureExtractor> make(const VectorConfig& core, const DramConfig& dram,
                                        const DispatchConfig& dispatch) {
-  return make_tiled_features(tiled_machine(core, dram), dispatch);
+  return make_tiled_features(tiled_machine(core, dram, dispatch), dispatch);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "nas/search/int8_model.hpp"
 #include "nas/search/run_context.hpp"
 
 namespace tilewake {
@@ -31,7 +32,11 @@ std::string accuracies_text(const StepRecord& record) {
 }
 
 std::string int8_text(const StepRecord& record) {
-  if (!record.int8) return "";
+  if (!record.int8) {
+    for (const std::string& line : record.log)
+      if (line.starts_with(kNoInt8Model)) return line + "\n";
+    return "";
+  }
   return fmt::format("int8: test accuracy {}, validation {}\n",
                      as_percent(record.int8->test, record.int8->test_error),
                      as_percent(record.int8->validation, record.int8->validation_error));

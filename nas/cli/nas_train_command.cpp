@@ -221,6 +221,7 @@ ExitCode nas_train_command(const Arguments& arguments) {
     machine = read_machine(options.hardware);
     simulator.emplace(machine->config);
     run.machine = machine_id(machine->config);
+    run.arithmetic = machine->config.arithmetic();
     run.simulate = [&](const Network& network) {
       NetworkCosts costs;
       costs.ms = machine->config.cycles_to_ms(simulator->run(network).total_cycles);

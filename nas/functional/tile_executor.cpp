@@ -20,10 +20,11 @@ namespace tilewake {
 namespace {
 
 bool fuses_elementwise_of(const HardwareConfig& hardware) {
-  if (hardware.element() != ElementType::kInt8)
+  if (hardware.arithmetic() != ElementType::kInt8)
     throw InputError(fmt::format(
-        "{}: functional simulation computes in int8, and the machine in {} (core.element)",
-        hardware.name, to_string(hardware.element())));
+        "{}: functional simulation computes in int8, and the machine in {} (core.element or "
+        "energy.element)",
+        hardware.name, to_string(hardware.arithmetic())));
   if (const auto* systolic = std::get_if<SystolicConfig>(&hardware.core))
     return systolic->fuse_elementwise;
   if (const auto* vector = std::get_if<VectorConfig>(&hardware.core))

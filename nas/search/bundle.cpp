@@ -24,10 +24,13 @@ namespace {
 ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled,
                           bool is_int8 = false) {
   ModelMetadata metadata = {{"tilewake_version", std::string(kVersion)}, {"data", run.data.name}};
-  if (bundled.simulated_ms) metadata.emplace_back("machine", run.machine);
+  // The latency is that of the machine's arithmetic.
+  const bool has_latency =
+      bundled.simulated_ms && (!is_int8 || run.arithmetic == ElementType::kInt8);
+  if (has_latency) metadata.emplace_back("machine", run.machine);
   if (bundled.limit_ms)
     metadata.emplace_back("latency_limit_ms", fmt::format("{}", *bundled.limit_ms));
-  if (bundled.simulated_ms)
+  if (has_latency)
     metadata.emplace_back("simulated_latency_ms", fmt::format("{}", *bundled.simulated_ms));
   const double validation =
       is_int8 ? bundled.int8->validation_accuracy : bundled.validation_accuracy;
@@ -40,11 +43,12 @@ ModelMetadata metadata_of(const RunContext& run, const BundledNetwork& bundled,
 
 /// The line about "model_int8.onnx"; empty where there is none.
 std::string int8_readme(const BundledNetwork& bundled) {
-  if (!bundled.int8) return "";
+  if (!bundled.int8)
+    return "\nThere is no `model_int8.onnx`: this network does not run in int8; the run's "
+           "`steps/evaluate.json` says why.\n";
   return fmt::format(
-      "\n`model_int8.onnx` is the same network in int8 (QDQ form), as NPUs compute it: test "
-      "accuracy "
-      "{}. It runs like\n"
+      "\n`model_int8.onnx` is the same network in int8 (QDQ form), as machines of int8 compute it: "
+      "test accuracy {}. It runs like\n"
       "`model.onnx`. On x86-64 CPUs without VNNI set the session option "
       "`session.x64quantprecision` of ONNX Runtime\n"
       "to `1`: without it, sums may saturate.\n",

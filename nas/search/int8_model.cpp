@@ -136,7 +136,7 @@ std::optional<BundledInt8> int8_of(const RunContext& run, const std::string& dir
   try {
     result = quantized_after_training(run, network, weights);
   } catch (const InputError& error) {
-    record.log.push_back(fmt::format("no int8 model: {}", error.what()));
+    record.log.push_back(fmt::format("{}: {}", kNoInt8Model, error.what()));
     return {};
   }
   for (const QuantizationChoice& choice : result.tried)

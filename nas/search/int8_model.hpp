@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "nas/common/accuracy.hpp"
 #include "nas/export/layer_weights.hpp"
@@ -12,6 +13,9 @@
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
+
+/// Begins the line of a record's log that says why a network has none.
+inline constexpr std::string_view kNoInt8Model = "no int8 model";
 
 /// Quantizes a network after training, and with `train.qat.epochs` trains it on in int8 and keeps
 /// what is better on validation images. Sets the accuracies in int8 of `record`, which has those in

@@ -120,7 +120,9 @@ class Trial {
       unscaled_ = variant;
       record_.architecture = network;
       measure(run_, record_);
+      // Beside the other steps there are accuracies in floats only.
       record_.validation_accuracy = ranked.accuracy;
+      if (run_.recipe.postprocess_int8) record_.validation_accuracy.reset();
       kept_ = ranked;
     }
     last_ = network;

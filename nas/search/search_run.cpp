@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -206,13 +207,15 @@ void check_data_fits(const RunContext& run) {
   }
   const Split split = split_train(*data.train, recipe.validation_share, run.seed);
   const auto num_images = static_cast<std::int64_t>(split.train.size());
-  const std::pair<const char*, const PhaseRecipe*> phases[] = {{"supergraph", &recipe.supergraph},
-                                                               {"search", &recipe.search},
-                                                               {"ranking", &recipe.ranking},
-                                                               {"supernet", &recipe.supernet},
-                                                               {"train", &recipe.train}};
-  for (const auto& [name, phase] : phases) {
-    if (phase->batch_size <= num_images) continue;
+  const bool has_supergraph = searches_mixconv(run.method);
+  const std::tuple<const char*, const PhaseRecipe*, bool> phases[] = {
+      {"supergraph", &recipe.supergraph, has_supergraph},
+      {"search", &recipe.search, has_supergraph},
+      {"ranking", &recipe.ranking, true},
+      {"supernet", &recipe.supernet, uses_operators(run.method)},
+      {"train", &recipe.train, true}};
+  for (const auto& [name, phase, is_used] : phases) {
+    if (!is_used || phase->batch_size <= num_images) continue;
     throw InputError(fmt::format(
         "recipe {}: {}.batch_size {} is more than the {} images of {} that are trained on (all "
         "but the validation_share of {:.3g})",

@@ -50,6 +50,41 @@ std::vector<std::pair<std::string, std::string>> plans_of(const Network& network
   return plans;
 }
 
+/// Of the input and the outputs, of one image.
+std::int64_t num_external_elements(const Network& network) {
+  std::vector<bool> is_read(network.layers.size());
+  for (const Layer& layer : network.layers)
+    for (const int input : layer.inputs)
+      if (input != kNetworkInput) is_read[static_cast<std::size_t>(input)] = true;
+  std::int64_t elements = network.input.num_elements();
+  for (std::size_t i = 0; i < network.layers.size(); ++i)
+    if (!is_read[i]) elements += network.layers[i].ofm.num_elements();
+  return elements;
+}
+
+/// Shifts all times by those of the runs before.
+class ShiftedSink : public EventSink {
+ public:
+  ShiftedSink(EventSink& sink, std::int64_t cycles) : sink_(sink), cycles_(cycles) {}
+
+  void on_event(const Event& event) override {
+    Event shifted = event;
+    shifted.begin_cycle += cycles_;
+    shifted.end_cycle += cycles_;
+    sink_.on_event(shifted);
+  }
+  bool wants_details() const override { return sink_.wants_details(); }
+  void on_dram_request(const DramRequest& request) override {
+    DramRequest shifted = request;
+    shifted.cycle += cycles_;
+    sink_.on_dram_request(shifted);
+  }
+
+ private:
+  EventSink& sink_;
+  const std::int64_t cycles_;
+};
+
 /// Refuses a list of many layers that would take too long in sum, before the first is simulated.
 void check_topology(const Machine& machine, const Workload& workload, const NetworkMapper& mapper,
                     const MappingOptions& options) {
@@ -90,11 +125,59 @@ SimulatedNetwork NetworkSimulator::run(const Network& network, const Program& pr
                                        const SimulationCallback& on_layer,
                                        const std::vector<EventSink*>& events) {
   const Stopwatch engine;
+  Network part = network;
+  part.batch = network.batch / program.repetitions;
+  TeeSink sink(events);
+  SimulatedNetwork result = run_part(
+      part, program.first_repetition ? *program.first_repetition : program, on_layer, sink);
+  if (program.repetitions > 1) {
+    SimulatedNetwork next = result;
+    if (program.first_repetition || !events.empty()) {
+      std::int64_t begin = result.total_cycles;
+      // Equal runs have equal events, only later.
+      const std::int64_t num_runs = events.empty() ? 1 : program.repetitions - 1;
+      for (std::int64_t i = 0; i < num_runs; ++i, begin += next.total_cycles) {
+        ShiftedSink shifted(sink, begin);
+        next = run_part(part, program, on_layer, shifted);
+      }
+    }
+    add_parts(part, next, program.repetitions - 1, result);
+  }
+  add_energy(energy_, result.rows);
+  result.schedule = program.schedule;
+  result.warnings = program.warnings;
+  result.plans = plans_of(network, program);
+  result.engine_seconds = engine.cpu_seconds();
+  return result;
+}
+
+/// The result of more parts of a batch, which are as `part`.
+void NetworkSimulator::add_parts(const Network& network, const SimulatedNetwork& part,
+                                 std::int64_t num_parts, SimulatedNetwork& result) const {
+  const auto peak = static_cast<double>(hardware_.peak_macs_per_cycle());
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    TraceRow& row = result.rows[i];
+    add_counts(row, part.rows[i], num_parts);
+    if (row.total_cycles > 0)
+      row.pe_utilization =
+          static_cast<double>(row.effective_macs) / (static_cast<double>(row.total_cycles) * peak);
+  }
+  result.total_cycles += num_parts * part.total_cycles;
+  result.kernel_steps += static_cast<std::uint64_t>(num_parts) * part.kernel_steps;
+  result.memory.peak_chip_bytes =
+      std::max(result.memory.peak_chip_bytes, part.memory.peak_chip_bytes);
+  // The inputs of the parts to come and the outputs of those before are in DRAM, too.
+  result.memory.dram_footprint_bytes =
+      std::max(result.memory.dram_footprint_bytes, part.memory.dram_footprint_bytes) +
+      num_parts * element_bytes(hardware_.element()) * network.batch *
+          num_external_elements(network);
+}
+
+SimulatedNetwork NetworkSimulator::run_part(const Network& network, const Program& program,
+                                            const SimulationCallback& on_layer, EventSink& events) {
   if (!simulator_) simulator_ = std::make_unique<Simulator>(hardware_);
   TraceRecorder recorder(network, trace_layers(program), hardware_.peak_macs_per_cycle(), machine_);
-  std::vector<EventSink*> sinks = {&recorder};
-  sinks.insert(sinks.end(), events.begin(), events.end());
-  TeeSink sink(sinks);
+  TeeSink sink({&recorder, &events});
   LayerProgress progress;
   progress.total_layers = static_cast<std::size_t>(
       std::count_if(program.layers.begin(), program.layers.end(),
@@ -110,14 +193,9 @@ SimulatedNetwork NetworkSimulator::run(const Network& network, const Program& pr
   SimulatedNetwork result;
   result.rows = recorder.finish(run.total_cycles);
   add_accesses(program, hardware_, result.rows);
-  add_energy(energy_, result.rows);
   result.memory = memory_footprint(network, program, hardware_, result.rows);
   result.total_cycles = run.total_cycles;
   result.kernel_steps = run.kernel_steps;
-  result.schedule = program.schedule;
-  result.warnings = program.warnings;
-  result.plans = plans_of(network, program);
-  result.engine_seconds = engine.cpu_seconds();
   return result;
 }
 

@@ -69,6 +69,11 @@ class NetworkSimulator {
   const HardwareConfig& hardware() const { return hardware_; }
 
  private:
+  SimulatedNetwork run_part(const Network& network, const Program& program,
+                            const SimulationCallback& on_layer, EventSink& events);
+  void add_parts(const Network& network, const SimulatedNetwork& part, std::int64_t num_parts,
+                 SimulatedNetwork& result) const;
+
   HardwareConfig hardware_;
   std::unique_ptr<const NetworkMapper> mapper_;
   std::string machine_;  // machine_id()

@@ -29,6 +29,7 @@ struct NumberRange {
 struct FieldDoc {
   std::string_view unit;
   std::string_view meaning;
+  std::string_view fallback = {};  // the default in words, if it depends on other fields
 };
 
 /// The name of `value` in `names`, a range of pairs {name, value}; empty if it has none.

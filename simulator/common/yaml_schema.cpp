@@ -81,7 +81,9 @@ class SchemaBuilder final : public YamlFields {
       key.type = {{"const", mapping_.names[mapping_.choice]}};
     }
     const Json value = std::visit([](const auto& f) { return value_of(f); }, field);
-    if (mapping_.is_optional && !value.is_null()) {
+    if (mapping_.is_optional && !doc.fallback.empty()) {
+      key.fallback_text = doc.fallback;
+    } else if (mapping_.is_optional && !value.is_null()) {
       key.fallback = value;
       key.fallback_text = value_text(field);
     }
@@ -270,7 +272,8 @@ std::string default_text(const YamlSchema& schema, const YamlSchema::Key& key) {
   if (std::find(schema.preset_keys.begin(), schema.preset_keys.end(), key.name) !=
       schema.preset_keys.end())
     return "of the preset";
-  return key.fallback_text.empty() ? "none" : fmt::format("`{}`", key.fallback_text);
+  if (key.fallback_text.empty()) return "none";
+  return key.fallback ? fmt::format("`{}`", key.fallback_text) : key.fallback_text;
 }
 
 class MarkdownTable {

@@ -165,7 +165,7 @@ class TableBuilder {
         figures_(std::visit([](const auto& core) { return figures_of(core); }, hardware.core)),
         scale_(energy_scale(energy.node_nm,
                             resolved(energy.voltage, nominal_voltage(energy.node_nm)))),
-        element_(energy.element == ElementType::kInt8 ? hardware.element() : energy.element),
+        element_(hardware.arithmetic()),
         core_element_bytes_(count_of(element_bytes(hardware.element()))),
         entry_bytes_(count_of(element_bytes(element_)) / core_element_bytes_) {}
 

@@ -12,6 +12,7 @@
 #include "simulator/common/math.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/mapping/program.hpp"
+#include "simulator/mapping/tiled/tiled_mapper.hpp"
 #include "simulator/mapping/tiled/tiling_estimate.hpp"
 
 namespace tilewake {
@@ -180,9 +181,11 @@ MemoryFootprint memory_footprint(const Network& network, const Program& program,
   std::int64_t weights_in_dram = 0;
   std::int64_t weights_on_chip = 0;
   for (const TraceRow& row : rows) {
-    const std::int64_t params =
-        element * network.layers[static_cast<std::size_t>(row.index)].num_params();
-    (row.weights_in == "chip" ? weights_on_chip : weights_in_dram) += params;
+    const Layer& layer = network.layers[static_cast<std::size_t>(row.index)];
+    const std::int64_t bytes =
+        midap != nullptr ? layer.num_params()
+                         : stored_weight_bytes(layer, std::get<TiledProgram>(program.core).memory);
+    (row.weights_in == "chip" ? weights_on_chip : weights_in_dram) += bytes;
   }
   // Bytes that begin and end to be needed, by row.
   std::vector<std::int64_t> on_chip(rows.size() + 1);

@@ -216,15 +216,17 @@ double BankedDramConfig::first_access_cycles() const {
 }
 
 void visit_fields(YamlFields& fields, BankedDramConfig& c) {
-  fields.integer("num_channels", c.num_channels, 1, 1024,
-                 {"", "identical channels, each with a controller"});
-  fields.integer("num_ranks", c.num_ranks, 1, 16,
-                 {"", "ranks of a channel: sets of banks that share its bus"});
-  fields.integer(
-      "interleave_bytes", c.interleave_bytes, 1, std::int64_t{1} << 30,
-      {"bytes", "consecutive bytes in a channel before the next one; a multiple of a burst"});
-  fields.word("controller", c.scheduling, kSchedulings,
-              {"", "order of the bursts of a channel; see below"});
+  fields.optional([&] {
+    fields.integer("num_channels", c.num_channels, 1, 1024,
+                   {"", "identical channels, each with a controller"});
+    fields.integer("num_ranks", c.num_ranks, 1, 16,
+                   {"", "ranks of a channel: sets of banks that share its bus"});
+    fields.integer(
+        "interleave_bytes", c.interleave_bytes, 1, std::int64_t{1} << 30,
+        {"bytes", "consecutive bytes in a channel before the next one; a multiple of a burst"});
+    fields.word("controller", c.scheduling, kSchedulings,
+                {"", "order of the bursts of a channel; see below"});
+  });
   DramDevice& d = c.device;
   fields.preset(
       "preset", d, dram_presets(),

@@ -79,9 +79,9 @@ std::vector<std::pair<std::string_view, DramDevice>> dram_presets();
 /// controller. Bytes are interleaved over the channels in pieces of `interleave_bytes`.
 struct BankedDramConfig {
   DramDevice device;
-  std::int64_t num_channels = 0;
-  std::int64_t interleave_bytes = 0;  // a multiple of burst_bytes()
-  std::int64_t num_ranks = 0;         // per channel
+  std::int64_t num_channels = 1;
+  std::int64_t interleave_bytes = 256;  // a multiple of burst_bytes()
+  std::int64_t num_ranks = 1;           // per channel
   DramScheduling scheduling = DramScheduling::kInOrder;
   double npu_clock_mhz = 0.0;  // copied from the machine
 

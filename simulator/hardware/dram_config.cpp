@@ -101,8 +101,10 @@ std::int64_t PlanningDram::transfer_cycles(std::int64_t bytes) const {
 }
 
 void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
-  fields.integer("num_channels", c.num_channels, 1, kMaxCount,
-                 {"", "channels, used as one wide bus"});
+  fields.optional([&] {
+    fields.integer("num_channels", c.num_channels, 1, kMaxCount,
+                   {"", "channels, used as one wide bus"});
+  });
   fields.integer("bus_bytes", c.bus_bytes, 1, kMaxCount, {"bytes", "width of one channel"});
   fields.number("clock_mhz", c.clock_mhz, {1, kMaxDramClockMhz}, {"MHz", "clock of the data bus"});
   fields.integer("beats_per_clock", c.beats_per_clock, 1, 16, {"", "2 for DDR"});
@@ -112,17 +114,19 @@ void visit_fields(YamlFields& fields, LatencyBandwidthDramConfig& c) {
   });
   fields.number("first_access_cycles", c.first_access_cycles, kDelay,
                 {"cycles", "latency of every request"});
-  fields.number("row_cycles", c.row_cycles, kDelay, {"cycles", "latency of each further row"});
-  fields.integer("row_bytes", c.row_bytes, 1, kMaxBytes,
-                 {"bytes", "bytes of a row, over all channels"});
-  fields.integer("first_row_bytes", c.first_row_bytes, 0, kMaxBytes,
-                 {"bytes", "bytes served before the first further row"});
-  fields.number("refresh_cycles", c.refresh_cycles, kDelay,
-                {"cycles", "latency of each refresh during a request; 0: none"});
-  fields.integer("refresh_bytes", c.refresh_bytes, 1, kMaxBytes,
-                 {"bytes", "bytes moved between two refreshes"});
-  fields.integer("first_refresh_bytes", c.first_refresh_bytes, 0, kMaxBytes,
-                 {"bytes", "bytes moved before the first refresh"});
+  fields.optional([&] {
+    fields.number("row_cycles", c.row_cycles, kDelay, {"cycles", "latency of each further row"});
+    fields.integer("row_bytes", c.row_bytes, 1, kMaxBytes,
+                   {"bytes", "bytes of a row, over all channels"});
+    fields.integer("first_row_bytes", c.first_row_bytes, 0, kMaxBytes,
+                   {"bytes", "bytes served before the first further row"});
+    fields.number("refresh_cycles", c.refresh_cycles, kDelay,
+                  {"cycles", "latency of each refresh during a request; 0: none"});
+    fields.integer("refresh_bytes", c.refresh_bytes, 1, kMaxBytes,
+                   {"bytes", "bytes moved between two refreshes"});
+    fields.integer("first_refresh_bytes", c.first_refresh_bytes, 0, kMaxBytes,
+                   {"bytes", "bytes moved before the first refresh"});
+  });
 }
 
 void check_fields(const YamlReader& dram, const LatencyBandwidthDramConfig& c) {

@@ -35,7 +35,7 @@ struct DramLatency {
 ///
 ///   transfer(n) = ceil(n / (bytes_per_cycle() * efficiency))
 struct LatencyBandwidthDramConfig : DramLatency {
-  std::int64_t num_channels = 0;
+  std::int64_t num_channels = 1;
   std::int64_t bus_bytes = 0;  // width of one channel
   double clock_mhz = 0.0;      // of the data bus
   std::int64_t beats_per_clock = 0;

@@ -54,10 +54,13 @@ void check_fields(const YamlReader& core, const SystolicConfig& config) {
   bool is_used = false;
   const auto check_buffer = [&](const char* key, const SystolicBuffer& buffer) {
     is_used = is_used || buffer.bytes == 0;
+    if (buffer.bytes > 0 || has_unified) return;
+    constexpr const char* kMissing =
+        "must be given, unless core.unified_buffer_bytes is: a memory for the slots of all "
+        "buffers without bytes";
     YamlReader parent = core;
-    parent.section(key).check(buffer.bytes > 0 || has_unified, "bytes",
-                              "must be given, unless core.unified_buffer_bytes is: a memory for "
-                              "the slots of all buffers without bytes");
+    parent.check(parent.has(key), key, kMissing);
+    parent.section(key).check(false, "bytes", kMissing);
   };
   check_buffer("input_buffer", config.input);
   check_buffer("weight_buffer", config.weight);
@@ -216,15 +219,21 @@ HardwareConfig read_hardware(YamlReader yaml) {
       config.dram);
   const ElementType element = config.element();
   const ElementType of_energy = config.energy.element;
-  if (of_energy != ElementType::kInt8 && element_bytes(of_energy) < element_bytes(element))
+  if (of_energy != ElementType::kInt8 && element != ElementType::kInt8)
     yaml.section("energy").check(
         false, "element",
-        fmt::format("is smaller than {} (core.element): leave it out", to_string(element)));
+        fmt::format("must be left out beside core.element ({}), which sets it; a machine with this "
+                    "key alone counts values instead of bytes, and cannot change its type",
+                    to_string(element)));
   return config;
 }
 
 ElementType HardwareConfig::element() const {
   return std::visit([](const auto& kind) { return element_of(kind); }, core);
+}
+
+ElementType HardwareConfig::arithmetic() const {
+  return energy.element == ElementType::kInt8 ? element() : energy.element;
 }
 
 std::int64_t HardwareConfig::peak_macs_per_cycle() const {

@@ -53,6 +53,8 @@ struct HardwareConfig {
 
   /// Of features, weights and products.
   ElementType element() const;
+  /// Type of products: that of core.element, or of energy.element where the file counts values.
+  ElementType arithmetic() const;
   std::int64_t peak_macs_per_cycle() const;
   MachineScale scale() const;
   double cycles_to_ms(std::int64_t cycles) const {

@@ -19,7 +19,7 @@ enum class Dataflow { kOutputStationary, kWeightStationary, kInputStationary };
 /// A buffer of a systolic array: two slots alternate between DMA and array.
 struct SystolicBuffer {
   std::int64_t bytes = 0;  // of one slot; 0: its slots are in the unified buffer
-  std::int64_t num_slots = 0;
+  std::int64_t num_slots = 2;
   std::int64_t num_banks = 0;
   std::int64_t port_bytes = 0;  // bytes per cycle of one bank
 
@@ -34,16 +34,16 @@ struct SystolicConfig {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   Dataflow dataflow = Dataflow::kOutputStationary;
-  bool overlap_folds = false;        // the next fold is loaded while this one streams
+  bool overlap_folds = true;         // the next fold is loaded while this one streams
   std::int64_t fold_cycles = 0;      // of each fold, besides the cycles of the array
   bool depthwise_on_vector = false;  // otherwise on the array, one column per channel
   SystolicBuffer input;
   SystolicBuffer weight;
   SystolicBuffer output;
   std::int64_t unified_buffer_bytes = 0;  // for the slots of all buffers without own bytes
-  std::int64_t accumulator_bytes = 0;     // of a partial sum in the output buffer
+  std::int64_t accumulator_bytes = 4;     // of a partial sum in the output buffer
   std::int64_t vector_lanes = 0;          // operations per cycle of the vector unit
-  bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
+  bool fuse_elementwise = true;  // fuse add and mul into the layer that computes their operand
   ActivationOperations activation_operations;
   FeatureMemory feature_memory;
 

@@ -39,27 +39,33 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
     fields.word("element", c.element, kElementTypes,
                 {"", "type of features, weights and products: sets their bytes, and their energy"});
   });
-  fields.integer("num_cores", c.num_cores, 1, 1024, {"", "cores that share a tile"});
+  fields.optional([&] {
+    fields.integer("num_cores", c.num_cores, 1, 1024, {"", "cores that share a tile"});
+  });
   fields.integer("lanes", c.lanes, 1, kMaxLanes, {"", "accumulators of a core"});
-  fields.integer(
-      "dot_length", c.dot_length, 1, 64,
-      {"", "products along the input channels per lane and cycle; 1 for depthwise convolutions"});
-  fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "dimension of the lanes"});
+  fields.optional([&] {
+    fields.integer(
+        "dot_length", c.dot_length, 1, 64,
+        {"", "products along the input channels per lane and cycle; 1 for depthwise convolutions"});
+    fields.word("lane_axis", c.lane_axis, kLaneAxes, {"", "dimension of the lanes"});
+  });
   fields.integer("local_memory_bytes", c.local_memory_bytes, 1, kMaxVectorBytes,
                  {"bytes", "for tiles of features, weights and outputs, in total over all slots"});
-  fields.integer("num_slots", c.num_slots, 1, 2,
-                 {"", "2: the next tile is loaded while this one is used"});
-  fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
-                 {"bytes", "of a spilled partial sum, and of a bias"});
-  fields.flag("fuse_elementwise", c.fuse_elementwise,
-              {"", "fuse add and mul into the layer that computes their operand"});
-  fields.section("efficiency", [&] {
-    const FieldDoc doc{"", "share of cycles in which the inner loop computes"};
-    fields.number("conv2d", c.efficiency.conv2d, kEfficiency, doc);
-    fields.number("depthwise_conv2d", c.efficiency.depthwise_conv2d, kEfficiency, doc);
-    fields.number("fully_connected", c.efficiency.fully_connected, kEfficiency, doc);
-    fields.number("pool", c.efficiency.pool, kEfficiency, doc);
-    fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
+  fields.optional([&] {
+    fields.integer("num_slots", c.num_slots, 1, 2,
+                   {"", "2: the next tile is loaded while this one is used"});
+    fields.integer("accumulator_bytes", c.accumulator_bytes, 1, 8,
+                   {"bytes", "of a spilled partial sum, and of a bias"});
+    fields.flag("fuse_elementwise", c.fuse_elementwise,
+                {"", "fuse add and mul into the layer that computes their operand"});
+    fields.section("efficiency", [&] {
+      const FieldDoc doc{"", "share of cycles in which the inner loop computes"};
+      fields.number("conv2d", c.efficiency.conv2d, kEfficiency, doc);
+      fields.number("depthwise_conv2d", c.efficiency.depthwise_conv2d, kEfficiency, doc);
+      fields.number("fully_connected", c.efficiency.fully_connected, kEfficiency, doc);
+      fields.number("pool", c.efficiency.pool, kEfficiency, doc);
+      fields.number("elementwise", c.efficiency.elementwise, kEfficiency, doc);
+    });
   });
   fields.unless_default(c.relative_speed == VectorConfig::RelativeSpeed{}, [&] {
     fields.section("relative_speed", [&] {
@@ -79,10 +85,12 @@ void visit_fields(YamlFields& fields, VectorConfig& c) {
                      {"", "only with at least so many input and output channels"});
     });
   });
-  fields.integer("loop_cycles", c.loop_cycles, 0, kMaxOverheadCycles,
-                 {"cycles", "per inner loop: set-up, and storing the vector of results"});
-  fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
-                 {"cycles", "per tile: starting the cores and waiting for all"});
+  fields.optional([&] {
+    fields.integer("loop_cycles", c.loop_cycles, 0, kMaxOverheadCycles,
+                   {"cycles", "per inner loop: set-up, and storing the vector of results"});
+    fields.integer("issue_cycles", c.issue_cycles, 0, kMaxOverheadCycles,
+                   {"cycles", "per tile: starting the cores and waiting for all"});
+  });
   visit_fields(fields, c.activation_operations);
   visit_fields(fields, c.feature_memory);
 }

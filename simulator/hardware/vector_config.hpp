@@ -19,25 +19,25 @@ enum class LaneAxis { kChannels, kPixels };
 /// `dot_length` products per cycle, that run a layer as loops over a shared local memory.
 struct VectorConfig {
   ElementType element = ElementType::kInt8;  // of features, weights and products
-  std::int64_t num_cores = 0;
+  std::int64_t num_cores = 1;
   std::int64_t lanes = 0;       // accumulators of one core
-  std::int64_t dot_length = 0;  // products along the input channels per accumulator and cycle
+  std::int64_t dot_length = 1;  // products along the input channels per accumulator and cycle
   LaneAxis lane_axis = LaneAxis::kChannels;
   std::int64_t local_memory_bytes = 0;  // shared by all cores
-  std::int64_t num_slots = 0;           // 2: the next tile is loaded while this one is used
-  std::int64_t accumulator_bytes = 0;   // of a spilled partial sum
-  bool fuse_elementwise = false;  // fuse add and mul into the layer that computes their operand
+  std::int64_t num_slots = 2;           // 2: the next tile is loaded while this one is used
+  std::int64_t accumulator_bytes = 4;   // of a spilled partial sum
+  bool fuse_elementwise = true;  // fuse add and mul into the layer that computes their operand
   ActivationOperations activation_operations;
   FeatureMemory feature_memory;
 
   /// Share of cycles in which an instruction of the inner loop computes (the others are loads,
   /// address arithmetic, dependences).
   struct Efficiency {
-    double conv2d = 0.0;
-    double depthwise_conv2d = 0.0;
-    double fully_connected = 0.0;
-    double pool = 0.0;
-    double elementwise = 0.0;
+    double conv2d = 0.8;  // these are assumed, as in `cpu_like`
+    double depthwise_conv2d = 0.5;
+    double fully_connected = 0.5;
+    double pool = 0.5;
+    double elementwise = 0.4;
   };
   Efficiency efficiency;
 
@@ -55,8 +55,8 @@ struct VectorConfig {
     std::int64_t min_channels = 1;  // of input and output
   };
   Winograd winograd;
-  std::int64_t loop_cycles = 0;   // per inner loop: set-up, and storing the result vector
-  std::int64_t issue_cycles = 0;  // per tile: descriptors, starting the cores, waiting for all
+  std::int64_t loop_cycles = 4;     // per inner loop: set-up, and storing the result vector
+  std::int64_t issue_cycles = 200;  // per tile: descriptors, starting the cores, waiting for all
 
   std::int64_t peak_macs_per_cycle() const { return num_cores * lanes * dot_length; }
   TileMemory tile_memory() const;

@@ -31,7 +31,9 @@ Program map_network(const Network& network, const HardwareConfig& hardware,
                     const MappingOptions& options = {});
 
 /// A core that works in tiles, with its memory, as the mapper of tiles sees it.
-TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram);
-TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram);
+TiledMachine tiled_machine(const SystolicConfig& core, const DramConfig& dram,
+                           const DispatchConfig& dispatch = {});
+TiledMachine tiled_machine(const VectorConfig& core, const DramConfig& dram,
+                           const DispatchConfig& dispatch = {});
 
 }  // namespace tilewake

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,6 +35,11 @@ struct Program {
   std::vector<std::string> warnings;  // deviations of the schedule that affect the results
   DispatchConfig dispatch;            // of the machine
   std::variant<MidapProgram, TiledProgram> core;
+  double estimated_cycles = 0.0;  // of one repetition, on a core that works in tiles
+  /// A batch is computed in so many equal parts, one after another.
+  std::int64_t repetitions = 1;
+  /// The first part, where it differs: it loads the weights that the others find on chip.
+  std::shared_ptr<const Program> first_repetition = {};
 };
 
 }  // namespace tilewake

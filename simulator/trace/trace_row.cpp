@@ -4,6 +4,44 @@
 #include <fmt/format.h>
 
 namespace tilewake {
+namespace {
+
+constexpr std::int64_t TraceRow::*kCounts[] = {
+    &TraceRow::batch,
+    &TraceRow::macs,
+    &TraceRow::effective_macs,
+    &TraceRow::total_cycles,
+    &TraceRow::compute_cycles,
+    &TraceRow::setup_cycles,
+    &TraceRow::dispatch_cycles,
+    &TraceRow::stall_dram_cycles,
+    &TraceRow::stall_feature_cycles,
+    &TraceRow::stall_weight_cycles,
+    &TraceRow::stall_bias_cycles,
+    &TraceRow::stall_write_cycles,
+    &TraceRow::dram_read_bytes,
+    &TraceRow::dram_read_feature_bytes,
+    &TraceRow::dram_read_weight_bytes,
+    &TraceRow::dram_read_bias_bytes,
+    &TraceRow::dram_write_bytes,
+    &TraceRow::chip_read_bytes,
+    &TraceRow::chip_read_weight_bytes,
+    &TraceRow::chip_write_bytes,
+    &TraceRow::row_hits,
+    &TraceRow::row_misses,
+    &TraceRow::array_macs,
+    &TraceRow::vector_operations,
+    &TraceRow::input_buffer_read_bytes,
+    &TraceRow::weight_buffer_read_bytes,
+    &TraceRow::output_buffer_read_bytes,
+    &TraceRow::output_buffer_write_bytes,
+};
+
+}  // namespace
+
+void add_counts(TraceRow& row, const TraceRow& other, std::int64_t times) {
+  for (std::int64_t TraceRow::*count : kCounts) row.*count += times * other.*count;
+}
 
 std::string to_string(const KernelSize& kernel) {
   return fmt::format("{}x{}", kernel.height, kernel.width);

@@ -94,6 +94,10 @@ std::string to_string(const KernelSize& kernel);
 std::string to_string(const Steps& steps);
 std::string to_string(const Padding& padding);
 
+/// Adds all counts of `other`, `times` times; ratios and energies are left as they are. Both rows
+/// are of the same layer.
+void add_counts(TraceRow& row, const TraceRow& other, std::int64_t times);
+
 /// The first inconsistency of `row` ("total_cycles: ..."), or empty. Checked:
 ///   total_cycles = compute_cycles + setup_cycles + dispatch_cycles + stall_dram_cycles +
 ///                  stall_write_cycles

@@ -119,9 +119,12 @@ class FunctionalTest(NasTest):
                 self.refuse(words, "--run", self.run_dir, "--input", source)
         of_run = ["--run", self.run_dir, "--input", self.lines]
         self.refuse("midap: .* kinds systolic and vector", *of_run, hw="midap")
+        self.refuse("computes in int8, and the machine in fp32", *of_run, "--set",
+                    "energy.element=fp32")
         self.refuse("computes in int8, and the machine in fp16", *of_run, "--set", "core.element=fp16",
                     hw="cpu_like")
-        self.refuse("partial sum of .* 8 bits; set core.accumulator_bytes", *of_run, hw="eyeriss")
+        self.refuse("partial sum of .* 8 bits; set core.accumulator_bytes", *of_run, "--set",
+                    "core.accumulator_bytes=1")
         self.refuse("one of --run and --net", *of_run, "--net", "net.yaml", code=2)
         self.refuse("finished|cannot open", "--run", "nowhere", "--input", self.lines)
 

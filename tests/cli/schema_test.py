@@ -49,7 +49,7 @@ REFUSED = {
         ("name: m\n", ""), ("name: m", "name: a b"), ("clock_mhz: 1000", "clock_mhz: 0"),
         ("clock_mhz", "clock"), ("1000", "[1000]"), ("1000", "'1000'"), ("vector", "vectors"),
         ("vector", "systolic"), ("lanes: 64", "lanes: 64.5"), ("lanes: 64", "lanes: 4097"),
-        ("channels", "rows"), ("true", "1"), ("conv2d: 1,", "conv2d: 0,"), ("conv2d: 1,", ""),
+        ("channels", "rows"), ("true", "1"), ("conv2d: 1,", "conv2d: 0,"), ("lanes: 64, ", ""),
         ("ideal", "banked"), ("model: ideal", "model: ideal, tRCD: 3"), ("{model: ideal}", "ideal"),
     ]),
     "network": (NETWORK, [

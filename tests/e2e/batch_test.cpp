@@ -15,6 +15,8 @@
 #include "simulator/api/simulation.hpp"
 #include "simulator/common/error.hpp"
 #include "simulator/common/math.hpp"
+#include "simulator/engine/events.hpp"
+#include "simulator/mapping/mapper.hpp"
 #include "simulator/network/network_builder.hpp"
 #include "tests/support/random_network.hpp"
 #include "tests/support/shipped.hpp"
@@ -89,10 +91,11 @@ Network layer_on(const Shape& input, Op op, std::int64_t outputs, std::int64_t k
 TEST(BatchTest, ABatchTakesAtMostAsLongAsItsImagesOneByOne) {
   for_each_tiled_machine([](const HardwareConfig& machine) {
     NetworkSimulator simulator(machine);
-    for (const std::string& name : networks()) {
+    for (const std::string name :
+         {"resnet18", "mobilenet_v2", "mobilenet_v3_large", "shufflenet_v2_x1", "squeezenet"}) {
       const Network network = shipped_network(name);
       const auto one = static_cast<double>(simulator.run(network).total_cycles);
-      for (const std::int64_t batch : {2, 3, 8}) {
+      for (const std::int64_t batch : {2, 3, 8, 16}) {
         const auto cycles =
             static_cast<double>(simulator.run(with_images(network, batch)).total_cycles);
         EXPECT_LE(cycles, 1.005 * one * static_cast<double>(batch))
@@ -100,6 +103,66 @@ TEST(BatchTest, ABatchTakesAtMostAsLongAsItsImagesOneByOne) {
       }
     }
   });
+}
+
+/// The end of the last layer.
+class LastCycle : public EventSink {
+ public:
+  void on_event(const Event& event) override {
+    if (event.kind == EventKind::kLayer) cycle_ = std::max(cycle_, event.end_cycle);
+  }
+  std::int64_t cycle() const { return cycle_; }
+
+ private:
+  std::int64_t cycle_ = 0;
+};
+
+// The maps of eight images need not fit where those of two do.
+TEST(BatchTest, ABatchInPartsIsTheSumOfItsParts) {
+  const HardwareConfig machine = shipped_machine("coral_usb");
+  const NetworkMapper mapper(machine);
+  NetworkSimulator simulator(machine);
+  const Network network = with_images(shipped_network("mobilenet_v2"), 8);
+  for (const bool cold : {false, true}) {
+    SCOPED_TRACE(cold);
+    MappingOptions options;
+    options.cold = cold;
+    const Program program = mapper.map(network, options);
+    ASSERT_GT(program.repetitions, 1);
+    const Network part = with_images(network, 8 / program.repetitions);
+    const SimulatedNetwork first = simulator.run(part, mapper.map(part, options));
+    const SimulatedNetwork other = simulator.run(part, mapper.map(part));
+    LastCycle last;
+    const SimulatedNetwork run = simulator.run(network, program, {}, {&last});
+    EXPECT_EQ(run.total_cycles, simulator.run(network, program).total_cycles);
+    EXPECT_EQ(run.total_cycles,
+              first.total_cycles + (program.repetitions - 1) * other.total_cycles);
+    EXPECT_EQ(last.cycle(), run.total_cycles);
+    ASSERT_EQ(run.rows.size(), first.rows.size());
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < run.rows.size(); ++i) {
+      const TraceRow& row = run.rows[i];
+      TraceRow expected = first.rows[i];
+      add_counts(expected, other.rows[i], program.repetitions - 1);
+      expected.pe_utilization = row.pe_utilization;
+      expected.spill_reason = row.spill_reason;
+      EXPECT_EQ(row.batch, 8);
+      EXPECT_NEAR(row.energy_uj,
+                  first.rows[i].energy_uj +
+                      static_cast<double>(program.repetitions - 1) * other.rows[i].energy_uj,
+                  1e-9 * row.energy_uj);
+      for (double TraceRow::*energy :
+           {&TraceRow::energy_uj, &TraceRow::energy_mac_uj, &TraceRow::energy_register_uj,
+            &TraceRow::energy_buffer_uj, &TraceRow::energy_chip_uj,
+            &TraceRow::energy_interconnect_uj, &TraceRow::energy_vector_uj,
+            &TraceRow::energy_clock_uj, &TraceRow::energy_leakage_uj, &TraceRow::energy_dram_uj})
+        expected.*energy = row.*energy;
+      EXPECT_EQ(row, expected) << row.layer;
+      sum += row.total_cycles;
+    }
+    EXPECT_EQ(sum, run.total_cycles);
+    EXPECT_EQ(macs_of(run), network.num_macs());
+  }
 }
 
 TEST(BatchTest, OutputsAndMacsGrowWithTheImagesAndWeightsAreReadAtMostAsOften) {

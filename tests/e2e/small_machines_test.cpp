@@ -25,7 +25,7 @@ std::vector<std::string> yaml_blocks(const std::string& markdown) {
 TEST(SmallMachinesTest, TheMachinesToStartFromSimulateNetworks) {
   const std::vector<std::string> blocks =
       yaml_blocks(read_file(source_path("hw_configs/README.md")));
-  ASSERT_EQ(blocks.size(), 3u);
+  ASSERT_EQ(blocks.size(), 5u);
   for (const std::string& text : blocks) {
     const HardwareConfig machine = read_hardware_text(text, "README.md");
     NetworkSimulator simulator(machine);

@@ -259,6 +259,46 @@ TEST(TiledLawsTest, TheFirstInferenceReadsEachResidentWeightOnceFromDram) {
   }
 }
 
+/// Small maps, then a classifier with 512 weights for each output.
+Network small_maps_and_a_large_classifier(std::int64_t num_classes) {
+  NetworkBuilder builder("classifier", {3, 32, 32});
+  Layer layer;
+  layer.op = Op::kConv2d;
+  layer.kernel_height = layer.kernel_width = 3;
+  layer.padding = {1, 1, 1, 1};
+  for (int i = 0; i < 2; ++i) {
+    layer.name = fmt::format("conv{}", i);
+    layer.inputs = {i - 1};
+    layer.ofm.channels = i == 0 ? 16 : 8;
+    layer.stride.height = layer.stride.width = i == 0 ? 1 : 4;
+    builder.add(layer);
+  }
+  Layer classifier;
+  classifier.name = "classifier";
+  classifier.op = Op::kFullyConnected;
+  classifier.inputs = {1};
+  classifier.ofm.channels = num_classes;
+  builder.add(classifier);
+  return builder.build();
+}
+
+// The first map has 16,384 elements, which are written and read once.
+TEST(TiledLawsTest, WeightsStayInPlaceOfMapsWhereTheySaveMore) {
+  for (HardwareConfig& machine : tiled_machines()) {
+    if (element_bytes(machine.element()) != 1) continue;
+    for (const bool saves_more : {true, false}) {
+      SCOPED_TRACE(fmt::format("{}, weights save {}", machine.name, saves_more ? "more" : "less"));
+      const Network network = small_maps_and_a_large_classifier(saves_more ? 128 : 48);
+      const std::int64_t weights = network.layers[2].num_weights();
+      set_feature_memory(machine, std::max<std::int64_t>(weights + 8192, 20'000), true);
+      const SimulatedNetwork run = NetworkSimulator(machine).run(network);
+      EXPECT_EQ(run.rows[2].weights_in, saves_more ? "chip" : "dram");
+      EXPECT_EQ(run.rows[0].output_in, saves_more ? "dram" : "chip");
+      EXPECT_EQ(run.rows[1].output_in, "chip");
+    }
+  }
+}
+
 TEST(TiledLawsTest, WeightsOfALayerAreInOneMemory) {
   for (HardwareConfig& machine : tiled_machines()) {
     for (const std::int64_t bytes : {std::int64_t{1} << 20, std::int64_t{1} << 30}) {

@@ -81,6 +81,11 @@ class TiledFeatures : public FeatureExtractor {
       f.values[3] += c.write_wait;
       f.dispatch_cycles += c.dispatch;
     }
+    const auto repetitions = static_cast<double>(program.repetitions);
+    for (LayerFeatures& f : features) {
+      for (double& value : f.values) value *= repetitions;
+      f.dispatch_cycles *= repetitions;
+    }
     return features;
   }
 

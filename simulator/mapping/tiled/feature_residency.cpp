@@ -41,7 +41,39 @@ class Placement {
     find_maps();
   }
 
-  std::vector<Place> choose_outputs() {
+  /// Of maps and weights those that save the most DRAM traffic in sum. Maps are chosen within part
+  /// of the memory, first all of it, then less than those of the last choice had at their peak;
+  /// weights within the rest.
+  Places choose(const std::vector<std::int64_t>& weight_bytes) {
+    Places best;
+    double most_saved = -1.0;
+    constexpr int kMaxChoices = 64;
+    std::int64_t limit = memory_.bytes;
+    for (int i = 0; i < kMaxChoices; ++i) {
+      Places places;
+      saved_ = 0.0;
+      places.outputs = choose_outputs(limit);
+      if (memory_.keeps_weights) places.weights = choose_weights(weight_bytes);
+      if (saved_ > most_saved) {
+        most_saved = saved_;
+        best = std::move(places);
+      }
+      limit = most_used() - 1;
+      const bool all_stay =
+          std::all_of(best.weights.begin(), best.weights.end(),
+                      [](const Place& place) { return place.on_chip || place.reason.empty(); });
+      if (all_stay || limit < 0) break;
+    }
+    return best;
+  }
+
+ private:
+  std::int64_t most_used() const {
+    return used_.empty() ? 0 : *std::max_element(used_.begin(), used_.end());
+  }
+
+  std::vector<Place> choose_outputs(std::int64_t limit) {
+    std::fill(used_.begin(), used_.end(), 0);
     std::vector<Place> by_root(network_.layers.size());
     std::vector<const StoredMap*> candidates;
     for (const StoredMap& map : maps_) {
@@ -54,8 +86,10 @@ class Placement {
         reason = "parameters";
       else if (is_slower_)
         reason = kSlowerReason;
-      else if (map.bytes > memory_.bytes)
-        reason = fmt::format("{} bytes do not fit {}", map.bytes, memory_.bytes);
+      else if (map.bytes > limit)
+        reason = limit == memory_.bytes
+                     ? fmt::format("{} bytes do not fit {}", map.bytes, memory_.bytes)
+                     : fmt::format("{} bytes; weights in their place save more", map.bytes);
       else
         candidates.push_back(&map);
     }
@@ -67,11 +101,12 @@ class Placement {
       const auto end = used_.begin() + map->last + 1;
       const std::int64_t most = *std::max_element(begin, end);
       Place& place = by_root[static_cast<std::size_t>(map->root)];
-      if (most + map->bytes > memory_.bytes) {
+      if (most + map->bytes > limit) {
         place.reason = fmt::format("{} bytes do not fit beside {} of other maps", map->bytes, most);
         continue;
       }
       place.on_chip = true;
+      saved_ += static_cast<double>(map->transfers) * static_cast<double>(map->bytes);
       std::for_each(begin, end, [&](std::int64_t& bytes) { bytes += map->bytes; });
     }
     std::vector<Place> places(network_.layers.size());
@@ -84,9 +119,9 @@ class Placement {
   }
 
   /// After the outputs.
-  std::vector<Place> choose_weights(const std::vector<std::int64_t>& bytes) const {
+  std::vector<Place> choose_weights(const std::vector<std::int64_t>& bytes) {
     std::vector<Place> places(bytes.size());
-    const std::int64_t maps = used_.empty() ? 0 : *std::max_element(used_.begin(), used_.end());
+    const std::int64_t maps = most_used();
     std::int64_t weights = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       Place& place = places[i];
@@ -99,12 +134,12 @@ class Placement {
       } else {
         place.on_chip = true;
         weights += bytes[i];
+        saved_ += static_cast<double>(bytes[i]);
       }
     }
     return places;
   }
 
- private:
   const TiledGraph::Node& node(int index) const {
     return graph_.nodes[static_cast<std::size_t>(index)];
   }
@@ -191,6 +226,7 @@ class Placement {
   std::vector<int> roots_;
   std::vector<StoredMap> maps_;
   std::vector<std::int64_t> used_;  // bytes of maps while a layer runs
+  double saved_ = 0.0;              // DRAM traffic of an inference, in bytes
 };
 
 }  // namespace
@@ -198,12 +234,8 @@ class Placement {
 Places place_on_chip(const Network& network, const TiledGraph& graph,
                      const std::vector<std::int64_t>& weight_bytes, const TileMemory& memory,
                      const DramEstimate& dram) {
-  Places places;
-  if (memory.features.bytes == 0) return places;
-  Placement placement(network, graph, memory, dram);
-  places.outputs = placement.choose_outputs();
-  if (memory.features.keeps_weights) places.weights = placement.choose_weights(weight_bytes);
-  return places;
+  if (memory.features.bytes == 0) return {};
+  return Placement(network, graph, memory, dram).choose(weight_bytes);
 }
 
 }  // namespace tilewake

@@ -33,7 +33,8 @@ struct Places {
 ///
 /// Weights stay layer by layer in the order of the network, those of a layer as a whole, as far as
 /// they fit beside the most bytes of maps at a time. So does the compiler of the Edge TPU (Google,
-/// "Edge TPU Compiler", parameter data caching).
+/// "Edge TPU Compiler", parameter data caching). If weights in the place of the largest maps save
+/// more DRAM traffic, these maps are in DRAM.
 ///   @param weight_bytes  of each layer, with biases
 Places place_on_chip(const Network& network, const TiledGraph& graph,
                      const std::vector<std::int64_t>& weight_bytes, const TileMemory& memory,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -52,6 +53,10 @@ class TiledMapper {
       map_layer(static_cast<int>(i));
     }
     program_.schedule = "tiled";
+    program_.estimated_cycles += static_cast<double>(machine_.dispatch.inference_cycles);
+    for (const ProgramLayer& l : program_.layers)
+      if (l.fused_into.empty())
+        program_.estimated_cycles += static_cast<double>(machine_.dispatch.layer_cycles);
     program_.core = std::move(tiled_);
     return std::move(program_);
   }
@@ -76,12 +81,7 @@ class TiledMapper {
     return bytes;
   }
   std::int64_t stored_weight_bytes(const Layer& l) const {
-    if (l.weights_of >= 0) return 0;
-    if (l.op == Op::kEmbedding) return bytes_of(l.num_params());
-    const bool has_factors = l.is_norm() && l.bias;
-    const std::int64_t biases = (l.has_weights() && l.bias) || has_factors ? l.ofm.channels : 0;
-    return bytes_of(l.num_weights() + (has_factors ? l.ofm.channels : 0)) +
-           biases * machine_.memory.accumulator_bytes;
+    return tilewake::stored_weight_bytes(l, machine_.memory);
   }
 
   void map_layer(int index) {
@@ -266,6 +266,7 @@ class TiledMapper {
     budget_.spend(name, plan.steps);
     program_.layers.back().steps += plan.steps;
     program_.layers.back().milestones += plan.num_tiles;
+    program_.estimated_cycles += plan.cycles;
     std::string& text = program_.layers.back().plan;
     if (!text.empty()) text += "; ";
     text += plan.text;
@@ -287,12 +288,21 @@ class TiledMapper {
     TilingPlan plan;
     plan.tiling = tiler_.best(problem);
     const LoopCuts cuts = cuts_of(problem, plan.tiling);
-    if (compute_cycles_of(problem, cuts, plan.tiling, *machine_.cost) == kMaxTiledCycles)
+    const std::int64_t compute_cycles =
+        compute_cycles_of(problem, cuts, plan.tiling, *machine_.cost);
+    if (compute_cycles == kMaxTiledCycles)
       throw InputError(fmt::format("would take more than {} cycles", kMaxTiledCycles));
     plan.num_tiles = TileWalk(problem, plan.tiling, machine_.cost->stationary(problem)).num_steps();
-    const double bytes =
-        traffic_of(problem, cuts, plan.tiling, machine_.memory.accumulator_bytes).total();
-    plan.steps = static_cast<double>(plan.num_tiles) + bytes / machine_.dram.step_bytes();
+    const TilingTraffic traffic =
+        traffic_of(problem, cuts, plan.tiling, machine_.memory.accumulator_bytes);
+    plan.steps = static_cast<double>(plan.num_tiles) + traffic.total() / machine_.dram.step_bytes();
+    // Maps on chip do not wait for DRAM at the ends of the layer.
+    const TileProblem::OnChip& on_chip = problem.on_chip();
+    const int num_waits = (on_chip.input ? 0 : 1) + (on_chip.output ? 0 : 1);
+    plan.cycles =
+        estimated_cycles(problem, cuts, traffic, compute_cycles, machine_.memory, machine_.dram) -
+        (2 - num_waits) * machine_.dram.least_latency_cycles();
+    if (num_waits > 0) plan.cycles += static_cast<double>(plan.num_tiles) * tiler_.step_cycles();
     plan.text = to_string(problem, plan.tiling);
     return plan;
   }
@@ -310,11 +320,52 @@ class TiledMapper {
   std::vector<std::int64_t> weight_address_;  // by network layer
 };
 
+Network part_of(Network network, std::int64_t images) {
+  set_batch(network, images);
+  return network;
+}
+
+/// Whether all repetitions of `a` take less time than those of `b`, by more than what the estimates
+/// of layers leave out: a layer's first loads overlap the layer before.
+bool takes_less(const Program& a, const Program& b) {
+  constexpr double kMargin = 0.98;
+  return a.estimated_cycles * static_cast<double>(a.repetitions) <
+         kMargin * b.estimated_cycles * static_cast<double>(b.repetitions);
+}
+
 }  // namespace
+
+std::int64_t stored_weight_bytes(const Layer& layer, const TileMemory& memory) {
+  if (layer.weights_of >= 0) return 0;
+  if (layer.op == Op::kEmbedding) return memory.element_bytes * layer.num_params();
+  const bool has_factors = layer.is_norm() && layer.bias;
+  const bool has_biases = (layer.has_weights() && layer.bias) || has_factors;
+  return memory.element_bytes * (layer.num_weights() + (has_factors ? layer.ofm.channels : 0)) +
+         memory.accumulator_bytes * (has_biases ? layer.ofm.channels : 0);
+}
 
 Program map_tiled(const Network& network, const TiledMachine& machine,
                   const MappingOptions& options) {
-  return TiledMapper(network, machine, options).map();
+  if (network.batch == 1 || machine.memory.features.bytes == 0)
+    return TiledMapper(network, machine, options).map();
+  MappingOptions steady = options;
+  steady.cold = false;
+  Program best = TiledMapper(network, machine, steady).map();
+  steady.on_layer = nullptr;
+  std::int64_t images = network.batch;  // of a part
+  for (std::int64_t n = network.batch / 2; n >= 1; --n) {
+    if (network.batch % n != 0) continue;
+    Program program = TiledMapper(part_of(network, n), machine, steady).map();
+    program.repetitions = network.batch / n;
+    if (!takes_less(program, best)) continue;
+    best = std::move(program);
+    images = n;
+  }
+  if (!options.cold) return best;
+  Program first = TiledMapper(part_of(network, images), machine, options).map();
+  if (best.repetitions == 1) return first;
+  best.first_repetition = std::make_shared<const Program>(std::move(first));
+  return best;
 }
 
 }  // namespace tilewake

@@ -20,8 +20,12 @@ struct TiledMachine {
   bool fuse_elementwise = false;
   DramEstimate dram;
   ActivationOperations activation_operations = {};
+  DispatchConfig dispatch = {};
   std::shared_ptr<TilingMemory> tilings = std::make_shared<TilingMemory>();  // of this machine
 };
+
+/// Bytes of a layer's weights and biases in DRAM; none if they are those of another layer.
+std::int64_t stored_weight_bytes(const Layer& layer, const TileMemory& memory);
 
 /// Maps layers in network order, each tiled by the Tiler; all tensors are in DRAM.
 ///
@@ -34,6 +38,10 @@ struct TiledMachine {
 /// - A channel_split takes no time: it is a part of its input's tensor. A channel_shuffle copies
 /// all
 ///   channels; the planes that it scatters are moved as one stream, like the rows of a tile.
+///
+/// A batch on a machine whose feature maps stay on chip is computed in equal parts, one after
+/// another, if that takes less time by the estimates of the layers: the maps of a part fit, those
+/// of all images need not.
 ///
 /// Throws InputError naming the layer and the buffer that is too small, or the layer up to which
 /// the steps exceed the bound.

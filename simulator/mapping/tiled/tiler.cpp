@@ -51,7 +51,7 @@ constexpr double kLeastExposedCycles = 20.0;  // minimum for any latency, if the
 // Limits of tiles of pixels and of depth. A map of 4K pixels side by side needs 17,280 tiles of 128
 // pixels for the rows of an array; beyond these, tiles only cost time, on the machine and here.
 constexpr std::int64_t kMaxPixelTrips = 1 << 18;
-constexpr std::int64_t kMaxDepthTrips = 8192;
+constexpr std::int64_t kMaxDepthTrips = 1 << 18;
 
 // Limit of the work on one layer, about a second; see cuts_work(). Windows of hundreds of taps that
 // are cut can exceed it: the best of the tilings examined until then is taken.

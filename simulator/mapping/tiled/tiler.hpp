@@ -30,6 +30,8 @@ class Tiler {
   /// The best tiling. Throws InputError naming the buffer that is too small if none fits.
   Tiling best(const TileProblem& problem) const;
 
+  /// Of a step, besides computation and data movement.
+  double step_cycles() const { return step_cycles_; }
   /// In one core, if several divide the tiles.
   bool fits(const TileFootprint& footprint) const;
 

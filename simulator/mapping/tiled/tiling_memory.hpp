@@ -16,8 +16,9 @@ namespace tilewake {
 struct TilingPlan {
   Tiling tiling;
   std::int64_t num_tiles = 0;
-  double steps = 0.0;  // of a StepBudget
-  std::string text;    // the tiling in words
+  double steps = 0.0;   // of a StepBudget
+  double cycles = 0.0;  // estimated_cycles()
+  std::string text;     // the tiling in words
 };
 
 /// The plans of the layers that a machine has seen: networks repeat layers. May be used by several
