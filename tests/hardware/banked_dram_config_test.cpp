@@ -99,7 +99,7 @@ TEST(BankedDramConfigTest, WithoutAPresetEveryKeyOfTheDevicesIsRequired) {
     ++num_keys;
     if (key == "dram.num_channels" || key == "dram.num_ranks" || key == "dram.interleave_bytes" ||
         key == "dram.controller") {
-      EXPECT_NO_THROW(machine.without(key).read()) << key;
+      EXPECT_THAT(machine.without(key).error(), Not(HasSubstr(": " + key + ": missing")));
       continue;
     }
     EXPECT_THAT(machine.without(key).error(), HasSubstr(": " + key + ": missing"));
