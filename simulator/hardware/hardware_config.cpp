@@ -175,6 +175,11 @@ void drop_keys_of_former_model(YamlNode& root, const std::vector<YamlOverride>& 
   }
 }
 
+bool changes_latency(const YamlOverride& change) {
+  return change.path != "name" && !change.path.starts_with("energy.") &&
+         !change.path.starts_with("device.");
+}
+
 }  // namespace
 
 std::string_view to_string(ElementType type) { return name_of(kElementTypes, type); }
@@ -195,6 +200,7 @@ void visit_fields(YamlFields& fields, HardwareConfig& c) {
   });
   visit_fields(fields, c.dispatch);
   visit_fields(fields, c.energy);
+  visit_fields(fields, c.device);
 }
 
 HardwareConfig read_hardware(YamlReader yaml) {
@@ -220,6 +226,7 @@ HardwareConfig read_hardware(YamlReader yaml) {
     yaml.section("energy").check(
         false, "element",
         fmt::format("is smaller than {} (core.element): leave it out", to_string(element)));
+  if (yaml.has("device")) check_fields(yaml.section("device"), config.device);
   return config;
 }
 
@@ -244,7 +251,9 @@ HardwareConfig read_hardware_text(const std::string& text, const std::string& na
   YamlNode root = parse_yaml(text, name);
   drop_keys_of_former_model(root, overrides);
   for (const YamlOverride& change : overrides) apply(change, root, name);
-  return read_hardware(YamlReader::from_document(std::move(root), name));
+  HardwareConfig config = read_hardware(YamlReader::from_document(std::move(root), name));
+  if (std::any_of(overrides.begin(), overrides.end(), changes_latency)) config.device = {};
+  return config;
 }
 
 }  // namespace tilewake
