@@ -139,6 +139,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   SearchRequest request{options, command, arguments, {}, {}};
   RunContext& run = request.run;
   run.machine = machine_id(machine_.config);
+  run.measured_device = machine_.config.device;
   run.data = open_image_data(options.data);
   request.options.recipe = recipe_name(options.recipe, run.data);
   run.recipe = recipe_of(request.options.recipe, options.overrides);
