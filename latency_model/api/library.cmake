@@ -52,6 +52,7 @@ set(public_headers
     simulator/engine/events.hpp
     simulator/hardware/activation_operations.hpp
     simulator/hardware/banked_dram_config.hpp
+    simulator/hardware/device_config.hpp
     simulator/hardware/dram_config.hpp
     simulator/hardware/element_type.hpp
     simulator/hardware/energy_config.hpp

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "latency_model/cli/fit_report.hpp"
@@ -32,11 +33,15 @@
 #include "simulator/cli/options.hpp"
 #include "simulator/cli/output_place.hpp"
 #include "simulator/cli/progress.hpp"
+#include "simulator/cli/settings.hpp"
 #include "simulator/cli/standard_streams.hpp"
 #include "simulator/cli/units.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 #include "simulator/common/stopwatch.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/trace/json_string.hpp"
 
 namespace tilewake {
 namespace {
@@ -45,6 +50,7 @@ constexpr std::int64_t kMaxFitSeed = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMaxFitFolds = 100;
 constexpr std::int64_t kMaxFitStarts = 100;
 constexpr std::int64_t kMaxFitJobs = 1024;
+constexpr std::size_t kMaxDeviceBytes = 200;
 
 using FitFormatter = std::string (*)(const FitReport& report);
 using EvaluationFormatter = std::string (*)(const EvaluationReport& report);
@@ -64,8 +70,10 @@ struct FitCommandOptions {
   std::string hardware;
   std::string measured;
   std::string net_dir;
+  std::vector<std::string> settings;
   std::vector<std::string> vary;
   std::string out;
+  std::string device;
   std::string format = "table";
   std::int64_t seed = 1;
   std::int64_t num_folds = FitOptions{}.num_folds;
@@ -97,20 +105,27 @@ void add_common(Options& options, FitCommandOptions& values, const std::string& 
 bool parse_fit(const Arguments& arguments, FitCommandOptions& values) {
   Options options(
       "fit",
-      "fit --hw FILE --measured TABLE [--net-dir DIR] [--vary KEY...]\n"
-      "                    [--out FILE] [--seed N] [--folds K] [--starts N] [--jobs N]\n"
-      "                    [--resume | --force] [--format table|json] [-v | -q]\n"
+      "fit --hw FILE --measured TABLE [--net-dir DIR] [--set KEY=VALUE...]\n"
+      "                    [--vary KEY...] [--out FILE] [--device TEXT] [--seed N] [--folds K]\n"
+      "                    [--starts N] [--jobs N] [--resume | --force] [--format table|json] [-v "
+      "| -q]\n"
       "       tilewake fit --evaluate ...",
       "Fits values of a machine file, with which the simulated latencies are nearest to\n"
       "measured ones, and writes the machine file. It prints the error on held-out rows\n"
       "beside that of simple baselines.");
   values.out = "machine.yaml";
   add_inputs(options, values);
+  options.list("set", values.settings, "KEY=VALUE...",
+               "override a value of the machine before the fit, as in core.lanes=8");
   options.list("vary", values.vary, "KEY...",
                "keys to fit: 'default' (efficiencies, overheads, DRAM), KEY, KEY=LOW..HIGH, or "
                "KEY=CHOICE,...");
   options.optional("out", values.out, "FILE",
                    "the fitted machine; a file of 'tilewake fit' is replaced");
+  options.optional(
+      "device", values.device, "TEXT",
+      "device and runtime that were measured, for the section 'device' of the file; by "
+      "default the name of the machine");
   options.integer("seed", values.seed, 0, kMaxFitSeed, "N", "seed of the search and the folds");
   options.integer("folds", values.num_folds, 0, kMaxFitFolds, "K",
                   "number of folds for the held-out error, at most one per network; 0: none");
@@ -122,6 +137,10 @@ bool parse_fit(const Arguments& arguments, FitCommandOptions& values) {
   add_common(options, values, format_names(kFitFormats));
   if (!options.parse(arguments)) return false;
   if (values.resume && values.force) throw UsageError("--resume and --force exclude each other");
+  if (values.device.size() > kMaxDeviceBytes || one_line(values.device) != values.device) {
+    throw UsageError(
+        fmt::format("--device: must be one line of at most {} bytes", kMaxDeviceBytes));
+  }
   return true;
 }
 
@@ -156,12 +175,39 @@ std::uint64_t hash_of_networks(const MeasuredTable& table) {
   return hash;
 }
 
-/// The journal of a fit: what is simulated, so that an interrupted fit continues. It is removed
-/// when the fit is complete.
+/// The machine of --hw with the values of --set, also in the text of its file.
+Machine start_machine(const FitCommandOptions& options) {
+  const std::vector<YamlOverride> settings = single_values(parse_settings(options.settings));
+  Machine machine = load_machine(options.hardware, settings);
+  if (!settings.empty())
+    machine.file.text = with_values(machine.file.text, machine.file.path, settings);
+  return machine;
+}
+
+/// The inputs and settings of a fit, each with a hash or its value: two fits with equal ones have
+/// equal results. `--jobs` and `--device` change no search.
+nlohmann::ordered_json identity_of(const Machine& machine, const MeasuredTable& table,
+                                   const FitCommandOptions& options) {
+  return {{"machine", hash_text(fnv1a64(hardware_yaml(machine.config)))},
+          {"table", hash_text(fnv1a64(table.file.text))},
+          {"networks", hash_text(hash_of_networks(table))},
+          {"--vary", hash_text(fnv1a64(fmt::format("{}", fmt::join(options.vary, "\n"))))},
+          {"--seed", options.seed},
+          {"--folds", options.num_folds},
+          {"--starts", options.num_starts}};
+}
+
+/// The journal of a fit: what is simulated, so that an interrupted fit continues. Its first line
+/// has the identity of the fit. It is removed when the fit is complete.
 class FitJournal {
  public:
-  FitJournal(std::string path, const MeasuredTable& table, const FitCommandOptions& options)
-      : path_(std::move(path)), file_(path_, build_id()), networks_(hash_of_networks(table)) {
+  ///   @param identity  identity_of() the fit
+  FitJournal(std::string path, const MeasuredTable& table, nlohmann::ordered_json identity,
+             const FitCommandOptions& options)
+      : path_(std::move(path)),
+        file_(path_, build_id()),
+        identity_(std::move(identity)),
+        networks_(hash_of_networks(table)) {
     std::error_code error;
     const bool is_there = std::filesystem::exists(path_, error);
     if (options.resume && !is_there) {
@@ -180,7 +226,9 @@ class FitJournal {
 
   void add(const std::string& machine, const RowSimulator::Latencies& latencies) {
     file_.add(json_of(machine, latencies), [this] {
-      std::string text;
+      Json head = Json::object();
+      head["fit"] = identity_;
+      std::string text = file_.line_of(head);
       for (const auto& [id, values] : known_) text += file_.line_of(json_of(id, values));
       return text;
     });
@@ -206,7 +254,12 @@ class FitJournal {
   }
 
   void read(const MeasuredTable& table) {
+    std::optional<Json> written;  // the identity of the fit in the file
     const int num_unusable = file_.read([&](const Json& line) {
+      if (line.contains("fit")) {
+        if (!written) written = line.at("fit");
+        return true;
+      }
       if (line.at("networks") != networks_) return false;
       RowSimulator::Latencies latencies(table.rows.size(),
                                         std::numeric_limits<double>::quiet_NaN());
@@ -220,14 +273,34 @@ class FitJournal {
       known_.emplace_back(line.at("machine").get<std::string>(), std::move(latencies));
       return true;
     });
+    check(written);
     if (num_unusable > 0) {
       log().info("{}: {} {} damaged, of other networks or of another build of the tool", path_,
                  num_unusable, num_unusable == 1 ? "line is" : "lines are");
     }
   }
 
+  void check(const std::optional<Json>& written) const {
+    if (written == identity_) return;
+    std::string different;
+    for (const auto& [name, value] : identity_.items()) {
+      if (written && written->is_object() && written->contains(name) && written->at(name) == value)
+        continue;
+      if (written) different += (different.empty() ? "" : ", ") + name;
+    }
+    throw InputError(fmt::format(
+        "{}: is of another fit: {}; --resume needs the same inputs and settings. Use another "
+        "--out, "
+        "or --force to start again",
+        path_,
+        written ? "different " + different
+                : "its first line, the record of inputs and settings, is missing, damaged or of "
+                  "another build of the tool"));
+  }
+
   std::string path_;
   JournalFile file_;
+  Json identity_;
   std::uint64_t networks_;
   std::vector<std::pair<std::string, RowSimulator::Latencies>> known_;
 };
@@ -279,7 +352,7 @@ ExitCode fit_command(const Arguments& arguments) {
   if (!parse_fit(arguments, options)) return ExitCode::kOk;
   set_log_level(options.verbose, options.quiet);
   const FitFormatter format = formatter_of(kFitFormats, options.format);
-  const Machine machine = load_machine(options.hardware);
+  const Machine machine = start_machine(options);
   const MeasuredTable table = read_measured_table(options.measured, options.net_dir);
   log_workload_warnings(table);
   const std::vector<FitKey> keys =
@@ -288,7 +361,8 @@ ExitCode fit_command(const Arguments& arguments) {
   check_own_output_file(options.out, kFittedFirstLine, "machine file of 'tilewake fit'");
   check_own_output_file(beside_machine(options.out, ".fit.csv"), kFitRowsFirstLine,
                         "file of rows of 'tilewake fit'");
-  FitJournal journal(beside_machine(options.out, ".fit.jsonl"), table, options);
+  FitJournal journal(beside_machine(options.out, ".fit.jsonl"), table,
+                     identity_of(machine, table, options), options);
 
   const Stopwatch stopwatch;
   std::optional<MachineFit> fit;
@@ -297,6 +371,7 @@ ExitCode fit_command(const Arguments& arguments) {
     const InterruptDelay delay;
     std::optional<Progress> progress;
     FitOptions fit_options;
+    fit_options.device = options.device;
     fit_options.seed = static_cast<std::uint64_t>(options.seed);
     fit_options.num_folds = static_cast<int>(options.num_folds);
     fit_options.num_starts = static_cast<int>(options.num_starts);
@@ -317,8 +392,8 @@ ExitCode fit_command(const Arguments& arguments) {
     if (fit->is_complete) {
       journal.remove();
     } else {
-      log().info("stopped after {} machines; the best one is in {}, --resume continues",
-                 fit->num_machines, options.out);
+      log().info("stopped after {} {}; the best one is in {}, --resume continues",
+                 fit->num_machines, fit->num_machines == 1 ? "machine" : "machines", options.out);
     }
   }
   log().debug("{} machines in {:.1f} s", fit->num_machines, stopwatch.wall_seconds());

@@ -54,6 +54,10 @@ std::vector<std::string> key_cells(const FittedKey& key) {
                              : ""};
 }
 
+std::string verdict_line(const std::string& verdict) {
+  return verdict.empty() ? "\n" : fmt::format("verdict: {}\n\n", verdict);
+}
+
 /// Rows by the size of their error, the largest first.
 std::vector<std::size_t> worst_rows(const std::vector<double>& simulated,
                                     const MeasuredTable& table) {
@@ -78,17 +82,18 @@ std::string fit_table(const FitReport& report) {
   if (is_held_out) {
     text = fmt::format(
         "{}, fitted to {} rows of {}: mean error {} % on held-out rows (standard error {} over {} "
-        "folds), before the fit {} %\n\n",
+        "folds), before the fit {} %\n",
         fit.machine.config.name, report.table.rows.size(), report.table.file.path,
         percent_cell(fit.holdout.mape), percent_cell(fit.holdout_standard_error()),
         fit.fold_mapes.size(), percent_cell(fit.start.mape));
   } else {
     text = fmt::format(
-        "{}, fitted to {} rows of {}: mean error {} % on these rows, before the fit {} %{}\n\n",
+        "{}, fitted to {} rows of {}: mean error {} % on these rows, before the fit {} %{}\n",
         fit.machine.config.name, report.table.rows.size(), report.table.file.path,
         percent_cell(fit.train.mape), percent_cell(fit.start.mape),
         fit.is_complete ? "" : " (interrupted: the best machine so far)");
   }
+  text += verdict_line(fit.verdict);
   TextTable keys({{"key", Alignment::kLeft},
                   {"start"},
                   {"fitted"},
@@ -113,10 +118,11 @@ std::string measured_evaluation_table(const EvaluationReport& report) {
   const std::size_t columns = output_columns();
   const bool color = use_color();
   std::string text = fmt::format(
-      "{} against {} rows of {}: mean error {} %, after one factor {} %, Kendall's tau {:.3f}\n\n",
+      "{} against {} rows of {}: mean error {} %, after one factor {} %, Kendall's tau {:.3f}\n",
       evaluation.machine.config.name, report.table.rows.size(), report.table.file.path,
       percent_cell(evaluation.errors.mape), percent_cell(evaluation.errors.mape_scaled),
       evaluation.errors.kendall_tau);
+  text += verdict_line(evaluation.verdict);
   TextTable errors = errors_table();
   add_errors(errors, evaluation.machine.config.name, evaluation.errors, Emphasis::kBold);
   for (const BaselineErrors& baseline : evaluation.baselines) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "simulator/hardware/hardware_yaml.hpp"
+#include "simulator/trace/summary.hpp"
 
 namespace tilewake {
 namespace {
@@ -71,6 +72,8 @@ nlohmann::ordered_json fit_json(const MachineFit& fit, const MeasuredTable& tabl
           {"holdout_standard_error", is_held_out ? Json(fit.holdout_standard_error()) : Json()},
           {"baselines", baselines_json(fit.baselines)},
           {"no_better_than", fit.no_better_than.empty() ? Json() : Json(fit.no_better_than)},
+          {"verdict", fit.verdict},
+          {"device", Json::parse(device_json(fit.machine.config.device))},
           {"num_machines", fit.num_machines},
           {"warnings", fit.warnings},
           {"out", path}};
@@ -96,6 +99,9 @@ nlohmann::ordered_json evaluation_json(const MachineEvaluation& evaluation,
           {"measured", table.file.path},
           {"errors", errors_json(evaluation.errors)},
           {"baselines", baselines_json(evaluation.baselines)},
+          {"no_better_than",
+           evaluation.no_better_than.empty() ? Json() : Json(evaluation.no_better_than)},
+          {"verdict", evaluation.verdict},
           {"operators", std::move(operators)},
           {"rows", std::move(rows)}};
 }

@@ -2,6 +2,7 @@
 #include "latency_model/fit/fit_key.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <functional>
@@ -170,29 +171,42 @@ double number_in(const std::string& path, std::string_view text) {
 
 void set_range(FitKey& key, std::string_view low, std::string_view high) {
   if (!key.is_number()) {
-    throw InputError(fmt::format("--vary {}: is no number, so it has no range; expected some of {}",
+    throw UsageError(fmt::format("--vary {}: is no number, so it has no range; expected some of {}",
                                  key.path, fmt::join(key.choices, ", ")));
   }
   const double min = number_in(key.path, low);
   const double max = number_in(key.path, high);
   if (min >= max || min < key.low || max > key.high) {
-    throw InputError(fmt::format("--vary {}: {}..{} is not a range within {}..{}", key.path, min,
+    throw UsageError(fmt::format("--vary {}: {}..{} is not a range within {}..{}", key.path, min,
                                  max, key.low, key.high));
   }
   if (key.kind == FitKey::Kind::kInteger && (min != std::floor(min) || max != std::floor(max))) {
-    throw InputError(fmt::format("--vary {}: is an integer; {}..{} is not", key.path, min, max));
+    throw UsageError(fmt::format("--vary {}: is an integer; {}..{} is not", key.path, min, max));
   }
   if (key.start < min || key.start > max) {
-    throw InputError(fmt::format("--vary {}: {}..{} does not contain {}, the value of the machine",
+    throw UsageError(fmt::format("--vary {}: {}..{} does not contain {}, the value of the machine",
                                  key.path, min, max, key.start));
   }
   key.low = min;
   key.high = max;
 }
 
+/// Moves the value of the start file, or of numbers the nearest one, to the front.
+void start_with_nearest(const FitKey& key, std::vector<std::string>& choices) {
+  const auto distance = [&](const std::string& choice) {
+    if (!key.is_number()) return choice == key.start_text ? 0.0 : 1.0;
+    return std::abs(number_in(key.path, choice) - key.start);
+  };
+  const auto nearest = std::min_element(
+      choices.begin(), choices.end(),
+      [&](const std::string& a, const std::string& b) { return distance(a) < distance(b); });
+  std::rotate(choices.begin(), nearest, nearest + 1);
+}
+
 /// A number becomes a choice, too, if values are listed.
 void set_choices(FitKey& key, std::string_view values) {
-  std::vector<std::string> choices = {key.start_text};
+  std::vector<std::string> choices;
+  std::vector<double> numbers;  // equal ones may be written differently
   for (std::size_t begin = 0; begin <= values.size();) {
     const std::size_t end = std::min(values.find(',', begin), values.size());
     std::string value(values.substr(begin, end - begin));
@@ -201,22 +215,28 @@ void set_choices(FitKey& key, std::string_view values) {
     }
     if (!key.is_number() &&
         std::find(key.choices.begin(), key.choices.end(), value) == key.choices.end()) {
-      throw InputError(fmt::format("--vary {}: {} is none of {}", key.path, printable(value),
+      throw UsageError(fmt::format("--vary {}: {} is none of {}", key.path, printable(value),
                                    fmt::join(key.choices, ", ")));
     }
     if (key.is_number()) {
       const double number = number_in(key.path, value);
       if (number < key.low || number > key.high ||
           (key.kind == FitKey::Kind::kInteger && number != std::floor(number))) {
-        throw InputError(fmt::format("--vary {}: {} is no value from {} to {}", key.path, value,
+        throw UsageError(fmt::format("--vary {}: {} is no value from {} to {}", key.path, value,
                                      key.low, key.high));
       }
+      if (std::find(numbers.begin(), numbers.end(), number) != numbers.end()) {
+        throw UsageError(fmt::format("--vary {}: {} is given twice", key.path, value));
+      }
+      numbers.push_back(number);
     }
-    if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
-      choices.push_back(std::move(value));
+    if (std::find(choices.begin(), choices.end(), value) != choices.end()) {
+      throw UsageError(fmt::format("--vary {}: {} is given twice", key.path, value));
     }
+    choices.push_back(std::move(value));
     begin = end + 1;
   }
+  start_with_nearest(key, choices);
   key.kind = FitKey::Kind::kChoice;
   key.choices = std::move(choices);
 }
@@ -259,6 +279,7 @@ std::vector<FitKey> default_fit_keys(const HardwareConfig& start, const Measured
 
 std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
                                    const HardwareConfig& start, const MeasuredTable& table) {
+  constexpr std::array<std::string_view, 3> kSelectors = {"core.kind", "dram.model", "dram.preset"};
   const std::vector<MachineKey> all = machine_keys(start);
   const std::vector<DefaultKey> known_keys = default_keys(start, table);
   std::vector<FitKey> keys;
@@ -278,6 +299,16 @@ std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
     const std::size_t equals = text.find('=');
     const std::string path = text.substr(0, equals);
     const MachineKey* of = find(all, path);
+    if (std::find(kSelectors.begin(), kSelectors.end(), path) != kSelectors.end()) {
+      throw InputError(fmt::format(
+          "--vary {}: selects the values or the kind of other keys, so it cannot be varied; fit "
+          "machine files with different values of it one by one",
+          path));
+    }
+    if (path == "device" || path.starts_with("device.")) {
+      throw InputError(
+          fmt::format("--vary {}: describes the device, so it cannot be varied", printable(path)));
+    }
     if (of == nullptr) {
       std::vector<std::string_view> names = {"default"};
       for (const MachineKey& key : all)
@@ -286,9 +317,8 @@ std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
                                    suggestion(path, names)));
     }
     if (of->kind == MachineKey::Kind::kOther)
-      throw InputError(fmt::format(
-          "--vary {}: cannot be varied: it is neither a number, a flag nor a word of {}",
-          printable(path), start.name));
+      throw InputError(fmt::format("--vary {}: is a text or a sequence, which cannot be varied",
+                                   printable(path)));
     FitKey key = key_of(*of);
     bool has_range = false;
     if (equals != std::string::npos) {

@@ -26,7 +26,7 @@ struct FitKey {
   double start = 0.0;
   double offset = 0.0;               // 0: the scale is log(x)
   double spread = 1.0;               // on the scale
-  std::vector<std::string> choices;  // of a choice; the value of the start file comes first
+  std::vector<std::string> choices;  // of a choice; the one nearest to the start file comes first
   std::string start_text;            // as in the start file
 
   bool is_number() const { return kind != Kind::kChoice; }
@@ -44,9 +44,9 @@ struct FitKey {
 std::vector<FitKey> default_fit_keys(const HardwareConfig& start, const MeasuredTable& table);
 
 /// The keys of --vary. Each text is `default` (the keys above), KEY, KEY=LOW..HIGH, or
-/// KEY=CHOICE,CHOICE,...; KEY is a path of the machine file with a number, a flag or a word. Throws
-/// UsageError for a malformed text or a key that is given twice, InputError for an unknown key and
-/// for values outside its range.
+/// KEY=CHOICE,CHOICE,...; KEY is a path of the machine file with a number, a flag or a word. Only
+/// listed choices are tried. Throws UsageError for a malformed text, values outside the range of
+/// the key and what is given twice, InputError for a key that is unknown or cannot be varied.
 std::vector<FitKey> parse_fit_keys(const std::vector<std::string>& texts,
                                    const HardwareConfig& start, const MeasuredTable& table);
 

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstddef>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -26,6 +28,12 @@ std::vector<std::string> lines_of(const std::string& text) {
     begin = end + 1;
   }
   return lines;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
 }
 
 bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
@@ -111,8 +119,7 @@ bool set_value(std::string& text, const std::string& path, const YamlOverride& v
     }
     lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(at), added.begin(), added.end());
   }
-  text.clear();
-  for (const std::string& line : lines) text += line + "\n";
+  text = joined(lines);
   return true;
 }
 
@@ -125,6 +132,120 @@ std::string without_head(const std::string& text) {
   const std::size_t end = text.find(kHeadEnd);
   if (end == std::string::npos) return text;
   return text.substr(std::min(text.find('\n', end), text.size() - 1) + 1);
+}
+
+/// Lines of comments that are true of the start file only.
+bool is_of_start(const std::string& line) {
+  if (line.empty() || line.front() != '#') return false;
+  for (const char* claim : {"not fitted to a device", "`tilewake fit` found the values",
+                            "docs/validation.md, \"Against devices\""}) {
+    if (line.find(claim) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// Position of the comment after a value, or the end of the line.
+std::size_t comment_of(const std::string& line) { return std::min(line.find(" #"), line.size()); }
+
+std::string without_trailing_blanks(const std::string& text) {
+  const std::size_t last = text.find_last_not_of(' ');
+  return last == std::string::npos ? "" : text.substr(0, last + 1);
+}
+
+/// Replaces the comment after a value; it keeps its column where the length allows.
+void set_comment(std::string& line, const std::string& comment) {
+  const std::size_t column = std::min(line.find('#', comment_of(line)), line.size());
+  std::string value = without_trailing_blanks(line.substr(0, comment_of(line)));
+  value.resize(std::max(value.size() + 1, column < line.size() ? column : 0), ' ');
+  line = value + "# " + comment;
+}
+
+/// Comments state which values are fitted: a former "assumed" beside them would be wrong.
+std::string with_marks(const std::string& text, const std::string& path,
+                       const std::vector<FittedKey>& keys) {
+  std::vector<std::string> lines = lines_of(text);
+  const YamlNode root = parse_yaml(text, path);
+  std::map<int, std::vector<const FittedKey*>> by_line;
+  std::set<int> sections;
+  for (const FittedKey& key : keys) {
+    const YamlNode* node = &root;
+    int line = 0;
+    for (std::size_t begin = 0; begin <= key.key.path.size();) {
+      const std::size_t end = std::min(key.key.path.find('.', begin), key.key.path.size());
+      const auto found =
+          std::find_if(node->keys.begin(), node->keys.end(), [&](const YamlNode::Key& k) {
+            return k.name == key.key.path.substr(begin, end - begin);
+          });
+      if (found == node->keys.end()) return text;
+      if (line > 0) sections.insert(line);
+      line = found->line;
+      node = &node->children[static_cast<std::size_t>(found - node->keys.begin())];
+      begin = end + 1;
+    }
+    by_line[line].push_back(&key);
+  }
+  const std::string assumed = "assumed";
+  for (const int number : sections) {
+    std::string& line = lines[static_cast<std::size_t>(number) - 1];
+    const std::size_t at = line.find(assumed, comment_of(line));
+    if (at != std::string::npos && !by_line.contains(number))
+      line.insert(at + assumed.size(), " where not marked");
+  }
+  for (const auto& [number, fitted] : by_line) {
+    std::string& line = lines[static_cast<std::size_t>(number) - 1];
+    std::string comment;
+    for (const FittedKey* key : fitted) {
+      comment += comment.empty() ? "" : "; ";
+      if (fitted.size() > 1) comment += key->key.path.substr(key->key.path.rfind('.') + 1) + " ";
+      comment += key->is_identified ? fmt::format("fitted, from {}", key->key.start_text)
+                                    : "not determined by the data";
+    }
+    std::string old = line.substr(comment_of(line));
+    old.erase(0, std::min(old.find_first_not_of(" #"), old.size()));
+    const auto states = [&](const char* word) { return old.find(word) != std::string::npos; };
+    if (!old.empty() && !states("assumed") && !states("fitted") && !states("not determined"))
+      comment += fmt::format("; in the start file: {}", old);
+    set_comment(line, comment);
+  }
+  return joined(lines);
+}
+
+/// The text of a machine file with another section `device`, or none.
+std::string with_device(const std::string& text, const std::string& path,
+                        const DeviceConfig& device) {
+  HardwareConfig expected = read_hardware_text(text, path);
+  expected.device = device;
+  std::vector<std::string> lines = lines_of(text);
+  const auto line_of = [&](const char* name) -> std::size_t {  // 0: there is none
+    const YamlNode root = parse_yaml(joined(lines), path);
+    for (const YamlNode::Key& key : root.keys) {
+      if (key.name == name) return static_cast<std::size_t>(key.line);
+    }
+    return 0;
+  };
+  try {
+    if (const std::size_t old = line_of("device"); old > 0) {
+      std::size_t end = old;  // after its last line
+      while (end < lines.size() && indent_of(lines[end]) > 0) ++end;
+      const bool is_apart = old > 1 && lines[old - 2].empty();
+      if (is_apart && end < lines.size() && lines[end].empty()) ++end;
+      lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(old) - 1,
+                  lines.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    if (device.is_known()) {
+      HardwareConfig only;
+      only.device = device;
+      const std::string section = hardware_yaml(only);
+      lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(line_of("name")),
+                   section.substr(section.rfind("\ndevice:") + 1,
+                                  section.size() - section.rfind("\ndevice:") - 2));
+    }
+    const std::string changed = joined(lines);
+    if (hardware_yaml(read_hardware_text(changed, path)) == hardware_yaml(expected)) return changed;
+  } catch (const InputError&) {
+    // The changed text is no machine file: write all values instead.
+  }
+  return hardware_yaml(expected);
 }
 
 std::string percent_text(double ratio) { return fmt::format("{:.2f} %", 100.0 * ratio); }
@@ -182,6 +303,13 @@ std::string fitted_machine_yaml(const MachineFit& fit, const MeasuredTable& tabl
         fmt::format("# No row was held out{}.\n",
                     fit.is_complete ? "" : ": the fit was interrupted; this is its best machine");
   }
+  if (!fit.machine.config.device.is_known()) {
+    text += fmt::format("# No section `device`: {}.\n",
+                        fit.holdout_ms.empty()
+                            ? "there is no held-out error"
+                            : "a held-out network does not fit on the machine of its fold");
+  }
+  if (!fit.verdict.empty()) text += fmt::format("# Verdict: {}.\n", fit.verdict);
   text += "# Fitted keys:\n";
   for (const FittedKey& key : fit.keys) text += key_text(key);
   for (const std::string& warning : fit.warnings) {
@@ -189,7 +317,11 @@ std::string fitted_machine_yaml(const MachineFit& fit, const MeasuredTable& tabl
   }
   text += kHeadEnd;
   text += '\n';
-  return text + with_values(without_head(fit.machine.file.text), fit.machine.file.path, fit.values);
+  const std::string& path = fit.machine.file.path;
+  std::vector<std::string> lines = lines_of(without_head(fit.machine.file.text));
+  std::erase_if(lines, is_of_start);
+  const std::string changed = with_values(joined(lines), path, fit.values);
+  return text + with_device(with_marks(changed, path, fit.keys), path, fit.machine.config.device);
 }
 
 std::string fit_rows_csv(const MeasuredTable& table, const std::string& machine,

@@ -133,6 +133,8 @@ MachineEvaluation evaluate_machine(const Machine& machine, const MeasuredTable& 
     evaluation.baselines.push_back(
         {baseline.name(), measured_errors(baseline.estimates(measured, rows), measured, rows)});
   }
+  evaluation.no_better_than = no_better_than(evaluation.errors.mape, evaluation.baselines);
+  evaluation.verdict = verdict_text(evaluation.errors.mape, evaluation.baselines, "on these rows,");
   return evaluation;
 }
 

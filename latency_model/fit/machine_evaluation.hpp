@@ -29,6 +29,8 @@ struct MachineEvaluation {
   MeasuredErrors errors;
   std::vector<OperatorShare> operators;   // that take time, the largest share first
   std::vector<BaselineErrors> baselines;  // fitted to the same rows
+  std::string no_better_than;  // the simplest of them that the machine does not beat; else empty
+  std::string verdict;         // the same in words
 };
 
 /// Simulates the networks of `table` on `machine`. Throws InputError `file:line: ...` for a network

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
-#include <nlopt.h>
 #include <numeric>
 #include <optional>
 #include <string_view>
@@ -14,8 +14,10 @@
 #include <fmt/format.h>
 
 #include "latency_model/dataset.hpp"
+#include "latency_model/fit/linear_loss.hpp"
 #include "latency_model/rng.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/common/one_line.hpp"
 #include "simulator/network/network.hpp"
 
 namespace tilewake {
@@ -27,12 +29,15 @@ constexpr double kDesignReach = 1.5;      // positions of the design
 constexpr double kDifferenceStep = 0.25;  // of slopes
 constexpr double kFirstReach = 2.0;       // of a step of a local search
 constexpr double kSmallestReach = 0.02;
-constexpr double kLossTolerance = 0.02;
 constexpr double kGoodGain = 0.25;  // share of the predicted improvement
 constexpr int kMaxSteps = 40;
 constexpr double kIdentifiedSpread = 0.7;
-constexpr double kNoBetter = 0.9;  // share of the error of a constant
+// The least change of the loss at one standard deviation of the prior with which data narrow it to
+// kIdentifiedSpread: variances add inversely.
+constexpr double kIdentifiedLoss = 1.0 / (kIdentifiedSpread * kIdentifiedSpread) - 1.0;
 constexpr std::size_t kMaxCombinations = 64;
+constexpr double kLargestStatedError = 100.0;
+constexpr std::size_t kMaxNetworksBytes = 200;
 
 double number_of(const std::string& text) {
   double value = 0.0;
@@ -49,56 +54,6 @@ struct Point {
 struct Candidate {
   Point point;
   double loss = std::numeric_limits<double>::infinity();
-};
-
-/// The loss with log errors that are linear in the positions: convex, and without simulations.
-struct LinearLoss {
-  Eigen::VectorXd at;       // positions of the point where the errors are known
-  Eigen::VectorXd errors;   // of each row there, in units of sigma
-  Eigen::MatrixXd slopes;   // of these
-  Eigen::VectorXd weights;  // of each row
-  std::vector<double> lows;
-  std::vector<double> highs;
-
-  double value(const std::vector<double>& positions, double* gradient = nullptr) const {
-    const Eigen::Map<const Eigen::VectorXd> z(positions.data(), at.size());
-    const Eigen::ArrayXd r = (errors + slopes * (z - at)).array();
-    const Eigen::ArrayXd root = (1.0 + r * r).sqrt();
-    if (gradient != nullptr) {
-      Eigen::Map<Eigen::VectorXd>(gradient, at.size()) =
-          2.0 * (slopes.transpose() * (weights.array() * r / root).matrix() + z);
-    }
-    return 2.0 * (weights.array() * (root - 1.0)).sum() + z.squaredNorm();
-  }
-
-  /// The positions of its minimum that differ from `at` by at most `reach`.
-  std::vector<double> minimum(double reach) const {
-    const auto count = static_cast<unsigned>(at.size());
-    std::vector<double> positions(at.data(), at.data() + count);
-    std::vector<double> from = lows;
-    std::vector<double> to = highs;
-    for (unsigned i = 0; i < count; ++i) {
-      from[i] = std::max(from[i], positions[i] - reach);
-      to[i] = std::min(to[i], positions[i] + reach);
-      positions[i] = std::clamp(positions[i], from[i], to[i]);
-    }
-    nlopt_opt optimizer = nlopt_create(NLOPT_LD_CCSAQ, count);
-    nlopt_set_min_objective(
-        optimizer,
-        [](unsigned n, const double* z, double* gradient, void* data) {
-          return static_cast<const LinearLoss*>(data)->value({z, z + n}, gradient);
-        },
-        const_cast<LinearLoss*>(this));
-    nlopt_set_lower_bounds(optimizer, from.data());
-    nlopt_set_upper_bounds(optimizer, to.data());
-    nlopt_set_ftol_abs(optimizer, 0.01 * kLossTolerance);
-    nlopt_set_maxeval(optimizer, 1000);
-    double least = 0.0;
-    // A search that ends early for rounding errors is no failure: its best point is used.
-    static_cast<void>(nlopt_optimize(optimizer, positions.data(), &least));
-    nlopt_destroy(optimizer);
-    return positions;
-  }
 };
 
 /// One fit and its hold-out.
@@ -127,12 +82,13 @@ class Fitter {
 
   MachineFit fit() {
     MachineFit result;
-    result.start_ms = latencies_of(first_point());
-    check_start(result.start_ms);
-    best_ = {first_point(), loss(first_point(), result.start_ms, rows_)};
+    result.start_ms = start_latencies();
+    check_fits(result.start_ms);
+    best_ = candidate_of(first_point());
     try {
       make_design();
       search_all();
+      search_choices();
       analyse(result);
       hold_out(result);
     } catch (const Interrupted&) {
@@ -185,6 +141,12 @@ class Fitter {
 
   // Simulation and loss.
 
+  std::function<bool()> keep_going() const {
+    return [this] {
+      return !options_.keep_going || options_.keep_going(num_machines_, total_machines_);
+    };
+  }
+
   std::vector<Latencies> latencies_of(const std::vector<Point>& points, const Rows& rows) {
     std::vector<RowSimulator::Request> requests;
     std::vector<std::size_t> request_of(points.size(), points.size());
@@ -194,12 +156,9 @@ class Fitter {
       request_of[i] = requests.size();
       requests.push_back({std::move(*machine), rows});
     }
-    const auto keep_going = [this] {
-      return !options_.keep_going || options_.keep_going(num_machines_, total_machines_);
-    };
-    if (!keep_going()) throw Interrupted();
+    if (!keep_going()()) throw Interrupted();
     std::vector<Latencies> simulated;
-    if (!requests.empty()) simulated = simulator_.simulate(requests, keep_going);
+    if (!requests.empty()) simulated = simulator_.simulate(requests, keep_going());
     num_machines_ += static_cast<int>(points.size());
     std::vector<Latencies> results;
     for (const std::size_t request : request_of) {
@@ -218,17 +177,30 @@ class Fitter {
                                 : kLargestLogError;
   }
 
-  double loss(const Point& point, const Latencies& latencies, const Rows& rows) const {
+  ///   @param least_sigma  of a row
+  double loss(const Point& point, const Latencies& latencies, const Rows& rows,
+              double least_sigma = 0.0) const {
     double sum = 0.0;
     for (const std::size_t row : rows) {
-      const double error = log_error(row, latencies) / sigmas_[row];
+      const double error = log_error(row, latencies) / std::max(sigmas_[row], least_sigma);
       sum += weights_[row] * 2.0 * (std::sqrt(1.0 + error * error) - 1.0);
     }
     for (const double position : point.positions) sum += position * position;
     return sum;
   }
 
-  void check_start(const Latencies& latencies) const {
+  /// Of the machine of the start file, which is no point of the search if its values are not among
+  /// the listed choices.
+  Latencies start_latencies() {
+    ++num_machines_;
+    return simulator_.simulate({{start_.config, rows_}}, keep_going()).front();
+  }
+
+  Candidate candidate_of(const Point& point) {
+    return {point, loss(point, latencies_of(point), rows_)};
+  }
+
+  void check_fits(const Latencies& latencies) const {
     for (std::size_t i = 0; i < latencies.size(); ++i) {
       if (std::isfinite(latencies[i])) continue;
       const MeasuredRow& row = table_.rows[i];
@@ -294,7 +266,10 @@ class Fitter {
       for (const std::vector<double>& column : columns) point.positions.push_back(column[k]);
       design_.push_back(std::move(point));
     }
-    const int num_searches = options_.num_starts + num_folds();
+    int num_searches = options_.num_starts + num_folds();
+    for (const std::size_t key : choices_) {
+      num_searches += static_cast<int>(keys_[key].choices.size()) - 1;
+    }
     total_machines_ = static_cast<int>(design_.size() + 2 * numbers_.size()) +
                       (numbers_.empty() ? 0 : num_searches * max_evaluations());
     design_latencies_ = latencies_of(design_, rows_);
@@ -317,6 +292,32 @@ class Fitter {
     for (const Candidate& start : best_of_design(rows_, count)) {
       if (start.loss < best_.loss) best_ = start;
       search(start, rows_, best_);
+    }
+  }
+
+  /// The best machine with each other value of each choice, from the numbers of the best point.
+  void search_choices() {
+    bool is_better = true;
+    while (is_better) {
+      is_better = false;
+      others_.assign(choices_.size(), {});
+      for (std::size_t c = 0; c < choices_.size(); ++c) {
+        for (std::size_t value = 0; value < keys_[choices_[c]].choices.size(); ++value) {
+          if (value == best_.point.choices[c]) continue;
+          Point point = best_.point;
+          point.choices[c] = value;
+          Candidate other = candidate_of(point);
+          search(other, rows_, other);
+          others_[c].push_back(std::move(other));
+        }
+      }
+      for (const std::vector<Candidate>& of_key : others_) {
+        for (const Candidate& other : of_key) {
+          if (other.loss >= best_.loss - kLossTolerance) continue;
+          best_ = other;
+          is_better = true;
+        }
+      }
     }
   }
 
@@ -450,12 +451,12 @@ class Fitter {
 
   // After the search.
 
-  /// How far the data determine each key: the curvature of the loss at the best point.
+  /// How far the data determine each key: the curvature of the loss at the best point, and the loss
+  /// of the best machines with other choices. Where the errors are larger than sigma, they count.
   void analyse(MachineFit& result) {
     const std::size_t n = numbers_.size();
     result.keys.clear();
     remaining_.assign(keys_.size(), 1.0);
-    if (n == 0) return;
     std::vector<Point> points = {snapped(best_.point)};
     for (std::size_t i = 0; i < n; ++i) {
       for (const double sign : {-1.0, 1.0}) points.push_back(moved(best_.point, i, sign));
@@ -467,6 +468,8 @@ class Fitter {
     std::nth_element(sorted.begin(),
                      sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2), sorted.end());
     const double typical = 1.5 * sorted[sorted.size() / 2];  // of a normal distribution
+    determine_choices(latencies[0], typical);
+    if (n == 0) return;
     Eigen::MatrixXd information =
         Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n));
     for (const std::size_t row : rows_) {
@@ -485,6 +488,20 @@ class Fitter {
     for (std::size_t i = 0; i < n; ++i) {
       const auto at = static_cast<Eigen::Index>(i);
       remaining_[numbers_[i]] = std::sqrt(std::max(0.0, covariance(at, at)));
+    }
+  }
+
+  /// A number that moves by its prior's standard deviation changes the loss of determined data by
+  /// more than kIdentifiedLoss; a choice is determined if each other value does.
+  void determine_choices(const Latencies& best, double typical) {
+    is_determined_.assign(keys_.size(), false);
+    const double least = loss(snapped(best_.point), best, rows_, typical);
+    for (std::size_t c = 0; c < choices_.size(); ++c) {
+      is_determined_[choices_[c]] =
+          std::all_of(others_[c].begin(), others_[c].end(), [&](const Candidate& other) {
+            const Point point = snapped(other.point);
+            return loss(point, latencies_of(point), rows_, typical) - least > kIdentifiedLoss;
+          });
     }
   }
 
@@ -547,6 +564,7 @@ class Fitter {
                       read_hardware_text(start_.file.text, start_.file.path, result.values)};
     // Simulated already: it is remembered, also after an interrupt.
     result.simulated_ms = simulator_.simulate({{result.machine.config, rows_}}).front();
+    check_fits(result.simulated_ms);
     result.num_machines = num_machines_;
     result.start = measured_errors(result.start_ms, measured_, rows_);
     result.train = measured_errors(result.simulated_ms, measured_, rows_);
@@ -561,12 +579,30 @@ class Fitter {
         if (!remaining_.empty()) key.remaining_spread = remaining_[i];
         key.is_identified = key.remaining_spread < kIdentifiedSpread;
       } else {
-        key.is_identified = true;
+        key.is_identified = !is_determined_.empty() && is_determined_[i];
       }
       result.keys.push_back(std::move(key));
     }
     compare(result);
+    const bool is_held_out = !result.holdout_ms.empty();
+    const double mape = (is_held_out ? result.holdout : result.train).mape;
+    result.no_better_than = no_better_than(mape, result.baselines);
+    result.verdict = verdict_text(mape, result.baselines, is_held_out ? "held-out" : "in-sample");
+    result.machine.config.device = device_of(result);
     if (result.is_complete) warn(result);
+  }
+
+  /// What the hold-out says; nothing without one, or if a network did not fit on a machine of it.
+  DeviceConfig device_of(const MachineFit& result) const {
+    const double least_error = 1e-6;
+    if (result.holdout_ms.empty() || !(result.holdout.mape < kLargestStatedError)) return {};
+    DeviceConfig device;
+    device.name = options_.device.empty() ? start_.config.name : options_.device;
+    const std::string file = std::filesystem::path(table_.file.path).filename().string();
+    device.networks = one_line(("networks of " + file).substr(0, kMaxNetworksBytes));
+    device.error = std::max(least_error, number_of(fmt::format("{:.4g}", result.holdout.mape)));
+    device.tau = number_of(fmt::format("{:.3f}", result.holdout.kendall_tau));
+    return device;
   }
 
   void warn(MachineFit& result) const {
@@ -596,17 +632,8 @@ class Fitter {
           "are latencies assigned to the right networks?",
           100.0 * result.start.mape, 100.0 * result.train.mape));
     }
-    const bool is_held_out = !result.holdout_ms.empty();
-    const double mape = (is_held_out ? result.holdout : result.train).mape;
-    for (const BaselineErrors& baseline : result.baselines) {
-      const bool is_constant = baseline.name == "constant";
-      if (mape < (is_constant ? kNoBetter : 1.0) * baseline.errors.mape) continue;
-      result.no_better_than = baseline.name;
-      result.warnings.push_back(fmt::format(
-          "the fit is no better than {}: {} MAPE {:.2f} % against {:.2f} %",
-          is_constant ? "a constant" : baseline.name + " with factors",
-          is_held_out ? "held-out" : "in-sample", 100.0 * mape, 100.0 * baseline.errors.mape));
-      break;  // the simplest one says it
+    if (!result.no_better_than.empty()) {
+      result.warnings.push_back("the fit is " + result.verdict);
     }
   }
 
@@ -624,7 +651,9 @@ class Fitter {
   std::vector<Point> design_;
   std::vector<Latencies> design_latencies_;
   Candidate best_;
-  std::vector<double> remaining_;  // of each key
+  std::vector<std::vector<Candidate>> others_;  // of each choice, with its other values
+  std::vector<double> remaining_;               // of each key
+  std::vector<bool> is_determined_;             // of each key; only choices are used
   int num_machines_ = 0;
   int total_machines_ = 1;
 };

@@ -21,6 +21,7 @@ struct FitOptions {
   std::uint64_t seed = 1;
   int num_starts = 3;        // local searches
   int num_folds = 5;         // of the hold-out; at most one per row, 0: none
+  std::string device;        // DeviceConfig::name of the result; empty: the name of the machine
   std::size_t num_jobs = 0;  // processes; 0: one per core. The result does not depend on it.
   /// Called often; false ends the fit. `done` of about `total` machines are simulated.
   std::function<bool(int done, int total)> keep_going;
@@ -36,22 +37,19 @@ struct FittedKey {
   /// Standard deviation of the position that data and prior allow together, relative to that of the
   /// prior alone: near 1, the data say nothing about the key. 1 for a choice.
   double remaining_spread = 1.0;
-  bool is_identified = false;  // the data narrow the prior to less than 70 %
-  bool is_at_limit = false;    // of its range
+  /// The data narrow the prior to less than 70 %. Of a choice: with each other value, and the best
+  /// numbers for it, the loss is larger by as much as this requires of a number.
+  bool is_identified = false;
+  bool is_at_limit = false;  // of its range
 
   /// Of a number: the value one remaining standard deviation lower and higher.
   std::string plausible_low() const;
   std::string plausible_high() const;
 };
 
-/// Errors of a baseline of the same data, on the same held-out rows.
-struct BaselineErrors {
-  std::string name;
-  MeasuredErrors errors;
-};
-
 struct MachineFit {
-  Machine machine;  // of the start file, with the fitted values
+  /// Of the start file, with the fitted values; its section `device` has the held-out error.
+  Machine machine;
   std::vector<FittedKey> keys;
   std::vector<YamlOverride> values;  // the same as settings
   std::vector<double> start_ms;      // of each row, on the machine of the start file
@@ -66,6 +64,7 @@ struct MachineFit {
   /// The simplest baseline that the fit does not beat, by 10 % for `constant`; empty if it beats
   /// all.
   std::string no_better_than;
+  std::string verdict;  // the same in words, with the errors
   std::vector<std::string> warnings;
   int num_machines = 0;     // simulated
   bool is_complete = true;  // false: interrupted, the best machine so far; nothing is held out

@@ -6,12 +6,16 @@
 #include <numeric>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "latency_model/dataset.hpp"
 #include "latency_model/rank_correlation.hpp"
 #include "latency_model/robust_fit.hpp"
 
 namespace tilewake {
 namespace {
+
+constexpr double kNoBetter = 0.9;  // share of the error of a constant
 
 /// The factor with the least sum of |factor x estimate / measured - 1|: a weighted median.
 double best_factor(const std::vector<double>& estimates, const std::vector<double>& measured,
@@ -124,6 +128,32 @@ std::vector<Baseline> baselines(const MeasuredTable& table, const HardwareConfig
           {"MACs", std::move(macs)},
           {"MACs + bytes", std::move(macs_and_bytes)},
           {"roofline", std::move(roofline)}};
+}
+
+std::string no_better_than(double mape, const std::vector<BaselineErrors>& baselines) {
+  for (const BaselineErrors& baseline : baselines) {
+    const double share = baseline.name == "constant" ? kNoBetter : 1.0;
+    if (!(mape < share * baseline.errors.mape)) return baseline.name;  // the simplest one
+  }
+  return "";
+}
+
+std::string verdict_text(double mape, const std::vector<BaselineErrors>& baselines,
+                         const std::string& rows) {
+  if (baselines.empty()) return "";
+  const std::string winner = no_better_than(mape, baselines);
+  const auto shown = std::min_element(baselines.begin(), baselines.end(),
+                                      [&](const BaselineErrors& a, const BaselineErrors& b) {
+                                        if (!winner.empty())
+                                          return a.name == winner && b.name != winner;
+                                        return a.errors.mape < b.errors.mape;
+                                      });
+  const std::string name =
+      shown->name == "constant" ? "a constant" : shown->name + " with fitted factors";
+  return fmt::format(
+      "{} {}: {} mean error {:.2f} % against {:.2f} %",
+      winner.empty() ? "better than every simple estimate, of which the best is" : "no better than",
+      name, rows, 100.0 * mape, 100.0 * shown->errors.mape);
 }
 
 std::vector<std::size_t> all_rows(const MeasuredTable& table) {

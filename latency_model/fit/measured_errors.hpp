@@ -50,6 +50,22 @@ class Baseline {
 /// roofline_cycles().
 std::vector<Baseline> baselines(const MeasuredTable& table, const HardwareConfig& machine);
 
+/// Errors of a baseline on the same rows as those of a machine.
+struct BaselineErrors {
+  std::string name;
+  MeasuredErrors errors;
+};
+
+/// The first of `baselines` that a mean error does not beat (`constant`: by 10 %); empty if it
+/// beats all.
+std::string no_better_than(double mape, const std::vector<BaselineErrors>& baselines);
+
+/// "no better than a constant: held-out mean error 12.30 % against 11.90 %", or "better than every
+/// simple estimate, of which the best is MACs with fitted factors: ...". Empty without baselines.
+///   @param rows  "held-out" or "in-sample", or what else stands before "mean error"
+std::string verdict_text(double mape, const std::vector<BaselineErrors>& baselines,
+                         const std::string& rows);
+
 /// All rows of a table.
 std::vector<std::size_t> all_rows(const MeasuredTable& table);
 std::vector<double> measured_latencies(const MeasuredTable& table);

@@ -30,6 +30,31 @@ constexpr double kLeastLatencyMs = 1e-9;
 constexpr double kMaxLatencyMs = 1e9;
 constexpr double kMaxWeight = 1e6;
 
+/// A line without the blanks before and after its fields; those within quotes are kept.
+std::string without_blanks(std::string_view line) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  std::string text;
+  bool is_quoted = false;
+  std::size_t kept = 0;  // bytes of `text` that are not trailing blanks of the field
+  bool is_at_begin = true;
+  for (const char c : line) {
+    if (!is_quoted && c == ',') {
+      text.resize(kept);
+      is_at_begin = true;
+    } else if (!is_quoted && is_blank(c)) {
+      if (!is_at_begin) text += c;
+      continue;
+    } else {
+      is_at_begin = false;
+    }
+    if (c == '"') is_quoted = !is_quoted;
+    text += c;
+    kept = text.size();
+  }
+  if (!is_quoted) text.resize(kept);
+  return text;
+}
+
 /// Parses a table line by line.
 class TableParser {
  public:
@@ -41,7 +66,7 @@ class TableParser {
     ++line_;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') return;
-    const std::optional<std::vector<std::string>> fields = csv_fields(line);
+    const std::optional<std::vector<std::string>> fields = csv_fields(without_blanks(line));
     if (!fields) fail("a quote is missing or misplaced");
     if (columns_.empty()) {
       read_header(*fields);
@@ -65,12 +90,12 @@ class TableParser {
 
   void read_header(const std::vector<std::string>& fields) {
     static const std::vector<std::string> known = {"network", "latency_ms", "batch", "std_ms",
-                                                   "weight"};
+                                                   "weight",  "source",     "note"};
     for (const std::string& name : fields) {
       if (std::find(known.begin(), known.end(), name) == known.end()) {
         fail(
             fmt::format("unknown column {}; expected network,latency_ms and optionally batch, "
-                        "std_ms, weight{}",
+                        "std_ms, weight, source, note{}",
                         printable(name), suggestion(name, known)));
       }
       if (!columns_.emplace(name, columns_.size()).second) {
@@ -92,7 +117,7 @@ class TableParser {
     MeasuredRow row;
     row.line = line_;
     row.network = fields[columns_.at("network")];
-    row.latency_ms = number(fields, "latency_ms", kLeastLatencyMs, true, kMaxLatencyMs);
+    row.latency_ms = latency(fields);
     if (has(fields, "std_ms")) row.std_ms = number(fields, "std_ms", 0.0, true, kMaxLatencyMs);
     if (has(fields, "weight")) row.weight = number(fields, "weight", 0.0, false, kMaxWeight);
     const std::string file = place_of(row.network);
@@ -137,6 +162,21 @@ class TableParser {
   bool has(const std::vector<std::string>& fields, const char* column) const {
     const auto found = columns_.find(column);
     return found != columns_.end() && !fields[found->second].empty();
+  }
+
+  double latency(const std::vector<std::string>& fields) const {
+    const std::string& text = fields[columns_.at("latency_ms")];
+    double value = 0.0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    if (!is_number || !(value >= kLeastLatencyMs && value <= kMaxLatencyMs)) {
+      fail(fmt::format("latency_ms: must be a positive number of milliseconds{}, not '{}'",
+                       is_number && value > 0.0
+                           ? fmt::format(" from {} to {}", kLeastLatencyMs, kMaxLatencyMs)
+                           : "",
+                       printable(text)));
+    }
+    return value;
   }
 
   double number(const std::vector<std::string>& fields, const char* column, double min,

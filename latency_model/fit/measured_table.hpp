@@ -29,8 +29,8 @@ struct MeasuredTable {
 };
 
 /// Reads a CSV file: a header with the columns `network,latency_ms` and optionally `batch`,
-/// `std_ms` and `weight`, in any order, and at least two rows. Lines that begin with # are
-/// comments.
+/// `std_ms` and `weight`, in any order, and at least two rows. The columns `source` and `note` are
+/// ignored, as are lines that begin with # and blanks around a field.
 ///
 /// A network with a '/' or the ending of a network file is a path below `net_dir`, or if that is
 /// empty, below the directory of the table. A bare name is NAME.yaml there, or a shipped network.

@@ -19,6 +19,7 @@
 #include "simulator/cli/units.hpp"
 #include "simulator/common/text_table.hpp"
 #include "simulator/common/version.hpp"
+#include "simulator/hardware/device_config.hpp"
 #include "simulator/hardware/hardware_yaml.hpp"
 #include "simulator/trace/json_string.hpp"
 
@@ -77,7 +78,7 @@ bool is_complete(const TargetResult& target) {
   return !target.steps.empty() && target.steps.back().test_accuracy.has_value();
 }
 
-std::string conclusion(const TargetResult& target) {
+std::string conclusion(const TargetResult& target, const DeviceConfig& device) {
   if (!is_complete(target)) return "";
   const StepRecord& last = target.steps.back();
   std::string text =
@@ -85,6 +86,7 @@ std::string conclusion(const TargetResult& target) {
                   accuracies_text(last), costs_text(last.simulated_ms, last.simulated_mj),
                   costs_text(last.estimated_ms, last.estimated_mj), target.limits,
                   with_separators(num_trained_params(*last.architecture)));
+  if (device.is_known()) text += device_latency_text(device, *last.simulated_ms) + "\n";
   text += int8_text(last);
   if (const std::optional<TrainingSpread> spread = training_spread(target)) {
     text += fmt::format("mean of its {} trainings: test accuracy {}, validation accuracy {}\n",
@@ -143,7 +145,7 @@ std::string search_table(const SearchResult& result) {
   std::string text;
   for (const TargetResult& target : result.targets) {
     text += fmt::format("limit {}\n", target.limits);
-    const std::string answer = conclusion(target);
+    const std::string answer = conclusion(target, result.measured_device);
     if (!answer.empty()) text += answer + "\n";
     text += step_table_text(rows_of(target), columns) + "\n";
   }
@@ -163,6 +165,7 @@ std::string search_table(const SearchResult& result) {
 std::string search_json(const SearchResult& result) {
   Json json;
   json["space"] = result.space.name;
+  json["device"] = Json::parse(device_json(result.measured_device));
   json["targets"] = Json::array();
   for (const TargetResult& target : result.targets) json["targets"].push_back(target_json(target));
   // The name of a directory may contain any bytes.

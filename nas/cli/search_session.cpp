@@ -140,6 +140,7 @@ SearchRequest SearchSession::request(const NasOptions& options, const std::strin
   RunContext& run = request.run;
   run.machine = machine_id(machine_.config);
   run.arithmetic = machine_.config.arithmetic();
+  run.measured_device = machine_.config.device;
   run.data = open_image_data(options.data);
   request.options.recipe = recipe_name(options.recipe, run.data);
   run.recipe = recipe_of(request.options.recipe, options.overrides);

@@ -98,7 +98,7 @@ void search_guided(const RunContext& run, const Target& target, int num_networks
   record.log.push_back(fmt::format("best of {} trained networks: {}", result.trained.size(),
                                    in_one_line(*record.architecture)));
   record.log.push_back(fmt::format("{}, accuracy {} after the short training",
-                                   measured_text(record), as_percent(best.accuracy)));
+                                   measured_text(run, record), as_percent(best.accuracy)));
 }
 
 }  // namespace tilewake

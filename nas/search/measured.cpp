@@ -24,10 +24,12 @@ void measure(const RunContext& run, StepRecord& record) {
   if (costs.mj > 0.0) record.simulated_mj = costs.mj;
 }
 
-std::string measured_text(const StepRecord& record) {
+std::string measured_text(const RunContext& run, const StepRecord& record) {
   std::string text = fmt::format("estimated {}, simulated {}", as_ms(*record.estimated_ms),
                                  as_ms(*record.simulated_ms));
   if (record.simulated_mj) text += fmt::format(", {}", as_mj(*record.simulated_mj));
+  if (run.measured_device.is_known())
+    text += ", " + device_latency_text(run.measured_device, *record.simulated_ms);
   return text;
 }
 

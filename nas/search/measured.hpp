@@ -12,7 +12,8 @@ namespace tilewake {
 /// where the latency model has none for one of its layers.
 void measure(const RunContext& run, StepRecord& record);
 
-/// "estimated 0.0381 ms, simulated 0.0384 ms, 0.0102 mJ" of a measured record.
-std::string measured_text(const StepRecord& record);
+/// "estimated 0.0381 ms, simulated 0.0384 ms, 0.0102 mJ" of a measured record; with
+/// device_latency_text() where the machine has a section `device`.
+std::string measured_text(const RunContext& run, const StepRecord& record);
 
 }  // namespace tilewake

@@ -174,7 +174,7 @@ void search_randomly(const RunContext& run, const Target& target, StepRecord& re
       fmt::format("best of {} random networks: {}", num_ranked, in_one_line(*record.architecture)));
   record.log.push_back(
       fmt::format("{}, accuracy {} after the short training, {} in the mean of all",
-                  measured_text(record), as_percent(best), as_percent(sum / num_ranked)));
+                  measured_text(run, record), as_percent(best), as_percent(sum / num_ranked)));
 }
 
 /// Random network number `index` that keeps to the target, filled up to it and trained like the

@@ -21,6 +21,7 @@
 #include "nas/space/search_space.hpp"
 #include "nas/training/phase.hpp"
 #include "simulator/common/error.hpp"
+#include "simulator/hardware/device_config.hpp"
 #include "simulator/hardware/element_type.hpp"
 
 namespace tilewake {
@@ -135,7 +136,8 @@ struct RunContext {
   /// cover. Empty: it has no energies.
   CyclePredictor predict_energy;
   double clock_mhz = 0.0;
-  ElementType arithmetic = ElementType::kInt8;                   // HardwareConfig::arithmetic()
+  DeviceConfig measured_device;                 // how true its simulated latencies are of a device
+  ElementType arithmetic = ElementType::kInt8;  // HardwareConfig::arithmetic()
   std::function<NetworkCosts(const Network& network)> simulate;  // InputError: does not fit
 
   // The caller.

@@ -308,7 +308,7 @@ StepRecord search_step(const RunContext& run, const Target& target, const CostTa
     record.architecture->name = "searched";
     measure(run, record);
     record.add_candidate(in_one_line(*record.architecture), Verdict::kChosen, record.simulated_ms);
-    record.log.push_back(measured_text(record));
+    record.log.push_back(measured_text(run, record));
   });
 }
 

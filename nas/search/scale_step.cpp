@@ -152,7 +152,7 @@ void fill(const RunContext& run, const Target& target, const StepRecord& search,
   const double used = run.cost_of({*record.simulated_ms, record.simulated_mj.value_or(0.0), 0, 0},
                                   num_trained_params(*record.architecture)) /
                       target.limit;
-  record.log.push_back(fmt::format("{}, {:.1f} % of the limit: {}", measured_text(record),
+  record.log.push_back(fmt::format("{}, {:.1f} % of the limit: {}", measured_text(run, record),
                                    100.0 * used, in_one_line(*record.architecture)));
 }
 

@@ -228,6 +228,7 @@ SearchResult run_search(RunContext run, Step last) {
   make_directory_of(run.directory + "/space.yaml");
   run.split = split_train(*run.data.train, run.recipe.validation_share, run.seed);
   SearchResult result;
+  result.measured_device = run.measured_device;
   const auto search = [&](RunContext& context, const std::vector<Target>& targets,
                           const MethodSteps& steps) {
     result.space = context.space;

@@ -34,6 +34,7 @@ std::optional<TrainingSpread> training_spread(const TargetResult& target);
 struct SearchResult {
   SearchSpace space;  // with depths; where the supernet is sized, that of the last target
   std::vector<TargetResult> targets;
+  DeviceConfig measured_device;  // RunContext::measured_device
 };
 
 /// The steps that differ between methods; all methods share the others.

@@ -96,8 +96,9 @@ void write_network(const RunContext& run, const Target& target, StepRecord& reco
   const std::string comment = fmt::format(
       "Found by tilewake nas for {} under a limit of {}.\n{}; {} parameters, validation accuracy "
       "{}, test accuracy {}.",
-      run.data.name, as_limit(run, target), measured_text(record), num_trained_params(architecture),
-      as_percent(*record.validation_accuracy), as_percent(*record.test_accuracy));
+      run.data.name, as_limit(run, target), measured_text(run, record),
+      num_trained_params(architecture), as_percent(*record.validation_accuracy),
+      as_percent(*record.test_accuracy));
   write_file_atomically(target.directory + "/architecture.yaml",
                         network_yaml(architecture, comment));
   write_bundle(run, target.directory, bundled, onnx);
@@ -184,7 +185,7 @@ StepRecord train_for_comparison(const RunContext& run, const Target& target,
     record.validation_accuracy = trained.result.best_accuracy;
     measure(run, record);
     record.log.push_back(in_one_line(architecture));
-    record.log.push_back(fmt::format("{}, validation accuracy {}", measured_text(record),
+    record.log.push_back(fmt::format("{}, validation accuracy {}", measured_text(run, record),
                                      as_percent(*record.validation_accuracy)));
   });
   std::filesystem::remove(checkpoint);

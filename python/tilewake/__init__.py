@@ -64,7 +64,8 @@ class _Result:
 class Simulation(_Result):
     """The result of simulate().
 
-    summary: totals, with the keys of summary.json: int, float, str, and a list of warnings
+    summary: totals, with the keys of summary.json: int, float, str, a list of warnings, and as
+      `device` what the machine file says of its device, a dict or None
     layers: the columns of layers.csv, in its order: {name: [value of each layer]}; layers are in
       execution order; pandas.DataFrame(result.layers) takes them
     """

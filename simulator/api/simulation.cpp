@@ -249,6 +249,7 @@ RunInfo run_info(const Machine& machine, const Workload& workload) {
   info.hardware_hash = fnv1a64(machine.file.text);
   info.clock_mhz = hardware.clock_mhz;
   info.peak_macs_per_cycle = hardware.peak_macs_per_cycle();
+  info.device = hardware.device;
   const EnergyTable energy = energy_table(hardware);
   info.area_mm2 = energy.area_mm2;
   info.peak_power_mw = energy.peak_power_mw;

@@ -115,6 +115,10 @@ std::string energy_line(const Summary& s) {
       s.peak_power_mw > 0.0 ? millijoules(s.peak_power_mw) : "unlimited");
 }
 
+std::string device_line(const DeviceConfig& device) {
+  return device.is_known() ? fmt::format("device: {}\n", device_text(device)) : "";
+}
+
 /// "cycles: 62 % compute, 30 % DRAM, 8 % set-up", and the layers that take the most of them.
 std::string answer(const Summary& summary, const std::vector<TraceRow>& rows) {
   constexpr std::size_t kNumSlowest = 3;
@@ -194,7 +198,7 @@ std::string run_table(const Summary& summary, const std::vector<TraceRow>& rows,
        stall_cell(stalls, summary.total_cycles)},
       Emphasis::kBold);
   return answer(summary, rows) + table.to_string(color, max_columns) + "\n" + energy_line(summary) +
-         last_line(summary);
+         device_line(summary.info.device) + last_line(summary);
 }
 
 std::string network_table(const Network& network, bool color, std::size_t max_columns) {

@@ -178,6 +178,11 @@ void drop_keys_of_former_model(YamlNode& root, const std::vector<YamlOverride>& 
   }
 }
 
+bool changes_latency(const YamlOverride& change) {
+  return change.path != "name" && !change.path.starts_with("energy.") &&
+         !change.path.starts_with("device.");
+}
+
 }  // namespace
 
 std::string_view to_string(ElementType type) { return name_of(kElementTypes, type); }
@@ -198,6 +203,7 @@ void visit_fields(YamlFields& fields, HardwareConfig& c) {
   });
   visit_fields(fields, c.dispatch);
   visit_fields(fields, c.energy);
+  visit_fields(fields, c.device);
 }
 
 HardwareConfig read_hardware(YamlReader yaml) {
@@ -225,6 +231,7 @@ HardwareConfig read_hardware(YamlReader yaml) {
         fmt::format("must be left out beside core.element ({}), which sets it; a machine with this "
                     "key alone counts values instead of bytes, and cannot change its type",
                     to_string(element)));
+  if (yaml.has("device")) check_fields(yaml.section("device"), config.device);
   return config;
 }
 
@@ -253,7 +260,9 @@ HardwareConfig read_hardware_text(const std::string& text, const std::string& na
   YamlNode root = parse_yaml(text, name);
   drop_keys_of_former_model(root, overrides);
   for (const YamlOverride& change : overrides) apply(change, root, name);
-  return read_hardware(YamlReader::from_document(std::move(root), name));
+  HardwareConfig config = read_hardware(YamlReader::from_document(std::move(root), name));
+  if (std::any_of(overrides.begin(), overrides.end(), changes_latency)) config.device = {};
+  return config;
 }
 
 }  // namespace tilewake

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "simulator/common/yaml_override.hpp"
+#include "simulator/hardware/device_config.hpp"
 #include "simulator/hardware/dram_config.hpp"
 #include "simulator/hardware/energy_config.hpp"
 #include "simulator/hardware/midap_config.hpp"
@@ -50,6 +51,7 @@ struct HardwareConfig {
   DramConfig dram;
   DispatchConfig dispatch;
   EnergyConfig energy;
+  DeviceConfig device;
 
   /// Of features, weights and products.
   ElementType element() const;
@@ -67,7 +69,8 @@ HardwareConfig read_hardware(const std::string& path);
 
 /// Same, from text in memory; `name` replaces the path in error messages. `overrides` are read and
 /// checked like keys of the text. Where they replace `dram.model`, the keys of the text that only
-/// the former model has are ignored; keys that an override sets are not.
+/// the former model has are ignored; keys that an override sets are not. The section `device` is
+/// about the values of the text: with other latencies it is left out.
 HardwareConfig read_hardware_text(const std::string& text, const std::string& name,
                                   const std::vector<YamlOverride>& overrides = {});
 

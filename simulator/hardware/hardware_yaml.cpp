@@ -68,7 +68,9 @@ std::string key_table(const HardwareConfig& hardware) {
 }
 
 std::string machine_id(const HardwareConfig& hardware) {
-  return fmt::format("{}@{:016x}", hardware.name, fnv1a64(hardware_yaml(hardware)));
+  HardwareConfig machine = hardware;
+  machine.device = {};
+  return fmt::format("{}@{:016x}", machine.name, fnv1a64(hardware_yaml(machine)));
 }
 
 std::vector<OnChipBufferInfo> on_chip_buffers(const HardwareConfig& hardware) {

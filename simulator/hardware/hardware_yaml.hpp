@@ -16,7 +16,7 @@ std::string hardware_yaml(const HardwareConfig& hardware, const std::string& ind
 std::string key_table(const HardwareConfig& hardware);
 
 /// Identifies a machine in traces, models and caches: its name and a hash of all values
-/// ("midap@0123456789abcdef"). Comments and the order of keys are irrelevant.
+/// ("midap@0123456789abcdef"). Comments, the order of keys and the section `device` are irrelevant.
 std::string machine_id(const HardwareConfig& hardware);
 
 /// An on-chip buffer: its name, and its size including both slots of a double buffer.

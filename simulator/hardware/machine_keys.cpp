@@ -79,6 +79,8 @@ std::vector<MachineKey> machine_keys(const HardwareConfig& machine) {
   HardwareConfig copy = machine;  // visitors may change it
   MachineKeyCollector collector;
   visit_fields(collector, copy);
+  std::erase_if(collector.keys,
+                [](const MachineKey& key) { return key.path.starts_with("device."); });
   return std::move(collector.keys);
 }
 

@@ -27,7 +27,8 @@ struct MachineKey {
 };
 
 /// The keys of a machine in the order of its file, without the words that select which
-/// keys follow (`core.kind`, `dram.model`).
+/// keys follow (`core.kind`, `dram.model`), and without the section `device`, which changes
+/// nothing.
 std::vector<MachineKey> machine_keys(const HardwareConfig& machine);
 
 }  // namespace tilewake

@@ -40,6 +40,14 @@ Json json_of(const TraceRow& row) {
   return json;
 }
 
+Json json_of(const DeviceConfig& device) {
+  if (!device.is_known()) return {};
+  return {{"name", device.name},
+          {"networks", device.networks},
+          {"error", device.error},
+          {"tau", device.has_tau() ? Json(device.tau) : Json()}};
+}
+
 Json json_of(const Summary& s) {
   Json json;
   json["version"] = std::string(kVersion);
@@ -48,6 +56,7 @@ Json json_of(const Summary& s) {
   json["hardware"] = s.info.hardware;
   json["machine"] = s.info.machine;
   json["hardware_hash"] = hash_text(s.info.hardware_hash);
+  json["device"] = json_of(s.info.device);
   json["schedule"] = s.info.schedule;
   json["warnings"] = s.info.warnings;
   json["num_layers"] = s.num_layers;
@@ -151,6 +160,8 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows) {
 }
 
 std::string summary_json(const Summary& summary) { return json_text(json_of(summary)); }
+
+std::string device_json(const DeviceConfig& device) { return json_text(json_of(device)); }
 
 std::string run_json(const Summary& summary, const std::vector<TraceRow>& rows) {
   Json json = json_of(summary);

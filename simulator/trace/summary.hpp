@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "simulator/hardware/device_config.hpp"
 #include "simulator/trace/trace_row.hpp"
 
 namespace tilewake {
@@ -26,6 +27,7 @@ struct RunInfo {
   double peak_power_mw = 0.0;             // all MAC units and the DRAM at their peak
   std::int64_t peak_chip_bytes = 0;       // MemoryFootprint
   std::int64_t dram_footprint_bytes = 0;  // MemoryFootprint
+  DeviceConfig device;                    // how true the latency is
 };
 
 /// Totals of a run: sums over the rows.
@@ -78,6 +80,9 @@ Summary summarize(const RunInfo& info, const std::vector<TraceRow>& rows);
 
 /// The text of summary.json. It is deterministic: it contains no time and no path.
 std::string summary_json(const Summary& summary);
+
+/// The JSON text of what is known of a device: an object, or null.
+std::string device_json(const DeviceConfig& device);
 
 /// The same object with `layers` at the end: an array of objects with the columns of layers.csv.
 std::string run_json(const Summary& summary, const std::vector<TraceRow>& rows);

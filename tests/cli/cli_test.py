@@ -271,7 +271,7 @@ class CheckTest(CliTest):
         values = {row[0]: row[3] for row in rows}
         self.assertEqual(values["| `core.num_cims`"], "16")
         self.assertEqual(values["| `dram.model`"], "latency_bandwidth")
-        self.assertEqual(len(values), 58)
+        self.assertEqual(len(values), 62)
 
     def test_prints_the_peak_figures(self):
         text = self.expect_ok("check", "--hw", "machine.yaml")

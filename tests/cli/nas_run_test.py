@@ -248,6 +248,22 @@ class DirectoryTest(NasTest):
                 self.assertEqual(self.snapshot(directory), before)
                 shutil.rmtree(directory)
 
+    def test_the_device_of_the_machine_is_beside_the_simulated_latency(self):
+        whole = strict_json((self.copy_of_finished_run() / "summary.json").read_text())
+        self.assertIsNone(whole["device"])
+        self.write("machine.yaml", MACHINE + "device: {name: a board, networks: some, error: 0.02}\n")
+        device = {"name": "a board", "networks": "some", "error": 0.02, "tau": None}
+        pattern = r"device [\d.]+ ms \+- 2 % \(a board; some\)"
+        # It is no part of the machine's id: the run resumes, and a model of it stays valid.
+        self.assertRegex(self.expect_found(*ARGUMENTS, "--out", "run", "--resume"), pattern)
+        self.assertEqual(strict_json((self.dir / "run/summary.json").read_text()), {**whole, "device": device,
+                         "hardware_hash": strict_json((self.dir / "run/summary.json").read_text())["hardware_hash"]})
+        result = self.expect_found(*ARGUMENTS, "--out", "run", "--resume", "--format", "json")
+        self.assertEqual(strict_json(result)["device"], device)
+        self.expect_found(*ARGUMENTS, "--out", "fresh")
+        for name in ("architecture.yaml", "decisions.log"):
+            self.assertRegex((self.dir / "fresh" / name).read_text(), pattern)
+
     def test_a_resumed_run_leaves_other_files_alone(self):
         directory = self.copy_of_finished_run()
         names = ("mine.txt", "random-forest/mine.txt", "target-practice/mine.txt",

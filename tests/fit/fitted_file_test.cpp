@@ -55,6 +55,48 @@ TEST(FittedFileTest, MissingKeysAreInsertedIntoTheirSection) {
   EXPECT_EQ(changed.size(), machine.size() + std::string("  clock_mhz: 800\n").size());
 }
 
+TEST(FittedFileTest, TheSectionDeviceIsReplacedAndMarksReplaceAssumptions) {
+  const MeasuredTable table = small_table();
+  for (const DataFile& file : data_files(DataKind::kMachine)) {
+    const Machine start = read_machine(file.name);
+    MachineFit fit;
+    fit.machine = start;
+    for (const FitKey& key : default_fit_keys(start.config, table)) {
+      fit.keys.push_back({key, key.text_at(-0.3)});
+      fit.keys.back().is_identified = true;
+      fit.values.push_back({key.path, fit.keys.back().value});
+    }
+    for (const DeviceConfig& device :
+         {DeviceConfig{}, DeviceConfig{"a: \"b\"", "networks", 0.25, DeviceConfig::kUnknown}}) {
+      fit.machine.config.device = device;
+      const std::string text = fitted_machine_yaml(fit, table);
+      const HardwareConfig written = read_machine_text(text, file.path).config;
+      EXPECT_EQ(written.device, device) << text;
+      EXPECT_EQ(machine_id(written), machine_id(read_machine(file.name, fit.values).config));
+      EXPECT_EQ(text.find("not fitted to a device"), std::string::npos);
+      for (const FittedKey& key : fit.keys) {
+        const std::string name = key.key.path.substr(key.key.path.rfind('.') + 1);
+        const std::size_t at = text.find(name + ": " + key.value);
+        ASSERT_NE(at, std::string::npos) << key.key.path << text;
+        EXPECT_NE(text.substr(at, text.find('\n', at) - at).find("fitted, from"), std::string::npos)
+            << text.substr(at, 100);
+      }
+    }
+  }
+}
+
+TEST(FitKeyTest, OnlyListedChoicesAreTriedAndTheNearestComesFirst) {
+  const Machine machine = read_machine("cpu_like");  // 8 lanes, channels
+  const auto choices = [&](const std::string& text) {
+    return parse_fit_keys({text}, machine.config, small_table()).front().choices;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(choices("core.lanes=2,16,4,32"), (Texts{"4", "2", "16", "32"}));
+  EXPECT_EQ(choices("core.lanes=2,8"), (Texts{"8", "2"}));
+  EXPECT_EQ(choices("core.lane_axis=pixels"), Texts{"pixels"});
+  EXPECT_EQ(choices("core.lane_axis=pixels,channels"), (Texts{"channels", "pixels"}));
+}
+
 TEST(FitKeyTest, TextsStayInTheRangeAndStartAtTheStartValue) {
   const MeasuredTable table = small_table();
   for (const char* name : {"midap", "cpu_like", "edge_systolic_32", "dsp_like"}) {

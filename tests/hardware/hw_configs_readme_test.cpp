@@ -76,6 +76,7 @@ MidapYaml resolved(const std::string& name) {
   for (EnergyConfig::Memory* memory :
        {&energy.input_buffer, &energy.weight_buffer, &energy.output_buffer, &energy.chip_memory})
     *memory = {1.0, 1.0};
+  machine.device = {"device", "networks", 1.0, 0.5};
   if (auto* systolic = std::get_if<SystolicConfig>(&machine.core)) {
     systolic->num_cores = 2;
     systolic->unified_buffer_bytes = 1;

@@ -63,7 +63,8 @@ TEST(SummaryTest, JsonHoldsEveryFigure) {
   EXPECT_DOUBLE_EQ(json["latency_ms"], 0.0003);
   EXPECT_EQ(json["num_layers"], 3);
   EXPECT_EQ(json["stall_write_cycles"], 2);
-  EXPECT_EQ(json.size(), 50U);
+  EXPECT_EQ(json.size(), 51U);
+  EXPECT_TRUE(json["device"].is_null());
 }
 
 TEST(SummaryTest, RunJsonIsTheSummaryAndTheRows) {
