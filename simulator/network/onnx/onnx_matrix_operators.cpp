@@ -320,7 +320,7 @@ void read_product(OnnxValues& values, const OnnxNode& node, const ProductInputs&
   // Of a model for a fixed batch: what is the same for all images, repeated for each.
   if (product.x.dims.size() == weights.dims.size() && weights.dims.size() > 2 &&
       product.x.dims[0] == 1) {
-    product.weight = values.for_one_image(weights.dims);
+    product.weight = values.for_one_image(weights, /*must_know=*/true);
   }
   product.bias = inputs.bias && !is_constant_a;
   if (weights.dims.size() < 2 || weights.dims.size() > kMaxTensorRank) {

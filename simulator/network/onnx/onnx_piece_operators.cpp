@@ -411,7 +411,7 @@ void read_concat_of(OnnxValues& values, const OnnxNode& node,
                                                     : values.map(node, input));
     if (parts.back().constant != nullptr && axis != 0) {
       OnnxConstant one = *parts.back().constant;
-      one.dims = values.for_one_image(dims);
+      one.dims = values.for_one_image(one, /*must_know=*/false);
       parts.back().constant = std::make_shared<const OnnxConstant>(std::move(one));
     }
     used.push_back(input);

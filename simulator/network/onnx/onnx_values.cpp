@@ -452,6 +452,16 @@ OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const
   return result;
 }
 
+Dims OnnxValues::for_one_image(const OnnxConstant& constant, bool must_know) const {
+  Dims dims = for_one_image(constant.dims);
+  if (dims == constant.dims) return dims;
+  const std::optional<bool> is_equal = has_equal_entries(constant);
+  if (is_equal.value_or(!must_know)) return dims;
+  throw InputError(
+      fmt::format("has parameters of {}, {} for all {} images of the batch", text_of(constant.dims),
+                  is_equal ? "which are not the same" : "not known to be the same", batch_));
+}
+
 std::optional<Dims> OnnxValues::take_given_dims(std::string_view name) {
   auto found = given_dims_.extract(name);
   if (found.empty()) return std::nullopt;

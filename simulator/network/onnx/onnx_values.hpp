@@ -229,6 +229,9 @@ class OnnxValues {
     if (dims.size() > 1 && dims[0] == batch_) dims[0] = 1;
     return dims;
   }
+  /// The same of a constant's dims. Throws InputError where it differs from image to image; where
+  /// that is not known, too, if `must_know`.
+  Dims for_one_image(const OnnxConstant& constant, bool must_know) const;
   const LayerDrafts& layers() const { return drafts_; }
   /// Call before layers(): layers that have the same weights refer to the first.
   void share_weights() { drafts_.share_weights(); }
