@@ -559,6 +559,9 @@ const OnnxValue* OnnxValues::output(std::string_view name) {
   OnnxValue& value = found->second;
   if (!value.steps.empty()) value = settled(value, 1);
   if (value.pad != nullptr) value = padded(value);
+  if (value.constant == nullptr && repeats(value.view)) {
+    value = unrepeated(source_node(name, "Expand"), value);
+  }
   return &found->second;
 }
 

@@ -379,5 +379,20 @@ TEST(OnnxMaps, RowsThatBecomeColumnsAreCopiedOnce) {
                     "6, 8, 10"));
 }
 
+TEST(OnnxMaps, WhatAnOutputRepeatsIsStored) {
+  for (const bool has_activation : {false, true}) {
+    OnnxGraph graph;
+    graph.conv("x", "c", {8, 3, 1, 1});
+    graph.add("Tile", {"c", graph.integers("times", {1, 1, 2, 2})}, "t");
+    if (has_activation) graph.add("Relu", {"t"}, "y");
+    EXPECT_EQ(graph.read().network.layers.back().ofm.num_elements(), 8 * 32 * 32);
+  }
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("GlobalAveragePool", {"c"}, "p");
+  graph.add("Expand", {"p", graph.integers("sizes", {1, 8, 4, 4})}, "y");
+  EXPECT_EQ(graph.read().network.layers.back().ofm.num_elements(), 8 * 4 * 4);
+}
+
 }  // namespace
 }  // namespace tilewake
