@@ -199,6 +199,10 @@ const OnnxNode& OnnxValues::source_node(std::string_view name, std::string_view 
 OnnxValue& OnnxValues::any(const OnnxNode& node, std::size_t index) {
   if (!has_input(node, index)) throw InputError(fmt::format("input {} is missing", index));
   const auto found = values_.find(node.inputs[index]);
+  if (found == values_.end() && for_host(node.inputs[index]) != nullptr) {
+    throw InputError(fmt::format("reads '{}', which only a node left to the host can read",
+                                 printable(std::string(node.inputs[index]))));
+  }
   if (found == values_.end()) {
     throw InputError(
         fmt::format("reads '{}', which no earlier node gives (nodes must stand in the order in "
@@ -475,6 +479,15 @@ void OnnxValues::define(std::string_view name, OnnxValue value) {
     throw InputError(fmt::format("gives '{}', as another node or input does already",
                                  printable(std::string(name))));
   }
+}
+
+void OnnxValues::define_for_host(std::string_view name, OnnxValue value) {
+  values_for_host_.insert_or_assign(name, std::move(value));
+}
+
+const OnnxValue* OnnxValues::for_host(std::string_view name) const {
+  const auto found = values_for_host_.find(name);
+  return found == values_for_host_.end() ? nullptr : &found->second;
 }
 
 void OnnxValues::define_constant(const OnnxNode& node, OnnxConstant constant, std::size_t output) {

@@ -175,6 +175,10 @@ class OnnxValues {
   // --- What a node gives, as its first output where nothing else is said.
 
   void define(std::string_view name, OnnxValue value);
+  /// A result that only nodes which are left to the host may read, as the map `value`.
+  void define_for_host(std::string_view name, OnnxValue value);
+  /// Null: none of that name.
+  const OnnxValue* for_host(std::string_view name) const;
   void define_constant(const OnnxNode& node, OnnxConstant constant, std::size_t output = 0);
   /// A map of its first input, in another view.
   void define_same(const OnnxNode& node, OnnxValue value, OnnxView view);
@@ -269,6 +273,7 @@ class OnnxValues {
   std::int64_t batch_ = 1;
   std::int64_t opset_ = 13;
   std::unordered_map<std::string_view, OnnxValue> values_;
+  std::unordered_map<std::string_view, OnnxValue> values_for_host_;
   std::unordered_map<std::string_view, int> num_uses_;
   std::unordered_map<std::string_view, Dims> known_dims_;
   std::unordered_map<std::string_view, Dims> given_dims_;
