@@ -25,7 +25,7 @@ namespace tilewake {
 struct ElementwiseStep {
   enum class Kind {
     kActivation,
-    kShift,   // by one constant, `amount`
+    kShift,   // by one constant, `amount`: a bias, else the zero point of an int8 map takes it in
     kScale,   // by one positive constant: the scale of an int8 map takes it in, it costs nothing
     kAffine,  // by constants of every channel (`has_shift`: not only factors)
   };
