@@ -114,6 +114,7 @@ struct OnnxModel {
   std::vector<OnnxInput> inputs;
   std::vector<std::string_view> outputs;
   std::vector<OnnxInput> value_infos;  // of outputs and of values between nodes
+  std::vector<OnnxInput> cut_infos;    // of values that --from may make inputs, and no other use
 };
 
 /// Throws InputError "PATH: ..." if the bytes are no ONNX model or exceed a bound above.

@@ -176,5 +176,21 @@ TEST(TfliteShapes, LayersAreNamedAfterTheFirstPartOfTheirTensor) {
   EXPECT_EQ(network.layers.at(0).name, "model/conv1/Relu");
 }
 
+TEST(TfliteShapes, AValueBecomesAnInputWithTheSizesOfTheFile) {
+  const auto read_from = [](ModelOptions options) {
+    TfliteFile file;
+    file.conv("x", "d", {1, 16, 16, 8}, {8, 3, 3, 3});
+    file.conv("d", "e", {1, 16, 16, 4}, {4, 1, 1, 8});
+    options.from = {"e"};
+    return read_tflite(file.bytes(), "m.tflite", options).network;
+  };
+  const Network network = read_from({});
+  EXPECT_EQ(network.layers.size(), 1U);
+  EXPECT_EQ(network.num_macs(), 8 * 4 * 16 * 16);
+  ModelOptions given;
+  given.input_shapes.push_back({"d", {1, 8, 16, 16}});
+  EXPECT_EQ(text_of(read_from(given)), text_of(network));
+}
+
 }  // namespace
 }  // namespace tilewake
