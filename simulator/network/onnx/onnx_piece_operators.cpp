@@ -188,6 +188,13 @@ std::vector<std::int64_t> part_sizes(OnnxValues& values, const OnnxNode& node, s
     sizes.back() = whole - size * (num_outputs - 1);
     return sizes;
   }
+  if (node.find("has_rest") != nullptr) {  // of TensorFlow Lite: the size -1 is what is left
+    std::int64_t rest = whole;
+    for (const std::int64_t size : *given) {
+      if (size > 0) rest -= std::min(size, rest);
+    }
+    std::replace(given->begin(), given->end(), std::int64_t{-1}, rest);
+  }
   const bool all_positive = std::all_of(given->begin(), given->end(),
                                         [&](auto size) { return size > 0 && size <= whole; });
   if (given->size() != node.outputs.size() || !all_positive ||

@@ -176,6 +176,20 @@ TEST(TfliteShapes, LayersAreNamedAfterTheFirstPartOfTheirTensor) {
   EXPECT_EQ(network.layers.at(0).name, "model/conv1/Relu");
 }
 
+TEST(TfliteShapes, OneSizeOfASplitMayBeWhatIsLeft) {
+  TfliteFile file({1, 4, 4, 8});
+  file.add_many(Code::SPLIT_V, {"x", file.integers("sizes", {3, -1}), file.integers("axis", {3})},
+                {{"a", {1, 4, 4, 3}}, {"b", {1, 4, 4, 5}}});
+  file.conv("a", "c", {1, 4, 4, 5}, {5, 1, 1, 3});
+  file.arithmetic(Code::ADD, {"c", "b"}, "y", {1, 4, 4, 5});
+  EXPECT_EQ(first_channels(file), (std::vector<std::int64_t>{0, 3}));
+  TfliteFile full({1, 4, 4, 8});
+  full.add_many(Code::SPLIT_V, {"x", full.integers("sizes", {8, -1}), full.integers("axis", {3})},
+                {{"a", {1, 4, 4, 8}}, {"b", {1, 4, 4, 8}}});
+  full.arithmetic(Code::ADD, {"a", "b"}, "y", {1, 4, 4, 8});
+  EXPECT_NE(full.error(), "no error");
+}
+
 TEST(TfliteShapes, AValueBecomesAnInputWithTheSizesOfTheFile) {
   const auto read_from = [](ModelOptions options) {
     TfliteFile file;
