@@ -208,7 +208,11 @@ class TopologyReader {
         read_line(fields);
       }
     }
-    if (topology_.networks.empty()) throw InputError(fmt::format("{}: has no layers", path_));
+    if (topology_.networks.empty()) {
+      const auto& warnings = topology_.warnings;
+      throw InputError(fmt::format("{}: has no layers{}{}", path_, warnings.empty() ? "" : "; ",
+                                   warnings.empty() ? "" : warnings.back()));
+    }
     return std::move(topology_);
   }
 

@@ -267,5 +267,9 @@ TEST(ScalesimCsv, DamagedTopologiesAreReadOrExplained) {
   }
 }
 
+TEST(ScalesimCsv, ALineWithoutSizesIsNamedWhereThereIsNoOther) {
+  EXPECT_THAT(csv_error("Layer,M,N,K\ng1 64 16 1024\n"), ::testing::HasSubstr("line 2 "));
+}
+
 }  // namespace
 }  // namespace tilewake

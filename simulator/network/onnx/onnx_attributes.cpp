@@ -107,7 +107,9 @@ std::int64_t size_attribute(const OnnxNode& node, std::string_view name) {
 void check_parameter(OnnxValues& values, const OnnxNode& node, std::size_t input,
                      const Dims& dims) {
   Dims given = values.constant(node, input).dims;
-  if (given.size() == dims.size()) given = values.for_one_image(std::move(given));
+  if (given.size() == dims.size()) {
+    given = values.for_one_image(values.constant(node, input), /*must_know=*/false);
+  }
   if (broadcast_dims(dims, given) != dims) {
     throw InputError(
         fmt::format("has parameters of {} for a map of {}", text_of(given), text_of(dims)));

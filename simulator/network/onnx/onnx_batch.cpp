@@ -242,7 +242,7 @@ OnnxBatch::Place OnnxBatch::place_after_join(OnnxValues& values, const OnnxNode&
 OnnxBatch::Place OnnxBatch::place_after_product(OnnxValues& values, const OnnxNode& node) const {
   const std::size_t rank_a = values.dims(node, 0).size();
   const std::size_t rank_b = values.dims(node, 1).size();
-  if (rank_a < 2 || rank_b < 2) return std::nullopt;
+  if (rank_a < 2 || rank_b < 2) return place_after_vector(node, rank_a, rank_b);
   const std::size_t rank = std::max(rank_a, rank_b);
   const auto aligned = [&](std::size_t input, std::size_t own_rank, const char* transposed) {
     Place at = place(node, input);
@@ -266,6 +266,20 @@ OnnxBatch::Place OnnxBatch::place_after_product(OnnxValues& values, const OnnxNo
     refuse_across("multiplies each image of the batch with all others");
   }
   return a ? a : b;
+}
+
+/// A product with a vector sums over the last dim of what is on its left, and over the last but one
+/// of what is on its right.
+OnnxBatch::Place OnnxBatch::place_after_vector(const OnnxNode& node, std::size_t rank_a,
+                                               std::size_t rank_b) const {
+  const bool is_left = rank_a < 2;
+  const std::size_t rank = is_left ? rank_b : rank_a;
+  Place at = place(node, is_left ? 1 : 0);
+  if (!at || rank < 2 || has_images(node.inputs[is_left ? 0 : 1])) return std::nullopt;
+  const std::size_t summed = rank - (is_left ? 2 : 1);
+  if (at->axis == summed) refuse_across("sums products over the images of the batch");
+  if (at->axis > summed) --at->axis;
+  return at;
 }
 
 OnnxBatch::Place OnnxBatch::place_after_reduction(OnnxValues& values, const OnnxNode& node,

@@ -41,6 +41,7 @@ class OnnxBatch {
   Place place_after(OnnxValues& values, const OnnxNode& node);
   Place place_after_join(OnnxValues& values, const OnnxNode& node) const;
   Place place_after_product(OnnxValues& values, const OnnxNode& node) const;
+  Place place_after_vector(const OnnxNode& node, std::size_t rank_a, std::size_t rank_b) const;
   Place place_after_reduction(OnnxValues& values, const OnnxNode& node, Spot at) const;
   Place place_after_reshape(OnnxValues& values, const OnnxNode& node, Spot at) const;
   static Place place_of_one(const Dims& target, std::int64_t before);

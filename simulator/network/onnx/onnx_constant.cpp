@@ -128,12 +128,26 @@ bool is_integer_type(int data_type) {
   }
 }
 
+std::optional<bool> has_equal_entries(const OnnxConstant& constant) {
+  const std::int64_t count = constant.dims.empty() ? 1 : constant.dims[0];
+  if (count <= 1 || constant.is_repeated || constant.fill) return true;
+  const auto is_periodic = [&](const auto& all) {  // each entry equals the one before it
+    const auto entry = static_cast<std::ptrdiff_t>(all.size()) / count;
+    return std::equal(all.begin() + entry, all.end(), all.begin(), all.end() - entry);
+  };
+  if (constant.has_values) return is_periodic(constant.values);
+  const std::string_view bytes = constant.bytes;
+  if (bytes.empty() || bytes.size() % static_cast<std::size_t>(count) != 0) return std::nullopt;
+  return is_periodic(bytes);
+}
+
 OnnxConstant constant_of(const OnnxTensor& tensor) {
   OnnxConstant constant;
   constant.dims = tensor.dims;
   constant.is_integer = is_integer_type(tensor.data_type);
   const auto count = static_cast<std::size_t>(num_elements_of(tensor.dims));
   constant.is_elsewhere = tensor.is_elsewhere;
+  if (!tensor.is_elsewhere) constant.bytes = tensor.raw.empty() ? tensor.typed : tensor.raw;
   if (count <= kMaxTensorValues && !tensor.is_elsewhere) {
     constant.values = values_of(tensor, count);
     constant.has_values = constant.values.size() == count;
@@ -452,6 +466,7 @@ OnnxConstant expand(const OnnxConstant& data, const Dims& dims) {
   result.fill = data.fill;
   if (!result.fill && data.has_values && data.is_scalar()) result.fill = data.values[0];
   if (result.num_elements() == data.num_elements()) result.origin = data.origin;
+  result.is_repeated = data.dims.size() < result.dims.size() || data.dims[0] == 1;
   result.has_values = data.has_values && is_small(result.dims);
   if (!result.has_values) return result;
   for (const Index& index : indices_of(result.dims)) {
@@ -470,6 +485,7 @@ OnnxConstant tile(const OnnxConstant& data, const std::vector<std::int64_t>& rep
   }
   OnnxConstant result = of_dims(std::move(dims), data.is_integer);
   result.fill = data.fill;
+  result.is_repeated = !data.dims.empty() && data.dims[0] == 1;
   result.has_values = data.has_values && is_small(result.dims);
   if (!result.has_values) return result;
   for (Index index : indices_of(result.dims)) {

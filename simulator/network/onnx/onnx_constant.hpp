@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "simulator/network/onnx/onnx_model.hpp"
@@ -20,6 +21,8 @@ struct OnnxConstant {
   bool is_integer = false;     // of an integer type, whose quotients are cut to integers
   std::int64_t origin = -1;    // constants of one number are the same, in some order
   std::optional<double> fill;  // all elements have this value, however many they are
+  std::string_view bytes;      // of all elements, in the file; empty: not known
+  bool is_repeated = false;    // the entries of the first dim are equal
 
   std::int64_t num_elements() const;
   bool is_scalar() const { return num_elements() == 1; }
@@ -39,6 +42,9 @@ bool is_integer_type(int data_type);
 
 /// Whether all elements are known to have this value.
 bool is_all(const OnnxConstant& constant, double value);
+
+/// Whether the entries of the first dim are equal; none: not known.
+std::optional<bool> has_equal_entries(const OnnxConstant& constant);
 
 /// Throws InputError where dims are negative or the values do not fill them.
 OnnxConstant constant_of(const OnnxTensor& tensor);

@@ -130,7 +130,7 @@ class OnnxCut {
   }
 
   OnnxInput input_of(std::string_view name) {
-    for (const auto* known : {&model_.inputs, &model_.value_infos}) {
+    for (const auto* known : {&model_.inputs, &model_.value_infos, &model_.cut_infos}) {
       for (const OnnxInput& value : *known) {
         if (value.name == name) return value;
       }

@@ -373,7 +373,9 @@ OnnxValue join_constant(OnnxValues& values, const OnnxNode& node, Op op, std::si
                         std::size_t constant_input) {
   OnnxValue map = values.repeated_map(node, map_input);
   Dims dims = values.constant(node, constant_input).dims;
-  if (dims.size() == map.dims.size()) dims = values.for_one_image(std::move(dims));
+  if (dims.size() == map.dims.size() && map.dims[0] == 1) {
+    dims = values.for_one_image(values.constant(node, constant_input), /*must_know=*/false);
+  }
   const Dims all = broadcast_dims(map.dims, dims);
   const bool is_small = num_elements_of(all) == num_elements_of(map.dims) && !repeats(map.view);
   Join join(values, node, op);

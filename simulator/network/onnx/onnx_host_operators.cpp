@@ -264,6 +264,10 @@ void read_host(OnnxValues& values, const OnnxNode& node) {
     reader.outputs = node.outputs;
     reader.inputs = *names;
     for (std::size_t i = 0; i < names->size(); ++i) {
+      if (const OnnxValue* map = values.for_host((*names)[i]); map != nullptr) {
+        maps.push_back(*map);
+        continue;
+      }
       if (!OnnxValues::has_input(reader, i) || values.is_constant(reader, i)) continue;
       maps.push_back(values.repeated_map(reader, i));  // what is repeated goes out once
     }

@@ -94,6 +94,7 @@ class InputBinder {
     for (const OnnxInput& input : model.inputs) {
       if (!given.contains(input.name) && num_uses.contains(input.name)) inputs_.push_back(&input);
     }
+    if (inputs_.empty()) find_missing(live_nodes, std::move(given));
     for (const OnnxInput* input : inputs_) readers_[input->name];
     for (const OnnxNode* node : live_nodes) {
       results_.insert(node->outputs.begin(), node->outputs.end());
@@ -113,6 +114,7 @@ class InputBinder {
   }
 
   OnnxGraphInputs bind(const ModelOptions& options) {
+    if (!missing_.empty()) throw InputError(missing_);
     if (inputs_.empty()) throw InputError("no input of the graph is used");
     const auto is_map = [&](const OnnxInput* input) { return !is_parameter(*input); };
     auto first = std::find_if(inputs_.begin(), inputs_.end(), is_map);
@@ -144,6 +146,22 @@ class InputBinder {
     const OnnxNode* node;
     std::size_t input;
   };
+
+  /// The first value that a node reads and that is not there, which may be why no input is used.
+  void find_missing(const std::vector<const OnnxNode*>& live_nodes,
+                    std::unordered_set<std::string_view> given) {
+    for (const OnnxNode* node : live_nodes) {
+      for (const std::string_view input : node->inputs) {
+        if (input.empty() || given.contains(input)) continue;
+        missing_ = fmt::format(
+            "node {}: reads '{}', which no earlier node gives (nodes must stand in the order in "
+            "which they run)",
+            text_of(*node), printable(std::string(input)));
+        return;
+      }
+      given.insert(node->outputs.begin(), node->outputs.end());
+    }
+  }
 
   void find_small_maps(const std::vector<const OnnxNode*>& live_nodes) {
     std::vector<std::string_view> small;
@@ -468,6 +486,7 @@ class InputBinder {
   std::unordered_map<std::string_view, const std::vector<std::int64_t>*> sizes_;
   std::unordered_set<std::string_view> small_maps_;  // inputs of a few numbers that are maps
   std::unordered_set<std::string_view> results_;     // of nodes
+  std::string missing_;                              // that a value is read which nothing gives
   std::unordered_map<std::string_view, Dims> given_results_;
   std::unordered_map<std::string_view, std::int64_t> named_;  // free dims; 0: not known
 };

@@ -320,16 +320,22 @@ void read_product(OnnxValues& values, const OnnxNode& node, const ProductInputs&
   // Of a model for a fixed batch: what is the same for all images, repeated for each.
   if (product.x.dims.size() == weights.dims.size() && weights.dims.size() > 2 &&
       product.x.dims[0] == 1) {
-    product.weight = values.for_one_image(weights.dims);
+    product.weight = values.for_one_image(weights, /*must_know=*/true);
   }
   product.bias = inputs.bias && !is_constant_a;
-  if (weights.dims.size() < 2 || weights.dims.size() > kMaxTensorRank) {
+  if (weights.dims.empty() || weights.dims.size() > kMaxTensorRank) {
     throw InputError(
         fmt::format("has weights of {}, expected two dimensions", text_of(weights.dims)));
   }
+  // A vector is a row on the left, a column on the right; the result lacks that dim.
+  const bool is_vector = weights.dims.size() == 1;
+  if (is_vector) {
+    product.weight.insert(is_constant_a ? product.weight.begin() : product.weight.end(), 1);
+  }
   if (product.x.dims.empty()) throw InputError("multiplies a scalar");
   const bool swaps_map = is_constant_a ? !inputs.transposed_b : inputs.transposed_a;
-  const bool swaps_weights = is_constant_a ? !inputs.transposed_a : inputs.transposed_b;
+  const bool transposes = is_constant_a ? inputs.transposed_a : inputs.transposed_b;
+  const bool swaps_weights = is_constant_a != (transposes && !is_vector);
   if (swaps_map || is_constant_a) {
     if (product.x.dims.size() < 2) throw InputError("multiplies a vector from the right");
   }
@@ -342,6 +348,12 @@ void read_product(OnnxValues& values, const OnnxNode& node, const ProductInputs&
     OnnxValue& result = values.result(node);
     result = swapped(std::move(result));
     result.mover = &node;
+  }
+  if (is_vector) {
+    OnnxValue& result = values.result(node);
+    OnnxView view = result.view;
+    view.erase(view.end() - (is_constant_a ? 2 : 1));
+    result.set_view(std::move(view));
   }
 }
 

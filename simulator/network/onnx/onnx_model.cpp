@@ -144,6 +144,15 @@ OnnxTensor tensor_of(const onnx::TensorProto& file) {
   append(file.int32_data());
   append(file.int64_data());
   append(file.double_data());
+  const auto see = [&](const auto& values) {
+    if (values.empty()) return;
+    tensor.typed = {reinterpret_cast<const char*>(values.data()),
+                    static_cast<std::size_t>(values.size()) * sizeof(values[0])};
+  };
+  see(file.float_data());
+  see(file.int32_data());
+  see(file.int64_data());
+  see(file.double_data());
   return tensor;
 }
 

@@ -44,6 +44,7 @@ struct OnnxTensor {
   int data_type = 0;           // OnnxType, or another of onnx.proto
   std::string_view raw;        // little-endian; else the values below
   std::vector<double> values;  // of the typed fields, at most kMaxTensorValues
+  std::string_view typed;      // bytes of all values of the typed fields, as they are in memory
   bool is_elsewhere = false;   // the values are stored in another file
 };
 
@@ -113,6 +114,7 @@ struct OnnxModel {
   std::vector<OnnxInput> inputs;
   std::vector<std::string_view> outputs;
   std::vector<OnnxInput> value_infos;  // of outputs and of values between nodes
+  std::vector<OnnxInput> cut_infos;    // of values that --from may make inputs, and no other use
 };
 
 /// Throws InputError "PATH: ..." if the bytes are no ONNX model or exceed a bound above.

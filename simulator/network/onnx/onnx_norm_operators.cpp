@@ -100,12 +100,47 @@ void set_parameters(OnnxValues& values, const OnnxNode& node) {
   values.set_bias(node, 2);
 }
 
+/// Parameters `input` of a norm: how many; 0: none, or computed.
+std::int64_t num_parameters(OnnxValues& values, const OnnxNode& node, std::size_t input) {
+  if (!OnnxValues::has_input(node, input) || !values.is_constant(node, input)) return 0;
+  return values.constant(node, input).num_elements();
+}
+
+/// A norm whose factors and shifts are of pixels, not of channels: these come after it.
+void define_norm_of_pixels(OnnxValues& values, const OnnxNode& node, const Grouped& norm,
+                           Layer layer) {
+  layer.bias = false;
+  layer.shift = true;
+  const bool has_shift = has_shifts(node);
+  std::string_view from = values.keep_text(std::string(node.outputs.at(0)) + ".norm");
+  values.add_uses(from, 1);
+  values.define(from, values.make_layer(node, std::move(layer), {norm.map}, PaddingRule::valid(),
+                                        norm.map.view));
+  const auto join = [&](const char* op, const char* role, std::size_t input, bool is_last) {
+    OnnxNode part = values.part_of(node, role);
+    part.op = op;
+    part.inputs = {from, node.inputs[input]};
+    if (!is_last) {
+      from = values.keep_text(fmt::format("{}.{}", node.outputs[0], role));
+      values.add_uses(from, 1);
+    }
+    part.outputs = {is_last ? node.outputs[0] : from};
+    find_elementwise_operator(op)(values, values.keep(std::move(part)));
+  };
+  join("Mul", "scale", 1, !has_shift);
+  if (has_shift) join("Add", "shift", 2, true);
+}
+
 void define_norm(OnnxValues& values, const OnnxNode& node, const OnnxValue& x,
                  const std::vector<bool>& is_chosen, bool has_factors) {
   const Grouped norm = grouped(values, node, x, is_chosen, true);
   Layer layer;
   layer.op = norm.has_pixels ? Op::kGroupNorm : Op::kLayerNorm;
   layer.groups = norm.groups;
+  const std::int64_t channels = values.shape_of(norm.map).channels;
+  if (has_factors && num_parameters(values, node, 1) > channels) {
+    return define_norm_of_pixels(values, node, norm, std::move(layer));
+  }
   layer.bias = has_factors;
   layer.shift = has_factors ? has_shifts(node) : true;
   values.define_layer(node, std::move(layer), {norm.map}, PaddingRule::valid(), norm.map.view);

@@ -188,6 +188,13 @@ std::vector<std::int64_t> part_sizes(OnnxValues& values, const OnnxNode& node, s
     sizes.back() = whole - size * (num_outputs - 1);
     return sizes;
   }
+  if (node.find("has_rest") != nullptr) {  // of TensorFlow Lite: the size -1 is what is left
+    std::int64_t rest = whole;
+    for (const std::int64_t size : *given) {
+      if (size > 0) rest -= std::min(size, rest);
+    }
+    std::replace(given->begin(), given->end(), std::int64_t{-1}, rest);
+  }
   const bool all_positive = std::all_of(given->begin(), given->end(),
                                         [&](auto size) { return size > 0 && size <= whole; });
   if (given->size() != node.outputs.size() || !all_positive ||
@@ -411,7 +418,7 @@ void read_concat_of(OnnxValues& values, const OnnxNode& node,
                                                     : values.map(node, input));
     if (parts.back().constant != nullptr && axis != 0) {
       OnnxConstant one = *parts.back().constant;
-      one.dims = values.for_one_image(dims);
+      one.dims = values.for_one_image(one, /*must_know=*/false);
       parts.back().constant = std::make_shared<const OnnxConstant>(std::move(one));
     }
     used.push_back(input);

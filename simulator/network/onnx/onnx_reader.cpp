@@ -264,6 +264,7 @@ class Reader {
   /// Why there is no layer that computes an output; empty: there is.
   std::string_view check_output(OnnxValues& values, std::string_view name) {
     if (later_inputs_.contains(name)) return "is an input itself";
+    if (values.for_host(name) != nullptr) return "is of a kind that no layer gives";
     const OnnxValue* value = values.output(name);
     if (value == nullptr) throw InputError("no node gives it");
     if (value->constant != nullptr) return "is a constant";

@@ -199,6 +199,10 @@ const OnnxNode& OnnxValues::source_node(std::string_view name, std::string_view 
 OnnxValue& OnnxValues::any(const OnnxNode& node, std::size_t index) {
   if (!has_input(node, index)) throw InputError(fmt::format("input {} is missing", index));
   const auto found = values_.find(node.inputs[index]);
+  if (found == values_.end() && for_host(node.inputs[index]) != nullptr) {
+    throw InputError(fmt::format("reads '{}', which only a node left to the host can read",
+                                 printable(std::string(node.inputs[index]))));
+  }
   if (found == values_.end()) {
     throw InputError(
         fmt::format("reads '{}', which no earlier node gives (nodes must stand in the order in "
@@ -452,6 +456,16 @@ OnnxValue OnnxValues::copied(const OnnxNode& node, const OnnxValue& value, const
   return result;
 }
 
+Dims OnnxValues::for_one_image(const OnnxConstant& constant, bool must_know) const {
+  Dims dims = for_one_image(constant.dims);
+  if (dims == constant.dims) return dims;
+  const std::optional<bool> is_equal = has_equal_entries(constant);
+  if (is_equal.value_or(!must_know)) return dims;
+  throw InputError(
+      fmt::format("has parameters of {}, {} for all {} images of the batch", text_of(constant.dims),
+                  is_equal ? "which are not the same" : "not known to be the same", batch_));
+}
+
 std::optional<Dims> OnnxValues::take_given_dims(std::string_view name) {
   auto found = given_dims_.extract(name);
   if (found.empty()) return std::nullopt;
@@ -465,6 +479,15 @@ void OnnxValues::define(std::string_view name, OnnxValue value) {
     throw InputError(fmt::format("gives '{}', as another node or input does already",
                                  printable(std::string(name))));
   }
+}
+
+void OnnxValues::define_for_host(std::string_view name, OnnxValue value) {
+  values_for_host_.insert_or_assign(name, std::move(value));
+}
+
+const OnnxValue* OnnxValues::for_host(std::string_view name) const {
+  const auto found = values_for_host_.find(name);
+  return found == values_for_host_.end() ? nullptr : &found->second;
 }
 
 void OnnxValues::define_constant(const OnnxNode& node, OnnxConstant constant, std::size_t output) {
@@ -549,6 +572,9 @@ const OnnxValue* OnnxValues::output(std::string_view name) {
   OnnxValue& value = found->second;
   if (!value.steps.empty()) value = settled(value, 1);
   if (value.pad != nullptr) value = padded(value);
+  if (value.constant == nullptr && repeats(value.view)) {
+    value = unrepeated(source_node(name, "Expand"), value);
+  }
   return &found->second;
 }
 
@@ -586,6 +612,7 @@ void OnnxValues::apply(const ElementwiseStep& step, OnnxValue& map) {
       return;
     }
   }
+  if (step.kind == Kind::kShift) return;  // the zero point of an int8 map takes it in
   // A layer of its own that reads every element once: a window of 1 x 1.
   Layer layer;
   layer.op = is_activation ? Op::kMaxPool : Op::kDepthwiseConv2d;

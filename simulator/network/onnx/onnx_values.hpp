@@ -25,7 +25,7 @@ namespace tilewake {
 struct ElementwiseStep {
   enum class Kind {
     kActivation,
-    kShift,   // by one constant, `amount`
+    kShift,   // by one constant, `amount`: a bias, else the zero point of an int8 map takes it in
     kScale,   // by one positive constant: the scale of an int8 map takes it in, it costs nothing
     kAffine,  // by constants of every channel (`has_shift`: not only factors)
   };
@@ -175,6 +175,10 @@ class OnnxValues {
   // --- What a node gives, as its first output where nothing else is said.
 
   void define(std::string_view name, OnnxValue value);
+  /// A result that only nodes which are left to the host may read, as the map `value`.
+  void define_for_host(std::string_view name, OnnxValue value);
+  /// Null: none of that name.
+  const OnnxValue* for_host(std::string_view name) const;
   void define_constant(const OnnxNode& node, OnnxConstant constant, std::size_t output = 0);
   /// A map of its first input, in another view.
   void define_same(const OnnxNode& node, OnnxValue value, OnnxView view);
@@ -229,6 +233,9 @@ class OnnxValues {
     if (dims.size() > 1 && dims[0] == batch_) dims[0] = 1;
     return dims;
   }
+  /// The same of a constant's dims. Throws InputError where it differs from image to image; where
+  /// that is not known, too, if `must_know`.
+  Dims for_one_image(const OnnxConstant& constant, bool must_know) const;
   const LayerDrafts& layers() const { return drafts_; }
   /// Call before layers(): layers that have the same weights refer to the first.
   void share_weights() { drafts_.share_weights(); }
@@ -266,6 +273,7 @@ class OnnxValues {
   std::int64_t batch_ = 1;
   std::int64_t opset_ = 13;
   std::unordered_map<std::string_view, OnnxValue> values_;
+  std::unordered_map<std::string_view, OnnxValue> values_for_host_;
   std::unordered_map<std::string_view, int> num_uses_;
   std::unordered_map<std::string_view, Dims> known_dims_;
   std::unordered_map<std::string_view, Dims> given_dims_;

@@ -331,8 +331,13 @@ void read_pool(OnnxValues& values, const OnnxNode& node, Op op) {
   define_spatial(values, node, std::move(layer), x, padding, true);
 }
 
+/// The second output has the positions of the maxima, as many as these.
 void read_max_pool(OnnxValues& values, const OnnxNode& node) {
   read_pool(values, node, Op::kMaxPool);
+  if (node.outputs.size() < 2 || values.num_uses(node.outputs[1]) == 0) return;
+  OnnxValue& maxima = values.result(node);
+  maxima.is_exclusive = false;
+  values.define_for_host(node.outputs[1], maxima);
 }
 
 void read_average_pool(OnnxValues& values, const OnnxNode& node) {

@@ -322,13 +322,17 @@ void TfliteGraph::define_constant(const TfliteOperator& op, std::size_t from, bo
   result.zero_point = source.zero_point;
 }
 
-void TfliteGraph::add_input(int index) {
+OnnxInput TfliteGraph::input_of(int index) {
   OnnxInput input;
   input.name = name_of(index);
   input.has_shape = !tensor(index).signature.empty();
   input.dims = channels_first(tensor(index).signature);
-  onnx_.inputs.push_back(std::move(input));
+  return input;
 }
+
+void TfliteGraph::add_input(int index) { onnx_.inputs.push_back(input_of(index)); }
+
+void TfliteGraph::add_cut_info(int index) { onnx_.cut_infos.push_back(input_of(index)); }
 
 void TfliteGraph::add_output(int index) { onnx_.outputs.push_back(name_of(index)); }
 

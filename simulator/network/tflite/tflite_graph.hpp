@@ -91,6 +91,8 @@ class TfliteGraph {
 
   void add_input(int tensor);
   void add_output(int tensor);
+  /// A value that may become an input where the network is cut.
+  void add_cut_info(int tensor);
 
   /// Afterwards this object is used up.
   OnnxModel take();
@@ -103,6 +105,7 @@ class TfliteGraph {
   static std::int64_t axis_of(std::int64_t axis, std::size_t rank);
 
  private:
+  OnnxInput input_of(int index);
   std::string_view keep(std::string text);
   int first_with_data_of(int index);
   std::string_view new_tensor(OnnxTensor tensor);

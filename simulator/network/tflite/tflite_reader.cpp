@@ -62,12 +62,30 @@ class TfliteReader {
     }
     for (const int input : inputs_) graph_.add_input(input);
     for (const int output : outputs_) graph_.add_output(output);
-    OnnxNetwork result = read_onnx_model(graph_.take(), path_, options);
+    ModelOptions named = options;
+    for (ModelOptions::InputShape& given : named.input_shapes) given.name = graph_name(given.name);
+    if (!options.from.empty()) {
+      for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
+        if (!model_.tensors[i].is_constant) graph_.add_cut_info(static_cast<int>(i));
+      }
+    }
+    OnnxNetwork result = read_onnx_model(graph_.take(), path_, named);
     result.warnings.insert(result.warnings.begin(), warnings_.begin(), warnings_.end());
     return result;
   }
 
  private:
+  /// The name in the graph of the only tensor with this name in the file; others stay.
+  std::string graph_name(const std::string& name) {
+    const auto has_name = [&](const TfliteTensor& tensor) { return tensor.name == name; };
+    const auto& all = model_.tensors;
+    const auto found = std::find_if(all.begin(), all.end(), has_name);
+    if (name.empty() || found == all.end() || std::any_of(found + 1, all.end(), has_name)) {
+      return name;
+    }
+    return std::string(graph_.name_of(static_cast<int>(found - all.begin())));
+  }
+
   const TfliteTensor& tensor(int index) const {
     return model_.tensors[static_cast<std::size_t>(index)];
   }

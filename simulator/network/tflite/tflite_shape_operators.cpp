@@ -264,6 +264,7 @@ void read_tflite_split(TfliteGraph& graph, const TfliteOperator& op) {
   if (!is_equal) sizes = graph.integers(op, 1);
   OnnxNode& node = graph.add(op, "Split", {graph.map(op, map_input)}, std::move(outputs));
   set_integer(node, "axis", TfliteGraph::axis_of(axis[0], rank));
+  if (std::count(sizes.begin(), sizes.end(), -1) == 1) set_integer(node, "has_rest", 1);
   if (!is_equal) set_integers(node, "split", std::move(sizes));
 }
 

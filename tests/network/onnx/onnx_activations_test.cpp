@@ -232,5 +232,16 @@ TEST(OnnxActivations, OneFactorForAllIsTakenInByTheScaleOfTheMap) {
   EXPECT_EQ(graph.layers(), entries("  - {name: c, op: conv2d, out_channels: 8, kernel: 1}\n"));
 }
 
+TEST(OnnxActivations, ASumWithOneConstantIsAZeroPoint) {
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 3, 3});
+  graph.add("Relu", {"c"}, "r");
+  graph.add("Add", {"r", graph.number("half", 0.5F)}, "t");
+  graph.conv("t", "y", {4, 8, 1, 1});
+  const Network network = graph.read().network;
+  EXPECT_EQ(network.layers.size(), 2U);
+  EXPECT_EQ(network.num_params(), (27 + 1) * 8 + (8 + 1) * 4);
+}
+
 }  // namespace
 }  // namespace tilewake

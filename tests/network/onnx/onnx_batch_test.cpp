@@ -161,5 +161,36 @@ TEST(OnnxBatch, AFirstDimThatIsNamedAfterStepsMustBeGiven) {
   EXPECT_EQ(graph.read().network.num_macs(), 16 * 16 * 4);
 }
 
+TEST(OnnxBatch, WeightsThatDifferFromImageToImageAreRefused) {
+  const auto build = [](OnnxGraph& graph, bool differ, bool is_raw) {
+    onnx::TensorProto& tensor = graph.new_tensor("w", {4, 8, 5}, onnx::TensorProto::FLOAT);
+    std::vector<float> values;
+    for (int i = 0; i < 160; ++i) values.push_back(static_cast<float>(differ ? i : i % 40));
+    if (is_raw) {
+      tensor.set_raw_data(
+          std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
+    } else {
+      for (const float value : values) tensor.add_float_data(value);
+    }
+    graph.add("MatMul", {"x", "w"}, "y");
+  };
+  for (const bool is_raw : {true, false}) {
+    OnnxGraph repeated({4, 6, 8});
+    build(repeated, /*differ=*/false, is_raw);
+    const Network network = repeated.read().network;
+    EXPECT_EQ(network.batch, 4);
+    EXPECT_EQ(network.num_params(), 8 * 5);
+    EXPECT_EQ(network.num_macs(), 4 * 6 * 8 * 5);
+    OnnxGraph different({4, 6, 8});
+    build(different, /*differ=*/true, is_raw);
+    EXPECT_THAT(different.error(),
+                StartsWith("m.onnx: node 'y' (MatMul): has parameters of 4 x 8 x 5, "));
+  }
+  // Of one image with four matrices each is another group.
+  OnnxGraph groups({1, 4, 6, 8});
+  build(groups, /*differ=*/true, true);
+  EXPECT_EQ(groups.read().network.num_params(), 4 * 8 * 5);
+}
+
 }  // namespace
 }  // namespace tilewake

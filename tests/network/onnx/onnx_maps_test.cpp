@@ -379,5 +379,38 @@ TEST(OnnxMaps, RowsThatBecomeColumnsAreCopiedOnce) {
                     "6, 8, 10"));
 }
 
+TEST(OnnxMaps, WhatAnOutputRepeatsIsStored) {
+  for (const bool has_activation : {false, true}) {
+    OnnxGraph graph;
+    graph.conv("x", "c", {8, 3, 1, 1});
+    graph.add("Tile", {"c", graph.integers("times", {1, 1, 2, 2})}, "t");
+    if (has_activation) graph.add("Relu", {"t"}, "y");
+    EXPECT_EQ(graph.read().network.layers.back().ofm.num_elements(), 8 * 32 * 32);
+  }
+  OnnxGraph graph;
+  graph.conv("x", "c", {8, 3, 1, 1});
+  graph.add("GlobalAveragePool", {"c"}, "p");
+  graph.add("Expand", {"p", graph.integers("sizes", {1, 8, 4, 4})}, "y");
+  EXPECT_EQ(graph.read().network.layers.back().ofm.num_elements(), 8 * 4 * 4);
+}
+
+TEST(OnnxMaps, ANormMayHaveFactorsAndShiftsOfPixels) {
+  const auto build = [](OnnxGraph& graph, bool has_shift) {
+    OnnxGraph::Names inputs = {"x", graph.weights("f", {8, 4, 4})};
+    if (has_shift) inputs.push_back(graph.weights("s", {8, 4, 4}));
+    set(graph.add("LayerNormalization", inputs, "y"), "axis", 1);
+  };
+  OnnxGraph both({1, 8, 4, 4});
+  build(both, true);
+  const Network network = both.read().network;
+  EXPECT_EQ(network.num_params(), 2 * 8 * 4 * 4);
+  EXPECT_EQ(network.layers.back().ofm.num_elements(), 8 * 4 * 4);
+  EXPECT_EQ(network.layers[0].op, Op::kGroupNorm);
+  EXPECT_FALSE(network.layers[0].bias);
+  OnnxGraph factors({1, 8, 4, 4});
+  build(factors, false);
+  EXPECT_EQ(factors.read().network.num_params(), 8 * 4 * 4);
+}
+
 }  // namespace
 }  // namespace tilewake

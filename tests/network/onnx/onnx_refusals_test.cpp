@@ -324,5 +324,21 @@ TEST(OnnxModelFile, RepeatedNumbersMayBePacked) {
   EXPECT_EQ(model.initializers[0].values, (std::vector<double>{1, 300, 5}));
 }
 
+TEST(OnnxRefusals, AValueThatNothingGivesIsNamedWithItsReader) {
+  expect_refused({
+      {"node 'r' (Relu): reads 'nope', ",
+       [](OnnxGraph& g) {
+         g.add("Relu", {"nope"}, "r");
+         g.conv("r", "y", {8, 3, 1, 1});
+       }},
+      {"node 'y' (Relu): reads 'c', ",
+       [](OnnxGraph& g) {
+         g.add("Relu", {"c"}, "y");
+         g.conv("x", "c", {8, 3, 1, 1});
+         g.outputs = {"y"};
+       }},
+  });
+}
+
 }  // namespace
 }  // namespace tilewake

@@ -169,5 +169,29 @@ TEST(OnnxSharing, GuessedAndMisstatedSizesAreNamed) {
   EXPECT_TRUE(stale.read().warnings.empty());
 }
 
+TEST(OnnxSharing, PositionsOfMaximaAreForTheHostOnly) {
+  const auto build = [](OnnxGraph& graph) {
+    onnx::NodeProto& pool = graph.add("MaxPool", {"x"}, "p");
+    pool.add_output("i");
+    set(pool, "kernel_shape", {2, 2});
+    set(pool, "strides", {2, 2});
+  };
+  OnnxGraph unpooled;
+  build(unpooled);
+  onnx::NodeProto& unpool = unpooled.add("MaxUnpool", {"p", "i"}, "y");
+  set(unpool, "kernel_shape", {2, 2});
+  set(unpool, "strides", {2, 2});
+  const Network network = unpooled.read().network;
+  ASSERT_EQ(network.layers.size(), 2U);
+  EXPECT_EQ(network.layers[1].op, Op::kHost);
+  EXPECT_EQ(network.layers[1].inputs, (std::vector<int>{0, 0}));
+  EXPECT_EQ(network.layers[1].ofm.num_elements(), 3 * 16 * 16);
+
+  OnnxGraph read_by_a_layer;
+  build(read_by_a_layer);
+  read_by_a_layer.add("Relu", {"i"}, "y");
+  EXPECT_THAT(read_by_a_layer.error(), HasSubstr("node 'y' (Relu): reads 'i', which only"));
+}
+
 }  // namespace
 }  // namespace tilewake

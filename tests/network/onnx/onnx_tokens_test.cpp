@@ -312,5 +312,26 @@ TEST(OnnxTokens, AGemmMayHaveRowsAndASumInItsPlace) {
   EXPECT_EQ(network.layers[4].num_params(), 0);
 }
 
+TEST(OnnxTokens, AProductWithAVectorHasOneOutput) {
+  OnnxGraph right({1, 10, 16});
+  right.add("MatMul", {"x", right.weights("w", {16})}, "y");
+  const Network of_rows = right.read().network;
+  EXPECT_EQ(of_rows.num_macs(), 10 * 16);
+  EXPECT_EQ(of_rows.num_params(), 16);
+  EXPECT_EQ(of_rows.layers.back().ofm.num_elements(), 10);
+
+  OnnxGraph left({1, 10, 16});
+  left.add("MatMul", {left.weights("w", {10}), "x"}, "v");
+  left.add("MatMul", {"v", left.weights("u", {16, 4})}, "y");  // 1 x 16, so that it fits
+  const Network of_columns = left.read().network;
+  EXPECT_EQ(of_columns.num_macs(), 10 * 16 + 16 * 4);
+  EXPECT_EQ(of_columns.num_params(), 10 + 16 * 4);
+
+  OnnxGraph wrong({1, 10, 16});
+  wrong.add("MatMul", {"x", wrong.weights("w", {10})}, "y");
+  EXPECT_THAT(wrong.error(),
+              HasSubstr("node 'y' (MatMul): has weights for 10 inputs and reads 16"));
+}
+
 }  // namespace
 }  // namespace tilewake

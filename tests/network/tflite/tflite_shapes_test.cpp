@@ -176,5 +176,35 @@ TEST(TfliteShapes, LayersAreNamedAfterTheFirstPartOfTheirTensor) {
   EXPECT_EQ(network.layers.at(0).name, "model/conv1/Relu");
 }
 
+TEST(TfliteShapes, OneSizeOfASplitMayBeWhatIsLeft) {
+  TfliteFile file({1, 4, 4, 8});
+  file.add_many(Code::SPLIT_V, {"x", file.integers("sizes", {3, -1}), file.integers("axis", {3})},
+                {{"a", {1, 4, 4, 3}}, {"b", {1, 4, 4, 5}}});
+  file.conv("a", "c", {1, 4, 4, 5}, {5, 1, 1, 3});
+  file.arithmetic(Code::ADD, {"c", "b"}, "y", {1, 4, 4, 5});
+  EXPECT_EQ(first_channels(file), (std::vector<std::int64_t>{0, 3}));
+  TfliteFile full({1, 4, 4, 8});
+  full.add_many(Code::SPLIT_V, {"x", full.integers("sizes", {8, -1}), full.integers("axis", {3})},
+                {{"a", {1, 4, 4, 8}}, {"b", {1, 4, 4, 8}}});
+  full.arithmetic(Code::ADD, {"a", "b"}, "y", {1, 4, 4, 8});
+  EXPECT_NE(full.error(), "no error");
+}
+
+TEST(TfliteShapes, AValueBecomesAnInputWithTheSizesOfTheFile) {
+  const auto read_from = [](ModelOptions options) {
+    TfliteFile file;
+    file.conv("x", "d", {1, 16, 16, 8}, {8, 3, 3, 3});
+    file.conv("d", "e", {1, 16, 16, 4}, {4, 1, 1, 8});
+    options.from = {"e"};
+    return read_tflite(file.bytes(), "m.tflite", options).network;
+  };
+  const Network network = read_from({});
+  EXPECT_EQ(network.layers.size(), 1U);
+  EXPECT_EQ(network.num_macs(), 8 * 4 * 16 * 16);
+  ModelOptions given;
+  given.input_shapes.push_back({"d", {1, 8, 16, 16}});
+  EXPECT_EQ(text_of(read_from(given)), text_of(network));
+}
+
 }  // namespace
 }  // namespace tilewake
