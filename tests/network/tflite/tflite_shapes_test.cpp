@@ -79,14 +79,16 @@ TEST(TfliteShapes, SqueezeAndExpandDimsMoveNothing) {
   EXPECT_EQ(f.read().network.layers.size(), 2U);
 }
 
+/// Of the parts that are split off.
+std::vector<std::int64_t> first_channels(TfliteFile& file) {
+  std::vector<std::int64_t> result;
+  for (const Layer& layer : file.read().network.layers) {
+    if (layer.op == Op::kChannelSplit) result.push_back(layer.first_channel);
+  }
+  return result;
+}
+
 TEST(TfliteShapes, PartsOfChannelsAreSplitOff) {
-  const auto first_channels = [](TfliteFile& f) {
-    std::vector<std::int64_t> result;
-    for (const Layer& layer : f.read().network.layers) {
-      if (layer.op == Op::kChannelSplit) result.push_back(layer.first_channel);
-    }
-    return result;
-  };
   TfliteFile equal({1, 4, 4, 8});
   equal.add_many(Code::SPLIT, {equal.integers("axis", {3}), "x"},
                  {{"a", {1, 4, 4, 4}}, {"b", {1, 4, 4, 4}}});
