@@ -10,7 +10,7 @@
     model = tilewake.calibrate("midap")                # seconds
     tilewake.predict(model, "mobilenet_v2").latency_ms  # microseconds a layer
 
-Units: cycles are NPU cycles, feature maps and weights are bytes (int8), 1 MAC = 2 FLOPs. Columns of
+Units: cycles are NPU cycles, feature maps and weights have one byte a value, or those of `core.element`, 1 MAC = 2 FLOPs. Columns of
 a layer: simulator/trace/README.md. Results are equal to those of the program `tilewake`.
 
 Errors: InputError, IoError, UsageError, SimulationError, Interrupted, all derived from Error; the
@@ -237,7 +237,7 @@ def sweep(machines, networks, *, set=None, jobs=0, max_steps=DEFAULT_MAX_STEPS, 
 
 def explain(network, machine, *, set=None, jobs=0, max_steps=DEFAULT_MAX_STEPS, progress=None):
     """What bounds the time of a network on a machine, and what changing each value of the machine
-    would do: every number doubled and halved, every flag and word changed, all of them simulated.
+    would do: every number doubled and halved, every flag and word but `core.element` changed, all of them simulated.
 
     network: as in simulate(); a list of several: changes are judged by the sum of the latencies
     machine, set, max_steps: as in simulate()

@@ -118,7 +118,7 @@ class InputTest(CliTest):
                 (r"bad.yaml:\d+: core.num_cims: ", "num_cims: 16", "num_cims: 9999999999999999999"),
                 (r"bad.yaml:\d+: core.kind: ", "kind: midap", "kind: abacus"),
                 (r"bad.yaml:\d+: clock_mhz: ", "clock_mhz: 1000", "clock_mhz: .nan"),
-                (r"bad.yaml:\d+: dram.row_bytes: missing", "  row_bytes: 8192\n", ""),
+                (r"bad.yaml:\d+: dram.bus_bytes: missing", "  bus_bytes: 4\n", ""),
         ]:
             with self.subTest(after):
                 self.assertIn(before, MACHINE)
