@@ -239,12 +239,14 @@ OnnxValue joined_maps(OnnxValues& values, const OnnxNode& node, std::vector<Onnx
   OnnxValue& model = *first_map;
   const std::size_t rank = model.dims.size();
   for (const OnnxValue& part : parts) {
-    Dims dims = part.constant != nullptr ? part.constant->dims : part.dims;
-    if (dims.size() != rank) throw InputError("joins maps of different numbers of dimensions");
+    Dims given = part.dims;
+    if (const OnnxConstant* constant = part.constant.get()) given = constant->dims;
+    if (given.size() != rank) throw InputError("joins maps of different numbers of dimensions");
+    Dims dims = given;
     dims[axis] = model.dims[axis];
     if (dims != model.dims) {
       throw InputError(fmt::format("joins maps of {} and {} along axis {}", text_of(model.dims),
-                                   text_of(part.constant ? part.constant->dims : part.dims), axis));
+                                   text_of(given), axis));
     }
   }
   // Where the joined dim is in the map: the outermost channels, all rows, or all columns.
