@@ -93,6 +93,7 @@ TEST(StepCostTest, RelativeSpeedIsThatOfPointwiseAndOfGroupedConvolutions) {
   config.num_cores = 1;
   config.lanes = 8;
   config.dot_length = 4;
+  config.loop_cycles = config.issue_cycles = 0;
   config.efficiency.conv2d = 0.25;
   const vector::VectorCost plain(config);
   config.relative_speed = {2.0, 0.5};
@@ -117,6 +118,7 @@ TEST(StepCostTest, WinogradDividesConvolutionsThatItCanReduce) {
   config.num_cores = 1;
   config.lanes = 8;
   config.dot_length = 4;
+  config.loop_cycles = config.issue_cycles = 0;
   config.efficiency.conv2d = 0.5;
   const vector::VectorCost direct(config);
   config.winograd = {2.25, 32};

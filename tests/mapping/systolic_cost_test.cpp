@@ -15,6 +15,7 @@ SystolicConfig array(std::int64_t side, Dataflow dataflow) {
   SystolicConfig c;
   c.rows = c.cols = side;
   c.dataflow = dataflow;
+  c.overlap_folds = false;
   c.input = c.weight = c.output = {1 << 20, 2, 128, 8};
   c.accumulator_bytes = 4;
   c.vector_lanes = 16;

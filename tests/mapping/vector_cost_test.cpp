@@ -92,6 +92,7 @@ TEST_F(VectorCostTest, ExamplesOfTheTable) {
   c.num_cores = 2;
   c.lanes = 8;
   c.dot_length = 4;
+  c.loop_cycles = c.issue_cycles = 0;
   c.efficiency = {1.0, 1.0, 1.0, 1.0, 1.0};
   Layer l;
   l.ifm = {6, 5, 7};

@@ -191,7 +191,10 @@ TEST(OnnxMaps, NormsAreOverTheirGroups) {
          const std::string k = g.weights("k", {6, 8, 10});
          set(g.add("LayerNormalization", {"x", k, k}, "n"), "axis", 1);
        },
-       "  - {name: n, op: group_norm}\n"},
+       "  - {name: n, op: group_norm, bias: false}\n"
+       "  - {name: k, op: constant, out_channels: 6, out_size: [8, 10]}\n"
+       "  - {name: n.scale, op: mul, inputs: [n, k]}\n"
+       "  - {name: n.shift, op: add, inputs: [n.scale, k]}\n"},
       {[](OnnxGraph& g) {
          set(g.add("Transpose", {"x"}, "t"), "perm", {0, 2, 3, 1});
          const std::string k = g.weights("k", {6});
