@@ -121,8 +121,8 @@ class Trial {
       record_.architecture = network;
       measure(run_, record_);
       // Beside the other steps there are accuracies in floats only.
-      record_.validation_accuracy = ranked.accuracy;
-      if (run_.recipe.postprocess_int8) record_.validation_accuracy.reset();
+      record_.validation_accuracy.reset();
+      if (!run_.recipe.postprocess_int8) record_.validation_accuracy = ranked.accuracy;
       kept_ = ranked;
     }
     last_ = network;

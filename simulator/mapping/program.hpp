@@ -31,7 +31,7 @@ struct ProgramLayer {
 /// The execution of one network on one machine: layers in order, and core-specific instructions.
 struct Program {
   std::vector<ProgramLayer> layers;
-  std::string schedule;               // "reference", or "plain" and the reason of the fallback
+  std::string schedule;  // "reference", "plain" and why, or "tiled" and the images at a time
   std::vector<std::string> warnings;  // deviations of the schedule that affect the results
   DispatchConfig dispatch;            // of the machine
   std::variant<MidapProgram, TiledProgram> core;

@@ -162,6 +162,7 @@ TEST(BatchTest, ABatchInPartsIsTheSumOfItsParts) {
     }
     EXPECT_EQ(sum, run.total_cycles);
     EXPECT_EQ(macs_of(run), network.num_macs());
+    EXPECT_EQ(run.schedule, fmt::format("tiled, {} images at a time", part.batch));
   }
 }
 

@@ -361,6 +361,8 @@ Program map_tiled(const Network& network, const TiledMachine& machine,
     best = std::move(program);
     images = n;
   }
+  if (best.repetitions > 1)
+    best.schedule = fmt::format("tiled, {} {} at a time", images, images == 1 ? "image" : "images");
   if (!options.cold) return best;
   Program first = TiledMapper(part_of(network, images), machine, options).map();
   if (best.repetitions == 1) return first;
