@@ -299,6 +299,16 @@ class InputTest(NasTest):
                             *self.arguments("--data", "images", "--out", "out",
                                             without=["--data"]))
 
+    def test_only_phases_of_the_method_need_images(self):
+        self.with_model()
+        self.write_idx("images")
+        arguments = self.arguments("--data", "images", "--out", "out", "--set", *(
+            f"{phase}.batch_size=8" for phase in ("supergraph", "search", "ranking", "train")),
+            "supernet.batch_size=1000", without=["--data"])
+        self.expect_refused("supernet.batch_size 1000 is more than the 18 images",
+                            *arguments, "--method", "random")
+        self.expect_found(*arguments, "--method", "s3nas", command="search")
+
     def write_png(self, name, side=8):
         """A grey image."""
         def chunk(kind, data):

@@ -79,6 +79,19 @@ class TrainTest(GivenNetworkTest):
         self.assertEqual(simulated["latency_ms"], summary["simulated_ms"])
         self.assertEqual(simulated["macs"], summary["macs"])
 
+    def test_a_network_without_an_int8_model_says_so(self):
+        self.write("wide.yaml", "name: wide\n"
+                   f"input: {{channels: 1, height: {SIDE}, width: {SIDE}}}\n"
+                   "layers:\n"
+                   "  - {name: stem, op: conv2d, out_channels: 400, kernel: 1}\n"
+                   f"  - {{name: classifier, op: fully_connected, out_channels: {CLASSES}}}\n")
+        printed = self.expect_found("--net", "wide.yaml", *self.train, "--set", "train.epochs=1",
+                                    "--out", "wide", command="train")
+        self.assertRegex(printed, "(?m)^no int8 model: int8: layer 'classifier': ")
+        self.assertFalse((self.dir / "wide/deploy/model_int8.onnx").exists())
+        self.assertIn("There is no `model_int8.onnx`",
+                      (self.dir / "wide/deploy/README.md").read_text())
+
     def test_every_form_of_the_weights_has_the_reported_accuracy(self):
         run, _ = trained_run()
         accuracy = strict_json((run / "summary.json").read_text())["accuracy"]
